@@ -1,0 +1,246 @@
+#!/bin/sh
+# Brings what a fresh machine lacks, Deno and a Vulkan driver, then runs `deno task "$@"`.
+# Where both are there already, plain `deno task` does the same without this script.
+set -eu
+
+DENO_MAJOR=2 # the oldest Deno that will do ...
+DENO_MINOR=8
+DENO_VERSION=2.9.6 # ... and the one brought where there is none
+JSR_PATIENCE_MS=5000
+
+usage() {
+  cat <<'END'
+Usage: sh tasks/bootstrap.sh [--install] TASK [OPTION ...]
+
+Brings Deno and, on Linux, a Vulkan driver where they are missing, then runs `deno task TASK OPTION ...`.
+Deno is kept in .deno/ in this project. A driver is installed by root only:
+
+  --install  use sudo for that; without it, and not as root, the command is printed instead
+  --help     print this; with a task, print the task's own help
+
+Without a task, the tasks are listed.
+END
+}
+
+say() {
+  printf 'bootstrap: %s\n' "$*" >&2
+}
+
+fail() {
+  say "$@"
+  exit 1
+}
+
+# Deno --------------------------------------------------------------------------------------------
+
+# Whether $1 is a Deno that runs and is new enough.
+is_deno() {
+  version=$("$1" --version 2>/dev/null) || return 1
+  version=${version#deno } # "deno 2.9.6 (stable, ...": the first line is enough
+  major=${version%%.*}
+  minor=${version#*.}
+  minor=${minor%%.*}
+  case $major$minor in *[!0-9]* | '') return 1 ;; esac
+  [ "$major" -gt "$DENO_MAJOR" ] || { [ "$major" -eq "$DENO_MAJOR" ] && [ "$minor" -ge "$DENO_MINOR" ]; }
+}
+
+# Installs Deno in a folder of its own first, so that of several that start at once none sees half a file.
+install_deno() (
+  mkdir -p .deno/bin
+  work=$(mktemp -d .deno/install.XXXXXX)
+  trap 'rm -rf "$work"' EXIT
+  if command -v npm >/dev/null; then
+    say "installing Deno $DENO_VERSION from npm into .deno/"
+    # The package's script only links the program, which comes in a package of its own for each system.
+    npm install --prefix "$work" --no-save --no-audit --no-fund --ignore-scripts "deno@$DENO_VERSION" >&2 ||
+      say "npm could not install Deno"
+    for program in "$work"/node_modules/@deno/*/deno; do
+      if is_deno "$program"; then
+        mv -f "$program" .deno/bin/deno
+        exit
+      fi
+    done
+  fi
+  # The installer itself needs curl, and unzip or 7z.
+  if command -v curl >/dev/null; then
+    say "installing Deno $DENO_VERSION with its installer into .deno/"
+    if curl -fsSL https://deno.land/install.sh -o "$work/install.sh" &&
+      CI=true DENO_INSTALL="$work" sh "$work/install.sh" "v$DENO_VERSION" --no-modify-path </dev/null >&2 &&
+      is_deno "$work/bin/deno"; then
+      mv -f "$work/bin/deno" .deno/bin/deno
+      exit
+    fi
+    say "the installer could not install Deno"
+  fi
+  fail "no Deno $DENO_MAJOR.$DENO_MINOR or newer: install npm, or curl and unzip, and run this again, or put Deno on the PATH"
+)
+
+# Puts a Deno that will do on the PATH.
+provide_deno() {
+  if is_deno deno; then return; fi
+  if ! is_deno .deno/bin/deno; then install_deno; fi
+  PATH=$PWD/.deno/bin:$PATH
+  export PATH
+}
+
+# The standard library ----------------------------------------------------------------------------
+
+# Whether everything that deno.lock pins of @std is in Deno's cache, so that nobody need be asked.
+std_is_cached() {
+  deno eval --frozen --cached-only \
+    'import "@std/assert"; import "@std/cli/parse-args"; import "@std/csv"; import "@std/path";' 2>/dev/null
+}
+
+# Whether JSR answers soon. With an empty cache, or the cache would answer; and with an import that Deno cannot
+# see before it runs, or it would wait for JSR before it starts the clock.
+jsr_answers() (
+  empty=$(mktemp -d)
+  trap 'rm -rf "$empty"' EXIT
+  DENO_DIR=$empty deno eval --no-lock \
+    "setTimeout(() => Deno.exit(1), $JSR_PATIENCE_MS);
+    const module = '@std/assert/assertion-error'; await import(module); Deno.exit(0);" 2>/dev/null
+)
+
+# deno.json's tasks expand $STD_MAP. Unset, @std comes from JSR.
+choose_std() {
+  if [ -n "${STD_MAP+set}" ] || std_is_cached || jsr_answers; then return; fi
+  say "JSR does not answer: using npm's copy of @std, which has no types"
+  STD_MAP="--import-map=tasks/std_npm.json --lock=tasks/std_npm.lock"
+  export STD_MAP
+}
+
+# The Vulkan driver -------------------------------------------------------------------------------
+
+# Says what Deno finds on its own question for an adapter: hardware, software or none.
+adapter() {
+  deno eval --no-lock 'const adapter = await navigator.gpu?.requestAdapter();
+    console.log(!adapter ? "none" : adapter.info.isFallbackAdapter ? "software" : "hardware");' || echo none
+}
+
+# Looks with ls rather than test, so that a test of this script can answer.
+exists() {
+  ls -d "$@" >/dev/null 2>&1
+}
+
+nvidia_is_present() {
+  exists /dev/nvidia[0-9]* || { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }
+}
+
+# Installs the Vulkan loader and, where $1 is "driver", Mesa's drivers, which include a software one.
+install_vulkan() {
+  if command -v apt-get >/dev/null; then
+    packages=libvulkan1
+    if [ "$1" = driver ]; then packages="$packages mesa-vulkan-drivers"; fi
+    install="apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages"
+  elif command -v dnf >/dev/null; then
+    packages=vulkan-loader
+    if [ "$1" = driver ]; then packages="$packages mesa-vulkan-drivers"; fi
+    install="dnf install -y $packages"
+  elif command -v apk >/dev/null; then
+    packages=vulkan-loader
+    if [ "$1" = driver ]; then packages="$packages mesa-vulkan-swrast"; fi
+    install="apk add $packages"
+  else
+    fail "no Vulkan $1, and no apt-get, dnf or apk to install it with: install one in this system's own way"
+  fi
+  if [ "$(id -u)" -eq 0 ]; then
+    say "no Vulkan $1: installing $packages"
+    sh -c "$install" >&2
+  elif [ "$sudo_allowed" = yes ]; then
+    say "no Vulkan $1: installing $packages with sudo"
+    sudo sh -c "$install" >&2
+  else
+    fail "no Vulkan $1. As root, run: $install
+bootstrap: or run this again with --install as its first argument, to have sudo run it"
+  fi
+}
+
+# Where a container's host lays the files of NVIDIA's driver, Vulkan's loader does not look by itself.
+use_mounted_nvidia_driver() {
+  mounted=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json
+  if [ -n "${VK_DRIVER_FILES-}${VK_ICD_FILENAMES-}" ] || ! exists "$mounted"; then return; fi
+  for usual in /usr/share/vulkan/icd.d /usr/local/share/vulkan/icd.d /etc/vulkan/icd.d; do
+    if exists "$usual"/*nvidia*.json; then return; fi
+  done
+  export VK_DRIVER_FILES="$mounted"
+}
+
+# An NVIDIA device never gets a software driver beside it: that would run, a hundred times slower, and look right.
+provide_nvidia_driver() {
+  if [ "$found" = none ] && ! loader_is_present; then
+    install_vulkan loader
+    found=$(adapter)
+  fi
+  if [ "$found" = hardware ]; then return; fi
+  missing="this machine's NVIDIA device has no Vulkan driver that works: install the graphics part of NVIDIA's driver \
+(libGLX_nvidia, nvidia_icd.json) and libglvnd, or start the container with NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics"
+  if [ "$found" = none ]; then fail "$missing"; fi
+  say "$missing; going on with the software driver that is here"
+}
+
+loader_is_present() {
+  deno eval --no-lock 'Deno.dlopen("libvulkan.so.1", {});' 2>/dev/null
+}
+
+# Sees to it that Deno finds a Vulkan adapter.
+provide_driver() {
+  found=$(adapter)
+  if [ "$found" = hardware ]; then return; fi
+  if nvidia_is_present; then
+    provide_nvidia_driver
+  elif [ "$found" = none ]; then
+    install_vulkan driver
+    if [ "$(adapter)" = none ]; then fail "the Vulkan driver is installed, but Deno finds no adapter: see sh tasks/bootstrap.sh doctor"; fi
+  fi
+}
+
+# -------------------------------------------------------------------------------------------------
+
+# Whether the task asked for, with these arguments, computes on a GPU.
+needs_gpu() {
+  case ${1-} in '' | check | data | doctor | report | shaders) return 1 ;; esac
+  for argument in "$@"; do
+    if [ "$argument" = --help ]; then return 1; fi
+  done
+}
+
+is_task() {
+  deno eval --no-lock 'import config from "./deno.json" with { type: "json" };
+    Deno.exit(Object.hasOwn(config.tasks, Deno.args[0]) ? 0 : 1);' "$1"
+}
+
+sudo_allowed=no
+if [ "${1-}" = --install ]; then
+  sudo_allowed=yes
+  shift
+fi
+case ${1-} in
+  --help)
+    usage
+    exit
+    ;;
+  -*)
+    say "unknown option $1; expected a task, or --install, or --help"
+    exit 2
+    ;;
+esac
+
+cd "$(dirname "$0")/.."
+export DENO_NO_UPDATE_CHECK=1
+provide_deno
+if [ -n "${1-}" ] && ! is_task "$1"; then
+  say "no task is called $1; \`deno task\` lists them"
+  exit 2
+fi
+choose_std
+if [ "$(uname -s)" = Linux ]; then
+  # Without this Deno may fall back to GL and say nothing.
+  export DENO_WEBGPU_BACKEND="${DENO_WEBGPU_BACKEND:-vulkan}"
+  if [ -z "${XDG_RUNTIME_DIR-}" ] && mkdir -p .deno/run 2>/dev/null; then
+    chmod 700 .deno/run
+    export XDG_RUNTIME_DIR="$PWD/.deno/run"
+  fi
+  use_mounted_nvidia_driver
+  if needs_gpu "$@"; then provide_driver; fi
+fi
+exec deno task "$@"
