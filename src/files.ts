@@ -1,0 +1,69 @@
+/**
+ * Writing files so that a crash leaves the old file or the new one, and never half of either.
+ *
+ * @module
+ */
+
+import { basename, dirname, join } from "@std/path";
+
+/**
+ * Writes a file durably: into a temporary file in the same folder, through to the disk, and then renamed over the old
+ * one. Whoever reads the path meanwhile finds the old file whole.
+ *
+ * @param path The file; its folder must be there.
+ * @param data The whole content; text is written as UTF-8.
+ * @returns Settles when the file is on the disk.
+ * @throws {Error} The error of `Deno` for the call that failed. The temporary file is gone then, and the old file as it was.
+ *
+ * @example Writing a small file
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { writeFileDurably } from "./files.ts";
+ *
+ * const path = await Deno.makeTempFile();
+ * await writeFileDurably(path, "step,eta\n");
+ *
+ * assertEquals(await Deno.readTextFile(path), "step,eta\n");
+ * ```
+ */
+export async function writeFileDurably(path: string, data: Uint8Array | string): Promise<void> {
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  const folder = dirname(path);
+  // In the same folder, because a rename replaces a file at once only within one file system.
+  const temporary = join(folder, `.${basename(path)}.${crypto.randomUUID()}.tmp`);
+  try {
+    await writeAndSync(temporary, bytes);
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await removeIfThere(temporary);
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+async function writeAndSync(path: string, bytes: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written));
+  }
+  await file.sync();
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Brings a rename to the disk. */
+async function syncFolder(path: string): Promise<void> {
+  try {
+    using folder = await Deno.open(path);
+    await folder.sync();
+  } catch {
+    // The file is whole and in its place. Windows and some network file systems cannot sync a folder, and there the
+    // rename becomes durable in its own time.
+  }
+}
