@@ -1,0 +1,104 @@
+/**
+ * What a task knows of the process around it, passed in so that tests can run tasks without one.
+ *
+ * @module
+ */
+
+/** Where a task writes, and how it hears that it should stop. */
+export interface TaskContext {
+  /** Writes one line of results to standard output. */
+  stdout(line: string): void;
+  /** Writes one line for people to standard error. */
+  stderr(line: string): void;
+  /** Shows a text in place of the one shown before, without a line break; "" takes it away. Nothing happens off a terminal. */
+  progress(text: string): void;
+  /** Whether standard error is a terminal whose last line can be rewritten. */
+  readonly isTerminal: boolean;
+  /** Width of the terminal in characters, as it is now. */
+  readonly columns: number;
+  /** Aborted when the process is told to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** A task: arguments as typed, without the task's own name, to an exit status. */
+export type TaskMain = (args: readonly string[], context: TaskContext) => Promise<number>;
+
+/** Carriage return, then "erase the whole line" (ECMA-48). */
+const ERASE_LINE = "\r\x1b[2K";
+
+/** The standard streams, as far as tasks use them. */
+export interface Streams {
+  /** Writes all of a text to standard output. */
+  stdout(text: string): void;
+  /** Writes all of a text to standard error. */
+  stderr(text: string): void;
+  /** Whether standard error is a terminal. */
+  readonly isTerminal: boolean;
+}
+
+/** A context that writes to streams, those of this process unless others are given. */
+export class StreamContext implements TaskContext {
+  readonly signal: AbortSignal;
+  readonly #streams: Streams;
+  #shown = "";
+
+  /**
+   * Writes nothing yet.
+   *
+   * @param signal Aborted when the process is told to stop.
+   * @param streams Where to write.
+   */
+  constructor(signal: AbortSignal, streams: Streams = processStreams()) {
+    this.signal = signal;
+    this.#streams = streams;
+  }
+
+  get isTerminal(): boolean {
+    return this.#streams.isTerminal;
+  }
+
+  get columns(): number {
+    try {
+      return Deno.consoleSize().columns || 80; // Some terminals say 0.
+    } catch {
+      return 80; // It has no size where there is no terminal.
+    }
+  }
+
+  stdout(line: string): void {
+    this.#aside(() => this.#streams.stdout(line + "\n"));
+  }
+
+  stderr(line: string): void {
+    this.#aside(() => this.#streams.stderr(line + "\n"));
+  }
+
+  progress(text: string): void {
+    if (!this.isTerminal || text === this.#shown) return;
+    this.#shown = text;
+    this.#streams.stderr(ERASE_LINE + text);
+  }
+
+  /** Takes the progress line away while something else is written: both may be on the same terminal. */
+  #aside(write: () => void): void {
+    const shown = this.#shown;
+    this.progress("");
+    write();
+    this.progress(shown);
+  }
+}
+
+/** The standard streams of this process. */
+function processStreams(): Streams {
+  return {
+    stdout: (text) => writeAll(Deno.stdout, text),
+    stderr: (text) => writeAll(Deno.stderr, text),
+    isTerminal: Deno.stderr.isTerminal(),
+  };
+}
+
+/** Writes until everything is written: a pipe may take less than it is given. */
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
+}
