@@ -1,0 +1,93 @@
+/**
+ * Work cut into submits of a fraction of a second, so that no watchdog and no Ctrl-C waits for long.
+ *
+ * @module
+ */
+
+import type { Gpu } from "./gpu.ts";
+
+/** How long a submit should take, in milliseconds: at most about 200, with room for work that turns out slower. */
+const TARGET = 120;
+
+/** A submit may be this many times as long as the one before of its kind, whose time may have been measured coarsely. */
+const GROWTH = 4;
+
+/** Submits that wait for each other on the GPU: while one runs the next is encoded. */
+const IN_FLIGHT = 2;
+
+/** A run of like units of work. */
+export interface Work {
+  /** Names the kind: units of one kind take about the same time. */
+  readonly kind: string;
+  /** How many units. */
+  readonly count: number;
+  /** The most units that may go into one submit; no bound unless given. */
+  readonly most?: number;
+  /** Called before units [first, first + count) are encoded, to write what they will read. */
+  prepare?(first: number, count: number): void;
+  /** Encodes unit `first + index` of a submit that begins with unit `first`. */
+  encode(pass: GPUComputePassEncoder, first: number, index: number): void;
+}
+
+/** Submits work in pieces whose size follows the measured time. */
+export class Pacer {
+  #gpu: Gpu;
+  #pace = new Map<string, { units: number; milliseconds: number }>();
+  #waiting: Promise<void>[] = [];
+  #lastDone = 0;
+
+  /** @param gpu The device to submit to. */
+  constructor(gpu: Gpu) {
+    this.#gpu = gpu;
+  }
+
+  /**
+   * Submits some work; when it returns, the last pieces may still run.
+   *
+   * @param work What to do.
+   * @param signal Ends the work between two pieces.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async run(work: Work, signal?: AbortSignal): Promise<void> {
+    for (let first = 0; first < work.count;) {
+      if (this.#waiting.length >= IN_FLIGHT) await this.#waiting.shift();
+      signal?.throwIfAborted();
+      const units = Math.min(this.#next(work.kind), work.count - first, work.most ?? Infinity);
+      work.prepare?.(first, units);
+      const encoder = this.#gpu.device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      for (let i = 0; i < units; i++) work.encode(pass, first, i);
+      pass.end();
+      this.#gpu.device.queue.submit([encoder.finish()]);
+      this.#waiting.push(this.#measure(work.kind, units));
+      first += units;
+    }
+  }
+
+  /**
+   * Waits until all that was submitted is done.
+   *
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async drain(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#waiting.shift();
+  }
+
+  #next(kind: string): number {
+    const pace = this.#pace.get(kind);
+    if (!pace) return 1;
+    const fitting = TARGET / (pace.milliseconds / pace.units);
+    return Math.max(1, Math.floor(Math.min(fitting, GROWTH * pace.units)));
+  }
+
+  async #measure(kind: string, units: number): Promise<void> {
+    const submitted = performance.now();
+    await this.#gpu.done();
+    const now = performance.now();
+    const milliseconds = Math.max(now - Math.max(submitted, this.#lastDone), 0.01);
+    this.#lastDone = now;
+    this.#pace.set(kind, { units, milliseconds });
+  }
+}

@@ -1,0 +1,415 @@
+/**
+ * Networks of one architecture on the GPU, trained together on the same batches.
+ *
+ * Every buffer has the network as its first axis and every dispatch the network as its z: a single network is a
+ * population of one.
+ *
+ * @module
+ */
+
+import { NEVER, PopulationBuffers, STEP_SLOTS } from "./buffers.ts";
+import type { DeviceDataSet, Split } from "./device_data.ts";
+import { ArgumentError } from "./errors.ts";
+import type { Gpu } from "./gpu.ts";
+import {
+  type BoundKernel,
+  dispatch,
+  Kernels,
+  type ShaderTexts,
+  STEP_BYTES,
+  SUM_PARTS,
+  tiles,
+} from "./kernels.ts";
+import { type Architecture, initialStatistics } from "./network.ts";
+import { Pacer } from "./pacer.ts";
+import {
+  evaluationPass,
+  type PassContext,
+  squaresPass,
+  type TrainingPasses,
+  trainingPasses,
+} from "./passes.ts";
+import type { Evaluation } from "./records.ts";
+
+/** What may differ between the networks of a population. */
+export interface NetworkSettings {
+  /** L2 weight λ, at least 0. */
+  readonly lambda: number;
+  /** Learning rate at the ends of a cycle. */
+  readonly etaMin: number;
+  /** Learning rate in the middle of a cycle. */
+  readonly etaMax: number;
+}
+
+/** What a population is made from. */
+export interface PopulationOptions {
+  /** The architecture of all networks. */
+  readonly architecture: Architecture;
+  /** One entry for each network, at least one. */
+  readonly networks: readonly NetworkSettings[];
+  /** Images in a training batch. */
+  readonly batch: number;
+  /** The data on the same device; the population does not own it. */
+  readonly data: DeviceDataSet;
+  /** Other shader texts than the project's own, which is how tests plant mistakes. */
+  readonly shaders?: ShaderTexts;
+}
+
+/** One update. */
+export interface StepPlan {
+  /** Position in the order of images of the batch's first. */
+  readonly first: number;
+  /** How far the learning rate has risen: 0 at etaMin, 1 at etaMax. */
+  readonly rise: number;
+  /** How many updates were made before. */
+  readonly number: number;
+}
+
+/** What changes on the GPU as networks train, for each network in the order of its layout. */
+export interface PopulationState {
+  /** [P][layout.count] */
+  readonly parameters: readonly Float32Array[];
+  /** [P][layout.statisticCount]; left out while no batch has been seen, so that the first one sets them. */
+  readonly statistics?: readonly Float32Array[];
+}
+
+/** The struct `Step` of common.wgsl. */
+interface Step {
+  readonly first: number;
+  readonly rows: number;
+  readonly rise?: number;
+  readonly fresh?: boolean;
+  readonly slot: number;
+  readonly number?: number;
+}
+
+/** A part of the data set as evaluations go through it. */
+interface EvaluationPlan {
+  readonly kernels: readonly BoundKernel[];
+  readonly chunks: number;
+}
+
+/** P networks of one architecture on the GPU. */
+export class Population {
+  /** The architecture of all networks. */
+  readonly architecture: Architecture;
+  /** How many networks. */
+  readonly size: number;
+  /** Images in a training batch. */
+  readonly batch: number;
+  readonly #gpu: Gpu;
+  readonly #networks: readonly NetworkSettings[];
+  readonly #data: DeviceDataSet;
+  readonly #buffers: PopulationBuffers;
+  readonly #context: PassContext;
+  readonly #training: TrainingPasses;
+  readonly #squares: BoundKernel;
+  readonly #evaluations = new Map<Split, EvaluationPlan>();
+  readonly #pacer: Pacer;
+  #fresh = true;
+
+  private constructor(gpu: Gpu, options: PopulationOptions, kernels: Kernels) {
+    const { architecture, networks, batch, data } = options;
+    this.architecture = architecture;
+    this.size = networks.length;
+    this.batch = batch;
+    this.#gpu = gpu;
+    this.#networks = networks;
+    this.#data = data;
+    this.#pacer = new Pacer(gpu);
+    this.#buffers = new PopulationBuffers(gpu, { architecture, networks: this.size, batch, data });
+    this.#context = {
+      kernels,
+      buffers: this.#buffers,
+      architecture,
+      networks: this.size,
+      batch,
+      data,
+    };
+    this.#training = trainingPasses(this.#context);
+    this.#squares = squaresPass(this.#context);
+    const settings = networks.flatMap(({ lambda, etaMin, etaMax }) => [lambda, etaMin, etaMax]);
+    gpu.device.queue.writeBuffer(this.#buffers.networks, 0, Float32Array.from(settings));
+  }
+
+  /**
+   * Makes a population. Its parameters are 0 until {@linkcode Population.write} sets them.
+   *
+   * @param gpu The device.
+   * @param options What it is made of.
+   * @returns The population.
+   * @throws {ArgumentError} If there is no network, the batch does not fit the data or batch norm, or the adapter
+   * cannot hold it.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  static async create(gpu: Gpu, options: PopulationOptions): Promise<Population> {
+    const { architecture, networks, batch, data } = options;
+    if (networks.length === 0) {
+      throw new ArgumentError("Cannot make a population of 0 networks, expected at least 1");
+    }
+    const images = data.source.training.count;
+    if (!Number.isSafeInteger(batch) || batch < 1 || batch > images) {
+      throw new ArgumentError(
+        `Cannot train in batches of ${batch}: expected 1 to ${images}, the number of training images`,
+      );
+    }
+    if (batch === 1 && architecture.batchNorm && architecture.hidden.length > 0) {
+      throw new ArgumentError(
+        "Cannot train in batches of 1 with batch norm: one image has no variance, expected at least 2",
+      );
+    }
+    const kernels = await Kernels.create(gpu, options.shaders);
+    const population = new Population(gpu, options, kernels);
+    await gpu.done();
+    return population;
+  }
+
+  /**
+   * Sets the parameters and moving averages of all networks, and forgets that any diverged.
+   *
+   * @param state What to set.
+   */
+  write(state: PopulationState): void {
+    const { queue } = this.#gpu.device;
+    const { layout, parameters, statistics, diverged } = this.#buffers;
+    const initial = initialStatistics(this.architecture);
+    for (let network = 0; network < this.size; network++) {
+      const own = Float32Array.from(state.parameters[network]);
+      queue.writeBuffer(parameters, 4 * network * layout.count, own);
+      const averages = Float32Array.from(state.statistics?.[network] ?? initial);
+      queue.writeBuffer(statistics, 4 * network * layout.statisticCount, averages);
+    }
+    queue.writeBuffer(diverged, 0, new Uint32Array(this.size).fill(NEVER));
+    this.#fresh = state.statistics === undefined;
+  }
+
+  /**
+   * Sets the order in which the training images come.
+   *
+   * @param order Indices of training images, [training images]; batches are runs of it.
+   */
+  setOrder(order: Uint32Array): void {
+    this.#gpu.device.queue.writeBuffer(this.#buffers.order, 0, Uint32Array.from(order));
+  }
+
+  /**
+   * Makes updates, one batch each. When it returns, the last of them may still run.
+   *
+   * @param steps The updates, in order.
+   * @param signal Ends the work between two submits.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async advance(steps: readonly StepPlan[], signal?: AbortSignal): Promise<void> {
+    const { forward, backward } = this.#training;
+    await this.#advance(steps, { kind: "step", kernels: [...forward, ...backward], signal });
+  }
+
+  /**
+   * Makes updates and gives the loss of each batch, in training mode and before its update.
+   *
+   * @param steps The updates, in order, at most 512.
+   * @returns Mean cross-entropy, [steps][networks].
+   * @throws {ArgumentError} If there are too many steps.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async advanceWithLosses(steps: readonly StepPlan[]): Promise<number[][]> {
+    if (steps.length > STEP_SLOTS) {
+      throw new ArgumentError(
+        `Cannot keep the losses of ${steps.length} steps, expected at most ${STEP_SLOTS}`,
+      );
+    }
+    const { forward, loss, backward } = this.#training;
+    const kernels = [...forward, ...loss, ...backward];
+    await this.#advance(steps, { kind: "step with loss", kernels });
+    const sums = await this.#readSums(steps.length);
+    return steps.map((_, slot) => this.#networks.map((_, n) => sums(slot, n).first / this.batch));
+  }
+
+  /**
+   * Evaluates all networks on parts of the data set, with the moving averages where there is batch norm.
+   *
+   * @param splits Which parts.
+   * @param signal Ends the work between two submits.
+   * @returns Mean cross-entropy, cost and accuracy, [splits][networks].
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async evaluate(splits: readonly Split[], signal?: AbortSignal): Promise<Evaluation[][]> {
+    const starts: number[] = [];
+    let slots = 1; // The first is for the squares.
+    for (const split of splits) {
+      starts.push(slots);
+      await this.#evaluate(split, slots, signal);
+      slots += this.#evaluation(split).chunks;
+    }
+    await this.#pacer.run({
+      kind: "squares",
+      count: 1,
+      prepare: () => this.#writeSteps([{ first: 0, rows: 1, slot: 0 }]),
+      encode: (pass) => dispatch(pass, this.#squares, 0),
+    });
+    const sums = await this.#readSums(slots);
+    return splits.map((split, i) =>
+      this.#networks.map(({ lambda }, network) => {
+        const { count } = this.#data.source[split];
+        let total = 0;
+        let correct = 0;
+        for (let chunk = 0; chunk < this.#evaluation(split).chunks; chunk++) {
+          const { first, second } = sums(starts[i] + chunk, network);
+          total += first;
+          correct += second;
+        }
+        const loss = total / count;
+        return { loss, cost: loss + lambda * sums(0, network).first, accuracy: correct / count };
+      })
+    );
+  }
+
+  /**
+   * Reads the parameters of all networks back.
+   *
+   * @returns [P][layout.count]
+   */
+  async readParameters(): Promise<Float32Array[]> {
+    return await this.#readVectors(this.#buffers.parameters, this.#buffers.layout.count);
+  }
+
+  /**
+   * Reads back the gradients of the last update: of the cost, at the parameters before that update.
+   *
+   * @returns [P][layout.count]
+   */
+  async readGradients(): Promise<Float32Array[]> {
+    return await this.#readVectors(this.#buffers.gradients, this.#buffers.layout.count);
+  }
+
+  /**
+   * Reads the moving averages of all networks back.
+   *
+   * @returns [P][layout.statisticCount]
+   */
+  async readStatistics(): Promise<Float32Array[]> {
+    return await this.#readVectors(this.#buffers.statistics, this.#buffers.layout.statisticCount);
+  }
+
+  /**
+   * Tells when each network first had a loss that was NaN or infinite.
+   *
+   * @returns The number of updates made before, or null where there was none, [P]
+   */
+  async readDiverged(): Promise<(number | null)[]> {
+    await this.#pacer.drain();
+    const steps = new Uint32Array(await this.#gpu.read(this.#buffers.diverged));
+    return Array.from(steps, (step) => step === NEVER ? null : step);
+  }
+
+  /** Waits until all that was submitted is done. */
+  async done(): Promise<void> {
+    await this.#pacer.drain();
+  }
+
+  /** Frees the memory on the GPU. */
+  destroy(): void {
+    this.#buffers.destroy();
+  }
+
+  async #advance(
+    steps: readonly StepPlan[],
+    work: { kind: string; kernels: readonly BoundKernel[]; signal?: AbortSignal },
+  ): Promise<void> {
+    const { stepStride } = this.#buffers;
+    await this.#pacer.run({
+      kind: work.kind,
+      count: steps.length,
+      most: STEP_SLOTS,
+      prepare: (first, count) => {
+        this.#writeSteps(
+          steps.slice(first, first + count).map((step, i) => ({
+            ...step,
+            rows: this.batch,
+            fresh: this.#fresh && first + i === 0,
+            slot: first + i,
+          })),
+        );
+      },
+      encode: (pass, _first, index) => {
+        for (const kernel of work.kernels) dispatch(pass, kernel, index * stepStride);
+      },
+    }, work.signal);
+    if (steps.length > 0) this.#fresh = false;
+  }
+
+  async #evaluate(split: Split, firstSlot: number, signal?: AbortSignal): Promise<void> {
+    const { evaluationRows, stepStride } = this.#buffers;
+    const { count } = this.#data.source[split];
+    const { kernels, chunks } = this.#evaluation(split);
+    await this.#pacer.run({
+      kind: "evaluation",
+      count: chunks,
+      most: STEP_SLOTS,
+      prepare: (first, n) => {
+        this.#writeSteps(Array.from({ length: n }, (_, i) => {
+          const image = (first + i) * evaluationRows;
+          const rows = Math.min(evaluationRows, count - image);
+          return { first: image, rows, slot: firstSlot + first + i };
+        }));
+      },
+      encode: (pass, _first, index) => {
+        for (const kernel of kernels) dispatch(pass, kernel, index * stepStride);
+      },
+    }, signal);
+  }
+
+  #evaluation(split: Split): EvaluationPlan {
+    let plan = this.#evaluations.get(split);
+    if (!plan) {
+      const chunks = tiles(this.#data.source[split].count, this.#buffers.evaluationRows);
+      plan = { kernels: evaluationPass(this.#context, split), chunks };
+      this.#evaluations.set(split, plan);
+    }
+    return plan;
+  }
+
+  #writeSteps(steps: readonly Step[]): void {
+    const { stepStride } = this.#buffers;
+    const bytes = new ArrayBuffer(steps.length * stepStride);
+    steps.forEach(({ first, rows, rise = 0, fresh = false, slot, number = 0 }, i) => {
+      const view = new DataView(bytes, i * stepStride, STEP_BYTES);
+      view.setUint32(0, first, true);
+      view.setUint32(4, rows, true);
+      view.setFloat32(8, rise, true);
+      view.setUint32(12, Number(fresh), true);
+      view.setUint32(16, slot, true);
+      view.setUint32(20, number, true);
+    });
+    this.#gpu.device.queue.writeBuffer(this.#buffers.steps, 0, bytes);
+  }
+
+  /** Reads sums back and adds up their parts in float64. */
+  async #readSums(
+    slots: number,
+  ): Promise<(slot: number, network: number) => { first: number; second: number }> {
+    await this.#pacer.drain();
+    const bytes = 4 * slots * this.size * SUM_PARTS * 2;
+    const parts = new Float32Array(await this.#gpu.read(this.#buffers.sums, bytes));
+    return (slot, network) => {
+      const from = (slot * this.size + network) * SUM_PARTS * 2;
+      let first = 0;
+      let second = 0;
+      for (let i = from; i < from + SUM_PARTS * 2; i += 2) {
+        first += parts[i];
+        second += parts[i + 1];
+      }
+      return { first, second };
+    };
+  }
+
+  async #readVectors(buffer: GPUBuffer, length: number): Promise<Float32Array[]> {
+    await this.#pacer.drain();
+    const all = new Float32Array(await this.#gpu.read(buffer));
+    return this.#networks.map((_, n) => all.slice(n * length, (n + 1) * length));
+  }
+}

@@ -1,0 +1,783 @@
+// Generated from shaders/*.wgsl by `deno task shaders`. Do not edit.
+
+/** The text of every kernel file, by its name without the extension. */
+export const SHADERS: Readonly<Record<string, string>> = {
+  affine: `// The affine map of every layer but the first:
+//
+//   forward   Y = X W + b
+//   backward  dX = dY W^T,  dW = X^T dY + 2 lambda W,  db = sum over rows of dY
+//
+// A thread does a tile of 4 x 4 results. Reading past an edge is clamped to it, and what comes of it is not stored.
+
+// layer, step, networks, parameters and gradients: descent.wgsl
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
+
+const TILE = 4u;
+
+fn tiles(size: u32) -> u32 {
+  return (size + TILE - 1u) / TILE;
+}
+
+// Four neighbours, none past the last.
+fn neighbours(first: u32, size: u32) -> vec4u {
+  return min(vec4u(first, first + 1u, first + 2u, first + 3u), vec4u(size - 1u));
+}
+
+fn outer(a: vec4f, b: vec4f) -> mat4x4f {
+  return mat4x4f(a.x * b, a.y * b, a.z * b, a.w * b);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let thread = thread_index(id, workgroups);
+  let row = thread / tiles(layer.outputs) * TILE;
+  let output = thread % tiles(layer.outputs) * TILE;
+  if row >= step.rows {
+    return;
+  }
+  let r = (id.z * step.rows + neighbours(row, step.rows)) * layer.inputs;
+  let o = id.z * layer.parameters + layer.weight + neighbours(output, layer.outputs);
+  var sums = mat4x4f(); // one row of the tile in each column of the matrix
+  for (var i = 0u; i < layer.inputs; i++) {
+    let x4 = vec4f(x[r.x + i], x[r.y + i], x[r.z + i], x[r.w + i]);
+    let at = i * layer.outputs;
+    sums += outer(x4, vec4f(weights[o.x + at], weights[o.y + at], weights[o.z + at], weights[o.w + at]));
+  }
+  for (var j = 0u; j < TILE; j++) {
+    for (var k = 0u; k < TILE; k++) {
+      if row + j < step.rows && output + k < layer.outputs {
+        let b = weights[id.z * layer.parameters + layer.bias + output + k];
+        y[(id.z * step.rows + row + j) * layer.outputs + output + k] = sums[j][k] + b;
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn affine_backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let thread = thread_index(id, workgroups);
+  let row = thread / tiles(layer.inputs) * TILE;
+  let input = thread % tiles(layer.inputs) * TILE;
+  if row >= step.rows {
+    return;
+  }
+  let r = (id.z * step.rows + neighbours(row, step.rows)) * layer.outputs;
+  let i = id.z * layer.parameters + layer.weight + neighbours(input, layer.inputs) * layer.outputs;
+  var sums = mat4x4f();
+  for (var o = 0u; o < layer.outputs; o++) {
+    let dy4 = vec4f(dy[r.x + o], dy[r.y + o], dy[r.z + o], dy[r.w + o]);
+    sums += outer(dy4, vec4f(weights[i.x + o], weights[i.y + o], weights[i.z + o], weights[i.w + o]));
+  }
+  for (var j = 0u; j < TILE; j++) {
+    for (var k = 0u; k < TILE; k++) {
+      if row + j < step.rows && input + k < layer.inputs {
+        dx[(id.z * step.rows + row + j) * layer.inputs + input + k] = sums[j][k];
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let thread = thread_index(id, workgroups);
+  let input = thread / tiles(layer.outputs) * TILE;
+  let output = thread % tiles(layer.outputs) * TILE;
+  if input >= layer.inputs {
+    return;
+  }
+  let i = neighbours(input, layer.inputs);
+  let o = neighbours(output, layer.outputs);
+  var sums = mat4x4f();
+  for (var row = 0u; row < step.rows; row++) {
+    let xi = (id.z * step.rows + row) * layer.inputs + i;
+    let yo = (id.z * step.rows + row) * layer.outputs + o;
+    sums += outer(vec4f(x[xi.x], x[xi.y], x[xi.z], x[xi.w]), vec4f(dy[yo.x], dy[yo.y], dy[yo.z], dy[yo.w]));
+  }
+  for (var j = 0u; j < TILE; j++) {
+    for (var k = 0u; k < TILE; k++) {
+      if input + j < layer.inputs && output + k < layer.outputs {
+        descend_weight(id.z, layer.weight + (input + j) * layer.outputs + output + k, sums[j][k]);
+      }
+    }
+  }
+}
+
+// One thread does one output; the first layer uses it too.
+@compute @workgroup_size(WORKGROUP)
+fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let output = thread_index(id, workgroups);
+  if output >= layer.outputs {
+    return;
+  }
+  var sum = 0.0;
+  for (var row = 0u; row < step.rows; row++) {
+    sum += dy[(id.z * step.rows + row) * layer.outputs + output];
+  }
+  descend(id.z, layer.bias + output, sum);
+}
+`,
+  batch_norm: `// Batch norm and the ReLU behind it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
+//
+//   training    mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
+//               average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
+//   evaluation  the same N and H with the moving averages in place of mu and var
+//   backward    G = dH where H > 0, else 0;  dbeta = sum of G;  dgamma = sum of G N
+//               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows)
+//
+// In training and backward a thread does one feature.
+
+// layer, step, networks, parameters and gradients: descent.wgsl
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
+@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
+@group(0) @binding(16) var<storage, read_write> normalised: array<f32>; // [P, rows, outputs] N
+@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
+
+override EPSILON: f32;
+override MOMENTUM: f32;
+
+// Negative becomes 0 and NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
+fn relu(value: f32) -> f32 {
+  return select(value, 0.0, value < 0.0);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let feature = thread_index(id, workgroups);
+  if feature >= layer.outputs {
+    return;
+  }
+  let rows = f32(step.rows);
+  let first = id.z * step.rows * layer.outputs + feature;
+  var mean = 0.0;
+  for (var row = 0u; row < step.rows; row++) {
+    mean += x[first + row * layer.outputs];
+  }
+  mean /= rows;
+  var variance = 0.0;
+  for (var row = 0u; row < step.rows; row++) {
+    let difference = x[first + row * layer.outputs] - mean;
+    variance += difference * difference;
+  }
+  variance /= rows;
+
+  let inverse = 1.0 / sqrt(variance + EPSILON);
+  let gamma = weights[id.z * layer.parameters + layer.gamma + feature];
+  let beta = weights[id.z * layer.parameters + layer.beta + feature];
+  for (var row = 0u; row < step.rows; row++) {
+    let at = first + row * layer.outputs;
+    let n = (x[at] - mean) * inverse;
+    normalised[at] = n;
+    y[at] = relu(gamma * n + beta);
+  }
+  inverse_deviation[id.z * layer.outputs + feature] = inverse;
+
+  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
+  let mean_at = id.z * layer.statistics + layer.mean + feature;
+  let variance_at = id.z * layer.statistics + layer.variance + feature;
+  statistics[mean_at] = past * statistics[mean_at] + (1.0 - past) * mean;
+  statistics[variance_at] = past * statistics[variance_at] + (1.0 - past) * variance;
+}
+
+// A thread does one value.
+@compute @workgroup_size(WORKGROUP)
+fn batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let i = thread_index(id, workgroups);
+  let size = step.rows * layer.outputs;
+  if i >= size {
+    return;
+  }
+  let feature = i % layer.outputs;
+  let mean = statistics[id.z * layer.statistics + layer.mean + feature];
+  let variance = statistics[id.z * layer.statistics + layer.variance + feature];
+  let gamma = weights[id.z * layer.parameters + layer.gamma + feature];
+  let beta = weights[id.z * layer.parameters + layer.beta + feature];
+  let n = (x[id.z * size + i] - mean) * (1.0 / sqrt(variance + EPSILON));
+  y[id.z * size + i] = relu(gamma * n + beta);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let feature = thread_index(id, workgroups);
+  if feature >= layer.outputs {
+    return;
+  }
+  let rows = f32(step.rows);
+  let first = id.z * step.rows * layer.outputs + feature;
+  var dbeta = 0.0;
+  var dgamma = 0.0;
+  for (var row = 0u; row < step.rows; row++) {
+    let at = first + row * layer.outputs;
+    let g = select(0.0, dy[at], y[at] > 0.0);
+    dbeta += g;
+    dgamma += g * normalised[at];
+  }
+  let gamma = parameters[id.z * layer.parameters + layer.gamma + feature];
+  let scale = gamma * inverse_deviation[id.z * layer.outputs + feature];
+  for (var row = 0u; row < step.rows; row++) {
+    let at = first + row * layer.outputs;
+    let g = select(0.0, dy[at], y[at] > 0.0);
+    dx[at] = scale * (g - dbeta / rows - normalised[at] * dgamma / rows);
+  }
+  descend(id.z, layer.gamma + feature, dgamma);
+  descend(id.z, layer.beta + feature, dbeta);
+}
+`,
+  common: `// What every kernel knows, placed in front of each of the other files.
+//
+// One thread does one tile of one network; the network is the z of the workgroup. All tensors are row-major and have the
+// network as their first axis. A name and its binding number mean the same in all files (src/kernels.ts lists them).
+
+// Threads per workgroup: the same number feeds the dispatch.
+override WORKGROUP: u32;
+
+// A layer: sizes, and where its tensors begin in one network's flat vectors. Fixed when the population is made.
+struct Layer {
+  inputs: u32,
+  outputs: u32,
+  parameters: u32, // length of one network's parameters
+  weights: u32, // how many of them, the first ones, are weights
+  weight: u32, // W [inputs, outputs] begins here
+  bias: u32, // b [outputs]
+  gamma: u32, // [outputs]
+  beta: u32, // [outputs]
+  statistics: u32, // length of one network's moving averages
+  mean: u32, // [outputs]
+  variance: u32, // [outputs]
+  texels: u32, // texels an image has in the texture: inputs / 4, rounded up
+  images_per_layer: u32, // images a layer of the texture holds
+  slices: u32, // parts that the sum over the inputs is split into
+}
+
+// One step or one part of an evaluation: what changes from one to the next.
+struct Step {
+  first: u32, // index in \`order\` of the first image
+  rows: u32, // images in this batch
+  rise: f32, // how far the learning rate has risen: 0 at eta_min, 1 at eta_max
+  fresh: u32, // 1 for the first batch ever, which sets the moving averages
+  slot: u32, // where sums that are read back later are put
+  number: u32, // updates made before this one
+}
+
+// What may differ between the networks of a population.
+struct Network {
+  lambda: f32,
+  eta_min: f32,
+  eta_max: f32,
+}
+
+// The index of this thread among those of its network. Dispatches too wide for one axis go on along y.
+fn thread_index(id: vec3u, workgroups: vec3u) -> u32 {
+  return id.x + id.y * workgroups.x * WORKGROUP;
+}
+`,
+  descent: `// Stochastic gradient descent, placed in front of the files whose kernels find the gradient of a parameter:
+//
+//   g = d cost / d theta,  theta <- theta - eta g,  eta = (1 - rise) eta_min + rise eta_max
+//
+// Gradients are kept beside the parameters they moved, so that what is checked is what trains.
+
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> networks: array<Network>; // [P]
+@group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
+@group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
+
+fn learning_rate(network: u32) -> f32 {
+  let n = networks[network];
+  return (1.0 - step.rise) * n.eta_min + step.rise * n.eta_max;
+}
+
+// Moves one parameter against its gradient. \`at\` counts from the network's first parameter.
+fn descend(network: u32, at: u32, gradient: f32) {
+  let i = network * layer.parameters + at;
+  gradients[i] = gradient;
+  parameters[i] -= learning_rate(network) * gradient;
+}
+
+// The same for a weight, on which L2 acts too: lambda * W^2 adds 2 lambda W to the gradient.
+fn descend_weight(network: u32, at: u32, gradient: f32) {
+  let w = parameters[network * layer.parameters + at];
+  descend(network, at, gradient + 2.0 * networks[network].lambda * w);
+}
+`,
+  input_affine: `// The affine map of the first layer, which reads images as bytes and standardises them as they are read:
+//
+//   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
+//   backward  dW = X^T dS + 2 lambda W
+//
+// Four pixels are one texel (rgba8unorm, so a channel is byte / 255). The last texel of an image is filled up with
+// channels whose scale and shift are 0. A forward thread does a tile of 52 rows x 5 outputs over one slice of the
+// inputs, a backward thread 32 inputs x 8 outputs over the whole batch: reading costs far more than multiplying, and
+// these tiles do the most with what they read.
+
+// layer, step, networks, parameters and gradients: descent.wgsl
+@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels]
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d S
+@group(0) @binding(15) var<storage, read_write> slices: array<f32>; // [P, slices, rows, outputs] sums over each slice
+
+struct Standard {
+  scale: vec4f, // 1 / standard deviation, of pixels / 255
+  shift: vec4f, // - mean / standard deviation
+}
+
+// Where an image lies in the texture: row and layer.
+fn place(row: u32) -> vec2u {
+  let image = order[step.first + min(row, step.rows - 1u)];
+  return vec2u(image % layer.images_per_layer, image / layer.images_per_layer);
+}
+
+fn pixels(k: u32, at: vec2u, standard: Standard) -> vec4f {
+  return fma(textureLoad(images, vec2u(k, at.x), at.y, 0), standard.scale, standard.shift);
+}
+
+// Four rows of the batch.
+struct Rows {
+  r0: vec2u,
+  r1: vec2u,
+  r2: vec2u,
+  r3: vec2u,
+}
+
+fn rows_from(row: u32) -> Rows {
+  return Rows(place(row), place(row + 1u), place(row + 2u), place(row + 3u));
+}
+
+// Four pixels of four rows: column r holds row r, so that (vector of weights) * matrix is a sum for each row.
+fn pixels_of(k: u32, at: Rows, standard: Standard) -> mat4x4f {
+  return mat4x4f(
+    pixels(k, at.r0, standard),
+    pixels(k, at.r1, standard),
+    pixels(k, at.r2, standard),
+    pixels(k, at.r3, standard),
+  );
+}
+
+// W[4k .. 4k + 3, output]; past the last input the pixels are 0 and any finite weight will do.
+fn weights_of(network: u32, k: u32, output: u32) -> vec4f {
+  let column = network * layer.parameters + layer.weight + min(output, layer.outputs - 1u);
+  let last = layer.inputs - 1u;
+  return vec4f(
+    weights[column + min(4u * k, last) * layer.outputs],
+    weights[column + min(4u * k + 1u, last) * layer.outputs],
+    weights[column + min(4u * k + 2u, last) * layer.outputs],
+    weights[column + min(4u * k + 3u, last) * layer.outputs],
+  );
+}
+
+const TILE_ROWS = 52u;
+const TILE_OUTPUTS = 5u;
+
+// Sums of five outputs for four rows.
+struct Sums {
+  o0: vec4f,
+  o1: vec4f,
+  o2: vec4f,
+  o3: vec4f,
+  o4: vec4f,
+}
+
+struct Weights {
+  o0: vec4f,
+  o1: vec4f,
+  o2: vec4f,
+  o3: vec4f,
+  o4: vec4f,
+}
+
+fn add_products(sums: ptr<function, Sums>, x: mat4x4f, w: Weights) {
+  (*sums).o0 += w.o0 * x;
+  (*sums).o1 += w.o1 * x;
+  (*sums).o2 += w.o2 * x;
+  (*sums).o3 += w.o3 * x;
+  (*sums).o4 += w.o4 * x;
+}
+
+fn store_column(at: u32, row: u32, output: u32, sums: vec4f) {
+  if output >= layer.outputs {
+    return;
+  }
+  for (var r = 0u; r < 4u; r++) {
+    if row + r < step.rows {
+      slices[at + (row + r) * layer.outputs + output] = sums[r];
+    }
+  }
+}
+
+fn store_sums(at: u32, row: u32, output: u32, sums: Sums) {
+  store_column(at, row, output, sums.o0);
+  store_column(at, row, output + 1u, sums.o1);
+  store_column(at, row, output + 2u, sums.o2);
+  store_column(at, row, output + 3u, sums.o3);
+  store_column(at, row, output + 4u, sums.o4);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let row_tiles = (step.rows + TILE_ROWS - 1u) / TILE_ROWS;
+  let output_tiles = (layer.outputs + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
+  let thread = thread_index(id, workgroups);
+  let slice = thread / (row_tiles * output_tiles);
+  if slice >= layer.slices {
+    return;
+  }
+  let row = thread % row_tiles * TILE_ROWS;
+  let output = thread / row_tiles % output_tiles * TILE_OUTPUTS;
+
+  let r0 = rows_from(row);
+  let r1 = rows_from(row + 4u);
+  let r2 = rows_from(row + 8u);
+  let r3 = rows_from(row + 12u);
+  let r4 = rows_from(row + 16u);
+  let r5 = rows_from(row + 20u);
+  let r6 = rows_from(row + 24u);
+  let r7 = rows_from(row + 28u);
+  let r8 = rows_from(row + 32u);
+  let r9 = rows_from(row + 36u);
+  let r10 = rows_from(row + 40u);
+  let r11 = rows_from(row + 44u);
+  let r12 = rows_from(row + 48u);
+  var s0: Sums;
+  var s1: Sums;
+  var s2: Sums;
+  var s3: Sums;
+  var s4: Sums;
+  var s5: Sums;
+  var s6: Sums;
+  var s7: Sums;
+  var s8: Sums;
+  var s9: Sums;
+  var s10: Sums;
+  var s11: Sums;
+  var s12: Sums;
+
+  let per_slice = (layer.texels + layer.slices - 1u) / layer.slices;
+  let end = min((slice + 1u) * per_slice, layer.texels);
+  for (var k = slice * per_slice; k < end; k++) {
+    let s = standard[k];
+    let w = Weights(
+      weights_of(id.z, k, output),
+      weights_of(id.z, k, output + 1u),
+      weights_of(id.z, k, output + 2u),
+      weights_of(id.z, k, output + 3u),
+      weights_of(id.z, k, output + 4u),
+    );
+    add_products(&s0, pixels_of(k, r0, s), w);
+    add_products(&s1, pixels_of(k, r1, s), w);
+    add_products(&s2, pixels_of(k, r2, s), w);
+    add_products(&s3, pixels_of(k, r3, s), w);
+    add_products(&s4, pixels_of(k, r4, s), w);
+    add_products(&s5, pixels_of(k, r5, s), w);
+    add_products(&s6, pixels_of(k, r6, s), w);
+    add_products(&s7, pixels_of(k, r7, s), w);
+    add_products(&s8, pixels_of(k, r8, s), w);
+    add_products(&s9, pixels_of(k, r9, s), w);
+    add_products(&s10, pixels_of(k, r10, s), w);
+    add_products(&s11, pixels_of(k, r11, s), w);
+    add_products(&s12, pixels_of(k, r12, s), w);
+  }
+
+  let at = (id.z * layer.slices + slice) * step.rows * layer.outputs;
+  store_sums(at, row, output, s0);
+  store_sums(at, row + 4u, output, s1);
+  store_sums(at, row + 8u, output, s2);
+  store_sums(at, row + 12u, output, s3);
+  store_sums(at, row + 16u, output, s4);
+  store_sums(at, row + 20u, output, s5);
+  store_sums(at, row + 24u, output, s6);
+  store_sums(at, row + 28u, output, s7);
+  store_sums(at, row + 32u, output, s8);
+  store_sums(at, row + 36u, output, s9);
+  store_sums(at, row + 40u, output, s10);
+  store_sums(at, row + 44u, output, s11);
+  store_sums(at, row + 48u, output, s12);
+}
+
+const TILE_TEXELS = 8u;
+const TILE_COLUMNS = 8u;
+
+// dS[row, output .. output + 3]; past the last output any value will do, the result is not stored.
+fn output_gradient(network: u32, row: u32, output: u32) -> vec4f {
+  let at = (network * step.rows + row) * layer.outputs;
+  let last = layer.outputs - 1u;
+  return vec4f(
+    dy[at + min(output, last)],
+    dy[at + min(output + 1u, last)],
+    dy[at + min(output + 2u, last)],
+    dy[at + min(output + 3u, last)],
+  );
+}
+
+// Sums of eight outputs for four inputs: column o of a matrix holds output o.
+struct Tile {
+  left: mat4x4f,
+  right: mat4x4f,
+}
+
+fn add_outer(tile: ptr<function, Tile>, x: vec4f, left: vec4f, right: vec4f) {
+  (*tile).left += mat4x4f(x * left.x, x * left.y, x * left.z, x * left.w);
+  (*tile).right += mat4x4f(x * right.x, x * right.y, x * right.z, x * right.w);
+}
+
+fn descend_tile(network: u32, k: u32, output: u32, tile: Tile) {
+  for (var o = 0u; o < TILE_COLUMNS; o++) {
+    if output + o >= layer.outputs {
+      return;
+    }
+    var column = tile.left[o % 4u];
+    if o >= 4u {
+      column = tile.right[o % 4u];
+    }
+    for (var i = 0u; i < 4u; i++) {
+      let input = 4u * k + i;
+      if input < layer.inputs {
+        descend_weight(network, layer.weight + input * layer.outputs + output + o, column[i]);
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let texel_tiles = (layer.texels + TILE_TEXELS - 1u) / TILE_TEXELS;
+  let thread = thread_index(id, workgroups);
+  let k = thread % texel_tiles * TILE_TEXELS;
+  let output = thread / texel_tiles * TILE_COLUMNS;
+  if output >= layer.outputs {
+    return;
+  }
+
+  let last = layer.texels - 1u;
+  let k1 = min(k + 1u, last);
+  let k2 = min(k + 2u, last);
+  let k3 = min(k + 3u, last);
+  let k4 = min(k + 4u, last);
+  let k5 = min(k + 5u, last);
+  let k6 = min(k + 6u, last);
+  let k7 = min(k + 7u, last);
+  let s0 = standard[k];
+  let s1 = standard[k1];
+  let s2 = standard[k2];
+  let s3 = standard[k3];
+  let s4 = standard[k4];
+  let s5 = standard[k5];
+  let s6 = standard[k6];
+  let s7 = standard[k7];
+  var t0: Tile;
+  var t1: Tile;
+  var t2: Tile;
+  var t3: Tile;
+  var t4: Tile;
+  var t5: Tile;
+  var t6: Tile;
+  var t7: Tile;
+  for (var row = 0u; row < step.rows; row++) {
+    let at = place(row);
+    let left = output_gradient(id.z, row, output);
+    let right = output_gradient(id.z, row, output + 4u);
+    add_outer(&t0, pixels(k, at, s0), left, right);
+    add_outer(&t1, pixels(k1, at, s1), left, right);
+    add_outer(&t2, pixels(k2, at, s2), left, right);
+    add_outer(&t3, pixels(k3, at, s3), left, right);
+    add_outer(&t4, pixels(k4, at, s4), left, right);
+    add_outer(&t5, pixels(k5, at, s5), left, right);
+    add_outer(&t6, pixels(k6, at, s6), left, right);
+    add_outer(&t7, pixels(k7, at, s7), left, right);
+  }
+  descend_tile(id.z, k, output, t0);
+  descend_tile(id.z, k + 1u, output, t1);
+  descend_tile(id.z, k + 2u, output, t2);
+  descend_tile(id.z, k + 3u, output, t3);
+  descend_tile(id.z, k + 4u, output, t4);
+  descend_tile(id.z, k + 5u, output, t5);
+  descend_tile(id.z, k + 6u, output, t6);
+  descend_tile(id.z, k + 7u, output, t7);
+}
+`,
+  relu: `// The ReLU of hidden layers without batch norm:
+//
+//   forward   H = max(0, S)
+//   backward  dS = dH where H > 0, else 0
+//
+// A thread does one value.
+
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
+
+@compute @workgroup_size(WORKGROUP)
+fn relu_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let i = thread_index(id, workgroups);
+  let size = step.rows * layer.outputs;
+  if i >= size {
+    return;
+  }
+  let value = x[id.z * size + i];
+  // NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
+  y[id.z * size + i] = select(value, 0.0, value < 0.0);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let i = thread_index(id, workgroups);
+  let size = step.rows * layer.outputs;
+  if i >= size {
+    return;
+  }
+  let at = id.z * size + i;
+  dx[at] = select(0.0, dy[at], y[at] > 0.0);
+}
+`,
+  slice_sum: `// Adds up the slices of the first layer's product, in order, and the bias:
+//
+//   S[r, o] = b[o] + sum over s of slices[s, r, o]
+
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] S
+@group(0) @binding(15) var<storage, read_write> slices: array<f32>; // [P, slices, rows, outputs]
+
+@compute @workgroup_size(WORKGROUP)
+fn slice_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let i = thread_index(id, workgroups);
+  let size = step.rows * layer.outputs;
+  if i >= size {
+    return;
+  }
+  var sum = 0.0;
+  for (var s = 0u; s < layer.slices; s++) {
+    sum += slices[(id.z * layer.slices + s) * size + i];
+  }
+  y[id.z * size + i] = sum + weights[id.z * layer.parameters + layer.bias + i % layer.outputs];
+}
+`,
+  softmax_cross_entropy: `// Softmax and cross-entropy of a batch, with the label of row r being t:
+//
+//   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
+//   backward  dS = (p - onehot(t)) / rows
+//
+// A thread does one row. The backward kernel also notes the first step at which a loss was NaN or infinite. Predicted is the class with the largest logit, the first of equals.
+
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
+@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] logits S
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d loss / d S
+@group(0) @binding(18) var<storage, read_write> outcomes: array<Outcome>; // [P, rows]
+@group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
+
+struct Outcome {
+  loss: f32,
+  correct: f32, // 1 where the predicted class is the label, else 0
+}
+
+struct Softmax {
+  largest: f32,
+  sum: f32, // of exp(S - largest)
+  predicted: u32,
+  loss: f32,
+}
+
+fn softmax(at: u32, label: u32) -> Softmax {
+  var s = Softmax(x[at], 0.0, 0u, 0.0);
+  for (var c = 1u; c < layer.outputs; c++) {
+    if x[at + c] > s.largest {
+      s.largest = x[at + c];
+      s.predicted = c;
+    }
+  }
+  for (var c = 0u; c < layer.outputs; c++) {
+    s.sum += exp(x[at + c] - s.largest);
+  }
+  s.loss = log(s.sum) - (x[at + label] - s.largest);
+  return s;
+}
+
+// Looks at the bits: a compiler may take it that no value is ever NaN and drop a comparison.
+fn is_finite(value: f32) -> bool {
+  return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn softmax_cross_entropy_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let row = thread_index(id, workgroups);
+  if row >= step.rows {
+    return;
+  }
+  let at = (id.z * step.rows + row) * layer.outputs;
+  let label = labels[order[step.first + row]];
+  let s = softmax(at, label);
+  outcomes[id.z * step.rows + row] = Outcome(s.loss, f32(s.predicted == label));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn softmax_cross_entropy_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let row = thread_index(id, workgroups);
+  if row >= step.rows {
+    return;
+  }
+  let at = (id.z * step.rows + row) * layer.outputs;
+  let label = labels[order[step.first + row]];
+  let s = softmax(at, label);
+  if !is_finite(s.loss) {
+    atomicMin(&diverged[id.z], step.number);
+  }
+  for (var c = 0u; c < layer.outputs; c++) {
+    let p = exp(x[at + c] - s.largest) / s.sum;
+    dx[at + c] = (p - f32(c == label)) / f32(step.rows);
+  }
+}
+`,
+  sums: `// Sums that are read back, each in a fixed order so that the same run gives the same bytes. 64 threads of a network each
+// add up every 64th entry, and the 64 parts are added on the CPU in float64.
+//
+//   sum_outcomes  sums[slot, network, part] = sum of (loss, correct) over rows part, part + 64, …
+//   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise
+
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss, correct
+@group(0) @binding(19) var<storage, read_write> sums: array<vec2f>; // [slots, P, 64]
+
+const PARTS = 64u;
+
+fn sum_index(network: u32, networks: u32, part: u32) -> u32 {
+  return (step.slot * networks + network) * PARTS + part;
+}
+
+@compute @workgroup_size(PARTS)
+fn sum_outcomes(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  var sum = vec2f(0.0);
+  for (var row = id.x; row < step.rows; row += PARTS) {
+    sum += outcomes[id.z * step.rows + row];
+  }
+  sums[sum_index(id.z, workgroups.z, id.x)] = sum;
+}
+
+@compute @workgroup_size(PARTS)
+fn sum_squares(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  var sum = 0.0;
+  for (var i = id.x; i < layer.weights; i += PARTS) {
+    let w = weights[id.z * layer.parameters + i];
+    sum += w * w;
+  }
+  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(sum, 0.0);
+}
+`,
+};

@@ -1,0 +1,309 @@
+/**
+ * Training: batches and learning rates in, an asynchronous stream of metric rows out.
+ *
+ * @module
+ */
+
+import type { DataSet } from "./dataset.ts";
+import { DeviceDataSet, type Split } from "./device_data.ts";
+import { ArgumentError } from "./errors.ts";
+import type { Gpu } from "./gpu.ts";
+import type { ShaderTexts } from "./kernels.ts";
+import { type Architecture, type Initialisation, initialise, layout } from "./network.ts";
+import { type NetworkSettings, Population, type StepPlan } from "./population.ts";
+import { Random } from "./random.ts";
+import type { Evaluation, MetricRow } from "./records.ts";
+import { eta, phase, totalSteps } from "./schedule.ts";
+
+/** One network of a training. */
+export interface TrainingNetwork extends NetworkSettings {
+  /** Names the network among those of the same seed: its initial weights come from the seed and this. */
+  readonly identity: string | number;
+  /**
+   * How its weights start.
+   *
+   * @default {"he"}
+   */
+  readonly initialisation?: Initialisation;
+}
+
+/** What to train, and for how long. */
+export interface TrainingOptions {
+  /** Widths of the hidden layers. */
+  readonly hidden: readonly number[];
+  /** Whether hidden layers have batch norm. */
+  readonly batchNorm: boolean;
+  /** The networks: they see the same batches. */
+  readonly networks: readonly TrainingNetwork[];
+  /** Steps from the least learning rate to the greatest (n_s). */
+  readonly halfCycle: number;
+  /** How many cycles of 2 n_s steps. */
+  readonly cycles: number;
+  /**
+   * What batches and initial weights come from: an integer in [0, 2^32).
+   *
+   * @default {1}
+   */
+  readonly seed?: number;
+  /**
+   * Images in a batch. A remainder of the training images smaller than that is left out of each epoch.
+   *
+   * @default {100}
+   */
+  readonly batch?: number;
+  /** Steps from one metric row to the next; an epoch unless given. The last step always has a row. */
+  readonly evaluateEvery?: number;
+  /** Other shader texts than the project's own, which is how tests plant mistakes. */
+  readonly shaders?: ShaderTexts;
+}
+
+/** All that a training has learnt, from which it goes on to the same bytes. */
+export interface TrainingState {
+  /** Updates made. */
+  readonly step: number;
+  /** Flat parameter vectors, [networks][layout.count]. */
+  readonly parameters: readonly Float32Array[];
+  /** Moving averages of batch norm, [networks][layout.statisticCount]. */
+  readonly statistics: readonly Float32Array[];
+}
+
+/**
+ * Networks of one architecture being trained on the GPU.
+ *
+ * @example A small network on the built-in data
+ * ```ts ignore
+ * import { createSynthetic, Gpu, Training } from "@headless/mlp";
+ *
+ * const gpu = await Gpu.request();
+ * const data = await createSynthetic({ training: 2000, test: 500 });
+ * const training = await Training.create(gpu, data, {
+ *   hidden: [50, 50],
+ *   batchNorm: true,
+ *   networks: [{ identity: "first", lambda: 0.005, etaMin: 1e-5, etaMax: 1e-1 }],
+ *   halfCycle: 50,
+ *   cycles: 2,
+ * });
+ * for await (const [row] of training.run()) console.log(row.step, row.val.accuracy);
+ * const [test] = await training.evaluate("test");
+ * console.log(test.accuracy);
+ * training.destroy();
+ * gpu.destroy();
+ * ```
+ */
+export class Training {
+  /** The architecture of all networks. */
+  readonly architecture: Architecture;
+  /** Updates that the whole training makes. */
+  readonly steps: number;
+  /** Updates in an epoch. */
+  readonly stepsPerEpoch: number;
+  readonly #population: Population;
+  readonly #data: DeviceDataSet;
+  readonly #ownsData: boolean;
+  readonly #options: TrainingOptions;
+  readonly #seed: number;
+  readonly #batch: number;
+  #step = 0;
+  #epoch = -1;
+
+  private constructor(
+    options: TrainingOptions,
+    parts: { population: Population; data: DeviceDataSet; ownsData: boolean; steps: number },
+  ) {
+    this.#options = options;
+    this.#population = parts.population;
+    this.#data = parts.data;
+    this.#ownsData = parts.ownsData;
+    this.architecture = parts.population.architecture;
+    this.steps = parts.steps;
+    this.#seed = options.seed ?? 1;
+    this.#batch = parts.population.batch;
+    this.stepsPerEpoch = Math.floor(parts.data.source.training.count / this.#batch);
+  }
+
+  /**
+   * Puts networks with their initial weights on the GPU.
+   *
+   * @param gpu The device.
+   * @param data The data: given as a `DeviceDataSet`, it is shared and stays the caller's.
+   * @param options What to train.
+   * @returns The training, before its first step.
+   * @throws {ArgumentError} If an option is not allowed, or the adapter cannot hold the networks.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  static async create(
+    gpu: Gpu,
+    data: DataSet | DeviceDataSet,
+    options: TrainingOptions,
+  ): Promise<Training> {
+    const { networks, halfCycle, cycles, seed = 1, batch = 100, evaluateEvery = 1 } = options;
+    if (!Number.isSafeInteger(evaluateEvery) || evaluateEvery < 1) {
+      throw new ArgumentError(
+        `Cannot evaluate every ${evaluateEvery} steps, expected an integer of at least 1`,
+      );
+    }
+    let steps = 0;
+    for (const { lambda, etaMin, etaMax } of networks) {
+      if (!(lambda >= 0 && lambda < Infinity)) {
+        throw new ArgumentError(
+          `Cannot train with lambda ${lambda}, expected a finite number of at least 0`,
+        );
+      }
+      steps = totalSteps({ etaMin, etaMax, halfCycle }, cycles);
+    }
+    const source = data instanceof DeviceDataSet ? data.source : data;
+    const architecture = {
+      inputs: source.inputs,
+      hidden: options.hidden,
+      classes: source.classes,
+      batchNorm: options.batchNorm,
+    };
+    const deviceData = data instanceof DeviceDataSet ? data : new DeviceDataSet(gpu, data);
+    const ownsData = deviceData !== data;
+    try {
+      // Before the initial weights are drawn: what the adapter cannot hold, this process may not hold either.
+      const population = await Population.create(gpu, {
+        architecture,
+        networks,
+        batch,
+        data: deviceData,
+        shaders: options.shaders,
+      });
+      population.write({
+        parameters: networks.map(({ identity, initialisation }) =>
+          initialise(architecture, { seed, identity, initialisation })
+        ),
+      });
+      return new Training(options, { population, data: deviceData, ownsData, steps });
+    } catch (error) {
+      if (ownsData) deviceData.destroy();
+      throw error;
+    }
+  }
+
+  /** Updates made so far. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /**
+   * Trains to the end, with a row for each network before the first step, after every epoch (or `evaluateEvery` steps)
+   * and after the last. It ends early when all networks have diverged.
+   *
+   * Leaving the loop keeps the networks as they are; another call goes on from there.
+   *
+   * @param options `signal` ends the training between two submits.
+   * @yields Rows, [networks].
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async *run(options: { signal?: AbortSignal } = {}): AsyncGenerator<MetricRow[], void, void> {
+    const { signal } = options;
+    const every = this.#options.evaluateEvery ?? this.stepsPerEpoch;
+    if (this.#step === 0) yield await this.#rows(signal);
+    while (this.#step < this.steps) {
+      const next = Math.min((Math.floor(this.#step / every) + 1) * every, this.steps);
+      await this.#advanceTo(next, signal);
+      yield await this.#rows(signal);
+      const diverged = await this.diverged();
+      if (diverged.every((step) => step !== null)) return;
+    }
+  }
+
+  /**
+   * Evaluates all networks as they are now.
+   *
+   * @param split Which part of the data.
+   * @param options `signal` ends the evaluation between two submits.
+   * @returns Loss, cost and accuracy, [networks].
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async evaluate(split: Split, options: { signal?: AbortSignal } = {}): Promise<Evaluation[]> {
+    const [evaluations] = await this.#population.evaluate([split], options.signal);
+    return evaluations;
+  }
+
+  /**
+   * Tells when each network diverged: had a loss that was NaN or infinite.
+   *
+   * @returns The number of updates made before, or null, [networks].
+   */
+  async diverged(): Promise<(number | null)[]> {
+    return await this.#population.readDiverged();
+  }
+
+  /**
+   * Takes out all that was learnt.
+   *
+   * @returns A copy.
+   */
+  async state(): Promise<TrainingState> {
+    const parameters = await this.#population.readParameters();
+    const statistics = await this.#population.readStatistics();
+    return { step: this.#step, parameters, statistics };
+  }
+
+  /**
+   * Puts back what another training with the same options had learnt, so that this one goes on from there.
+   *
+   * @param state What {@linkcode Training.state} gave.
+   * @throws {ArgumentError} If it is of other networks or another length.
+   */
+  restore(state: TrainingState): void {
+    const { count, statisticCount } = layout(this.architecture);
+    const { size } = this.#population;
+    const fits = state.parameters.length === size && state.statistics.length === size &&
+      state.parameters.every(({ length }) => length === count) &&
+      state.statistics.every(({ length }) => length === statisticCount);
+    if (!fits || !Number.isSafeInteger(state.step) || state.step < 0 || state.step > this.steps) {
+      throw new ArgumentError(
+        `Cannot restore the training: the state is not one of ${size} networks of ${count} parameters ` +
+          `and at most ${this.steps} steps`,
+      );
+    }
+    const { parameters, statistics, step } = state;
+    this.#population.write(step === 0 ? { parameters } : { parameters, statistics });
+    this.#step = step;
+    this.#epoch = -1;
+  }
+
+  /** Frees the memory on the GPU. */
+  destroy(): void {
+    this.#population.destroy();
+    if (this.#ownsData) this.#data.destroy();
+  }
+
+  async #advanceTo(step: number, signal?: AbortSignal): Promise<void> {
+    const { halfCycle } = this.#options;
+    while (this.#step < step) {
+      const epoch = Math.floor(this.#step / this.stepsPerEpoch);
+      if (epoch !== this.#epoch) {
+        const random = new Random(this.#seed, "batches", epoch);
+        this.#population.setOrder(random.permutation(this.#data.source.training.count));
+        this.#epoch = epoch;
+      }
+      const end = Math.min(step, (epoch + 1) * this.stepsPerEpoch);
+      const plans: StepPlan[] = [];
+      for (let number = this.#step; number < end; number++) {
+        const first = (number - epoch * this.stepsPerEpoch) * this.#batch;
+        plans.push({ first, rise: phase(number, halfCycle), number });
+      }
+      await this.#population.advance(plans, signal);
+      this.#step = end;
+    }
+  }
+
+  async #rows(signal?: AbortSignal): Promise<MetricRow[]> {
+    const { networks, halfCycle } = this.#options;
+    const [train, val] = await this.#population.evaluate(["training", "validation"], signal);
+    return networks.map(({ etaMin, etaMax }, i) => ({
+      step: this.#step,
+      epoch: this.#step / this.stepsPerEpoch,
+      eta: this.#step === 0 ? null : eta(this.#step - 1, { etaMin, etaMax, halfCycle }),
+      train: train[i],
+      val: val[i],
+    }));
+  }
+}
