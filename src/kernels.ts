@@ -4,10 +4,28 @@
  * @module
  */
 
-import { GpuError } from "./errors.ts";
+import { ArgumentError, GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "./network.ts";
 import { SHADERS } from "./shaders.gen.ts";
+
+/** The ways to run a step on the GPU: so far one kernel for each operation. */
+export const VARIANTS: readonly string[] = ["per-operation"];
+
+/**
+ * Looks a kernel variant up.
+ *
+ * @param name Its name, or undefined to have one chosen.
+ * @returns The name of the variant to use.
+ * @throws {ArgumentError} If there is no such variant.
+ */
+export function checkVariant(name: string | undefined): string {
+  if (name === undefined) return VARIANTS[0];
+  if (VARIANTS.includes(name)) return name;
+  throw new ArgumentError(
+    `There is no kernel variant ${JSON.stringify(name)}, expected ${VARIANTS.join(" or ")}`,
+  );
+}
 
 /** The sizes that decide how many threads a kernel takes. */
 export interface Shape {

@@ -173,12 +173,14 @@ export class Population {
   write(state: PopulationState): void {
     const { queue } = this.#gpu.device;
     const { layout, parameters, statistics, diverged } = this.#buffers;
-    const initial = initialStatistics(this.architecture);
+    const averages = state.statistics ??
+      this.#networks.map(() => initialStatistics(this.architecture));
     for (let network = 0; network < this.size; network++) {
       const own = Float32Array.from(state.parameters[network]);
       queue.writeBuffer(parameters, 4 * network * layout.count, own);
-      const averages = Float32Array.from(state.statistics?.[network] ?? initial);
-      queue.writeBuffer(statistics, 4 * network * layout.statisticCount, averages);
+      if (layout.statisticCount === 0) continue; // Deno 2.9 panics when it is to write nothing.
+      const ownAverages = Float32Array.from(averages[network]);
+      queue.writeBuffer(statistics, 4 * network * layout.statisticCount, ownAverages);
     }
     queue.writeBuffer(diverged, 0, new Uint32Array(this.size).fill(NEVER));
     this.#fresh = state.statistics === undefined;

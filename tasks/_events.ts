@@ -15,7 +15,9 @@ export type EventName =
   | "finished_before"
   | "warning"
   | "error"
-  | "result";
+  | "result"
+  | "gradient"
+  | "trial";
 
 /** Further fields of an event: snake_case, as the columns of the CSV files. NaN and infinity are written as null. */
 export type EventFields = { readonly [name: string]: unknown };

@@ -1,0 +1,19 @@
+/**
+ * The figures of the published report that this project reproduces, on CIFAR-10 alone.
+ *
+ * @module
+ */
+
+/** The largest relative error of each gradient, by forward difference with h = 1e-6. */
+export const PUBLISHED_GRADIENT_ERRORS: Readonly<Record<string, number | undefined>> = {
+  W1: 2.39e-4,
+  W2: 1.43e-3,
+  W3: 1.22e-4,
+  gamma1: 1.41e-6,
+  gamma2: 2.32e-6,
+  beta1: 5.17e-6,
+  beta2: 3.35e-5,
+};
+
+/** Test accuracy of three layers with batch norm: "about 53.8 %". */
+export const PUBLISHED_BASELINE_ACCURACY = 0.538;

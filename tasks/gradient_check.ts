@@ -1,0 +1,350 @@
+/**
+ * The task `gradient-check`: the gradients of the reference against differences, and the GPU against the reference.
+ *
+ * @module
+ */
+
+import { cutInputs, type DataSet, standardise, subset, type SubsetCounts } from "../src/dataset.ts";
+import { DeviceDataSet } from "../src/device_data.ts";
+import { compareWithDifferences } from "../src/differences.ts";
+import { ArgumentError } from "../src/errors.ts";
+import { Gpu } from "../src/gpu.ts";
+import { checkOnGpu, type GpuCheckRow, passes } from "../src/gradient_check.ts";
+import { checkVariant, type ShaderTexts } from "../src/kernels.ts";
+import { initialise } from "../src/network.ts";
+import { PUBLISHED_GRADIENT_ERRORS } from "../src/published.ts";
+import { type GradientCheckRow, gradientCheckToCsv } from "../src/records.ts";
+import { announceAdapter } from "./_adapter.ts";
+import type { TaskContext } from "./_context.ts";
+import { loadDataSet } from "./_data.ts";
+import { writeEvent } from "./_events.ts";
+import { helpText } from "./_help.ts";
+import { choice, integer } from "./_kinds.ts";
+import { EXIT, runTask } from "./_main.ts";
+import {
+  COMMON_OPTIONS,
+  parseOptions,
+  type Task,
+  TRAINING_OPTIONS,
+  type Values,
+} from "./_options.ts";
+import { openResults, runConfig } from "./_results.ts";
+
+const OPTIONS = {
+  ...COMMON_OPTIONS,
+  hidden: TRAINING_OPTIONS.hidden,
+  batchNorm: choice(["on", "off"], { default: "on", help: "batch normalisation" }),
+  lambda: TRAINING_OPTIONS.lambda,
+  batch: TRAINING_OPTIONS.batch,
+  inputs: integer({ min: 1, default: 10, help: "how many of an image's first values are used" }),
+};
+
+const TASK: Task<typeof OPTIONS> = {
+  name: "gradient-check",
+  summary:
+    "Compares the gradients of the float64 reference with a five-point difference and with the report's " +
+    "forward difference, entry by entry, and those of the GPU with the reference. Then compares steps " +
+    "on the GPU with the reference over 3 and 9 layers, with and without batch norm, few inputs and " +
+    "all. Writes gradient_check.csv; there, gpu_norm of a bias in front of batch norm is ‖db‖ / ‖dβ‖, " +
+    "since its exact gradient is 0. Ends with status 3 when anything is further off than it may be. " +
+    "The forward difference is not judged: its error depends on the seed.",
+  options: OPTIONS,
+  defaults: { lambda: 0.5, batch: 20 },
+  examples: [
+    { command: "deno task gradient-check", purpose: "the report's setting" },
+    { command: "deno task gradient-check --seed 7", purpose: "another network" },
+  ],
+};
+
+type Options = Values<typeof OPTIONS>;
+
+const FILE = "gradient_check.csv";
+
+/** What ‖a − n‖ / ‖a‖ of the reference may come to, and the share of entries that ReLUs may hide. */
+const NORM_BAR = 1e-7;
+const LEFT_OUT_BAR = 0.05;
+
+/** What is tried on the GPU after the setting asked for. */
+const TRIALS = [[50, 50], [50, 30, 20, 20, 10, 10, 10, 10]].flatMap((hidden) =>
+  [true, false].flatMap((batchNorm) =>
+    [{ inputs: 10, batch: 20 }, { inputs: Infinity, batch: 100 }]
+      .map((size) => ({ hidden, batchNorm, ...size }))
+  )
+);
+
+/** Networks that share their batches but little else. */
+const TRIAL_NETWORKS = [
+  { lambda: 0.5, etaMin: 1e-5, etaMax: 0.1 },
+  { lambda: 0, etaMin: 0, etaMax: 0.05 },
+  { lambda: 0.005, etaMin: 1e-3, etaMax: 0.1 },
+];
+
+/** Enough for some batches and for an evaluation whose last part is not a whole one. */
+const TRIAL_COUNTS: Required<SubsetCounts> = { training: 1000, validation: 150, test: 100 };
+
+const TRIAL_STEPS = 2;
+
+/**
+ * Runs the task.
+ *
+ * @param args The arguments as typed.
+ * @param context Where to write.
+ * @param testing Shader texts with planted mistakes, which the check must find.
+ * @returns The exit status.
+ */
+export async function main(
+  args: readonly string[],
+  context: TaskContext,
+  testing: { shaders?: ShaderTexts } = {},
+): Promise<number> {
+  const { options } = parseOptions(TASK, args);
+  if (options.help) {
+    context.stdout(helpText(TASK));
+    return EXIT.done;
+  }
+  const { shaders } = testing;
+  const variant = checkVariant(options.variant);
+  const gpu = await Gpu.request();
+  announceAdapter(context, gpu.adapter, options);
+  try {
+    const counts = options.quick ? TRIAL_COUNTS : undefined;
+    const dataset = await loadDataSet(options.data, context, { json: options.json, counts });
+    checkBatch(options, dataset);
+    const config = runConfig(options, { task: TASK.name, dataset, adapter: gpu.adapter, variant });
+    const { force } = options;
+    const results = await openResults(options.out, config, {
+      files: [FILE],
+      finished: FILE,
+      force,
+    });
+    if (results.state === "finished") {
+      results.sayFinished(context, options);
+      return EXIT.done;
+    }
+
+    const { rows, failures } = await checkSetting(gpu, { options, dataset, shaders });
+    report(context, rows, { dataset, options });
+    const trials = await checkTrials(gpu, { options, dataset, shaders, context });
+    failures.push(...trials);
+    for (const failure of failures) context.stderr(`Fell short: ${failure}`);
+    await results.start();
+    await results.write(FILE, gradientCheckToCsv(rows));
+    const verdict = failures.length === 0 ? "passed" : "failed";
+    if (options.json) writeEvent(context, "done", { passed: failures.length === 0, failures });
+    else context.stdout(`Gradient check ${verdict}${options.quick ? " (quick)" : ""}.`);
+    return failures.length === 0 ? EXIT.done : EXIT.checkFailed;
+  } finally {
+    gpu.destroy();
+  }
+}
+
+/** Before anything is written. */
+function checkBatch({ batch, batchNorm, inputs }: Options, dataset: DataSet): void {
+  if (batch > dataset.training.count) {
+    throw new ArgumentError(
+      `--batch expects at most the ${dataset.training.count} training images, not ${batch}`,
+    );
+  }
+  if (batch === 1 && batchNorm === "on") {
+    throw new ArgumentError(
+      "--batch expects at least 2 with batch norm, not 1: a single image has no deviation",
+    );
+  }
+  if (inputs > dataset.inputs) {
+    throw new ArgumentError(
+      `--inputs expects at most the ${dataset.inputs} values of an image, not ${inputs}`,
+    );
+  }
+}
+
+/** The setting asked for, three ways, on the first images of the data. */
+async function checkSetting(
+  gpu: Gpu,
+  run: { options: Options; dataset: DataSet; shaders?: ShaderTexts },
+): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
+  const { options, shaders } = run;
+  const { hidden, lambda, batch, seed } = options;
+  const batchNorm = options.batchNorm === "on";
+  const dataset = firstInputs(run.dataset, options);
+  const data = new DeviceDataSet(gpu, dataset);
+  const order = Uint32Array.from({ length: dataset.training.count }, (_, i) => i);
+  const onGpu = await checkOnGpu(gpu, {
+    data,
+    hidden,
+    batchNorm,
+    networks: [{ lambda, etaMin: 0, etaMax: 0.1 }],
+    batch,
+    steps: 1,
+    seed,
+    order,
+    evaluation: false,
+    shaders,
+  });
+  data.destroy();
+
+  const architecture = { inputs: dataset.inputs, hidden, classes: dataset.classes, batchNorm };
+  const parameters = initialise(architecture, { seed, identity: 0 });
+  const differences = compareWithDifferences({ architecture, parameters }, {
+    x: standardise(dataset.training.images, dataset, order.subarray(0, batch)),
+    labels: dataset.training.labels.subarray(0, batch),
+  }, { lambda });
+
+  const published = isReports(options) ? PUBLISHED_GRADIENT_ERRORS : {};
+  const failures = onGpu.filter((row) => !passes(row)).map(describeFailure);
+  const rows = differences.map((row) => {
+    const bar = published[row.parameter];
+    if (bar !== undefined && !(row.fivePoint <= bar)) {
+      failures.push(
+        `five-point difference of ${row.parameter}: ${show(row.fivePoint)}, at most ${bar}`,
+      );
+    }
+    if (row.norm !== null && !(row.norm <= NORM_BAR)) {
+      failures.push(
+        `five-point difference of ${row.parameter} in norm: ${show(row.norm)}, at most ${NORM_BAR}`,
+      );
+    }
+    const gpuRow = onGpu.find(({ name, kind }) =>
+      name === row.parameter && (kind === "gradient" || kind === "cancelled")
+    )!;
+    return {
+      parameter: row.parameter,
+      published: dataset.name === "CIFAR-10" ? bar ?? null : null,
+      five_point: row.fivePoint,
+      forward: row.forward,
+      gpu_norm: gpuRow.error,
+      left_out: row.leftOut,
+      entries: row.entries,
+    };
+  });
+  const leftOut = rows.reduce((sum, row) => sum + row.left_out, 0);
+  const entries = rows.reduce((sum, row) => sum + row.entries, 0);
+  if (leftOut > LEFT_OUT_BAR * entries) {
+    failures.push(`entries left out: ${leftOut} of ${entries}, at most ${LEFT_OUT_BAR * 100} %`);
+  }
+  return { rows, failures };
+}
+
+/** Whether this is the setting of the report, whose figures are then the bar. */
+function isReports({ hidden, batchNorm, lambda, batch, inputs }: Options): boolean {
+  return hidden.join() === "50,50" && batchNorm === "on" && lambda === 0.5 && batch === 20 &&
+    inputs === 10;
+}
+
+/** The table of the setting asked for. */
+function report(
+  context: TaskContext,
+  rows: readonly GradientCheckRow[],
+  run: { options: Options; dataset: DataSet },
+): void {
+  if (run.options.json) {
+    for (const row of rows) writeEvent(context, "gradient", { ...row });
+    return;
+  }
+  const { hidden, batchNorm, lambda, batch, inputs, seed } = run.options;
+  context.stdout(
+    `${run.dataset.name}, hidden ${hidden.join(",")}, batch norm ${batchNorm}, λ ${lambda}, ` +
+      `batch ${batch}, first ${inputs} inputs, seed ${seed}`,
+  );
+  const lines = [["parameter", "published", "five-point", "forward", "GPU in norm", "left out"]];
+  for (const row of rows) {
+    lines.push([
+      row.parameter,
+      row.published === null ? "" : show(row.published),
+      show(row.five_point),
+      show(row.forward),
+      show(row.gpu_norm),
+      `${row.left_out} of ${row.entries}`,
+    ]);
+  }
+  for (const line of align(lines)) context.stdout(line);
+}
+
+/** The GPU beside the reference for some steps, over all that a network may be. */
+async function checkTrials(
+  gpu: Gpu,
+  run: { options: Options; dataset: DataSet; shaders?: ShaderTexts; context: TaskContext },
+): Promise<string[]> {
+  const { options, dataset, shaders, context } = run;
+  const failures: string[] = [];
+  const lines = [["layers", "batch norm", "inputs", "batch", "worst", "error", "at most"]];
+  const trials = options.quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS;
+  for (const trial of trials) {
+    context.signal.throwIfAborted();
+    const { hidden, batchNorm, batch } = trial;
+    const data = new DeviceDataSet(gpu, firstInputs(dataset, trial));
+    const { inputs } = data.source;
+    const rows = await checkOnGpu(gpu, {
+      data,
+      hidden,
+      batchNorm,
+      networks: TRIAL_NETWORKS,
+      batch,
+      steps: TRIAL_STEPS,
+      seed: options.seed,
+      shaders,
+    });
+    data.destroy();
+    const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
+      `${inputs} inputs, batch ${batch}`;
+    failures.push(
+      ...rows.filter((row) => !passes(row)).map((row) => `${describeFailure(row)} (${name})`),
+    );
+    const worst = worstOf(rows);
+    if (options.json) {
+      writeEvent(context, "trial", { hidden, batch_norm: batchNorm, inputs, batch, ...worst });
+    }
+    lines.push([
+      String(hidden.length + 1),
+      batchNorm ? "on" : "off",
+      String(inputs),
+      String(batch),
+      `${worst.kind} ${worst.name}`,
+      show(worst.error),
+      show(worst.bar),
+    ]);
+  }
+  if (!options.json) {
+    context.stdout("");
+    context.stdout(
+      `GPU against float64: ${TRIAL_NETWORKS.length} networks, ${TRIAL_STEPS} steps; ` +
+        "the quantity that comes nearest to its bar",
+    );
+    for (const line of align(lines)) context.stdout(line);
+    context.stdout("");
+  }
+  return failures;
+}
+
+/** The first values of the first images: the reference takes its time. */
+function firstInputs(dataset: DataSet, size: { inputs: number; batch: number }): DataSet {
+  const { training, validation, test } = dataset;
+  const counts = {
+    training: Math.min(Math.max(TRIAL_COUNTS.training, size.batch), training.count),
+    validation: Math.min(TRIAL_COUNTS.validation, validation.count),
+    test: Math.min(TRIAL_COUNTS.test, test.count),
+  };
+  return cutInputs(subset(dataset, counts), Math.min(size.inputs, dataset.inputs));
+}
+
+function worstOf(rows: readonly GpuCheckRow[]): GpuCheckRow {
+  // NaN is the worst of all.
+  return rows.reduce((a, b) => b.error / b.bar <= a.error / a.bar ? a : b);
+}
+
+function describeFailure({ kind, name, error, bar }: GpuCheckRow): string {
+  return `GPU ${kind} of ${name}: ${show(error)}, at most ${show(bar)}`;
+}
+
+function show(value: number): string {
+  return value.toExponential(2);
+}
+
+/** Pads columns to their widest cell: the first to the left, the others to the right. */
+function align(lines: readonly (readonly string[])[]): string[] {
+  const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
+  return lines.map((line) =>
+    line.map((cell, i) => i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("  ")
+  );
+}
+
+if (import.meta.main) await runTask(main);

@@ -1,0 +1,480 @@
+/**
+ * Mistakes to plant in the shaders: at least one for each term of each formula. Every one must be found by the checks
+ * that the real kernels pass.
+ *
+ * @module
+ */
+
+import { SHADERS } from "../src/shaders.gen.ts";
+import type { ShaderTexts } from "../src/kernels.ts";
+
+/** A mistake: a piece of a shader's text and what it is replaced by. */
+export interface Mutant {
+  /** The shader file without its extension. */
+  readonly file: string;
+  /** What is wrong. */
+  readonly mistake: string;
+  /** Stands in the file once, or as often as `times` says. */
+  readonly from: string;
+  /** What stands there instead. */
+  readonly to: string;
+  /** How often `from` stands in the file. */
+  readonly times?: number;
+}
+
+/** All of them. */
+export const MUTANTS: readonly Mutant[] = [
+  // descent: theta <- theta - eta g, g + 2 lambda W
+  {
+    file: "descent",
+    mistake: "no 2 lambda W",
+    from: "gradient + 2.0 * networks[network].lambda * w",
+    to: "gradient",
+  },
+  {
+    file: "descent",
+    mistake: "lambda W instead of 2 lambda W",
+    from: "2.0 * networks[network].lambda",
+    to: "networks[network].lambda",
+  },
+  {
+    file: "descent",
+    mistake: "the first network's lambda for all",
+    from: "networks[network].lambda",
+    to: "networks[0].lambda",
+  },
+  {
+    file: "descent",
+    mistake: "uphill",
+    from: "parameters[i] -= ",
+    to: "parameters[i] += ",
+  },
+  {
+    file: "descent",
+    mistake: "the first network's learning rate for all",
+    from: "let n = networks[network];",
+    to: "let n = networks[0];",
+  },
+  {
+    file: "descent",
+    mistake: "the learning rate stays at its lowest",
+    from: "(1.0 - step.rise) * n.eta_min + step.rise * n.eta_max",
+    to: "n.eta_min",
+  },
+  {
+    file: "descent",
+    mistake: "every network moves the first one's parameters",
+    from: "let i = network * layer.parameters + at;",
+    to: "let i = at;",
+  },
+  {
+    file: "descent",
+    mistake: "L2 of another network's weight",
+    from: "let w = parameters[network * layer.parameters + at];",
+    to: "let w = parameters[at];",
+  },
+  // input_affine: S = X W, dW = X^T dS
+  {
+    file: "input_affine",
+    mistake: "pixels are not scaled",
+    from: "standard.scale, standard.shift",
+    to: "vec4f(1.0), standard.shift",
+  },
+  {
+    file: "input_affine",
+    mistake: "pixels are not shifted",
+    from: "standard.scale, standard.shift",
+    to: "standard.scale, vec4f(0.0)",
+  },
+  {
+    file: "input_affine",
+    mistake: "batches always begin with the first image",
+    from: "order[step.first + min(row, step.rows - 1u)]",
+    to: "order[min(row, step.rows - 1u)]",
+  },
+  {
+    file: "input_affine",
+    mistake: "images in file order",
+    from: "order[step.first + min(row, step.rows - 1u)]",
+    to: "(step.first + min(row, step.rows - 1u))",
+  },
+  {
+    file: "input_affine",
+    mistake: "W transposed within four inputs",
+    from: "weights[column + min(4u * k + 1u, last) * layer.outputs]",
+    to: "weights[column + min(4u * k + 2u, last) * layer.outputs]",
+  },
+  {
+    file: "input_affine",
+    mistake: "a row of the tile is another row",
+    from: "place(row + 2u), place(row + 3u)",
+    to: "place(row + 3u), place(row + 2u)",
+  },
+  {
+    file: "input_affine",
+    mistake: "an output of the tile is another output",
+    from: "weights_of(id.z, k, output + 3u)",
+    to: "weights_of(id.z, k, output + 2u)",
+  },
+  {
+    file: "input_affine",
+    mistake: "a slice ends one texel early",
+    from: "let end = min((slice + 1u) * per_slice, layer.texels);",
+    to: "let end = min((slice + 1u) * per_slice, layer.texels) - 1u;",
+  },
+  {
+    file: "input_affine",
+    mistake: "dW lacks the first image",
+    from: "for (var row = 0u; row < step.rows; row++) {\n    let at = place(row);",
+    to: "for (var row = 1u; row < step.rows; row++) {\n    let at = place(row);",
+  },
+  {
+    file: "input_affine",
+    mistake: "dW of the right half is that of the left",
+    from: "(*tile).right += mat4x4f(x * right.x,",
+    to: "(*tile).right += mat4x4f(x * left.x,",
+  },
+  {
+    file: "input_affine",
+    mistake: "dW of another network's dS",
+    from: "let at = (network * step.rows + row) * layer.outputs;",
+    to: "let at = row * layer.outputs;",
+  },
+  // slice_sum: S = b + sum over s
+  {
+    file: "slice_sum",
+    mistake: "no bias in the first layer",
+    from: "sum + weights[id.z * layer.parameters + layer.bias + i % layer.outputs]",
+    to: "sum",
+  },
+  {
+    file: "slice_sum",
+    mistake: "the first slice is left out",
+    from: "for (var s = 0u;",
+    to: "for (var s = 1u;",
+  },
+  // affine: Y = X W + b, dX = dY W^T, dW = X^T dY, db = sum of dY
+  {
+    file: "affine",
+    mistake: "no bias",
+    from: "= sums[j][k] + b;",
+    to: "= sums[j][k] + 0.0 * b;",
+  },
+  {
+    file: "affine",
+    mistake: "Y lacks the last input",
+    from: "i < layer.inputs; i++",
+    to: "i + 1u < layer.inputs; i++",
+  },
+  {
+    file: "affine",
+    mistake: "W transposed in dX",
+    from: "weights[i.x + o], weights[i.y + o]",
+    to: "weights[i.y + o], weights[i.x + o]",
+  },
+  {
+    file: "affine",
+    mistake: "dX lacks the last output",
+    from: "o < layer.outputs; o++",
+    to: "o + 1u < layer.outputs; o++",
+  },
+  {
+    file: "affine",
+    mistake: "dW transposed",
+    from: "layer.weight + (input + j) * layer.outputs + output + k, sums[j][k]",
+    to: "layer.weight + (input + j) * layer.outputs + output + k, sums[k][j]",
+  },
+  {
+    file: "affine",
+    mistake: "dW without L2",
+    from: "descend_weight(id.z,",
+    to: "descend(id.z,",
+  },
+  {
+    file: "affine",
+    mistake: "dW lacks the last image",
+    from: "for (var row = 0u; row < step.rows; row++) {\n    let xi",
+    to: "for (var row = 0u; row + 1u < step.rows; row++) {\n    let xi",
+  },
+  {
+    file: "affine",
+    mistake: "db is a mean",
+    from: "descend(id.z, layer.bias + output, sum);",
+    to: "descend(id.z, layer.bias + output, sum / f32(step.rows));",
+  },
+  {
+    file: "affine",
+    mistake: "b is never updated",
+    from: "descend(id.z, layer.bias + output, sum);",
+    to: "gradients[id.z * layer.parameters + layer.bias + output] = sum;",
+  },
+  // batch_norm, forward
+  {
+    file: "batch_norm",
+    mistake: "the mean is not subtracted",
+    from: "let n = (x[at] - mean) * inverse;",
+    to: "let n = x[at] * inverse;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the mean is a sum",
+    from: "  mean /= rows;",
+    to: "",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the variance is divided by n - 1",
+    from: "  variance /= rows;",
+    to: "  variance /= rows - 1.0;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the variance is not about the mean",
+    from: "let difference = x[first + row * layer.outputs] - mean;",
+    to: "let difference = x[first + row * layer.outputs];",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no epsilon in training",
+    from: "let inverse = 1.0 / sqrt(variance + EPSILON);",
+    to: "let inverse = 1.0 / sqrt(variance);",
+  },
+  {
+    file: "batch_norm",
+    mistake: "epsilon outside of the root",
+    from: "let inverse = 1.0 / sqrt(variance + EPSILON);",
+    to: "let inverse = 1.0 / (sqrt(variance) + EPSILON);",
+  },
+  {
+    file: "batch_norm",
+    mistake: "gamma is not used in training",
+    from: "    y[at] = relu(gamma * n + beta);",
+    to: "    y[at] = relu(n + beta);",
+  },
+  {
+    file: "batch_norm",
+    mistake: "beta is not used in training",
+    from: "    y[at] = relu(gamma * n + beta);",
+    to: "    y[at] = relu(gamma * n);",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no ReLU",
+    from: "return select(value, 0.0, value < 0.0);",
+    to: "return value;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the first batch does not set the averages",
+    from: "select(MOMENTUM, 0.0, step.fresh == 1u)",
+    to: "MOMENTUM",
+  },
+  {
+    file: "batch_norm",
+    mistake: "every batch sets the averages",
+    from: "select(MOMENTUM, 0.0, step.fresh == 1u)",
+    to: "0.0",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the average of the mean is never updated",
+    from: "statistics[mean_at] = past * statistics[mean_at] + (1.0 - past) * mean;",
+    to: "statistics[mean_at] = statistics[mean_at];",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the average of the variance is unbiased",
+    from: "(1.0 - past) * variance;",
+    to: "(1.0 - past) * variance * rows / (rows - 1.0);",
+  },
+  // batch_norm, evaluation
+  {
+    file: "batch_norm",
+    mistake: "evaluation without the average mean",
+    from: "let n = (x[id.z * size + i] - mean)",
+    to: "let n = (x[id.z * size + i] - 0.0 * mean)",
+  },
+  {
+    file: "batch_norm",
+    mistake: "evaluation without the average variance",
+    from: "* (1.0 / sqrt(variance + EPSILON))",
+    to: "* (1.0 / sqrt(1.0 + 0.0 * variance + EPSILON))",
+  },
+  {
+    file: "batch_norm",
+    mistake: "evaluation without gamma",
+    from: "  y[id.z * size + i] = relu(gamma * n + beta);",
+    to: "  y[id.z * size + i] = relu(n + beta);",
+  },
+  {
+    file: "batch_norm",
+    mistake: "evaluation without beta",
+    from: "  y[id.z * size + i] = relu(gamma * n + beta);",
+    to: "  y[id.z * size + i] = relu(gamma * n);",
+  },
+  // batch_norm, backward
+  {
+    file: "batch_norm",
+    mistake: "no ReLU mask in dgamma and dbeta",
+    from: "    let g = select(0.0, dy[at], y[at] > 0.0);\n    dbeta += g;",
+    to: "    let g = dy[at];\n    dbeta += g;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no ReLU mask in dS",
+    from: "    let g = select(0.0, dy[at], y[at] > 0.0);\n    dx[at]",
+    to: "    let g = dy[at];\n    dx[at]",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no mean term in dS",
+    from: "(g - dbeta / rows - normalised",
+    to: "(g - normalised",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no variance term in dS",
+    from: " - normalised[at] * dgamma / rows);",
+    to: ");",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no gamma in dS",
+    from: "let scale = gamma * inverse_deviation",
+    to: "let scale = inverse_deviation",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no deviation in dS",
+    from: "let scale = gamma * inverse_deviation[id.z * layer.outputs + feature];",
+    to: "let scale = gamma;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "dgamma of S instead of N",
+    from: "dgamma += g * normalised[at];",
+    to: "dgamma += g * y[at];",
+  },
+  {
+    file: "batch_norm",
+    mistake: "gamma is never updated",
+    from: "  descend(id.z, layer.gamma + feature, dgamma);",
+    to: "  gradients[id.z * layer.parameters + layer.gamma + feature] = dgamma;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "beta is never updated",
+    from: "  descend(id.z, layer.beta + feature, dbeta);",
+    to: "  gradients[id.z * layer.parameters + layer.beta + feature] = dbeta;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the first network's gamma for all",
+    from: "let gamma = parameters[id.z * layer.parameters + layer.gamma + feature];",
+    to: "let gamma = parameters[layer.gamma + feature];",
+  },
+  // relu
+  {
+    file: "relu",
+    mistake: "no ReLU",
+    from: "select(value, 0.0, value < 0.0)",
+    to: "value",
+  },
+  {
+    file: "relu",
+    mistake: "no ReLU mask",
+    from: "select(0.0, dy[at], y[at] > 0.0)",
+    to: "dy[at]",
+  },
+  {
+    file: "relu",
+    mistake: "the mask lets only the negative through",
+    from: "y[at] > 0.0",
+    to: "y[at] <= 0.0",
+  },
+  // softmax_cross_entropy
+  {
+    file: "softmax_cross_entropy",
+    mistake: "dS is a sum",
+    from: " / f32(step.rows);",
+    to: ";",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "dS without the label",
+    from: "(p - f32(c == label))",
+    to: "p",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "dS without the probabilities",
+    from: "(p - f32(c == label))",
+    to: "(0.0 * p - f32(c == label))",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "probabilities are not normalised",
+    from: "exp(x[at + c] - s.largest) / s.sum",
+    to: "exp(x[at + c] - s.largest)",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "the loss lacks the label's logit",
+    from: "log(s.sum) - (x[at + label] - s.largest)",
+    to: "log(s.sum)",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "the loss lacks the sum",
+    from: "log(s.sum) - (x[at + label] - s.largest)",
+    to: "-(x[at + label] - s.largest)",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "labels in file order",
+    from: "labels[order[step.first + row]]",
+    to: "labels[step.first + row]",
+    times: 2,
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "predicted is the second of the largest",
+    from: "s.predicted = c;",
+    to: "s.predicted = c - 1u;",
+  },
+  // sums
+  {
+    file: "sums",
+    mistake: "outcomes of every second row of a part only",
+    from: "row < step.rows; row += PARTS",
+    to: "row < step.rows; row += 2u * PARTS",
+  },
+  {
+    file: "sums",
+    mistake: "the cost has the sum of |W|",
+    from: "sum += w * w;",
+    to: "sum += abs(w);",
+  },
+  {
+    file: "sums",
+    mistake: "L2 of all parameters",
+    from: "i < layer.weights;",
+    to: "i < layer.parameters;",
+  },
+];
+
+/**
+ * Plants a mistake.
+ *
+ * @param mutant The mistake.
+ * @returns The shader texts with it.
+ * @throws {Error} If its text stands in the file another number of times than it should.
+ */
+export function plant(mutant: Mutant): ShaderTexts {
+  const { file, from, to, times = 1 } = mutant;
+  const parts = SHADERS[file].split(from);
+  if (parts.length !== times + 1) {
+    throw new Error(`${file}.wgsl has ${JSON.stringify(from)} ${parts.length - 1} times`);
+  }
+  return { ...SHADERS, [file]: parts.join(to) };
+}
