@@ -61,8 +61,8 @@ function syntheticSize(counts: SubsetCounts): SyntheticOptions {
   return { training: 10 * Math.max(validation, Math.ceil(training / 9)), test };
 }
 
-/** The folder that the task `data` fills. */
-function usualDirectory(): string {
+/** The folder that the task `data` fills, which is where CIFAR-10 is looked for without `--data`. */
+export function usualDirectory(): string {
   return fromFileUrl(new URL(`../data/${CIFAR10_FOLDER}`, import.meta.url));
 }
 

@@ -1,0 +1,250 @@
+/**
+ * Downloading one large file whose size and digest are known beforehand, over connections that break.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What a file must turn out to be. */
+export interface Archive {
+  /** Where it is: an http, https or file URL. */
+  readonly url: string;
+  /** Its length in bytes. */
+  readonly size: number;
+  /** Its SHA-256 in lower-case hexadecimal. */
+  readonly sha256: string;
+}
+
+/** How to download, and whom to tell. */
+export interface DownloadOptions {
+  /** Stops the download; what has come by then is kept. */
+  readonly signal: AbortSignal;
+  /** Told how many bytes of the file are there, at the start of each attempt and after each piece. */
+  readonly onProgress?: (done: number) => void;
+  /** Told, in a sentence, why the connection is made again and when. */
+  readonly onRetry?: (message: string) => void;
+  /** Pause before the second attempt in milliseconds, doubled before each that follows one in vain. */
+  readonly pause?: number;
+  /** How long a connection may stay silent before it is made again, in milliseconds. */
+  readonly silence?: number;
+}
+
+/** A download cannot succeed, or has been tried often enough. The message says which URL and why. */
+export class DownloadError extends Error {
+  override name = "DownloadError";
+}
+
+/** A connection that broke: worth another attempt. */
+class BrokenError extends Error {}
+
+const MOST_ATTEMPTS_IN_VAIN = 6;
+const LONGEST_PAUSE = 60_000;
+
+/**
+ * Downloads a file. What has come so far lies beside it with ".part" at the end of its name, and the
+ * next call, or the next attempt of this one, asks for the rest only.
+ *
+ * @param archive What to download.
+ * @param path Where to put it; nothing is asked for when it lies there already.
+ * @param options How to do it, and whom to tell.
+ * @returns Settles when the whole file is at `path` and its digest is right.
+ * @throws {DownloadError} When the server has something else or refuses, when too many attempts in a
+ * row brought nothing, or when the digest is wrong, in which case the part is removed.
+ */
+export async function download(
+  archive: Archive,
+  path: string,
+  options: DownloadOptions,
+): Promise<void> {
+  const { size, url } = archive;
+  if (await sizeOf(path) === size && await digestOf(path, options.signal) === archive.sha256) {
+    return;
+  }
+
+  const part = `${path}.part`;
+  let done = await sizeOf(part);
+  for (let attempts = 1; done !== size; attempts++) {
+    const before = done;
+    try {
+      await fetchRest(archive, part, options);
+    } catch (error) {
+      if (!(error instanceof BrokenError)) throw error;
+      done = await sizeOf(part);
+      if (done > before) attempts = 1;
+      if (url.startsWith("file:")) throw new DownloadError(`Cannot copy ${url}: ${error.message}`);
+      if (attempts >= MOST_ATTEMPTS_IN_VAIN) {
+        throw new DownloadError(
+          `Cannot download ${url}: ${error.message}; gave up after ${attempts} attempts, ` +
+            `the ${done} bytes of ${size} that came are kept`,
+        );
+      }
+      const pause = Math.min((options.pause ?? 1000) * 2 ** (attempts - 1), LONGEST_PAUSE);
+      options.onRetry?.(`${error.message}; trying again in ${Math.round(pause / 1000)} s`);
+      await sleep(pause, undefined, { signal: options.signal })
+        .catch(() => options.signal.throwIfAborted());
+    }
+    done = await sizeOf(part);
+  }
+
+  const digest = await digestOf(part, options.signal);
+  if (digest !== archive.sha256) {
+    await Deno.remove(part);
+    throw new DownloadError(
+      `Cannot use ${url}: its SHA-256 is ${digest}, expected ${archive.sha256}; the download was removed`,
+    );
+  }
+  await Deno.rename(part, path);
+}
+
+/** Makes one connection and appends what it brings to the part. */
+async function fetchRest(
+  { url, size }: Archive,
+  part: string,
+  options: DownloadOptions,
+): Promise<void> {
+  let done = await sizeOf(part);
+  const connection = new Connection(options.signal, options.silence ?? 60_000);
+  try {
+    // Some servers call the gzip of a .gz file an encoding, which fetch would take off.
+    const headers: Record<string, string> = { "accept-encoding": "identity" };
+    if (done > 0) headers.range = `bytes=${done}-`;
+    const response = await connection.open(url, headers);
+    if (response.status !== 206) done = 0; // The server sends the file from its start.
+    await checkResponse(response, { url, size, part, done });
+
+    using file = await Deno.open(part, { write: true, create: true });
+    await file.truncate(done);
+    await file.seek(0, Deno.SeekMode.End);
+    options.onProgress?.(done);
+    for await (const chunk of connection.chunks()) {
+      if (done + chunk.length > size) {
+        throw new DownloadError(
+          `Cannot download ${url}: it is longer than the expected ${size} bytes`,
+        );
+      }
+      for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
+      done += chunk.length;
+      options.onProgress?.(done);
+    }
+    if (done < size) throw new BrokenError(`the connection ended at byte ${done} of ${size}`);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Throws unless the response carries the file, from byte `done` on. */
+async function checkResponse(
+  response: Response,
+  expected: { url: string; size: number; part: string; done: number },
+): Promise<void> {
+  const { url, size, part, done } = expected;
+  const { status } = response;
+  if (status === 416 && await sizeOf(part) > 0) {
+    await Deno.remove(part);
+    throw new BrokenError("the server does not have the rest of the file");
+  }
+  if (status >= 500 || status === 408 || status === 429) {
+    throw new BrokenError(`the server answered with status ${status}`);
+  }
+  if (status !== 200 && status !== 206) {
+    throw new DownloadError(`Cannot download ${url}: the server answered with status ${status}`);
+  }
+  if (status === 206) {
+    const range = response.headers.get("content-range");
+    if (range === `bytes ${done}-${size - 1}/${size}`) return;
+    throw new DownloadError(
+      `Cannot download ${url}: the server sent "${range}", expected bytes ${done} to ${
+        size - 1
+      } of ${size}`,
+    );
+  }
+  const length = response.headers.get("content-length");
+  if (length !== null && Number(length) !== size) {
+    throw new DownloadError(`Cannot download ${url}: it has ${length} bytes, expected ${size}`);
+  }
+}
+
+/** One request, ended from outside or by its own silence. */
+class Connection {
+  readonly #stop: AbortSignal;
+  readonly #silence: number;
+  readonly #own = new AbortController();
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(stop: AbortSignal, silence: number) {
+    this.#stop = stop;
+    this.#silence = silence;
+  }
+
+  async open(url: string, headers: Record<string, string>): Promise<Response> {
+    const signal = AbortSignal.any([this.#stop, this.#own.signal]);
+    const response = await this.#listen(() => fetch(url, { headers, signal }));
+    this.#reader = response.body?.getReader();
+    return response;
+  }
+
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    while (true) {
+      const { done, value } = await this.#listen(() => reader.read());
+      if (done) return;
+      yield value;
+    }
+  }
+
+  /** Ends the request, if it has not ended by itself. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#own.abort();
+  }
+
+  /** Waits for the network: what fails here, and only here, is a broken connection. */
+  async #listen<T>(action: () => Promise<T>): Promise<T> {
+    this.#timer = setTimeout(() => this.#own.abort(), this.#silence);
+    try {
+      return await action();
+    } catch (error) {
+      this.#stop.throwIfAborted();
+      if (error instanceof Deno.errors.NotCapable) throw error;
+      if (this.#own.signal.aborted) {
+        throw new BrokenError(`nothing came for ${Math.round(this.#silence / 1000)} s`);
+      }
+      throw new BrokenError(explain(error));
+    } finally {
+      clearTimeout(this.#timer);
+    }
+  }
+}
+
+/** What the network said, which Deno wraps in a "fetch failed" and the URL. */
+function explain(error: unknown): string {
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const message = inner instanceof Error ? inner.message : String(inner);
+  return message.replace(/^error sending request for url \(.*?\): /, "");
+}
+
+/** The length of a file; 0 where there is none. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
+/** The SHA-256 of a file, read in pieces. */
+async function digestOf(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  using file = await Deno.open(path);
+  const buffer = new Uint8Array(2 ** 20);
+  while (true) {
+    signal.throwIfAborted();
+    const read = await file.read(buffer);
+    if (read === null) return hash.digest("hex");
+    hash.update(buffer.subarray(0, read));
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Downloads the binary version of CIFAR-10, verifies it and unpacks it.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { CIFAR10_FILE_SIZE, CIFAR10_FILES, CIFAR10_FOLDER, readCifar10 } from "../src/cifar10.ts";
+import type { DataSet } from "../src/dataset.ts";
+import { DataError } from "../src/errors.ts";
+import type { TaskContext } from "./_context.ts";
+import { type Archive, download, DownloadError } from "./_download.ts";
+import { writeEvent } from "./_events.ts";
+import { helpText } from "./_help.ts";
+import { flag, type Option } from "./_kinds.ts";
+import { EXIT, runTask } from "./_main.ts";
+import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
+import { unpackFiles } from "./_tar.ts";
+
+/** CIFAR-10 as its authors publish it, which never changes. */
+const CIFAR10: Archive = {
+  url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+  size: 170_052_171,
+  sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+};
+
+const OPTIONS = {
+  from: url({ help: "where to download the archive from, instead of its authors' site" }),
+  out: COMMON_OPTIONS.out,
+  force: flag({ help: "download again, even where a good copy is there" }),
+  json: COMMON_OPTIONS.json,
+  help: COMMON_OPTIONS.help,
+} as const;
+
+const TASK: Task<typeof OPTIONS> = {
+  name: "data",
+  summary: `Downloads CIFAR-10 (${megabytes(CIFAR10.size)}), verifies its size and SHA-256, and ` +
+    `unpacks it into ${CIFAR10_FOLDER} within --out. A download that was cut goes on where it ` +
+    "stopped when the task is started again; a good copy that is there is left alone.",
+  options: OPTIONS,
+  defaults: { out: "data" },
+  examples: [
+    { command: "deno task data", purpose: "CIFAR-10 into data/, where tasks look for it" },
+    {
+      command: "deno task data --from file:///mnt/cifar-10-binary.tar.gz",
+      purpose: "from a copy on a disk",
+    },
+  ],
+};
+
+/** Least time between two updates of the progress on a terminal and elsewhere, in milliseconds. */
+const REDRAW = 100;
+const LINE = 10_000;
+
+/**
+ * Runs the task.
+ *
+ * @param args The arguments as typed.
+ * @param context Where to write, and how to hear of being told to stop.
+ * @param archive What to download.
+ * @returns The exit status.
+ */
+export async function main(
+  args: readonly string[],
+  context: TaskContext,
+  archive: Archive = CIFAR10,
+): Promise<number> {
+  const { options } = parseOptions(TASK, args);
+  if (options.help) {
+    context.stdout(helpText(TASK));
+    return EXIT.done;
+  }
+  const folder = join(options.out, CIFAR10_FOLDER);
+  const present = options.force ? undefined : await findGoodCopy(folder, context);
+  if (present !== undefined) {
+    context.stderr(`${folder} is complete, nothing to do; --force downloads it again`);
+    if (options.json) {
+      writeEvent(context, "finished_before", { folder, data_sha256: present.sha256 });
+    }
+    return EXIT.done;
+  }
+  try {
+    await bring({ ...archive, url: options.from ?? archive.url }, context, options);
+    return EXIT.done;
+  } catch (error) {
+    if (!(error instanceof DownloadError)) throw error;
+    context.progress("");
+    context.stderr(`error: ${error.message}`);
+    if (options.json) {
+      writeEvent(context, "error", { message: error.message, exit_status: EXIT.failed });
+    }
+    return EXIT.failed;
+  }
+}
+
+/** The data set in a folder; undefined, with the reason said, where it is not all there. */
+async function findGoodCopy(folder: string, context: TaskContext): Promise<DataSet | undefined> {
+  try {
+    await Deno.stat(folder);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  try {
+    return await readCifar10(folder);
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    context.stderr(error.message);
+    return undefined;
+  }
+}
+
+/** Downloads, unpacks, and reads what was unpacked. */
+async function bring(
+  archive: Archive,
+  context: TaskContext,
+  options: Values<typeof OPTIONS>,
+): Promise<void> {
+  const { json, out } = options;
+  const folder = join(out, CIFAR10_FOLDER);
+  const file = join(out, "cifar-10-binary.tar.gz");
+  const { signal } = context;
+  await Deno.mkdir(out, { recursive: true });
+
+  const began = performance.now();
+  if (json) writeEvent(context, "start", { from: archive.url, bytes: archive.size });
+  context.stderr(`Downloading ${archive.url}`);
+  await download(archive, file, {
+    signal,
+    onProgress: reporter(archive.size, context),
+    onRetry: (message) => {
+      context.stderr(`warning: ${message}`);
+      if (json) writeEvent(context, "warning", { message });
+    },
+  });
+
+  context.progress("Unpacking");
+  const content = { names: CIFAR10_FILES, folder: CIFAR10_FOLDER, size: CIFAR10_FILE_SIZE };
+  await unpackFiles(file, folder, { ...content, signal });
+  const dataset = await readCifar10(folder);
+  await Deno.remove(file);
+  context.progress("");
+
+  const seconds = (performance.now() - began) / 1000;
+  context.stderr(`${folder}: 50000 training and 10000 test images, verified`);
+  if (json) writeEvent(context, "done", { folder, seconds, data_sha256: dataset.sha256 });
+}
+
+/** Shows how much of the download is there: a line in place on a terminal, a plain line now and then elsewhere. */
+function reporter(size: number, context: TaskContext): (done: number) => void {
+  let first: { done: number; time: number } | undefined;
+  let told = 0;
+  return (done) => {
+    const time = performance.now();
+    if (first === undefined) {
+      if (done > 0) context.stderr(`Going on from ${megabytes(done)}`);
+      told = time;
+    }
+    // A server that does not know ranges starts over.
+    if (first === undefined || done < first.done) first = { done, time };
+    if (time - told < (context.isTerminal ? REDRAW : LINE)) return;
+    told = time;
+    const rate = (done - first.done) / Math.max(1, time - first.time);
+    const parts = [
+      `${megabytes(done)} of ${megabytes(size)}`,
+      `${Math.floor(done / size * 100)} %`,
+      `${(rate / 1000).toFixed(1)} MB/s`,
+    ];
+    if (rate > 0 && done < size) parts.push(`${Math.ceil((size - done) / rate / 1000)} s left`);
+    const line = parts.join(", ");
+    if (context.isTerminal) context.progress(line.slice(0, context.columns - 1));
+    else context.stderr(line);
+  };
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** An address that `fetch` can read from. */
+function url(options: { help: string }): Option<string | undefined> {
+  return {
+    placeholder: "URL",
+    ...options,
+    expects: "an address that begins with https:, http: or file:",
+    default: undefined,
+    parse: (text) => {
+      const protocol = URL.parse(text)?.protocol ?? "";
+      return ["https:", "http:", "file:"].includes(protocol) ? text : undefined;
+    },
+  };
+}
+
+if (import.meta.main) await runTask(main);
