@@ -3,7 +3,7 @@
 //   forward   Y = X W + b
 //   backward  dX = dY W^T,  dW = X^T dY + 2 lambda W,  db = sum over rows of dY
 //
-// A thread does a tile of 4 x 4 results. Reading past an edge is clamped to it, and what comes of it is not stored.
+// A thread does a tile of 8 x 8 results. Reading past an edge is clamped to it, and what comes of it is not stored.
 
 // layer, step, networks, parameters and gradients: descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -12,19 +12,86 @@
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-const TILE = 4u;
+const TILE = 8u;
 
 fn tiles(size: u32) -> u32 {
   return (size + TILE - 1u) / TILE;
 }
 
-// Four neighbours, none past the last.
-fn neighbours(first: u32, size: u32) -> vec4u {
-  return min(vec4u(first, first + 1u, first + 2u, first + 3u), vec4u(size - 1u));
+// Eight of anything, in fours.
+struct Indices {
+  a: vec4u,
+  b: vec4u,
 }
 
-fn outer(a: vec4f, b: vec4f) -> mat4x4f {
-  return mat4x4f(a.x * b, a.y * b, a.z * b, a.w * b);
+struct Values {
+  a: vec4f,
+  b: vec4f,
+}
+
+// A tile: the first letter says which four rows, the second which four columns. A column of a matrix is a row of a tile.
+struct Tile {
+  aa: mat4x4f,
+  ab: mat4x4f,
+  ba: mat4x4f,
+  bb: mat4x4f,
+}
+
+// Eight neighbours, none past the last, times a stride.
+fn neighbours(first: u32, size: u32, stride: u32) -> Indices {
+  let last = vec4u(size - 1u);
+  let a = vec4u(first, first + 1u, first + 2u, first + 3u);
+  return Indices(min(a, last) * stride, min(a + 4u, last) * stride);
+}
+
+fn outer(rows: vec4f, columns: vec4f) -> mat4x4f {
+  return mat4x4f(rows.x * columns, rows.y * columns, rows.z * columns, rows.w * columns);
+}
+
+fn add_outer(tile: ptr<function, Tile>, rows: Values, columns: Values) {
+  (*tile).aa += outer(rows.a, columns.a);
+  (*tile).ab += outer(rows.a, columns.b);
+  (*tile).ba += outer(rows.b, columns.a);
+  (*tile).bb += outer(rows.b, columns.b);
+}
+
+fn x_at(base: u32, i: Indices) -> Values {
+  return Values(
+    vec4f(x[base + i.a.x], x[base + i.a.y], x[base + i.a.z], x[base + i.a.w]),
+    vec4f(x[base + i.b.x], x[base + i.b.y], x[base + i.b.z], x[base + i.b.w]),
+  );
+}
+
+fn dy_at(base: u32, i: Indices) -> Values {
+  return Values(
+    vec4f(dy[base + i.a.x], dy[base + i.a.y], dy[base + i.a.z], dy[base + i.a.w]),
+    vec4f(dy[base + i.b.x], dy[base + i.b.y], dy[base + i.b.z], dy[base + i.b.w]),
+  );
+}
+
+fn weights_at(base: u32, i: Indices) -> Values {
+  return Values(
+    vec4f(weights[base + i.a.x], weights[base + i.a.y], weights[base + i.a.z], weights[base + i.a.w]),
+    vec4f(weights[base + i.b.x], weights[base + i.b.y], weights[base + i.b.z], weights[base + i.b.w]),
+  );
+}
+
+// Row r of a tile, eight columns.
+fn tile_row(tile: Tile, r: u32) -> Values {
+  switch r {
+    case 0u: { return Values(tile.aa[0], tile.ab[0]); }
+    case 1u: { return Values(tile.aa[1], tile.ab[1]); }
+    case 2u: { return Values(tile.aa[2], tile.ab[2]); }
+    case 3u: { return Values(tile.aa[3], tile.ab[3]); }
+    case 4u: { return Values(tile.ba[0], tile.bb[0]); }
+    case 5u: { return Values(tile.ba[1], tile.bb[1]); }
+    case 6u: { return Values(tile.ba[2], tile.bb[2]); }
+    default: { return Values(tile.ba[3], tile.bb[3]); }
+  }
+}
+
+fn value_at(row: Values, column: u32) -> f32 {
+  return select(row.a[column % 4u], row.b[column % 4u], column >= 4u);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -35,20 +102,20 @@ fn affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   if row >= step.rows {
     return;
   }
-  let r = (id.z * step.rows + neighbours(row, step.rows)) * layer.inputs;
-  let o = id.z * layer.parameters + layer.weight + neighbours(output, layer.outputs);
-  var sums = mat4x4f(); // one row of the tile in each column of the matrix
+  let base = id.z * step.rows * layer.inputs;
+  let rows = neighbours(row, step.rows, layer.inputs);
+  let w = id.z * layer.parameters + layer.weight;
+  let outputs = neighbours(output, layer.outputs, 1u);
+  var tile: Tile;
   for (var i = 0u; i < layer.inputs; i++) {
-    let x4 = vec4f(x[r.x + i], x[r.y + i], x[r.z + i], x[r.w + i]);
-    let at = i * layer.outputs;
-    sums += outer(x4, vec4f(weights[o.x + at], weights[o.y + at], weights[o.z + at], weights[o.w + at]));
+    add_outer(&tile, x_at(base + i, rows), weights_at(w + i * layer.outputs, outputs));
   }
-  for (var j = 0u; j < TILE; j++) {
-    for (var k = 0u; k < TILE; k++) {
-      if row + j < step.rows && output + k < layer.outputs {
-        let b = weights[id.z * layer.parameters + layer.bias + output + k];
-        y[(id.z * step.rows + row + j) * layer.outputs + output + k] = sums[j][k] + b;
-      }
+  let bias = id.z * layer.parameters + layer.bias + output;
+  let to = (id.z * step.rows + row) * layer.outputs + output;
+  for (var r = 0u; r < min(TILE, step.rows - row); r++) {
+    let values = tile_row(tile, r);
+    for (var c = 0u; c < min(TILE, layer.outputs - output); c++) {
+      y[to + r * layer.outputs + c] = value_at(values, c) + weights[bias + c];
     }
   }
 }
@@ -61,18 +128,19 @@ fn affine_backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_
   if row >= step.rows {
     return;
   }
-  let r = (id.z * step.rows + neighbours(row, step.rows)) * layer.outputs;
-  let i = id.z * layer.parameters + layer.weight + neighbours(input, layer.inputs) * layer.outputs;
-  var sums = mat4x4f();
+  let base = id.z * step.rows * layer.outputs;
+  let rows = neighbours(row, step.rows, layer.outputs);
+  let w = id.z * layer.parameters + layer.weight;
+  let inputs = neighbours(input, layer.inputs, layer.outputs);
+  var tile: Tile;
   for (var o = 0u; o < layer.outputs; o++) {
-    let dy4 = vec4f(dy[r.x + o], dy[r.y + o], dy[r.z + o], dy[r.w + o]);
-    sums += outer(dy4, vec4f(weights[i.x + o], weights[i.y + o], weights[i.z + o], weights[i.w + o]));
+    add_outer(&tile, dy_at(base + o, rows), weights_at(w + o, inputs));
   }
-  for (var j = 0u; j < TILE; j++) {
-    for (var k = 0u; k < TILE; k++) {
-      if row + j < step.rows && input + k < layer.inputs {
-        dx[(id.z * step.rows + row + j) * layer.inputs + input + k] = sums[j][k];
-      }
+  let to = (id.z * step.rows + row) * layer.inputs + input;
+  for (var r = 0u; r < min(TILE, step.rows - row); r++) {
+    let values = tile_row(tile, r);
+    for (var c = 0u; c < min(TILE, layer.inputs - input); c++) {
+      dx[to + r * layer.inputs + c] = value_at(values, c);
     }
   }
 }
@@ -85,19 +153,18 @@ fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num
   if input >= layer.inputs {
     return;
   }
-  let i = neighbours(input, layer.inputs);
-  let o = neighbours(output, layer.outputs);
-  var sums = mat4x4f();
-  for (var row = 0u; row < step.rows; row++) {
-    let xi = (id.z * step.rows + row) * layer.inputs + i;
-    let yo = (id.z * step.rows + row) * layer.outputs + o;
-    sums += outer(vec4f(x[xi.x], x[xi.y], x[xi.z], x[xi.w]), vec4f(dy[yo.x], dy[yo.y], dy[yo.z], dy[yo.w]));
+  let inputs = neighbours(input, layer.inputs, 1u);
+  let outputs = neighbours(output, layer.outputs, 1u);
+  var tile: Tile;
+  for (var r = id.z * step.rows; r < (id.z + 1u) * step.rows; r++) {
+    add_outer(&tile, x_at(r * layer.inputs, inputs), dy_at(r * layer.outputs, outputs));
   }
-  for (var j = 0u; j < TILE; j++) {
-    for (var k = 0u; k < TILE; k++) {
-      if input + j < layer.inputs && output + k < layer.outputs {
-        descend_weight(id.z, layer.weight + (input + j) * layer.outputs + output + k, sums[j][k]);
-      }
+  let d = descent_of(id.z);
+  let to = layer.weight + input * layer.outputs + output;
+  for (var r = 0u; r < min(TILE, layer.inputs - input); r++) {
+    let values = tile_row(tile, r);
+    for (var c = 0u; c < min(TILE, layer.outputs - output); c++) {
+      descend_weight(d, to + r * layer.outputs + c, value_at(values, c));
     }
   }
 }
@@ -113,5 +180,5 @@ fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   for (var row = 0u; row < step.rows; row++) {
     sum += dy[(id.z * step.rows + row) * layer.outputs + output];
   }
-  descend(id.z, layer.bias + output, sum);
+  descend(descent_of(id.z), layer.bias + output, sum);
 }

@@ -104,6 +104,7 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
     let g = select(0.0, dy[at], y[at] > 0.0);
     dx[at] = scale * (g - dbeta / rows - normalised[at] * dgamma / rows);
   }
-  descend(id.z, layer.gamma + feature, dgamma);
-  descend(id.z, layer.beta + feature, dbeta);
+  let d = descent_of(id.z);
+  descend(d, layer.gamma + feature, dgamma);
+  descend(d, layer.beta + feature, dbeta);
 }

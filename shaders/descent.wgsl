@@ -1,6 +1,7 @@
 // Stochastic gradient descent, placed in front of the files whose kernels find the gradient of a parameter:
 //
-//   g = d cost / d theta,  theta <- theta - eta g,  eta = (1 - rise) eta_min + rise eta_max
+//   theta <- theta - eta g    g = d cost / d theta, to which L2 adds 2 lambda W for a weight
+//                             eta = (1 - rise) eta_min + rise eta_max
 //
 // Gradients are kept beside the parameters they moved, so that what is checked is what trains.
 
@@ -10,20 +11,29 @@
 @group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
 @group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
 
-fn learning_rate(network: u32) -> f32 {
+// How a network descends: read once by each thread.
+struct Descent {
+  first: u32, // the network's first parameter
+  eta: f32,
+  decay: f32, // 2 lambda
+}
+
+fn descent_of(network: u32) -> Descent {
   let n = networks[network];
-  return (1.0 - step.rise) * n.eta_min + step.rise * n.eta_max;
+  let eta = (1.0 - step.rise) * n.eta_min + step.rise * n.eta_max;
+  return Descent(network * layer.parameters, eta, 2.0 * n.lambda);
 }
 
-// Moves one parameter against its gradient. `at` counts from the network's first parameter.
-fn descend(network: u32, at: u32, gradient: f32) {
-  let i = network * layer.parameters + at;
-  gradients[i] = gradient;
-  parameters[i] -= learning_rate(network) * gradient;
+// Moves a bias, gamma or beta. `at` counts from the network's first parameter.
+fn descend(d: Descent, at: u32, gradient: f32) {
+  gradients[d.first + at] = gradient;
+  parameters[d.first + at] -= d.eta * gradient;
 }
 
-// The same for a weight, on which L2 acts too: lambda * W^2 adds 2 lambda W to the gradient.
-fn descend_weight(network: u32, at: u32, gradient: f32) {
-  let w = parameters[network * layer.parameters + at];
-  descend(network, at, gradient + 2.0 * networks[network].lambda * w);
+// Moves a weight; `gradient` is the part that comes from the loss.
+fn descend_weight(d: Descent, at: u32, gradient: f32) {
+  let w = parameters[d.first + at];
+  let g = gradient + d.decay * w;
+  gradients[d.first + at] = g;
+  parameters[d.first + at] = w - d.eta * g;
 }

@@ -97,10 +97,19 @@ fn store_column(at: u32, row: u32, output: u32, sums: vec4f) {
   if output >= layer.outputs {
     return;
   }
-  for (var r = 0u; r < 4u; r++) {
-    if row + r < step.rows {
-      slices[at + (row + r) * layer.outputs + output] = sums[r];
-    }
+  let to = at + row * layer.outputs + output;
+  let rows = step.rows - min(row, step.rows); // from here to the last
+  if rows > 0u {
+    slices[to] = sums.x;
+  }
+  if rows > 1u {
+    slices[to + layer.outputs] = sums.y;
+  }
+  if rows > 2u {
+    slices[to + 2u * layer.outputs] = sums.z;
+  }
+  if rows > 3u {
+    slices[to + 3u * layer.outputs] = sums.w;
   }
 }
 
@@ -121,8 +130,10 @@ fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   if slice >= layer.slices {
     return;
   }
-  let row = thread % row_tiles * TILE_ROWS;
-  let output = thread / row_tiles % output_tiles * TILE_OUTPUTS;
+
+  // Neighbouring threads read the same rows, so that few cache lines are in use at a time.
+  let output = thread % output_tiles * TILE_OUTPUTS;
+  let row = thread / output_tiles % row_tiles * TILE_ROWS;
 
   let r0 = rows_from(row);
   let r1 = rows_from(row + 4u);
@@ -219,22 +230,35 @@ fn add_outer(tile: ptr<function, Tile>, x: vec4f, left: vec4f, right: vec4f) {
   (*tile).right += mat4x4f(x * right.x, x * right.y, x * right.z, x * right.w);
 }
 
-fn descend_tile(network: u32, k: u32, output: u32, tile: Tile) {
-  for (var o = 0u; o < TILE_COLUMNS; o++) {
-    if output + o >= layer.outputs {
-      return;
-    }
-    var column = tile.left[o % 4u];
-    if o >= 4u {
-      column = tile.right[o % 4u];
-    }
-    for (var i = 0u; i < 4u; i++) {
-      let input = 4u * k + i;
-      if input < layer.inputs {
-        descend_weight(network, layer.weight + input * layer.outputs + output + o, column[i]);
-      }
-    }
+fn descend_column(d: Descent, k: u32, output: u32, column: vec4f) {
+  if output >= layer.outputs {
+    return;
   }
+  let at = layer.weight + 4u * k * layer.outputs + output;
+  let inputs = layer.inputs - min(4u * k, layer.inputs); // from here to the last
+  if inputs > 0u {
+    descend_weight(d, at, column.x);
+  }
+  if inputs > 1u {
+    descend_weight(d, at + layer.outputs, column.y);
+  }
+  if inputs > 2u {
+    descend_weight(d, at + 2u * layer.outputs, column.z);
+  }
+  if inputs > 3u {
+    descend_weight(d, at + 3u * layer.outputs, column.w);
+  }
+}
+
+fn descend_tile(d: Descent, k: u32, output: u32, tile: Tile) {
+  descend_column(d, k, output, tile.left[0]);
+  descend_column(d, k, output + 1u, tile.left[1]);
+  descend_column(d, k, output + 2u, tile.left[2]);
+  descend_column(d, k, output + 3u, tile.left[3]);
+  descend_column(d, k, output + 4u, tile.right[0]);
+  descend_column(d, k, output + 5u, tile.right[1]);
+  descend_column(d, k, output + 6u, tile.right[2]);
+  descend_column(d, k, output + 7u, tile.right[3]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -284,12 +308,13 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
     add_outer(&t6, pixels(k6, at, s6), left, right);
     add_outer(&t7, pixels(k7, at, s7), left, right);
   }
-  descend_tile(id.z, k, output, t0);
-  descend_tile(id.z, k + 1u, output, t1);
-  descend_tile(id.z, k + 2u, output, t2);
-  descend_tile(id.z, k + 3u, output, t3);
-  descend_tile(id.z, k + 4u, output, t4);
-  descend_tile(id.z, k + 5u, output, t5);
-  descend_tile(id.z, k + 6u, output, t6);
-  descend_tile(id.z, k + 7u, output, t7);
+  let d = descent_of(id.z);
+  descend_tile(d, k, output, t0);
+  descend_tile(d, k + 1u, output, t1);
+  descend_tile(d, k + 2u, output, t2);
+  descend_tile(d, k + 3u, output, t3);
+  descend_tile(d, k + 4u, output, t4);
+  descend_tile(d, k + 5u, output, t5);
+  descend_tile(d, k + 6u, output, t6);
+  descend_tile(d, k + 7u, output, t7);
 }

@@ -20,7 +20,7 @@ const EVALUATION_ROWS = 2600;
 const EVALUATION_VALUES = 160_000;
 
 /** Threads that the first layer's product should take at least. */
-const INPUT_THREADS = 320;
+const INPUT_THREADS = 160;
 
 /** The memory of one layer. Names are those of the formulas in shaders/. */
 export interface LayerBuffers {

@@ -81,7 +81,7 @@ export const STEP_BYTES = 24;
 export const INPUT_TILE = { rows: 52, outputs: 5, inputs: 32, columns: 8 };
 
 /** Rows and columns of a tile of the other affine kernels; `TILE` in affine.wgsl. */
-const TILE = 4;
+const TILE = 8;
 
 interface Definition {
   /** The shader file without its extension. */
@@ -102,7 +102,7 @@ const KERNELS = {
     bindings: ["layer", "step", "images", "order", "standard", "weights", "slices"],
     threads: ({ rows, outputs, slices }) =>
       tiles(rows, INPUT_TILE.rows) * tiles(outputs, INPUT_TILE.outputs) * slices,
-    workgroup: 32,
+    workgroup: 16,
   },
   input_affine_backward: {
     file: "input_affine",

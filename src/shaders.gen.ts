@@ -7,7 +7,7 @@ export const SHADERS: Readonly<Record<string, string>> = {
 //   forward   Y = X W + b
 //   backward  dX = dY W^T,  dW = X^T dY + 2 lambda W,  db = sum over rows of dY
 //
-// A thread does a tile of 4 x 4 results. Reading past an edge is clamped to it, and what comes of it is not stored.
+// A thread does a tile of 8 x 8 results. Reading past an edge is clamped to it, and what comes of it is not stored.
 
 // layer, step, networks, parameters and gradients: descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -16,19 +16,86 @@ export const SHADERS: Readonly<Record<string, string>> = {
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-const TILE = 4u;
+const TILE = 8u;
 
 fn tiles(size: u32) -> u32 {
   return (size + TILE - 1u) / TILE;
 }
 
-// Four neighbours, none past the last.
-fn neighbours(first: u32, size: u32) -> vec4u {
-  return min(vec4u(first, first + 1u, first + 2u, first + 3u), vec4u(size - 1u));
+// Eight of anything, in fours.
+struct Indices {
+  a: vec4u,
+  b: vec4u,
 }
 
-fn outer(a: vec4f, b: vec4f) -> mat4x4f {
-  return mat4x4f(a.x * b, a.y * b, a.z * b, a.w * b);
+struct Values {
+  a: vec4f,
+  b: vec4f,
+}
+
+// A tile: the first letter says which four rows, the second which four columns. A column of a matrix is a row of a tile.
+struct Tile {
+  aa: mat4x4f,
+  ab: mat4x4f,
+  ba: mat4x4f,
+  bb: mat4x4f,
+}
+
+// Eight neighbours, none past the last, times a stride.
+fn neighbours(first: u32, size: u32, stride: u32) -> Indices {
+  let last = vec4u(size - 1u);
+  let a = vec4u(first, first + 1u, first + 2u, first + 3u);
+  return Indices(min(a, last) * stride, min(a + 4u, last) * stride);
+}
+
+fn outer(rows: vec4f, columns: vec4f) -> mat4x4f {
+  return mat4x4f(rows.x * columns, rows.y * columns, rows.z * columns, rows.w * columns);
+}
+
+fn add_outer(tile: ptr<function, Tile>, rows: Values, columns: Values) {
+  (*tile).aa += outer(rows.a, columns.a);
+  (*tile).ab += outer(rows.a, columns.b);
+  (*tile).ba += outer(rows.b, columns.a);
+  (*tile).bb += outer(rows.b, columns.b);
+}
+
+fn x_at(base: u32, i: Indices) -> Values {
+  return Values(
+    vec4f(x[base + i.a.x], x[base + i.a.y], x[base + i.a.z], x[base + i.a.w]),
+    vec4f(x[base + i.b.x], x[base + i.b.y], x[base + i.b.z], x[base + i.b.w]),
+  );
+}
+
+fn dy_at(base: u32, i: Indices) -> Values {
+  return Values(
+    vec4f(dy[base + i.a.x], dy[base + i.a.y], dy[base + i.a.z], dy[base + i.a.w]),
+    vec4f(dy[base + i.b.x], dy[base + i.b.y], dy[base + i.b.z], dy[base + i.b.w]),
+  );
+}
+
+fn weights_at(base: u32, i: Indices) -> Values {
+  return Values(
+    vec4f(weights[base + i.a.x], weights[base + i.a.y], weights[base + i.a.z], weights[base + i.a.w]),
+    vec4f(weights[base + i.b.x], weights[base + i.b.y], weights[base + i.b.z], weights[base + i.b.w]),
+  );
+}
+
+// Row r of a tile, eight columns.
+fn tile_row(tile: Tile, r: u32) -> Values {
+  switch r {
+    case 0u: { return Values(tile.aa[0], tile.ab[0]); }
+    case 1u: { return Values(tile.aa[1], tile.ab[1]); }
+    case 2u: { return Values(tile.aa[2], tile.ab[2]); }
+    case 3u: { return Values(tile.aa[3], tile.ab[3]); }
+    case 4u: { return Values(tile.ba[0], tile.bb[0]); }
+    case 5u: { return Values(tile.ba[1], tile.bb[1]); }
+    case 6u: { return Values(tile.ba[2], tile.bb[2]); }
+    default: { return Values(tile.ba[3], tile.bb[3]); }
+  }
+}
+
+fn value_at(row: Values, column: u32) -> f32 {
+  return select(row.a[column % 4u], row.b[column % 4u], column >= 4u);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -39,20 +106,20 @@ fn affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   if row >= step.rows {
     return;
   }
-  let r = (id.z * step.rows + neighbours(row, step.rows)) * layer.inputs;
-  let o = id.z * layer.parameters + layer.weight + neighbours(output, layer.outputs);
-  var sums = mat4x4f(); // one row of the tile in each column of the matrix
+  let base = id.z * step.rows * layer.inputs;
+  let rows = neighbours(row, step.rows, layer.inputs);
+  let w = id.z * layer.parameters + layer.weight;
+  let outputs = neighbours(output, layer.outputs, 1u);
+  var tile: Tile;
   for (var i = 0u; i < layer.inputs; i++) {
-    let x4 = vec4f(x[r.x + i], x[r.y + i], x[r.z + i], x[r.w + i]);
-    let at = i * layer.outputs;
-    sums += outer(x4, vec4f(weights[o.x + at], weights[o.y + at], weights[o.z + at], weights[o.w + at]));
+    add_outer(&tile, x_at(base + i, rows), weights_at(w + i * layer.outputs, outputs));
   }
-  for (var j = 0u; j < TILE; j++) {
-    for (var k = 0u; k < TILE; k++) {
-      if row + j < step.rows && output + k < layer.outputs {
-        let b = weights[id.z * layer.parameters + layer.bias + output + k];
-        y[(id.z * step.rows + row + j) * layer.outputs + output + k] = sums[j][k] + b;
-      }
+  let bias = id.z * layer.parameters + layer.bias + output;
+  let to = (id.z * step.rows + row) * layer.outputs + output;
+  for (var r = 0u; r < min(TILE, step.rows - row); r++) {
+    let values = tile_row(tile, r);
+    for (var c = 0u; c < min(TILE, layer.outputs - output); c++) {
+      y[to + r * layer.outputs + c] = value_at(values, c) + weights[bias + c];
     }
   }
 }
@@ -65,18 +132,19 @@ fn affine_backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_
   if row >= step.rows {
     return;
   }
-  let r = (id.z * step.rows + neighbours(row, step.rows)) * layer.outputs;
-  let i = id.z * layer.parameters + layer.weight + neighbours(input, layer.inputs) * layer.outputs;
-  var sums = mat4x4f();
+  let base = id.z * step.rows * layer.outputs;
+  let rows = neighbours(row, step.rows, layer.outputs);
+  let w = id.z * layer.parameters + layer.weight;
+  let inputs = neighbours(input, layer.inputs, layer.outputs);
+  var tile: Tile;
   for (var o = 0u; o < layer.outputs; o++) {
-    let dy4 = vec4f(dy[r.x + o], dy[r.y + o], dy[r.z + o], dy[r.w + o]);
-    sums += outer(dy4, vec4f(weights[i.x + o], weights[i.y + o], weights[i.z + o], weights[i.w + o]));
+    add_outer(&tile, dy_at(base + o, rows), weights_at(w + o, inputs));
   }
-  for (var j = 0u; j < TILE; j++) {
-    for (var k = 0u; k < TILE; k++) {
-      if row + j < step.rows && input + k < layer.inputs {
-        dx[(id.z * step.rows + row + j) * layer.inputs + input + k] = sums[j][k];
-      }
+  let to = (id.z * step.rows + row) * layer.inputs + input;
+  for (var r = 0u; r < min(TILE, step.rows - row); r++) {
+    let values = tile_row(tile, r);
+    for (var c = 0u; c < min(TILE, layer.inputs - input); c++) {
+      dx[to + r * layer.inputs + c] = value_at(values, c);
     }
   }
 }
@@ -89,19 +157,18 @@ fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num
   if input >= layer.inputs {
     return;
   }
-  let i = neighbours(input, layer.inputs);
-  let o = neighbours(output, layer.outputs);
-  var sums = mat4x4f();
-  for (var row = 0u; row < step.rows; row++) {
-    let xi = (id.z * step.rows + row) * layer.inputs + i;
-    let yo = (id.z * step.rows + row) * layer.outputs + o;
-    sums += outer(vec4f(x[xi.x], x[xi.y], x[xi.z], x[xi.w]), vec4f(dy[yo.x], dy[yo.y], dy[yo.z], dy[yo.w]));
+  let inputs = neighbours(input, layer.inputs, 1u);
+  let outputs = neighbours(output, layer.outputs, 1u);
+  var tile: Tile;
+  for (var r = id.z * step.rows; r < (id.z + 1u) * step.rows; r++) {
+    add_outer(&tile, x_at(r * layer.inputs, inputs), dy_at(r * layer.outputs, outputs));
   }
-  for (var j = 0u; j < TILE; j++) {
-    for (var k = 0u; k < TILE; k++) {
-      if input + j < layer.inputs && output + k < layer.outputs {
-        descend_weight(id.z, layer.weight + (input + j) * layer.outputs + output + k, sums[j][k]);
-      }
+  let d = descent_of(id.z);
+  let to = layer.weight + input * layer.outputs + output;
+  for (var r = 0u; r < min(TILE, layer.inputs - input); r++) {
+    let values = tile_row(tile, r);
+    for (var c = 0u; c < min(TILE, layer.outputs - output); c++) {
+      descend_weight(d, to + r * layer.outputs + c, value_at(values, c));
     }
   }
 }
@@ -117,7 +184,7 @@ fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   for (var row = 0u; row < step.rows; row++) {
     sum += dy[(id.z * step.rows + row) * layer.outputs + output];
   }
-  descend(id.z, layer.bias + output, sum);
+  descend(descent_of(id.z), layer.bias + output, sum);
 }
 `,
   batch_norm: `// Batch norm and the ReLU behind it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
@@ -226,8 +293,9 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
     let g = select(0.0, dy[at], y[at] > 0.0);
     dx[at] = scale * (g - dbeta / rows - normalised[at] * dgamma / rows);
   }
-  descend(id.z, layer.gamma + feature, dgamma);
-  descend(id.z, layer.beta + feature, dbeta);
+  let d = descent_of(id.z);
+  descend(d, layer.gamma + feature, dgamma);
+  descend(d, layer.beta + feature, dbeta);
 }
 `,
   common: `// What every kernel knows, placed in front of each of the other files.
@@ -280,7 +348,8 @@ fn thread_index(id: vec3u, workgroups: vec3u) -> u32 {
 `,
   descent: `// Stochastic gradient descent, placed in front of the files whose kernels find the gradient of a parameter:
 //
-//   g = d cost / d theta,  theta <- theta - eta g,  eta = (1 - rise) eta_min + rise eta_max
+//   theta <- theta - eta g    g = d cost / d theta, to which L2 adds 2 lambda W for a weight
+//                             eta = (1 - rise) eta_min + rise eta_max
 //
 // Gradients are kept beside the parameters they moved, so that what is checked is what trains.
 
@@ -290,22 +359,31 @@ fn thread_index(id: vec3u, workgroups: vec3u) -> u32 {
 @group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
 @group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
 
-fn learning_rate(network: u32) -> f32 {
+// How a network descends: read once by each thread.
+struct Descent {
+  first: u32, // the network's first parameter
+  eta: f32,
+  decay: f32, // 2 lambda
+}
+
+fn descent_of(network: u32) -> Descent {
   let n = networks[network];
-  return (1.0 - step.rise) * n.eta_min + step.rise * n.eta_max;
+  let eta = (1.0 - step.rise) * n.eta_min + step.rise * n.eta_max;
+  return Descent(network * layer.parameters, eta, 2.0 * n.lambda);
 }
 
-// Moves one parameter against its gradient. \`at\` counts from the network's first parameter.
-fn descend(network: u32, at: u32, gradient: f32) {
-  let i = network * layer.parameters + at;
-  gradients[i] = gradient;
-  parameters[i] -= learning_rate(network) * gradient;
+// Moves a bias, gamma or beta. \`at\` counts from the network's first parameter.
+fn descend(d: Descent, at: u32, gradient: f32) {
+  gradients[d.first + at] = gradient;
+  parameters[d.first + at] -= d.eta * gradient;
 }
 
-// The same for a weight, on which L2 acts too: lambda * W^2 adds 2 lambda W to the gradient.
-fn descend_weight(network: u32, at: u32, gradient: f32) {
-  let w = parameters[network * layer.parameters + at];
-  descend(network, at, gradient + 2.0 * networks[network].lambda * w);
+// Moves a weight; \`gradient\` is the part that comes from the loss.
+fn descend_weight(d: Descent, at: u32, gradient: f32) {
+  let w = parameters[d.first + at];
+  let g = gradient + d.decay * w;
+  gradients[d.first + at] = g;
+  parameters[d.first + at] = w - d.eta * g;
 }
 `,
   input_affine: `// The affine map of the first layer, which reads images as bytes and standardises them as they are read:
@@ -407,10 +485,19 @@ fn store_column(at: u32, row: u32, output: u32, sums: vec4f) {
   if output >= layer.outputs {
     return;
   }
-  for (var r = 0u; r < 4u; r++) {
-    if row + r < step.rows {
-      slices[at + (row + r) * layer.outputs + output] = sums[r];
-    }
+  let to = at + row * layer.outputs + output;
+  let rows = step.rows - min(row, step.rows); // from here to the last
+  if rows > 0u {
+    slices[to] = sums.x;
+  }
+  if rows > 1u {
+    slices[to + layer.outputs] = sums.y;
+  }
+  if rows > 2u {
+    slices[to + 2u * layer.outputs] = sums.z;
+  }
+  if rows > 3u {
+    slices[to + 3u * layer.outputs] = sums.w;
   }
 }
 
@@ -431,8 +518,10 @@ fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   if slice >= layer.slices {
     return;
   }
-  let row = thread % row_tiles * TILE_ROWS;
-  let output = thread / row_tiles % output_tiles * TILE_OUTPUTS;
+
+  // Neighbouring threads read the same rows, so that few cache lines are in use at a time.
+  let output = thread % output_tiles * TILE_OUTPUTS;
+  let row = thread / output_tiles % row_tiles * TILE_ROWS;
 
   let r0 = rows_from(row);
   let r1 = rows_from(row + 4u);
@@ -529,22 +618,35 @@ fn add_outer(tile: ptr<function, Tile>, x: vec4f, left: vec4f, right: vec4f) {
   (*tile).right += mat4x4f(x * right.x, x * right.y, x * right.z, x * right.w);
 }
 
-fn descend_tile(network: u32, k: u32, output: u32, tile: Tile) {
-  for (var o = 0u; o < TILE_COLUMNS; o++) {
-    if output + o >= layer.outputs {
-      return;
-    }
-    var column = tile.left[o % 4u];
-    if o >= 4u {
-      column = tile.right[o % 4u];
-    }
-    for (var i = 0u; i < 4u; i++) {
-      let input = 4u * k + i;
-      if input < layer.inputs {
-        descend_weight(network, layer.weight + input * layer.outputs + output + o, column[i]);
-      }
-    }
+fn descend_column(d: Descent, k: u32, output: u32, column: vec4f) {
+  if output >= layer.outputs {
+    return;
   }
+  let at = layer.weight + 4u * k * layer.outputs + output;
+  let inputs = layer.inputs - min(4u * k, layer.inputs); // from here to the last
+  if inputs > 0u {
+    descend_weight(d, at, column.x);
+  }
+  if inputs > 1u {
+    descend_weight(d, at + layer.outputs, column.y);
+  }
+  if inputs > 2u {
+    descend_weight(d, at + 2u * layer.outputs, column.z);
+  }
+  if inputs > 3u {
+    descend_weight(d, at + 3u * layer.outputs, column.w);
+  }
+}
+
+fn descend_tile(d: Descent, k: u32, output: u32, tile: Tile) {
+  descend_column(d, k, output, tile.left[0]);
+  descend_column(d, k, output + 1u, tile.left[1]);
+  descend_column(d, k, output + 2u, tile.left[2]);
+  descend_column(d, k, output + 3u, tile.left[3]);
+  descend_column(d, k, output + 4u, tile.right[0]);
+  descend_column(d, k, output + 5u, tile.right[1]);
+  descend_column(d, k, output + 6u, tile.right[2]);
+  descend_column(d, k, output + 7u, tile.right[3]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -594,14 +696,15 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
     add_outer(&t6, pixels(k6, at, s6), left, right);
     add_outer(&t7, pixels(k7, at, s7), left, right);
   }
-  descend_tile(id.z, k, output, t0);
-  descend_tile(id.z, k + 1u, output, t1);
-  descend_tile(id.z, k + 2u, output, t2);
-  descend_tile(id.z, k + 3u, output, t3);
-  descend_tile(id.z, k + 4u, output, t4);
-  descend_tile(id.z, k + 5u, output, t5);
-  descend_tile(id.z, k + 6u, output, t6);
-  descend_tile(id.z, k + 7u, output, t7);
+  let d = descent_of(id.z);
+  descend_tile(d, k, output, t0);
+  descend_tile(d, k + 1u, output, t1);
+  descend_tile(d, k + 2u, output, t2);
+  descend_tile(d, k + 3u, output, t3);
+  descend_tile(d, k + 4u, output, t4);
+  descend_tile(d, k + 5u, output, t5);
+  descend_tile(d, k + 6u, output, t6);
+  descend_tile(d, k + 7u, output, t7);
 }
 `,
   relu: `// The ReLU of hidden layers without batch norm:

@@ -28,32 +28,38 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "descent",
     mistake: "no 2 lambda W",
-    from: "gradient + 2.0 * networks[network].lambda * w",
-    to: "gradient",
+    from: "let g = gradient + d.decay * w;",
+    to: "let g = gradient;",
   },
   {
     file: "descent",
     mistake: "lambda W instead of 2 lambda W",
-    from: "2.0 * networks[network].lambda",
-    to: "networks[network].lambda",
+    from: "2.0 * n.lambda",
+    to: "n.lambda",
   },
   {
     file: "descent",
     mistake: "the first network's lambda for all",
-    from: "networks[network].lambda",
-    to: "networks[0].lambda",
+    from: "2.0 * n.lambda",
+    to: "2.0 * networks[0].lambda",
   },
   {
     file: "descent",
     mistake: "uphill",
-    from: "parameters[i] -= ",
-    to: "parameters[i] += ",
+    from: "w - d.eta * g",
+    to: "w + d.eta * g",
+  },
+  {
+    file: "descent",
+    mistake: "biases, gammas and betas go uphill",
+    from: "parameters[d.first + at] -= d.eta * gradient;",
+    to: "parameters[d.first + at] += d.eta * gradient;",
   },
   {
     file: "descent",
     mistake: "the first network's learning rate for all",
-    from: "let n = networks[network];",
-    to: "let n = networks[0];",
+    from: "return Descent(network * layer.parameters, eta,",
+    to: "return Descent(network * layer.parameters, networks[0].eta_max * step.rise,",
   },
   {
     file: "descent",
@@ -64,13 +70,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "descent",
     mistake: "every network moves the first one's parameters",
-    from: "let i = network * layer.parameters + at;",
-    to: "let i = at;",
+    from: "Descent(network * layer.parameters, eta",
+    to: "Descent(0u, eta",
   },
   {
     file: "descent",
     mistake: "L2 of another network's weight",
-    from: "let w = parameters[network * layer.parameters + at];",
+    from: "let w = parameters[d.first + at];",
     to: "let w = parameters[at];",
   },
   // input_affine: S = X W, dW = X^T dS
@@ -124,6 +130,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     file: "input_affine",
+    mistake: "dW past the last input is stored",
+    from: "if inputs > 2u {",
+    to: "if inputs > 0u {",
+  },
+  {
+    file: "input_affine",
     mistake: "dW lacks the first image",
     from: "for (var row = 0u; row < step.rows; row++) {\n    let at = place(row);",
     to: "for (var row = 1u; row < step.rows; row++) {\n    let at = place(row);",
@@ -157,8 +169,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "affine",
     mistake: "no bias",
-    from: "= sums[j][k] + b;",
-    to: "= sums[j][k] + 0.0 * b;",
+    from: "value_at(values, c) + weights[bias + c]",
+    to: "value_at(values, c)",
   },
   {
     file: "affine",
@@ -169,8 +181,20 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "affine",
     mistake: "W transposed in dX",
-    from: "weights[i.x + o], weights[i.y + o]",
-    to: "weights[i.y + o], weights[i.x + o]",
+    from: "weights_at(w + o, inputs)",
+    to: "weights_at(w + o, neighbours(input, layer.inputs, 1u))",
+  },
+  {
+    file: "affine",
+    mistake: "a row of the tile is another row",
+    from: "return Values(tile.ba[2], tile.bb[2]);",
+    to: "return Values(tile.ba[1], tile.bb[1]);",
+  },
+  {
+    file: "affine",
+    mistake: "a quarter of the tile is another quarter",
+    from: "outer(rows.a, columns.b)",
+    to: "outer(rows.a, columns.a)",
   },
   {
     file: "affine",
@@ -181,32 +205,32 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "affine",
     mistake: "dW transposed",
-    from: "layer.weight + (input + j) * layer.outputs + output + k, sums[j][k]",
-    to: "layer.weight + (input + j) * layer.outputs + output + k, sums[k][j]",
+    from: "descend_weight(d, to + r * layer.outputs + c, value_at(values, c));",
+    to: "descend_weight(d, to + r * layer.outputs + c, value_at(tile_row(tile, c), r));",
   },
   {
     file: "affine",
     mistake: "dW without L2",
-    from: "descend_weight(id.z,",
-    to: "descend(id.z,",
+    from: "descend_weight(d, to",
+    to: "descend(d, to",
   },
   {
     file: "affine",
     mistake: "dW lacks the last image",
-    from: "for (var row = 0u; row < step.rows; row++) {\n    let xi",
-    to: "for (var row = 0u; row + 1u < step.rows; row++) {\n    let xi",
+    from: "r < (id.z + 1u) * step.rows; r++",
+    to: "r + 1u < (id.z + 1u) * step.rows; r++",
   },
   {
     file: "affine",
     mistake: "db is a mean",
-    from: "descend(id.z, layer.bias + output, sum);",
-    to: "descend(id.z, layer.bias + output, sum / f32(step.rows));",
+    from: "layer.bias + output, sum);",
+    to: "layer.bias + output, sum / f32(step.rows));",
   },
   {
     file: "affine",
     mistake: "b is never updated",
-    from: "descend(id.z, layer.bias + output, sum);",
-    to: "gradients[id.z * layer.parameters + layer.bias + output] = sum;",
+    from: "descend(descent_of(id.z), layer.bias + output, sum);",
+    to: "gradients[descent_of(id.z).first + layer.bias + output] = sum;",
   },
   // batch_norm, forward
   {
@@ -358,14 +382,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "batch_norm",
     mistake: "gamma is never updated",
-    from: "  descend(id.z, layer.gamma + feature, dgamma);",
-    to: "  gradients[id.z * layer.parameters + layer.gamma + feature] = dgamma;",
+    from: "descend(d, layer.gamma + feature, dgamma);",
+    to: "gradients[d.first + layer.gamma + feature] = dgamma;",
   },
   {
     file: "batch_norm",
     mistake: "beta is never updated",
-    from: "  descend(id.z, layer.beta + feature, dbeta);",
-    to: "  gradients[id.z * layer.parameters + layer.beta + feature] = dbeta;",
+    from: "descend(d, layer.beta + feature, dbeta);",
+    to: "gradients[d.first + layer.beta + feature] = dbeta;",
   },
   {
     file: "batch_norm",
