@@ -5,7 +5,14 @@
  */
 
 import { isCancelledBias, layout } from "./network.ts";
-import { type Batch, cost, type CostOptions, gradients, type Network } from "./reference.ts";
+import {
+  type Batch,
+  type Cost,
+  cost,
+  type CostOptions,
+  gradients,
+  type Network,
+} from "./reference.ts";
 
 /** The step of the five-point difference: small enough for its h⁴ error, large enough for the rounding of the cost. */
 const FIVE_POINT_STEP = 3e-4;
@@ -79,20 +86,23 @@ export function compareWithDifferences(
   const parameters = new Float64Array(network.parameters);
   const base = cost({ architecture, parameters }, batch, options);
 
-  function probe(index: number, step: number): { cost: number; crosses: boolean } {
+  function probe(index: number, step: number): Cost & { crosses: boolean } {
     const value = parameters[index];
     parameters[index] = value + step;
     const result = cost({ architecture, parameters }, batch, options);
     parameters[index] = value;
-    return { cost: result.cost, crosses: signsDiffer(base.reluInputs, result.reluInputs) };
+    return { ...result, crosses: signsDiffer(base.reluInputs, result.reluInputs) };
   }
 
   function fivePoint(index: number): { numerical: number; crosses: boolean } {
     const h = FIVE_POINT_STEP;
     const [a, b, c, d] = [-2 * h, -h, h, 2 * h].map((step) => probe(index, step));
+    // Term by term: the penalty can be a hundred times the loss, whose digits would be lost in the sum.
+    function difference(term: "loss" | "penalty"): number {
+      return (8 * (c[term] - b[term]) - (d[term] - a[term])) / (12 * h);
+    }
     return {
-      // Differences of neighbours first: they are small, so little is lost to rounding.
-      numerical: (8 * (c.cost - b.cost) - (d.cost - a.cost)) / (12 * h),
+      numerical: difference("loss") + difference("penalty"),
       crosses: a.crosses || b.crosses || c.crosses || d.crosses,
     };
   }

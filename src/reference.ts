@@ -48,7 +48,9 @@ export interface CostOptions {
 export interface Cost {
   /** Mean cross-entropy, in nats. */
   loss: number;
-  /** The loss and λ times the sum of the squared weights. */
+  /** λ times the sum of the squared weights. */
+  penalty: number;
+  /** The loss and the penalty. */
   cost: number;
   /** What goes into the ReLU of each hidden layer, [n, width] each. */
   reluInputs: Float64Array[];
@@ -348,6 +350,7 @@ export function cost(network: Network, batch: Batch, options: CostOptions = {}):
   const { loss } = softmaxCrossEntropy(logits, batch.labels);
   return {
     loss,
+    penalty: penalty(network, options),
     cost: loss + penalty(network, options),
     reluInputs: passes.map(({ reluInput }) => reluInput),
   };
@@ -417,6 +420,7 @@ export function gradients(network: Network, batch: Batch, options: CostOptions =
   return {
     logits,
     loss,
+    penalty: penalty(network, options),
     cost: loss + penalty(network, options),
     gradients: result,
     batchStatistics: concatenate(norms),

@@ -15,6 +15,7 @@ import { initialise } from "../src/network.ts";
 import { PUBLISHED_GRADIENT_ERRORS } from "../src/published.ts";
 import { type GradientCheckRow, gradientCheckToCsv } from "../src/records.ts";
 import { announceAdapter } from "./_adapter.ts";
+import { alignColumns } from "./_columns.ts";
 import type { TaskContext } from "./_context.ts";
 import { loadDataSet } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
@@ -58,7 +59,8 @@ const TASK: Task<typeof OPTIONS> = {
 
 type Options = Values<typeof OPTIONS>;
 
-const FILE = "gradient_check.csv";
+/** The files of a check; one that fell short has no summary and so is not finished: it is done again. */
+const FILES = { files: ["gradient_check.csv", "summary.json"], finished: "summary.json" } as const;
 
 /** What ‖a − n‖ / ‖a‖ of the reference may come to, and the share of entries that ReLUs may hide. */
 const NORM_BAR = 1e-7;
@@ -112,11 +114,7 @@ export async function main(
     checkBatch(options, dataset);
     const config = runConfig(options, { task: TASK.name, dataset, adapter: gpu.adapter, variant });
     const { force } = options;
-    const results = await openResults(options.out, config, {
-      files: [FILE],
-      finished: FILE,
-      force,
-    });
+    const results = await openResults(options.out, config, { ...FILES, force });
     if (results.state === "finished") {
       results.sayFinished(context, options);
       return EXIT.done;
@@ -125,14 +123,23 @@ export async function main(
     const { rows, failures } = await checkSetting(gpu, { options, dataset, shaders });
     report(context, rows, { dataset, options });
     const trials = await checkTrials(gpu, { options, dataset, shaders, context });
-    failures.push(...trials);
+    reportTrials(context, trials, options);
+    failures.push(...trials.flatMap((trial) => trial.failures));
+    const passed = failures.length === 0;
     for (const failure of failures) context.stderr(`Fell short: ${failure}`);
     await results.start();
-    await results.write(FILE, gradientCheckToCsv(rows));
-    const verdict = failures.length === 0 ? "passed" : "failed";
-    if (options.json) writeEvent(context, "done", { passed: failures.length === 0, failures });
-    else context.stdout(`Gradient check ${verdict}${options.quick ? " (quick)" : ""}.`);
-    return failures.length === 0 ? EXIT.done : EXIT.checkFailed;
+    await results.write("gradient_check.csv", gradientCheckToCsv(rows));
+    if (passed) {
+      const { description: adapter, software } = gpu.adapter;
+      const summary = { data: dataset.name, passed, trials, adapter, software };
+      await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+    }
+    if (options.json) writeEvent(context, "done", { passed, failures });
+    else {
+      const verdict = passed ? "passed" : "failed";
+      context.stdout(`Gradient check ${verdict}${options.quick ? " (quick)" : ""}.`);
+    }
+    return passed ? EXIT.done : EXIT.checkFailed;
   } finally {
     gpu.destroy();
   }
@@ -256,46 +263,66 @@ function report(
       `${row.left_out} of ${row.entries}`,
     ]);
   }
-  for (const line of align(lines)) context.stdout(line);
+  for (const line of alignColumns(lines)) context.stdout(line);
+}
+
+/** What a trial came to. */
+interface Trial {
+  readonly hidden: readonly number[];
+  readonly batch_norm: boolean;
+  readonly inputs: number;
+  readonly batch: number;
+  /** The quantity that comes nearest to its bar. */
+  readonly worst: GpuCheckRow;
+  /** Sentences on what falls short. */
+  readonly failures: readonly string[];
 }
 
 /** The GPU beside the reference for some steps, over all that a network may be. */
 async function checkTrials(
   gpu: Gpu,
   run: { options: Options; dataset: DataSet; shaders?: ShaderTexts; context: TaskContext },
-): Promise<string[]> {
-  const { options, dataset, shaders, context } = run;
-  const failures: string[] = [];
-  const lines = [["layers", "batch norm", "inputs", "batch", "worst", "error", "at most"]];
-  const trials = options.quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS;
-  for (const trial of trials) {
+): Promise<Trial[]> {
+  const { options: { quick, seed }, dataset, shaders, context } = run;
+  const trials: Trial[] = [];
+  for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
     context.signal.throwIfAborted();
     const { hidden, batchNorm, batch } = trial;
     const data = new DeviceDataSet(gpu, firstInputs(dataset, trial));
     const { inputs } = data.source;
-    const rows = await checkOnGpu(gpu, {
-      data,
-      hidden,
-      batchNorm,
-      networks: TRIAL_NETWORKS,
-      batch,
-      steps: TRIAL_STEPS,
-      seed: options.seed,
-      shaders,
-    });
+    const networks = TRIAL_NETWORKS;
+    const setting = { hidden, batchNorm, networks, batch, steps: TRIAL_STEPS, seed };
+    const rows = await checkOnGpu(gpu, { data, ...setting, shaders });
     data.destroy();
     const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
       `${inputs} inputs, batch ${batch}`;
-    failures.push(
-      ...rows.filter((row) => !passes(row)).map((row) => `${describeFailure(row)} (${name})`),
-    );
+    const failures = rows.filter((row) => !passes(row))
+      .map((row) => `${describeFailure(row)} (${name})`);
     const worst = worstOf(rows);
-    if (options.json) {
-      writeEvent(context, "trial", { hidden, batch_norm: batchNorm, inputs, batch, ...worst });
-    }
+    trials.push({ hidden, batch_norm: batchNorm, inputs, batch, worst, failures });
+  }
+  return trials;
+}
+
+function reportTrials(
+  context: TaskContext,
+  trials: readonly Trial[],
+  options: Pick<Options, "json">,
+): void {
+  if (options.json) {
+    for (const trial of trials) writeEvent(context, "trial", { ...trial });
+    return;
+  }
+  context.stdout("");
+  context.stdout(
+    `GPU against float64: ${TRIAL_NETWORKS.length} networks, ${TRIAL_STEPS} steps; ` +
+      "the quantity that comes nearest to its bar",
+  );
+  const lines = [["layers", "batch norm", "inputs", "batch", "worst", "error", "at most"]];
+  for (const { hidden, batch_norm, inputs, batch, worst } of trials) {
     lines.push([
       String(hidden.length + 1),
-      batchNorm ? "on" : "off",
+      batch_norm ? "on" : "off",
       String(inputs),
       String(batch),
       `${worst.kind} ${worst.name}`,
@@ -303,16 +330,8 @@ async function checkTrials(
       show(worst.bar),
     ]);
   }
-  if (!options.json) {
-    context.stdout("");
-    context.stdout(
-      `GPU against float64: ${TRIAL_NETWORKS.length} networks, ${TRIAL_STEPS} steps; ` +
-        "the quantity that comes nearest to its bar",
-    );
-    for (const line of align(lines)) context.stdout(line);
-    context.stdout("");
-  }
-  return failures;
+  for (const line of alignColumns(lines)) context.stdout(line);
+  context.stdout("");
 }
 
 /** The first values of the first images: the reference takes its time. */
@@ -337,14 +356,6 @@ function describeFailure({ kind, name, error, bar }: GpuCheckRow): string {
 
 function show(value: number): string {
   return value.toExponential(2);
-}
-
-/** Pads columns to their widest cell: the first to the left, the others to the right. */
-function align(lines: readonly (readonly string[])[]): string[] {
-  const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
-  return lines.map((line) =>
-    line.map((cell, i) => i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("  ")
-  );
 }
 
 if (import.meta.main) await runTask(main);

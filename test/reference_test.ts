@@ -243,9 +243,10 @@ Deno.test("gradients() are 0 for a bias when batch norm follows it", () => {
 
 Deno.test("cost() is that of gradients()", () => {
   const batch = randomBatch(5, 1);
-  const { loss, cost: total, reluInputs } = gradients(network, batch, { lambda: 0.5 });
+  const { loss, penalty, cost: total, reluInputs } = gradients(network, batch, { lambda: 0.5 });
 
-  assertEquals(cost(network, batch, { lambda: 0.5 }), { loss, cost: total, reluInputs });
+  assertEquals(cost(network, batch, { lambda: 0.5 }), { loss, penalty, cost: total, reluInputs });
+  assertEquals(total, loss + penalty);
   assertEquals(reluInputs.map(({ length }) => length), [20, 10]);
 });
 
