@@ -36,7 +36,7 @@ export * from "./src/reference.ts";
 export * from "./src/differences.ts";
 export * from "./src/gpu.ts";
 export * from "./src/device_data.ts";
-export type { NetworkSettings } from "./src/population.ts";
+export type { AdvanceOptions, NetworkSettings } from "./src/population.ts";
 export type { ShaderTexts } from "./src/kernels.ts";
 export * from "./src/train.ts";
 export * from "./src/records.ts";

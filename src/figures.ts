@@ -56,6 +56,9 @@ const WIDTH = 830;
 /** Size of one of four panels, without its axes. */
 const PANEL = { width: 316, height: 190 };
 
+/** In milliseconds. */
+const DAY = 86_400_000;
+
 /** What all figures look like. */
 const THEME: Config = {
   background: "white",
@@ -198,6 +201,9 @@ export function trendFigure(
   }));
   const series = distinct(values.map((value) => value.series));
   const lines = [`Data: ${distinct(rows.map(({ data }) => data)).join(", ")}`];
+  const dates = values.map(({ date }) => date);
+  // Within some days the ticks stand closer than a day.
+  const format = Math.max(...dates) - Math.min(...dates) < 5 * DAY ? "%m-%d %H:%M" : "%Y-%m-%d";
   const y = verticalAxis(values.map(({ time }) => time), {
     title: "Milliseconds per step",
     logTitle: "Milliseconds per step (log scale)",
@@ -219,7 +225,7 @@ export function trendFigure(
             field: "date",
             type: "temporal",
             scale: { type: "utc" },
-            axis: { title: "Date (UTC)", format: "%Y-%m-%d" },
+            axis: { title: "Date (UTC)", format },
           },
           y: { field: "time", ...y },
         },

@@ -25,6 +25,8 @@ export interface Work {
   readonly most?: number;
   /** Called before units [first, first + count) are encoded, to write what they will read. */
   prepare?(first: number, count: number): void;
+  /** Called after each submit with the units submitted so far, of which the last may still run. */
+  submitted?(units: number): void;
   /** Encodes unit `first + index` of a submit that begins with unit `first`. */
   encode(pass: GPUComputePassEncoder, first: number, index: number): void;
 }
@@ -60,8 +62,11 @@ export class Pacer {
       for (let i = 0; i < units; i++) work.encode(pass, first, i);
       pass.end();
       this.#gpu.device.queue.submit([encoder.finish()]);
-      this.#waiting.push(this.#measure(work.kind, units));
+      const measured = this.#measure(work.kind, units);
+      measured.catch(() => {}); // Thrown where it is waited for; after another failure nobody may.
+      this.#waiting.push(measured);
       first += units;
+      work.submitted?.(first);
     }
   }
 

@@ -65,6 +65,14 @@ export interface StepPlan {
   readonly number: number;
 }
 
+/** How updates are made. */
+export interface AdvanceOptions {
+  /** Ends the work between two submits. */
+  readonly signal?: AbortSignal;
+  /** Told how many of the updates were submitted, the last of which may still run. */
+  readonly onStep?: (steps: number) => void;
+}
+
 /** What changes on the GPU as networks train, for each network in the order of its layout. */
 export interface PopulationState {
   /** [P][layout.count] */
@@ -199,13 +207,13 @@ export class Population {
    * Makes updates, one batch each. When it returns, the last of them may still run.
    *
    * @param steps The updates, in order.
-   * @param signal Ends the work between two submits.
+   * @param options `signal` ends the work between two submits; `onStep` is told how many updates were submitted.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
-  async advance(steps: readonly StepPlan[], signal?: AbortSignal): Promise<void> {
+  async advance(steps: readonly StepPlan[], options: AdvanceOptions = {}): Promise<void> {
     const { forward, backward } = this.#training;
-    await this.#advance(steps, { kind: "step", kernels: [...forward, ...backward], signal });
+    await this.#advance(steps, { kind: "step", kernels: [...forward, ...backward], ...options });
   }
 
   /**
@@ -320,7 +328,7 @@ export class Population {
 
   async #advance(
     steps: readonly StepPlan[],
-    work: { kind: string; kernels: readonly BoundKernel[]; signal?: AbortSignal },
+    work: AdvanceOptions & { kind: string; kernels: readonly BoundKernel[] },
   ): Promise<void> {
     const { stepStride } = this.#buffers;
     await this.#pacer.run({
@@ -332,16 +340,16 @@ export class Population {
           steps.slice(first, first + count).map((step, i) => ({
             ...step,
             rows: this.batch,
-            fresh: this.#fresh && first + i === 0,
+            fresh: this.#fresh && i === 0,
             slot: first + i,
           })),
         );
+        this.#fresh = false;
       },
       encode: (pass, _first, index) => {
         for (const kernel of work.kernels) dispatch(pass, kernel, index * stepStride);
       },
     }, work.signal);
-    if (steps.length > 0) this.#fresh = false;
   }
 
   async #evaluate(split: Split, firstSlot: number, signal?: AbortSignal): Promise<void> {

@@ -10,7 +10,12 @@ import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import type { ShaderTexts } from "./kernels.ts";
 import { type Architecture, type Initialisation, initialise, layout } from "./network.ts";
-import { type NetworkSettings, Population, type StepPlan } from "./population.ts";
+import {
+  type AdvanceOptions,
+  type NetworkSettings,
+  Population,
+  type StepPlan,
+} from "./population.ts";
 import { Random } from "./random.ts";
 import type { Evaluation, MetricRow } from "./records.ts";
 import { eta, phase, totalSteps } from "./schedule.ts";
@@ -193,18 +198,18 @@ export class Training {
    *
    * Leaving the loop keeps the networks as they are; another call goes on from there.
    *
-   * @param options `signal` ends the training between two submits.
+   * @param options `signal` ends the training between two submits; `onStep` is told how many updates were submitted.
    * @yields Rows, [networks].
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
-  async *run(options: { signal?: AbortSignal } = {}): AsyncGenerator<MetricRow[], void, void> {
+  async *run(options: AdvanceOptions = {}): AsyncGenerator<MetricRow[], void, void> {
     const { signal } = options;
     const every = this.#options.evaluateEvery ?? this.stepsPerEpoch;
     if (this.#step === 0) yield await this.#rows(signal);
     while (this.#step < this.steps) {
       const next = Math.min((Math.floor(this.#step / every) + 1) * every, this.steps);
-      await this.#advanceTo(next, signal);
+      await this.#advanceTo(next, options);
       yield await this.#rows(signal);
       const diverged = await this.diverged();
       if (diverged.every((step) => step !== null)) return;
@@ -275,7 +280,7 @@ export class Training {
     if (this.#ownsData) this.#data.destroy();
   }
 
-  async #advanceTo(step: number, signal?: AbortSignal): Promise<void> {
+  async #advanceTo(step: number, options: AdvanceOptions): Promise<void> {
     const { halfCycle } = this.#options;
     while (this.#step < step) {
       const epoch = Math.floor(this.#step / this.stepsPerEpoch);
@@ -290,7 +295,11 @@ export class Training {
         const first = (number - epoch * this.stepsPerEpoch) * this.#batch;
         plans.push({ first, rise: phase(number, halfCycle), number });
       }
-      await this.#population.advance(plans, signal);
+      const begun = this.#step;
+      await this.#population.advance(plans, {
+        signal: options.signal,
+        onStep: (steps) => options.onStep?.(begun + steps),
+      });
       this.#step = end;
     }
   }

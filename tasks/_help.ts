@@ -93,8 +93,14 @@ function showValue(value: unknown): string {
   return value === undefined ? "" : String(value);
 }
 
-/** Breaks a text into lines that begin with `indent` blanks. */
-function wrap(text: string, indent: number): string[] {
+/**
+ * Breaks a text into lines for a terminal.
+ *
+ * @param text Words with blanks between them.
+ * @param indent How many blanks each line begins with.
+ * @returns Lines of at most 92 characters, longer only where a word is.
+ */
+export function wrap(text: string, indent: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {

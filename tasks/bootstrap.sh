@@ -200,7 +200,7 @@ provide_driver() {
 needs_gpu() {
   case ${1-} in '' | check | data | doctor | report | shaders) return 1 ;; esac
   for argument in "$@"; do
-    if [ "$argument" = --help ]; then return 1; fi
+    case $argument in --help | -h) return 1 ;; esac
   done
 }
 
@@ -225,7 +225,7 @@ case ${1-} in
     ;;
 esac
 
-cd "$(dirname "$0")/.."
+CDPATH='' cd "$(dirname "$0")/.."
 export DENO_NO_UPDATE_CHECK=1
 provide_deno
 if [ -n "${1-}" ] && ! is_task "$1"; then
@@ -236,8 +236,7 @@ choose_std
 if [ "$(uname -s)" = Linux ]; then
   # Without this Deno may fall back to GL and say nothing.
   export DENO_WEBGPU_BACKEND="${DENO_WEBGPU_BACKEND:-vulkan}"
-  if [ -z "${XDG_RUNTIME_DIR-}" ] && mkdir -p .deno/run 2>/dev/null; then
-    chmod 700 .deno/run
+  if [ -z "${XDG_RUNTIME_DIR-}" ] && mkdir -p .deno/run 2>/dev/null && chmod 700 .deno/run 2>/dev/null; then
     export XDG_RUNTIME_DIR="$PWD/.deno/run"
   fi
   use_mounted_nvidia_driver

@@ -7,7 +7,7 @@ import { DeviceDataSet } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, type GpuCheckRow, passes } from "../src/gradient_check.ts";
 import { SHADERS } from "../src/shaders.gen.ts";
-import { type ShaderTexts } from "../src/kernels.ts";
+import type { ShaderTexts } from "../src/kernels.ts";
 import { type Mutant, MUTANTS, plant } from "./_mutants.ts";
 
 // 70 inputs are no whole number of texels and take several slices; widths of 11 and 6 are no whole number of tiles.

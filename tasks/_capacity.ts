@@ -1,0 +1,57 @@
+/**
+ * Whether data and adapter can hold what is asked for, found out before anything is written.
+ *
+ * @module
+ */
+import type { DeviceDataSet } from "../src/device_data.ts";
+import { ArgumentError } from "../src/errors.ts";
+import type { Gpu } from "../src/gpu.ts";
+import { Population } from "../src/population.ts";
+
+/** What is going to be trained. */
+export interface Plan {
+  /** Widths of the hidden layers. */
+  readonly hidden: readonly number[];
+  /** Whether hidden layers have batch norm. */
+  readonly batchNorm: boolean;
+  /** Images in a batch. */
+  readonly batch: number;
+  /** Networks that train together. */
+  readonly networks: number;
+}
+
+/**
+ * Takes the memory for a training on the adapter, and gives it back.
+ *
+ * @param gpu The device.
+ * @param data The data set on it.
+ * @param plan What is going to be trained.
+ * @throws {ArgumentError} When a batch is larger than the data, or the adapter cannot hold the networks; the message
+ * names the options.
+ */
+export async function checkCapacity(gpu: Gpu, data: DeviceDataSet, plan: Plan): Promise<void> {
+  const { hidden, batchNorm, batch, networks } = plan;
+  const { inputs, classes, training } = data.source;
+  if (batch > training.count) {
+    throw new ArgumentError(
+      `--batch expects at most ${training.count}, the number of training images, not ${batch}`,
+    );
+  }
+  const architecture = { inputs, hidden, classes, batchNorm };
+  const settings = { lambda: 0, etaMin: 0, etaMax: 0 };
+  try {
+    const population = await Population.create(gpu, {
+      architecture,
+      networks: Array.from({ length: networks }, () => settings),
+      batch,
+      data,
+    });
+    population.destroy();
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    const together = networks === 1 ? "" : ` and ${networks} networks`;
+    throw new ArgumentError(
+      `--hidden ${hidden.join(",")} with --batch ${batch}${together}: ${error.message}`,
+    );
+  }
+}

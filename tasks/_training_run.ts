@@ -1,0 +1,192 @@
+/**
+ * One training and the files that it leaves behind: a baseline run, or the last part of a search.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { networkTensors } from "../src/checkpoint.ts";
+import type { DeviceDataSet } from "../src/device_data.ts";
+import { DataError } from "../src/errors.ts";
+import { baselineFigure } from "../src/figures.ts";
+import type { Gpu } from "../src/gpu.ts";
+import { type Evaluation, type MetricRow, metricsToCsv } from "../src/records.ts";
+import { encodeSafetensors } from "../src/safetensors.ts";
+import { Training, type TrainingNetwork, type TrainingOptions } from "../src/train.ts";
+import type { Progress } from "./_progress.ts";
+import type { Results } from "./_results.ts";
+
+/** The files of a run: what {@linkcode openResults} is to be given for {@linkcode trainInto}. */
+export const RUN_FILES = {
+  files: ["metrics.csv", "metrics.svg", "model.safetensors", "summary.json"],
+  finished: "summary.json",
+} as const;
+
+/** `summary.json`: how a training ended. A number that is null there was NaN or infinite, and reads as NaN. */
+export interface Summary {
+  /** Name of the data set. */
+  readonly data: string;
+  /** On all training images. */
+  readonly train: Evaluation;
+  /** On all validation images. */
+  readonly val: Evaluation;
+  /** On all test images. */
+  readonly test: Evaluation;
+  /** Updates made. */
+  readonly steps: number;
+  /** Epochs done. */
+  readonly epochs: number;
+  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
+  readonly diverged_at: number | null;
+  /** Name of the adapter. */
+  readonly adapter: string;
+  /** Whether the adapter is a software driver. */
+  readonly software: boolean;
+  /** Present and true where the run was a quick try. */
+  readonly quick?: true;
+}
+
+/** A training of one network. */
+export interface TrainingRun {
+  /** What progress lines call it. */
+  readonly name: string;
+  /** The heading of its figure. */
+  readonly title: string;
+  /** What to train; the task has checked it. */
+  readonly training: TrainingOptions & { readonly networks: readonly [TrainingNetwork] };
+  /** Whether it is a quick try, which every file says then. */
+  readonly quick: boolean;
+}
+
+/** Where a training takes place. */
+export interface TrainingContext {
+  readonly gpu: Gpu;
+  readonly data: DeviceDataSet;
+  readonly progress: Progress;
+  /** Ends the training between two submits. */
+  readonly signal: AbortSignal;
+}
+
+/** Least time between two writes of `metrics.csv` while training goes on, in milliseconds. */
+const SAVE_INTERVAL = 5000;
+
+/**
+ * Trains a network and writes the files of its run. `summary.json` comes last, so that a run that is cut off does not
+ * look finished; `metrics.csv` is there to look at while the training goes on.
+ *
+ * @param results The run's directory, opened with {@linkcode RUN_FILES}.
+ * @param run What to train.
+ * @param context Where.
+ * @returns What `summary.json` says.
+ * @throws {GpuError} When the device refused an operation.
+ * @throws {DeviceLostError} When the device went away.
+ */
+export async function trainInto(
+  results: Results,
+  run: TrainingRun,
+  context: TrainingContext,
+): Promise<Summary> {
+  const { gpu, data, progress, signal } = context;
+  const { name, training: options, quick } = run;
+  await results.start();
+  const training = await Training.create(gpu, data, options);
+  try {
+    const { hidden, batchNorm } = options;
+    progress.start(name, training.steps, { hidden, batch_norm: batchNorm });
+    const rows: MetricRow[] = [];
+    let saved = performance.now();
+    for await (const [row] of training.run({ signal, onStep: (done) => progress.step(done) })) {
+      rows.push(row);
+      progress.evaluation(row);
+      if (performance.now() - saved < SAVE_INTERVAL) continue;
+      await results.write("metrics.csv", metricsToCsv(rows));
+      saved = performance.now();
+    }
+    const { step: steps, epoch: epochs, train, val } = rows[rows.length - 1];
+    const [test] = await training.evaluate("test", { signal });
+    const { parameters: [parameters], statistics: [statistics] } = await training.state();
+    const [noticed] = await training.diverged();
+    // The last update is followed by no batch in which a bad loss would be noticed.
+    const bad = !Number.isFinite(train.loss) || !parameters.every(Number.isFinite);
+    const summary: Summary = {
+      data: data.source.name,
+      train,
+      val,
+      test,
+      steps,
+      epochs,
+      diverged_at: noticed ?? (bad ? steps : null),
+      adapter: gpu.adapter.description,
+      software: gpu.adapter.software,
+      ...quick && { quick },
+    };
+
+    const { mean, std } = data.source;
+    const { architecture } = training;
+    const network = networkTensors({ architecture, parameters, statistics, mean, std });
+    await results.write("metrics.csv", metricsToCsv(rows));
+    await results.write("metrics.svg", await drawFigure(rows, run, data.source.name));
+    await results.write(
+      "model.safetensors",
+      encodeSafetensors(network.tensors, network.metadata),
+    );
+    await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+    progress.done({ val_accuracy: val.accuracy, test_accuracy: test.accuracy });
+    return summary;
+  } finally {
+    training.destroy();
+  }
+}
+
+/**
+ * Reads how a run that is finished ended.
+ *
+ * @param results The run's directory.
+ * @returns What its `summary.json` says.
+ * @throws {DataError} When the file is not what this program writes.
+ */
+export async function readSummary(results: Results): Promise<Summary> {
+  const path = join(results.directory, RUN_FILES.finished);
+  const text = await Deno.readTextFile(path);
+  try {
+    const summary = JSON.parse(text) as Summary;
+    const { train, val, test } = summary;
+    return { ...summary, train: revive(train), val: revive(val), test: revive(test) };
+  } catch {
+    throw new DataError(
+      `Cannot read ${path}: expected the results of a run as this program writes them; --force runs again`,
+    );
+  }
+}
+
+/** Puts NaN where JSON had to leave it out. */
+function revive({ loss, cost, accuracy }: Evaluation): Evaluation {
+  return { loss: loss ?? NaN, cost: cost ?? NaN, accuracy: accuracy ?? NaN };
+}
+
+/**
+ * Says what became of a training, where something did that its accuracy alone does not tell.
+ *
+ * @param summary How it ended.
+ * @param classes Number of classes.
+ * @returns As in "diverged at step 12", or "stalled" where it ended no better than by guessing; otherwise "".
+ */
+export function describeOutcome(
+  { diverged_at: step, train }: Pick<Summary, "diverged_at" | "train">,
+  classes: number,
+): string {
+  if (step !== null) return `diverged at step ${step}`;
+  const guessing = Math.log(classes);
+  return Math.abs(train.loss - guessing) <= 0.01 * guessing ? "stalled" : "";
+}
+
+function drawFigure(rows: readonly MetricRow[], run: TrainingRun, dataSet: string) {
+  const { title, quick, training } = run;
+  const { hidden, halfCycle, batch, seed, networks: [{ lambda, etaMin, etaMax }] } = training;
+  return baselineFigure(rows, {
+    title,
+    dataSet,
+    quick,
+    subtitle: `hidden ${hidden.join(", ")} · λ = ${lambda} · batch ${batch} · seed ${seed}`,
+    cycle: { etaMin, etaMax, halfCycle },
+  });
+}

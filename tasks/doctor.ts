@@ -1,0 +1,308 @@
+/**
+ * The task `doctor`: what this machine has for the other tasks, and what is missing.
+ *
+ * @module
+ */
+import { readCifar10 } from "../src/cifar10.ts";
+import { DeviceDataSet } from "../src/device_data.ts";
+import { GpuUnavailableError } from "../src/errors.ts";
+import { Gpu } from "../src/gpu.ts";
+import { checkOnGpu, passes } from "../src/gradient_check.ts";
+import { checkVariant, type ShaderTexts } from "../src/kernels.ts";
+import { createSynthetic } from "../src/synthetic.ts";
+import { announceAdapter, describeAdapter, vendorName } from "./_adapter.ts";
+import { alignColumns } from "./_columns.ts";
+import type { TaskContext } from "./_context.ts";
+import { usualDirectory } from "./_data.ts";
+import { writeEvent } from "./_events.ts";
+import { helpText, wrap } from "./_help.ts";
+import { EXIT, runTask } from "./_main.ts";
+import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
+import { DENO_VERSION, PACKAGE_NAME, PACKAGE_VERSION } from "./_version.ts";
+
+const { help, seed, data, json, requireGpu, variant } = COMMON_OPTIONS;
+const OPTIONS = { data, seed, json, requireGpu, variant, help };
+
+const TASK: Task<typeof OPTIONS> = {
+  name: "doctor",
+  summary: "Says which adapter and driver are found, software or hardware, with their limits and " +
+    "features; whether CIFAR-10 is here and whole; and whether a training step on the adapter gives " +
+    "what the float64 reference gives. Says what to install where no adapter is found. Writes nothing.",
+  options: OPTIONS,
+  examples: [
+    { command: "deno task doctor", purpose: "first thing on a new machine" },
+    { command: "deno task doctor --require-gpu", purpose: "fail where there is no hardware" },
+  ],
+};
+
+/** The limits that decide what fits and which kernels can run, as they are called for people. */
+const LIMITS = {
+  maxStorageBufferBindingSize: { name: "largest storage binding", unit: "bytes" },
+  maxBufferSize: { name: "largest buffer", unit: "bytes" },
+  maxTextureDimension2D: { name: "texture width and height", unit: "" },
+  maxTextureArrayLayers: { name: "texture layers", unit: "" },
+  maxComputeWorkgroupStorageSize: { name: "workgroup memory", unit: "bytes" },
+  maxComputeInvocationsPerWorkgroup: { name: "invocations in a workgroup", unit: "" },
+  maxComputeWorkgroupSizeX: { name: "workgroup size along x", unit: "" },
+  maxComputeWorkgroupSizeY: { name: "workgroup size along y", unit: "" },
+  maxComputeWorkgroupSizeZ: { name: "workgroup size along z", unit: "" },
+  maxComputeWorkgroupsPerDimension: { name: "workgroups along an axis", unit: "" },
+} as const satisfies Partial<
+  Record<keyof GPUSupportedLimits, { name: string; unit: "bytes" | "" }>
+>;
+
+type LimitName = keyof typeof LIMITS;
+
+/** The variable that picks Deno's backend. */
+const BACKEND = "DENO_WEBGPU_BACKEND";
+
+/** Where Vulkan's loader on Linux looks for the manifests of drivers. */
+const MANIFEST_FOLDERS = [
+  "/usr/share/vulkan/icd.d",
+  "/usr/local/share/vulkan/icd.d",
+  "/etc/vulkan/icd.d",
+];
+
+/** What to install where there is no adapter. */
+const ADVICE: Readonly<Partial<Record<typeof Deno.build.os, string>>> = {
+  linux: "the Vulkan driver of the GPU's maker (NVIDIA: libGLX_nvidia, nvidia_icd.json and " +
+    "libglvnd; in a container NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics), or Mesa's " +
+    "software driver: apt-get install mesa-vulkan-drivers libvulkan1 (Debian, Ubuntu), dnf install " +
+    "mesa-vulkan-drivers vulkan-loader (Fedora), apk add mesa-vulkan-swrast vulkan-loader (Alpine)",
+  darwin: "nothing: Metal comes with macOS, so this Mac may be too old for it",
+  windows: "the current graphics driver of the GPU's maker, for Direct3D 12 or Vulkan",
+};
+
+/** What the self-test runs: the report's network on as few images as it takes. */
+const SELF_TEST = {
+  hidden: [50, 50],
+  batchNorm: true,
+  networks: [{ lambda: 0.005, etaMin: 1e-5, etaMax: 0.1 }],
+  batch: 50,
+  steps: 3,
+};
+const SELF_TEST_IMAGES = { training: 200, test: 1 };
+
+/** A line of the diagnosis: what it is about, the words for people, and the fields of the event. */
+interface Finding {
+  readonly name: string;
+  readonly text: string;
+  readonly fields: { readonly [name: string]: unknown };
+  /** What is wrong, where something is: its class decides the exit status. */
+  readonly problem?: Error;
+  /** Whether a check fell short. */
+  readonly fellShort?: boolean;
+}
+
+/**
+ * Runs the task.
+ *
+ * @param args The arguments as typed.
+ * @param context Where to write.
+ * @param testing Shader texts with planted mistakes, which the self-test must find.
+ * @returns The exit status.
+ */
+export async function main(
+  args: readonly string[],
+  context: TaskContext,
+  testing: { shaders?: ShaderTexts } = {},
+): Promise<number> {
+  const { options } = parseOptions(TASK, args);
+  if (options.help) {
+    context.stdout(helpText(TASK));
+    return EXIT.done;
+  }
+  checkVariant(options.variant);
+  const findings = [...describeSystem(), await describeDrivers()];
+  const gpu = await Gpu.request().catch(refusal);
+  try {
+    findings.push(...gpu instanceof Gpu ? await examine(gpu, context, options) : [withoutGpu(gpu)]);
+    findings.push(await findData(options.data));
+    if (gpu instanceof Gpu) findings.push(await testGpu(gpu, { ...testing, seed: options.seed }));
+  } finally {
+    if (gpu instanceof Gpu) gpu.destroy();
+  }
+
+  if (options.json) {
+    const fields = Object.assign({}, ...findings.map((finding) => finding.fields));
+    writeEvent(context, "result", fields);
+  } else {
+    for (const line of layOut(findings)) context.stdout(line);
+  }
+  const problem = findings.find((finding) => finding.problem !== undefined)?.problem;
+  if (problem !== undefined) throw problem;
+  return findings.some(({ fellShort }) => fellShort) ? EXIT.checkFailed : EXIT.done;
+}
+
+/** Hands an error of the expected class back as a value; any other is thrown on. */
+function refusal(error: unknown): GpuUnavailableError {
+  if (error instanceof GpuUnavailableError) return error;
+  throw error;
+}
+
+function describeSystem(): Finding[] {
+  const { os, arch } = Deno.build;
+  const variable = { name: "env", variable: BACKEND } as const;
+  // Reading it without leave would stop the task on a terminal and ask.
+  const readable = Deno.permissions.querySync(variable).state === "granted";
+  const backend = readable ? Deno.env.get(BACKEND) : undefined;
+  const unset = readable
+    ? `chosen by Deno; on Linux, ${BACKEND}=vulkan keeps it from falling back to GL`
+    : `unknown; --allow-env=${BACKEND} lets this task say`;
+  return [
+    {
+      name: "Versions",
+      text: `${PACKAGE_NAME} ${PACKAGE_VERSION}, Deno ${DENO_VERSION}, ${os} ${arch}`,
+      fields: { package_version: PACKAGE_VERSION, deno_version: DENO_VERSION, os, arch },
+    },
+    {
+      name: "Backend",
+      text: backend === undefined ? unset : `${BACKEND}=${backend}`,
+      fields: { backend: backend ?? null },
+    },
+  ];
+}
+
+/** The Vulkan drivers that are installed, whether they work or not. */
+async function describeDrivers(): Promise<Finding> {
+  const drivers: string[] = [];
+  for (const folder of Deno.build.os === "linux" ? MANIFEST_FOLDERS : []) {
+    try {
+      for await (const { name } of Deno.readDir(folder)) {
+        if (name.endsWith(".json")) drivers.push(`${folder}/${name}`);
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  const none = Deno.build.os === "linux" ? "none installed" : "part of the system";
+  const text = drivers.length === 0 ? none : drivers.sort().join("\n");
+  return { name: "Drivers", text, fields: { drivers } };
+}
+
+function withoutGpu(problem: GpuUnavailableError): Finding {
+  const advice = ADVICE[Deno.build.os] ?? "a Vulkan driver";
+  return {
+    name: "Adapter",
+    text: `none; to install: ${advice}`,
+    fields: { adapter: null, install: advice },
+    problem,
+  };
+}
+
+/** The adapter, what it allows and what it can do. */
+async function examine(
+  gpu: Gpu,
+  context: TaskContext,
+  options: Values<typeof OPTIONS>,
+): Promise<Finding[]> {
+  const { description, vendor, software } = gpu.adapter;
+  let problem: GpuUnavailableError | undefined;
+  try {
+    announceAdapter(context, gpu.adapter, options);
+  } catch (error) {
+    problem = refusal(error);
+  }
+  // A device has the limits and features that were asked for; what there is to ask for only the adapter knows.
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
+  const limits = Object.keys(LIMITS).map((key) => {
+    const { name, unit } = LIMITS[key as LimitName];
+    return { key, name, unit, value: adapter?.limits[key as LimitName] ?? 0 };
+  });
+  const features = [...adapter?.features ?? []].sort();
+  const amounts = limits.map(({ name, unit, value }) => [
+    name,
+    unit === "bytes" ? mebibytes(value) : String(value),
+  ]);
+  return [
+    {
+      name: "Adapter",
+      text: describeAdapter(gpu.adapter) +
+        (software ? "; for speed, install the Vulkan driver of a GPU" : ""),
+      fields: { adapter: description, vendor: vendorName(vendor), software },
+      problem,
+    },
+    {
+      name: "Limits",
+      text: alignColumns(amounts).join("\n"),
+      fields: { limits: Object.fromEntries(limits.map(({ key, value }) => [key, value])) },
+    },
+    { name: "Features", text: features.join(", ") || "none", fields: { features } },
+  ];
+}
+
+function mebibytes(bytes: number): string {
+  const kibibytes = bytes / 1024;
+  return kibibytes < 1024 ? `${Math.floor(kibibytes)} KiB` : `${Math.floor(kibibytes / 1024)} MiB`;
+}
+
+/** Whether CIFAR-10 is here, by reading all of it. */
+async function findData(asked: string | undefined): Promise<Finding> {
+  const name = "Data";
+  const folder = asked ?? usualDirectory();
+  if (folder === "synthetic") {
+    return { name, text: "the built-in synthetic set", fields: { data: "synthetic" } };
+  }
+  if (asked === undefined && !await isThere(folder)) {
+    const text =
+      'the built-in synthetic set, since CIFAR-10 is not here ("deno task data" brings it)';
+    return { name, text, fields: { data: "synthetic" } };
+  }
+  try {
+    const { name: data, sha256 } = await readCifar10(folder);
+    const text = `${data} in ${folder}, whole`;
+    return { name, text, fields: { data, data_sha256: sha256, data_folder: folder } };
+  } catch (error) {
+    const problem = error as Error;
+    return { name, text: problem.message, fields: { data: null }, problem };
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Some training steps on the GPU beside the float64 reference. */
+async function testGpu(
+  gpu: Gpu,
+  options: { seed: number; shaders?: ShaderTexts },
+): Promise<Finding> {
+  const name = "Self-test";
+  const dataset = await createSynthetic({ seed: options.seed, ...SELF_TEST_IMAGES });
+  let data: DeviceDataSet | undefined;
+  try {
+    data = new DeviceDataSet(gpu, dataset);
+    const rows = await checkOnGpu(gpu, { ...SELF_TEST, ...options, data });
+    const bad = rows.find((row) => !passes(row));
+    const text = bad === undefined
+      ? `ok: ${SELF_TEST.steps} steps of 3 layers with batch norm agree with float64`
+      : `FAILED: ${bad.kind} of ${bad.name} is off by ${
+        bad.error.toExponential(2)
+      } from float64, ` +
+        `expected at most ${bad.bar}`;
+    return { name, text, fields: { self_test: text }, fellShort: bad !== undefined };
+  } catch (error) {
+    const problem = error as Error;
+    const text = `FAILED: ${problem.message}`;
+    return { name, text, fields: { self_test: text }, problem };
+  } finally {
+    data?.destroy();
+  }
+}
+
+/** Names to the left, texts of one or more lines to the right of them. */
+function layOut(findings: readonly Finding[]): string[] {
+  const width = Math.max(...findings.map(({ name }) => name.length)) + 2;
+  return findings.flatMap(({ name, text }) => {
+    const [first, ...others] = text.split("\n").flatMap((line) => wrap(line, width));
+    return [`${name}:`.padEnd(width) + first.slice(width), ...others];
+  });
+}
+
+if (import.meta.main) await runTask(main);

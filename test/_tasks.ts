@@ -1,0 +1,81 @@
+/** What tests of tasks share: running one in process or as a process, and looking at the files that it leaves. */
+import { fromFileUrl } from "@std/path";
+import type { TaskContext, TaskMain } from "../tasks/_context.ts";
+import { runMain } from "../tasks/_main.ts";
+import { CapturedContext } from "./_context.ts";
+
+/** How a task ended, and all that it wrote to the standard streams. */
+export interface Ended {
+  readonly status: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Runs a task in this process, as the command line would. */
+export async function runInProcess(
+  main: (args: readonly string[], context: TaskContext) => Promise<number>,
+  args: readonly string[],
+): Promise<Ended> {
+  const context = new CapturedContext();
+  const status = await runMain(main as TaskMain, { args, context });
+  return { status, output: context.output, errors: context.errors };
+}
+
+/** The objects of `--json`, parsed. */
+export function eventsOf(
+  { output }: Ended,
+): { readonly event: string; readonly [name: string]: unknown }[] {
+  return output.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+}
+
+/** Runs a task as a process of its own where Vulkan has no driver. */
+export async function runWithoutAdapter(
+  task: string,
+  args: readonly string[],
+): Promise<Ended> {
+  // Through a shell, which splits $STD_MAP as `deno task` does; this process may not read the variable.
+  const script = `exec deno run $STD_MAP --allow-read --allow-write "$@"`;
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", script, "sh", `tasks/${task}.ts`, ...args],
+    cwd: fromFileUrl(new URL("..", import.meta.url)),
+    env: {
+      DENO_WEBGPU_BACKEND: "vulkan",
+      VK_DRIVER_FILES: "/nonexistent",
+      VK_ICD_FILENAMES: "/nonexistent", // What it was called before Vulkan 1.3.207.
+    },
+  }).output();
+  const decoder = new TextDecoder();
+  return { status: code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
+}
+
+/** Runs a test with the name of a directory that does not exist yet. */
+export async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {
+  const parent = await Deno.makeTempDir();
+  try {
+    await test(`${parent}/out`);
+  } finally {
+    await Deno.remove(parent, { recursive: true });
+  }
+}
+
+/** The bytes of all files in a directory and below, by their paths within it. */
+export async function filesIn(directory: string): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const entry of await Array.fromAsync(Deno.readDir(directory))) {
+    const path = `${directory}/${entry.name}`;
+    if (!entry.isDirectory) files.set(entry.name, await Deno.readFile(path));
+    else for (const [name, bytes] of await filesIn(path)) files.set(`${entry.name}/${name}`, bytes);
+  }
+  return new Map([...files].sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/** Whether there is anything by that name. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
