@@ -349,6 +349,7 @@ export class Population {
       encode: (pass, _first, index) => {
         for (const kernel of work.kernels) dispatch(pass, kernel, index * stepStride);
       },
+      submitted: work.onStep,
     }, work.signal);
   }
 

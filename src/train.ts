@@ -298,9 +298,12 @@ export class Training {
       const begun = this.#step;
       await this.#population.advance(plans, {
         signal: options.signal,
-        onStep: (steps) => options.onStep?.(begun + steps),
+        onStep: (steps) => {
+          // Kept up with, so that a training that was told to stop knows where it is.
+          this.#step = begun + steps;
+          options.onStep?.(this.#step);
+        },
       });
-      this.#step = end;
     }
   }
 

@@ -1,0 +1,62 @@
+/** What tests on the GPU share: one device for a test file, data sets of random bytes, and how errors are measured. */
+import { createDataSet, type DataSet, type Records } from "../src/dataset.ts";
+import { Gpu } from "../src/gpu.ts";
+import { Random } from "../src/random.ts";
+
+let shared: Promise<Gpu> | undefined;
+
+/** The device that all tests of a file use, since compiling the kernels takes a second. */
+export function sharedGpu(): Promise<Gpu> {
+  shared ??= Gpu.request();
+  return shared;
+}
+
+/** Sizes of a data set of random bytes. */
+export interface RandomDataOptions {
+  /** Values per image. */
+  readonly inputs: number;
+  /** Training images; 60 unless given. */
+  readonly training?: number;
+  /** Validation images; 20 unless given. */
+  readonly validation?: number;
+  /** Test images; 20 unless given. */
+  readonly test?: number;
+  /** 10 unless given. */
+  readonly classes?: number;
+  /** 1 unless given. */
+  readonly seed?: number;
+}
+
+/** Makes a data set of random bytes. With several values per image, the second never changes: its deviation is 0. */
+export function createRandomData(options: RandomDataOptions): Promise<DataSet> {
+  const { inputs, training = 60, validation = 20, test = 20, classes = 10, seed = 1 } = options;
+  const random = new Random(seed, "random data", inputs);
+  function draw(count: number): Records {
+    const images = Uint8Array.from({ length: count * inputs }, () => random.below(256));
+    for (let i = 1; i < images.length && inputs > 1; i += inputs) images[i] = 77;
+    return {
+      images,
+      labels: Uint8Array.from({ length: count }, () => random.below(classes)),
+      count,
+    };
+  }
+  return createDataSet(draw(training + validation), draw(test), {
+    name: "random",
+    classNames: Array.from({ length: classes }, (_, i) => `class ${i}`),
+    validation,
+  });
+}
+
+/** ‖found − expected‖ / ‖expected‖; NaN where anything is NaN. */
+export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (found.length !== expected.length) {
+    throw new RangeError(`Cannot compare ${found.length} values with ${expected.length}`);
+  }
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference += (found[i] - expected[i]) ** 2;
+    norm += expected[i] ** 2;
+  }
+  return difference === 0 ? 0 : Math.sqrt(difference / norm);
+}

@@ -1,0 +1,290 @@
+/** Tests of batch norm and of the ReLU. */
+import type { KernelName } from "../src/kernels.ts";
+import { BATCH_NORM_EPSILON } from "../src/network.ts";
+import type { Random } from "../src/random.ts";
+import {
+  batchNormApply,
+  batchNormBackward,
+  batchNormForward,
+  reluBackward,
+  reluForward,
+  updateStatistics,
+} from "../src/reference.ts";
+import { sharedGpu } from "./_gpu.ts";
+import {
+  absolute,
+  draw,
+  errorOf,
+  errorOfFlat,
+  errorOfNetworks,
+  type Expected,
+  FlatVectors,
+  part,
+  runKernel,
+  UNIT,
+} from "./_kernel.ts";
+import { type KernelTest, layerCases, ROWS, type Sizes, WIDTHS } from "./_kernel_cases.ts";
+import { Descent } from "./_kernel_descent.ts";
+
+const CASES = layerCases(ROWS, WIDTHS);
+
+/** Batch norm has no batch of 1. */
+const TRAINING_CASES = layerCases(ROWS.filter((rows) => rows > 1), WIDTHS);
+
+/**
+ * Beside sums there are a root (4 units), a quotient (5) and some products: WGSL lets the inverse of a deviation be off by
+ * 9 units and what is made of it by a few more.
+ */
+const NORM_BOUND = 12;
+
+/** Tests by kernel. */
+export const NORM_TESTS = {
+  batch_norm_forward: { cases: TRAINING_CASES, bound: NORM_BOUND, check: checkNormForward },
+  batch_norm_evaluate: { cases: CASES, bound: NORM_BOUND, check: checkNormEvaluate },
+  batch_norm_backward: { cases: TRAINING_CASES, bound: NORM_BOUND, check: checkNormBackward },
+  relu_forward: { cases: CASES, bound: 0, check: checkReluForward },
+  relu_backward: { cases: CASES, bound: 0, check: checkReluBackward },
+} as const satisfies Partial<Record<KernelName, KernelTest>>;
+
+/** Activations whose features differ in mean and deviation, of which one, where there are several, never changes. */
+function drawFeatures(random: Random, sizes: Sizes): Float32Array {
+  const { rows, outputs, networks } = sizes;
+  const features = Array.from({ length: networks * outputs }, () => ({
+    mean: 3 * random.normal(),
+    sd: 0.3 + 2 * random.uniform(),
+  }));
+  return Float32Array.from({ length: networks * rows * outputs }, (_, i) => {
+    const feature = i % outputs;
+    const { mean, sd } = features[Math.floor(i / (rows * outputs)) * outputs + feature];
+    return feature === 1 ? mean : mean + sd * random.normal();
+  });
+}
+
+function drawNorms(random: Random, sizes: Sizes): FlatVectors<"bias" | "gamma" | "beta"> {
+  const { networks, outputs } = sizes;
+  return new FlatVectors(networks, { bias: 5, gamma: outputs, beta: outputs })
+    .fill("gamma", () => random.normal())
+    .fill("beta", () => random.normal());
+}
+
+async function checkNormForward(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, outputs, networks, index } = sizes;
+  const fresh = Math.floor(index / 2) % 2 === 0;
+  const flat = drawNorms(random, sizes);
+  const averages = new FlatVectors(networks, { mean: outputs, variance: outputs })
+    .fill("mean", () => random.normal())
+    .fill("variance", () => random.uniform());
+  const s = drawFeatures(random, sizes);
+  const size = networks * rows * outputs;
+  const found = await runKernel(await sharedGpu(), "batch_norm_forward", {
+    shape: { ...sizes, slices: 1 },
+    networks,
+    layer: {
+      outputs,
+      parameters: flat.length,
+      ...flat.offsets,
+      statistics: averages.length,
+      ...averages.offsets,
+    },
+    step: { fresh },
+    inputs: { weights: flat.values, x: s },
+    outputs: {
+      y: size,
+      normalised: size,
+      inverse_deviation: networks * outputs,
+      statistics: averages.values,
+    },
+  });
+
+  const expected = Array.from({ length: networks }, (_, n) => {
+    const own = Float64Array.from(part(s, n, networks));
+    return normExpected(own, { gamma: flat.tensor(n, "gamma"), beta: flat.tensor(n, "beta") });
+  });
+  const errors = (["y", "normalised", "inverse_deviation"] as const)
+    .map((name) => errorOfNetworks(found[name], networks, (n) => expected[n][name]));
+  errors.push(errorOfFlat(found.statistics, averages, {
+    before: averages.values,
+    networks,
+    reference: (n) => ({
+      mean: averaged(averages.tensor(n, "mean"), expected[n].mean, fresh),
+      variance: averaged(averages.tensor(n, "variance"), expected[n].variance, fresh),
+    }),
+  }));
+  // All of these come from sums of n terms, many of one sign.
+  return Math.max(...errors) / Math.sqrt(rows);
+}
+
+/**
+ * What batch norm gives in training mode. With the rounding of the mean measured by the mean of |s|, that of a
+ * normalised value is measured by mean |s| / deviation from the difference and by the value itself from the deviation;
+ * that of the variance by itself and by the square of the mean's rounding, which counts where s never changes.
+ */
+function normExpected(s: Float64Array, layer: { gamma: Float64Array; beta: Float64Array }) {
+  const { y, normalised, mean, variance } = batchNormForward(s, layer);
+  const width = mean.length;
+  const n = s.length / width;
+  const size = batchNormForward(absolute(s), layer).mean;
+  const inverse = variance.map((value) => 1 / Math.sqrt(value + BATCH_NORM_EPSILON));
+  const rounding = normalised.map((value, i) =>
+    size[i % width] * inverse[i % width] + Math.abs(value)
+  );
+  return {
+    y: {
+      values: reluForward(y),
+      magnitudes: rounding.map((value, i) =>
+        Math.abs(layer.gamma[i % width]) * value + Math.abs(layer.beta[i % width])
+      ),
+    },
+    normalised: { values: normalised, magnitudes: rounding },
+    inverse_deviation: { values: inverse, magnitudes: inverse },
+    mean: { values: mean, magnitudes: size },
+    variance: {
+      values: variance,
+      magnitudes: variance.map((value, j) => value + UNIT * n * size[j] ** 2),
+    },
+  };
+}
+
+/** A moving average after a batch; 1 - 0.9 is off by 4 units in float32. */
+function averaged(past: Float64Array, batch: Expected, fresh: boolean): Expected {
+  const values = past.slice();
+  updateStatistics(values, batch.values, fresh);
+  const magnitudes = absolute(past);
+  updateStatistics(magnitudes, batch.magnitudes, fresh);
+  return { values, magnitudes };
+}
+
+async function checkNormEvaluate(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, outputs, networks } = sizes;
+  const flat = drawNorms(random, sizes);
+  const averages = new FlatVectors(networks, { mean: outputs, variance: outputs })
+    .fill("mean", () => random.normal())
+    .fill("variance", () => random.uniform());
+  const s = drawFeatures(random, sizes);
+  const { y } = await runKernel(await sharedGpu(), "batch_norm_evaluate", {
+    shape: { ...sizes, slices: 1 },
+    networks,
+    layer: {
+      outputs,
+      parameters: flat.length,
+      ...flat.offsets,
+      statistics: averages.length,
+      ...averages.offsets,
+    },
+    // The averages are bound as in training, where they are written.
+    inputs: { weights: flat.values, statistics: averages.values, x: s },
+    outputs: { y: networks * rows * outputs },
+  });
+  return errorOfNetworks(y, networks, (n) => {
+    const own = Float64Array.from(part(s, n, networks));
+    const layer = {
+      gamma: flat.tensor(n, "gamma"),
+      beta: flat.tensor(n, "beta"),
+      mean: averages.tensor(n, "mean"),
+      variance: averages.tensor(n, "variance"),
+    };
+    const { y, normalised } = batchNormApply(own, layer);
+    return {
+      values: reluForward(y),
+      magnitudes: normalised.map((value, i) =>
+        Math.abs(layer.gamma[i % outputs] * value) + Math.abs(layer.beta[i % outputs])
+      ),
+    };
+  });
+}
+
+async function checkNormBackward(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, outputs, networks } = sizes;
+  const size = networks * rows * outputs;
+  const descent = new Descent(sizes, random, { gamma: outputs, beta: outputs });
+  const { flat } = descent;
+  const dy = draw(random, size);
+  const s = drawFeatures(random, sizes);
+  const passes = Array.from(
+    { length: networks },
+    (_, n) =>
+      batchNormForward(Float64Array.from(part(s, n, networks)), {
+        gamma: flat.tensor(n, "gamma"),
+        beta: flat.tensor(n, "beta"),
+      }),
+  );
+  const y = Float32Array.from(passes.flatMap(({ y }) => [...reluForward(y)]));
+  const normalised = Float32Array.from(passes.flatMap(({ normalised }) => [...normalised]));
+  const inverse = Float32Array.from(
+    passes.flatMap(({ variance }) =>
+      [...variance].map((value) => 1 / Math.sqrt(value + BATCH_NORM_EPSILON))
+    ),
+  );
+  const { dx, gradients } = await descent.run("batch_norm_backward", {
+    inputs: { y, dy, normalised, inverse_deviation: inverse },
+    outputs: { dx: size },
+  });
+
+  const expected = Array.from({ length: networks }, (_, n) => {
+    const own = Float64Array.from(part(y, n, networks));
+    const masked = reluBackward(Float64Array.from(part(dy, n, networks)), own);
+    const cache = {
+      normalised: Float64Array.from(part(normalised, n, networks)),
+      variance: passes[n].variance,
+      gamma: flat.tensor(n, "gamma"),
+    };
+    const values = batchNormBackward(masked, cache);
+    // Σ |g| and Σ |g N|; ds has to be put together by hand, as there one term is taken from another.
+    const { dGamma, dBeta } = batchNormBackward(absolute(masked), {
+      ...cache,
+      normalised: absolute(cache.normalised),
+    });
+    const ds = masked.map((g, i) => {
+      const j = i % outputs;
+      const scale = Math.abs(cache.gamma[j]) / Math.sqrt(cache.variance[j] + BATCH_NORM_EPSILON);
+      const ofGamma = Math.abs(cache.normalised[i]) * dGamma[j] / rows;
+      return scale * (Math.abs(g) + dBeta[j] / rows + ofGamma);
+    });
+    return {
+      dx: { values: values.ds, magnitudes: ds },
+      gamma: { values: values.dGamma, magnitudes: dGamma },
+      beta: { values: values.dBeta, magnitudes: dBeta },
+    };
+  });
+  return Math.max(
+    errorOfNetworks(dx, networks, (n) => expected[n].dx),
+    descent.errorOfGradients(gradients, (n) => expected[n]),
+  );
+}
+
+/** Numbers of either sign, among them 0, NaN and infinities. */
+function drawWithSpecials(random: Random, length: number): Float32Array {
+  const specials = [0, NaN, Infinity, -Infinity];
+  return draw(random, length).map((value, i) => i % 11 === 5 ? specials[random.below(4)] : value);
+}
+
+async function checkReluForward(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, outputs, networks } = sizes;
+  const s = drawWithSpecials(random, networks * rows * outputs);
+  const { y } = await runKernel(await sharedGpu(), "relu_forward", {
+    shape: { ...sizes, slices: 1 },
+    networks,
+    layer: { outputs },
+    inputs: { x: s },
+    outputs: { y: s.length },
+  });
+  return errorOf(y, exactly(reluForward(Float64Array.from(s))));
+}
+
+async function checkReluBackward(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, outputs, networks } = sizes;
+  const s = Float64Array.from(drawWithSpecials(random, networks * rows * outputs));
+  const dy = draw(random, s.length);
+  const { dx } = await runKernel(await sharedGpu(), "relu_backward", {
+    shape: { ...sizes, slices: 1 },
+    networks,
+    layer: { outputs },
+    inputs: { y: Float32Array.from(reluForward(s)), dy },
+    outputs: { dx: s.length },
+  });
+  return errorOf(dx, exactly(reluBackward(Float64Array.from(dy), s)));
+}
+
+function exactly(values: Float64Array): Expected {
+  return { values, magnitudes: new Float64Array(values.length) };
+}

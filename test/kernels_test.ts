@@ -1,0 +1,210 @@
+/**
+ * Every kernel by itself against the float64 reference, on sizes that leave tiles and texels partly filled.
+ *
+ * How far float32 may be off. Errors are counted in units of u = 2^-24 times a magnitude: what the value would be if every
+ * term were taken without its sign. A sum in sequence rounds each partial sum by at most u of it. For n terms of size σ
+ * and random sign partial sums grow like √k, so the error's deviation is at most u σ √(Σ k) = 0.7 u σ n, and about half of
+ * that as roundings are spread evenly below their bound: half a unit, whatever n is. The largest of 10^5 values lies 4 or
+ * 5 deviations out, and twice as far where partial sums wandered off: 2 to 5 units. For terms of one sign partial sums
+ * grow like k, and it is √n units. To that comes what WGSL allows a function to be off by. A test also fails when the
+ * largest error of all its cases is below a thirtieth of its bound, which would then pass a kernel that lost digits.
+ */
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { NEVER } from "../src/buffers.ts";
+import { GpuError } from "../src/errors.ts";
+import { type KernelName, Kernels } from "../src/kernels.ts";
+import { Random } from "../src/random.ts";
+import { SHADERS } from "../src/shaders.gen.ts";
+import { sharedGpu } from "./_gpu.ts";
+import { runKernel, words } from "./_kernel.ts";
+import {
+  AFFINE_TESTS,
+  checkInputBackward,
+  checkInputForward,
+  deviceData,
+} from "./_kernel_affine.ts";
+import { INPUTS, type KernelTest, NETWORKS, ROWS, type Sizes, WIDTHS } from "./_kernel_cases.ts";
+import { LOSS_TESTS } from "./_kernel_loss.ts";
+import { NORM_TESTS } from "./_kernel_norm.ts";
+
+const SEED = 2026;
+
+const TESTS: Record<KernelName, KernelTest> = { ...AFFINE_TESTS, ...NORM_TESTS, ...LOSS_TESTS };
+
+for (const [name, { cases, bound, check }] of Object.entries(TESTS)) {
+  Deno.test(`${name} equals the reference on awkward sizes`, async () => {
+    let worst = 0;
+    for (const sizes of cases) {
+      const error = await check(sizes, new Random(SEED, name, sizes.index));
+      assert(
+        error <= bound,
+        `error ${error} units, allowed ${bound}: ${JSON.stringify(sizes)}, seed ${SEED}`,
+      );
+      worst = Math.max(worst, error);
+    }
+    assert(worst >= bound / 30, `largest error ${worst} units, so ${bound} is too wide a bound`);
+  });
+}
+
+Deno.test("KERNELS are all tested here", () => {
+  const entryPoints = Object.values(SHADERS).flatMap((text) =>
+    Array.from(text.matchAll(/@compute[^{]*?fn (\w+)/g), ([, name]) => name)
+  );
+
+  assertEquals(Object.keys(TESTS).sort(), entryPoints.sort());
+});
+
+Deno.test("TESTS hold every size with every number of networks", () => {
+  function assertCovers(kernels: string[], key: keyof Sizes, sizes: readonly number[]): void {
+    for (const kernel of kernels) {
+      for (const size of sizes) {
+        const cases = TESTS[kernel as KernelName].cases.filter((sizes) => sizes[key] === size);
+        const networks = [...new Set(cases.map(({ networks }) => networks))].sort();
+        assertEquals(networks, NETWORKS, `${kernel}, ${key} ${size}`);
+      }
+    }
+  }
+  const all = Object.keys(TESTS);
+  const norms = ["batch_norm_forward", "batch_norm_backward"];
+  assertCovers(all.filter((name) => !norms.includes(name)), "rows", ROWS);
+  assertCovers(norms, "rows", ROWS.filter((rows) => rows > 1));
+  const softmax = all.filter((name) => name.startsWith("softmax"));
+  const wide = all.filter((name) => !name.startsWith("softmax") && name !== "sum_outcomes");
+  assertCovers(wide, "outputs", WIDTHS);
+  assertCovers(softmax, "outputs", [2, 10, ...WIDTHS.filter((width) => width > 1)]);
+  const products = all.filter((name) =>
+    /affine_(forward|backward_input|backward_weight)/.test(name)
+  );
+  assertCovers([...products, "input_affine_backward", "sum_squares"], "inputs", INPUTS);
+});
+
+Deno.test("input_affine kernels find images in every layer of the texture", async () => {
+  const training = 40_000; // More than a texture is high.
+  const { source, imagesPerLayer } = await deviceData(3, training);
+  assert(imagesPerLayer < source.training.count / 2);
+
+  const sizes = { rows: 101, inputs: 3, outputs: 7, networks: 3, index: 1 };
+  for (const check of [checkInputForward, checkInputBackward]) {
+    const error = await check(sizes, new Random(SEED, "texture layers"), training);
+    assert(error <= TESTS.input_affine_forward.bound, `${check.name}: error ${error} units`);
+  }
+});
+
+Deno.test("relu_forward goes on along y when there are too many workgroups for x", async () => {
+  const gpu = await sharedGpu();
+  const outputs = 100;
+  const rows = Math.ceil(64 * gpu.device.limits.maxComputeWorkgroupsPerDimension / outputs) + 1;
+  const shape = { rows, inputs: outputs, outputs, slices: 1 };
+  const s = Float32Array.from({ length: rows * outputs }, (_, i) => i % 3 - 1);
+  const { y } = await runKernel(gpu, "relu_forward", {
+    shape,
+    networks: 1,
+    layer: { outputs },
+    inputs: { x: s },
+    outputs: { y: s.length },
+  });
+
+  assertEquals(y.findIndex((value, i) => value !== Math.max(0, s[i])), -1);
+});
+
+Deno.test("softmax_cross_entropy_forward predicts the first of equal logits", async () => {
+  const classes = 10;
+  const { outcomes } = await runKernel(await sharedGpu(), "softmax_cross_entropy_forward", {
+    shape: { rows: classes, inputs: classes, outputs: classes, slices: 1 },
+    networks: 1,
+    layer: { outputs: classes },
+    inputs: {
+      order: Uint32Array.from({ length: classes }, (_, i) => i),
+      labels: Uint32Array.from({ length: classes }, (_, i) => i),
+      x: new Float32Array(classes * classes).fill(80),
+    },
+    outputs: { outcomes: 2 * classes },
+  });
+
+  const correct = outcomes.filter((_, i) => i % 2 === 1);
+  assertEquals([...correct], [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+});
+
+for (
+  const [what, logits, expected] of [
+    ["a logit is NaN", [0, NaN, 1], 7],
+    ["the first logit is NaN", [NaN, 0, 1], 7],
+    ["a logit is infinite", [0, Infinity, 1], 7],
+    ["the label has no chance", [-Infinity, 0, 1], 7],
+    ["all logits are -infinite", [-Infinity, -Infinity, -Infinity], 7],
+    ["the difference of two logits overflows", [-3e38, 3e38, 0], 7],
+    ["logits are large", [-3e38, -3e38, -3e38], null],
+    ["another class has no chance", [0, -Infinity, 1], null],
+  ] as const
+) {
+  const noted = expected === null ? "notes nothing" : "notes the step";
+  Deno.test(`softmax_cross_entropy_backward ${noted} when ${what}`, async () => {
+    // Of each network only the last of 70 rows is so. Network 0 never diverged before, the others sooner and later.
+    const rows = 70;
+    const before = [NEVER, 3, 9];
+    const x = Float32Array.from({ length: before.length * rows * 3 }, (_, i) => {
+      const row = Math.floor(i / 3) % rows;
+      return row === rows - 1 ? logits[i % 3] : 0;
+    });
+    const { diverged } = await runKernel(await sharedGpu(), "softmax_cross_entropy_backward", {
+      shape: { rows, inputs: 3, outputs: 3, slices: 1 },
+      networks: before.length,
+      layer: { outputs: 3 },
+      step: { number: 7 },
+      inputs: { order: new Uint32Array(rows), labels: Uint32Array.of(0), x },
+      outputs: { dx: x.length, diverged: Uint32Array.from(before) },
+    });
+
+    assertEquals(words(diverged), expected === null ? before : [7, 3, 7]);
+  });
+}
+
+Deno.test("Kernels.create() names the file and shows the line when a shader does not compile", async () => {
+  const gpu = await sharedGpu();
+  const shaders = { ...SHADERS, relu: SHADERS.relu.replace("dy[at], y[at]", "dy[at], z[at]") };
+
+  const error = await assertRejects(() => Kernels.create(gpu, shaders), GpuError);
+  assertMatch(
+    error.message,
+    /^Cannot compile shaders\/relu\.wgsl: .* in "dx\[at\] = select\(0\.0, dy\[at\], z\[at\] > 0\.0\);"$/s,
+  );
+});
+
+Deno.test("Kernels.create() names the kernel when its entry point is missing", async () => {
+  const gpu = await sharedGpu();
+  const shaders = { ...SHADERS, relu: SHADERS.relu.replace("fn relu_backward", "fn backward") };
+
+  await assertRejects(
+    () => Kernels.create(gpu, shaders),
+    GpuError,
+    "Cannot make the kernel relu_backward: ",
+  );
+});
+
+Deno.test("Kernels.create() compiles once for a device", async () => {
+  const gpu = await sharedGpu();
+
+  assertStrictEquals(await Kernels.create(gpu), await Kernels.create(gpu));
+});
+
+Deno.test("Kernels.bind() names the kernel and the binding when a resource is missing", async () => {
+  const kernels = await Kernels.create(await sharedGpu());
+
+  assertThrows(
+    () =>
+      kernels.bind("relu_forward", {
+        shape: { rows: 1, inputs: 1, outputs: 1, slices: 1 },
+        networks: 1,
+        resources: {},
+      }),
+    TypeError,
+    "Cannot bind relu_forward: there is no resource for layer",
+  );
+});

@@ -1,0 +1,147 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { createDataSet, type DataSet, type Records } from "../src/dataset.ts";
+import { ArgumentError } from "../src/errors.ts";
+import { Random } from "../src/random.ts";
+import type { MetricRow } from "../src/records.ts";
+import { Training, type TrainingOptions } from "../src/train.ts";
+import { sharedGpu } from "./_gpu.ts";
+
+/** Images of 6 values whose class shows in the first of them, so that there is something to learn. */
+async function learnable(count: number): Promise<DataSet> {
+  const random = new Random(5, "learnable");
+  function records(n: number): Records {
+    const images = new Uint8Array(6 * n).map(() => random.below(256));
+    const labels = new Uint8Array(n).map((_, i) => Math.floor(images[6 * i] / 86));
+    return { images, labels, count: n };
+  }
+  const options = { name: "learnable", classNames: ["low", "middle", "high"], validation: 30 };
+  return await createDataSet(records(count + 30), records(40), options);
+}
+
+const data = await learnable(105);
+
+const OPTIONS: TrainingOptions = {
+  hidden: [8],
+  batchNorm: true,
+  networks: [{ identity: "a", lambda: 1e-4, etaMin: 1e-3, etaMax: 0.3 }],
+  halfCycle: 20,
+  cycles: 1,
+  batch: 10,
+};
+
+async function train(
+  options: TrainingOptions,
+): Promise<{ rows: MetricRow[][]; training: Training }> {
+  const training = await Training.create(await sharedGpu(), data, options);
+  const rows: MetricRow[][] = [];
+  for await (const row of training.run()) rows.push(row);
+  return { rows, training };
+}
+
+Deno.test("Training.run() gives a row before the first step and one per epoch", async () => {
+  const { rows, training } = await train(OPTIONS);
+  // 105 images are 10 batches of 10 and 5 left out.
+  assertEquals(training.stepsPerEpoch, 10);
+  assertEquals(rows.map(([{ step, epoch }]) => [step, epoch]), [
+    [0, 0],
+    [10, 1],
+    [20, 2],
+    [30, 3],
+    [40, 4],
+  ]);
+  assertEquals(rows[0][0].eta, null);
+  assert(Math.abs(rows[2][0].eta! - (1e-3 + 19 / 20 * (0.3 - 1e-3))) < 1e-12);
+  assert(rows[4][0].train.accuracy > 0.6, `${rows[4][0].train.accuracy}`);
+  assert(rows[4][0].train.cost > rows[4][0].train.loss);
+  assertEquals(await training.diverged(), [null]);
+  training.destroy();
+});
+
+Deno.test("Training.run() gives the last step a row when it ends no epoch", async () => {
+  const { rows, training } = await train({ ...OPTIONS, halfCycle: 6, evaluateEvery: 5 });
+  assertEquals(rows.map(([{ step }]) => step), [0, 5, 10, 12]);
+  training.destroy();
+});
+
+Deno.test("Training.run() goes on to the same bytes after a stop at any step", async () => {
+  const { training: whole } = await train(OPTIONS);
+  const stopped = await Training.create(await sharedGpu(), data, OPTIONS);
+  const controller = new AbortController();
+  await assertRejects(async () => {
+    const options = {
+      signal: controller.signal,
+      onStep: (step: number) => {
+        if (step >= 13) controller.abort(new Error("told to stop"));
+      },
+    };
+    for await (const _row of stopped.run(options));
+  }, "told to stop");
+  assert(stopped.step >= 13 && stopped.step < 40, `${stopped.step}`);
+  for await (const _row of stopped.run());
+  assertEquals(await stopped.state(), await whole.state());
+  whole.destroy();
+  stopped.destroy();
+});
+
+Deno.test("Training.restore() goes on to the same bytes from a state", async () => {
+  const { training: whole } = await train(OPTIONS);
+  const first = await Training.create(await sharedGpu(), data, OPTIONS);
+  for await (const [{ step }] of first.run()) if (step === 20) break;
+  const second = await Training.create(await sharedGpu(), data, OPTIONS);
+  second.restore(await first.state());
+  assertEquals(second.step, 20);
+  for await (const _row of second.run());
+  assertEquals(await second.state(), await whole.state());
+  assertThrows(() => second.restore({ step: 1, parameters: [], statistics: [] }), ArgumentError);
+  for (const training of [whole, first, second]) training.destroy();
+});
+
+Deno.test("Training.create() starts a network alike alone and in a population", async () => {
+  const [a] = OPTIONS.networks;
+  const b = { ...a, identity: "b", lambda: 0.1, initialisation: 0.01 };
+  const { training: both } = await train({ ...OPTIONS, networks: [b, a] });
+  const { training: alone } = await train(OPTIONS);
+  const together = await both.state();
+  const single = await alone.state();
+  assertEquals(together.parameters[1], single.parameters[0]);
+  assertEquals(together.statistics[1], single.statistics[0]);
+  both.destroy();
+  alone.destroy();
+});
+
+Deno.test("Training.diverged() names the step and run() ends early when all networks diverge", async () => {
+  const networks = [{ identity: "a", lambda: 0, etaMin: 1e30, etaMax: 1e30 }];
+  const { rows, training } = await train({ ...OPTIONS, batchNorm: false, networks });
+  const [step] = await training.diverged();
+  assert(step !== null && step >= 1 && step <= 10, `${step}`);
+  assertEquals(rows.map(([{ step }]) => step), [0, 10]);
+  assert(!Number.isFinite(rows[1][0].train.loss));
+  training.destroy();
+});
+
+Deno.test("Training.create() refuses what it cannot do", async () => {
+  const gpu = await sharedGpu();
+  const [network] = OPTIONS.networks;
+  const refused: [Partial<TrainingOptions>, string][] = [
+    [{ batch: 1 }, "batches of 1 with batch norm"],
+    [{ batch: 106 }, "batches of 106"],
+    [{ batch: 1.5 }, "batches of 1.5"],
+    [{ hidden: [0] }, "hidden[0]"],
+    [{ hidden: [1e9] }, "this adapter holds"],
+    [{ networks: [] }, "0 networks"],
+    [{ networks: [{ ...network, lambda: -1 }] }, "lambda -1"],
+    [{ networks: [{ ...network, etaMax: NaN }] }, "etaMax NaN"],
+    [{ networks: [{ ...network, initialisation: 0 }] }, "initialisation is 0"],
+    [{ halfCycle: 0 }, "halfCycle is 0"],
+    [{ seed: -1 }, "-1"],
+    [{ evaluateEvery: 0 }, "every 0 steps"],
+  ];
+  for (const [change, sentence] of refused) {
+    await assertRejects(
+      () => Training.create(gpu, data, { ...OPTIONS, ...change }),
+      ArgumentError,
+      sentence,
+    );
+  }
+  gpu.check();
+});
