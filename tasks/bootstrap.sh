@@ -105,7 +105,7 @@ jsr_answers() (
 choose_std() {
   if [ -n "${STD_MAP+set}" ] || std_is_cached || jsr_answers; then return; fi
   say "JSR does not answer: using npm's copy of @std, which has no types"
-  STD_MAP="--import-map=tasks/std_npm.json --lock=tasks/std_npm.lock"
+  STD_MAP="--import-map=tasks/std_npm.json --lock=tasks/std_npm.lock --frozen"
   export STD_MAP
 }
 

@@ -370,7 +370,7 @@ Deno.test("bootstrap.sh points Vulkan at an NVIDIA driver mounted by a container
 });
 
 Deno.test("bootstrap.sh chooses npm's copy of @std when JSR does not answer", async () => {
-  const map = "--import-map=tasks/std_npm.json --lock=tasks/std_npm.lock";
+  const map = "--import-map=tasks/std_npm.json --lock=tasks/std_npm.lock --frozen";
   for (
     const [std, expected, asks] of [
       ["silent", map, true],
