@@ -20,6 +20,9 @@ const FIVE_POINT_STEP = 3e-4;
 /** The step of the forward difference, as the published report has it. */
 const FORWARD_STEP = 1e-6;
 
+/** Milliseconds between two looks at what else there is to do, such as being told to stop. */
+const PAUSE_EVERY = 100;
+
 /** The least denominator of a relative error, so that two gradients near 0 do not count as far apart. */
 const LEAST_DENOMINATOR = 1e-6;
 
@@ -27,6 +30,8 @@ const LEAST_DENOMINATOR = 1e-6;
 export interface DifferencesOptions extends CostOptions {
   /** The gradients on trial, [layout.count]; those of the reference unless told otherwise. */
   readonly gradients?: ArrayLike<number>;
+  /** Ends the comparison, which takes minutes for tens of thousands of parameters. */
+  readonly signal?: AbortSignal;
 }
 
 /** How far the gradient a of one parameter tensor is from its numerical gradient n. */
@@ -58,7 +63,7 @@ export interface ParameterDifference {
  *
  * @param network The architecture and the parameters.
  * @param batch The images and labels.
- * @param options The L2 weight, and the gradients on trial.
+ * @param options The L2 weight, the gradients on trial, and what ends the comparison early.
  * @returns One row per parameter, in the order of the layout.
  * @throws {ArgumentError} If sizes do not fit together, a label is no class, or batch norm gets a batch of 1.
  *
@@ -71,16 +76,16 @@ export interface ParameterDifference {
  *   architecture: { inputs: 1, hidden: [], classes: 2, batchNorm: false },
  *   parameters: new Float64Array([0.5, -1, 0, 2]),
  * };
- * const rows = compareWithDifferences(network, { x: new Float64Array([2]), labels: [0] });
+ * const rows = await compareWithDifferences(network, { x: new Float64Array([2]), labels: [0] });
  *
  * for (const { fivePoint } of rows) assert(fivePoint < 1e-9);
  * ```
  */
-export function compareWithDifferences(
+export async function compareWithDifferences(
   network: Network,
   batch: Batch,
   options: DifferencesOptions = {},
-): ParameterDifference[] {
+): Promise<ParameterDifference[]> {
   const { architecture } = network;
   const analytic = options.gradients ?? gradients(network, batch, options).gradients;
   const parameters = new Float64Array(network.parameters);
@@ -107,7 +112,9 @@ export function compareWithDifferences(
     };
   }
 
-  return layout(architecture).parameters.map((parameter) => {
+  const rows: ParameterDifference[] = [];
+  let paused = performance.now();
+  for (const parameter of layout(architecture).parameters) {
     const { name, offset, size } = parameter;
     const cancelled = isCancelledBias(architecture, parameter);
     let leftOut = 0;
@@ -116,6 +123,11 @@ export function compareWithDifferences(
     let differenceSquared = 0;
     let analyticSquared = 0;
     for (let i = offset; i < offset + size; i++) {
+      if (performance.now() - paused > PAUSE_EVERY) {
+        await new Promise((resolve) => setTimeout(resolve));
+        options.signal?.throwIfAborted();
+        paused = performance.now();
+      }
       const forward = (probe(i, FORWARD_STEP).cost - base.cost) / FORWARD_STEP;
       largestForward = Math.max(largestForward, relativeError(analytic[i], forward));
       const { numerical, crosses } = fivePoint(i);
@@ -127,7 +139,7 @@ export function compareWithDifferences(
       differenceSquared += (analytic[i] - numerical) ** 2;
       analyticSquared += analytic[i] ** 2;
     }
-    return {
+    rows.push({
       parameter: name,
       cancelled,
       fivePoint: largest,
@@ -135,8 +147,9 @@ export function compareWithDifferences(
       norm: cancelled ? null : ratio(Math.sqrt(differenceSquared), Math.sqrt(analyticSquared)),
       leftOut,
       entries: size,
-    };
-  });
+    });
+  }
+  return rows;
 }
 
 function relativeError(a: number, n: number): number {

@@ -169,7 +169,12 @@ export class Population {
     }
     const kernels = await Kernels.create(gpu, options.shaders);
     const population = new Population(gpu, options, kernels);
-    await gpu.done();
+    try {
+      await gpu.done();
+    } catch (error) {
+      population.destroy();
+      throw error;
+    }
     return population;
   }
 

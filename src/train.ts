@@ -166,9 +166,10 @@ export class Training {
     };
     const deviceData = data instanceof DeviceDataSet ? data : new DeviceDataSet(gpu, data);
     const ownsData = deviceData !== data;
+    let population: Population | undefined;
     try {
       // Before the initial weights are drawn: what the adapter cannot hold, this process may not hold either.
-      const population = await Population.create(gpu, {
+      population = await Population.create(gpu, {
         architecture,
         networks,
         batch,
@@ -182,6 +183,7 @@ export class Training {
       });
       return new Training(options, { population, data: deviceData, ownsData, steps });
     } catch (error) {
+      population?.destroy();
       if (ownsData) deviceData.destroy();
       throw error;
     }

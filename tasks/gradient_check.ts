@@ -107,8 +107,8 @@ export async function main(
   const { shaders } = testing;
   const variant = checkVariant(options.variant);
   const gpu = await Gpu.request();
-  announceAdapter(context, gpu.adapter, options);
   try {
+    announceAdapter(context, gpu.adapter, options);
     const counts = options.quick ? TRIAL_COUNTS : undefined;
     const dataset = await loadDataSet(options.data, context, { json: options.json, counts });
     checkBatch(options, dataset);
@@ -120,7 +120,12 @@ export async function main(
       return EXIT.done;
     }
 
-    const { rows, failures } = await checkSetting(gpu, { options, dataset, shaders });
+    const { rows, failures } = await checkSetting(gpu, {
+      options,
+      dataset,
+      shaders,
+      signal: context.signal,
+    });
     report(context, rows, { dataset, options });
     const trials = await checkTrials(gpu, { options, dataset, shaders, context });
     reportTrials(context, trials, options);
@@ -167,7 +172,7 @@ function checkBatch({ batch, batchNorm, inputs }: Options, dataset: DataSet): vo
 /** The setting asked for, three ways, on the first images of the data. */
 async function checkSetting(
   gpu: Gpu,
-  run: { options: Options; dataset: DataSet; shaders?: ShaderTexts },
+  run: { options: Options; dataset: DataSet; shaders?: ShaderTexts; signal: AbortSignal },
 ): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
   const { options, shaders } = run;
   const { hidden, lambda, batch, seed } = options;
@@ -191,10 +196,10 @@ async function checkSetting(
 
   const architecture = { inputs: dataset.inputs, hidden, classes: dataset.classes, batchNorm };
   const parameters = initialise(architecture, { seed, identity: 0 });
-  const differences = compareWithDifferences({ architecture, parameters }, {
+  const differences = await compareWithDifferences({ architecture, parameters }, {
     x: standardise(dataset.training.images, dataset, order.subarray(0, batch)),
     labels: dataset.training.labels.subarray(0, batch),
-  }, { lambda });
+  }, { lambda, signal: run.signal });
 
   const published = isReports(options) ? PUBLISHED_GRADIENT_ERRORS : {};
   const failures = onGpu.filter((row) => !passes(row)).map(describeFailure);

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { compareWithDifferences } from "../src/differences.ts";
 import { type Architecture, initialise, layout } from "../src/network.ts";
 import { Random } from "../src/random.ts";
@@ -34,11 +34,13 @@ function randomBatch(architecture: Architecture, n: number, seed: number): Batch
 }
 
 for (const seed of [1, 2, 3]) {
-  Deno.test(`compareWithDifferences() stays below the published errors when the seed is ${seed}`, () => {
+  Deno.test(`compareWithDifferences() stays below the published errors when the seed is ${seed}`, async () => {
     const parameters = initialise(setting, { seed, identity: 0 });
     const batch = randomBatch(setting, 20, seed);
 
-    const rows = compareWithDifferences({ architecture: setting, parameters }, batch, { lambda });
+    const rows = await compareWithDifferences({ architecture: setting, parameters }, batch, {
+      lambda,
+    });
 
     assertEquals(rows.map(({ parameter }) => parameter), [
       "W1",
@@ -63,11 +65,11 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-Deno.test("compareWithDifferences() agrees when batch norm is off", () => {
+Deno.test("compareWithDifferences() agrees when batch norm is off", async () => {
   const architecture = { ...small, batchNorm: false };
   const parameters = initialise(architecture, { seed: 1, identity: 0 });
 
-  const rows = compareWithDifferences(
+  const rows = await compareWithDifferences(
     { architecture, parameters },
     randomBatch(small, 9, 1),
     { lambda },
@@ -79,7 +81,7 @@ Deno.test("compareWithDifferences() agrees when batch norm is off", () => {
   }
 });
 
-Deno.test("compareWithDifferences() finds one wrong entry of any parameter", () => {
+Deno.test("compareWithDifferences() finds one wrong entry of any parameter", async () => {
   const network = { architecture: small, parameters: initialise(small, { seed: 1, identity: 0 }) };
   const batch = randomBatch(small, 9, 1);
   const right = gradients(network, batch, { lambda }).gradients;
@@ -89,21 +91,21 @@ Deno.test("compareWithDifferences() finds one wrong entry of any parameter", () 
     const largest = right.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     wrong[offset + size - 1] += 1e-3 * largest;
 
-    const rows = compareWithDifferences(network, batch, { lambda, gradients: wrong });
+    const rows = await compareWithDifferences(network, batch, { lambda, gradients: wrong });
 
     const found = rows.filter(({ fivePoint, forward }) => fivePoint > 1e-4 && forward > 1e-4);
     assertEquals(found.map(({ parameter }) => parameter), [name]);
   }
 });
 
-Deno.test("compareWithDifferences() leaves out and counts entries that reach a kink", () => {
+Deno.test("compareWithDifferences() leaves out and counts entries that reach a kink", async () => {
   // One input of 1, one hidden unit: its ReLU sees W1 + b1 = 1e-4, which steps of 3e-4 take below 0.
   const network = {
     architecture: { inputs: 1, hidden: [1], classes: 2, batchNorm: false },
     parameters: new Float64Array([1, 2, -1, 1e-4 - 1, 0, 0]), // W1, W2 [1, 2], b1, b2 [2]
   };
 
-  const rows = compareWithDifferences(network, { x: new Float64Array([1]), labels: [0] });
+  const rows = await compareWithDifferences(network, { x: new Float64Array([1]), labels: [0] });
 
   assertEquals(
     rows.map(({ parameter, leftOut, entries }) => [parameter, leftOut, entries]),
@@ -112,17 +114,34 @@ Deno.test("compareWithDifferences() leaves out and counts entries that reach a k
   assert(rows.every(({ fivePoint }) => fivePoint < 1e-8));
 });
 
-Deno.test("compareWithDifferences() reports 0 when gradient and differences are both 0", () => {
+Deno.test("compareWithDifferences() reports 0 when gradient and differences are both 0", async () => {
   // A unit that never wakes: nothing reaches W1, b1 or W2.
   const network = {
     architecture: { inputs: 1, hidden: [1], classes: 2, batchNorm: false },
     parameters: new Float64Array([1, 2, -1, -5, 0, 0]),
   };
 
-  const [first, second] = compareWithDifferences(network, {
+  const [first, second] = await compareWithDifferences(network, {
     x: new Float64Array([1]),
     labels: [0],
   });
 
   assertEquals([first.norm, first.fivePoint, second.norm, second.fivePoint], [0, 0, 0, 0]);
+});
+
+Deno.test("compareWithDifferences() ends when it is told to stop", async () => {
+  const large = { inputs: 20, hidden: [400], classes: 2, batchNorm: true };
+  const parameters = initialise(large, { seed: 1, identity: 0 });
+  const x = Float64Array.from({ length: 20 * 20 }, (_, i) => Math.sin(i));
+  const labels = Array.from({ length: 20 }, (_, i) => i % 2);
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(new Error("told to stop")), 10);
+  await assertRejects(
+    () =>
+      compareWithDifferences({ architecture: large, parameters }, { x, labels }, {
+        signal: stop.signal,
+      }),
+    Error,
+    "told to stop",
+  );
 });
