@@ -461,10 +461,12 @@ function wrap(text: string, most: number): string[] {
   const lines = [""];
   for (const word of text.split(" ")) {
     const line = lines[lines.length - 1];
-    if (line !== "" && line.length + 1 + word.length > most) lines.push(word);
-    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && line.length + 1 + word.length > most) {
+      // A dot that separates two parts is not needed where the line ends.
+      lines.push(...word === "·" ? [""] : [word]);
+    } else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
   }
-  return lines;
+  return lines.map((line) => line.replace(/ ·$/, ""));
 }
 
 /** What tells a figure to people who do not see it. */

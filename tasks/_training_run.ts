@@ -186,7 +186,7 @@ function drawFigure(rows: readonly MetricRow[], run: TrainingRun, dataSet: strin
     title,
     dataSet,
     quick,
-    subtitle: `hidden ${hidden.join(", ")} · λ = ${lambda} · batch ${batch} · seed ${seed}`,
+    subtitle: `hidden ${hidden.join(",")} · λ = ${lambda} · batch ${batch} · seed ${seed}`,
     cycle: { etaMin, etaMax, halfCycle },
   });
 }
