@@ -186,7 +186,9 @@ function drawFigure(rows: readonly MetricRow[], run: TrainingRun, dataSet: strin
     title,
     dataSet,
     quick,
-    subtitle: `hidden ${hidden.join(",")} · λ = ${lambda} · batch ${batch} · seed ${seed}`,
+    // Blanks that do not break keep each part on one line.
+    subtitle: [`hidden ${hidden.join(",")}`, `λ = ${lambda}`, `batch ${batch}`, `seed ${seed}`]
+      .map((part) => part.replaceAll(" ", "\u00a0")).join(" · "),
     cycle: { etaMin, etaMax, halfCycle },
   });
 }
