@@ -26,7 +26,7 @@
  */
 
 export * from "./src/errors.ts";
-export * from "./src/random.ts";
+export { Random } from "./src/random.ts";
 export * from "./src/dataset.ts";
 export * from "./src/cifar10.ts";
 export * from "./src/synthetic.ts";
@@ -39,6 +39,7 @@ export * from "./src/device_data.ts";
 export type { AdvanceOptions, NetworkSettings } from "./src/population.ts";
 export type { ShaderTexts } from "./src/kernels.ts";
 export * from "./src/train.ts";
+export * from "./src/metrics.ts";
 export * from "./src/records.ts";
 export * from "./src/checkpoint.ts";
 export * from "./src/safetensors.ts";

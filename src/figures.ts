@@ -25,7 +25,8 @@
 import { Error as ERROR_LEVEL, logger, parse, View } from "vega";
 import { compile, type Config, type TopLevelSpec } from "vega-lite";
 import { ArgumentError } from "./errors.ts";
-import type { BenchRow, MetricRow } from "./records.ts";
+import type { MetricRow } from "./metrics.ts";
+import type { BenchRow } from "./records.ts";
 import { type Cycle, eta, totalSteps } from "./schedule.ts";
 
 type Concat = Extract<TopLevelSpec, { concat: unknown }>;

@@ -13,7 +13,7 @@ import type { ShaderTexts } from "./kernels.ts";
 import { type Architecture, initialise, isCancelledBias, layout } from "./network.ts";
 import { type NetworkSettings, Population, type PopulationState } from "./population.ts";
 import { Random } from "./random.ts";
-import type { Evaluation } from "./records.ts";
+import type { Evaluation } from "./metrics.ts";
 import { evaluate, gradients, updateStatistics } from "./reference.ts";
 import { eta as etaOf } from "./schedule.ts";
 

@@ -109,7 +109,7 @@ const KERNELS = {
     bindings: [...DESCENT, "images", "order", "standard", "dy"],
     threads: ({ inputs, outputs }) =>
       tiles(inputs, INPUT_TILE.inputs) * tiles(outputs, INPUT_TILE.columns),
-    workgroup: 32,
+    workgroup: 16,
   },
   slice_sum: {
     file: "slice_sum",
@@ -121,25 +121,25 @@ const KERNELS = {
     file: "affine",
     bindings: ["layer", "step", "weights", "x", "y"],
     threads: ({ rows, outputs }) => tiles(rows, TILE) * tiles(outputs, TILE),
-    workgroup: 64,
+    workgroup: 16,
   },
   affine_backward_input: {
     file: "affine",
     bindings: ["layer", "step", "weights", "dy", "dx"],
     threads: ({ rows, inputs }) => tiles(rows, TILE) * tiles(inputs, TILE),
-    workgroup: 64,
+    workgroup: 16,
   },
   affine_backward_weight: {
     file: "affine",
     bindings: [...DESCENT, "x", "dy"],
     threads: ({ inputs, outputs }) => tiles(inputs, TILE) * tiles(outputs, TILE),
-    workgroup: 32,
+    workgroup: 8,
   },
   affine_backward_bias: {
     file: "affine",
     bindings: [...DESCENT, "dy"],
     threads: ({ outputs }) => outputs,
-    workgroup: 32,
+    workgroup: 8,
   },
   batch_norm_forward: {
     file: "batch_norm",
@@ -184,13 +184,13 @@ const KERNELS = {
     file: "softmax_cross_entropy",
     bindings: ["layer", "step", "order", "labels", "x", "outcomes"],
     threads: ({ rows }) => rows,
-    workgroup: 64,
+    workgroup: 16,
   },
   softmax_cross_entropy_backward: {
     file: "softmax_cross_entropy",
     bindings: ["layer", "step", "order", "labels", "x", "dx", "diverged"],
     threads: ({ rows }) => rows,
-    workgroup: 64,
+    workgroup: 16,
   },
   sum_outcomes: {
     file: "sums",

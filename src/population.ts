@@ -29,7 +29,7 @@ import {
   type TrainingPasses,
   trainingPasses,
 } from "./passes.ts";
-import type { Evaluation } from "./records.ts";
+import type { Evaluation } from "./metrics.ts";
 
 /** What may differ between the networks of a population. */
 export interface NetworkSettings {
@@ -156,6 +156,12 @@ export class Population {
     if (networks.length === 0) {
       throw new ArgumentError("Cannot make a population of 0 networks, expected at least 1");
     }
+    const most = gpu.device.limits.maxComputeWorkgroupsPerDimension;
+    if (networks.length > most) {
+      throw new ArgumentError(
+        `Cannot make a population of ${networks.length} networks, expected at most ${most} on this adapter`,
+      );
+    }
     const images = data.source.training.count;
     if (!Number.isSafeInteger(batch) || batch < 1 || batch > images) {
       throw new ArgumentError(
@@ -168,8 +174,21 @@ export class Population {
       );
     }
     const kernels = await Kernels.create(gpu, options.shaders);
-    const population = new Population(gpu, options, kernels);
+    let population: Population;
+    let outOfMemory: GPUError | null;
+    gpu.device.pushErrorScope("out-of-memory");
     try {
+      population = new Population(gpu, options, kernels);
+    } finally {
+      outOfMemory = await gpu.device.popErrorScope();
+    }
+    try {
+      if (outOfMemory) {
+        throw new ArgumentError(
+          `The adapter has no memory left for ${networks.length} networks of these sizes ` +
+            `(${outOfMemory.message}): use smaller layers, smaller batches or fewer networks`,
+        );
+      }
       await gpu.done();
     } catch (error) {
       population.destroy();

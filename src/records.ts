@@ -4,31 +4,8 @@
  * @module
  */
 
+import type { MetricRow } from "./metrics.ts";
 import { type Columns, readTable, writeTable } from "./table.ts";
-
-/** How a network does on a set of images. */
-export interface Evaluation {
-  /** Mean cross-entropy, in nats. */
-  readonly loss: number;
-  /** Loss plus λ times the sum of all squared weights. */
-  readonly cost: number;
-  /** Share of the images whose class is found, between 0 and 1. */
-  readonly accuracy: number;
-}
-
-/** One evaluation during training, on all training and all validation images. */
-export interface MetricRow {
-  /** Steps done so far. */
-  readonly step: number;
-  /** Epochs done so far. */
-  readonly epoch: number;
-  /** Learning rate of the step just done; null before the first. */
-  readonly eta: number | null;
-  /** On all training images. */
-  readonly train: Evaluation;
-  /** On all validation images. */
-  readonly val: Evaluation;
-}
 
 /** One row of `gradient_check.csv`: how far the gradients of one parameter are apart, by three comparisons. */
 export interface GradientCheckRow {

@@ -17,7 +17,7 @@ import {
   type StepPlan,
 } from "./population.ts";
 import { Random } from "./random.ts";
-import type { Evaluation, MetricRow } from "./records.ts";
+import type { Evaluation, MetricRow } from "./metrics.ts";
 import { eta, phase, totalSteps } from "./schedule.ts";
 
 /** One network of a training. */
@@ -70,6 +70,8 @@ export interface TrainingState {
   readonly parameters: readonly Float32Array[];
   /** Moving averages of batch norm, [networks][layout.statisticCount]. */
   readonly statistics: readonly Float32Array[];
+  /** When each network diverged, or null, [networks]. */
+  readonly diverged: readonly (number | null)[];
 }
 
 /**
@@ -109,7 +111,9 @@ export class Training {
   readonly #seed: number;
   readonly #batch: number;
   #step = 0;
-  #epoch = -1;
+  #epoch = -1; // whose order of images is on the GPU
+  #rowDue = true;
+  #diverged: (number | null)[];
 
   private constructor(
     options: TrainingOptions,
@@ -123,6 +127,7 @@ export class Training {
     this.steps = parts.steps;
     this.#seed = options.seed ?? 1;
     this.#batch = parts.population.batch;
+    this.#diverged = options.networks.map(() => null);
     this.stepsPerEpoch = Math.floor(parts.data.source.training.count / this.#batch);
   }
 
@@ -198,7 +203,8 @@ export class Training {
    * Trains to the end, with a row for each network before the first step, after every epoch (or `evaluateEvery` steps)
    * and after the last. It ends early when all networks have diverged.
    *
-   * Leaving the loop keeps the networks as they are; another call goes on from there.
+   * Leaving the loop, or stopping it by the signal, keeps the networks as they are; another call goes on from there, with
+   * the row that was due if it was cut off.
    *
    * @param options `signal` ends the training between two submits; `onStep` is told how many updates were submitted.
    * @yields Rows, [networks].
@@ -208,13 +214,17 @@ export class Training {
   async *run(options: AdvanceOptions = {}): AsyncGenerator<MetricRow[], void, void> {
     const { signal } = options;
     const every = this.#options.evaluateEvery ?? this.stepsPerEpoch;
-    if (this.#step === 0) yield await this.#rows(signal);
-    while (this.#step < this.steps) {
+    while (true) {
+      if (this.#rowDue) {
+        const rows = await this.#rows(signal);
+        this.#rowDue = false;
+        yield rows;
+        if (this.#diverged.every((step) => step !== null)) return;
+      }
+      if (this.#step >= this.steps) return;
       const next = Math.min((Math.floor(this.#step / every) + 1) * every, this.steps);
       await this.#advanceTo(next, options);
-      yield await this.#rows(signal);
-      const diverged = await this.diverged();
-      if (diverged.every((step) => step !== null)) return;
+      this.#rowDue = true;
     }
   }
 
@@ -233,12 +243,14 @@ export class Training {
   }
 
   /**
-   * Tells when each network diverged: had a loss that was NaN or infinite.
+   * Tells when each network diverged: had a loss or a parameter that was NaN or infinite. Losses are looked at in every
+   * step, parameters whenever there is a row.
    *
    * @returns The number of updates made before, or null, [networks].
    */
   async diverged(): Promise<(number | null)[]> {
-    return await this.#population.readDiverged();
+    const noticed = await this.#population.readDiverged();
+    return this.#diverged.map((step, i) => step ?? noticed[i]);
   }
 
   /**
@@ -249,7 +261,7 @@ export class Training {
   async state(): Promise<TrainingState> {
     const parameters = await this.#population.readParameters();
     const statistics = await this.#population.readStatistics();
-    return { step: this.#step, parameters, statistics };
+    return { step: this.#step, parameters, statistics, diverged: await this.diverged() };
   }
 
   /**
@@ -262,6 +274,7 @@ export class Training {
     const { count, statisticCount } = layout(this.architecture);
     const { size } = this.#population;
     const fits = state.parameters.length === size && state.statistics.length === size &&
+      state.diverged.length === size &&
       state.parameters.every(({ length }) => length === count) &&
       state.statistics.every(({ length }) => length === statisticCount);
     if (!fits || !Number.isSafeInteger(state.step) || state.step < 0 || state.step > this.steps) {
@@ -270,10 +283,12 @@ export class Training {
           `and at most ${this.steps} steps`,
       );
     }
-    const { parameters, statistics, step } = state;
+    const { parameters, statistics, step, diverged } = state;
     this.#population.write(step === 0 ? { parameters } : { parameters, statistics });
     this.#step = step;
     this.#epoch = -1;
+    this.#rowDue = step === 0;
+    this.#diverged = [...diverged];
   }
 
   /** Frees the memory on the GPU. */
@@ -312,6 +327,11 @@ export class Training {
   async #rows(signal?: AbortSignal): Promise<MetricRow[]> {
     const { networks, halfCycle } = this.#options;
     const [train, val] = await this.#population.evaluate(["training", "validation"], signal);
+    const noticed = await this.#population.readDiverged();
+    // After the last update no batch follows whose loss would show it; the cost shows what became of the weights.
+    this.#diverged = this.#diverged.map((step, i) =>
+      step ?? noticed[i] ?? (Number.isFinite(train[i].cost) ? null : this.#step)
+    );
     return networks.map(({ etaMin, etaMax }, i) => ({
       step: this.#step,
       epoch: this.#step / this.stepsPerEpoch,

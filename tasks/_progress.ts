@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { MetricRow } from "../src/records.ts";
+import type { MetricRow } from "../src/metrics.ts";
 import type { TaskContext } from "./_context.ts";
 import { type EventFields, writeEvent } from "./_events.ts";
 

@@ -136,7 +136,9 @@ export async function openResults(
           "expected another directory, or --force to replace them",
       );
     }
-    state = present.has(finished) && !force ? "finished" : "unfinished";
+    // All of them: someone may have removed one of a run that had finished.
+    const whole = [...files, finished].every((name) => present.has(name));
+    state = whole && !force ? "finished" : "unfinished";
   }
   return new Results(directory, { config, files, finished, state });
 }

@@ -9,7 +9,8 @@ import type { DeviceDataSet } from "../src/device_data.ts";
 import { DataError } from "../src/errors.ts";
 import { baselineFigure } from "../src/figures.ts";
 import type { Gpu } from "../src/gpu.ts";
-import { type Evaluation, type MetricRow, metricsToCsv } from "../src/records.ts";
+import type { Evaluation, MetricRow } from "../src/metrics.ts";
+import { metricsToCsv } from "../src/records.ts";
 import { encodeSafetensors } from "../src/safetensors.ts";
 import { Training, type TrainingNetwork, type TrainingOptions } from "../src/train.ts";
 import type { Progress } from "./_progress.ts";
@@ -104,9 +105,7 @@ export async function trainInto(
     const { step: steps, epoch: epochs, train, val } = rows[rows.length - 1];
     const [test] = await training.evaluate("test", { signal });
     const { parameters: [parameters], statistics: [statistics] } = await training.state();
-    const [noticed] = await training.diverged();
-    // The last update is followed by no batch in which a bad loss would be noticed.
-    const bad = !Number.isFinite(train.loss) || !parameters.every(Number.isFinite);
+    const [divergedAt] = await training.diverged();
     const summary: Summary = {
       data: data.source.name,
       train,
@@ -114,7 +113,7 @@ export async function trainInto(
       test,
       steps,
       epochs,
-      diverged_at: noticed ?? (bad ? steps : null),
+      diverged_at: divergedAt,
       adapter: gpu.adapter.description,
       software: gpu.adapter.software,
       ...quick && { quick },

@@ -175,8 +175,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "affine",
     mistake: "Y lacks the last input",
-    from: "i < layer.inputs; i++",
-    to: "i + 1u < layer.inputs; i++",
+    from: "i < inputs; i++",
+    to: "i + 1u < inputs; i++",
   },
   {
     file: "affine",
@@ -199,8 +199,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "affine",
     mistake: "dX lacks the last output",
-    from: "o < layer.outputs; o++",
-    to: "o + 1u < layer.outputs; o++",
+    from: "o < outputs; o++",
+    to: "o + 1u < outputs; o++",
   },
   {
     file: "affine",

@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ArgumentError } from "../src/errors.ts";
 import { baselineFigure, trendFigure } from "../src/figures.ts";
-import type { BenchRow, MetricRow } from "../src/records.ts";
+import type { MetricRow } from "../src/metrics.ts";
+import type { BenchRow } from "../src/records.ts";
 import { eta } from "../src/schedule.ts";
 
 const CYCLE = { etaMin: 1e-5, etaMax: 1e-1, halfCycle: 2250 };

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../src/errors.ts";
+import type { MetricRow } from "../src/metrics.ts";
 import {
   benchFromCsv,
   type BenchRow,
@@ -7,7 +8,6 @@ import {
   gradientCheckFromCsv,
   type GradientCheckRow,
   gradientCheckToCsv,
-  type MetricRow,
   metricsFromCsv,
   metricsToCsv,
 } from "../src/records.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createDataSet, type DataSet, type Records } from "../src/dataset.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Random } from "../src/random.ts";
-import type { MetricRow } from "../src/records.ts";
+import type { MetricRow } from "../src/metrics.ts";
 import { Training, type TrainingOptions } from "../src/train.ts";
 import { sharedGpu } from "./_gpu.ts";
 
@@ -92,7 +92,10 @@ Deno.test("Training.restore() goes on to the same bytes from a state", async () 
   assertEquals(second.step, 20);
   for await (const _row of second.run());
   assertEquals(await second.state(), await whole.state());
-  assertThrows(() => second.restore({ step: 1, parameters: [], statistics: [] }), ArgumentError);
+  assertThrows(
+    () => second.restore({ step: 1, parameters: [], statistics: [], diverged: [] }),
+    ArgumentError,
+  );
   for (const training of [whole, first, second]) training.destroy();
 });
 
