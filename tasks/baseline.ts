@@ -61,7 +61,7 @@ const TASK: Task<typeof OPTIONS> = {
     { command: "deno task baseline", purpose: "the four runs of the report" },
     { command: "deno task baseline --quick", purpose: "the whole path in seconds" },
     {
-      command: "deno task baseline --hidden 50,50 --batch-norm on --seed 2",
+      command: "deno task baseline --hidden 50,50 --batch-norm on --seed 2 --out out/seed-2",
       purpose: "one run, other initial weights and batches",
     },
   ],
