@@ -49,7 +49,12 @@ async function writeAndSync(path: string, bytes: Uint8Array): Promise<void> {
   await file.sync();
 }
 
-async function removeIfThere(path: string): Promise<void> {
+/**
+ * Removes a file, if it is there.
+ *
+ * @param path Its path.
+ */
+export async function removeIfThere(path: string): Promise<void> {
   try {
     await Deno.remove(path);
   } catch (error) {

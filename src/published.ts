@@ -4,6 +4,12 @@
  * @module
  */
 
+/** The hidden layers of its networks of three and of nine layers. */
+export const PUBLISHED_HIDDEN: readonly (readonly number[])[] = [
+  [50, 50],
+  [50, 30, 20, 20, 10, 10, 10, 10],
+];
+
 /** The largest relative error of each gradient, by forward difference with h = 1e-6. */
 export const PUBLISHED_GRADIENT_ERRORS: Readonly<Record<string, number | undefined>> = {
   W1: 2.39e-4,

@@ -67,16 +67,25 @@ export interface CsvOptions {
   readonly name: string;
 }
 
-/** A line of `metrics.csv`, before its evaluations are put together. */
-interface MetricLine {
+/** A metric row under the names of the columns of `metrics.csv`. */
+export interface MetricLine {
+  /** Steps done so far. */
   readonly step: number;
+  /** Epochs done so far. */
   readonly epoch: number;
+  /** Learning rate of the step just done; null before the first. */
   readonly eta: number | null;
+  /** Mean cross-entropy, in nats, on all training images. */
   readonly train_loss: number;
+  /** Cost on all training images. */
   readonly train_cost: number;
+  /** Share of all training images whose class is found. */
   readonly train_accuracy: number;
+  /** Mean cross-entropy, in nats, on all validation images. */
   readonly val_loss: number;
+  /** Cost on all validation images. */
   readonly val_cost: number;
+  /** Share of all validation images whose class is found. */
   readonly val_accuracy: number;
 }
 
@@ -122,6 +131,26 @@ const BENCH: Columns<BenchRow> = {
 };
 
 /**
+ * Puts a metric row under the names of the columns of `metrics.csv`.
+ *
+ * @param row The row.
+ * @returns The same numbers.
+ */
+export function metricLine({ step, epoch, eta, train, val }: MetricRow): MetricLine {
+  return {
+    step,
+    epoch,
+    eta,
+    train_loss: train.loss,
+    train_cost: train.cost,
+    train_accuracy: train.accuracy,
+    val_loss: val.loss,
+    val_cost: val.cost,
+    val_accuracy: val.accuracy,
+  };
+}
+
+/**
  * Prints the metrics of a training as CSV. Every number reads back as the same float64.
  *
  * @param rows The rows, in the order of training.
@@ -139,18 +168,7 @@ const BENCH: Columns<BenchRow> = {
  * ```
  */
 export function metricsToCsv(rows: readonly MetricRow[]): string {
-  const lines = rows.map(({ step, epoch, eta, train, val }): MetricLine => ({
-    step,
-    epoch,
-    eta,
-    train_loss: train.loss,
-    train_cost: train.cost,
-    train_accuracy: train.accuracy,
-    val_loss: val.loss,
-    val_cost: val.cost,
-    val_accuracy: val.accuracy,
-  }));
-  return writeTable(lines, METRICS);
+  return writeTable(rows.map(metricLine), METRICS);
 }
 
 /**

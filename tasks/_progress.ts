@@ -4,6 +4,7 @@
  * @module
  */
 import type { MetricRow } from "../src/metrics.ts";
+import { metricLine } from "../src/records.ts";
 import type { TaskContext } from "./_context.ts";
 import { type EventFields, writeEvent } from "./_events.ts";
 
@@ -81,7 +82,7 @@ export class Progress {
         run: this.#run,
         steps: this.#steps,
         seconds: this.#seconds(),
-        ...flatten(row),
+        ...metricLine(row),
         ...fields,
       });
     }
@@ -148,22 +149,6 @@ export class Progress {
     if (this.#accuracy !== undefined) parts.push(percentOf(this.#accuracy));
     return parts.join(", ");
   }
-}
-
-/** An evaluation under the names of the columns of `metrics.csv`. */
-function flatten(row: MetricRow): EventFields {
-  const { step, epoch, eta, train, val } = row;
-  return {
-    step,
-    epoch,
-    eta,
-    train_loss: train.loss,
-    train_cost: train.cost,
-    train_accuracy: train.accuracy,
-    val_loss: val.loss,
-    val_cost: val.cost,
-    val_accuracy: val.accuracy,
-  };
 }
 
 /** As in "validation accuracy 43.2 %". */

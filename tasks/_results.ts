@@ -6,7 +6,7 @@
 import { join } from "@std/path";
 import type { DataSet } from "../src/dataset.ts";
 import { ArgumentError } from "../src/errors.ts";
-import { writeFileDurably } from "../src/files.ts";
+import { removeIfThere, writeFileDurably } from "../src/files.ts";
 import type { AdapterSummary } from "../src/gpu.ts";
 import { vendorName } from "./_adapter.ts";
 import type { TaskContext } from "./_context.ts";
@@ -170,9 +170,9 @@ export class Results {
   async start(): Promise<void> {
     await Deno.mkdir(this.directory, { recursive: true });
     // config.json is there before and after, so that our files are never without it.
-    for (const name of this.#files) await remove(join(this.directory, name));
+    for (const name of this.#files) await removeIfThere(join(this.directory, name));
     for (const name of await list(this.directory)) {
-      if (this.#isLeftover(name)) await remove(join(this.directory, name));
+      if (this.#isLeftover(name)) await removeIfThere(join(this.directory, name));
     }
     const text = JSON.stringify(this.#config, null, 2) + "\n";
     await writeFileDurably(join(this.directory, CONFIG), text);
@@ -268,13 +268,4 @@ function shorten(value: string): string {
 function show(value: Setting | undefined): string {
   if (value === undefined || value === null) return "none";
   return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-/** Removes a file, if it is there. */
-async function remove(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

@@ -5,6 +5,7 @@
  */
 import { dirname, join } from "@std/path";
 import { DataError } from "../src/errors.ts";
+import { removeIfThere } from "../src/files.ts";
 
 /** What to take out of an archive. */
 export interface UnpackOptions {
@@ -188,12 +189,4 @@ async function write(
     for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
   }
   await file.sync();
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

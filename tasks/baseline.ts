@@ -8,7 +8,7 @@ import type { DataSet, SubsetCounts } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkVariant } from "../src/kernels.ts";
-import { PUBLISHED_BASELINE_ACCURACY } from "../src/published.ts";
+import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_HIDDEN } from "../src/published.ts";
 import { announceAdapter } from "./_adapter.ts";
 import { checkCapacity } from "./_capacity.ts";
 import { alignColumns } from "./_columns.ts";
@@ -42,9 +42,6 @@ const OPTIONS = { ...COMMON_OPTIONS, ...TRAINING_OPTIONS };
 /** The values of the task's options. */
 type Options = Values<typeof OPTIONS>;
 
-/** The depths that are trained unless `--hidden` names another. */
-const DEPTHS: readonly (readonly number[])[] = [[50, 50], [50, 30, 20, 20, 10, 10, 10, 10]];
-
 const TASK: Task<typeof OPTIONS> = {
   name: "baseline",
   summary: "Trains four networks one after another: 3 and 9 layers, without and with batch " +
@@ -55,7 +52,7 @@ const TASK: Task<typeof OPTIONS> = {
   options: OPTIONS,
   defaults: { batchNorm: "both" },
   quick: { halfCycle: 50, cycles: 1 },
-  defaultTexts: { hidden: DEPTHS.map((hidden) => hidden.join(",")).join(" and ") },
+  defaultTexts: { hidden: PUBLISHED_HIDDEN.map((hidden) => hidden.join(",")).join(" and ") },
   check: checkTraining,
   examples: [
     { command: "deno task baseline", purpose: "the four runs of the report" },
@@ -108,7 +105,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     data = new DeviceDataSet(gpu, dataset);
 
     // Everything that can be refused is refused before anything is written.
-    const hiddens = given.has("hidden") ? [options.hidden] : DEPTHS;
+    const hiddens = given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN;
     const runs: OpenRun[] = [];
     for (const run of planRuns(options, hiddens)) {
       runs.push(await openRun(run, { options, dataset, gpu, variant }));
@@ -151,7 +148,7 @@ function planRun(
 ): TrainingRun {
   const { lambda, etaMin, etaMax, init, halfCycle, cycles, seed, batch, quick } = options;
   const { hidden, batchNorm } = network;
-  const known = DEPTHS.some((depth) => depth.join() === hidden.join());
+  const known = PUBLISHED_HIDDEN.some((depth) => depth.join() === hidden.join());
   const name = known ? `${hidden.length + 1}-layer` : `hidden-${hidden.join("-")}`;
   return {
     name: batchNorm ? `${name}-batch-norm` : name,

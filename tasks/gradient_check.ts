@@ -12,7 +12,7 @@ import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, type GpuCheckRow, passes } from "../src/gradient_check.ts";
 import { checkVariant, type ShaderTexts } from "../src/kernels.ts";
 import { initialise } from "../src/network.ts";
-import { PUBLISHED_GRADIENT_ERRORS } from "../src/published.ts";
+import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
 import { type GradientCheckRow, gradientCheckToCsv } from "../src/records.ts";
 import { announceAdapter } from "./_adapter.ts";
 import { alignColumns } from "./_columns.ts";
@@ -67,7 +67,7 @@ const NORM_BAR = 1e-7;
 const LEFT_OUT_BAR = 0.05;
 
 /** What is tried on the GPU after the setting asked for. */
-const TRIALS = [[50, 50], [50, 30, 20, 20, 10, 10, 10, 10]].flatMap((hidden) =>
+const TRIALS = PUBLISHED_HIDDEN.flatMap((hidden) =>
   [true, false].flatMap((batchNorm) =>
     [{ inputs: 10, batch: 20 }, { inputs: Infinity, batch: 100 }]
       .map((size) => ({ hidden, batchNorm, ...size }))

@@ -1,26 +1,17 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { runMain } from "../tasks/_main.ts";
 import { main } from "../tasks/gradient_check.ts";
 import { gradientCheckFromCsv } from "../src/records.ts";
 import { CapturedContext } from "./_context.ts";
+import { inDirectory } from "./_tasks.ts";
 import { MUTANTS, plant } from "./_mutants.ts";
 
 /** A small setting: the differences of a whole network of the report's take seconds. */
 const SMALL = ["--quick", "--data", "synthetic", "--hidden", "6", "--batch", "5", "--inputs", "6"];
 
-async function inTemporary(run: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await run(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 Deno.test("gradient-check writes its table and ends with 0 when nothing falls short", async () => {
-  await inTemporary(async (directory) => {
-    const out = join(directory, "out");
+  await inDirectory(async (out) => {
     const context = new CapturedContext();
     const args = [...SMALL, "--out", out];
     assertEquals(await runMain(main, { args, context }), 0, context.errors);
@@ -44,9 +35,9 @@ Deno.test("gradient-check writes its table and ends with 0 when nothing falls sh
 
 Deno.test("gradient-check ends with 3 and names what falls short when a kernel has a mistake", async () => {
   for (const mutants of Map.groupBy(MUTANTS, ({ file }) => file).values()) {
-    await inTemporary(async (directory) => {
+    await inDirectory(async (out) => {
       const context = new CapturedContext();
-      const args = [...SMALL, "--out", join(directory, "out")];
+      const args = [...SMALL, "--out", out];
       const mistaken = { shaders: plant(mutants[0]) };
       const status = await runMain((args, context) => main(args, context, mistaken), {
         args,
@@ -56,7 +47,7 @@ Deno.test("gradient-check ends with 3 and names what falls short when a kernel h
       assertStringIncludes(context.errors, "Fell short: GPU ");
       assertStringIncludes(context.output, "Gradient check failed");
       // Not finished: the same command checks again.
-      const left = [...Deno.readDirSync(join(directory, "out"))].map(({ name }) => name).sort();
+      const left = [...Deno.readDirSync(out)].map(({ name }) => name).sort();
       assertEquals(left, ["config.json", "gradient_check.csv"]);
     });
   }
@@ -71,14 +62,13 @@ Deno.test("gradient-check refuses what it cannot do and writes nothing", async (
     [["--batch-norm", "both"], "--batch-norm expects"],
   ];
   for (const [more, sentence] of refused) {
-    await inTemporary(async (directory) => {
-      const out = join(directory, "out");
+    await inDirectory(async (out) => {
       const context = new CapturedContext();
       const args = ["--quick", "--data", "synthetic", "--out", out, ...more];
       assertEquals(await runMain(main, { args, context }), 2, more.join(" "));
       assertStringIncludes(context.errors, sentence);
       assert(!context.errors.includes("    at "), context.errors);
-      assertEquals([...Deno.readDirSync(directory)], []);
+      assertEquals([...Deno.readDirSync(dirname(out))], []);
     });
   }
 });

@@ -11,12 +11,11 @@ import {
 } from "../src/gradient_check.ts";
 import { initialise } from "../src/network.ts";
 import type { PopulationState } from "../src/population.ts";
-import { PUBLISHED_GRADIENT_ERRORS } from "../src/published.ts";
+import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
 import { createSynthetic } from "../src/synthetic.ts";
 import { Training } from "../src/train.ts";
 
-const THREE_LAYERS = [50, 50];
-const NINE_LAYERS = [50, 30, 20, 20, 10, 10, 10, 10];
+const [THREE_LAYERS, NINE_LAYERS] = PUBLISHED_HIDDEN;
 
 const whole = await createSynthetic({ training: 1400, test: 20 });
 const dataset: DataSet = subset(whole, { training: 1000, validation: 130 });
