@@ -30,10 +30,12 @@ fn descend(d: Descent, at: u32, gradient: f32) {
   parameters[d.first + at] -= d.eta * gradient;
 }
 
-// Moves a weight; `gradient` is the part that comes from the loss.
-fn descend_weight(d: Descent, at: u32, gradient: f32) {
+// Moves a weight and gives it as it is then; `gradient` is the part that comes from the loss.
+fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
   let w = parameters[d.first + at];
   let g = gradient + d.decay * w;
   gradients[d.first + at] = g;
-  parameters[d.first + at] = w - d.eta * g;
+  let moved = w - d.eta * g;
+  parameters[d.first + at] = moved;
+  return moved;
 }

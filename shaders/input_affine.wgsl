@@ -1,20 +1,25 @@
 // The affine map of the first layer, which reads images as bytes and standardises them as they are read:
 //
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
-//   backward  dW = X^T dS + 2 lambda W
+//   backward  db = sum over rows of dS,  dW = X^T dS + 2 lambda W
 //
 // Four pixels are one texel (rgba8unorm, so a channel is byte / 255). The last texel of an image is filled up with
-// channels whose scale and shift are 0. A forward thread does a tile of 52 rows x 5 outputs over one slice of the
-// inputs, a backward thread 32 inputs x 8 outputs over the whole batch: reading costs far more than multiplying, and
-// these tiles do the most with what they read.
+// channels whose scale and shift are 0. The weights are kept a second time as texels of four inputs each, and dS is laid
+// out as texels of four rows each, because a software driver reads a texel at a third of the cost of one number from a
+// buffer. A forward thread does a tile of 20 rows x 10 outputs over one slice of the inputs, a backward thread 16 inputs x
+// 10 outputs over the whole batch: reading costs far more than multiplying, and these tiles do the most with what they
+// read.
 
 // layer, step, networks, parameters and gradients: descent.wgsl
 @group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
 @group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
 @group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels]
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d S
 @group(0) @binding(15) var<storage, read_write> slices: array<f32>; // [P, slices, rows, outputs] sums over each slice
+@group(0) @binding(21) var weight_texels: texture_2d_array<f32>; // texel (o, k), layer P: W[4k .. 4k + 3, o]
+@group(0) @binding(22) var new_weight_texels: texture_storage_2d_array<rgba32float, write>;
+@group(0) @binding(23) var gradient_texels: texture_2d_array<f32>; // texel (o, r), layer P: dS[4r .. 4r + 3, o]
+@group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>;
 
 struct Standard {
   scale: vec4f, // 1 / standard deviation, of pixels / 255
@@ -43,7 +48,7 @@ fn rows_from(row: u32) -> Rows {
   return Rows(place(row), place(row + 1u), place(row + 2u), place(row + 3u));
 }
 
-// Four pixels of four rows: column r holds row r, so that (vector of weights) * matrix is a sum for each row.
+// Four pixels of four rows: column r holds row r.
 fn pixels_of(k: u32, at: Rows, standard: Standard) -> mat4x4f {
   return mat4x4f(
     pixels(k, at.r0, standard),
@@ -53,44 +58,55 @@ fn pixels_of(k: u32, at: Rows, standard: Standard) -> mat4x4f {
   );
 }
 
-// W[4k .. 4k + 3, output]; past the last input the pixels are 0 and any finite weight will do.
-fn weights_of(network: u32, k: u32, output: u32) -> vec4f {
-  let column = network * layer.parameters + layer.weight + min(output, layer.outputs - 1u);
-  let last = layer.inputs - 1u;
-  return vec4f(
-    weights[column + min(4u * k, last) * layer.outputs],
-    weights[column + min(4u * k + 1u, last) * layer.outputs],
-    weights[column + min(4u * k + 2u, last) * layer.outputs],
-    weights[column + min(4u * k + 3u, last) * layer.outputs],
+// Ten outputs of anything. Past the last output any value will do: what comes of it is not stored.
+struct Outputs {
+  o0: vec4f,
+  o1: vec4f,
+  o2: vec4f,
+  o3: vec4f,
+  o4: vec4f,
+  o5: vec4f,
+  o6: vec4f,
+  o7: vec4f,
+  o8: vec4f,
+  o9: vec4f,
+}
+
+const OUTPUTS = 10u;
+
+fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
+  return Outputs(
+    weight_at(network, k, output),
+    weight_at(network, k, output + 1u),
+    weight_at(network, k, output + 2u),
+    weight_at(network, k, output + 3u),
+    weight_at(network, k, output + 4u),
+    weight_at(network, k, output + 5u),
+    weight_at(network, k, output + 6u),
+    weight_at(network, k, output + 7u),
+    weight_at(network, k, output + 8u),
+    weight_at(network, k, output + 9u),
   );
 }
 
-const TILE_ROWS = 52u;
-const TILE_OUTPUTS = 5u;
-
-// Sums of five outputs for four rows.
-struct Sums {
-  o0: vec4f,
-  o1: vec4f,
-  o2: vec4f,
-  o3: vec4f,
-  o4: vec4f,
+fn weight_at(network: u32, k: u32, output: u32) -> vec4f {
+  return textureLoad(weight_texels, vec2u(min(output, layer.outputs - 1u), k), network, 0);
 }
 
-struct Weights {
-  o0: vec4f,
-  o1: vec4f,
-  o2: vec4f,
-  o3: vec4f,
-  o4: vec4f,
-}
+const TILE_ROWS = 20u;
 
-fn add_products(sums: ptr<function, Sums>, x: mat4x4f, w: Weights) {
+// A vector times a matrix: the sum over four inputs, for each of four rows.
+fn add_products(sums: ptr<function, Outputs>, x: mat4x4f, w: Outputs) {
   (*sums).o0 += w.o0 * x;
   (*sums).o1 += w.o1 * x;
   (*sums).o2 += w.o2 * x;
   (*sums).o3 += w.o3 * x;
   (*sums).o4 += w.o4 * x;
+  (*sums).o5 += w.o5 * x;
+  (*sums).o6 += w.o6 * x;
+  (*sums).o7 += w.o7 * x;
+  (*sums).o8 += w.o8 * x;
+  (*sums).o9 += w.o9 * x;
 }
 
 fn store_column(at: u32, row: u32, output: u32, sums: vec4f) {
@@ -113,18 +129,23 @@ fn store_column(at: u32, row: u32, output: u32, sums: vec4f) {
   }
 }
 
-fn store_sums(at: u32, row: u32, output: u32, sums: Sums) {
+fn store_sums(at: u32, row: u32, output: u32, sums: Outputs) {
   store_column(at, row, output, sums.o0);
   store_column(at, row, output + 1u, sums.o1);
   store_column(at, row, output + 2u, sums.o2);
   store_column(at, row, output + 3u, sums.o3);
   store_column(at, row, output + 4u, sums.o4);
+  store_column(at, row, output + 5u, sums.o5);
+  store_column(at, row, output + 6u, sums.o6);
+  store_column(at, row, output + 7u, sums.o7);
+  store_column(at, row, output + 8u, sums.o8);
+  store_column(at, row, output + 9u, sums.o9);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let row_tiles = (step.rows + TILE_ROWS - 1u) / TILE_ROWS;
-  let output_tiles = (layer.outputs + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
+  let output_tiles = (layer.outputs + OUTPUTS - 1u) / OUTPUTS;
   let thread = thread_index(id, workgroups);
   let slice = thread / (row_tiles * output_tiles);
   if slice >= layer.slices {
@@ -132,7 +153,7 @@ fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   }
 
   // Neighbouring threads read the same rows, so that few cache lines are in use at a time.
-  let output = thread % output_tiles * TILE_OUTPUTS;
+  let output = thread % output_tiles * OUTPUTS;
   let row = thread / output_tiles % row_tiles * TILE_ROWS;
 
   let r0 = rows_from(row);
@@ -140,52 +161,22 @@ fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   let r2 = rows_from(row + 8u);
   let r3 = rows_from(row + 12u);
   let r4 = rows_from(row + 16u);
-  let r5 = rows_from(row + 20u);
-  let r6 = rows_from(row + 24u);
-  let r7 = rows_from(row + 28u);
-  let r8 = rows_from(row + 32u);
-  let r9 = rows_from(row + 36u);
-  let r10 = rows_from(row + 40u);
-  let r11 = rows_from(row + 44u);
-  let r12 = rows_from(row + 48u);
-  var s0: Sums;
-  var s1: Sums;
-  var s2: Sums;
-  var s3: Sums;
-  var s4: Sums;
-  var s5: Sums;
-  var s6: Sums;
-  var s7: Sums;
-  var s8: Sums;
-  var s9: Sums;
-  var s10: Sums;
-  var s11: Sums;
-  var s12: Sums;
+  var s0: Outputs;
+  var s1: Outputs;
+  var s2: Outputs;
+  var s3: Outputs;
+  var s4: Outputs;
 
   let per_slice = (layer.texels + layer.slices - 1u) / layer.slices;
   let end = min((slice + 1u) * per_slice, layer.texels);
   for (var k = slice * per_slice; k < end; k++) {
     let s = standard[k];
-    let w = Weights(
-      weights_of(id.z, k, output),
-      weights_of(id.z, k, output + 1u),
-      weights_of(id.z, k, output + 2u),
-      weights_of(id.z, k, output + 3u),
-      weights_of(id.z, k, output + 4u),
-    );
+    let w = weights_of(id.z, k, output);
     add_products(&s0, pixels_of(k, r0, s), w);
     add_products(&s1, pixels_of(k, r1, s), w);
     add_products(&s2, pixels_of(k, r2, s), w);
     add_products(&s3, pixels_of(k, r3, s), w);
     add_products(&s4, pixels_of(k, r4, s), w);
-    add_products(&s5, pixels_of(k, r5, s), w);
-    add_products(&s6, pixels_of(k, r6, s), w);
-    add_products(&s7, pixels_of(k, r7, s), w);
-    add_products(&s8, pixels_of(k, r8, s), w);
-    add_products(&s9, pixels_of(k, r9, s), w);
-    add_products(&s10, pixels_of(k, r10, s), w);
-    add_products(&s11, pixels_of(k, r11, s), w);
-    add_products(&s12, pixels_of(k, r12, s), w);
   }
 
   let at = (id.z * layer.slices + slice) * step.rows * layer.outputs;
@@ -194,71 +185,107 @@ fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   store_sums(at, row + 8u, output, s2);
   store_sums(at, row + 12u, output, s3);
   store_sums(at, row + 16u, output, s4);
-  store_sums(at, row + 20u, output, s5);
-  store_sums(at, row + 24u, output, s6);
-  store_sums(at, row + 28u, output, s7);
-  store_sums(at, row + 32u, output, s8);
-  store_sums(at, row + 36u, output, s9);
-  store_sums(at, row + 40u, output, s10);
-  store_sums(at, row + 44u, output, s11);
-  store_sums(at, row + 48u, output, s12);
 }
 
-const TILE_TEXELS = 8u;
-const TILE_COLUMNS = 8u;
-
-// dS[row, output .. output + 3]; past the last output any value will do, the result is not stored.
-fn output_gradient(network: u32, row: u32, output: u32) -> vec4f {
-  let at = (network * step.rows + row) * layer.outputs;
-  let last = layer.outputs - 1u;
-  return vec4f(
-    dy[at + min(output, last)],
-    dy[at + min(output + 1u, last)],
-    dy[at + min(output + 2u, last)],
-    dy[at + min(output + 3u, last)],
-  );
-}
-
-// Sums of eight outputs for four inputs: column o of a matrix holds output o.
-struct Tile {
-  left: mat4x4f,
-  right: mat4x4f,
-}
-
-fn add_outer(tile: ptr<function, Tile>, x: vec4f, left: vec4f, right: vec4f) {
-  (*tile).left += mat4x4f(x * left.x, x * left.y, x * left.z, x * left.w);
-  (*tile).right += mat4x4f(x * right.x, x * right.y, x * right.z, x * right.w);
-}
-
-fn descend_column(d: Descent, k: u32, output: u32, column: vec4f) {
+// A thread does one output, and lays its gradients out as texels for the kernel below.
+@compute @workgroup_size(WORKGROUP)
+fn input_affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let output = thread_index(id, workgroups);
   if output >= layer.outputs {
     return;
   }
-  let at = layer.weight + 4u * k * layer.outputs + output;
-  let inputs = layer.inputs - min(4u * k, layer.inputs); // from here to the last
-  if inputs > 0u {
-    descend_weight(d, at, column.x);
+  var sum = 0.0;
+  for (var row = 0u; row < step.rows; row += 4u) {
+    let four = vec4f(
+      output_gradient(id.z, row, output),
+      output_gradient(id.z, row + 1u, output),
+      output_gradient(id.z, row + 2u, output),
+      output_gradient(id.z, row + 3u, output),
+    );
+    textureStore(new_gradient_texels, vec2u(output, row / 4u), id.z, four);
+    sum = sum + four.x + four.y + four.z + four.w;
   }
-  if inputs > 1u {
-    descend_weight(d, at + layer.outputs, column.y);
-  }
-  if inputs > 2u {
-    descend_weight(d, at + 2u * layer.outputs, column.z);
-  }
-  if inputs > 3u {
-    descend_weight(d, at + 3u * layer.outputs, column.w);
-  }
+  descend(descent_of(id.z), layer.bias + output, sum);
 }
 
-fn descend_tile(d: Descent, k: u32, output: u32, tile: Tile) {
-  descend_column(d, k, output, tile.left[0]);
-  descend_column(d, k, output + 1u, tile.left[1]);
-  descend_column(d, k, output + 2u, tile.left[2]);
-  descend_column(d, k, output + 3u, tile.left[3]);
-  descend_column(d, k, output + 4u, tile.right[0]);
-  descend_column(d, k, output + 5u, tile.right[1]);
-  descend_column(d, k, output + 6u, tile.right[2]);
-  descend_column(d, k, output + 7u, tile.right[3]);
+// dS[row, output], and 0 past the last row.
+fn output_gradient(network: u32, row: u32, output: u32) -> f32 {
+  if row >= step.rows {
+    return 0.0;
+  }
+  return dy[(network * step.rows + row) * layer.outputs + output];
+}
+
+fn gradients_of(network: u32, row: u32, output: u32) -> Outputs {
+  return Outputs(
+    gradient_at(network, row, output),
+    gradient_at(network, row, output + 1u),
+    gradient_at(network, row, output + 2u),
+    gradient_at(network, row, output + 3u),
+    gradient_at(network, row, output + 4u),
+    gradient_at(network, row, output + 5u),
+    gradient_at(network, row, output + 6u),
+    gradient_at(network, row, output + 7u),
+    gradient_at(network, row, output + 8u),
+    gradient_at(network, row, output + 9u),
+  );
+}
+
+fn gradient_at(network: u32, row: u32, output: u32) -> vec4f {
+  return textureLoad(gradient_texels, vec2u(min(output, layer.outputs - 1u), row / 4u), network, 0);
+}
+
+const TILE_TEXELS = 4u;
+
+// The sum over four rows, for each of four inputs.
+fn add_rows(tile: ptr<function, Outputs>, x: mat4x4f, g: Outputs) {
+  (*tile).o0 = add_output((*tile).o0, x, g.o0);
+  (*tile).o1 = add_output((*tile).o1, x, g.o1);
+  (*tile).o2 = add_output((*tile).o2, x, g.o2);
+  (*tile).o3 = add_output((*tile).o3, x, g.o3);
+  (*tile).o4 = add_output((*tile).o4, x, g.o4);
+  (*tile).o5 = add_output((*tile).o5, x, g.o5);
+  (*tile).o6 = add_output((*tile).o6, x, g.o6);
+  (*tile).o7 = add_output((*tile).o7, x, g.o7);
+  (*tile).o8 = add_output((*tile).o8, x, g.o8);
+  (*tile).o9 = add_output((*tile).o9, x, g.o9);
+}
+
+fn add_output(sum: vec4f, x: mat4x4f, g: vec4f) -> vec4f {
+  return sum + x[0] * g.x + x[1] * g.y + x[2] * g.z + x[3] * g.w;
+}
+
+// Moves the weights of four inputs and keeps them as a texel, too. Past the last input the texel is 0.
+fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f) {
+  if k >= layer.texels || output >= layer.outputs {
+    return;
+  }
+  let at = layer.weight + 4u * k * layer.outputs + output;
+  let inputs = layer.inputs - 4u * k; // from here to the last
+  var moved = vec4f(descend_weight(d, at, gradient.x), 0.0, 0.0, 0.0);
+  if inputs > 1u {
+    moved.y = descend_weight(d, at + layer.outputs, gradient.y);
+  }
+  if inputs > 2u {
+    moved.z = descend_weight(d, at + 2u * layer.outputs, gradient.z);
+  }
+  if inputs > 3u {
+    moved.w = descend_weight(d, at + 3u * layer.outputs, gradient.w);
+  }
+  textureStore(new_weight_texels, vec2u(output, k), network, moved);
+}
+
+fn descend_tile(d: Descent, network: u32, k: u32, output: u32, tile: Outputs) {
+  descend_texel(d, network, k, output + 0u, tile.o0);
+  descend_texel(d, network, k, output + 1u, tile.o1);
+  descend_texel(d, network, k, output + 2u, tile.o2);
+  descend_texel(d, network, k, output + 3u, tile.o3);
+  descend_texel(d, network, k, output + 4u, tile.o4);
+  descend_texel(d, network, k, output + 5u, tile.o5);
+  descend_texel(d, network, k, output + 6u, tile.o6);
+  descend_texel(d, network, k, output + 7u, tile.o7);
+  descend_texel(d, network, k, output + 8u, tile.o8);
+  descend_texel(d, network, k, output + 9u, tile.o9);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -266,7 +293,7 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
   let texel_tiles = (layer.texels + TILE_TEXELS - 1u) / TILE_TEXELS;
   let thread = thread_index(id, workgroups);
   let k = thread % texel_tiles * TILE_TEXELS;
-  let output = thread / texel_tiles * TILE_COLUMNS;
+  let output = thread / texel_tiles * OUTPUTS;
   if output >= layer.outputs {
     return;
   }
@@ -275,46 +302,33 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
   let k1 = min(k + 1u, last);
   let k2 = min(k + 2u, last);
   let k3 = min(k + 3u, last);
-  let k4 = min(k + 4u, last);
-  let k5 = min(k + 5u, last);
-  let k6 = min(k + 6u, last);
-  let k7 = min(k + 7u, last);
   let s0 = standard[k];
   let s1 = standard[k1];
   let s2 = standard[k2];
   let s3 = standard[k3];
-  let s4 = standard[k4];
-  let s5 = standard[k5];
-  let s6 = standard[k6];
-  let s7 = standard[k7];
-  var t0: Tile;
-  var t1: Tile;
-  var t2: Tile;
-  var t3: Tile;
-  var t4: Tile;
-  var t5: Tile;
-  var t6: Tile;
-  var t7: Tile;
-  for (var row = 0u; row < step.rows; row++) {
-    let at = place(row);
-    let left = output_gradient(id.z, row, output);
-    let right = output_gradient(id.z, row, output + 4u);
-    add_outer(&t0, pixels(k, at, s0), left, right);
-    add_outer(&t1, pixels(k1, at, s1), left, right);
-    add_outer(&t2, pixels(k2, at, s2), left, right);
-    add_outer(&t3, pixels(k3, at, s3), left, right);
-    add_outer(&t4, pixels(k4, at, s4), left, right);
-    add_outer(&t5, pixels(k5, at, s5), left, right);
-    add_outer(&t6, pixels(k6, at, s6), left, right);
-    add_outer(&t7, pixels(k7, at, s7), left, right);
+  var t0: Outputs;
+  var t1: Outputs;
+  var t2: Outputs;
+  var t3: Outputs;
+  for (var row = 0u; row < step.rows; row += 4u) {
+    let at = rows_from(row);
+    let g = gradients_of(id.z, row, output);
+    add_rows(&t0, pixels_of(k, at, s0), g);
+    add_rows(&t1, pixels_of(k1, at, s1), g);
+    add_rows(&t2, pixels_of(k2, at, s2), g);
+    add_rows(&t3, pixels_of(k3, at, s3), g);
   }
+
   let d = descent_of(id.z);
-  descend_tile(d, k, output, t0);
-  descend_tile(d, k + 1u, output, t1);
-  descend_tile(d, k + 2u, output, t2);
-  descend_tile(d, k + 3u, output, t3);
-  descend_tile(d, k + 4u, output, t4);
-  descend_tile(d, k + 5u, output, t5);
-  descend_tile(d, k + 6u, output, t6);
-  descend_tile(d, k + 7u, output, t7);
+  // In a loop, so that the code that moves a weight is there once and not for each: it compiles in a fraction of the time.
+  for (var i = 0u; i < TILE_TEXELS; i++) {
+    var found = t0;
+    switch i {
+      case 1u: { found = t1; }
+      case 2u: { found = t2; }
+      case 3u: { found = t3; }
+      default: {}
+    }
+    descend_tile(d, id.z, k + i, output, found);
+  }
 }

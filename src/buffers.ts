@@ -5,6 +5,7 @@
  */
 
 import type { DeviceDataSet } from "./device_data.ts";
+import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import { INPUT_TILE, STEP_BYTES, SUM_PARTS, tiles } from "./kernels.ts";
 import { type Architecture, type Layout, layout } from "./network.ts";
@@ -20,7 +21,7 @@ const EVALUATION_ROWS = 2600;
 const EVALUATION_VALUES = 160_000;
 
 /** Threads that the first layer's product should take at least. */
-const INPUT_THREADS = 160;
+const INPUT_THREADS = 200;
 
 /** The memory of one layer. Names are those of the formulas in shaders/. */
 export interface LayerBuffers {
@@ -36,6 +37,12 @@ export interface LayerBuffers {
   /** Of a hidden layer with batch norm: [P, batch, outputs] and [P, outputs]. */
   readonly normalised?: GPUBuffer;
   readonly inverseDeviation?: GPUBuffer;
+}
+
+/** Numbers in fours, in a texture that kernels read and write. */
+export interface Texels {
+  readonly texture: GPUTexture;
+  readonly view: GPUTextureView;
 }
 
 /** What the memory is measured by. */
@@ -80,10 +87,14 @@ export class PopulationBuffers {
   readonly outcomes: GPUBuffer;
   /** [slots, P, SUM_PARTS] pairs */
   readonly sums: GPUBuffer;
+  /** Texel (o, k) of layer P: the first layer's weights from inputs 4k … 4k + 3 to output o, as in `parameters`. */
+  readonly weightTexels: Texels;
+  /** Texel (o, r) of layer P: the first layer's output gradients of rows 4r … 4r + 3. */
+  readonly gradientTexels: Texels;
   /** One for each affine map. */
   readonly layers: readonly LayerBuffers[];
   readonly #gpu: Gpu;
-  readonly #owned: GPUBuffer[] = [];
+  readonly #owned: (GPUBuffer | GPUTexture)[] = [];
 
   /**
    * Takes the memory.
@@ -121,6 +132,12 @@ export class PopulationBuffers {
       this.sliceSums = this.#make("partial sums", P * sliceRows * widths[1]);
       this.outcomes = this.#make("outcomes", P * rows * 2);
       this.sums = this.#make("sums", Math.max(chunks + 1, STEP_SLOTS) * P * SUM_PARTS * 2);
+      this.weightTexels = this.#texels("first layer's weights", [widths[1], data.texels, P]);
+      this.gradientTexels = this.#texels("first layer's output gradients", [
+        widths[1],
+        tiles(batch, 4),
+        P,
+      ]);
       this.layers = widths.slice(1).map((width, i) => {
         const name = `layer ${i + 1}`;
         const hidden = i < architecture.hidden.length;
@@ -150,14 +167,59 @@ export class PopulationBuffers {
 
   /** Frees the memory. */
   destroy(): void {
-    for (const buffer of this.#owned) buffer.destroy();
+    for (const owned of this.#owned) owned.destroy();
     this.#owned.length = 0;
+  }
+
+  /**
+   * Copies the first layer's weights of one network to its texels.
+   *
+   * @param network Which network.
+   * @param parameters Its flat vector, [layout.count].
+   */
+  writeWeightTexels(network: number, parameters: Float32Array): void {
+    const { widths: [inputs, outputs], parameters: [{ offset }] } = this.layout;
+    const { texture } = this.weightTexels;
+    const texels = new Float32Array(texture.width * texture.height * 4);
+    for (let i = 0; i < inputs; i++) {
+      for (let o = 0; o < outputs; o++) {
+        const at = (Math.floor(i / 4) * outputs + o) * 4 + i % 4;
+        texels[at] = parameters[offset + i * outputs + o];
+      }
+    }
+    this.#gpu.device.queue.writeTexture(
+      { texture, origin: [0, 0, network] },
+      texels,
+      { bytesPerRow: 16 * texture.width, rowsPerImage: texture.height },
+      [texture.width, texture.height, 1],
+    );
   }
 
   #make(label: string, words: number, usage?: GPUBufferUsageFlags): GPUBuffer {
     const buffer = this.#gpu.buffer(label, 4 * words, usage);
     this.#owned.push(buffer);
     return buffer;
+  }
+
+  #texels(label: string, size: [width: number, height: number, layers: number]): Texels {
+    const { maxTextureDimension2D, maxTextureArrayLayers } = this.#gpu.device.limits;
+    const [width, height, layers] = size;
+    if (Math.max(width, height) > maxTextureDimension2D || layers > maxTextureArrayLayers) {
+      throw new ArgumentError(
+        `The ${label} need a texture of ${width} x ${height} x ${layers}, and this adapter holds at most ` +
+          `${maxTextureDimension2D} x ${maxTextureDimension2D} x ${maxTextureArrayLayers}: ` +
+          "use smaller layers, smaller batches or fewer networks",
+      );
+    }
+    const texture = this.#gpu.device.createTexture({
+      label,
+      size,
+      format: "rgba32float",
+      usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.STORAGE_BINDING |
+        GPUTextureUsage.COPY_DST,
+    });
+    this.#owned.push(texture);
+    return { texture, view: texture.createView({ dimension: "2d-array" }) };
   }
 
   /** The struct `Layer` of common.wgsl. */

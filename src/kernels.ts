@@ -42,13 +42,22 @@ export interface Shape {
 const UNIFORM: GPUBufferBindingLayout = { type: "uniform" };
 const READ: GPUBufferBindingLayout = { type: "read-only-storage" };
 const WRITE: GPUBufferBindingLayout = { type: "storage" };
+const TEXELS: GPUTextureBindingLayout = {
+  viewDimension: "2d-array",
+  sampleType: "unfilterable-float",
+};
+const NEW_TEXELS: GPUStorageTextureBindingLayout = {
+  viewDimension: "2d-array",
+  format: "rgba32float",
+  access: "write-only",
+};
 
 /** Every binding that a kernel may have: one number and one kind for each name, the same in all shader files. */
 const BINDINGS = {
   layer: { binding: 0, buffer: UNIFORM },
   step: { binding: 1, buffer: { ...UNIFORM, hasDynamicOffset: true } },
   networks: { binding: 2, buffer: READ }, // [P] lambda, eta_min, eta_max
-  images: { binding: 3, texture: { viewDimension: "2d-array", sampleType: "unfilterable-float" } },
+  images: { binding: 3, texture: TEXELS },
   order: { binding: 4, buffer: READ }, // [images]
   standard: { binding: 5, buffer: READ }, // [texels] scale and shift of 4 pixels
   labels: { binding: 6, buffer: READ }, // [images]
@@ -66,6 +75,10 @@ const BINDINGS = {
   outcomes: { binding: 18, buffer: WRITE }, // [P, rows] loss, correct
   sums: { binding: 19, buffer: WRITE }, // [slots, P, SUM_PARTS] pairs
   diverged: { binding: 20, buffer: WRITE }, // [P] first step with a loss that is not finite
+  weight_texels: { binding: 21, texture: TEXELS }, // [P] first layer's weights, four inputs a texel
+  new_weight_texels: { binding: 22, storageTexture: NEW_TEXELS },
+  gradient_texels: { binding: 23, texture: TEXELS }, // [P] gradient of its outputs, four rows a texel
+  new_gradient_texels: { binding: 24, storageTexture: NEW_TEXELS },
 } as const satisfies Record<string, Omit<GPUBindGroupLayoutEntry, "visibility">>;
 
 /** The name of a binding. */
@@ -77,8 +90,8 @@ export const SUM_PARTS = 64;
 /** Bytes of the struct `Step` in common.wgsl. */
 export const STEP_BYTES = 24;
 
-/** Rows and outputs of a tile of `input_affine_forward`; the same constants stand in input_affine.wgsl. */
-export const INPUT_TILE = { rows: 52, outputs: 5, inputs: 32, columns: 8 };
+/** Tiles of the first layer's kernels: rows × outputs forward, inputs × outputs backward; as in input_affine.wgsl. */
+export const INPUT_TILE = { rows: 20, inputs: 16, outputs: 10 };
 
 /** Rows and columns of a tile of the other affine kernels; `TILE` in affine.wgsl. */
 const TILE = 8;
@@ -99,17 +112,30 @@ const DESCENT = ["layer", "step", "networks", "parameters", "gradients"] as cons
 const KERNELS = {
   input_affine_forward: {
     file: "input_affine",
-    bindings: ["layer", "step", "images", "order", "standard", "weights", "slices"],
+    bindings: ["layer", "step", "images", "order", "standard", "weight_texels", "slices"],
     threads: ({ rows, outputs, slices }) =>
       tiles(rows, INPUT_TILE.rows) * tiles(outputs, INPUT_TILE.outputs) * slices,
     workgroup: 16,
   },
   input_affine_backward: {
     file: "input_affine",
-    bindings: [...DESCENT, "images", "order", "standard", "dy"],
+    bindings: [
+      ...DESCENT,
+      "images",
+      "order",
+      "standard",
+      "gradient_texels",
+      "new_weight_texels",
+    ],
     threads: ({ inputs, outputs }) =>
-      tiles(inputs, INPUT_TILE.inputs) * tiles(outputs, INPUT_TILE.columns),
+      tiles(inputs, INPUT_TILE.inputs) * tiles(outputs, INPUT_TILE.outputs),
     workgroup: 16,
+  },
+  input_affine_backward_bias: {
+    file: "input_affine",
+    bindings: [...DESCENT, "dy", "new_gradient_texels"],
+    threads: ({ outputs }) => outputs,
+    workgroup: 8,
   },
   slice_sum: {
     file: "slice_sum",

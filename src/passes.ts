@@ -62,10 +62,12 @@ export function trainingPasses(context: PassContext): TrainingPasses {
       // The gradient of what went in comes first: it needs the weights as they were.
       backward.push(binder.bind("affine_backward_input", i, { dy: ds, dx: before.dh }));
       backward.push(binder.bind("affine_backward_weight", i, { x: before.h, dy: ds }));
+      backward.push(binder.bind("affine_backward_bias", i, { dy: ds }));
     } else {
-      backward.push(binder.bind("input_affine_backward", i, { ...images, dy: ds }));
+      // The bias first: on the way its kernel lays the gradients out for that of the weights.
+      backward.push(binder.bind("input_affine_backward_bias", i, { dy: ds }));
+      backward.push(binder.bind("input_affine_backward", i, images));
     }
-    backward.push(binder.bind("affine_backward_bias", i, { dy: ds }));
   }
   return {
     forward: forward(binder, context, images),
@@ -157,6 +159,10 @@ class Binder {
       outcomes: buffers.outcomes,
       sums: buffers.sums,
       diverged: buffers.diverged,
+      weight_texels: buffers.weightTexels.view,
+      new_weight_texels: buffers.weightTexels.view,
+      gradient_texels: buffers.gradientTexels.view,
+      new_gradient_texels: buffers.gradientTexels.view,
     };
   }
 

@@ -210,6 +210,7 @@ export class Population {
     for (let network = 0; network < this.size; network++) {
       const own = Float32Array.from(state.parameters[network]);
       queue.writeBuffer(parameters, 4 * network * layout.count, own);
+      this.#buffers.writeWeightTexels(network, own);
       if (layout.statisticCount === 0) continue; // Deno 2.9 panics when it is to write nothing.
       const ownAverages = Float32Array.from(averages[network]);
       queue.writeBuffer(statistics, 4 * network * layout.statisticCount, ownAverages);
@@ -300,6 +301,45 @@ export class Population {
         return { loss, cost: loss + lambda * sums(0, network).first, accuracy: correct / count };
       })
     );
+  }
+
+  /**
+   * Finds the class of every image in a part of the data set: that of the largest logit, the first of equal ones.
+   *
+   * @param split Which part.
+   * @param signal Ends the work between two submits.
+   * @returns Classes by number in the order of the images, [P][images].
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
+    const { evaluationRows, layers } = this.#buffers;
+    const { classes } = this.architecture;
+    const { count } = this.#data.source[split];
+    const logits = layers[layers.length - 1].s;
+    const found = this.#networks.map(() => new Uint16Array(count));
+    for (let first = 0; first < count; first += evaluationRows) {
+      const rows = Math.min(evaluationRows, count - first);
+      await this.#pacer.run({
+        kind: "prediction",
+        count: 1,
+        prepare: () => this.#writeSteps([{ first, rows, slot: 1 }]),
+        encode: (pass) => {
+          for (const kernel of this.#evaluation(split).kernels) dispatch(pass, kernel, 0);
+        },
+      }, signal);
+      await this.#pacer.drain();
+      const values = new Float32Array(
+        await this.#gpu.read(logits, 4 * this.size * rows * classes),
+      );
+      found.forEach((own, network) => {
+        for (let row = 0; row < rows; row++) {
+          const at = (network * rows + row) * classes;
+          own[first + row] = largest(values.subarray(at, at + classes));
+        }
+      });
+    }
+    return found;
   }
 
   /**
@@ -447,4 +487,13 @@ export class Population {
     const all = new Float32Array(await this.#gpu.read(buffer));
     return this.#networks.map((_, n) => all.slice(n * length, (n + 1) * length));
   }
+}
+
+/** The index of the largest value, the first of equal ones; 0 where nothing can be compared, as the kernel has it. */
+function largest(values: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) {
+    if (values[i] > values[best]) best = i;
+  }
+  return best;
 }

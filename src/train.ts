@@ -243,6 +243,19 @@ export class Training {
   }
 
   /**
+   * Finds the class of every image as the networks are now: that of the largest logit, the first of equal ones.
+   *
+   * @param split Which part of the data.
+   * @param options `signal` ends the work between two submits.
+   * @returns Classes by number in the order of the images, [networks][images].
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async predict(split: Split, options: { signal?: AbortSignal } = {}): Promise<Uint16Array[]> {
+    return await this.#population.predict(split, options.signal);
+  }
+
+  /**
    * Tells when each network diverged: had a loss or a parameter that was NaN or infinite. Losses are looked at in every
    * step, parameters whenever there is a row.
    *

@@ -12,6 +12,7 @@ import {
   type Shape,
 } from "../src/kernels.ts";
 import type { Random } from "../src/random.ts";
+import { readTexels, type TexelArray, uploadTexels } from "./_texels.ts";
 
 /** Rounding to float32 changes a number by at most this share of it. */
 export const UNIT = 2 ** -24;
@@ -55,6 +56,10 @@ export interface KernelRun {
   readonly inputs: Readonly<Partial<Record<BindingName, Float32Array | Uint32Array>>>;
   /** What the kernel reads, made by the code that makes it for a training. */
   readonly resources?: Readonly<Partial<Record<BindingName, GPUBuffer | GPUTextureView>>>;
+  /** Textures that the kernel reads. */
+  readonly texels?: Readonly<Partial<Record<BindingName, TexelArray>>>;
+  /** Textures that the kernel writes: the size. */
+  readonly newTexels?: Readonly<Partial<Record<BindingName, Omit<TexelArray, "values">>>>;
   /** What the kernel writes: the number of words, filled with NaN before, or what is there before. */
   readonly outputs: Readonly<Partial<Record<BindingName, number | Float32Array | Uint32Array>>>;
 }
@@ -78,7 +83,7 @@ export async function runKernel(
   name: KernelName,
   run: KernelRun,
 ): Promise<Record<string, Float32Array>> {
-  const { shape, networks, layer, step = {}, inputs, outputs } = run;
+  const { shape, networks, layer, step = {}, inputs, outputs, texels = {}, newTexels = {} } = run;
   const kernels = await Kernels.create(gpu);
   const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
   const fields = Uint32Array.from(LAYER_FIELDS, (field) => layer[field] ?? ASTRAY);
@@ -100,8 +105,14 @@ export async function runKernel(
   for (const [binding, words] of Object.entries({ ...read, ...written })) {
     own[binding] = gpu.upload(binding, words);
   }
+  const textures = Object.entries({ ...texels, ...newTexels })
+    .map(([binding, contents]) => [binding, uploadTexels(gpu, contents)] as const);
   try {
-    const resources = { ...run.resources, ...own };
+    const views = textures.map(([binding, texture]) => [
+      binding,
+      texture.createView({ dimension: "2d-array" }),
+    ]);
+    const resources = { ...run.resources, ...own, ...Object.fromEntries(views) };
     const bound = kernels.bind(name, { shape, networks, resources });
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -127,9 +138,13 @@ export async function runKernel(
       );
       results[binding] = new Float32Array(bytes, 0, end);
     }
+    for (const [binding, texture] of textures) {
+      if (binding in newTexels) results[binding] = (await readTexels(gpu, texture)).values;
+    }
     return results;
   } finally {
     for (const buffer of Object.values(own)) buffer.destroy();
+    for (const [, texture] of textures) texture.destroy();
   }
 }
 
@@ -154,6 +169,14 @@ function withEnd(
   words.set(new Uint32Array(contents.buffer, contents.byteOffset, contents.length));
   words.set(end, contents.length);
   return words;
+}
+
+/** Whether two tensors are the same to the bit, which tells −0 from 0; much faster than `assertEquals`. */
+export function sameWords(a: Float32Array, b: Float32Array): boolean {
+  return same(
+    new Uint32Array(a.buffer, a.byteOffset, a.length),
+    new Uint32Array(b.buffer, b.byteOffset, b.length),
+  );
 }
 
 function same(a: Uint32Array, b: Uint32Array): boolean {

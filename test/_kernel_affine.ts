@@ -1,7 +1,8 @@
 /** Tests of the affine kernels: the first layer, which reads images, and the others. */
+import { assert } from "@std/assert";
 import { type DataSet, standardise } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
-import type { KernelName } from "../src/kernels.ts";
+import { type KernelName, tiles } from "../src/kernels.ts";
 import type { Random } from "../src/random.ts";
 import { affineBackward, affineBackwardInput, affineForward } from "../src/reference.ts";
 import { createRandomData, sharedGpu } from "./_gpu.ts";
@@ -13,6 +14,7 @@ import {
   FlatVectors,
   part,
   runKernel,
+  sameWords,
 } from "./_kernel.ts";
 import {
   affineCases,
@@ -25,6 +27,7 @@ import {
   WIDTHS,
 } from "./_kernel_cases.ts";
 import { Descent } from "./_kernel_descent.ts";
+import { type TexelArray, texelArray } from "./_texels.ts";
 
 /**
  * Of the first layer: its magnitudes take both parts of a standardised pixel without their signs, which makes the sums'
@@ -36,6 +39,11 @@ const INPUT_BOUND = 5;
 export const AFFINE_TESTS = {
   input_affine_forward: { cases: affineCases(), bound: INPUT_BOUND, check: checkInputForward },
   input_affine_backward: { cases: affineCases(), bound: INPUT_BOUND, check: checkInputBackward },
+  input_affine_backward_bias: {
+    cases: layerCases(ROWS, WIDTHS),
+    bound: SUM_BOUND,
+    check: checkInputBackwardBias,
+  },
   slice_sum: { cases: layerCases(ROWS, WIDTHS), bound: SUM_BOUND, check: checkSliceSum },
   affine_forward: { cases: affineCases(), bound: SUM_BOUND, check: checkForward },
   affine_backward_input: { cases: affineCases(), bound: SUM_BOUND, check: checkBackwardInput },
@@ -100,8 +108,9 @@ export async function checkInputForward(
     networks,
     layer: { inputs, outputs, slices, parameters: flat.length, ...flat.offsets, ...fields },
     step: { first: FIRST },
-    inputs: { order, weights: flat.values },
+    inputs: { order },
     resources,
+    texels: { weight_texels: weightTexels(sizes, (n) => flat.view(n, "weight")) },
     outputs: { slices: networks * slices * size },
   });
   // Where the sum is split is the kernel's own business; what the slices add up to is not.
@@ -130,15 +139,56 @@ export async function checkInputBackward(
   const { order, fields, resources, x, magnitudes } = await drawImages(random, sizes, training);
   const dy = draw(random, networks * rows * outputs);
   const descent = new Descent(sizes, random, { weight: inputs * outputs });
-  const { gradients } = await descent.run("input_affine_backward", {
+  const [width, height] = [outputs, fields.texels];
+  const { gradients, parameters, new_weight_texels } = await descent.run("input_affine_backward", {
     layer: fields,
     first: FIRST,
-    inputs: { order, dy },
+    inputs: { order },
     resources,
+    texels: { gradient_texels: gradientTexels(sizes, dy) },
+    newTexels: { new_weight_texels: { width, height, layers: networks } },
   });
+  const moved = weightTexels(sizes, (n) => descent.flat.view(n, "weight", parameters));
+  assert(sameWords(new_weight_texels, moved.values), "the texels are not the weights");
   return descent.errorOfGradients(gradients, (n) => ({
     weight: weightGradient(part(dy, n, networks), { x, magnitudes, n: rows }),
   }));
+}
+
+/** A layer's weights as the first layer reads them: zeros past the last input. */
+export function weightTexels(
+  { inputs, outputs, networks }: Pick<Sizes, "inputs" | "outputs" | "networks">,
+  weights: (network: number) => Float32Array,
+): TexelArray {
+  return texelArray([outputs, tiles(inputs, 4), networks], ({ x, y, layer, channel }) => {
+    const input = 4 * y + channel;
+    return input < inputs ? weights(layer)[input * outputs + x] : 0;
+  });
+}
+
+/** The gradients of a layer's outputs as the first layer reads them: zeros past the last row. */
+function gradientTexels(
+  { rows, outputs, networks }: Sizes,
+  dy: Float32Array,
+): TexelArray {
+  return texelArray([outputs, tiles(rows, 4), networks], ({ x, y, layer, channel }) => {
+    const row = 4 * y + channel;
+    return row < rows ? part(dy, layer, networks)[row * outputs + x] : 0;
+  });
+}
+
+async function checkInputBackwardBias(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, outputs, networks } = sizes;
+  const dy = draw(random, networks * rows * outputs);
+  const descent = new Descent(sizes, random, { bias: outputs });
+  const expected = gradientTexels(sizes, dy);
+  const { width, height, layers } = expected;
+  const { gradients, new_gradient_texels } = await descent.run("input_affine_backward_bias", {
+    inputs: { dy },
+    newTexels: { new_gradient_texels: { width, height, layers } },
+  });
+  assert(sameWords(new_gradient_texels, expected.values), "the texels are not the gradients");
+  return descent.errorOfGradients(gradients, (n) => biasGradient(part(dy, n, networks), rows));
 }
 
 async function checkSliceSum(sizes: Sizes, random: Random): Promise<number> {
@@ -245,14 +295,17 @@ async function checkBackwardBias(sizes: Sizes, random: Random): Promise<number> 
   const dy = draw(random, networks * rows * outputs);
   const descent = new Descent(sizes, random, { bias: outputs });
   const { gradients } = await descent.run("affine_backward_bias", { inputs: { dy } });
-  return descent.errorOfGradients(gradients, (n) => {
-    const ds = Float64Array.from(part(dy, n, networks));
-    const cache = { x: new Float64Array(rows), n: rows };
-    return {
-      bias: {
-        values: affineBackward(ds, cache).dBias,
-        magnitudes: affineBackward(absolute(ds), cache).dBias,
-      },
-    };
-  });
+  return descent.errorOfGradients(gradients, (n) => biasGradient(part(dy, n, networks), rows));
+}
+
+/** The sum of dy over rows, measured by that of |dy|. */
+function biasGradient(dy: Float32Array, rows: number): { bias: Expected } {
+  const ds = Float64Array.from(dy);
+  const cache = { x: new Float64Array(rows), n: rows };
+  return {
+    bias: {
+      values: affineBackward(ds, cache).dBias,
+      magnitudes: affineBackward(absolute(ds), cache).dBias,
+    },
+  };
 }

@@ -43,7 +43,7 @@ export class Descent<Name extends string> {
   /** Runs the kernel and checks the step that it took against the gradients that it found. */
   async run(
     name: KernelName,
-    options: Pick<KernelRun, "inputs" | "resources"> & {
+    options: Pick<KernelRun, "inputs" | "resources" | "texels" | "newTexels"> & {
       layer?: LayerFields;
       first?: number;
       outputs?: KernelRun["outputs"];
@@ -62,6 +62,8 @@ export class Descent<Name extends string> {
       step: { first: options.first, rise },
       inputs: { ...options.inputs, networks: settings },
       resources: options.resources,
+      texels: options.texels,
+      newTexels: options.newTexels,
       outputs: { ...options.outputs, parameters: flat.values, gradients: flat.values.length },
     });
     const error = this.#errorOf(found.parameters, flat.values, (n, tensor) => {

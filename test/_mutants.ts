@@ -107,8 +107,10 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "input_affine",
     mistake: "W transposed within four inputs",
-    from: "weights[column + min(4u * k + 1u, last) * layer.outputs]",
-    to: "weights[column + min(4u * k + 2u, last) * layer.outputs]",
+    from:
+      "return textureLoad(weight_texels, vec2u(min(output, layer.outputs - 1u), k), network, 0);",
+    to:
+      "return textureLoad(weight_texels, vec2u(min(output, layer.outputs - 1u), k), network, 0).yxzw;",
   },
   {
     file: "input_affine",
@@ -119,8 +121,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "input_affine",
     mistake: "an output of the tile is another output",
-    from: "weights_of(id.z, k, output + 3u)",
-    to: "weights_of(id.z, k, output + 2u)",
+    from: "weight_at(network, k, output + 3u)",
+    to: "weight_at(network, k, output + 2u)",
+  },
+  {
+    file: "input_affine",
+    mistake: "weights of another network",
+    from: "vec2u(min(output, layer.outputs - 1u), k), network, 0)",
+    to: "vec2u(min(output, layer.outputs - 1u), k), 0u, 0)",
   },
   {
     file: "input_affine",
@@ -131,26 +139,45 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "input_affine",
     mistake: "dW past the last input is stored",
-    from: "if inputs > 2u {",
-    to: "if inputs > 0u {",
+    from: "if inputs > 2u {\n    moved.z",
+    to: "if inputs > 0u {\n    moved.z",
   },
   {
     file: "input_affine",
     mistake: "dW lacks the first image",
-    from: "for (var row = 0u; row < step.rows; row++) {\n    let at = place(row);",
-    to: "for (var row = 1u; row < step.rows; row++) {\n    let at = place(row);",
+    from: "for (var row = 0u; row < step.rows; row += 4u) {\n    let at",
+    to: "for (var row = 4u; row < step.rows; row += 4u) {\n    let at",
   },
   {
     file: "input_affine",
-    mistake: "dW of the right half is that of the left",
-    from: "(*tile).right += mat4x4f(x * right.x,",
-    to: "(*tile).right += mat4x4f(x * left.x,",
+    mistake: "dW lacks one image of four",
+    from: " + x[3] * g.w",
+    to: "",
   },
   {
     file: "input_affine",
     mistake: "dW of another network's dS",
-    from: "let at = (network * step.rows + row) * layer.outputs;",
-    to: "let at = row * layer.outputs;",
+    from: "min(output, layer.outputs - 1u), row / 4u), network, 0)",
+    to: "min(output, layer.outputs - 1u), row / 4u), 0u, 0)",
+  },
+  {
+    file: "input_affine",
+    mistake: "db of the first layer lacks one image of four",
+    from: "sum + four.x + four.y + four.z + four.w",
+    to: "sum + four.x + four.y + four.z",
+  },
+  {
+    file: "input_affine",
+    mistake: "dS past the last image is not 0",
+    from: "if row >= step.rows {\n    return 0.0;",
+    to: "if row >= step.rows {\n    return 1e-3;",
+  },
+  {
+    file: "input_affine",
+    mistake: "one weight of four stays as it was in the texels",
+    from: "moved.y = descend_weight(d, at + layer.outputs, gradient.y);",
+    to:
+      "moved.y = parameters[d.first + at + layer.outputs]; _ = descend_weight(d, at + layer.outputs, gradient.y);",
   },
   // slice_sum: S = b + sum over s
   {

@@ -5,6 +5,7 @@ import { ArgumentError, GpuError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
 import { createRandomData, sharedGpu } from "./_gpu.ts";
 import { runKernel } from "./_kernel.ts";
+import { weightTexels } from "./_kernel_affine.ts";
 
 const SPLITS = ["training", "validation", "test"] as const;
 
@@ -13,6 +14,7 @@ async function readImages(data: DeviceDataSet, split: Split): Promise<Float32Arr
   const { inputs } = data.source;
   const { count, images } = data.part(split);
   const unit = new Float32Array(inputs * inputs).map((_, i) => Number(i % (inputs + 1) === 0));
+  const sizes = { inputs, outputs: inputs, networks: 1 };
   const { slices } = await runKernel(await sharedGpu(), "input_affine_forward", {
     shape: { rows: count, inputs, outputs: inputs, slices: 1 },
     networks: 1,
@@ -20,13 +22,12 @@ async function readImages(data: DeviceDataSet, split: Split): Promise<Float32Arr
       inputs,
       outputs: inputs,
       slices: 1,
-      parameters: inputs * inputs,
-      weight: 0,
       texels: data.texels,
       images_per_layer: data.imagesPerLayer,
     },
-    inputs: { order: Uint32Array.from({ length: count }, (_, i) => i), weights: unit },
+    inputs: { order: Uint32Array.from({ length: count }, (_, i) => i) },
     resources: { images, standard: data.standard },
+    texels: { weight_texels: weightTexels(sizes, () => unit) },
     outputs: { slices: count * inputs },
   });
   return slices;

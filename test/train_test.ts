@@ -112,6 +112,27 @@ Deno.test("Training.create() starts a network alike alone and in a population", 
   alone.destroy();
 });
 
+Deno.test("Training.predict() finds the classes that evaluate() counts", async () => {
+  const [a] = OPTIONS.networks;
+  // So wide that 105 images go through in three parts, the last of them not a whole one.
+  const training = await Training.create(await sharedGpu(), data, {
+    ...OPTIONS,
+    hidden: [4000],
+    networks: [a, { ...a, identity: "b" }],
+  });
+  for (const split of ["training", "test"] as const) {
+    const { labels, count } = data[split];
+    const predictions = await training.predict(split);
+    const evaluations = await training.evaluate(split);
+    assertEquals(predictions.map(({ length }) => length), [count, count]);
+    const correct = predictions.map((own) => own.filter((c, i) => c === labels[i]).length);
+    assertEquals(correct.map((n) => n / count), evaluations.map(({ accuracy }) => accuracy));
+    assert(predictions.every((own) => new Set(own).size > 1));
+    assert(predictions[0].some((c, i) => c !== predictions[1][i]));
+  }
+  training.destroy();
+});
+
 Deno.test("Training.diverged() names the step and run() ends early when all networks diverge", async () => {
   const networks = [{ identity: "a", lambda: 0, etaMin: 1e30, etaMax: 1e30 }];
   const { rows, training } = await train({ ...OPTIONS, batchNorm: false, networks });
