@@ -125,6 +125,23 @@ export function widths(
   };
 }
 
+/** Two positive numbers, the smaller first, as in "1e-5,1e-1". */
+export function range(
+  options: { help: string; default: readonly [number, number] },
+): Option<readonly [number, number]> {
+  return {
+    placeholder: "FROM,TO",
+    ...options,
+    expects: `two positive numbers up to ${LARGEST_REAL_TEXT}, the smaller first, as in 1e-5,1e-1`,
+    parse: (value) => {
+      const [from, to, ...more] = value.split(",").map((part) => parseDecimal(part.trim()));
+      return Math.fround(from) > 0 && from < to && to <= LARGEST_REAL && more.length === 0
+        ? [from, to]
+        : undefined;
+    },
+  };
+}
+
 /** "he", "xavier", or the standard deviation itself. */
 export function initialisation(
   options: { help: string; default: Initialisation },
@@ -133,11 +150,34 @@ export function initialisation(
     placeholder: "he|xavier|SIGMA",
     ...options,
     expects: `he, xavier or a positive number up to ${LARGEST_REAL_TEXT}`,
+    parse: parseInitialisation,
+  };
+}
+
+/** Different ones of these, with commas between them, as in "1e-1,1e-3,he". */
+export function initialisations(
+  options: { help: string; default: readonly Initialisation[] },
+): Option<readonly Initialisation[]> {
+  return {
+    placeholder: "LIST",
+    ...options,
+    expects: `he, xavier or positive numbers up to ${LARGEST_REAL_TEXT}, all different, ` +
+      "with commas between them, as in 1e-1,1e-3,he",
     parse: (value) => {
-      if (value === "he" || value === "xavier") return value;
-      const sigma = parseDecimal(value);
-      // A σ that is 0 as float32 would start all weights alike.
-      return sigma <= LARGEST_REAL && Math.fround(sigma) > 0 ? sigma : undefined;
+      const all: Initialisation[] = [];
+      for (const part of value.split(",")) {
+        const one = parseInitialisation(part.trim());
+        if (one === undefined || all.includes(one)) return undefined;
+        all.push(one);
+      }
+      return all;
     },
   };
+}
+
+function parseInitialisation(value: string): Initialisation | undefined {
+  if (value === "he" || value === "xavier") return value;
+  const sigma = parseDecimal(value);
+  // A σ that is 0 as float32 would start all weights alike.
+  return sigma <= LARGEST_REAL && Math.fround(sigma) > 0 ? sigma : undefined;
 }
