@@ -6,7 +6,7 @@
 
 import { DataError } from "./errors.ts";
 import type { CsvOptions } from "./records.ts";
-import { type Columns, readTable, writeTable } from "./table.ts";
+import { type Columns, readHeader, readTable, writeTable } from "./table.ts";
 
 /** One row of `trials.csv`: how one network of a search ended. */
 export interface TrialRow {
@@ -150,7 +150,7 @@ export function confusionToCsv({ classNames, counts }: Confusion): string {
 export function confusionFromCsv(text: string, options: CsvOptions): Confusion {
   const { name } = options;
   // The classes are those of the first line: other data have others.
-  const classNames = text.replace(/^\uFEFF/, "").split(/\r?\n/)[0].split(",").slice(1);
+  const classNames = readHeader(text, { name }).slice(1);
   const columns = confusionColumns(classNames);
   const rows = readTable<Record<string, string | number>>(text, { columns, name });
   rows.forEach((row, i) => {

@@ -102,7 +102,7 @@ export function readTable<Row extends object>(
   const { columns, name: file } = options;
   const names = columnNames(columns);
   // The package tells no line numbers and skips empty lines, so each line is given to it alone.
-  const lines = text.replace(/^\uFEFF/, "").replace(/[\r\n]+$/, "").split(/\r?\n/);
+  const lines = linesOf(text);
   checkHeader(parseLine(lines[0], `${file}, line 1`), names, file);
 
   return lines.slice(1).map((line, index) => {
@@ -120,6 +120,22 @@ export function readTable<Row extends object>(
     ]);
     return Object.fromEntries(row) as Row;
   });
+}
+
+/**
+ * Reads the names of the columns of a CSV text, for tables whose columns depend on what they are about.
+ *
+ * @param text The text.
+ * @param options The name of the file, for error messages.
+ * @returns The cells of the first line.
+ * @throws {DataError} If the first line is no CSV.
+ */
+export function readHeader(text: string, options: { readonly name: string }): string[] {
+  return parseLine(linesOf(text)[0], `${options.name}, line 1`);
+}
+
+function linesOf(text: string): string[] {
+  return text.replace(/^\uFEFF/, "").replace(/[\r\n]+$/, "").split(/\r?\n/);
 }
 
 function columnNames<Row>(columns: Columns<Row>): (keyof Row & string)[] {

@@ -116,7 +116,7 @@ const MOST_STEPS = 2 ** 31 - 1;
  * @param options The values of the training options.
  * @throws {ArgumentError} When two of them contradict each other.
  */
-export function checkTraining(options: TrainingOptions): void {
+export function checkTraining(options: Omit<TrainingOptions, "hidden" | "lambda" | "init">): void {
   const { batch, batchNorm, etaMin, etaMax, halfCycle, cycles } = options;
   if (etaMax < etaMin) {
     throw new ArgumentError(

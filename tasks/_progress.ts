@@ -24,7 +24,7 @@ export class Progress {
   #done = 0;
   #began = 0;
   #told = -Infinity;
-  #accuracy: number | undefined;
+  #accuracy: string | undefined;
 
   /**
    * Says nothing yet.
@@ -71,12 +71,13 @@ export class Progress {
    * The network was evaluated. Event: `evaluation` with `run`, `steps`, `seconds` since the start, the
    * columns of `metrics.csv` and the fields given.
    *
-   * @param row The evaluation.
+   * @param row The evaluation; where several networks train together, that of the best.
    * @param fields More fields for the event.
+   * @param whose What the line says before "validation accuracy", as in "best ".
    */
-  evaluation(row: MetricRow, fields: EventFields = {}): void {
+  evaluation(row: MetricRow, fields: EventFields = {}, whose = ""): void {
     this.#done = row.step;
-    this.#accuracy = row.val.accuracy;
+    this.#accuracy = `${whose}validation accuracy ${(row.val.accuracy * 100).toFixed(1)} %`;
     if (this.#json) {
       writeEvent(this.#context, "evaluation", {
         run: this.#run,
@@ -106,7 +107,7 @@ export class Progress {
     if (this.#json) {
       writeEvent(this.#context, "done", { run: this.#run, steps: this.#done, seconds, ...fields });
     } else {
-      const accuracy = this.#accuracy === undefined ? "" : `, ${percentOf(this.#accuracy)}`;
+      const accuracy = this.#accuracy === undefined ? "" : `, ${this.#accuracy}`;
       this.#context.stderr(
         `${this.#run}: ${this.#done} steps in ${duration(seconds)}${accuracy}`,
       );
@@ -146,14 +147,9 @@ export class Progress {
       duration(seconds),
     ];
     if (share > 0 && share < 1) parts.push(`${duration(seconds / share - seconds)} left`);
-    if (this.#accuracy !== undefined) parts.push(percentOf(this.#accuracy));
+    if (this.#accuracy !== undefined) parts.push(this.#accuracy);
     return parts.join(", ");
   }
-}
-
-/** As in "validation accuracy 43.2 %". */
-function percentOf(accuracy: number): string {
-  return `validation accuracy ${(accuracy * 100).toFixed(1)} %`;
 }
 
 /** As in "41 s", "1 min 22 s" or "2 h 5 min". */

@@ -150,7 +150,8 @@ export type ResultsState = "new" | "finished" | "unfinished";
 export class Results {
   readonly directory: string;
   readonly state: ResultsState;
-  readonly #config: RunConfig;
+  /** What is written as `config.json`. */
+  readonly config: RunConfig;
   readonly #files: ReadonlySet<string>;
 
   /** Use {@linkcode openResults}, which looks at the directory first. */
@@ -161,7 +162,7 @@ export class Results {
     const { config, files, finished, state } = options;
     this.directory = directory;
     this.state = state;
-    this.#config = config;
+    this.config = config;
     // The mark of being finished is the first to be removed: what is half removed is not finished.
     this.#files = new Set([finished, ...files]);
   }
@@ -171,10 +172,15 @@ export class Results {
     await Deno.mkdir(this.directory, { recursive: true });
     // config.json is there before and after, so that our files are never without it.
     for (const name of this.#files) await removeIfThere(join(this.directory, name));
+    await this.resume();
+  }
+
+  /** Keeps what an unfinished run of the same settings left there, and writes `config.json`. */
+  async resume(): Promise<void> {
     for (const name of await list(this.directory)) {
       if (this.#isLeftover(name)) await removeIfThere(join(this.directory, name));
     }
-    const text = JSON.stringify(this.#config, null, 2) + "\n";
+    const text = JSON.stringify(this.config, null, 2) + "\n";
     await writeFileDurably(join(this.directory, CONFIG), text);
   }
 

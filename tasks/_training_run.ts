@@ -7,12 +7,13 @@ import { join } from "@std/path";
 import { networkTensors } from "../src/checkpoint.ts";
 import type { DeviceDataSet } from "../src/device_data.ts";
 import { DataError } from "../src/errors.ts";
-import { baselineFigure } from "../src/figures.ts";
 import type { Gpu } from "../src/gpu.ts";
 import type { Evaluation, MetricRow } from "../src/metrics.ts";
 import { metricsToCsv } from "../src/records.ts";
 import { encodeSafetensors } from "../src/safetensors.ts";
+import { outcomeOf } from "../src/sensitivity.ts";
 import { Training, type TrainingNetwork, type TrainingOptions } from "../src/train.ts";
+import { drawRun } from "./_draw.ts";
 import type { Progress } from "./_progress.ts";
 import type { Results } from "./_results.ts";
 
@@ -50,8 +51,6 @@ export interface Summary {
 export interface TrainingRun {
   /** What progress lines call it. */
   readonly name: string;
-  /** The heading of its figure. */
-  readonly title: string;
   /** What to train; the task has checked it. */
   readonly training: TrainingOptions & { readonly networks: readonly [TrainingNetwork] };
   /** Whether it is a quick try, which every file says then. */
@@ -65,6 +64,8 @@ export interface TrainingContext {
   readonly progress: Progress;
   /** Ends the training between two submits. */
   readonly signal: AbortSignal;
+  /** Is given the trained networks before the run counts as finished. */
+  readonly onTrained?: (training: Training) => Promise<void>;
 }
 
 /** Least time between two writes of `metrics.csv` while training goes on, in milliseconds. */
@@ -86,7 +87,7 @@ export async function trainInto(
   run: TrainingRun,
   context: TrainingContext,
 ): Promise<Summary> {
-  const { gpu, data, progress, signal } = context;
+  const { gpu, data, progress, signal, onTrained } = context;
   const { name, training: options, quick } = run;
   await results.start();
   const training = await Training.create(gpu, data, options);
@@ -123,11 +124,12 @@ export async function trainInto(
     const { architecture } = training;
     const network = networkTensors({ architecture, parameters, statistics, mean, std });
     await results.write("metrics.csv", metricsToCsv(rows));
-    await results.write("metrics.svg", await drawFigure(rows, run, data.source.name));
+    await results.write("metrics.svg", await drawRun(rows, results.config));
     await results.write(
       "model.safetensors",
       encodeSafetensors(network.tensors, network.metadata),
     );
+    await onTrained?.(training);
     await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
     progress.done({ val_accuracy: val.accuracy, test_accuracy: test.accuracy });
     return summary;
@@ -147,9 +149,7 @@ export async function readSummary(results: Results): Promise<Summary> {
   const path = join(results.directory, RUN_FILES.finished);
   const text = await Deno.readTextFile(path);
   try {
-    const summary = JSON.parse(text) as Summary;
-    const { train, val, test } = summary;
-    return { ...summary, train: revive(train), val: revive(val), test: revive(test) };
+    return reviveSummary(JSON.parse(text));
   } catch {
     throw new DataError(
       `Cannot read ${path}: expected the results of a run as this program writes them; --force runs again`,
@@ -157,7 +157,18 @@ export async function readSummary(results: Results): Promise<Summary> {
   }
 }
 
-/** Puts NaN where JSON had to leave it out. */
+/**
+ * Puts NaN where JSON had to leave it out.
+ *
+ * @param summary What was read from `summary.json`.
+ * @returns How the training ended.
+ * @throws {TypeError} When an evaluation is missing.
+ */
+export function reviveSummary(summary: Summary): Summary {
+  const { train, val, test } = summary;
+  return { ...summary, train: revive(train), val: revive(val), test: revive(test) };
+}
+
 function revive({ loss, cost, accuracy }: Evaluation): Evaluation {
   return { loss: loss ?? NaN, cost: cost ?? NaN, accuracy: accuracy ?? NaN };
 }
@@ -170,24 +181,9 @@ function revive({ loss, cost, accuracy }: Evaluation): Evaluation {
  * @returns As in "diverged at step 12", or "stalled" where it ended no better than by guessing; otherwise "".
  */
 export function describeOutcome(
-  { diverged_at: step, train }: Pick<Summary, "diverged_at" | "train">,
+  { diverged_at, train }: Pick<Summary, "diverged_at" | "train">,
   classes: number,
 ): string {
-  if (step !== null) return `diverged at step ${step}`;
-  const guessing = Math.log(classes);
-  return Math.abs(train.loss - guessing) <= 0.01 * guessing ? "stalled" : "";
-}
-
-function drawFigure(rows: readonly MetricRow[], run: TrainingRun, dataSet: string) {
-  const { title, quick, training } = run;
-  const { hidden, halfCycle, batch, seed, networks: [{ lambda, etaMin, etaMax }] } = training;
-  return baselineFigure(rows, {
-    title,
-    dataSet,
-    quick,
-    // Blanks that do not break keep each part on one line.
-    subtitle: [`hidden ${hidden.join(",")}`, `λ = ${lambda}`, `batch ${batch}`, `seed ${seed}`]
-      .map((part) => part.replaceAll(" ", "\u00a0")).join(" · "),
-    cycle: { etaMin, etaMax, halfCycle },
-  });
+  const outcome = outcomeOf({ diverged_at, train_loss: train.loss, classes });
+  return outcome === "trained" ? "" : outcome;
 }

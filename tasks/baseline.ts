@@ -152,7 +152,6 @@ function planRun(
   const name = known ? `${hidden.length + 1}-layer` : `hidden-${hidden.join("-")}`;
   return {
     name: batchNorm ? `${name}-batch-norm` : name,
-    title: `${hidden.length + 1} layers ${batchNorm ? "with" : "without"} batch norm`,
     training: {
       hidden,
       batchNorm,

@@ -1,365 +1,99 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { ArgumentError } from "../src/errors.ts";
-import { baselineFigure, trendFigure } from "../src/figures.ts";
-import type { MetricRow } from "../src/metrics.ts";
-import type { BenchRow } from "../src/records.ts";
-import { eta } from "../src/schedule.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  baselineFigure,
+  confusionFigure,
+  searchFigure,
+  sensitivityFigure,
+  trendFigure,
+} from "../src/figures.ts";
+import { tagsOf, textsOf } from "./_svg.ts";
 
-const CYCLE = { etaMin: 1e-5, etaMax: 1e-1, halfCycle: 2250 };
-const NOT_A_NUMBER = { loss: NaN, cost: NaN, accuracy: 0.1 };
+const BEFORE = { loss: 2.3, cost: 3.5, accuracy: 0.1 };
+const AFTER = { loss: 1.5, cost: 2.5, accuracy: 0.47 };
+const METRICS = [
+  { step: 0, epoch: 0, eta: null, train: BEFORE, val: BEFORE },
+  { step: 450, epoch: 1, eta: 0.02, train: AFTER, val: AFTER },
+];
+const MEASUREMENT = {
+  date: "2026-08-01T03:00:00Z",
+  commit: "",
+  package_version: "0.1.0",
+  deno_version: "2.9.6",
+  adapter: "llvmpipe",
+  software: true,
+  variant: "plain",
+  data: "a < b",
+  networks: 1,
+  hidden: "50,50",
+  batch_norm: true,
+  batch: 100,
+  steps: 450,
+  ms_per_step: 6,
+  steps_per_s: 160,
+  gflop_per_s: 9.5,
+};
+const TRIAL = {
+  stage: "coarse",
+  trial: 1,
+  lambda: 0.001,
+  seed: 1,
+  val_loss: 1.5,
+  val_cost: 1.7,
+  val_accuracy: 0.5,
+  train_loss: 1.4,
+  train_cost: 1.6,
+  train_accuracy: 0.52,
+  diverged_at: null,
+};
+const CONFUSION = { classNames: ["cat", "dog"], counts: [[7, 3], [2, 8]] };
+const CURVE = [2.3, 1e6, 2.2].map((train_loss, step) => ({
+  sigma: "0.1",
+  batch_norm: true,
+  step,
+  train_loss,
+}));
 
-function training(): MetricRow[] {
-  return Array.from({ length: 21 }, (_, epoch) => {
-    const step = 450 * epoch;
-    const left = Math.exp(-epoch / 6);
-    return {
-      step,
-      epoch,
-      eta: step === 0 ? null : eta(step - 1, CYCLE),
-      train: { loss: 1.2 + 1.2 * left, cost: 1.5 + 2 * left, accuracy: 0.58 - 0.48 * left },
-      val: { loss: 1.35 + 1.06 * left, cost: 1.7 + 1.8 * left, accuracy: 0.53 - 0.43 * left },
-    };
-  });
-}
-
-function measurement(day: number, changes: Partial<BenchRow> = {}): BenchRow {
-  return {
-    date: `2026-08-0${day}T03:00:00Z`,
-    commit: "0123abc",
-    package_version: "0.1.0",
-    deno_version: "2.9.6",
-    adapter: "llvmpipe (LLVM 15.0.6, 256 bits)",
-    software: true,
-    variant: "plain",
-    data: "synthetic",
-    networks: 1,
-    hidden: "50,50",
-    batch_norm: true,
-    batch: 100,
-    steps: 450,
-    ms_per_step: 6 + day / 10,
-    steps_per_s: 160,
-    gflop_per_s: 9.5,
-    ...changes,
-  };
-}
-
-/** A start tag with its attributes, the text after it, and where the translations around it put its origin. */
-interface Tag {
-  readonly name: string;
-  readonly attributes: ReadonlyMap<string, string>;
-  readonly text: string;
-  readonly x: number;
-  readonly y: number;
-}
-
-/** Reads the tags of an SVG file; throws if they do not fit together. */
-function tagsOf(svg: string): Tag[] {
-  const tags: Tag[] = [];
-  const open: Tag[] = [];
-  const pattern = /<(\/?)([a-z]+)((?: [\w:-]+="[^"<]*")*)(\/?)>([^<>]*)/gy;
-  let end = 0;
-  for (let match = pattern.exec(svg); match !== null; match = pattern.exec(svg)) {
-    end = pattern.lastIndex;
-    const [, closing, name, list, empty, text] = match;
-    if (closing !== "") {
-      assertEquals(open.pop()?.name, name);
-      continue;
-    }
-    const pairs = [...list.matchAll(/([\w:-]+)="([^"]*)"/g)];
-    // The lines of a text look as the text does.
-    const inherited = name === "tspan" ? open.at(-1)!.attributes : [];
-    const attributes = new Map([
-      ...inherited,
-      ...pairs.map(([, key, value]) => [key, value] as const),
-    ]);
-    const [, x = "0", y = "0"] = name === "tspan"
-      ? []
-      : attributes.get("transform")?.match(/translate\(([-\d.]+),([-\d.]+)\)/) ?? [];
-    const parent = open.at(-1);
-    const tag = {
-      name,
-      attributes,
-      text,
-      x: (parent?.x ?? 0) + Number(x),
-      y: (parent?.y ?? 0) + Number(y),
-    };
-    tags.push(tag);
-    if (empty === "") open.push(tag);
-  }
-  assertEquals(svg.slice(end), "", "tags that do not fit together");
-  assertEquals(open, []);
-  return tags;
-}
-
-/** Fails if a text reaches over the edge of the picture. */
-function checkTexts(tags: Tag[]): void {
-  const [, , width, height] = tags[0].attributes.get("viewBox")!.split(" ").map(Number);
-  for (const { name, text, attributes, x, y } of tags) {
-    if (name !== "text" && name !== "tspan") continue;
-    // DejaVu Sans, the widest of the usual fonts, takes 0.62 of its size per character on average.
-    const size = parseFloat(attributes.get("font-size")!);
-    const length = 0.62 * size * text.length;
-    const anchor = attributes.get("text-anchor") ?? "start";
-    const left = anchor === "start" ? x : anchor === "middle" ? x - length / 2 : x - length;
-    const fits = left >= 0 && left + length <= width && y - size >= 0 && y + size / 3 <= height;
-    assertEquals(fits, true, `${JSON.stringify(text)} at ${x}, ${y} in ${width} × ${height}`);
-    assertEquals(size >= 15, true, `${JSON.stringify(text)} is small`);
-  }
-}
-
-function textsOf(tags: Tag[]): string[] {
-  const lines = tags.filter(({ name }) => name === "text" || name === "tspan");
-  return lines.map(({ text }) => text).filter((text) => text !== "");
-}
-
-/** The paths of the curves of one look, in the order of the panels; the first is in the key. */
-function curvesOf(tags: Tag[], stroke: string): number[][][] {
-  const lines = tags.filter(({ name, attributes }) =>
-    name === "path" && attributes.get("stroke") === stroke && attributes.get("stroke-width") === "2"
-  );
-  return lines.map(({ attributes }) =>
-    (attributes.get("d") ?? "").split(/(?=[ML])/).filter((part) => part !== "").map((part) =>
-      part.slice(1).split(",").map(Number)
-    )
-  );
-}
-
-Deno.test("baselineFigure() names the run, its data, and every axis with its unit", async () => {
-  const svg = await baselineFigure(training(), {
-    title: "9 layers",
-    dataSet: "CIFAR-10",
-    subtitle: "λ = 0.005",
-    cycle: CYCLE,
-  });
-  const tags = tagsOf(svg);
-  const texts = textsOf(tags);
-  const expected = [
-    "9 layers",
-    "Data: CIFAR-10 · λ = 0.005",
-    "Training",
-    "Validation",
-    "Learning rate η",
-    "Loss (mean cross-entropy, nats)",
-    "Cost (loss + λ ∑ ‖W‖²)",
-    "Accuracy (% of images)",
+/** All figures of one heading and data set. */
+function drawAll(title: string): Promise<string>[] {
+  const options = { title, dataSet: "a < b" };
+  return [
+    baselineFigure(METRICS, options),
+    trendFigure([MEASUREMENT], { title }),
+    searchFigure([TRIAL], options),
+    confusionFigure(CONFUSION, options),
+    sensitivityFigure(CURVE, options),
   ];
-  for (const text of expected) {
-    assertEquals(texts.filter((other) => other === text).length, 1, text);
-  }
-  assertEquals(texts.filter((text) => text === "Steps (1 epoch = 450)").length, 4);
-  checkTexts(tags);
-});
+}
 
-Deno.test("baselineFigure() is as wide as a README and has a white ground", async () => {
-  const svg = await baselineFigure(training(), { title: "3 layers", dataSet: "synthetic" });
-  const [, width, height] = svg.match(/ width="(\d+)" height="(\d+)" viewBox="0 0 \1 \2"/)!;
-  assertEquals(Number(width) >= 800 && Number(width) <= 840, true, width);
-  assertStringIncludes(svg, `<rect width="${width}" height="${height}" fill="white"/>`);
-});
-
-Deno.test("baselineFigure() tells training and validation apart by colour, dashes and shape", async () => {
-  const tags = tagsOf(
-    await baselineFigure(training(), { title: "3 layers", dataSet: "synthetic" }),
-  );
-  const looks = ["#0072B2", "#D55E00"].map((colour) => {
-    const lines = tags.filter(({ attributes }) => attributes.get("stroke") === colour);
-    const points = tags.filter(({ attributes }) => attributes.get("fill") === colour);
-    assertEquals(lines.length, 4, "one in the key, three in panels");
-    assertEquals(points.length, 1 + 3 * 21);
-    return {
-      dashes: new Set(lines.map(({ attributes }) => attributes.get("stroke-dasharray"))),
-      shapes: new Set(points.map(({ attributes }) => attributes.get("d"))),
-    };
-  });
-  const [training_, validation] = looks;
-  assertEquals([...training_.dashes, ...validation.dashes], ["1,0", "7,4"]);
-  assertEquals([training_.shapes.size, validation.shapes.size], [1, 1]);
-  assertEquals([...training_.shapes][0] === [...validation.shapes][0], false);
-});
-
-Deno.test("baselineFigure() draws the corners of the cycle between evaluations", async () => {
-  const rows = training().filter(({ epoch }) => epoch % 4 === 0);
-  const figure = { title: "3 layers", dataSet: "synthetic" };
-  const [exact] = curvesOf(
-    tagsOf(await baselineFigure(rows, { ...figure, cycle: CYCLE })),
-    "#222222",
-  );
-  assertEquals(exact.map(([x]) => x), [0, 79, 158, 237, 316]);
-  assertEquals(exact.map(([, y]) => Math.round(y)), [190, 0, 190, 0, 190]);
-  // Without the cycle only the rows are known, and none of them is at a peak.
-  const [rough] = curvesOf(tagsOf(await baselineFigure(rows, figure)), "#222222");
-  assertEquals(rough.length, 5);
-  assertEquals(rough.some(([x]) => x === 79), false);
-});
-
-Deno.test("baselineFigure() puts values where the axes say", async () => {
-  const tags = tagsOf(
-    await baselineFigure(training(), { title: "3 layers", dataSet: "synthetic" }),
-  );
-  const accuracy = curvesOf(tags, "#0072B2")[3];
-  // 0 to 60 % over 190 pixels from the bottom, 0 to 9000 steps over 316; the first row is 10 % at step 0.
-  assertEquals(accuracy.length, 21);
-  assertEquals(accuracy[0].map(Math.round), [0, Math.round(190 * (1 - 10 / 60))]);
-  assertEquals(accuracy[10][0], 158);
-  const heights = (curves: number[][][]) => curves.slice(1).map((curve) => curve[20][1]);
-  const train = heights(curvesOf(tags, "#0072B2"));
-  const val = heights(curvesOf(tags, "#D55E00"));
-  // The training curve ends below in loss and cost (its y is greater), above in accuracy.
-  assertEquals(train.map((y, i) => y > val[i]), [true, true, false]);
-});
-
-Deno.test("baselineFigure() leaves gaps where a run diverged, and says so", async () => {
-  const printed: unknown[] = [];
-  const { warn, error } = console;
-  console.warn = console.error = (...items: unknown[]) => printed.push(items);
-  try {
-    const rows = training().map((row) =>
-      row.epoch < 6
-        ? row
-        : { ...row, train: { ...NOT_A_NUMBER, cost: Infinity }, val: NOT_A_NUMBER }
-    );
-    const figure = { title: "9 layers", dataSet: "synthetic" };
-    const tags = tagsOf(await baselineFigure(rows, figure));
-    assertStringIncludes(
-      textsOf(tags).join("\n"),
-      "Diverged: the first NaN or infinity is at step 2700",
-    );
-    const [, loss, cost, accuracy] = curvesOf(tags, "#0072B2");
-    assertEquals([loss.length, cost.length, accuracy.length], [6, 6, 21]);
-    assertEquals(textsOf(tags).includes("Cost (log scale)"), false, "infinity has no place on it");
-
-    const none = training().map((row) => ({ ...row, train: NOT_A_NUMBER, val: NOT_A_NUMBER }));
-    assertStringIncludes(await baselineFigure(none, figure), "infinity is at step 0");
-    const fine = await baselineFigure(training(), figure);
-    assertEquals(fine.includes("Diverged"), false);
-  } finally {
-    Object.assign(console, { warn, error });
-  }
-  assertEquals(printed, []);
-});
-
-Deno.test("baselineFigure() takes a logarithmic axis for a loss that explodes", async () => {
-  const rows = training();
-  rows[20] = { ...rows[20], train: { loss: 1e21, cost: 1e22, accuracy: 0.1 } };
-  const tags = tagsOf(await baselineFigure(rows, { title: "9 layers", dataSet: "synthetic" }));
-  const texts = textsOf(tags);
-  assertEquals(texts.includes("Loss (nats, log scale)"), true);
-  assertEquals(texts.includes("Cost (log scale)"), true);
-  for (const power of ["1", "1e+5", "1e+10", "1e+15", "1e+20"]) {
-    assertEquals(texts.filter((text) => text === power).length, 2, power);
-  }
-  checkTexts(tags);
-});
-
-Deno.test("baselineFigure() takes a single row, and names longer than a line", async () => {
-  const tags = tagsOf(
-    await baselineFigure(training().slice(0, 1), {
-      title: "a long name of a network ".repeat(6),
-      dataSet: "synthetic",
-      subtitle: "many settings, one after another, ".repeat(6),
-    }),
-  );
-  assertEquals(textsOf(tags).includes("Steps"), true);
-  checkTexts(tags);
-});
-
-Deno.test("baselineFigure() says quick when the run was", async () => {
-  const figure = { title: "3 layers", dataSet: "synthetic" };
-  assertEquals((await baselineFigure(training(), figure)).includes("quick"), false);
-  const quick = tagsOf(await baselineFigure(training(), { ...figure, quick: true }));
-  assertEquals(textsOf(quick).includes("3 layers (quick run)"), true);
-  const [title] = quick.filter(({ name }) => name === "title");
-  assertStringIncludes(title.text, "quick");
-});
-
-Deno.test("baselineFigure() describes itself to a screen reader, with ids of its own", async () => {
-  const figure = { title: 'a < b & "c"', dataSet: "CIFAR-10" };
+Deno.test("every figure has a role, a title and a description, with ids of its own", async () => {
   const ids = new Set<string>();
-  for (const etaMax of [0.1, 0.2]) {
-    const cycle = { ...CYCLE, etaMax };
-    const tags = tagsOf(await baselineFigure(training(), { ...figure, cycle }));
-    const [svg, heading, description] = tags;
+  const figures = await Promise.all([...drawAll("one & only"), ...drawAll("other")]);
+  for (const figure of figures) {
+    const [svg, title, description] = tagsOf(figure);
     assertEquals(svg.attributes.get("role"), "img");
-    assertEquals([heading.name, description.name], ["title", "desc"]);
-    const labels = [heading, description].map(({ attributes }) => attributes.get("id")!);
+    assertEquals([title.name, description.name], ["title", "desc"]);
+    const labels = [title, description].map(({ attributes }) => attributes.get("id")!);
     assertEquals(svg.attributes.get("aria-labelledby"), labels.join(" "));
-    assertStringIncludes(
-      description.text,
-      "Data: CIFAR-10. After 9000 steps (20 epochs): training loss 1.243",
-    );
-    for (const { attributes } of tags) {
-      if (attributes.has("id")) ids.add(attributes.get("id")!);
-    }
+    assertStringIncludes(description.text, "Data: a &lt; b");
+    labels.forEach((label) => ids.add(label));
   }
-  assertEquals(ids.size, 4);
+  assertEquals(ids.size, 2 * figures.length);
 });
 
-Deno.test("baselineFigure() gives the same text for the same rows", async () => {
-  const figure = { title: "3 layers", dataSet: "synthetic", cycle: CYCLE };
-  const [one, two] = [
-    await baselineFigure(training(), figure),
-    await baselineFigure(training(), figure),
-  ];
-  assertEquals(one === two, true);
-  // Drawn at the same time, neither may see the other.
-  const both = await Promise.all([
-    baselineFigure(training(), figure),
-    baselineFigure(training().slice(0, 5), figure),
-  ]);
-  assertEquals(both[0] === one, true);
-});
-
-Deno.test("baselineFigure() and trendFigure() refuse to draw nothing", () => {
-  assertThrows(
-    () => baselineFigure([], { title: "3 layers", dataSet: "synthetic" }),
-    ArgumentError,
-    "there are no rows",
-  );
-  assertThrows(() => trendFigure([]), ArgumentError, "there are no rows");
-});
-
-Deno.test("baselineFigure() refuses a cycle that does not advance", () => {
-  const figure = { title: "3 layers", dataSet: "synthetic", cycle: { ...CYCLE, halfCycle: 0 } };
-  assertThrows(() => baselineFigure(training(), figure), ArgumentError, "halfCycle is 0");
-});
-
-Deno.test("trendFigure() draws a curve for each adapter and number of networks", async () => {
-  const rows = [1, 2, 3].flatMap((day) => [
-    measurement(day),
-    measurement(day, { networks: 10, ms_per_step: 40 }),
-    measurement(day, { adapter: "Other", ms_per_step: 4 }),
-  ]);
-  const tags = tagsOf(await trendFigure(rows));
-  const texts = textsOf(tags);
-  const expected = [
-    "llvmpipe (LLVM 15.0.6, 256 bits), 1 network",
-    "llvmpipe (LLVM 15.0.6, 256 bits), 10 networks",
-    "Other, 1 network",
-    "Data: synthetic",
-    "Milliseconds per step",
-    "Date (UTC)",
-  ];
-  for (const text of expected) assertEquals(texts.includes(text), true, text);
-  for (const colour of ["#0072B2", "#D55E00", "#009E73"]) {
-    assertEquals(curvesOf(tags, colour).map((curve) => curve.length), [3, 3]);
+Deno.test("every figure is as wide as a README, on a white ground, and names its heading and data", async () => {
+  for (const figure of await Promise.all(drawAll("one & only"))) {
+    const [, width, height] = figure.match(/ width="(\d+)" height="(\d+)" viewBox="0 0 \1 \2"/)!;
+    assertEquals(Number(width) >= 780 && Number(width) <= 840, true, width);
+    assertStringIncludes(figure, `<rect width="${width}" height="${height}" fill="white"/>`);
+    const texts = textsOf(tagsOf(figure));
+    assertEquals(texts.includes("one &amp; only"), true);
+    assertEquals(texts.includes("Data: a &lt; b"), true);
   }
-  checkTexts(tags);
 });
 
-Deno.test("trendFigure() keeps apart what differs otherwise, and takes a logarithmic axis for a wide range", async () => {
-  const rows = [
-    measurement(1),
-    measurement(1, { hidden: "50,30,20,20,10,10,10,10", ms_per_step: 0.01 }),
-  ];
-  const texts = textsOf(tagsOf(await trendFigure(rows, { title: "Nightly" })));
-  assertEquals(texts.includes("llvmpipe (LLVM 15.0.6, 256 bits), 1 network, hidden 50,50"), true);
-  assertEquals(texts.includes("Milliseconds per step (log scale)"), true);
-  assertEquals(texts.includes("Nightly"), true);
-});
-
-Deno.test("trendFigure() draws a single measurement without an empty space", async () => {
-  const svg = await trendFigure([measurement(1)]);
-  const [, height] = svg.match(/ height="(\d+)"/)!;
-  assertEquals(Number(height) < 520, true, height);
+Deno.test("every figure is the same for the same rows, also when drawn beside others", async () => {
+  const together = await Promise.all(drawAll("one"));
+  for (const [i, figure] of drawAll("one").entries()) {
+    assertEquals(await figure === together[i], true);
+  }
 });

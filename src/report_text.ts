@@ -1,0 +1,103 @@
+/**
+ * Numbers as a report prints them.
+ *
+ * @module
+ */
+
+/** A blank at which no line is broken. */
+export const NBSP = "\u00a0";
+
+/**
+ * Prints a share as a percentage.
+ *
+ * @param share Between 0 and 1.
+ * @returns As in "53.17 %".
+ */
+export function percent(share: number): string {
+  return Number.isFinite(share) ? `${(100 * share).toFixed(2)}${NBSP}%` : String(share);
+}
+
+/**
+ * Prints a share that the report gives, with as many digits as there.
+ *
+ * @param share Between 0 and 1.
+ * @returns As in "53.8 %".
+ */
+export function publishedPercent(share: number): string {
+  return `${(100 * share).toFixed(1)}${NBSP}%`;
+}
+
+/**
+ * Prints the difference of two shares.
+ *
+ * @param difference Between −1 and 1.
+ * @returns Percentage points with their sign, as in "−0.63 points".
+ */
+export function points(difference: number): string {
+  if (!Number.isFinite(difference)) return "none";
+  return `${signed(difference, (size) => (100 * size).toFixed(2))}${NBSP}points`;
+}
+
+/**
+ * Prints a small number.
+ *
+ * @param value The number.
+ * @returns As in "2.39e-4".
+ */
+export function scientific(value: number): string {
+  return Number.isFinite(value) ? value.toExponential(2) : String(value);
+}
+
+/**
+ * Prints the difference of two small numbers.
+ *
+ * @param difference The difference.
+ * @returns It with its sign, as in "+1.64e-5".
+ */
+export function scientificDifference(difference: number): string {
+  return Number.isFinite(difference) ? signed(difference, scientific) : "none";
+}
+
+/** With a proper minus, and none before what is printed as 0. */
+function signed(difference: number, print: (size: number) => string): string {
+  const size = print(Math.abs(difference));
+  if (Number(size) === 0) return size;
+  return (difference < 0 ? "−" : "+") + size;
+}
+
+/**
+ * The mean of some numbers.
+ *
+ * @param values At least one number.
+ * @returns Their mean.
+ */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/**
+ * Prints the mean of some numbers, and from where to where they go.
+ *
+ * @param values At least one number.
+ * @param print How one of them is printed.
+ * @returns As in "53.33 % (53.17 to 53.45)", and without the brackets where there is one number only.
+ */
+export function spread(values: readonly number[], print: (value: number) => string): string {
+  const middle = print(mean(values));
+  if (values.length === 1) return middle;
+  // Once with its unit is enough.
+  const [least, most] = [Math.min(...values), Math.max(...values)]
+    .map((value) => print(value).split(NBSP)[0]);
+  return `${middle} (${least}${NBSP}to${NBSP}${most})`;
+}
+
+/**
+ * Lists words in a sentence.
+ *
+ * @param words The words.
+ * @returns As in "1, 2 and 3".
+ */
+export function enumerate(words: readonly (string | number)[]): string {
+  if (words.length < 2) return words.join();
+  return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
+}

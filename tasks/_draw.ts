@@ -1,0 +1,135 @@
+/**
+ * The figures of all tasks, drawn from the rows of their CSV files and the settings in config.json alone, so that they can
+ * be drawn again to the same bytes.
+ *
+ * @module
+ */
+import { DataError } from "../src/errors.ts";
+import {
+  baselineFigure,
+  confusionFigure,
+  searchFigure,
+  sensitivityFigure,
+} from "../src/figures.ts";
+import type { MetricRow } from "../src/metrics.ts";
+import type { PartConfig } from "../src/report_data.ts";
+import { dataOf, isQuick } from "../src/report_settings.ts";
+import { refineRange } from "../src/search.ts";
+import type { Confusion, TrialRow } from "../src/search_records.ts";
+import type { SensitivityRun } from "../src/sensitivity.ts";
+import type { CurveRow } from "../src/sensitivity_records.ts";
+
+/** Draws the training of a network: a baseline run, or the final network of a search. */
+export function drawRun(rows: readonly MetricRow[], config: PartConfig): Promise<string> {
+  const { eta_min: etaMin, eta_max: etaMax, half_cycle: halfCycle } = config.settings;
+  return baselineFigure(rows, {
+    ...common(config),
+    title: config.task === "lambda-search"
+      ? `Final network, ${networkOf(config)}`
+      : networkOf(config),
+    subtitle: trainingSubtitle(config),
+    cycle: { etaMin: Number(etaMin), etaMax: Number(etaMax), halfCycle: Number(halfCycle) },
+  });
+}
+
+/**
+ * Draws one stage of a search.
+ *
+ * @param rows The trials of the stage.
+ * @param search The settings, and the trials of the stages before.
+ * @returns The text of the SVG file.
+ */
+export function drawStage(
+  rows: readonly TrialRow[],
+  search: { config: PartConfig; before: readonly TrialRow[] },
+): Promise<string> {
+  const { config } = search;
+  const { hidden, batch_norm: batchNorm, half_cycle: halfCycle, cycles, seed, repeat } =
+    config.settings;
+  const [{ stage }] = rows;
+  const [from, to] = rangeOf(stage, search).map((end) => String(Number(end.toPrecision(3))));
+  return searchFigure(rows, {
+    ...common(config),
+    title: `${stage[0].toUpperCase()}${stage.slice(1)} search, λ from ${from} to ${to}`,
+    subtitle: joinParts([
+      `hidden ${hidden}`,
+      `batch norm ${batchNorm}`,
+      `${2 * Number(halfCycle) * Number(cycles)} steps`,
+      `seed ${seed}`,
+      ...Number(repeat) > 1 ? [`${repeat} networks with each λ`] : [],
+    ]),
+  });
+}
+
+/** Where a stage looks for λ: in its own setting, or around the best of the stages before. */
+function rangeOf(
+  stage: string,
+  { config, before }: { config: PartConfig; before: readonly TrialRow[] },
+): number[] {
+  const range = config.settings[stage];
+  if (Array.isArray(range)) return range.map(Number);
+  if (before.length < 2) {
+    throw new DataError(
+      `Cannot draw the stage ${stage} of a search: expected its range in config.json, or trials of stages before it`,
+    );
+  }
+  const { from, to } = refineRange(before);
+  return [from, to];
+}
+
+/**
+ * Draws the confusion matrix of the final network of a search.
+ *
+ * @param confusion The matrix.
+ * @param final How the network was trained, and for how many steps.
+ * @returns The text of the SVG file.
+ */
+export function drawConfusion(
+  confusion: Confusion,
+  final: { config: PartConfig; steps: number },
+): Promise<string> {
+  const { config, steps } = final;
+  const { seed } = config.settings;
+  const lambda = Number(config.settings.lambda).toExponential(2);
+  return confusionFigure(confusion, {
+    ...common(config),
+    title: "Final network: what test images are taken for",
+    subtitle: joinParts([`λ = ${lambda}`, `${steps} steps`, `seed ${seed}`]),
+  });
+}
+
+/** Draws a study of initial weights. */
+export function drawStudy(
+  rows: readonly CurveRow[],
+  study: { config: PartConfig; runs: readonly SensitivityRun[]; classes: number },
+): Promise<string> {
+  const { config, runs, classes } = study;
+  return sensitivityFigure(rows, {
+    ...common(config),
+    title: "Initial weights and batch norm",
+    subtitle: trainingSubtitle(config),
+    outcomes: runs,
+    classes,
+  });
+}
+
+/** What all figures say. */
+function common(config: PartConfig): { dataSet: string; quick: boolean } {
+  return { dataSet: dataOf(config), quick: isQuick(config) };
+}
+
+/** As in "3 layers with batch norm". */
+function networkOf({ settings: { hidden, batch_norm: batchNorm } }: PartConfig): string {
+  const layers = (Array.isArray(hidden) ? hidden.length : 0) + 1;
+  return `${layers} layers ${batchNorm === "on" ? "with" : "without"} batch norm`;
+}
+
+/** The settings of a training below the heading of its figure. */
+function trainingSubtitle({ settings: { hidden, lambda, batch, seed } }: PartConfig): string {
+  return joinParts([`hidden ${hidden}`, `λ = ${lambda}`, `batch ${batch}`, `seed ${seed}`]);
+}
+
+/** Blanks that do not break keep each part on one line. */
+function joinParts(parts: readonly string[]): string {
+  return parts.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
+}

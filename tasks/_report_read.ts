@@ -1,0 +1,259 @@
+/**
+ * A directory as `reproduce` leaves it, read as far as it is there, with its figures drawn again.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { ArgumentError, DataError } from "../src/errors.ts";
+import { type CsvOptions, gradientCheckFromCsv, metricsFromCsv } from "../src/records.ts";
+import type {
+  GradientCheckPart,
+  PartConfig,
+  ReportData,
+  RunPart,
+  SearchPart,
+  SensitivityPart,
+} from "../src/report_data.ts";
+import { distinct } from "../src/report_data.ts";
+import { bestFromCsv, confusionFromCsv, trialsFromCsv } from "../src/search_records.ts";
+import { curvesFromCsv } from "../src/sensitivity_records.ts";
+import { drawConfusion, drawRun, drawStage, drawStudy } from "./_draw.ts";
+import { readJson, readText, toConfig, toEnding, toStudy, toTrials } from "./_report_json.ts";
+
+/** The folders of a reproduction, in the order of the report. */
+const TASKS = ["gradient-check", "baseline", "lambda-search", "init-sensitivity"] as const;
+
+type TaskName = typeof TASKS[number];
+
+/** The runs of a whole baseline. */
+const RUNS = ["3-layer", "3-layer-batch-norm", "9-layer", "9-layer-batch-norm"];
+
+/** The folder of one seed. */
+const SEED_FOLDER = /^seed-(\d+)$/;
+
+/** A figure that was drawn again. */
+export interface DrawnFigure {
+  /** Where it belongs. */
+  readonly path: string;
+  /** The text of the SVG file. */
+  readonly svg: string;
+}
+
+/** What was read. */
+export interface Reproduction {
+  /** What the page shows. */
+  readonly data: ReportData;
+  /** All figures; nothing has been written yet. */
+  readonly figures: readonly DrawnFigure[];
+}
+
+/**
+ * Reads a reproduction and draws its figures; writes nothing.
+ *
+ * @param directory The directory.
+ * @returns What is there, and the names of what is not.
+ * @throws {ArgumentError} When there is nothing at all.
+ * @throws {DataError} When a file is not what this program writes; the message names the file, of a CSV file line and
+ * column, too.
+ */
+export async function readReproduction(directory: string): Promise<Reproduction> {
+  const found = new Map<TaskName, number[]>();
+  for (const task of TASKS) found.set(task, await seedsIn(join(directory, task)));
+  const seeds = distinct([...found.values()].flat()).sort((a, b) => a - b);
+  if (seeds.length === 0) {
+    throw new ArgumentError(
+      `--out ${directory} holds no part of a reproduction: expected what "deno task reproduce" leaves there, ` +
+        "as in baseline/seed-1",
+    );
+  }
+  const reader = new Reader(directory);
+  for (const [task, own] of found) {
+    if (own.length === 0) reader.miss(task);
+    else for (const seed of seeds) await reader.read(task, seed);
+  }
+  return reader.reproduction();
+}
+
+/** Reads part after part, and keeps what it finds. */
+class Reader {
+  readonly #directory: string;
+  readonly #gradientChecks: GradientCheckPart[] = [];
+  readonly #baselines: RunPart[] = [];
+  readonly #searches: SearchPart[] = [];
+  readonly #sensitivities: SensitivityPart[] = [];
+  readonly #missing: string[] = [];
+  readonly #figures: DrawnFigure[] = [];
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** What was read so far. */
+  reproduction(): Reproduction {
+    return {
+      data: {
+        gradientChecks: this.#gradientChecks,
+        baselines: this.#baselines,
+        searches: this.#searches,
+        sensitivities: this.#sensitivities,
+        missing: this.#missing,
+      },
+      figures: this.#figures,
+    };
+  }
+
+  /** Notes that a part is missing. */
+  miss(part: string): void {
+    this.#missing.push(part);
+  }
+
+  /** Reads what a task left behind for a seed. */
+  async read(task: TaskName, seed: number): Promise<void> {
+    const part = `${task}/seed-${seed}`;
+    switch (task) {
+      case "gradient-check":
+        return await this.#readGradientCheck(part, seed);
+      case "baseline":
+        return await this.#readBaseline(part, seed);
+      case "lambda-search":
+        return await this.#readSearch(part, seed);
+      case "init-sensitivity":
+        return await this.#readStudy(part, seed);
+    }
+  }
+
+  async #readGradientCheck(part: string, seed: number): Promise<void> {
+    if (!await this.#has(part, ["config.json", "gradient_check.csv"])) return;
+    const config = await this.#config(part);
+    const rows = await this.#rows(`${part}/gradient_check.csv`, gradientCheckFromCsv);
+    // A check that fell short has no summary.
+    const trials = await readJson(this.#path(`${part}/summary.json`), toTrials);
+    const passed = trials !== undefined;
+    this.#gradientChecks.push({ seed, config, rows, passed, trials: trials ?? [] });
+  }
+
+  async #readBaseline(part: string, seed: number): Promise<void> {
+    const folders = await foldersIn(this.#path(part));
+    if (folders.length === 0) return this.miss(part);
+    // Runs of other widths lie beside those of the report.
+    for (const name of distinct([...RUNS, ...folders])) {
+      const run = await this.#readRun(`${part}/${name}`, { name, seed });
+      if (run !== null) this.#baselines.push(run);
+    }
+  }
+
+  async #readRun(
+    part: string,
+    run: { name: string; seed: number },
+  ): Promise<RunPart | null> {
+    const { name, seed } = run;
+    if (!await this.#has(part, ["config.json", "metrics.csv", "summary.json"])) return null;
+    const config = await this.#config(part);
+    const rows = await this.#rows(`${part}/metrics.csv`, metricsFromCsv);
+    const ending = (await readJson(this.#path(`${part}/summary.json`), toEnding))!;
+    const figure = this.#draw(`${part}/metrics.svg`, await drawRun(rows, config));
+    // The same as in the summary, unless someone changed one of the two.
+    const { train, val } = rows[rows.length - 1];
+    return { seed, config, name, ending: { ...ending, train, val }, figure };
+  }
+
+  async #readSearch(part: string, seed: number): Promise<void> {
+    if (!await this.#has(part, ["config.json", "trials.csv"])) return;
+    const config = await this.#config(part);
+    const trials = await this.#rows(`${part}/trials.csv`, trialsFromCsv);
+    const figures: { stage: string; svg: string }[] = [];
+    for (const stage of distinct(trials.map(({ stage }) => stage))) {
+      const first = trials.findIndex((trial) => trial.stage === stage);
+      const rows = trials.filter((trial) => trial.stage === stage);
+      const svg = await drawStage(rows, { config, before: trials.slice(0, first) });
+      figures.push({ stage, svg: this.#draw(`${part}/${stage}.svg`, svg) });
+    }
+    const best = await this.#has(part, ["best.csv"])
+      ? await this.#rows(`${part}/best.csv`, bestFromCsv)
+      : null;
+    const final = await this.#readRun(`${part}/final`, { name: "final", seed });
+    const confusion = final !== null && await this.#has(part, ["confusion.csv"])
+      ? await this.#readConfusion(part, final)
+      : null;
+    this.#searches.push({ seed, config, trials, figures, best, final, confusion });
+  }
+
+  async #readConfusion(part: string, final: RunPart): Promise<SearchPart["confusion"]> {
+    const name = this.#path(`${part}/confusion.csv`);
+    const matrix = confusionFromCsv(await Deno.readTextFile(name), { name });
+    const svg = await drawConfusion(matrix, { config: final.config, steps: final.ending.steps });
+    return { matrix, svg: this.#draw(`${part}/confusion.svg`, svg) };
+  }
+
+  async #readStudy(part: string, seed: number): Promise<void> {
+    if (!await this.#has(part, ["config.json", "curves.csv", "summary.json"])) return;
+    const config = await this.#config(part);
+    const rows = await this.#rows(`${part}/curves.csv`, curvesFromCsv);
+    const study = (await readJson(this.#path(`${part}/summary.json`), toStudy))!;
+    const svg = await drawStudy(rows, { config, runs: study.runs, classes: study.classes });
+    const figure = this.#draw(`${part}/sensitivity.svg`, svg);
+    this.#sensitivities.push({ seed, config, ...study, figure });
+  }
+
+  /** Whether files of a part are there; notes those that are not, or the part where all are missing. */
+  async #has(part: string, files: readonly string[]): Promise<boolean> {
+    const missing: string[] = [];
+    for (const file of files) {
+      if (await readText(this.#path(`${part}/${file}`)) === undefined) missing.push(file);
+    }
+    const whole = files.length > 1 && missing.length === files.length;
+    if (whole) this.miss(part);
+    else for (const file of missing) this.miss(`${part}/${file}`);
+    return missing.length === 0;
+  }
+
+  async #config(part: string): Promise<PartConfig> {
+    return (await readJson(this.#path(`${part}/config.json`), toConfig))!;
+  }
+
+  /** The rows of a CSV file that is there. */
+  async #rows<Row>(
+    file: string,
+    parse: (text: string, options: CsvOptions) => Row[],
+  ): Promise<Row[]> {
+    const name = this.#path(file);
+    const rows = parse(await Deno.readTextFile(name), { name });
+    if (rows.length === 0) {
+      throw new DataError(`Cannot read ${name}: it has no rows, expected at least 1`);
+    }
+    return rows;
+  }
+
+  #draw(file: string, svg: string): string {
+    this.#figures.push({ path: this.#path(file), svg });
+    return svg;
+  }
+
+  #path(file: string): string {
+    return join(this.#directory, file);
+  }
+}
+
+/** The seeds that a task's folder has folders of. */
+async function seedsIn(directory: string): Promise<number[]> {
+  return (await foldersIn(directory)).flatMap((name) => {
+    const seed = name.match(SEED_FOLDER)?.[1];
+    return seed === undefined ? [] : [Number(seed)];
+  });
+}
+
+/** The names of the folders in a directory, sorted; none where it is missing. */
+async function foldersIn(directory: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(directory)) {
+      if (entry.isDirectory) names.push(entry.name);
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return [];
+    }
+    throw error;
+  }
+  return names.sort();
+}

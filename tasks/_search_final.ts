@@ -1,0 +1,166 @@
+/**
+ * The end of a λ search: the network with the best λ, what it takes its test images for, and the search's summary.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { DataSet } from "../src/dataset.ts";
+import { PUBLISHED_BEST } from "../src/published.ts";
+import { bestResults, type LambdaResult } from "../src/search.ts";
+import {
+  type BestRow,
+  bestToCsv,
+  type Confusion,
+  confusionFromCsv,
+  confusionToCsv,
+  type TrialRow,
+} from "../src/search_records.ts";
+import type { Training } from "../src/train.ts";
+import { drawConfusion } from "./_draw.ts";
+import { openResults, type Results, type RunCircumstances, runConfig } from "./_results.ts";
+import type { SearchSummary } from "./_search_files.ts";
+import type { SearchContext } from "./_search_stages.ts";
+import { readSummary, RUN_FILES, trainInto } from "./_training_run.ts";
+import type { SearchOptions } from "./lambda_search.ts";
+
+/** Names the final network: with it initial weights come from the seed alone, whatever the best λ is. */
+const IDENTITY = "final";
+
+/**
+ * Looks at the final network's folder without touching it.
+ *
+ * @param options The task's options.
+ * @param run The data set, adapter and variant, and the best λ; null while it is not known.
+ * @returns The folder's state, and the means to write into it.
+ * @throws {ArgumentError} When the folder holds results of something else.
+ */
+export function openFinal(
+  options: SearchOptions,
+  run: { circumstances: RunCircumstances; lambda: number | null },
+): Promise<Results> {
+  const { hidden, batchNorm, batch, etaMin, etaMax, halfCycle, init, seed, quick, force } = options;
+  const common = { help: false, out: options.out, data: options.data, json: false };
+  const config = runConfig({
+    ...common,
+    ...{ seed, quick, force, requireGpu: false, variant: options.variant },
+    ...{ hidden, batchNorm, batch, etaMin, etaMax, halfCycle, init },
+    cycles: options.finalCycles,
+    lambda: run.lambda,
+  }, run.circumstances);
+  return openResults(join(options.out, "final"), config, { ...RUN_FILES, force });
+}
+
+/**
+ * Puts the best of a search beside the report's.
+ *
+ * @param best The best, first rank first.
+ * @param comparable Whether data and settings are those of the report.
+ * @returns The rows of `best.csv`.
+ */
+export function bestRows(best: readonly LambdaResult[], comparable: boolean): BestRow[] {
+  return best.map(({ lambda, val_accuracy }, i) => ({
+    rank: i + 1,
+    lambda,
+    val_accuracy: val_accuracy.mean,
+    published_lambda: comparable ? PUBLISHED_BEST[i]?.lambda ?? null : null,
+    published_val_accuracy: comparable ? PUBLISHED_BEST[i]?.accuracy ?? null : null,
+  }));
+}
+
+/** What the end of a search needs to know. */
+export interface FinalContext extends SearchContext {
+  /** The final network's folder, opened. */
+  readonly final: Results;
+  /** The best of the search, first rank first. */
+  readonly best: readonly BestRow[];
+  /** All trials. */
+  readonly rows: readonly TrialRow[];
+}
+
+/**
+ * Trains the network with the best λ, unless that was done before, and writes the rest of the search's files.
+ * `summary.json` comes last, so that a search that is cut off does not look finished.
+ *
+ * @param results The search's directory.
+ * @param options The task's options.
+ * @param context Where, and what the search has found.
+ * @returns What `summary.json` says.
+ * @throws {GpuError} When the device refused an operation.
+ * @throws {DeviceLostError} When the device went away.
+ */
+export async function finalInto(
+  results: Results,
+  options: SearchOptions,
+  context: FinalContext,
+): Promise<SearchSummary> {
+  const { final, best, rows, gpu, data } = context;
+  const { quick, seed } = options;
+  const [{ lambda, val_accuracy }] = best;
+  await results.write("best.csv", bestToCsv(best));
+
+  // The matrix is written before the final network counts as finished, and so is there when that does.
+  let confusion = final.state === "finished" ? await readConfusion(results) : undefined;
+  if (confusion === undefined) {
+    const batchNorm = options.batchNorm === "on";
+    const { hidden, etaMin, etaMax, init, halfCycle, finalCycles: cycles, batch } = options;
+    await trainInto(final, {
+      name: "final",
+      training: {
+        hidden,
+        batchNorm,
+        networks: [{ identity: IDENTITY, lambda, etaMin, etaMax, initialisation: init }],
+        halfCycle,
+        cycles,
+        seed,
+        batch,
+      },
+      quick,
+    }, {
+      ...context,
+      onTrained: async (training) => {
+        confusion = await confusionOf(training, data.source);
+        await results.write("confusion.csv", confusionToCsv(confusion));
+      },
+    });
+  } else context.context.stderr("final: kept from before");
+  const ended = await readSummary(final);
+  const figure = await drawConfusion(confusion!, { config: final.config, steps: ended.steps });
+  await results.write("confusion.svg", figure);
+  const [coarse] = bestResults(rows.filter(({ stage }) => stage === "coarse"), 1);
+  const summary: SearchSummary = {
+    data: data.source.name,
+    classes: data.source.classes,
+    best_lambda: lambda,
+    coarse_best_lambda: coarse.lambda,
+    val_accuracy,
+    best,
+    final: ended,
+    adapter: gpu.adapter.description,
+    software: gpu.adapter.software,
+    ...quick && { quick },
+  };
+  await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+  return summary;
+}
+
+/** Counts what the network takes the test images for. */
+async function confusionOf(
+  training: Training,
+  { classes, classNames, test }: DataSet,
+): Promise<Confusion> {
+  const [found] = await training.predict("test");
+  const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  test.labels.forEach((label, i) => counts[label][found[i]]++);
+  return { classNames, counts };
+}
+
+/** The matrix of a final network that was finished before; undefined where it is missing. */
+async function readConfusion({ directory }: Results): Promise<Confusion | undefined> {
+  const name = join(directory, "confusion.csv");
+  try {
+    return confusionFromCsv(await Deno.readTextFile(name), { name });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

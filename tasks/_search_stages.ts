@@ -1,0 +1,154 @@
+/**
+ * The stages of a λ search: each is one population, whose networks train together.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { MetricRow } from "../src/metrics.ts";
+import { type LambdaRange, planTrials, refineRange, type Trial } from "../src/search.ts";
+import { type TrialRow, trialsFromCsv, trialsToCsv } from "../src/search_records.ts";
+import { Training } from "../src/train.ts";
+import type { TaskContext } from "./_context.ts";
+import { drawStage } from "./_draw.ts";
+import { writeEvent } from "./_events.ts";
+import type { Results } from "./_results.ts";
+import { stageNames } from "./_search_files.ts";
+import type { TrainingContext } from "./_training_run.ts";
+import type { SearchOptions } from "./lambda_search.ts";
+
+/** Where a search takes place. */
+export interface SearchContext extends TrainingContext {
+  /** Where to write what is not progress. */
+  readonly context: TaskContext;
+}
+
+/**
+ * Trains the networks of every stage, or takes those that `trials.csv` has from before, and writes `trials.csv` and a
+ * figure after each stage.
+ *
+ * @param results The search's directory, opened.
+ * @param options The task's options.
+ * @param context Where.
+ * @returns The trials of all stages.
+ * @throws {DataError} When there is a `trials.csv` that is not one.
+ * @throws {GpuError} When the device refused an operation.
+ * @throws {DeviceLostError} When the device went away.
+ */
+export async function searchInto(
+  results: Results,
+  options: SearchOptions,
+  context: SearchContext,
+): Promise<TrialRow[]> {
+  const { coarse, coarseCount, fine, fineCount, refine, seed, repeat } = options;
+  const kept = await readTrials(results);
+  const rows: TrialRow[] = [];
+  for (const stage of stageNames(options)) {
+    const range = stage === "coarse" ? pair(coarse) : refine === 0 ? pair(fine) : refineRange(rows);
+    const count = stage === "coarse" ? coarseCount : fineCount;
+    const trials = planTrials(range, { stage, count, seed, repeat });
+    const old = kept.filter((row) => row.stage === stage);
+    if (isWhole(old, trials)) {
+      context.context.stderr(`${stage}: kept from before`);
+      rows.push(...old);
+    } else {
+      const own = await trainStage(trials, options, context);
+      rows.push(...own);
+      await results.write("trials.csv", trialsToCsv(rows));
+    }
+    const own = rows.filter((row) => row.stage === stage);
+    const before = rows.filter((row) => row.stage !== stage);
+    await results.write(`${stage}.svg`, await drawStage(own, { config: results.config, before }));
+    if (options.json) {
+      for (const row of own) writeEvent(context.context, "trial", { ...row });
+    }
+  }
+  return rows;
+}
+
+function pair([from, to]: readonly [number, number]): LambdaRange {
+  return { from, to };
+}
+
+/** The trials of a search that was cut off; none where there was none. */
+async function readTrials({ directory }: Results): Promise<TrialRow[]> {
+  const name = join(directory, "trials.csv");
+  try {
+    return trialsFromCsv(await Deno.readTextFile(name), { name });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** Whether rows are those of all trials of a stage. */
+function isWhole(rows: readonly TrialRow[], trials: readonly Trial[]): boolean {
+  return rows.length === trials.length &&
+    trials.every(({ trial, lambda }, i) => rows[i].trial === trial && rows[i].lambda === lambda);
+}
+
+/** Trains the networks of a stage together. */
+async function trainStage(
+  trials: readonly Trial[],
+  options: SearchOptions,
+  { gpu, data, progress, signal }: SearchContext,
+): Promise<TrialRow[]> {
+  const { hidden, batchNorm, etaMin, etaMax, init, halfCycle, cycles, seed, batch } = options;
+  signal.throwIfAborted();
+  const training = await Training.create(gpu, data, {
+    hidden,
+    batchNorm: batchNorm === "on",
+    networks: trials.map(({ identity, lambda }) => ({
+      identity,
+      lambda,
+      etaMin,
+      etaMax,
+      initialisation: init,
+    })),
+    halfCycle,
+    cycles,
+    seed,
+    batch,
+    // At the end of each cycle: an evaluation of all networks takes as long as hundreds of steps.
+    evaluateEvery: 2 * halfCycle,
+  });
+  try {
+    const [{ stage }] = trials;
+    progress.start(stage, training.steps, { networks: trials.length });
+    let last: MetricRow[] = [];
+    for await (const rows of training.run({ signal, onStep: (done) => progress.step(done) })) {
+      last = rows;
+      const best = bestOf(rows);
+      progress.evaluation(
+        rows[best],
+        { trial: trials[best].trial, lambda: trials[best].lambda },
+        "best ",
+      );
+    }
+    const diverged = await training.diverged();
+    progress.done();
+    return trials.map(({ trial, lambda }, i) => {
+      const { train, val } = last[i];
+      return {
+        stage,
+        trial,
+        lambda,
+        seed,
+        val_loss: val.loss,
+        val_cost: val.cost,
+        val_accuracy: val.accuracy,
+        train_loss: train.loss,
+        train_cost: train.cost,
+        train_accuracy: train.accuracy,
+        diverged_at: diverged[i],
+      };
+    });
+  } finally {
+    training.destroy();
+  }
+}
+
+/** Which network finds most validation images; those that diverged only where all have. */
+function bestOf(rows: readonly MetricRow[]): number {
+  const scores = rows.map(({ train, val }) => Number.isFinite(train.cost) ? val.accuracy : -1);
+  return scores.indexOf(Math.max(...scores));
+}

@@ -1,0 +1,246 @@
+/**
+ * The task `lambda-search`: the L2 weight λ, looked for coarsely and then finely, and a network with the best one.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { DataSet, SubsetCounts } from "../src/dataset.ts";
+import { DeviceDataSet } from "../src/device_data.ts";
+import { ArgumentError } from "../src/errors.ts";
+import { Gpu } from "../src/gpu.ts";
+import { checkVariant } from "../src/kernels.ts";
+import { PUBLISHED_FINAL_ACCURACY } from "../src/published.ts";
+import { bestResults } from "../src/search.ts";
+import type { BestRow } from "../src/search_records.ts";
+import { announceAdapter } from "./_adapter.ts";
+import { checkCapacity } from "./_capacity.ts";
+import { alignColumns } from "./_columns.ts";
+import type { TaskContext } from "./_context.ts";
+import { loadDataSet } from "./_data.ts";
+import { writeEvent } from "./_events.ts";
+import { helpText } from "./_help.ts";
+import { choice, integer, range } from "./_kinds.ts";
+import { EXIT, runTask } from "./_main.ts";
+import {
+  checkTraining,
+  COMMON_OPTIONS,
+  defaultOf,
+  parseOptions,
+  type Task,
+  TRAINING_OPTIONS,
+  type Values,
+} from "./_options.ts";
+import { Progress } from "./_progress.ts";
+import { openResults, runConfig } from "./_results.ts";
+import { bestRows, finalInto, openFinal } from "./_search_final.ts";
+import { readSearchSummary, searchFiles, type SearchSummary } from "./_search_files.ts";
+import { searchInto } from "./_search_stages.ts";
+
+const { lambda: _lambda, batchNorm: _batchNorm, ...TRAINING } = TRAINING_OPTIONS;
+
+const OPTIONS = {
+  ...COMMON_OPTIONS,
+  ...TRAINING,
+  batchNorm: choice(["on", "off"], { default: "on", help: "batch normalisation" }),
+  coarse: range({ default: [1e-5, 1e-1], help: "where λ is looked for first" }),
+  coarseCount: integer({ min: 1, default: 10, help: "values of λ that are tried first" }),
+  fine: range({ default: [1e-3, 1e-2], help: "where λ is looked for then" }),
+  fineCount: integer({ min: 1, default: 10, help: "values of λ that are tried then, each round" }),
+  refine: integer({
+    min: 0,
+    max: 100,
+    default: 0,
+    help: "rounds between the neighbours of the best λ so far, instead of --fine",
+  }),
+  repeat: integer({ min: 1, default: 1, help: "networks with each λ, of other initial weights" }),
+  finalCycles: integer({ min: 1, default: 3, help: "cycles of the network with the best λ" }),
+};
+
+/** The values of the task's options. */
+export type SearchOptions = Values<typeof OPTIONS>;
+
+const TASK: Task<typeof OPTIONS> = {
+  name: "lambda-search",
+  summary:
+    "Looks for the weight λ of the L2 term: values drawn log-uniformly from a coarse range, " +
+    "then from a fine one. All networks of a stage train together, on the same batches. Then a " +
+    "network with the best λ trains for longer, and its test images are counted by class. Writes " +
+    "trials.csv, a figure for each stage, best.csv, confusion.csv, confusion.svg, the folder final " +
+    "as one of the task baseline, config.json and, when it is finished, summary.json. A search " +
+    "that was cut off goes on after its last whole stage when the same command is given again.",
+  options: OPTIONS,
+  quick: { halfCycle: 50, cycles: 1, finalCycles: 1, coarseCount: 3, fineCount: 3 },
+  check: checkSearch,
+  examples: [
+    { command: "deno task lambda-search", purpose: "the search of the report" },
+    { command: "deno task lambda-search --quick", purpose: "the whole path in seconds" },
+    {
+      command: "deno task lambda-search --refine 2 --repeat 3 --out out/refined",
+      purpose: "three rounds, of which two follow the best; the spread over three networks",
+    },
+  ],
+};
+
+/** How many images `--quick` uses. */
+const QUICK_COUNTS: Required<SubsetCounts> = { training: 2000, validation: 500, test: 500 };
+
+/** How many of the best are written down and shown, as in the report. */
+const BEST = 3;
+
+/**
+ * Runs the task.
+ *
+ * @param args The arguments as typed.
+ * @param context Where to write, and how to hear of being told to stop.
+ * @returns The exit status.
+ */
+export async function main(args: readonly string[], context: TaskContext): Promise<number> {
+  const { options } = parseOptions(TASK, args);
+  if (options.help) {
+    context.stdout(helpText(TASK));
+    return EXIT.done;
+  }
+  const variant = checkVariant(options.variant);
+  const gpu = await Gpu.request();
+  let data: DeviceDataSet | undefined;
+  try {
+    const { json, quick, force, out, hidden, batch, repeat } = options;
+    const { signal } = context;
+    announceAdapter(context, gpu.adapter, options);
+    const counts = quick ? QUICK_COUNTS : undefined;
+    const dataset = await loadDataSet(options.data, context, { json, counts });
+    data = new DeviceDataSet(gpu, dataset);
+
+    // Everything that can be refused is refused before anything is written.
+    const circumstances = { task: TASK.name, dataset, adapter: gpu.adapter, variant };
+    const config = runConfig(options, circumstances);
+    const results = await openResults(out, config, { ...searchFiles(options), force });
+    if (results.state === "new") await openFinal(options, { circumstances, lambda: null });
+    if (results.state === "finished") {
+      results.sayFinished(context, options);
+      reportSearch(context, { options, dataset, summary: await readSearchSummary(results) });
+      return EXIT.done;
+    }
+    const networks = repeat * Math.max(options.coarseCount, options.fineCount);
+    const batchNorm = options.batchNorm === "on";
+    await checkCapacity(gpu, data, { hidden, batchNorm, batch, networks });
+    signal.throwIfAborted();
+    if (force || results.state === "new") await results.start();
+    else await results.resume();
+
+    const training = { gpu, data, progress: new Progress(context, { json }), signal };
+    if (repeat > 1) {
+      context.stderr(
+        `Each λ trains ${repeat} networks of other initial weights; all networks see the same batches`,
+      );
+    }
+    const rows = await searchInto(results, options, { ...training, context });
+    const best = bestRows(bestResults(rows, BEST), isComparable(options, dataset));
+    if (Number.isNaN(best[0].val_accuracy)) {
+      throw new ArgumentError(
+        "All networks of the search diverged: expected smaller values of λ or of --eta-max",
+      );
+    }
+    const [{ lambda }] = best;
+    const final = await openFinal(options, { circumstances, lambda });
+    const summary = await finalInto(results, options, { ...training, context, final, best, rows });
+    reportSearch(context, { options, dataset, summary });
+    return EXIT.done;
+  } finally {
+    data?.destroy();
+    gpu.destroy();
+  }
+}
+
+/** Checks the options against each other. */
+function checkSearch(options: SearchOptions): void {
+  checkTraining(options);
+  checkTraining({ ...options, cycles: options.finalCycles });
+  if (options.refine > 0 && options.coarseCount < 2) {
+    throw new ArgumentError(
+      `--coarse-count expects at least 2 with --refine, not ${options.coarseCount}: ` +
+        "one value has no neighbours",
+    );
+  }
+}
+
+/** Whether data and settings, seed aside, are those of the report. */
+function isComparable(options: SearchOptions, { name }: Pick<DataSet, "name">): boolean {
+  if (options.quick || name !== "CIFAR-10") return false;
+  const names = Object.keys(OPTIONS).filter((option) => !(option in COMMON_OPTIONS));
+  // As text, since ranges and widths are arrays.
+  return (names as (keyof SearchOptions)[]).every((option) =>
+    String(options[option]) === String(defaultOf(TASK, { name: option, quick: false }))
+  );
+}
+
+/** A search when it is over. */
+export interface FinishedSearch {
+  readonly options: SearchOptions;
+  /** The data set, or what the table says of it. */
+  readonly dataset: Pick<DataSet, "name" | "classes" | "training">;
+  readonly summary: SearchSummary;
+}
+
+/**
+ * Writes the best of the search and how the final network did, or with `--json` an event for each.
+ *
+ * @param context Where to write.
+ * @param search The search.
+ */
+export function reportSearch(context: TaskContext, search: FinishedSearch): void {
+  const { options, dataset, summary } = search;
+  const { out, seed, repeat } = options;
+  const { best, final, quick } = summary;
+  const comparable = isComparable(options, dataset);
+  if (options.json) {
+    for (const row of best) writeEvent(context, "result", { ...row, ...quick && { quick }, out });
+    writeEvent(context, "result", {
+      run: "final",
+      lambda: summary.best_lambda,
+      ...final,
+      published_test_accuracy: comparable ? PUBLISHED_FINAL_ACCURACY : null,
+      out: join(out, "final"),
+    });
+    return;
+  }
+  context.stdout(
+    quick
+      ? `${dataset.name}, quick run on ${dataset.training.count} training images: not a result`
+      : `${dataset.name}, seed ${seed}`,
+  );
+  const mean = repeat > 1 ? `, mean of ${repeat}` : "";
+  const heading = ["rank", "λ", `validation accuracy${mean}`];
+  const others = comparable ? ["report's λ", "report's validation accuracy"] : [];
+  const table = [[...heading, ...others], ...best.map((row) => bestLine(row, comparable))];
+  for (const line of alignColumns(table)) context.stdout(line);
+  const published = comparable ? ` (report: ${percent(PUBLISHED_FINAL_ACCURACY)})` : "";
+  context.stdout(
+    `Final network${quick ? " (quick)" : ""}, λ = ${lambdaText(summary.best_lambda)}, ` +
+      `${final.steps} steps: validation accuracy ${percent(final.val.accuracy)}, ` +
+      `test accuracy ${percent(final.test.accuracy)}${published}`,
+  );
+  context.stdout(`Files: ${out}`);
+}
+
+function bestLine(row: BestRow, comparable: boolean): string[] {
+  const own = [String(row.rank), lambdaText(row.lambda), percent(row.val_accuracy)];
+  if (!comparable) return own;
+  const { published_lambda, published_val_accuracy } = row;
+  return [
+    ...own,
+    published_lambda === null ? "" : lambdaText(published_lambda),
+    published_val_accuracy === null ? "" : percent(published_val_accuracy),
+  ];
+}
+
+/** As in "3.51e-3". */
+function lambdaText(lambda: number): string {
+  return lambda.toExponential(2);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+if (import.meta.main) await runTask(main);

@@ -1,0 +1,47 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { escapeHtml, inlineSvg, markup, tableHtml } from "../src/html.ts";
+
+Deno.test("markup() escapes texts, and leaves pieces of HTML as they are", () => {
+  const piece = markup`<b>${"<i> & \"'"}</b>`;
+  assertEquals(piece.text, "<b>&lt;i&gt; &amp; &quot;'</b>");
+  assertEquals(
+    markup`${piece}, ${1.5}, ${[piece, "<"]}${null}.`.text,
+    [
+      `${piece.text}, 1.5, `,
+      `${piece.text}&lt;.`,
+    ].join(""),
+  );
+});
+
+Deno.test("escapeHtml() escapes the ampersand first", () => {
+  assertEquals(escapeHtml("&lt;"), "&amp;lt;");
+});
+
+Deno.test("tableHtml() names every column and every row for a screen reader", () => {
+  const { text } = tableHtml({
+    caption: "Loss & cost",
+    head: ["Run", "Loss", "Outcome"],
+    rows: [["3-layer", 1.5, "stalled"]],
+    words: [2],
+  });
+  assertStringIncludes(text, "<caption>Loss &amp; cost</caption>");
+  assertStringIncludes(
+    text,
+    '<tr><th scope="col">Run</th><th scope="col">Loss</th><th scope="col" class="words">Outcome</th></tr>',
+  );
+  assertStringIncludes(
+    text,
+    '<tr><th scope="row">3-layer</th><td>1.5</td><td class="words">stalled</td></tr>',
+  );
+});
+
+Deno.test("inlineSvg() changes ids and what refers to them, in tags but not in texts", () => {
+  const svg = '<?xml version="1.0"?>\n' +
+    '<svg role="img" aria-labelledby="t d" width="830"><title id="t">id="t" url(#c)</title>' +
+    '<desc id="d"/><clipPath id="c"/><g clip-path="url(#c)"/><use href="#c"/><use xlink:href="#c"/></svg>\n';
+  assertEquals(
+    inlineSvg(svg, "a-").text,
+    '<svg role="img" aria-labelledby="a-t a-d" width="830"><title id="a-t">id="t" url(#c)</title>' +
+      '<desc id="a-d"/><clipPath id="a-c"/><g clip-path="url(#a-c)"/><use href="#a-c"/><use xlink:href="#a-c"/></svg>',
+  );
+});
