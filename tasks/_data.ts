@@ -20,6 +20,19 @@ export interface LoadOptions {
   readonly usual?: string;
 }
 
+/** What has been read or made for contexts that share their data sets, by what it was read or made from. */
+const shared = new WeakMap<TaskContext, Map<string, DataSet>>();
+
+/**
+ * Has tasks that run one after another in this process read or make a data set once.
+ *
+ * @param contexts The contexts that they run in; the data sets are kept for as long as these are.
+ */
+export function shareDataSets(contexts: readonly TaskContext[]): void {
+  const sets = new Map<string, DataSet>();
+  for (const context of contexts) shared.set(context, sets);
+}
+
 /**
  * Loads the data set that `--data` names, and says which it is.
  *
@@ -37,9 +50,12 @@ export async function loadDataSet(
   const { counts = {}, usual = usualDirectory() } = options;
   const directory = data ?? (await exists(usual) ? usual : undefined);
   const synthetic = directory === undefined || directory === "synthetic";
-  const whole = synthetic
-    ? await createSynthetic(syntheticSize(counts))
-    : await readCifar10(directory);
+  const size = syntheticSize(counts);
+  const source = synthetic ? `synthetic ${JSON.stringify(size)}` : `directory ${directory}`;
+  const sets = shared.get(context);
+  const whole = sets?.get(source) ??
+    await (synthetic ? createSynthetic(size) : readCifar10(directory));
+  sets?.set(source, whole);
   const dataset = subset(whole, counts);
   context.stderr(`Data: ${describe(dataset, { data, directory })}`);
   if (options.json) {

@@ -9,6 +9,7 @@ import type { TaskContext } from "./_context.ts";
 export type EventName =
   | "adapter"
   | "data"
+  | "part"
   | "start"
   | "evaluation"
   | "done"

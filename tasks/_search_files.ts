@@ -71,7 +71,9 @@ export async function readSearchSummary({ directory }: Results): Promise<SearchS
   const text = await Deno.readTextFile(path);
   try {
     const summary = JSON.parse(text) as SearchSummary;
-    return { ...summary, best: [...summary.best], final: reviveSummary(summary.final) };
+    // JSON has no NaN.
+    const best = summary.best.map((row) => ({ ...row, val_accuracy: row.val_accuracy ?? NaN }));
+    return { ...summary, best, final: reviveSummary(summary.final) };
   } catch {
     throw new DataError(
       `Cannot read ${path}: expected the results of a search as this program writes them; --force runs again`,

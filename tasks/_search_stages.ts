@@ -42,6 +42,7 @@ export async function searchInto(
   const { coarse, coarseCount, fine, fineCount, refine, seed, repeat } = options;
   const kept = await readTrials(results);
   const rows: TrialRow[] = [];
+  let changed = false;
   for (const stage of stageNames(options)) {
     const range = stage === "coarse" ? pair(coarse) : refine === 0 ? pair(fine) : refineRange(rows);
     const count = stage === "coarse" ? coarseCount : fineCount;
@@ -51,10 +52,11 @@ export async function searchInto(
       context.context.stderr(`${stage}: kept from before`);
       rows.push(...old);
     } else {
-      const own = await trainStage(trials, options, context);
-      rows.push(...own);
-      await results.write("trials.csv", trialsToCsv(rows));
+      rows.push(...await trainStage(trials, options, context));
+      changed = true;
     }
+    // Also after a stage that was kept: writing an earlier one has left its rows out.
+    if (changed) await results.write("trials.csv", trialsToCsv(rows));
     const own = rows.filter((row) => row.stage === stage);
     const before = rows.filter((row) => row.stage !== stage);
     await results.write(`${stage}.svg`, await drawStage(own, { config: results.config, before }));

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings what a fresh machine lacks, Deno and a Vulkan driver, then runs `deno task "$@"`.
-# Where both are there already, plain `deno task` does the same without this script.
+# Brings what a fresh machine lacks, Deno, a Vulkan driver and for the tests Chromium, then runs `deno task "$@"`.
+# Where they are there already, plain `deno task` does the same without this script.
 set -eu
 
 DENO_MAJOR=2 # the oldest Deno that will do ...
@@ -12,8 +12,8 @@ usage() {
   cat <<'END'
 Usage: sh tasks/bootstrap.sh [--install] TASK [OPTION ...]
 
-Brings Deno and, on Linux, a Vulkan driver where they are missing, then runs `deno task TASK OPTION ...`.
-Deno is kept in .deno/ in this project. A driver is installed by root only:
+Brings Deno and, on Linux, a Vulkan driver and for the task test Chromium where they are missing, then
+runs `deno task TASK OPTION ...`. Deno is kept in .deno/ in this project. The rest is installed by root only:
 
   --install  use sudo for that; without it, and not as root, the command is printed instead
   --help     print this; with a task, print the task's own help
@@ -109,6 +109,34 @@ choose_std() {
   export STD_MAP
 }
 
+# Packages ----------------------------------------------------------------------------------------
+
+# Installs what is missing, $1, which apt-get has in the packages $2, dnf in $3 and apk in $4.
+install_packages() {
+  if command -v apt-get >/dev/null; then
+    packages=$2
+    install="apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages"
+  elif command -v dnf >/dev/null; then
+    packages=$3
+    install="dnf install -y $packages"
+  elif command -v apk >/dev/null; then
+    packages=$4
+    install="apk add $packages"
+  else
+    fail "no $1, and no apt-get, dnf or apk to install it with: install one in this system's own way"
+  fi
+  if [ "$(id -u)" -eq 0 ]; then
+    say "no $1: installing $packages"
+    sh -c "$install" >&2
+  elif [ "$sudo_allowed" = yes ]; then
+    say "no $1: installing $packages with sudo"
+    sudo sh -c "$install" >&2
+  else
+    fail "no $1. As root, run: $install
+bootstrap: or run this again with --install as its first argument, to have sudo run it"
+  fi
+}
+
 # The Vulkan driver -------------------------------------------------------------------------------
 
 # Says what Deno finds on its own question for an adapter: hardware, software or none.
@@ -128,30 +156,11 @@ nvidia_is_present() {
 
 # Installs the Vulkan loader and, where $1 is "driver", Mesa's drivers, which include a software one.
 install_vulkan() {
-  if command -v apt-get >/dev/null; then
-    packages=libvulkan1
-    if [ "$1" = driver ]; then packages="$packages mesa-vulkan-drivers"; fi
-    install="apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages"
-  elif command -v dnf >/dev/null; then
-    packages=vulkan-loader
-    if [ "$1" = driver ]; then packages="$packages mesa-vulkan-drivers"; fi
-    install="dnf install -y $packages"
-  elif command -v apk >/dev/null; then
-    packages=vulkan-loader
-    if [ "$1" = driver ]; then packages="$packages mesa-vulkan-swrast"; fi
-    install="apk add $packages"
+  if [ "$1" = driver ]; then
+    install_packages "Vulkan driver" "libvulkan1 mesa-vulkan-drivers" "vulkan-loader mesa-vulkan-drivers" \
+      "vulkan-loader mesa-vulkan-swrast"
   else
-    fail "no Vulkan $1, and no apt-get, dnf or apk to install it with: install one in this system's own way"
-  fi
-  if [ "$(id -u)" -eq 0 ]; then
-    say "no Vulkan $1: installing $packages"
-    sh -c "$install" >&2
-  elif [ "$sudo_allowed" = yes ]; then
-    say "no Vulkan $1: installing $packages with sudo"
-    sudo sh -c "$install" >&2
-  else
-    fail "no Vulkan $1. As root, run: $install
-bootstrap: or run this again with --install as its first argument, to have sudo run it"
+    install_packages "Vulkan $1" libvulkan1 vulkan-loader vulkan-loader
   fi
 }
 
@@ -194,14 +203,40 @@ provide_driver() {
   fi
 }
 
+# Chromium ----------------------------------------------------------------------------------------
+
+# Looks for it as the tests do.
+browser_is_present() {
+  sh test/_chromium.sh --version >/dev/null 2>&1
+}
+
+# Sees to it that the tests find a browser.
+provide_browser() {
+  if browser_is_present; then return; fi
+  install_packages Chromium chromium chromium chromium ||
+    fail "could not install chromium; Ubuntu has it as a snap only, which the tests cannot use: install Google Chrome there"
+  if ! browser_is_present; then fail "Chromium is installed, but does not run: see chromium --version"; fi
+}
+
 # -------------------------------------------------------------------------------------------------
+
+# Whether help is all that is asked for.
+asks_for_help() {
+  for argument in "$@"; do
+    case $argument in --help | -h) return ;; esac
+  done
+  return 1
+}
 
 # Whether the task asked for, with these arguments, computes on a GPU.
 needs_gpu() {
   case ${1-} in '' | check | data | doctor | report | shaders) return 1 ;; esac
-  for argument in "$@"; do
-    case $argument in --help | -h) return 1 ;; esac
-  done
+  ! asks_for_help "$@"
+}
+
+# Whether the task asked for, with these arguments, opens pages in a browser.
+needs_browser() {
+  [ "${1-}" = test ] && ! asks_for_help "$@"
 }
 
 is_task() {
@@ -241,5 +276,6 @@ if [ "$(uname -s)" = Linux ]; then
   fi
   use_mounted_nvidia_driver
   if needs_gpu "$@"; then provide_driver; fi
+  if needs_browser "$@"; then provide_browser; fi
 fi
 exec deno task "$@"

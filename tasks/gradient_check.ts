@@ -120,6 +120,7 @@ export async function main(
       return EXIT.done;
     }
 
+    context.signal.throwIfAborted();
     const { rows, failures } = await checkSetting(gpu, {
       options,
       dataset,

@@ -38,21 +38,39 @@ import { searchInto } from "./_search_stages.ts";
 
 const { lambda: _lambda, batchNorm: _batchNorm, ...TRAINING } = TRAINING_OPTIONS;
 
+/** Far more than any adapter trains together, and few enough to be counted before it refuses them. */
+const MOST = 1000;
+
 const OPTIONS = {
   ...COMMON_OPTIONS,
   ...TRAINING,
   batchNorm: choice(["on", "off"], { default: "on", help: "batch normalisation" }),
   coarse: range({ default: [1e-5, 1e-1], help: "where λ is looked for first" }),
-  coarseCount: integer({ min: 1, default: 10, help: "values of λ that are tried first" }),
+  coarseCount: integer({
+    min: 1,
+    max: MOST,
+    default: 10,
+    help: "values of λ that are tried first",
+  }),
   fine: range({ default: [1e-3, 1e-2], help: "where λ is looked for then" }),
-  fineCount: integer({ min: 1, default: 10, help: "values of λ that are tried then, each round" }),
+  fineCount: integer({
+    min: 1,
+    max: MOST,
+    default: 10,
+    help: "values of λ that are tried then, each round",
+  }),
   refine: integer({
     min: 0,
     max: 100,
     default: 0,
     help: "rounds between the neighbours of the best λ so far, instead of --fine",
   }),
-  repeat: integer({ min: 1, default: 1, help: "networks with each λ, of other initial weights" }),
+  repeat: integer({
+    min: 1,
+    max: MOST,
+    default: 1,
+    help: "networks with each λ, of other initial weights",
+  }),
   finalCycles: integer({ min: 1, default: 3, help: "cycles of the network with the best λ" }),
 };
 
@@ -117,9 +135,14 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const results = await openResults(out, config, { ...searchFiles(options), force });
     if (results.state === "new") await openFinal(options, { circumstances, lambda: null });
     if (results.state === "finished") {
-      results.sayFinished(context, options);
-      reportSearch(context, { options, dataset, summary: await readSearchSummary(results) });
-      return EXIT.done;
+      const summary = await readSearchSummary(results);
+      const final = await openFinal(options, { circumstances, lambda: summary.best_lambda });
+      // Someone may have removed it, or one of its files.
+      if (final.state === "finished") {
+        results.sayFinished(context, options);
+        reportSearch(context, { options, dataset, summary });
+        return EXIT.done;
+      }
     }
     const networks = repeat * Math.max(options.coarseCount, options.fineCount);
     const batchNorm = options.batchNorm === "on";

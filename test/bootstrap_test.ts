@@ -16,6 +16,8 @@ interface MachineOptions {
   adapterAfterInstall?: "hardware" | "software" | "none";
   /** Whether libvulkan.so.1 can be loaded. */
   loader?: boolean;
+  /** Under which name it has a Chromium, or null where it has none. */
+  browser?: string | null;
   /** A shell pattern of files that are there, of those in fixed places. */
   files?: string;
   /** Whether the user is root. */
@@ -58,6 +60,7 @@ class Machine implements AsyncDisposable {
       adapter = "hardware",
       adapterAfterInstall = "software",
       loader = true,
+      browser = "chromium",
       files = "nothing",
       root = true,
       std = "answers",
@@ -69,8 +72,13 @@ class Machine implements AsyncDisposable {
     const { directory } = machine;
     await Deno.mkdir(machine.#bin);
     await Deno.mkdir(join(directory, "project", "tasks"), { recursive: true });
-    const source = new URL("../tasks/bootstrap.sh", import.meta.url);
-    await Deno.copyFile(source, join(directory, "project", "tasks", "bootstrap.sh"));
+    await Deno.mkdir(join(directory, "project", "test"));
+    for (const script of ["tasks/bootstrap.sh", "test/_chromium.sh"]) {
+      await Deno.copyFile(
+        new URL(`../${script}`, import.meta.url),
+        `${directory}/project/${script}`,
+      );
+    }
     for (const tool of REAL_TOOLS) {
       const path = ["/usr/bin", "/bin"].map((folder) => join(folder, tool)).find(isFile);
       assert(path !== undefined, `expected ${tool} in /usr/bin or /bin`);
@@ -102,6 +110,10 @@ class Machine implements AsyncDisposable {
     await machine.#standIn("id", `echo ${root ? 0 : 1000}`);
     await machine.#standIn("ls", `case $2 in ${files}) exit 0 ;; esac; exit 1`);
 
+    const chromium = `[ "$*" = --version ] && echo "Chromium 1.2.3"`;
+    if (browser !== null) await machine.#standIn(browser, chromium);
+    const newBrowser = join(directory, "new-chromium");
+    await machine.#write(newBrowser, chromium);
     const newDeno = join(directory, "new-deno");
     await machine.#write(newDeno, denoText("2.9.6"));
     const log = (name: string) => `echo "${name} $*" >>"${machine.#log}"\n`;
@@ -117,7 +129,11 @@ class Machine implements AsyncDisposable {
     };
     for (const manager of ["apt-get", "dnf", "apk"]) {
       standIns[manager] = `${log(manager)} [ "$1" = update ] && exit 0
-        echo ${adapterAfterInstall} >"${state}"; exit ${installStatus}`;
+        [ ${installStatus} -eq 0 ] || exit ${installStatus}
+        case "$*" in
+          *chromium) cp "${newBrowser}" "${machine.#bin}/chromium" ;;
+          *) echo ${adapterAfterInstall} >"${state}" ;;
+        esac`;
     }
     for (const tool of tools) {
       await machine.#standIn(tool.replace("broken-", ""), standIns[tool]);
@@ -308,6 +324,76 @@ Deno.test("bootstrap.sh installs no driver for what needs no GPU", async () => {
   }
 });
 
+Deno.test("bootstrap.sh installs Chromium once as root for the tests when there is none", async () => {
+  const expected: [manager: string, calls: string[]][] = [
+    ["apt-get", ["apt-get update", "apt-get install -y --no-install-recommends chromium"]],
+    ["dnf", ["dnf install -y chromium"]],
+    ["apk", ["apk add chromium"]],
+  ];
+  for (const [manager, calls] of expected) {
+    await using machine = await Machine.create({ browser: null, tools: [manager] });
+    const first = await machine.run(["test"]);
+    assertEquals(first.status, 0, first.stderr);
+    assertEquals(installations(first), calls);
+    assertEquals(first.calls.at(-1), "deno 2.9.6 task test");
+    assertEquals(installations(await machine.run(["test"])), []);
+  }
+});
+
+Deno.test("bootstrap.sh installs no Chromium beside one of another name, or for what opens no page", async () => {
+  for (const browser of ["chromium", "chromium-browser", "google-chrome"]) {
+    await using machine = await Machine.create({ browser });
+    assertEquals(installations(await machine.run(["test"])), []);
+  }
+  await using machine = await Machine.create({ browser: null });
+  for (const args of [["check"], ["baseline"], ["report"], ["test", "--help"], []]) {
+    const outcome = await machine.run(args);
+    assertEquals(outcome.status, 0, outcome.stderr);
+    assertEquals(installations(outcome), []);
+  }
+});
+
+Deno.test("bootstrap.sh passes over a chromium that only tells how to install one", async () => {
+  await using machine = await Machine.create({ tools: ["apt-get"] });
+  await machine.replace("chromium", "exit 1");
+  const outcome = await machine.run(["test"]);
+  assertEquals(outcome.status, 0, outcome.stderr);
+  assertEquals(
+    installations(outcome).at(-1),
+    "apt-get install -y --no-install-recommends chromium",
+  );
+});
+
+Deno.test("bootstrap.sh tells a user how to install Chromium, or has sudo do it", async () => {
+  const options = { browser: null, root: false, tools: ["apt-get", "sudo"] };
+  await using machine = await Machine.create(options);
+  const refused = await machine.run(["test"]);
+  assertEquals(refused.status, 1);
+  assertEquals(refused.calls, ["ask JSR"]);
+  assertStringIncludes(refused.stderr, "no Chromium. As root, run: apt-get update");
+  const allowed = await machine.run(["--install", "test"]);
+  assertEquals(allowed.status, 0, allowed.stderr);
+  assertEquals(installations(allowed)[0].split(" ")[0], "sudo");
+});
+
+Deno.test("bootstrap.sh says what to do where Chromium cannot be installed", async () => {
+  for (const tools of [["apt-get"], []]) {
+    await using machine = await Machine.create({ browser: null, tools, installStatus: 100 });
+    const { status, calls, stderr } = await machine.run(["test"]);
+    assertEquals(status, 1);
+    assert(!calls.some((call) => call.startsWith("deno")));
+    assertStringIncludes(
+      stderr,
+      tools.length > 0 ? "install Google Chrome" : "no Chromium, and no",
+    );
+  }
+  await using machine = await Machine.create({ browser: null });
+  await machine.replace("apt-get", "exit 0");
+  const { status, stderr } = await machine.run(["test"]);
+  assertEquals(status, 1);
+  assertStringIncludes(stderr, "Chromium is installed, but does not run");
+});
+
 Deno.test("bootstrap.sh never installs a software driver beside an NVIDIA device", async () => {
   for (const tools of [["apt-get"], ["apt-get", "nvidia-smi"]]) {
     const files = tools.includes("nvidia-smi") ? "nothing" : "/dev/nvidia*";
@@ -428,7 +514,7 @@ Deno.test("bootstrap.sh waits a few seconds for a JSR that accepts and stays sil
   assert(connections.length > 0, "expected Deno to ask the JSR that JSR_URL names");
   assert(seconds > 4 && seconds < 9, `expected an answer after about 5 s, not ${seconds}`);
   assertStringIncludes(stdout, "STD_MAP=--import-map=tasks/std_npm.json");
-  assertEquals(await list(project), [".deno", "deno.json", "tasks"]);
+  assertEquals(await list(project), [".deno", "deno.json", "tasks", "test"]);
   assertEquals(await list(temporary), []);
 });
 

@@ -128,6 +128,35 @@ Deno.test("lambda-search trains the final network again when its matrix is gone"
   });
 });
 
+Deno.test("lambda-search makes good what someone removed from finished results", async () => {
+  await inDirectory(async (out) => {
+    await runInProcess(main, [...SMALL, "--out", out]);
+    const whole = await filesIn(out);
+    await Deno.remove(`${out}/final`, { recursive: true });
+    assertEquals((await runInProcess(main, [...SMALL, "--out", out])).status, EXIT.done);
+    assertEquals(await filesIn(out), whole);
+
+    await Deno.remove(`${out}/summary.json`);
+    const rest = (await readText(`${out}/trials.csv`)).replaceAll(/^coarse,.*\n/gm, "");
+    await Deno.writeTextFile(`${out}/trials.csv`, rest);
+    assertEquals((await runInProcess(main, [...SMALL, "--out", out])).status, EXIT.done);
+    assertEquals(await filesIn(out), whole);
+  });
+});
+
+Deno.test("lambda-search says the same of diverged networks when run again", async () => {
+  await inDirectory(async (out) => {
+    const args = [
+      ...["--quick", "--data", "synthetic", "--hidden", "8", "--half-cycle", "6"],
+      ...["--coarse-count", "1", "--coarse", "1e-3,2e-3", "--fine-count", "1"],
+      ...["--fine", "1e20,1e21", "--batch-norm", "off", "--out", out],
+    ];
+    const first = await runInProcess(main, args);
+    assertMatch(first.output, /^2 .* NaN %$/m);
+    assertEquals((await runInProcess(main, args)).output, first.output);
+  });
+});
+
 Deno.test("lambda-search --refine homes in, and --repeat trains each lambda several times", async () => {
   await inDirectory(async (out) => {
     const args = [...SMALL, "--refine", "2", "--repeat", "2", "--json", "--out", out];
@@ -159,6 +188,8 @@ Deno.test("lambda-search refuses bad input in one sentence, and loses nothing", 
       [["--fine", "0,1"], /^error: --fine expects two positive numbers/m],
       [["--coarse-count", "0"], /^error: --coarse-count expects a whole number from 1/m],
       [["--repeat", "0"], /^error: --repeat expects a whole number from 1/m],
+      [["--coarse-count", "1000000000"], /^error: --coarse-count expects .* to 1000, not/m],
+      [["--coarse-count", "1000", "--repeat", "1000"], /^error: --hidden .* 1000000 networks/m],
       [["--refine", "1", "--coarse-count", "1"], /^error: --coarse-count expects at least 2 with/m],
       [["--batch", "2001"], /^error: --batch expects at most 2000/m],
       [["--hidden", "100000000"], /^error: --hidden 100000000 with --batch 100 and 3 networks/m],

@@ -1,6 +1,11 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import {
+  assertEquals,
+  assertNotStrictEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
 import { DataError } from "../src/errors.ts";
-import { loadDataSet } from "../tasks/_data.ts";
+import { loadDataSet, shareDataSets } from "../tasks/_data.ts";
 import { CapturedContext } from "./_context.ts";
 
 const COUNTS = { training: 20, validation: 10, test: 5 };
@@ -54,4 +59,20 @@ Deno.test("loadDataSet() does not fall back when the usual folder is there but n
   } finally {
     await Deno.remove(usual, { recursive: true });
   }
+});
+
+Deno.test("loadDataSet() makes a data set once for contexts that share theirs", async () => {
+  const contexts = [new CapturedContext(), new CapturedContext()];
+  shareDataSets(contexts);
+  const load = (context: CapturedContext, counts = COUNTS) =>
+    loadDataSet("synthetic", context, { counts });
+  const [first, second] = [await load(contexts[0]), await load(contexts[1])];
+  // The bytes themselves: what each gets is a part of what was made.
+  assertStrictEquals(first.training.images.buffer, second.training.images.buffer);
+  assertEquals(contexts[1].errors, contexts[0].errors);
+
+  const other = await load(contexts[1], { ...COUNTS, training: 200 });
+  assertEquals(other.training.count, 200);
+  const alone = await load(new CapturedContext());
+  assertNotStrictEquals(alone.training.images.buffer, first.training.images.buffer);
 });
