@@ -12,6 +12,7 @@ export type EventName =
   | "part"
   | "start"
   | "evaluation"
+  | "progress"
   | "done"
   | "finished_before"
   | "warning"

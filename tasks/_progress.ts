@@ -14,6 +14,9 @@ const REDRAW = 100;
 /** Least time between two plain lines, in milliseconds, so that a quick run does not flood a log. */
 const LINE = 1000;
 
+/** Time without an evaluation after which a plain line, or an event, tells of the steps alone, in milliseconds. */
+const QUIET = 30_000;
+
 /** Tells people and programs how the runs of a task are going, one run after another. */
 export class Progress {
   readonly #context: TaskContext;
@@ -23,7 +26,8 @@ export class Progress {
   #steps = 0;
   #done = 0;
   #began = 0;
-  #told = -Infinity;
+  #told = -Infinity; // when the line was last written
+  #heard = 0; // when an event, or a line off a terminal, last told how far the run is
   #accuracy: string | undefined;
 
   /**
@@ -52,19 +56,27 @@ export class Progress {
     this.#done = 0;
     this.#began = this.#now();
     this.#told = -Infinity;
+    this.#heard = this.#began;
     this.#accuracy = undefined;
     if (this.#json) writeEvent(this.#context, "start", { run, steps, ...fields });
     this.#redraw();
   }
 
   /**
-   * Steps were done: moves the line on a terminal.
+   * Steps were done: moves the line on a terminal. Event, every half minute: `progress` with `run`, `step`, `steps` and
+   * `seconds` since the start.
    *
    * @param done How many steps of the run are done by now.
    */
   step(done: number): void {
     this.#done = done;
     if (this.#now() - this.#told >= REDRAW) this.#redraw();
+    if (this.#now() - this.#heard < QUIET) return;
+    this.#heard = this.#now();
+    if (this.#json) {
+      const [run, steps, seconds] = [this.#run, this.#steps, this.#seconds()];
+      writeEvent(this.#context, "progress", { run, step: done, steps, seconds });
+    } else if (!this.#context.isTerminal) this.#context.stderr(this.#line());
   }
 
   /**
@@ -77,6 +89,7 @@ export class Progress {
    */
   evaluation(row: MetricRow, fields: EventFields = {}, whose = ""): void {
     this.#done = row.step;
+    this.#heard = this.#now();
     this.#accuracy = `${whose}validation accuracy ${(row.val.accuracy * 100).toFixed(1)} %`;
     if (this.#json) {
       writeEvent(this.#context, "evaluation", {

@@ -55,8 +55,9 @@ Deno.test("Progress writes a plain line for an evaluation off a terminal, at mos
   const progress = new Progress(context, { now: () => time });
   progress.start("9-layer", 400);
   progress.evaluation(row(0));
+  time = 29_000;
+  progress.step(50); // says nothing: evaluations say it all
   time = 82_000;
-  progress.step(50);
   progress.evaluation(row(100));
   time += 999;
   progress.evaluation(row(200)); // too soon
@@ -72,6 +73,30 @@ Deno.test("Progress writes a plain line for an evaluation off a terminal, at mos
     "9-layer: 400 steps in 1 min 23 s, validation accuracy 43.2 %",
     "",
   ]);
+});
+
+Deno.test("Progress tells of steps alone when half a minute brought no evaluation", () => {
+  for (const json of [false, true]) {
+    const context = new CapturedContext();
+    let time = 0;
+    const progress = new Progress(context, { json, now: () => time });
+    progress.start("coarse", 400);
+    for (time = 10_000; time <= 70_000; time += 10_000) progress.step(time / 1000);
+    progress.evaluation(row(100), {}, "best ");
+    time += 29_000;
+    progress.step(101);
+    if (json) {
+      const told = context.events.filter(({ event }) => event === "progress");
+      assertEquals(told.map(({ step, seconds }) => [step, seconds]), [[30, 30], [60, 60]]);
+      continue;
+    }
+    assertEquals(context.errors.split("\n"), [
+      "coarse: 30/400 steps, 7 %, 30 s, 6 min 10 s left",
+      "coarse: 60/400 steps, 15 %, 1 min 0 s, 5 min 40 s left",
+      "coarse: 100/400 steps, 25 %, 1 min 20 s, 4 min 0 s left, best validation accuracy 43.2 %",
+      "",
+    ]);
+  }
 });
 
 Deno.test("Progress writes events in place of plain lines with json", () => {
