@@ -47,7 +47,7 @@ export function drawStage(
   const { hidden, batch_norm: batchNorm, half_cycle: halfCycle, cycles, seed, repeat } =
     config.settings;
   const [{ stage }] = rows;
-  const [from, to] = rangeOf(stage, search).map((end) => String(Number(end.toPrecision(3))));
+  const [from, to] = rangeOf(stage, search).map(short);
   return searchFigure(rows, {
     ...common(config),
     title: `${stage[0].toUpperCase()}${stage.slice(1)} search, λ from ${from} to ${to}`,
@@ -126,7 +126,17 @@ function networkOf({ settings: { hidden, batch_norm: batchNorm } }: PartConfig):
 
 /** The settings of a training below the heading of its figure. */
 function trainingSubtitle({ settings: { hidden, lambda, batch, seed } }: PartConfig): string {
-  return joinParts([`hidden ${hidden}`, `λ = ${lambda}`, `batch ${batch}`, `seed ${seed}`]);
+  return joinParts([
+    `hidden ${hidden}`,
+    `λ = ${short(Number(lambda))}`,
+    `batch ${batch}`,
+    `seed ${seed}`,
+  ]);
+}
+
+/** A number in at most three digits. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)));
 }
 
 /** Blanks that do not break keep each part on one line. */
