@@ -61,14 +61,29 @@ export function escapeHtml(text: string): string {
 
 /** A table, cell by cell. */
 export interface Table {
+  /** What the page calls it, different for every table of a page: its caption's id begins with it. */
+  readonly id: string;
   /** What it shows, in one line above it. */
   readonly caption: Content;
-  /** The names of the columns. */
+  /** The names of the columns, none empty. */
   readonly head: readonly Content[];
   /** The rows; the first cell of each names it. */
-  readonly rows: readonly (readonly Content[])[];
+  readonly rows: readonly Row[];
+  /** Further rows, which are set apart from those and from each other; a group without rows is left out. */
+  readonly groups?: readonly RowGroup[];
   /** Columns of words rather than numbers, from 0; words are set to the left. The first column always is. */
   readonly words?: readonly number[];
+}
+
+/** The cells of a row. */
+export type Row = readonly Content[];
+
+/** Rows that belong together. */
+export interface RowGroup {
+  /** What they have in common, in a line above them. */
+  readonly heading: Content;
+  /** The rows. */
+  readonly rows: readonly Row[];
 }
 
 /**
@@ -77,22 +92,33 @@ export interface Table {
  * @param table The table.
  * @returns The box with the table.
  */
-export function tableHtml({ caption, head, rows, words = [] }: Table): Html {
+export function tableHtml({ id, caption, head, rows, groups = [], words = [] }: Table): Html {
   const names = head.map((name, i) =>
     cellHtml(name, { tag: "th", scope: "col", words: words.includes(i) })
   );
-  const lines = rows.map(([name, ...cells]) => [
-    cellHtml(name, { tag: "th", scope: "row" }),
-    ...cells.map((cell, i) => cellHtml(cell, { tag: "td", words: words.includes(i + 1) })),
-  ]);
-  // A box that scrolls has to be within reach of the keyboard.
-  return markup`<div class="table" tabindex="0"><table>
-<caption>${caption}</caption>
+  // A box that scrolls has to be within reach of the keyboard, and to have a name there.
+  return markup`<div class="table" role="region" aria-labelledby="${id}-caption" tabindex="0"><table>
+<caption id="${id}-caption">${caption}</caption>
 <thead><tr>${names}</tr></thead>
 <tbody>
-${lines.map((cells) => markup`<tr>${cells}</tr>\n`)}</tbody>
-</table></div>
+${rowsHtml(rows, words)}</tbody>
+${
+    groups.filter(({ rows }) => rows.length > 0).map((group) =>
+      markup`<tbody>
+<tr><th scope="rowgroup" colspan="${head.length}">${group.heading}</th></tr>
+${rowsHtml(group.rows, words)}</tbody>
+`
+    )
+  }</table></div>
 `;
+}
+
+function rowsHtml(rows: readonly Row[], words: readonly number[]): Html[] {
+  return rows.map(([name, ...cells]) =>
+    markup`<tr>${cellHtml(name, { tag: "th", scope: "row" })}${
+      cells.map((cell, i) => cellHtml(cell, { tag: "td", words: words.includes(i + 1) }))
+    }</tr>\n`
+  );
 }
 
 function cellHtml(

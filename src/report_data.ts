@@ -50,9 +50,9 @@ export interface GradientTrial {
 export interface GradientCheckPart extends Part {
   /** A row for each parameter. */
   readonly rows: readonly GradientCheckRow[];
-  /** Whether nothing was further off than it may be. */
+  /** Whether nothing was further off than it may be; false too where the check was cut off before that was known. */
   readonly passed: boolean;
-  /** What else was compared; none where the check fell short. */
+  /** What else was compared; none unless the check passed. */
   readonly trials: readonly GradientTrial[];
 }
 
@@ -86,11 +86,11 @@ export interface SearchPart extends Part {
   readonly trials: readonly TrialRow[];
   /** A figure for each stage, each the text of an SVG file. */
   readonly figures: readonly { readonly stage: string; readonly svg: string }[];
-  /** The best λ; null where the search did not come that far. */
+  /** The best λ; null where they are missing. */
   readonly best: readonly BestRow[] | null;
-  /** The network that was trained with the best λ; null likewise. */
+  /** The network that was trained with the best λ; null where it is missing. */
   readonly final: RunPart | null;
-  /** What that network takes the test images for, with its figure; null likewise. */
+  /** What that network takes the test images for, with its figure; null where it is missing. */
   readonly confusion: { readonly matrix: Confusion; readonly svg: string } | null;
 }
 

@@ -6,6 +6,7 @@
 
 import { type Html, markup, tableHtml } from "./html.ts";
 import { distinct, type ReportData, type SensitivityPart } from "./report_data.ts";
+import { accuracyHtml, countedAccuracy, divergedNote } from "./report_outcomes.ts";
 import {
   captionOf,
   figureHtml,
@@ -15,7 +16,7 @@ import {
   settingsHtml,
 } from "./report_parts.ts";
 import { isComparable } from "./report_settings.ts";
-import { enumerate, mean, NBSP, percent } from "./report_text.ts";
+import { enumerate, initialWeightsName, mean, NBSP, percent } from "./report_text.ts";
 import { describeRuns, type SensitivityRun } from "./sensitivity.ts";
 
 /**
@@ -37,7 +38,9 @@ ${otherSeeds(studies)}${
       caption: captionOf(`Training loss from several initial weights, seed ${first.seed}`, [first]),
     })
   }<h3>Outcomes</h3>
-${outcomeTable(first)}${studies.length > 1 ? seedTable(studies) : null}`;
+${outcomeTable(first)}${studies.length > 1 ? seedTable(studies) : null}${
+    divergedNote(studies.flatMap(({ runs }) => runs))
+  }`;
 }
 
 /** What was seen, in a sentence for each seed, or for several that saw the same. */
@@ -55,16 +58,24 @@ function findings(studies: readonly SensitivityPart[]): Html[] {
 
 function outcomeTable(study: SensitivityPart): Html {
   return tableHtml({
+    id: "sensitivity-outcomes",
     caption: captionOf(`How the trainings ended, seed ${study.seed}`, [study]),
-    head: ["σ", "Batch norm", "Training loss", "Validation accuracy", "Test accuracy", "Outcome"],
+    head: [
+      "Initial weights",
+      "Batch norm",
+      "Training loss",
+      "Validation accuracy",
+      "Test accuracy",
+      "Outcome",
+    ],
     words: [1, 5],
-    rows: study.runs.map(({ sigma, batch_norm, train, val, test, outcome }) => [
-      sigma,
-      batch_norm ? "on" : "off",
-      train.loss.toFixed(3),
-      percent(val.accuracy),
-      percent(test.accuracy),
-      outcome,
+    rows: study.runs.map((run) => [
+      initialWeightsName(run.sigma),
+      run.batch_norm ? "on" : "off",
+      run.train.loss.toFixed(3),
+      percent(countedAccuracy(run, run.val)),
+      percent(countedAccuracy(run, run.test)),
+      run.outcome,
     ]),
   });
 }
@@ -75,6 +86,7 @@ function seedTable(studies: readonly SensitivityPart[]): Html {
   const find = (study: SensitivityPart, kind: string) =>
     study.runs.find((run) => kindOf(run) === kind);
   return tableHtml({
+    id: "sensitivity-seeds",
     caption: captionOf("Test accuracy over the seeds", studies),
     head: ["Initial weights", ...studies.map(({ seed }) => `Seed ${seed}`), "Mean"],
     rows: kinds.map((kind) => {
@@ -82,8 +94,10 @@ function seedTable(studies: readonly SensitivityPart[]): Html {
       const known = runs.filter((run) => run !== undefined);
       return [
         kind,
-        ...runs.map((run) => run === undefined ? "missing" : accuracyHtml(run)),
-        percent(mean(known.map(({ test }) => test.accuracy))),
+        ...runs.map((run) =>
+          run === undefined ? "missing" : accuracyHtml(countedAccuracy(run, run.test), run.outcome)
+        ),
+        percent(mean(known.map((run) => countedAccuracy(run, run.test)))),
       ];
     }),
   });
@@ -91,11 +105,6 @@ function seedTable(studies: readonly SensitivityPart[]): Html {
 
 /** As in "σ = 0.001, batch norm". */
 function kindOf({ sigma, batch_norm }: SensitivityRun): string {
-  const name = Number.isNaN(Number(sigma)) ? sigma : `σ = ${sigma}`;
+  const name = initialWeightsName(sigma);
   return batch_norm ? `${name}, batch norm` : name;
-}
-
-function accuracyHtml({ test, outcome }: SensitivityRun): Html {
-  const note = outcome === "trained" ? null : markup` <small>${outcome}</small>`;
-  return markup`${percent(test.accuracy)}${note}`;
 }

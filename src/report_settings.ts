@@ -8,7 +8,7 @@ import { PUBLISHED_HIDDEN } from "./published.ts";
 import { distinct, type PartConfig } from "./report_data.ts";
 
 /** The data set that the published numbers are of. */
-const PUBLISHED_DATA = "CIFAR-10";
+export const PUBLISHED_DATA = "CIFAR-10";
 
 const TRAINING = { batch: 100, eta_min: 1e-5, eta_max: 1e-1, half_cycle: 2250, cycles: 2 };
 
@@ -40,8 +40,8 @@ const NAMES: { readonly [name: string]: string | undefined } = {
   hidden: "hidden layers",
   batch_norm: "batch norm",
   lambda: "λ",
-  batch: "images a batch",
-  inputs: "values of an image",
+  batch: "images per batch",
+  inputs: "inputs per image",
   eta_min: "lowest η",
   eta_max: "highest η",
   half_cycle: "half cycle, in steps",

@@ -58,6 +58,7 @@ td { white-space: nowrap; }
 thead th { border-top: 1.5px solid var(--ink); border-bottom: 1px solid var(--ink); vertical-align: bottom; }
 tbody th { font-weight: normal; white-space: nowrap; }
 tbody tr + tr > * { border-top: 1px solid #e4e4e4; }
+tbody + tbody > tr:first-child > th { padding-top: 0.9rem; border-top: 1px solid var(--ink); color: var(--quiet); white-space: normal; }
 th:first-child, th.words, td.words { text-align: left; }
 td.words { white-space: normal; }
 th:first-child, td:first-child { padding-left: 0; }
@@ -98,5 +99,13 @@ pre { margin: 0 0 1rem; padding: 0.7rem 1rem; background: #f5f5f5; white-space: 
   th, td { padding: 0.2rem 0.35rem; }
   thead { display: table-header-group; }
   .banner, .note, pre { background: none; border: 1px solid var(--rule); }
+  summary { color: inherit; list-style: none; }
+  summary::-webkit-details-marker { display: none; }
+  details::details-content { display: block; height: auto; content-visibility: visible; }
+}
+@supports not selector(::details-content) {
+  @media print {
+    details:not([open]) > summary::after { content: " (folded: unfold it before printing)"; }
+  }
 }
 `;

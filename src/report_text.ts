@@ -66,6 +66,17 @@ function signed(difference: number, print: (size: number) => string): string {
 }
 
 /**
+ * Prints a number as a multiple of another.
+ *
+ * @param value A positive number.
+ * @param other What it is a multiple of.
+ * @returns As in "1.22 times".
+ */
+export function times(value: number, other: number): string {
+  return `${(value / other).toFixed(2)}${NBSP}times`;
+}
+
+/**
  * The mean of some numbers.
  *
  * @param values At least one number.
@@ -76,14 +87,41 @@ export function mean(values: readonly number[]): number {
 }
 
 /**
+ * The geometric mean of some numbers: that of what is drawn, or looked at, on a log scale.
+ *
+ * @param values At least one number, all positive.
+ * @returns The number whose logarithm is the mean of theirs.
+ */
+export function geometricMean(values: readonly number[]): number {
+  // Not through exp(log()) where there is nothing to average: that rounds.
+  return values.length === 1 ? values[0] : Math.exp(mean(values.map(Math.log)));
+}
+
+/** How {@linkcode spread} sums up. */
+export interface SpreadOptions {
+  /**
+   * What stands for all of them.
+   *
+   * @default {mean}
+   */
+  readonly middle?: (values: readonly number[]) => number;
+}
+
+/**
  * Prints the mean of some numbers, and from where to where they go.
  *
  * @param values At least one number.
  * @param print How one of them is printed.
+ * @param options Another mean.
  * @returns As in "53.33 % (53.17 to 53.45)", and without the brackets where there is one number only.
  */
-export function spread(values: readonly number[], print: (value: number) => string): string {
-  const middle = print(mean(values));
+export function spread(
+  values: readonly number[],
+  print: (value: number) => string,
+  options: SpreadOptions = {},
+): string {
+  const { middle: middleOf = mean } = options;
+  const middle = print(middleOf(values));
   if (values.length === 1) return middle;
   // Once with its unit is enough.
   const [least, most] = [Math.min(...values), Math.max(...values)]
@@ -100,4 +138,26 @@ export function spread(values: readonly number[], print: (value: number) => stri
 export function enumerate(words: readonly (string | number)[]): string {
   if (words.length < 2) return words.join();
   return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
+}
+
+/**
+ * Counts things.
+ *
+ * @param number How many.
+ * @param noun What one of them is called.
+ * @returns As in "1 cycle" and "3 cycles".
+ */
+export function count(number: number, noun: string): string {
+  return `${number}${NBSP}${noun}${number === 1 ? "" : "s"}`;
+}
+
+/**
+ * Names initial weights.
+ *
+ * @param sigma What files call them: `he`, `xavier` or the standard deviation.
+ * @returns As in "He", "Xavier" and "σ = 0.001".
+ */
+export function initialWeightsName(sigma: string): string {
+  if (sigma === "he") return "He";
+  return sigma === "xavier" ? "Xavier" : `σ${NBSP}=${NBSP}${sigma}`;
 }

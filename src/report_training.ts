@@ -5,9 +5,15 @@
  */
 
 import { type Html, markup, tableHtml } from "./html.ts";
-import type { Evaluation } from "./metrics.ts";
-import { PUBLISHED_BASELINE_ACCURACY } from "./published.ts";
+import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_RUN } from "./published.ts";
 import { distinct, type ReportData, type RunPart } from "./report_data.ts";
+import {
+  accuracyHtml,
+  classesOf,
+  countedAccuracy,
+  divergedNote,
+  outcomeText,
+} from "./report_outcomes.ts";
 import {
   captionOf,
   figureHtml,
@@ -21,22 +27,23 @@ import {
 import { isComparable } from "./report_settings.ts";
 import { mean, percent, points, publishedPercent } from "./report_text.ts";
 
-/** The run that the report gives a test accuracy for. */
-const PUBLISHED_RUN = "3-layer-batch-norm";
-
 /**
  * Makes the section.
  *
  * @param data What the report shows.
  * @returns All below the section's heading.
  */
-export function trainingSection({ baselines: runs }: ReportData): Html {
+export function trainingSection(data: ReportData): Html {
+  const { baselines: runs } = data;
   if (runs.length === 0) return NOTHING;
   const [first] = seedsOf(runs);
+  const ended = runs.map((run) => ({ ...run, outcome: outcomeIn(data, run) }));
   return markup`<p>Networks of three and of nine layers, without and with batch norm, trained with a cyclical learning
 rate. The report gives the test accuracy of three layers with batch norm only.</p>
 ${settingsHtml(runs.map(({ config }) => config))}<h3>Accuracy</h3>
-${accuracyTable(runs, "test")}${accuracyTable(runs, "val")}${lost(runs)}<h3>Figures</h3>
+${accuracyTable(ended, "test")}${accuracyTable(ended, "val")}${
+    divergedNote(runs.map(({ ending }) => ending))
+  }<h3>Figures</h3>
 ${otherSeeds(runs)}${
     runs.filter(({ seed }) => seed === first).map((run) =>
       figureHtml(run.figure, {
@@ -47,12 +54,24 @@ ${otherSeeds(runs)}${
   }`;
 }
 
+/** A run, and what became of it. */
+interface EndedRun extends RunPart {
+  readonly outcome: string;
+}
+
+function outcomeIn(data: ReportData, { config, ending }: RunPart): string {
+  const { diverged_at, train: { loss: train_loss } } = ending;
+  return outcomeText({ diverged_at, train_loss }, classesOf(config, data));
+}
+
 /** A row for each network, a column for each seed. */
-function accuracyTable(runs: readonly RunPart[], split: "test" | "val"): Html {
+function accuracyTable(runs: readonly EndedRun[], split: "test" | "val"): Html {
   const seeds = seedsOf(runs);
   const comparable = runs.some(({ config }) => isComparable(config));
   const test = split === "test";
+  const accuracy = ({ ending }: EndedRun) => countedAccuracy(ending, ending[split]);
   return tableHtml({
+    id: `baseline-${split}`,
     caption: captionOf(test ? "Test accuracy" : "Validation accuracy", runs),
     head: [
       "Network",
@@ -62,19 +81,18 @@ function accuracyTable(runs: readonly RunPart[], split: "test" | "val"): Html {
     ],
     rows: distinct(runs.map(({ name }) => name)).map((name) => {
       const same = runs.filter((run) => run.name === name);
-      const middle = mean(same.map(({ ending }) => ending[split].accuracy));
+      const middle = mean(same.map(accuracy));
       return [
         runTitle(name),
-        ...seeds.map((seed) => accuracy(same.find((run) => run.seed === seed)?.ending[split])),
+        ...seeds.map((seed) => {
+          const run = same.find((run) => run.seed === seed);
+          return run === undefined ? "missing" : accuracyHtml(accuracy(run), run.outcome);
+        }),
         percent(middle),
         ...test ? published(same, { middle, comparable }) : [],
       ];
     }),
   });
-}
-
-function accuracy(evaluation: Evaluation | undefined): string {
-  return evaluation === undefined ? "missing" : percent(evaluation.accuracy);
 }
 
 /** The published cell, and that of the difference where the table has one. */
@@ -84,7 +102,7 @@ function published(
 ): string[] {
   const { middle, comparable } = options;
   if (!comparable) return [NOT_COMPARABLE];
-  if (!runs.every(({ config }) => isComparable(config))) return [NOT_COMPARABLE, ""];
+  if (!runs.every(({ config }) => isComparable(config))) return [NOT_COMPARABLE, NO_PUBLISHED];
   if (runs[0].name !== PUBLISHED_RUN) return [NO_PUBLISHED, NO_PUBLISHED];
   return [
     `about ${publishedPercent(PUBLISHED_BASELINE_ACCURACY)}`,
@@ -96,17 +114,4 @@ function published(
 function runTitle(name: string): string {
   return name.replace(/-batch-norm$/, ", batch norm").replace(/^(\d+)-layer/, "$1 layers")
     .replace(/^hidden-([\d-]+)/, (_, widths) => `hidden ${widths.replaceAll("-", ",")}`);
-}
-
-/** Names the runs whose accuracy does not tell that they were lost. */
-function lost(runs: readonly RunPart[]): Html | null {
-  const diverged = runs.filter(({ ending }) => ending.diverged_at !== null);
-  if (diverged.length === 0) return null;
-  return markup`<ul>
-${
-    diverged.map(({ name, seed, ending }) =>
-      markup`<li>${runTitle(name)}, seed ${seed}, diverged at step ${ending.diverged_at}.</li>\n`
-    )
-  }</ul>
-`;
 }

@@ -6,7 +6,7 @@
 
 import { DataError } from "./errors.ts";
 import type { CsvOptions } from "./records.ts";
-import { type Columns, readHeader, readTable, writeTable } from "./table.ts";
+import { type Columns, readHeader, readTable, type TextForm, writeTable } from "./table.ts";
 
 /** One row of `trials.csv`: how one network of a search ended. */
 export interface TrialRow {
@@ -56,10 +56,16 @@ export interface Confusion {
   readonly counts: readonly (readonly number[])[];
 }
 
+/** The stages of a search. */
+const STAGE: TextForm = {
+  fits: (cell) => /^(coarse|fine|refine-[1-9]\d*)$/.test(cell),
+  expected: "coarse, fine, or refine- and a number from 1",
+};
+
 const TRIALS: Columns<TrialRow> = {
-  stage: "text",
+  stage: STAGE,
   trial: "integer",
-  lambda: "number",
+  lambda: "positive",
   seed: "integer",
   val_loss: "number",
   val_cost: "number",
@@ -72,9 +78,9 @@ const TRIALS: Columns<TrialRow> = {
 
 const BEST: Columns<BestRow> = {
   rank: "integer",
-  lambda: "number",
+  lambda: "positive",
   val_accuracy: "share",
-  published_lambda: "optional number",
+  published_lambda: "optional positive",
   published_val_accuracy: "optional share",
 };
 
@@ -100,7 +106,17 @@ export function trialsToCsv(rows: readonly TrialRow[]): string {
  * @throws {DataError} If the text is not what {@linkcode trialsToCsv} prints; the message names file, line and column.
  */
 export function trialsFromCsv(text: string, options: CsvOptions): TrialRow[] {
-  return readTable(text, { columns: TRIALS, name: options.name });
+  const { name } = options;
+  const rows = readTable(text, { columns: TRIALS, name });
+  rows.forEach(({ stage, trial, lambda }, i) => {
+    const first = rows.find((row) => row.stage === stage && row.trial === trial)!;
+    if (lambda === first.lambda) return;
+    throw new DataError(
+      `Cannot read ${name}, line ${i + 2}, column lambda: it is ${lambda}, ` +
+        `expected ${first.lambda} as in another line of ${stage} trial ${trial}`,
+    );
+  });
+  return rows;
 }
 
 /**
@@ -145,7 +161,8 @@ export function confusionToCsv({ classNames, counts }: Confusion): string {
  * @param text The text of `confusion.csv`.
  * @param options The name of the file.
  * @returns The matrix.
- * @throws {DataError} If the text is not what {@linkcode confusionToCsv} prints; the message names file, line and column.
+ * @throws {DataError} If the text is not what {@linkcode confusionToCsv} prints, or counts no images; the message names
+ * file and, where it has one, line and column.
  */
 export function confusionFromCsv(text: string, options: CsvOptions): Confusion {
   const { name } = options;
@@ -165,7 +182,11 @@ export function confusionFromCsv(text: string, options: CsvOptions): Confusion {
       `Cannot read ${name}: it has ${rows.length} rows, expected one for each of ${classNames.length} classes`,
     );
   }
-  return { classNames, counts: rows.map((row) => classNames.map((other) => row[other] as number)) };
+  const counts = rows.map((row) => classNames.map((other) => row[other] as number));
+  if (!counts.flat().some((count) => count > 0)) {
+    throw new DataError(`Cannot read ${name}: it counts no images, expected at least 1`);
+  }
+  return { classNames, counts };
 }
 
 function confusionColumns(classNames: readonly string[]): Columns<Record<string, string | number>> {

@@ -7,14 +7,12 @@
 import type { Evaluation, MetricRow } from "./metrics.ts";
 import type { Initialisation } from "./network.ts";
 import type { NetworkSettings } from "./population.ts";
+import { PUBLISHED_SMALL_SIGMAS } from "./published.ts";
 import type { CurveRow } from "./sensitivity_records.ts";
 import type { TrainingNetwork } from "./train.ts";
 
 /** How far from ln(classes) the loss of a training that stalled may end, as a share of it. */
 const STALLED_WITHIN = 0.01;
-
-/** The small σ of the published report, for which it tells of divergence without batch norm. */
-const PUBLISHED_SMALL: readonly string[] = [1e-3, 1e-4].map(sigmaName);
 
 /** How one network of a study ended. */
 export interface SensitivityRun {
@@ -179,7 +177,8 @@ export function describeRuns(
       `${some[0].batch_norm ? "with" : "without"} batch norm ${outcomes(some, classes)}`
     )
     .join("; ");
-  const told = runs.some((run) => !run.batch_norm && PUBLISHED_SMALL.includes(run.sigma));
+  const small = PUBLISHED_SMALL_SIGMAS.map(sigmaName);
+  const told = runs.some((run) => !run.batch_norm && small.includes(run.sigma));
   return comparable && told
     ? `The report says that a small σ diverges without batch norm; here, ${seen}.`
     : `${seen.charAt(0).toUpperCase()}${seen.slice(1)}.`;

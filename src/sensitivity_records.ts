@@ -5,7 +5,7 @@
  */
 
 import type { CsvOptions } from "./records.ts";
-import { type Columns, readTable, writeTable } from "./table.ts";
+import { type Columns, readTable, type TextForm, writeTable } from "./table.ts";
 
 /** One row of `curves.csv`: the loss of one network at one time. */
 export interface CurveRow {
@@ -19,8 +19,16 @@ export interface CurveRow {
   readonly train_loss: number;
 }
 
+/** The ways to start the weights, as in the summary of a study: a number stands there in its shortest form. */
+const SIGMA: TextForm = {
+  fits: (cell) =>
+    cell === "he" || cell === "xavier" ||
+    Number(cell) > 0 && Number(cell) < Infinity && String(Number(cell)) === cell,
+  expected: "he, xavier, or a positive number as in 0.001",
+};
+
 const CURVES: Columns<CurveRow> = {
-  sigma: "text",
+  sigma: SIGMA,
   batch_norm: "boolean",
   step: "integer",
   train_loss: "number",

@@ -4,12 +4,19 @@
  * @module
  */
 
-import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_FINAL_ACCURACY } from "./published.ts";
-import type { Part, ReportData, RunPart } from "./report_data.ts";
+import {
+  PUBLISHED_BASELINE_ACCURACY,
+  PUBLISHED_FINAL_ACCURACY,
+  PUBLISHED_RUN,
+  PUBLISHED_SMALL_SIGMAS,
+} from "./published.ts";
+import type { Part, ReportData, RunPart, SearchPart } from "./report_data.ts";
+import { countedAccuracy } from "./report_outcomes.ts";
 import { isComparable } from "./report_settings.ts";
 import {
   enumerate,
-  NBSP,
+  geometricMean,
+  initialWeightsName,
   percent,
   points,
   publishedPercent,
@@ -17,6 +24,7 @@ import {
   spread,
 } from "./report_text.ts";
 import { bestResults } from "./search.ts";
+import { sigmaName } from "./sensitivity.ts";
 
 /** A statement of the report, and what a reproduction says to it. */
 export interface Statement {
@@ -24,6 +32,8 @@ export interface Statement {
   readonly text: string;
   /** When it holds for a seed, where the statement itself leaves that open; otherwise "". */
   readonly rule: string;
+  /** What to bear in mind beside the verdict; otherwise "". */
+  readonly remark: string;
   /**
    * `holds`, `holds in 2 of 3 seeds`, `does not hold`, `not comparable` on other data or with other settings than the
    * report's, or `not measured` where the part is missing.
@@ -39,6 +49,8 @@ export interface Statement {
 interface Quantity {
   readonly name: string;
   readonly print: (value: number) => string;
+  /** Another mean over the seeds than the usual one. */
+  readonly middle?: (values: readonly number[]) => number;
 }
 
 /** What one seed says to a statement. */
@@ -52,10 +64,10 @@ interface Finding {
   readonly events?: readonly string[];
 }
 
-/** "About" a number is within one percentage point of it. */
+/** "About" a number is less than one percentage point from it. */
 const ABOUT = 0.01;
 
-/** "Considerably" worse is worse by at least so much. */
+/** "Considerably" worse is worse by at least so much: what is not "about" the same. */
 const CONSIDERABLY = 0.01;
 
 /** Where the report finds the best λ. */
@@ -63,9 +75,6 @@ const BEST_RANGE = { from: 1e-3, to: 1e-2 };
 
 /** A network that was rescued reaches at least so many times the accuracy of guessing. */
 const RESCUED = { times: 2, word: "twice" };
-
-/** The small deviations that the report speaks of. */
-const SMALL_SIGMAS = ["0.001", "0.0001"];
 
 /** Keeps a difference that is exactly at the limit from being lost to rounding. */
 const ROUNDING = 1e-9;
@@ -87,7 +96,7 @@ export function judgeStatements(data: ReportData): Statement[] {
         publishedPercent(PUBLISHED_BASELINE_ACCURACY)
       } test accuracy`,
       published: PUBLISHED_BASELINE_ACCURACY,
-      runs: data.baselines.filter(({ name }) => name === "3-layer-batch-norm")
+      runs: data.baselines.filter(({ name }) => name === PUBLISHED_RUN)
         .map((run) => ({ part: run, run })),
     }),
     coarseBest(data),
@@ -97,7 +106,7 @@ export function judgeStatements(data: ReportData): Statement[] {
       published: PUBLISHED_FINAL_ACCURACY,
       runs: data.searches.flatMap((part) => part.final === null ? [] : [{ part, run: part.final }]),
     }),
-    ...SMALL_SIGMAS.map((sigma) => rescue(data, sigma)),
+    ...PUBLISHED_SMALL_SIGMAS.map((sigma) => rescue(data, sigmaName(sigma))),
   ];
 }
 
@@ -107,14 +116,14 @@ function improvement(data: ReportData, { layers }: { layers: string }): Statemen
     text: `Batch norm improves the validation accuracy of ${
       layers === "3" ? "three" : "nine"
     } layers`,
-    rule: "",
+    rule: "any difference above 0",
     quantities: [
       { name: "without", print: percent },
       { name: "with", print: percent },
       { name: "difference", print: points },
     ],
     findings: runs.map(([without, withNorm]) => {
-      const [a, b] = [without, withNorm].map(({ ending }) => worth(ending.val.accuracy));
+      const [a, b] = [without, withNorm].map(({ ending }) => countedAccuracy(ending, ending.val));
       return { ...origin([without, withNorm]), holds: b > a, values: [a, b, b - a] };
     }),
   });
@@ -134,7 +143,7 @@ function depth(data: ReportData, { batchNorm }: { batchNorm: boolean }): Stateme
       { name: "difference", print: points },
     ],
     findings: runs.map(([three, nine]) => {
-      const [a, b] = [three, nine].map(({ ending }) => worth(ending.test.accuracy));
+      const [a, b] = [three, nine].map(({ ending }) => countedAccuracy(ending, ending.test));
       return {
         ...origin([three, nine]),
         holds: a - b >= CONSIDERABLY - ROUNDING,
@@ -155,14 +164,14 @@ function about(
 ): Statement {
   const { text, published, runs } = statement;
   const findings = runs.map(({ part, run }): Finding => {
-    const accuracy = worth(run.ending.test.accuracy);
+    const accuracy = countedAccuracy(run.ending, run.ending.test);
     const difference = accuracy - published;
-    const holds = Math.abs(difference) <= ABOUT + ROUNDING;
+    const holds = Math.abs(difference) < ABOUT - ROUNDING;
     return { ...origin([part]), holds, values: [accuracy, difference] };
   });
   return conclude({
     text,
-    rule: `within ${100 * ABOUT} percentage point, above or below`,
+    rule: `less than ${100 * ABOUT} percentage point from it`,
     quantities: [
       { name: "test", print: percent },
       // Nothing to take a difference from, unless both are of the same.
@@ -177,6 +186,7 @@ function about(
 function coarseBest({ searches }: ReportData): Statement {
   return bestLambda({
     where: "the coarse search",
+    remark: "each seed draws its own values",
     found: searches.map((search) => ({
       search,
       best: bestResults(search.trials.filter(({ stage }) => stage === "coarse"), 1)[0]?.lambda,
@@ -187,19 +197,34 @@ function coarseBest({ searches }: ReportData): Statement {
 function overallBest({ searches }: ReportData): Statement {
   return bestLambda({
     where: "the whole search",
+    remark: overlap(searches),
     found: searches.map((search) => ({ search, best: search.best?.[0]?.lambda })),
   });
 }
 
+/** Why this statement can hardly fail, with the settings of the report. */
+function overlap(searches: readonly SearchPart[]): string {
+  const search = searches.find(({ config }) => isComparable(config));
+  if (search === undefined) return "";
+  const { coarse_count: coarse, fine_count: fine } = search.config.settings;
+  return `${fine} of its ${Number(coarse) + Number(fine)} values are drawn from that very range, ` +
+    "so the coarse search is the one to look at";
+}
+
 function bestLambda(
-  options: { where: string; found: readonly { search: Part; best: number | undefined }[] },
+  options: {
+    where: string;
+    remark: string;
+    found: readonly { search: Part; best: number | undefined }[];
+  },
 ): Statement {
-  const { where, found } = options;
+  const { where, remark, found } = options;
   const { from, to } = BEST_RANGE;
   return conclude({
     text: `The best λ of ${where} lies between ${from} and ${to}`,
     rule: "",
-    quantities: [{ name: "λ", print: scientific }],
+    remark,
+    quantities: [{ name: "λ", print: scientific, middle: geometricMean }],
     findings: found.flatMap(({ search, best }) =>
       best === undefined
         ? []
@@ -210,7 +235,7 @@ function bestLambda(
 
 function rescue({ sensitivities }: ReportData, sigma: string): Statement {
   return conclude({
-    text: `Batch norm rescues weights that start with σ${NBSP}=${NBSP}${sigma}`,
+    text: `Batch norm rescues weights that start with ${initialWeightsName(sigma)}`,
     rule: "without it the training diverged or stalled; with it neither, and test accuracy is at " +
       `least ${RESCUED.word} that of guessing`,
     quantities: [
@@ -222,7 +247,7 @@ function rescue({ sensitivities }: ReportData, sigma: string): Statement {
         part.runs.find((run) => run.sigma === sigma && run.batch_norm === norm)
       );
       if (without === undefined || withNorm === undefined) return [];
-      const [a, b] = [without, withNorm].map(({ test }) => worth(test.accuracy));
+      const [a, b] = [without, withNorm].map((run) => countedAccuracy(run, run.test));
       return [{
         ...origin([part]),
         holds: without.outcome !== "trained" && withNorm.outcome === "trained" &&
@@ -255,31 +280,28 @@ function origin(parts: readonly Part[]): { seed: number; comparable: boolean } {
   return { seed: parts[0].seed, comparable };
 }
 
-/** A network that is lost finds nothing. */
-function worth(accuracy: number): number {
-  return Number.isFinite(accuracy) ? accuracy : 0;
-}
-
 /** Sums up over the seeds; those that cannot be compared count only where none can. */
 function conclude(
   statement: {
     text: string;
     rule: string;
+    remark?: string;
     quantities: readonly Quantity[];
     findings: readonly Finding[];
   },
 ): Statement {
-  const { text, rule, quantities, findings } = statement;
+  const { text, rule, remark = "", quantities, findings } = statement;
   const comparable = findings.filter((finding) => finding.comparable);
   const used = comparable.length > 0 ? comparable : findings;
   const numbers = used.length === 0
     ? []
-    : quantities.map(({ name, print }, i) =>
-      `${name} ${spread(used.map(({ values }) => values[i]), print)}`
+    : quantities.map(({ name, print, middle }, i) =>
+      `${name} ${spread(used.map(({ values }) => values[i]), print, { middle })}`
     );
   return {
     text,
     rule,
+    remark,
     verdict: verdictOf(findings, comparable),
     numbers: [...numbers, ...countEvents(used)],
     seeds: used.map(({ seed }) => seed),

@@ -9,20 +9,33 @@ import { parse, stringify } from "@std/csv";
 import { ArgumentError, DataError } from "./errors.ts";
 
 /**
- * What the cells of a column hold: `"integer"` is a whole number from 0, `"share"` a number between 0 and 1, `"date"` an
- * ISO 8601 date with or without a time, and `"boolean"` is true or false. An optional cell may be empty, which reads as null.
- * Numbers and shares may be NaN, numbers also Infinity and -Infinity.
+ * What the cells of a column hold: `"integer"` is a whole number from 0, `"positive"` a number above 0, `"share"` a number
+ * between 0 and 1, `"date"` an ISO 8601 date with or without a time, and `"boolean"` is true or false. An optional cell
+ * may be empty, which reads as null. Numbers and shares may be NaN, numbers also Infinity and -Infinity.
  */
-export type Kind =
+export type Kind = NamedKind | TextForm;
+
+/** A kind of column that has a name. */
+export type NamedKind =
   | "text"
   | "date"
   | "boolean"
   | "integer"
   | "number"
+  | "positive"
   | "share"
   | "optional integer"
   | "optional number"
+  | "optional positive"
   | "optional share";
+
+/** A column of texts that are not just any. */
+export interface TextForm {
+  /** Whether a cell is one of them. */
+  readonly fits: (cell: string) => boolean;
+  /** What they are, for error messages. */
+  readonly expected: string;
+}
 
 /** A value that a cell can hold; null is an empty cell. */
 export type Value = string | boolean | number | null;
@@ -32,9 +45,9 @@ export type Columns<Row> = { readonly [Name in keyof Row]-?: KindOf<Row[Name]> }
 
 /** The kinds of column that a type of value can stand in. */
 export type KindOf<Type> = [null] extends [Type] ? Extract<Kind, `optional ${string}`>
-  : Type extends string ? "text" | "date"
+  : Type extends string ? "text" | "date" | TextForm
   : Type extends boolean ? "boolean"
-  : "integer" | "number" | "share";
+  : "integer" | "number" | "positive" | "share";
 
 /**
  * Prints rows as CSV: a line of column names, then one line per row. Numbers have the shortest form that reads back
@@ -179,23 +192,26 @@ function checkHeader(cells: string[], names: string[], file: string): void {
   }
 }
 
-const EXPECTED: Readonly<Record<Kind, string>> = {
+const EXPECTED: Readonly<Record<NamedKind, string>> = {
   "text": "text",
   "date": "a date as in 2026-08-31T09:00:00Z",
   "boolean": "true or false",
   "integer": "a whole number from 0",
   "number": "a number",
+  "positive": "a positive number",
   "share": "a number between 0 and 1",
   "optional integer": "a whole number from 0, or nothing",
   "optional number": "a number, or nothing",
+  "optional positive": "a positive number, or nothing",
   "optional share": "a number between 0 and 1, or nothing",
 };
 
 function parseCell(cell: string, kind: Kind, where: string): Value {
   const value = cellValue(cell, kind);
   if (value === undefined) {
+    const expected = typeof kind === "string" ? EXPECTED[kind] : kind.expected;
     throw new DataError(
-      `Cannot read ${where}: it is ${JSON.stringify(cell)}, expected ${EXPECTED[kind]}`,
+      `Cannot read ${where}: it is ${JSON.stringify(cell)}, expected ${expected}`,
     );
   }
   return value;
@@ -203,6 +219,7 @@ function parseCell(cell: string, kind: Kind, where: string): Value {
 
 /** Gives the value of a cell, or undefined if the cell is not of that kind. */
 function cellValue(cell: string, kind: Kind): Value | undefined {
+  if (typeof kind !== "string") return kind.fits(cell) ? cell : undefined;
   switch (kind) {
     case "text":
       return cell;
@@ -218,6 +235,10 @@ function cellValue(cell: string, kind: Kind): Value | undefined {
     }
     case "number":
       return numberValue(cell);
+    case "positive": {
+      const value = numberValue(cell);
+      return value !== undefined && value > 0 && value < Infinity ? value : undefined;
+    }
     case "share": {
       const value = numberValue(cell);
       return value !== undefined && !(value < 0 || value > 1) ? value : undefined;
@@ -226,6 +247,8 @@ function cellValue(cell: string, kind: Kind): Value | undefined {
       return cell === "" ? null : cellValue(cell, "integer");
     case "optional number":
       return cell === "" ? null : cellValue(cell, "number");
+    case "optional positive":
+      return cell === "" ? null : cellValue(cell, "positive");
     case "optional share":
       return cell === "" ? null : cellValue(cell, "share");
   }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { DataError } from "../src/errors.ts";
+import { ArgumentError } from "../src/errors.ts";
 import {
   baselineFigure,
   confusionFigure,
@@ -38,6 +38,7 @@ export function drawRun(rows: readonly MetricRow[], config: PartConfig): Promise
  * @param rows The trials of the stage.
  * @param search The settings, and the trials of the stages before.
  * @returns The text of the SVG file.
+ * @throws {ArgumentError} When it is not known where the stage looked for λ.
  */
 export function drawStage(
   rows: readonly TrialRow[],
@@ -66,35 +67,40 @@ function rangeOf(
   stage: string,
   { config, before }: { config: PartConfig; before: readonly TrialRow[] },
 ): number[] {
+  if (stage !== "coarse" && stage !== "fine") {
+    const { from, to } = refineRange(before);
+    return [from, to];
+  }
   const range = config.settings[stage];
-  if (Array.isArray(range)) return range.map(Number);
-  if (before.length < 2) {
-    throw new DataError(
-      `Cannot draw the stage ${stage} of a search: expected its range in config.json, or trials of stages before it`,
+  if (!Array.isArray(range) || range.length !== 2 || range.some((end) => !Number.isFinite(end))) {
+    throw new ArgumentError(
+      `Cannot draw the stage ${stage} of a search: its range is ${JSON.stringify(range)}, ` +
+        "expected two numbers",
     );
   }
-  const { from, to } = refineRange(before);
-  return [from, to];
+  return range;
 }
 
 /**
  * Draws the confusion matrix of the final network of a search.
  *
  * @param confusion The matrix.
- * @param final How the network was trained, and for how many steps.
+ * @param final How the network was trained, and for how many steps; or how the search was made, where only that is known.
  * @returns The text of the SVG file.
  */
 export function drawConfusion(
   confusion: Confusion,
-  final: { config: PartConfig; steps: number },
+  final: { config: PartConfig; steps?: number },
 ): Promise<string> {
   const { config, steps } = final;
-  const { seed } = config.settings;
-  const lambda = Number(config.settings.lambda).toExponential(2);
+  const { seed, lambda } = config.settings;
+  const training = steps === undefined
+    ? []
+    : [`λ = ${Number(lambda).toExponential(2)}`, `${steps} steps`];
   return confusionFigure(confusion, {
     ...common(config),
     title: "Final network: what test images are taken for",
-    subtitle: joinParts([`λ = ${lambda}`, `${steps} steps`, `seed ${seed}`]),
+    subtitle: joinParts([...training, `seed ${seed}`]),
   });
 }
 

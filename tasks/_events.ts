@@ -19,6 +19,7 @@ export type EventName =
   | "error"
   | "result"
   | "gradient"
+  | "comparison"
   | "trial";
 
 /** Further fields of an event: snake_case, as the columns of the CSV files. NaN and infinity are written as null. */

@@ -6,7 +6,8 @@
 import type { MetricRow } from "../src/metrics.ts";
 import { metricLine } from "../src/records.ts";
 import type { TaskContext } from "./_context.ts";
-import { type EventFields, writeEvent } from "./_events.ts";
+import { type EventFields, type EventName, writeEvent } from "./_events.ts";
+import { percent } from "./_text.ts";
 
 /** Least time between two redraws on a terminal, in milliseconds: as fast as the eye follows. */
 const REDRAW = 100;
@@ -17,10 +18,11 @@ const LINE = 1000;
 /** Time without an evaluation after which a plain line, or an event, tells of the steps alone, in milliseconds. */
 const QUIET = 30_000;
 
-/** Tells people and programs how the runs of a task are going, one run after another. */
+/** Tells people and programs how the runs of a task are going, one run after another, and that a quick try is one. */
 export class Progress {
   readonly #context: TaskContext;
   readonly #json: boolean;
+  readonly #quick: { readonly quick?: true };
   readonly #now: () => number;
   #run = "";
   #steps = 0;
@@ -34,12 +36,16 @@ export class Progress {
    * Says nothing yet.
    *
    * @param context Where to write.
-   * @param options `json`: write events to standard output instead of plain lines; `now`: a clock in
-   * milliseconds, for tests.
+   * @param options `json`: write events to standard output instead of plain lines; `quick`: say of every run, in lines
+   * and events, that it is a quick try; `now`: a clock in milliseconds, for tests.
    */
-  constructor(context: TaskContext, options: { json?: boolean; now?: () => number } = {}) {
+  constructor(
+    context: TaskContext,
+    options: { json?: boolean; quick?: boolean; now?: () => number } = {},
+  ) {
     this.#context = context;
     this.#json = options.json ?? false;
+    this.#quick = options.quick ? { quick: true } : {};
     this.#now = options.now ?? (() => performance.now());
   }
 
@@ -58,7 +64,7 @@ export class Progress {
     this.#told = -Infinity;
     this.#heard = this.#began;
     this.#accuracy = undefined;
-    if (this.#json) writeEvent(this.#context, "start", { run, steps, ...fields });
+    this.#event("start", { run, steps, ...fields });
     this.#redraw();
   }
 
@@ -73,10 +79,9 @@ export class Progress {
     if (this.#now() - this.#told >= REDRAW) this.#redraw();
     if (this.#now() - this.#heard < QUIET) return;
     this.#heard = this.#now();
-    if (this.#json) {
-      const [run, steps, seconds] = [this.#run, this.#steps, this.#seconds()];
-      writeEvent(this.#context, "progress", { run, step: done, steps, seconds });
-    } else if (!this.#context.isTerminal) this.#context.stderr(this.#line());
+    const [run, steps, seconds] = [this.#run, this.#steps, this.#seconds()];
+    this.#event("progress", { run, step: done, steps, seconds });
+    if (!this.#json && !this.#context.isTerminal) this.#context.stderr(this.#line());
   }
 
   /**
@@ -90,16 +95,14 @@ export class Progress {
   evaluation(row: MetricRow, fields: EventFields = {}, whose = ""): void {
     this.#done = row.step;
     this.#heard = this.#now();
-    this.#accuracy = `${whose}validation accuracy ${(row.val.accuracy * 100).toFixed(1)} %`;
-    if (this.#json) {
-      writeEvent(this.#context, "evaluation", {
-        run: this.#run,
-        steps: this.#steps,
-        seconds: this.#seconds(),
-        ...metricLine(row),
-        ...fields,
-      });
-    }
+    this.#accuracy = `${whose}validation accuracy ${percent(row.val.accuracy)}`;
+    this.#event("evaluation", {
+      run: this.#run,
+      steps: this.#steps,
+      seconds: this.#seconds(),
+      ...metricLine(row),
+      ...fields,
+    });
     if (this.#context.isTerminal) {
       this.#redraw();
     } else if (!this.#json && (this.#now() - this.#told >= LINE || row.step === this.#steps)) {
@@ -117,14 +120,12 @@ export class Progress {
   done(fields: EventFields = {}): void {
     const seconds = this.#seconds();
     this.#context.progress("");
-    if (this.#json) {
-      writeEvent(this.#context, "done", { run: this.#run, steps: this.#done, seconds, ...fields });
-    } else {
-      const accuracy = this.#accuracy === undefined ? "" : `, ${this.#accuracy}`;
-      this.#context.stderr(
-        `${this.#run}: ${this.#done} steps in ${duration(seconds)}${accuracy}`,
-      );
-    }
+    this.#event("done", { run: this.#run, steps: this.#done, seconds, ...fields });
+    if (this.#json) return;
+    const accuracy = this.#accuracy === undefined ? "" : `, ${this.#accuracy}`;
+    this.#context.stderr(
+      `${this.#name()}: ${this.#done} steps in ${duration(seconds)}${accuracy}`,
+    );
   }
 
   /**
@@ -135,6 +136,16 @@ export class Progress {
   warning(message: string): void {
     this.#context.stderr(`warning: ${message}`);
     if (this.#json) writeEvent(this.#context, "warning", { message });
+  }
+
+  /** Writes an event of the run where events are wanted; that of a quick try says so. */
+  #event(event: EventName, fields: EventFields): void {
+    if (this.#json) writeEvent(this.#context, event, { ...fields, ...this.#quick });
+  }
+
+  /** What lines call the run. */
+  #name(): string {
+    return this.#quick.quick ? `${this.#run} (quick)` : this.#run;
   }
 
   /** Seconds since the run's start. */
@@ -155,7 +166,7 @@ export class Progress {
     const seconds = this.#seconds();
     const share = this.#steps === 0 ? 1 : this.#done / this.#steps;
     const parts = [
-      `${this.#run}: ${this.#done}/${this.#steps} steps`,
+      `${this.#name()}: ${this.#done}/${this.#steps} steps`,
       `${Math.floor(share * 100)} %`,
       duration(seconds),
     ];

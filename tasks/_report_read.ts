@@ -15,9 +15,22 @@ import type {
   SensitivityPart,
 } from "../src/report_data.ts";
 import { distinct } from "../src/report_data.ts";
-import { bestFromCsv, confusionFromCsv, trialsFromCsv } from "../src/search_records.ts";
+import {
+  bestFromCsv,
+  type BestRow,
+  confusionFromCsv,
+  type TrialRow,
+  trialsFromCsv,
+} from "../src/search_records.ts";
 import { curvesFromCsv } from "../src/sensitivity_records.ts";
 import { drawConfusion, drawRun, drawStage, drawStudy } from "./_draw.ts";
+import {
+  checkBest,
+  checkConfusion,
+  checkCurves,
+  checkLambda,
+  checkMetrics,
+} from "./_report_agree.ts";
 import { readJson, readText, toConfig, toEnding, toStudy, toTrials } from "./_report_json.ts";
 
 /** The folders of a reproduction, in the order of the report. */
@@ -53,8 +66,8 @@ export interface Reproduction {
  * @param directory The directory.
  * @returns What is there, and the names of what is not.
  * @throws {ArgumentError} When there is nothing at all.
- * @throws {DataError} When a file is not what this program writes; the message names the file, of a CSV file line and
- * column, too.
+ * @throws {DataError} When a file is not what this program writes, or two of them contradict each other; the message
+ * names the file, of a CSV file line and column, too.
  */
 export async function readReproduction(directory: string): Promise<Reproduction> {
   const found = new Map<TaskName, number[]>();
@@ -126,9 +139,10 @@ class Reader {
     if (!await this.#has(part, ["config.json", "gradient_check.csv"])) return;
     const config = await this.#config(part);
     const rows = await this.#rows(`${part}/gradient_check.csv`, gradientCheckFromCsv);
-    // A check that fell short has no summary.
+    // Written only when the check has passed.
     const trials = await readJson(this.#path(`${part}/summary.json`), toTrials);
     const passed = trials !== undefined;
+    if (!passed) this.miss(`${part}/summary.json (it fell short, or was cut off)`);
     this.#gradientChecks.push({ seed, config, rows, passed, trials: trials ?? [] });
   }
 
@@ -151,8 +165,13 @@ class Reader {
     const config = await this.#config(part);
     const rows = await this.#rows(`${part}/metrics.csv`, metricsFromCsv);
     const ending = (await readJson(this.#path(`${part}/summary.json`), toEnding))!;
-    const figure = this.#draw(`${part}/metrics.svg`, await drawRun(rows, config));
-    // The same as in the summary, unless someone changed one of the two.
+    checkMetrics(rows, { name: this.#path(`${part}/metrics.csv`), ending });
+    const figure = await this.#draw(part, {
+      file: "metrics.svg",
+      from: "metrics.csv",
+      draw: () => drawRun(rows, config),
+    });
+    // The same as in the summary, which cannot tell infinity from NaN.
     const { train, val } = rows[rows.length - 1];
     return { seed, config, name, ending: { ...ending, train, val }, figure };
   }
@@ -165,24 +184,45 @@ class Reader {
     for (const stage of distinct(trials.map(({ stage }) => stage))) {
       const first = trials.findIndex((trial) => trial.stage === stage);
       const rows = trials.filter((trial) => trial.stage === stage);
-      const svg = await drawStage(rows, { config, before: trials.slice(0, first) });
-      figures.push({ stage, svg: this.#draw(`${part}/${stage}.svg`, svg) });
+      const before = trials.slice(0, first);
+      const svg = await this.#draw(part, {
+        file: `${stage}.svg`,
+        from: "trials.csv",
+        draw: () => drawStage(rows, { config, before }),
+      });
+      figures.push({ stage, svg });
     }
-    const best = await this.#has(part, ["best.csv"])
-      ? await this.#rows(`${part}/best.csv`, bestFromCsv)
-      : null;
+    const best = await this.#readBest(part, trials);
     const final = await this.#readRun(`${part}/final`, { name: "final", seed });
-    const confusion = final !== null && await this.#has(part, ["confusion.csv"])
-      ? await this.#readConfusion(part, final)
-      : null;
+    if (final !== null && best !== null) {
+      checkLambda(final.config, { name: this.#path(`${part}/final/config.json`), best });
+    }
+    const confusion = await this.#readConfusion(part, { config, final });
     this.#searches.push({ seed, config, trials, figures, best, final, confusion });
   }
 
-  async #readConfusion(part: string, final: RunPart): Promise<SearchPart["confusion"]> {
+  async #readBest(part: string, trials: readonly TrialRow[]): Promise<BestRow[] | null> {
+    if (!await this.#has(part, ["best.csv"])) return null;
+    const best = await this.#rows(`${part}/best.csv`, bestFromCsv);
+    checkBest(best, { name: this.#path(`${part}/best.csv`), trials });
+    return best;
+  }
+
+  async #readConfusion(
+    part: string,
+    { config, final }: Pick<SearchPart, "config" | "final">,
+  ): Promise<SearchPart["confusion"]> {
+    if (!await this.#has(part, ["confusion.csv"])) return null;
     const name = this.#path(`${part}/confusion.csv`);
     const matrix = confusionFromCsv(await Deno.readTextFile(name), { name });
-    const svg = await drawConfusion(matrix, { config: final.config, steps: final.ending.steps });
-    return { matrix, svg: this.#draw(`${part}/confusion.svg`, svg) };
+    if (final !== null) checkConfusion(matrix, { name, ending: final.ending });
+    const of = final === null ? { config } : { config: final.config, steps: final.ending.steps };
+    const svg = await this.#draw(part, {
+      file: "confusion.svg",
+      from: "confusion.csv",
+      draw: () => drawConfusion(matrix, of),
+    });
+    return { matrix, svg };
   }
 
   async #readStudy(part: string, seed: number): Promise<void> {
@@ -190,8 +230,12 @@ class Reader {
     const config = await this.#config(part);
     const rows = await this.#rows(`${part}/curves.csv`, curvesFromCsv);
     const study = (await readJson(this.#path(`${part}/summary.json`), toStudy))!;
-    const svg = await drawStudy(rows, { config, runs: study.runs, classes: study.classes });
-    const figure = this.#draw(`${part}/sensitivity.svg`, svg);
+    checkCurves(rows, { name: this.#path(`${part}/curves.csv`), runs: study.runs });
+    const figure = await this.#draw(part, {
+      file: "sensitivity.svg",
+      from: "curves.csv",
+      draw: () => drawStudy(rows, { config, ...study }),
+    });
     this.#sensitivities.push({ seed, config, ...study, figure });
   }
 
@@ -224,9 +268,20 @@ class Reader {
     return rows;
   }
 
-  #draw(file: string, svg: string): string {
-    this.#figures.push({ path: this.#path(file), svg });
-    return svg;
+  /** Draws a figure of a part; what cannot be drawn is a mistake in its files. */
+  async #draw(
+    part: string,
+    { file, from, draw }: { file: string; from: string; draw: () => Promise<string> },
+  ): Promise<string> {
+    const path = this.#path(`${part}/${file}`);
+    try {
+      const svg = await draw();
+      this.#figures.push({ path, svg });
+      return svg;
+    } catch (error) {
+      if (!(error instanceof ArgumentError)) throw error;
+      throw new DataError(`Cannot draw ${path} from ${from} and config.json: ${error.message}`);
+    }
   }
 
   #path(file: string): string {

@@ -46,10 +46,14 @@ export interface RunCircumstances {
 
 /** How results are kept in a directory. */
 export interface ResultsOptions {
-  /** The files of a run, `config.json` aside; nothing else is ever removed or written. */
+  /** The files of a run, `config.json` aside; nothing else is ever written. */
   readonly files: readonly string[];
   /** The one of them that is written last, so that its presence means "finished". */
   readonly finished: string;
+  /** The names of files that a run of other settings may have left; they are removed with those of the run. */
+  readonly otherFiles?: RegExp;
+  /** Settings, as in `config.json`, in which results that are there may differ: they are replaced then. */
+  readonly mayDiffer?: readonly string[];
   /** Whether results that are there may be replaced. */
   readonly force?: boolean;
 }
@@ -101,11 +105,12 @@ export function runConfig(
  * Looks at the directory of a run without touching it.
  *
  * A directory that is missing or holds only files of other names is new. Results of the same settings
- * are finished or, where the run was cut off, unfinished: those are started again from scratch.
+ * are finished or, where the run was cut off, unfinished: those are started again from scratch. So are
+ * results that differ in settings in which they may.
  *
  * @param directory The directory.
  * @param config What the run is going to be.
- * @param options The run's files, and whether they may be replaced.
+ * @param options The run's files, and which of them may be replaced.
  * @returns The directory's state, and the means to write into it.
  * @throws {ArgumentError} When the directory holds results of other settings and `force` is off, files of
  * the same names that are not ours, or is no directory.
@@ -115,9 +120,10 @@ export async function openResults(
   config: RunConfig,
   options: ResultsOptions,
 ): Promise<Results> {
-  const { files, finished, force = false } = options;
+  const { files, finished, otherFiles, mayDiffer = [], force = false } = options;
   const present = await list(directory);
-  const ours = [CONFIG, ...files].filter((name) => present.has(name));
+  const others = [...present].filter((name) => otherFiles?.test(name));
+  const ours = [...new Set([CONFIG, ...files, ...others])].filter((name) => present.has(name));
   let state: ResultsState = "new";
   if (ours.length > 0) {
     const before = present.has(CONFIG) ? parseConfig(await read(directory)) : undefined;
@@ -130,17 +136,20 @@ export async function openResults(
       );
     }
     const differences = compare(before, config);
-    if (differences.length > 0 && !force) {
+    const refused = differences.filter(({ name }) => !mayDiffer.includes(name));
+    if (refused.length > 0 && !force) {
       throw new ArgumentError(
-        `--out ${directory} holds results of other settings (${differences.join("; ")}): ` +
+        `--out ${directory} holds results of other settings (${
+          refused.map(({ text }) => text).join("; ")
+        }): ` +
           "expected another directory, or --force to replace them",
       );
     }
     // All of them: someone may have removed one of a run that had finished.
     const whole = [...files, finished].every((name) => present.has(name));
-    state = whole && !force ? "finished" : "unfinished";
+    state = whole && !force && differences.length === 0 ? "finished" : "unfinished";
   }
-  return new Results(directory, { config, files, finished, state });
+  return new Results(directory, { ...options, config, state });
 }
 
 /** Whether a directory holds none of a run's files, all of them, or those of a run to be started again. */
@@ -153,26 +162,42 @@ export class Results {
   /** What is written as `config.json`. */
   readonly config: RunConfig;
   readonly #files: ReadonlySet<string>;
+  readonly #otherFiles: RegExp | undefined;
 
   /** Use {@linkcode openResults}, which looks at the directory first. */
   constructor(
     directory: string,
     options: ResultsOptions & { config: RunConfig; state: ResultsState },
   ) {
-    const { config, files, finished, state } = options;
+    const { config, files, finished, otherFiles, state } = options;
     this.directory = directory;
     this.state = state;
     this.config = config;
     // The mark of being finished is the first to be removed: what is half removed is not finished.
     this.#files = new Set([finished, ...files]);
+    this.#otherFiles = otherFiles;
   }
 
   /** Makes the directory, removes what a run before left there, and writes `config.json`. */
   async start(): Promise<void> {
     await Deno.mkdir(this.directory, { recursive: true });
     // config.json is there before and after, so that our files are never without it.
-    for (const name of this.#files) await removeIfThere(join(this.directory, name));
+    await this.#removeFiles();
     await this.resume();
+  }
+
+  /** Removes what a run before left there, `config.json` included. */
+  async clear(): Promise<void> {
+    await this.#removeFiles();
+    await removeIfThere(join(this.directory, CONFIG));
+  }
+
+  /** Removes the files of runs, `config.json` aside. */
+  async #removeFiles(): Promise<void> {
+    for (const name of this.#files) await removeIfThere(join(this.directory, name));
+    for (const name of await list(this.directory)) {
+      if (this.#otherFiles?.test(name)) await removeIfThere(join(this.directory, name));
+    }
   }
 
   /** Keeps what an unfinished run of the same settings left there, and writes `config.json`. */
@@ -187,7 +212,8 @@ export class Results {
   /** Whether this is what a durable write leaves behind when the machine goes down in the middle of it. */
   #isLeftover(name: string): boolean {
     const written = name.match(/^\.(.+)\.[0-9a-f-]{36}\.tmp$/)?.[1];
-    return written !== undefined && (written === CONFIG || this.#files.has(written));
+    return written !== undefined &&
+      (written === CONFIG || this.#files.has(written) || this.#otherFiles?.test(written) === true);
   }
 
   /**
@@ -255,14 +281,26 @@ function parseConfig(text: string): RunConfig | undefined {
     : undefined;
 }
 
-/** What differs, each as in "lambda 0.1 there, 0.005 here". */
-function compare(there: RunConfig, here: RunConfig): string[] {
-  if (there.task !== here.task) return [`task ${there.task} there, ${here.task} here`];
+/** A setting that differs. */
+interface Difference {
+  readonly name: string;
+  /** As in "lambda 0.1 there, 0.005 here". */
+  readonly text: string;
+}
+
+/** What differs. */
+function compare(there: RunConfig, here: RunConfig): Difference[] {
+  if (there.task !== here.task) {
+    return [{ name: "task", text: `task ${there.task} there, ${here.task} here` }];
+  }
   const names = new Set([...Object.keys(here.settings), ...Object.keys(there.settings)]);
   return [...names]
     .map((name) => ({ name, old: show(there.settings[name]), now: show(here.settings[name]) }))
     .filter(({ old, now }) => old !== now)
-    .map(({ name, old, now }) => `${name} ${shorten(old)} there, ${shorten(now)} here`);
+    .map(({ name, old, now }) => ({
+      name,
+      text: `${name} ${shorten(old)} there, ${shorten(now)} here`,
+    }));
 }
 
 /** The beginning of a text that is too long for a sentence, such as a digest. */

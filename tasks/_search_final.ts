@@ -17,37 +17,49 @@ import {
 } from "../src/search_records.ts";
 import type { Training } from "../src/train.ts";
 import { drawConfusion } from "./_draw.ts";
-import { openResults, type Results, type RunCircumstances, runConfig } from "./_results.ts";
+import { openResults, type Results, type RunConfig } from "./_results.ts";
 import type { SearchSummary } from "./_search_files.ts";
+import type { SearchOptions } from "./_search_options.ts";
 import type { SearchContext } from "./_search_stages.ts";
 import { readSummary, RUN_FILES, trainInto } from "./_training_run.ts";
-import type { SearchOptions } from "./lambda_search.ts";
 
 /** Names the final network: with it initial weights come from the seed alone, whatever the best λ is. */
 const IDENTITY = "final";
 
+/** Settings of a search that its final network does not have. */
+const SEARCH_ONLY: ReadonlySet<string> = new Set([
+  ...["coarse", "coarse_count", "fine", "fine_count", "refine", "repeat", "final_cycles"],
+]);
+
 /**
  * Looks at the final network's folder without touching it.
  *
- * @param options The task's options.
- * @param run The data set, adapter and variant, and the best λ; null while it is not known.
+ * The folder belongs to the search: what it holds of another λ, otherwise made alike, is not finished and is replaced.
+ *
+ * @param search The search's directory, opened.
+ * @param options `lambda`: the best λ, null while it is not known; `force`: whether anything of ours may be replaced.
  * @returns The folder's state, and the means to write into it.
  * @throws {ArgumentError} When the folder holds results of something else.
  */
 export function openFinal(
-  options: SearchOptions,
-  run: { circumstances: RunCircumstances; lambda: number | null },
+  search: Results,
+  options: { lambda: number | null; force: boolean },
 ): Promise<Results> {
-  const { hidden, batchNorm, batch, etaMin, etaMax, halfCycle, init, seed, quick, force } = options;
-  const common = { help: false, out: options.out, data: options.data, json: false };
-  const config = runConfig({
-    ...common,
-    ...{ seed, quick, force, requireGpu: false, variant: options.variant },
-    ...{ hidden, batchNorm, batch, etaMin, etaMax, halfCycle, init },
-    cycles: options.finalCycles,
-    lambda: run.lambda,
-  }, run.circumstances);
-  return openResults(join(options.out, "final"), config, { ...RUN_FILES, force });
+  const { lambda, force } = options;
+  const shared = Object.entries(search.config.settings).filter(([name]) => !SEARCH_ONLY.has(name));
+  const config: RunConfig = {
+    ...search.config,
+    settings: {
+      ...Object.fromEntries(shared),
+      cycles: search.config.settings.final_cycles,
+      lambda,
+    },
+  };
+  return openResults(join(search.directory, "final"), config, {
+    ...RUN_FILES,
+    force,
+    mayDiffer: ["lambda"],
+  });
 }
 
 /**

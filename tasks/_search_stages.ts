@@ -8,13 +8,14 @@ import type { MetricRow } from "../src/metrics.ts";
 import { type LambdaRange, planTrials, refineRange, type Trial } from "../src/search.ts";
 import { type TrialRow, trialsFromCsv, trialsToCsv } from "../src/search_records.ts";
 import { Training } from "../src/train.ts";
+import { bestOf } from "./_best.ts";
 import type { TaskContext } from "./_context.ts";
 import { drawStage } from "./_draw.ts";
 import { writeEvent } from "./_events.ts";
 import type { Results } from "./_results.ts";
 import { stageNames } from "./_search_files.ts";
+import type { SearchOptions } from "./_search_options.ts";
 import type { TrainingContext } from "./_training_run.ts";
-import type { SearchOptions } from "./lambda_search.ts";
 
 /** Where a search takes place. */
 export interface SearchContext extends TrainingContext {
@@ -39,7 +40,7 @@ export async function searchInto(
   options: SearchOptions,
   context: SearchContext,
 ): Promise<TrialRow[]> {
-  const { coarse, coarseCount, fine, fineCount, refine, seed, repeat } = options;
+  const { coarse, coarseCount, fine, fineCount, refine, seed, repeat, json, quick } = options;
   const kept = await readTrials(results);
   const rows: TrialRow[] = [];
   let changed = false;
@@ -60,8 +61,9 @@ export async function searchInto(
     const own = rows.filter((row) => row.stage === stage);
     const before = rows.filter((row) => row.stage !== stage);
     await results.write(`${stage}.svg`, await drawStage(own, { config: results.config, before }));
-    if (options.json) {
-      for (const row of own) writeEvent(context.context, "trial", { ...row });
+    if (!json) continue;
+    for (const row of own) {
+      writeEvent(context.context, "trial", { ...row, ...quick && { quick } });
     }
   }
   return rows;
@@ -147,10 +149,4 @@ async function trainStage(
   } finally {
     training.destroy();
   }
-}
-
-/** Which network finds most validation images; those that diverged only where all have. */
-function bestOf(rows: readonly MetricRow[]): number {
-  const scores = rows.map(({ train, val }) => Number.isFinite(train.cost) ? val.accuracy : -1);
-  return scores.indexOf(Math.max(...scores));
 }

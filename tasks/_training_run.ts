@@ -68,8 +68,8 @@ export interface TrainingContext {
   readonly onTrained?: (training: Training) => Promise<void>;
 }
 
-/** Least time between two writes of `metrics.csv` while training goes on, in milliseconds. */
-const SAVE_INTERVAL = 5000;
+/** Least time between two writes of curves that are there to look at while training goes on, in milliseconds. */
+export const SAVE_INTERVAL = 5000;
 
 /**
  * Trains a network and writes the files of its run. `summary.json` comes last, so that a run that is cut off does not
@@ -165,11 +165,18 @@ export async function readSummary(results: Results): Promise<Summary> {
  * @throws {TypeError} When an evaluation is missing.
  */
 export function reviveSummary(summary: Summary): Summary {
-  const { train, val, test } = summary;
-  return { ...summary, train: revive(train), val: revive(val), test: revive(test) };
+  const [train, val, test] = [summary.train, summary.val, summary.test].map(reviveEvaluation);
+  return { ...summary, train, val, test };
 }
 
-function revive({ loss, cost, accuracy }: Evaluation): Evaluation {
+/**
+ * Puts NaN where JSON had to leave it out.
+ *
+ * @param evaluation What was read from a file; a number that is null there was NaN or infinite.
+ * @returns The evaluation.
+ * @throws {TypeError} When there is none.
+ */
+export function reviveEvaluation({ loss, cost, accuracy }: Evaluation): Evaluation {
   return { loss: loss ?? NaN, cost: cost ?? NaN, accuracy: accuracy ?? NaN };
 }
 

@@ -4,11 +4,12 @@
  * @module
  */
 import { join } from "@std/path";
-import type { DataSet, SubsetCounts } from "../src/dataset.ts";
+import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkVariant } from "../src/kernels.ts";
-import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_HIDDEN } from "../src/published.ts";
+import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_HIDDEN, PUBLISHED_RUN } from "../src/published.ts";
+import { isComparable } from "../src/report_settings.ts";
 import { announceAdapter } from "./_adapter.ts";
 import { checkCapacity } from "./_capacity.ts";
 import { alignColumns } from "./_columns.ts";
@@ -20,14 +21,15 @@ import { EXIT, runTask } from "./_main.ts";
 import {
   checkTraining,
   COMMON_OPTIONS,
-  defaultOf,
   parseOptions,
   type Task,
   TRAINING_OPTIONS,
   type Values,
 } from "./_options.ts";
 import { Progress } from "./_progress.ts";
-import { openResults, type Results, runConfig } from "./_results.ts";
+import { QUICK_COUNTS } from "./_quick.ts";
+import { openResults, type Results, type RunConfig, runConfig } from "./_results.ts";
+import { percent } from "./_text.ts";
 import {
   describeOutcome,
   readSummary,
@@ -42,7 +44,8 @@ const OPTIONS = { ...COMMON_OPTIONS, ...TRAINING_OPTIONS };
 /** The values of the task's options. */
 type Options = Values<typeof OPTIONS>;
 
-const TASK: Task<typeof OPTIONS> = {
+/** The task as its users see it. */
+export const TASK: Task<typeof OPTIONS> = {
   name: "baseline",
   summary: "Trains four networks one after another: 3 and 9 layers, without and with batch " +
     "normalisation. Each gets a folder within --out (3-layer, 3-layer-batch-norm, 9-layer, " +
@@ -64,14 +67,8 @@ const TASK: Task<typeof OPTIONS> = {
   ],
 };
 
-/** How many images `--quick` uses. */
-const QUICK_COUNTS: Required<SubsetCounts> = { training: 2000, validation: 500, test: 500 };
-
 /** The networks' identity: with it initial weights come from the seed alone, whichever runs there are. */
 const IDENTITY = "baseline";
-
-/** The run that the report gives a test accuracy for. */
-const PUBLISHED_RUN = "3-layer-batch-norm";
 
 /** A run, and the directory that it goes to. */
 interface OpenRun {
@@ -116,16 +113,16 @@ export async function main(args: readonly string[], context: TaskContext): Promi
       await checkCapacity(gpu, data, { hidden, batchNorm, batch: options.batch, networks: 1 });
     }
 
-    const progress = new Progress(context, { json });
+    const progress = new Progress(context, { json, quick });
     const { signal } = context;
-    const summaries: Summary[] = [];
+    const ended: FinishedRun[] = [];
     for (const { run, results, finished } of runs) {
       signal.throwIfAborted();
       if (finished !== undefined) results.sayFinished(context, options);
-      summaries.push(finished ?? await trainInto(results, run, { gpu, data, progress, signal }));
+      const summary = finished ?? await trainInto(results, run, { gpu, data, progress, signal });
+      ended.push({ name: run.name, config: results.config, summary });
     }
-    const names = runs.map(({ run }) => run.name);
-    reportRuns(context, { options, dataset, names, summaries });
+    reportRuns(context, { options, dataset, runs: ended });
     return EXIT.done;
   } finally {
     data?.destroy();
@@ -180,37 +177,47 @@ async function openRun(
   return { run, results, finished };
 }
 
+/** A run when it is over. */
+export interface FinishedRun {
+  /** Its name, which is that of its folder too. */
+  readonly name: string;
+  /** What its `config.json` says. */
+  readonly config: RunConfig;
+  /** How it ended. */
+  readonly summary: Summary;
+}
+
 /** The runs of a call when they are over. */
 export interface FinishedRuns {
   /** The values of the task's options. */
   readonly options: Options;
   /** The data set, or what the table says of it. */
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;
-  /** The names of the runs. */
-  readonly names: readonly string[];
-  /** How each of them ended. */
-  readonly summaries: readonly Summary[];
+  /** The runs, in order. */
+  readonly runs: readonly FinishedRun[];
 }
 
 /**
  * Writes the table at the end, or with `--json` an event for each of its rows.
  *
  * @param context Where to write.
- * @param runs The runs.
+ * @param ended The runs.
  */
-export function reportRuns(context: TaskContext, runs: FinishedRuns): void {
-  const { options, dataset, names, summaries } = runs;
-  const comparable = dataset.name === "CIFAR-10" && isReports(options);
+export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
+  const { options, dataset, runs } = ended;
+  const comparable = runs.some(({ config }) => isComparable(config));
   const heading = ["run", "validation accuracy", "test accuracy"];
   const table = [[...heading, ...comparable ? ["report's test accuracy"] : [], ""]];
-  for (const [i, name] of names.entries()) {
-    const { val, test } = summaries[i];
-    const published = comparable && name === PUBLISHED_RUN ? PUBLISHED_BASELINE_ACCURACY : null;
-    const outcome = describeOutcome(summaries[i], dataset.classes);
+  for (const { name, config, summary } of runs) {
+    const { val, test } = summary;
+    const published = name === PUBLISHED_RUN && isComparable(config)
+      ? PUBLISHED_BASELINE_ACCURACY
+      : null;
+    const outcome = describeOutcome(summary, dataset.classes);
     if (options.json) {
       writeEvent(context, "result", {
         run: name,
-        ...summaries[i],
+        ...summary,
         outcome,
         published_test_accuracy: published,
         out: join(options.out, name),
@@ -229,17 +236,6 @@ export function reportRuns(context: TaskContext, runs: FinishedRuns): void {
   );
   for (const line of alignColumns(table)) context.stdout(line);
   context.stdout(`Files: ${options.out}`);
-}
-
-/** Whether the settings of training, seed aside, are those of the report. */
-function isReports(options: Options): boolean {
-  if (options.quick) return false;
-  const names = ["lambda", "batch", "etaMin", "etaMax", "halfCycle", "cycles", "init"] as const;
-  return names.every((name) => options[name] === defaultOf(TASK, { name, quick: false }));
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }
 
 if (import.meta.main) await runTask(main);

@@ -4,7 +4,7 @@
  * @module
  */
 import { fromFileUrl, join } from "@std/path";
-import type { DataSet, SubsetCounts } from "../src/dataset.ts";
+import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { trendFigure } from "../src/figures.ts";
@@ -30,6 +30,7 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_options.ts";
+import { QUICK_COUNTS } from "./_quick.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_version.ts";
 
 const OPTIONS = {
@@ -65,9 +66,6 @@ const TASK: Task<typeof OPTIONS> = {
     { command: "deno task bench --require-gpu --json", purpose: "for a scheduler" },
   ],
 };
-
-/** How many images `--quick` uses. */
-const QUICK_COUNTS: Required<SubsetCounts> = { training: 2000, validation: 500, test: 500 };
 
 /** Networks are an axis of every dispatch, and that is how far an axis goes on any adapter. */
 const MOST_NETWORKS = 65_535;
@@ -225,7 +223,7 @@ function report(
     if (json) {
       writeEvent(context, "result", {
         ...row,
-        quick,
+        ...quick && { quick },
         repeat,
         ms_per_step_least: step.least,
         ms_per_step_most: step.most,

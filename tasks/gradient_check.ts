@@ -14,6 +14,7 @@ import { checkVariant, type ShaderTexts } from "../src/kernels.ts";
 import { initialise } from "../src/network.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
 import { type GradientCheckRow, gradientCheckToCsv } from "../src/records.ts";
+import { isComparable, otherSettings } from "../src/report_settings.ts";
 import { announceAdapter } from "./_adapter.ts";
 import { alignColumns } from "./_columns.ts";
 import type { TaskContext } from "./_context.ts";
@@ -29,7 +30,7 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_options.ts";
-import { openResults, runConfig } from "./_results.ts";
+import { openResults, type RunConfig, runConfig } from "./_results.ts";
 
 const OPTIONS = {
   ...COMMON_OPTIONS,
@@ -40,7 +41,8 @@ const OPTIONS = {
   inputs: integer({ min: 1, default: 10, help: "how many of an image's first values are used" }),
 };
 
-const TASK: Task<typeof OPTIONS> = {
+/** The task as its users see it. */
+export const TASK: Task<typeof OPTIONS> = {
   name: "gradient-check",
   summary:
     "Compares the gradients of the float64 reference with a five-point difference and with the report's " +
@@ -123,6 +125,7 @@ export async function main(
     context.signal.throwIfAborted();
     const { rows, failures } = await checkSetting(gpu, {
       options,
+      config,
       dataset,
       shaders,
       signal: context.signal,
@@ -137,11 +140,13 @@ export async function main(
     await results.write("gradient_check.csv", gradientCheckToCsv(rows));
     if (passed) {
       const { description: adapter, software } = gpu.adapter;
-      const summary = { data: dataset.name, passed, trials, adapter, software };
+      const quick = quickField(options);
+      const summary = { data: dataset.name, passed, trials, adapter, software, ...quick };
       await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
     }
-    if (options.json) writeEvent(context, "done", { passed, failures });
-    else {
+    if (options.json) {
+      writeEvent(context, "done", { passed, failures, ...quickField(options) });
+    } else {
       const verdict = passed ? "passed" : "failed";
       context.stdout(`Gradient check ${verdict}${options.quick ? " (quick)" : ""}.`);
     }
@@ -173,9 +178,15 @@ function checkBatch({ batch, batchNorm, inputs }: Options, dataset: DataSet): vo
 /** The setting asked for, three ways, on the first images of the data. */
 async function checkSetting(
   gpu: Gpu,
-  run: { options: Options; dataset: DataSet; shaders?: ShaderTexts; signal: AbortSignal },
+  run: {
+    options: Options;
+    config: RunConfig;
+    dataset: DataSet;
+    shaders?: ShaderTexts;
+    signal: AbortSignal;
+  },
 ): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
-  const { options, shaders } = run;
+  const { options, config, shaders } = run;
   const { hidden, lambda, batch, seed } = options;
   const batchNorm = options.batchNorm === "on";
   const dataset = firstInputs(run.dataset, options);
@@ -202,10 +213,10 @@ async function checkSetting(
     labels: dataset.training.labels.subarray(0, batch),
   }, { lambda, signal: run.signal });
 
-  const published = isReports(options) ? PUBLISHED_GRADIENT_ERRORS : {};
+  const { bars, published } = publishedErrors(config);
   const failures = onGpu.filter((row) => !passes(row)).map(describeFailure);
   const rows = differences.map((row) => {
-    const bar = published[row.parameter];
+    const bar = bars[row.parameter];
     if (bar !== undefined && !(row.fivePoint <= bar)) {
       failures.push(
         `five-point difference of ${row.parameter}: ${show(row.fivePoint)}, at most ${bar}`,
@@ -221,7 +232,7 @@ async function checkSetting(
     )!;
     return {
       parameter: row.parameter,
-      published: dataset.name === "CIFAR-10" ? bar ?? null : null,
+      published: published[row.parameter] ?? null,
       five_point: row.fivePoint,
       forward: row.forward,
       gpu_norm: gpuRow.error,
@@ -237,10 +248,25 @@ async function checkSetting(
   return { rows, failures };
 }
 
-/** Whether this is the setting of the report, whose figures are then the bar. */
-function isReports({ hidden, batchNorm, lambda, batch, inputs }: Options): boolean {
-  return hidden.join() === "50,50" && batchNorm === "on" && lambda === 0.5 && batch === 20 &&
-    inputs === 10;
+/**
+ * Tells which of the report's figures mean something to a check.
+ *
+ * @param config What the check's `config.json` says.
+ * @returns `bars`: what the five-point differences are held to, in the report's setting, whichever the data;
+ * `published`: what stands beside them, on the report's data alone. Each by the names of parameters.
+ */
+export function publishedErrors(
+  config: RunConfig,
+): { bars: typeof PUBLISHED_GRADIENT_ERRORS; published: typeof PUBLISHED_GRADIENT_ERRORS } {
+  return {
+    bars: otherSettings(config).length === 0 ? PUBLISHED_GRADIENT_ERRORS : {},
+    published: isComparable(config) ? PUBLISHED_GRADIENT_ERRORS : {},
+  };
+}
+
+/** What events and the summary of a quick try have more than others. */
+function quickField({ quick }: Pick<Options, "quick">): { quick?: true } {
+  return quick ? { quick } : {};
 }
 
 /** The table of the setting asked for. */
@@ -250,7 +276,8 @@ function report(
   run: { options: Options; dataset: DataSet },
 ): void {
   if (run.options.json) {
-    for (const row of rows) writeEvent(context, "gradient", { ...row });
+    const quick = quickField(run.options);
+    for (const row of rows) writeEvent(context, "gradient", { ...row, ...quick });
     return;
   }
   const { hidden, batchNorm, lambda, batch, inputs, seed } = run.options;
@@ -313,10 +340,11 @@ async function checkTrials(
 function reportTrials(
   context: TaskContext,
   trials: readonly Trial[],
-  options: Pick<Options, "json">,
+  options: Pick<Options, "json" | "quick">,
 ): void {
   if (options.json) {
-    for (const trial of trials) writeEvent(context, "trial", { ...trial });
+    const quick = quickField(options);
+    for (const trial of trials) writeEvent(context, "comparison", { ...trial, ...quick });
     return;
   }
   context.stdout("");

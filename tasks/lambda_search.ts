@@ -4,12 +4,13 @@
  * @module
  */
 import { join } from "@std/path";
-import type { DataSet, SubsetCounts } from "../src/dataset.ts";
+import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkVariant } from "../src/kernels.ts";
 import { PUBLISHED_FINAL_ACCURACY } from "../src/published.ts";
+import { isComparable } from "../src/report_settings.ts";
 import { bestResults } from "../src/search.ts";
 import type { BestRow } from "../src/search_records.ts";
 import { announceAdapter } from "./_adapter.ts";
@@ -19,65 +20,19 @@ import type { TaskContext } from "./_context.ts";
 import { loadDataSet } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
 import { helpText } from "./_help.ts";
-import { choice, integer, range } from "./_kinds.ts";
 import { EXIT, runTask } from "./_main.ts";
-import {
-  checkTraining,
-  COMMON_OPTIONS,
-  defaultOf,
-  parseOptions,
-  type Task,
-  TRAINING_OPTIONS,
-  type Values,
-} from "./_options.ts";
+import { checkTraining, parseOptions, type Task } from "./_options.ts";
 import { Progress } from "./_progress.ts";
-import { openResults, runConfig } from "./_results.ts";
+import { QUICK_COUNTS } from "./_quick.ts";
+import { openResults, type RunConfig, runConfig } from "./_results.ts";
 import { bestRows, finalInto, openFinal } from "./_search_final.ts";
 import { readSearchSummary, searchFiles, type SearchSummary } from "./_search_files.ts";
+import { SEARCH_OPTIONS, type SearchOptions } from "./_search_options.ts";
 import { searchInto } from "./_search_stages.ts";
+import { percent } from "./_text.ts";
 
-const { lambda: _lambda, batchNorm: _batchNorm, ...TRAINING } = TRAINING_OPTIONS;
-
-/** Far more than any adapter trains together, and few enough to be counted before it refuses them. */
-const MOST = 1000;
-
-const OPTIONS = {
-  ...COMMON_OPTIONS,
-  ...TRAINING,
-  batchNorm: choice(["on", "off"], { default: "on", help: "batch normalisation" }),
-  coarse: range({ default: [1e-5, 1e-1], help: "where λ is looked for first" }),
-  coarseCount: integer({
-    min: 1,
-    max: MOST,
-    default: 10,
-    help: "values of λ that are tried first",
-  }),
-  fine: range({ default: [1e-3, 1e-2], help: "where λ is looked for then" }),
-  fineCount: integer({
-    min: 1,
-    max: MOST,
-    default: 10,
-    help: "values of λ that are tried then, each round",
-  }),
-  refine: integer({
-    min: 0,
-    max: 100,
-    default: 0,
-    help: "rounds between the neighbours of the best λ so far, instead of --fine",
-  }),
-  repeat: integer({
-    min: 1,
-    max: MOST,
-    default: 1,
-    help: "networks with each λ, of other initial weights",
-  }),
-  finalCycles: integer({ min: 1, default: 3, help: "cycles of the network with the best λ" }),
-};
-
-/** The values of the task's options. */
-export type SearchOptions = Values<typeof OPTIONS>;
-
-const TASK: Task<typeof OPTIONS> = {
+/** The task as its users see it. */
+export const TASK: Task<typeof SEARCH_OPTIONS> = {
   name: "lambda-search",
   summary:
     "Looks for the weight λ of the L2 term: values drawn log-uniformly from a coarse range, " +
@@ -86,7 +41,7 @@ const TASK: Task<typeof OPTIONS> = {
     "trials.csv, a figure for each stage, best.csv, confusion.csv, confusion.svg, the folder final " +
     "as one of the task baseline, config.json and, when it is finished, summary.json. A search " +
     "that was cut off goes on after its last whole stage when the same command is given again.",
-  options: OPTIONS,
+  options: SEARCH_OPTIONS,
   quick: { halfCycle: 50, cycles: 1, finalCycles: 1, coarseCount: 3, fineCount: 3 },
   check: checkSearch,
   examples: [
@@ -98,9 +53,6 @@ const TASK: Task<typeof OPTIONS> = {
     },
   ],
 };
-
-/** How many images `--quick` uses. */
-const QUICK_COUNTS: Required<SubsetCounts> = { training: 2000, validation: 500, test: 500 };
 
 /** How many of the best are written down and shown, as in the report. */
 const BEST = 3;
@@ -130,17 +82,17 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     data = new DeviceDataSet(gpu, dataset);
 
     // Everything that can be refused is refused before anything is written.
-    const circumstances = { task: TASK.name, dataset, adapter: gpu.adapter, variant };
-    const config = runConfig(options, circumstances);
+    const { adapter } = gpu;
+    const config = runConfig(options, { task: TASK.name, dataset, adapter, variant });
     const results = await openResults(out, config, { ...searchFiles(options), force });
-    if (results.state === "new") await openFinal(options, { circumstances, lambda: null });
+    const before = await openFinal(results, { lambda: null, force });
     if (results.state === "finished") {
       const summary = await readSearchSummary(results);
-      const final = await openFinal(options, { circumstances, lambda: summary.best_lambda });
+      const final = await openFinal(results, { lambda: summary.best_lambda, force });
       // Someone may have removed it, or one of its files.
       if (final.state === "finished") {
         results.sayFinished(context, options);
-        reportSearch(context, { options, dataset, summary });
+        reportSearch(context, { options, config, dataset, summary });
         return EXIT.done;
       }
     }
@@ -148,26 +100,29 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const batchNorm = options.batchNorm === "on";
     await checkCapacity(gpu, data, { hidden, batchNorm, batch, networks });
     signal.throwIfAborted();
-    if (force || results.state === "new") await results.start();
-    else await results.resume();
+    if (force || results.state === "new") {
+      // First, so that a search that is cut off here finds no final network of other settings when it goes on.
+      await before.clear();
+      await results.start();
+    } else await results.resume();
 
-    const training = { gpu, data, progress: new Progress(context, { json }), signal };
+    const training = { gpu, data, progress: new Progress(context, { json, quick }), signal };
     if (repeat > 1) {
       context.stderr(
         `Each λ trains ${repeat} networks of other initial weights; all networks see the same batches`,
       );
     }
     const rows = await searchInto(results, options, { ...training, context });
-    const best = bestRows(bestResults(rows, BEST), isComparable(options, dataset));
+    const best = bestRows(bestResults(rows, BEST), isComparable(config));
     if (Number.isNaN(best[0].val_accuracy)) {
       throw new ArgumentError(
         "All networks of the search diverged: expected smaller values of λ or of --eta-max",
       );
     }
     const [{ lambda }] = best;
-    const final = await openFinal(options, { circumstances, lambda });
+    const final = await openFinal(results, { lambda, force });
     const summary = await finalInto(results, options, { ...training, context, final, best, rows });
-    reportSearch(context, { options, dataset, summary });
+    reportSearch(context, { options, config, dataset, summary });
     return EXIT.done;
   } finally {
     data?.destroy();
@@ -187,21 +142,15 @@ function checkSearch(options: SearchOptions): void {
   }
 }
 
-/** Whether data and settings, seed aside, are those of the report. */
-function isComparable(options: SearchOptions, { name }: Pick<DataSet, "name">): boolean {
-  if (options.quick || name !== "CIFAR-10") return false;
-  const names = Object.keys(OPTIONS).filter((option) => !(option in COMMON_OPTIONS));
-  // As text, since ranges and widths are arrays.
-  return (names as (keyof SearchOptions)[]).every((option) =>
-    String(options[option]) === String(defaultOf(TASK, { name: option, quick: false }))
-  );
-}
-
 /** A search when it is over. */
 export interface FinishedSearch {
+  /** The values of the task's options. */
   readonly options: SearchOptions;
+  /** What its `config.json` says. */
+  readonly config: RunConfig;
   /** The data set, or what the table says of it. */
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;
+  /** How it ended. */
   readonly summary: SearchSummary;
 }
 
@@ -212,10 +161,10 @@ export interface FinishedSearch {
  * @param search The search.
  */
 export function reportSearch(context: TaskContext, search: FinishedSearch): void {
-  const { options, dataset, summary } = search;
+  const { options, config, dataset, summary } = search;
   const { out, seed, repeat } = options;
   const { best, final, quick } = summary;
-  const comparable = isComparable(options, dataset);
+  const comparable = isComparable(config);
   if (options.json) {
     for (const row of best) writeEvent(context, "result", { ...row, ...quick && { quick }, out });
     writeEvent(context, "result", {
@@ -260,10 +209,6 @@ function bestLine(row: BestRow, comparable: boolean): string[] {
 /** As in "3.51e-3". */
 function lambdaText(lambda: number): string {
   return lambda.toExponential(2);
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }
 
 if (import.meta.main) await runTask(main);

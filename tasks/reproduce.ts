@@ -102,12 +102,13 @@ export async function main(
   checkVariant(options.variant);
   await showAdapter(context, options);
   const parts = planParts(options, experiments);
-  const kind = options.quick ? "quick" : "usual";
+  const { quick } = options;
+  const kind = quick ? "quick" : "usual";
   const trainings = parts.reduce((sum, { experiment }) => sum + experiment.trainings[kind], 0);
   context.stderr(
     `${count(options.seeds, "seed")}, ${count(parts.length, "part")}, ${
       count(trainings, "training")
-    }${options.quick ? " (quick)" : ""}; what is finished already is kept`,
+    }${quick ? " (quick)" : ""}; what is finished already is kept`,
   );
 
   const rehearsal = rehearsalContext(context);
@@ -125,7 +126,13 @@ export async function main(
     const { experiment: { name: experiment, main }, seed } = part;
     context.stderr(`Part ${i + 1} of ${parts.length}: ${part.name}`);
     if (options.json) {
-      writeEvent(context, "part", { part: experiment, seed, number: i + 1, parts: parts.length });
+      writeEvent(context, "part", {
+        part: experiment,
+        seed,
+        number: i + 1,
+        parts: parts.length,
+        ...quick && { quick },
+      });
     }
     const status = await main(part.args, context);
     if (status === EXIT.checkFailed) fellShort.push(part.name);
@@ -137,7 +144,10 @@ export async function main(
   }
 
   for (const name of fellShort) context.stderr(`Fell short: ${name}`);
-  if (options.json) writeEvent(context, "done", { parts: parts.length, fell_short: fellShort });
+  if (options.json) {
+    const { length } = parts;
+    writeEvent(context, "done", { parts: length, fell_short: fellShort, ...quick && { quick } });
+  }
   return fellShort.length === 0 ? EXIT.done : EXIT.checkFailed;
 }
 

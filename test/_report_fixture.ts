@@ -6,6 +6,7 @@ import { PUBLISHED_BEST, PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../
 import { Random } from "../src/random.ts";
 import { gradientCheckToCsv, metricsToCsv } from "../src/records.ts";
 import { eta } from "../src/schedule.ts";
+import { bestResults } from "../src/search.ts";
 import { bestToCsv, confusionToCsv, type TrialRow, trialsToCsv } from "../src/search_records.ts";
 import { type CurveRow, curvesToCsv } from "../src/sensitivity_records.ts";
 import { PACKAGE_NAME } from "../tasks/_version.ts";
@@ -186,12 +187,11 @@ function runFiles(
 function searchFiles(folder: string, made: Made): File[] {
   const coarse = trials("coarse", { made, from: 1e-5, to: 1e-1 });
   const fine = trials("fine", { made, from: 1e-3, to: 1e-2 });
-  const all = [...coarse, ...fine].sort((a, b) => b.val_accuracy - a.val_accuracy);
   const comparable = made.data === "CIFAR-10" && !made.quick;
-  const best = all.slice(0, 3).map(({ lambda, val_accuracy }, i) => ({
+  const best = bestResults([...coarse, ...fine], 3).map(({ lambda, val_accuracy }, i) => ({
     rank: i + 1,
     lambda,
-    val_accuracy,
+    val_accuracy: val_accuracy.mean,
     published_lambda: comparable ? PUBLISHED_BEST[i].lambda : null,
     published_val_accuracy: comparable ? PUBLISHED_BEST[i].accuracy : null,
   }));
@@ -254,15 +254,19 @@ function trials(stage: string, range: { made: Made; from: number; to: number }):
   });
 }
 
-/** 1000 test images of each class, of which about `accuracy` are found. */
+/** 1000 test images of each class; of all of them, the share `accuracy` is found. */
 function confusion(made: Made, accuracy: number) {
   const random = new Random(made.seed, "confusion");
+  const found = Math.round(10_000 * accuracy);
   const counts = CIFAR10_CLASSES.map((_, i) => {
+    const right = Math.floor((found + i) / 10);
     const row = CIFAR10_CLASSES.map(() => Math.floor(90 * random.uniform()));
     row[i] = 0;
     const others = row.reduce((sum, count) => sum + count, 0);
-    const scaled = row.map((count) => Math.floor(count * 1000 * (1 - accuracy) / others));
-    scaled[i] = 1000 - scaled.reduce((sum, count) => sum + count, 0);
+    const scaled = row.map((count) => Math.floor(count * (1000 - right) / others));
+    scaled[i] = right;
+    // What rounding has left over.
+    scaled[(i + 1) % 10] += 1000 - scaled.reduce((sum, count) => sum + count, 0);
     return scaled;
   });
   const synthetic = CIFAR10_CLASSES.map((_, i) => `pattern ${i}`);
@@ -284,13 +288,14 @@ function sensitivityFiles(folder: string, made: Made): File[] {
         train_loss: 2.31 * left + least * (1 - left) + 0.002 * random.uniform(),
       });
     }
+    const last = curves[curves.length - 1].train_loss;
     const accuracy = stalled ? test : round(test + (random.uniform() - 0.5) / 200);
     return {
       sigma,
       batch_norm: norm,
       test: { loss: least + 0.15, cost: least + 0.3, accuracy },
       val: { loss: least + 0.15, cost: least + 0.3, accuracy },
-      train: { loss: least, cost: least + 0.15, accuracy: stalled ? accuracy : accuracy + 0.05 },
+      train: { loss: last, cost: last + 0.15, accuracy: stalled ? accuracy : accuracy + 0.05 },
       steps: 3600,
       diverged_at: null,
       outcome: stalled ? "stalled" : "trained",

@@ -3,9 +3,10 @@ import { networkFromTensors } from "../src/checkpoint.ts";
 import { metricsFromCsv } from "../src/records.ts";
 import { decodeSafetensors } from "../src/safetensors.ts";
 import { runMain, StoppedError } from "../tasks/_main.ts";
-import { COMMON_OPTIONS, parseOptions, TRAINING_OPTIONS } from "../tasks/_options.ts";
+import { parseOptions } from "../tasks/_options.ts";
+import { runConfig } from "../tasks/_results.ts";
 import type { Summary } from "../tasks/_training_run.ts";
-import { main, reportRuns } from "../tasks/baseline.ts";
+import { type FinishedRun, main, reportRuns, TASK } from "../tasks/baseline.ts";
 import { CapturedContext } from "./_context.ts";
 import {
   type Ended,
@@ -86,6 +87,7 @@ Deno.test("baseline trains the four networks of the report, each into a folder o
     assertEquals(lines.slice(2, 6).map((line) => line.split(" ")[0]), runs);
     assertMatch(lines[0], /^synthetic, quick run on 2000 training images: not a result$/);
     assertMatch(errors, /^Adapter: .*(software|hardware)\nData: .*synthetic/);
+    assertMatch(errors, /^9-layer \(quick\): 6 steps in /m);
   });
 });
 
@@ -212,6 +214,7 @@ Deno.test("baseline tells programs how it goes with --json", async () => {
       events.map(({ event }) => event),
       ["adapter", "data", "start", "evaluation", "evaluation", "evaluation", "done", "result"],
     );
+    for (const { event, quick } of events.slice(2)) assertEquals(quick, true, event);
     const summary = JSON.parse(
       await Deno.readTextFile(`${out}/hidden-6-5-batch-norm/summary.json`),
     );
@@ -292,23 +295,27 @@ function summaryWith(loss: number, options: { diverged_at?: number } = {}): Summ
   };
 }
 
-/** The lines that are written when two runs have ended. */
+/** The lines that are written when three runs have ended. */
 function linesOf(args: readonly string[], name = "CIFAR-10"): string[] {
-  const task = { name: "baseline", summary: "", examples: [] };
-  const table = { ...COMMON_OPTIONS, ...TRAINING_OPTIONS };
-  const { options } = parseOptions({ ...task, options: table }, ["--out", "out", ...args]);
+  const { options } = parseOptions(TASK, ["--out", "out", ...args]);
   const training = { images: new Uint8Array(), labels: new Uint8Array(), count: 45_000 };
+  const circumstances = {
+    task: TASK.name,
+    dataset: { name, sha256: "0" },
+    adapter: { description: "llvmpipe", vendor: "", software: true },
+    variant: "per-operation",
+  };
+  const end = (name: string, hidden: readonly number[], summary: Summary): FinishedRun => {
+    return { name, config: runConfig({ ...options, hidden }, circumstances), summary };
+  };
   const context = new CapturedContext();
   reportRuns(context, {
     options,
     dataset: { name, classes: 10, training },
-    names: ["3-layer-batch-norm", "9-layer", "hidden-3"],
-    summaries: [
-      summaryWith(1.2),
-      summaryWith(Math.log(10) - 0.02),
-      summaryWith(NaN, {
-        diverged_at: 12,
-      }),
+    runs: [
+      end("3-layer-batch-norm", [50, 50], summaryWith(1.2)),
+      end("9-layer", [50, 30, 20, 20, 10, 10, 10, 10], summaryWith(Math.log(10) - 0.02)),
+      end("hidden-3", [3], summaryWith(NaN, { diverged_at: 12 })),
     ],
   });
   return context.output.trimEnd().split("\n");
@@ -323,7 +330,11 @@ Deno.test("reportRuns() puts the report's figure beside ours for its data and se
     "hidden-3                         52.8 %         53.1 %                    none  diverged at step 12",
     "Files: out",
   ]);
+  const published = (args: readonly string[], data?: string) =>
+    linesOf(["--json", ...args], data).map((line) => JSON.parse(line).published_test_accuracy);
+  assertEquals(published([]), [0.538, null, null]);
   for (const [args, data] of [[["--lambda", "0.01"]], [["--quick"]], [[], "synthetic"]] as const) {
-    assertEquals(linesOf(args, data).join("\n").includes("53.8"), false);
+    assertEquals(/report|53\.8/.test(linesOf(args, data).join("\n")), false);
+    assertEquals(published(args, data), [null, null, null]);
   }
 });

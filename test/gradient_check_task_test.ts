@@ -25,6 +25,8 @@ Deno.test("gradient-check writes its table and ends with 0 when nothing falls sh
     assert(rows.every(({ gpu_norm }) => gpu_norm > 0 && gpu_norm < 1e-5));
     // The published figures are of CIFAR-10, which this is not.
     assert(rows.every(({ published }) => published === null));
+    const summary = JSON.parse(await Deno.readTextFile(join(out, "summary.json")));
+    assertEquals([summary.data, summary.passed, summary.quick], ["synthetic", true, true]);
 
     const again = new CapturedContext();
     assertEquals(await runMain(main, { args, context: again }), 0);
@@ -51,6 +53,27 @@ Deno.test("gradient-check ends with 3 and names what falls short when a kernel h
       assertEquals(left, ["config.json", "gradient_check.csv"]);
     });
   }
+});
+
+Deno.test("gradient-check tells programs what it has compared with --json, and that it was quick", async () => {
+  await inDirectory(async (out) => {
+    const context = new CapturedContext();
+    const args = [...SMALL, "--json", "--out", out];
+    assertEquals(await runMain(main, { args, context }), 0, context.errors);
+    const [adapter, data, ...events] = context.events;
+    assertEquals([adapter.event, data.event], ["adapter", "data"]);
+    const counts = Map.groupBy(events, ({ event }) => event);
+    assertEquals(
+      [...counts].map(([event, some]) => [event, some.length]),
+      [["gradient", 6], ["comparison", 4], ["done", 1]],
+    );
+    for (const { event, quick } of events) assertEquals(quick, true, event);
+    const { trials } = JSON.parse(await Deno.readTextFile(join(out, "summary.json")));
+    assertEquals(
+      counts.get("comparison"),
+      trials.map((trial: object) => ({ event: "comparison", ...trial, quick: true })),
+    );
+  });
 });
 
 Deno.test("gradient-check refuses what it cannot do and writes nothing", async () => {

@@ -19,12 +19,14 @@ Deno.test("escapeHtml() escapes the ampersand first", () => {
 
 Deno.test("tableHtml() names every column and every row for a screen reader", () => {
   const { text } = tableHtml({
+    id: "loss",
     caption: "Loss & cost",
     head: ["Run", "Loss", "Outcome"],
     rows: [["3-layer", 1.5, "stalled"]],
     words: [2],
   });
-  assertStringIncludes(text, "<caption>Loss &amp; cost</caption>");
+  assertStringIncludes(text, 'role="region" aria-labelledby="loss-caption"');
+  assertStringIncludes(text, '<caption id="loss-caption">Loss &amp; cost</caption>');
   assertStringIncludes(
     text,
     '<tr><th scope="col">Run</th><th scope="col">Loss</th><th scope="col" class="words">Outcome</th></tr>',
@@ -33,6 +35,22 @@ Deno.test("tableHtml() names every column and every row for a screen reader", ()
     text,
     '<tr><th scope="row">3-layer</th><td>1.5</td><td class="words">stalled</td></tr>',
   );
+});
+
+Deno.test("tableHtml() sets groups of rows apart, and leaves out those without any", () => {
+  const { text } = tableHtml({
+    id: "gradients",
+    caption: "Errors",
+    head: ["Parameter", "Error"],
+    rows: [["W1", 1]],
+    groups: [{ heading: "Exactly 0", rows: [["b1", 2]] }, { heading: "Nothing", rows: [] }],
+  });
+  assertEquals(text.split("<tbody>").length - 1, 2);
+  assertStringIncludes(
+    text,
+    '<tr><th scope="rowgroup" colspan="2">Exactly 0</th></tr>\n<tr><th scope="row">b1</th><td>2</td></tr>',
+  );
+  assertEquals(text.includes("Nothing"), false);
 });
 
 Deno.test("inlineSvg() changes ids and what refers to them, in tags but not in texts", () => {

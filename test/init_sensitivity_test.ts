@@ -3,7 +3,9 @@ import type { SensitivityRun } from "../src/sensitivity.ts";
 import { type CurveRow, curvesFromCsv } from "../src/sensitivity_records.ts";
 import { runMain, StoppedError } from "../tasks/_main.ts";
 import { parseOptions } from "../tasks/_options.ts";
-import { main, readSensitivity, reportStudy, TASK } from "../tasks/init_sensitivity.ts";
+import { runConfig } from "../tasks/_results.ts";
+import { readSensitivity } from "../tasks/_sensitivity_run.ts";
+import { main, reportStudy, TASK } from "../tasks/init_sensitivity.ts";
 import { CapturedContext } from "./_context.ts";
 import {
   type Ended,
@@ -200,6 +202,35 @@ Deno.test("init-sensitivity leaves nothing that looks finished when it is stoppe
   });
 });
 
+Deno.test("init-sensitivity keeps curves.csv up to date while it trains, at most every five seconds", async () => {
+  await inDirectory(async (out) => {
+    let evaluations = 0;
+    class StoppedAtSeventh extends CapturedContext {
+      override stdout(line: string): void {
+        super.stdout(line);
+        if (JSON.parse(line).event !== "evaluation" || ++evaluations < 7) return;
+        this.abort(new StoppedError("SIGTERM"));
+      }
+    }
+    const args = [...SHORT, "--inits", "1e-4,he", "--json", "--out", out];
+    const now = () => 2600 * evaluations; // so that every second one is written
+    const context = new StoppedAtSeventh();
+    const status = await runMain((args, context) => main(args, context, { now }), {
+      args,
+      context,
+    });
+    assertEquals(status, 75, context.errors);
+    assertEquals([...(await filesIn(out)).keys()], ["config.json", "curves.csv"]);
+    assertEquals(
+      (await readCurves(out)).map(({ sigma, batch_norm, step }) => [sigma, batch_norm, step]),
+      [
+        ...["0.0001", "he"].flatMap((sigma) => [0, 2, 4, 6].map((step) => [sigma, false, step])),
+        ...["0.0001", "he"].flatMap((sigma) => [0, 2].map((step) => [sigma, true, step])),
+      ],
+    );
+  });
+});
+
 Deno.test("init-sensitivity tells programs how it goes with --json", async () => {
   await inDirectory(async (out) => {
     const args = [...SHORT, "--batch-norm", "off", "--inits", "1e10,1e-4", "--json"];
@@ -214,6 +245,7 @@ Deno.test("init-sensitivity tells programs how it goes with --json", async () =>
       hidden: [6, 5],
       batch_norm: false,
       sigmas,
+      quick: true,
     });
     const evaluations = events.slice(0, 4);
     assertEquals(
@@ -312,6 +344,12 @@ function linesOf(args: readonly string[], name = "CIFAR-10"): string[] {
   const training = { images: new Uint8Array(), labels: new Uint8Array(), count: 45_000 };
   reportStudy(context, {
     options,
+    config: runConfig(options, {
+      task: TASK.name,
+      dataset: { name, sha256: "0" },
+      adapter: { description: "llvmpipe", vendor: "", software: true },
+      variant: "per-operation",
+    }),
     dataset: { name, classes: 10, training },
     summary: {
       data: name,

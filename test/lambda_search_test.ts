@@ -1,7 +1,17 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { confusionFromCsv, trialsFromCsv } from "../src/search_records.ts";
+import { isComparable } from "../src/report_settings.ts";
+import {
+  confusionFromCsv,
+  type TrialRow,
+  trialsFromCsv,
+  trialsToCsv,
+} from "../src/search_records.ts";
+import { bestResults } from "../src/search.ts";
 import { EXIT, runMain } from "../tasks/_main.ts";
-import { main } from "../tasks/lambda_search.ts";
+import { parseOptions } from "../tasks/_options.ts";
+import { runConfig } from "../tasks/_results.ts";
+import { bestRows } from "../tasks/_search_final.ts";
+import { main, reportSearch, TASK } from "../tasks/lambda_search.ts";
 import { CapturedContext } from "./_context.ts";
 import { eventsOf, exists, filesIn, inDirectory, runInProcess } from "./_tasks.ts";
 
@@ -144,6 +154,90 @@ Deno.test("lambda-search makes good what someone removed from finished results",
   });
 });
 
+Deno.test("lambda-search trains the final network again when its trials name another best lambda", async () => {
+  await inDirectory(async (out) => {
+    await runInProcess(main, [...SMALL, "--out", out]);
+    const name = `${out}/trials.csv`;
+    const trials = trialsFromCsv(await readText(name), { name });
+    const [{ lambda: old }] = bestResults(trials, 1);
+    const other = trials.findIndex(({ lambda }) => lambda !== old);
+    const edited = trials.with(other, { ...trials[other], val_accuracy: 1 });
+    await Deno.writeTextFile(name, trialsToCsv(edited));
+    await Deno.remove(`${out}/summary.json`);
+    const again = await runInProcess(main, [...SMALL, "--out", out]);
+
+    assertEquals(again.status, EXIT.done, again.errors);
+    const { settings } = JSON.parse(await readText(`${out}/final/config.json`));
+    assertEquals(settings.lambda, trials[other].lambda);
+    const summary = JSON.parse(await readText(`${out}/summary.json`));
+    assertEquals(summary.best_lambda, trials[other].lambda);
+    assertEquals(summary.final, JSON.parse(await readText(`${out}/final/summary.json`)));
+  });
+});
+
+Deno.test("lambda-search refuses somebody else's folder final before it trains or writes", async () => {
+  await inDirectory(async (out) => {
+    await runInProcess(main, [...SMALL, "--out", out]);
+    const path = `${out}/final/config.json`;
+    const config = JSON.parse(await readText(path));
+    const others: [text: string, sentence: RegExp, args: string[]][] = [
+      [
+        JSON.stringify({ ...config, settings: { ...config.settings, seed: 2, lambda: 1 } }),
+        /^error: --out \S+final holds results of other settings \(seed 2 there, 1 here\): /m,
+        [],
+      ],
+      ["mine", /^error: --out \S+final holds config\.json, .* without the config\.json that/m, []],
+      ["mine", /^error: --out \S+final holds config\.json, .* without the config\.json that/m, [
+        "--force",
+      ]],
+    ];
+    // When the search is finished, when it is not, and when there is none.
+    for (const gone of [[], ["summary.json"], ["config.json", "trials.csv", "best.csv"]]) {
+      for (const name of gone) await Deno.remove(`${out}/${name}`);
+      if (gone.length > 1) {
+        for (const name of ["coarse.svg", "fine.svg", "confusion.csv", "confusion.svg"]) {
+          await Deno.remove(`${out}/${name}`);
+        }
+      }
+      for (const [text, sentence, args] of others) {
+        await Deno.writeTextFile(path, text);
+        const before = await filesIn(out);
+        const ended = await runInProcess(main, [...SMALL, "--json", ...args, "--out", out]);
+
+        assertEquals(ended.status, EXIT.refused, ended.errors);
+        assertMatch(ended.errors, sentence);
+        assertEquals(eventsOf(ended).filter(({ event }) => event === "start"), []);
+        assertEquals(await filesIn(out), before);
+      }
+    }
+  });
+});
+
+Deno.test("lambda-search goes on after a stop under --force, and keeps nothing of other settings", async () => {
+  await inDirectory(async (out) => {
+    const refined = await runInProcess(main, [...SMALL, "--refine", "2", "--out", out]);
+    assertEquals(refined.status, EXIT.done, refined.errors);
+    await Deno.writeTextFile(`${out}/refined.svg`, "mine");
+
+    const args = [...SMALL, "--seed", "2", "--json", "--out", out];
+    const context = new StoppedIn("coarse");
+    assertEquals(await runMain(main, { args: [...args, "--force"], context }), EXIT.tryAgain);
+    assertEquals([...(await filesIn(out)).keys()], ["config.json", "refined.svg"]);
+
+    const ended = await runInProcess(main, args);
+    assertEquals(ended.status, EXIT.done, ended.errors);
+    const figures = [...(await filesIn(out)).keys()].filter((name) => name.endsWith(".svg"));
+    assertEquals(figures, [
+      "coarse.svg",
+      "confusion.svg",
+      "final/metrics.svg",
+      "fine.svg",
+      "refined.svg",
+    ]);
+    assertEquals(JSON.parse(await readText(`${out}/final/config.json`)).settings.seed, 2);
+  });
+});
+
 Deno.test("lambda-search says the same of diverged networks when run again", async () => {
   await inDirectory(async (out) => {
     const args = [
@@ -177,7 +271,16 @@ Deno.test("lambda-search --refine homes in, and --repeat trains each lambda seve
     const [a, b] = trials;
     assertEquals([a.trial, a.lambda], [b.trial, b.lambda]);
     assert(a.val_loss !== b.val_loss);
-    assertEquals(eventsOf(ended).filter(({ event }) => event === "trial").length, 14);
+    const events = eventsOf(ended).filter(({ event }) => event === "trial");
+    assertEquals(events.length, 14);
+    assertEquals(new Set(events.map(({ quick }) => quick)), new Set([true]));
+    const starts = eventsOf(ended).filter(({ event }) => event === "start");
+    assertEquals(starts.map(({ run, quick }) => [run, quick]), [
+      ["coarse", true],
+      ["refine-1", true],
+      ["refine-2", true],
+      ["final", true],
+    ]);
   });
 });
 
@@ -226,4 +329,119 @@ Deno.test("lambda-search ends with one sentence when everything diverges", async
     assertMatch(ended.errors, /All networks of the search diverged/);
     assert(await exists(`${out}/trials.csv`));
   });
+});
+
+/** The lines that are written when a search of three values has ended. */
+function linesOf(args: readonly string[], name = "CIFAR-10"): string[] {
+  const context = new CapturedContext();
+  const { options } = parseOptions(TASK, ["--out", "out", ...args]);
+  const config = runConfig(options, {
+    task: TASK.name,
+    dataset: { name, sha256: "0123456789abcdef".repeat(4) },
+    adapter: { description: "llvmpipe", vendor: "65541", software: true },
+    variant: "plain",
+  });
+  const rows = [[2.5e-3, 0.5275], [4e-3, 0.5262], [0.01, 0.5]].map(
+    ([lambda, val_accuracy], i): TrialRow => ({
+      ...{ stage: "coarse", trial: i + 1, lambda, seed: options.seed },
+      ...{ val_loss: 1.4, val_cost: 1.6, val_accuracy },
+      ...{ train_loss: 1.3, train_cost: 1.5, train_accuracy: 0.6, diverged_at: null },
+    }),
+  );
+  const evaluation = { loss: 1.4, cost: 1.6, accuracy: 0.53 };
+  reportSearch(context, {
+    options,
+    config,
+    dataset: {
+      name,
+      classes: 10,
+      training: { images: new Uint8Array(), labels: new Uint8Array(), count: 45_000 },
+    },
+    summary: {
+      data: name,
+      classes: 10,
+      best_lambda: 2.5e-3,
+      coarse_best_lambda: 2.5e-3,
+      val_accuracy: 0.5275,
+      best: bestRows(bestResults(rows, 3), isComparable(config)),
+      final: {
+        ...{ data: name, train: evaluation, val: evaluation },
+        test: { ...evaluation, accuracy: 0.5236 },
+        ...{ steps: 13_500, epochs: 30, diverged_at: null, adapter: "llvmpipe", software: true },
+        ...options.quick && { quick: true },
+      },
+      adapter: "llvmpipe",
+      software: true,
+      ...options.quick && { quick: true },
+    },
+  });
+  return context.output.trimEnd().split("\n");
+}
+
+Deno.test("reportSearch() sets the report's numbers beside ours for its data and settings", () => {
+  assertEquals(linesOf(["--seed", "3"]), [
+    "CIFAR-10, seed 3",
+    "rank        λ  validation accuracy  report's λ  report's validation accuracy",
+    "1     2.50e-3               52.8 %     3.51e-3                        55.3 %",
+    "2     4.00e-3               52.6 %     4.42e-3                        55.3 %",
+    "3     1.00e-2               50.0 %     5.19e-3                        55.2 %",
+    "Final network, λ = 2.50e-3, 13500 steps: validation accuracy 53.0 %, test accuracy 52.4 % (report: 54.4 %)",
+    "Files: out",
+  ]);
+  const events = linesOf(["--json"]).map((line) => JSON.parse(line));
+  assertEquals(
+    events.map(({ published_lambda, published_test_accuracy }) =>
+      published_lambda ?? published_test_accuracy
+    ),
+    [3.51e-3, 4.42e-3, 5.19e-3, 0.544],
+  );
+});
+
+Deno.test("reportSearch() leaves the report's numbers out for other data or settings", () => {
+  const table = [
+    "rank        λ  validation accuracy",
+    "1     2.50e-3               52.8 %",
+    "2     4.00e-3               52.6 %",
+    "3     1.00e-2               50.0 %",
+  ];
+  const final = "λ = 2.50e-3, 13500 steps: validation accuracy 53.0 %, test accuracy 52.4 %";
+  for (
+    const [args, data] of [
+      [["--fine", "1e-3,1e-1"]],
+      [["--coarse-count", "3"]],
+      [["--refine", "1"]],
+      [["--final-cycles", "2"]],
+      [["--hidden", "50"]],
+      [["--init", "xavier"]],
+      [[], "synthetic"],
+    ] as const
+  ) {
+    assertEquals(linesOf(args, data), [
+      `${data ?? "CIFAR-10"}, seed 1`,
+      ...table,
+      `Final network, ${final}`,
+      "Files: out",
+    ]);
+  }
+  const [, heading, ...repeated] = linesOf(["--repeat", "3"]);
+  assertEquals(heading, "rank        λ  validation accuracy, mean of 3");
+  assertEquals(repeated.at(-2), `Final network, ${final}`);
+
+  // All else as in the report.
+  const usual = "--quick --half-cycle 2250 --cycles 2 --final-cycles 3 --coarse-count 10";
+  const quick = [...usual.split(" "), "--fine-count", "10"];
+  assertEquals(linesOf(quick), [
+    "CIFAR-10, quick run on 45000 training images: not a result",
+    ...table,
+    `Final network (quick), ${final}`,
+    "Files: out",
+  ]);
+  const events = linesOf([...quick, "--json"]).map((line) => JSON.parse(line));
+  assertEquals(
+    events.map(({ published_lambda, published_test_accuracy, quick }) => [
+      published_lambda ?? published_test_accuracy ?? null,
+      quick,
+    ]),
+    Array.from({ length: 4 }, () => [null, true]),
+  );
 });

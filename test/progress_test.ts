@@ -132,6 +132,41 @@ Deno.test("Progress writes events in place of plain lines with json", () => {
   assertEquals(context.errors, "warning: it is late\n");
 });
 
+Deno.test("Progress says of every run of a quick try that it is one, in lines and in events", () => {
+  const told = (options: { json?: boolean; isTerminal?: boolean }) => {
+    const { json, isTerminal } = options;
+    const context = new CapturedContext({ isTerminal });
+    let time = 0;
+    const progress = new Progress(context, { json, quick: true, now: () => time });
+    progress.start("coarse", 400);
+    time = 30_000;
+    progress.step(100);
+    progress.evaluation(row(100), {}, "best ");
+    progress.done();
+    return context;
+  };
+  const half = "100/400 steps, 25 %, 30 s, 1 min 30 s left";
+  const accuracy = "best validation accuracy 43.2 %";
+  assertEquals(told({}).errors.split("\n"), [
+    `coarse (quick): ${half}`,
+    `coarse (quick): ${half}, ${accuracy}`,
+    `coarse (quick): 100 steps in 30 s, ${accuracy}`,
+    "",
+  ]);
+  assertEquals(rewrites(told({ isTerminal: true }).errors), [
+    "coarse (quick): 0/400 steps, 0 %, 0 s",
+    `coarse (quick): ${half}`,
+    `coarse (quick): ${half}, ${accuracy}`.slice(0, 79),
+    `coarse (quick): 100 steps in 30 s, ${accuracy}\n`,
+  ]);
+  assertEquals(told({ json: true }).events.map(({ event, run, quick }) => [event, run, quick]), [
+    ["start", "coarse", true],
+    ["progress", "coarse", true],
+    ["evaluation", "coarse", true],
+    ["done", "coarse", true],
+  ]);
+});
+
 Deno.test("Progress starts afresh with each run", () => {
   const context = new CapturedContext();
   let time = 0;

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../tasks/report.ts";
+import { readReproduction } from "../tasks/_report_read.ts";
 import { writeReproduceDirectory } from "./_report_fixture.ts";
 import {
   type Ended,
@@ -82,17 +83,44 @@ Deno.test("report names the parts that are missing, and makes the page of the ot
   });
 });
 
-Deno.test("report says that a gradient check without summary.json fell short", async () => {
+Deno.test("report does not take a gradient check without summary.json for one that passed", async () => {
   await inDirectory(async (out) => {
     const without = ["gradient-check/seed-2/summary.json"];
     await writeReproduceDirectory(out, {
       seeds: 2,
       without: [...without, "baseline", "lambda-search", "init-sensitivity"],
     });
+    const { data: { gradientChecks: checks, missing } } = await readReproduction(out);
+    assertEquals(checks.map(({ passed }) => passed), [true, false]);
+    // It may have been cut off as well, which nothing tells.
+    assertEquals(missing[0], `${without[0]} (it fell short, or was cut off)`);
+    const { status, errors } = await report(out);
+    assertEquals(status, 0);
+    assertStringIncludes(errors, `warning: ${out}/${missing[0]} is missing\n`);
+  });
+});
+
+Deno.test("report shows a confusion matrix whose final network is missing, with its seed alone", async () => {
+  await inDirectory(async (out) => {
+    const without = ["lambda-search/seed-1/best.csv", "lambda-search/seed-1/final/summary.json"];
+    await writeReproduceDirectory(out, {
+      seeds: 2,
+      without: [...without, "lambda-search/seed-2/confusion.csv", "lambda-search/seed-2/final"],
+    });
+    const { data: { searches, missing } } = await readReproduction(out);
+    assertEquals(missing, [
+      ...without,
+      "lambda-search/seed-2/final",
+      "lambda-search/seed-2/confusion.csv",
+    ]);
+    assertEquals(searches.map(({ final }) => final), [null, null]);
+    const [matrix, none] = searches.map(({ confusion }) => confusion);
+    assertEquals([matrix?.matrix.counts.length, none], [10, null]);
+    assertStringIncludes(matrix!.svg, "seed\u00a01");
+    assert(!/λ|\d\u00a0steps/.test(matrix!.svg));
     assertEquals((await report(out)).status, 0);
     const page = await Deno.readTextFile(`${out}/report.html`);
-    assertStringIncludes(page, '<td class="words">passed</td>');
-    assertStringIncludes(page, '<td class="words">fell short</td>');
+    assertStringIncludes(page, '<figure id="search-confusion"');
   });
 });
 
@@ -106,6 +134,7 @@ Deno.test("report refuses a file that was edited by hand, names the place, and w
     [`${search}/final/summary.json`, '"steps": ', '"step": ', /: steps is missing, expected a num/],
     [`${search}/config.json`, "@headless/mlp", "another", /: package is "another", expected/],
     ["init-sensitivity/seed-1/curves.csv", "0.1,false,", "0.1,no,", /line 2, column batch_norm/],
+    [`${search}/trials.csv`, "coarse,3,", "hidden,3,", /line 4, column stage: it is "hidden", ex/],
     ["init-sensitivity/seed-1/summary.json", '"runs"', "runs", /: .*JSON/],
   ];
   await inDirectory(async (out) => {
@@ -122,6 +151,128 @@ Deno.test("report refuses a file that was edited by hand, names the place, and w
       await Deno.writeTextFile(`${out}/${file}`, text);
     }
     assertEquals(await filesIn(out), before);
+  });
+});
+
+Deno.test("report refuses files that contradict each other, and names the place", async () => {
+  const search = "lambda-search/seed-1";
+  const study = "init-sensitivity/seed-1";
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, SMALL);
+    const before = await filesIn(out);
+    const read = (file: string) => new TextDecoder().decode(before.get(file));
+    const [, first, second] = read(`${search}/best.csv`).split("\n").map((line) => line.split(","));
+    const [last] = read(`${search}/final/metrics.csv`).trim().split("\n").slice(-1);
+    const [step, epoch, , ...numbers] = last.split(",");
+    const { test } = JSON.parse(read(`${search}/final/summary.json`));
+    const lambda = `"lambda": ${first[1]}`;
+    const cases: [file: string, from: string, to: string, sentence: RegExp][] = [
+      ...["train_loss", "train_cost", "train_accuracy", "val_loss", "val_cost", "val_accuracy"]
+        .map((column, i): [string, string, string, RegExp] => {
+          const edited = last.replace(`,${numbers[i]}`, ",0.75");
+          const place = `line 32, column ${column}: it is 0.75, expected ${numbers[i]} as in summ`;
+          return [`${search}/final/metrics.csv`, last, edited, RegExp(place)];
+        }),
+      [
+        `${search}/final/metrics.csv`,
+        `\n${step},${epoch}`,
+        `\n13501,${epoch}`,
+        /line 32, column step: it is 13501, expected 13500 as in summary.json/,
+      ],
+      [
+        `${search}/trials.csv`,
+        `,${first[1]},`,
+        ",0.0123,",
+        /best.csv, line 2, column lambda: it is \S+, expected 0.0123 as in trials.csv/,
+      ],
+      [`${search}/best.csv`, first[2], "0.99", /line 2, column val_accuracy: it is 0.99, expected/],
+      [`${search}/best.csv`, `2,${second[1]}`, "2,0.9", /line 3, column lambda: it is 0.9, expec/],
+      [`${search}/best.csv`, "\n2,", "\n3,", /line 3, column rank: it is 3, expected 2 as in tr/],
+      [
+        `${search}/final/config.json`,
+        lambda,
+        '"lambda": 0.5',
+        RegExp(`: lambda is 0.5, expected ${first[1]} as in best.csv, line 2, column lambda`),
+      ],
+      [
+        `${search}/confusion.csv`,
+        "\nbird,",
+        "\nbird,1",
+        RegExp(`: \\d+ of \\d+ images are .*expected a share of ${test.accuracy} as in final/summ`),
+      ],
+      [
+        `${study}/curves.csv`,
+        "\n0.1,true,3600,",
+        "\n0.1,true,3500,",
+        /column step: it is 3500, exp/,
+      ],
+      [`${study}/curves.csv`, "\n0.1,true,3600,", "\n0.1,true,3600,1", /line 149, column train_lo/],
+      [`${study}/curves.csv`, "\n0.1,true,0,", "\n0.2,true,0,", /line 113, column sigma: it is of/],
+      [
+        `${study}/summary.json`,
+        '"sigma": "0.1"',
+        '"sigma": "he"',
+        /curves.csv, line 2, column sigma: it is of a run with σ = 0.1 and batch norm off, expected/,
+      ],
+    ];
+    for (const [file, from, to, sentence] of cases) {
+      const text = read(file);
+      assert(text.includes(from), `${file}: ${from}`);
+      await Deno.writeTextFile(`${out}/${file}`, text.replace(from, to));
+      const { status, errors } = await report(out);
+      assertEquals(status, 2, `${file}: ${to}`);
+      assertStringIncludes(errors, `error: Cannot read ${out}/`);
+      assertMatch(errors, sentence);
+      await Deno.writeTextFile(`${out}/${file}`, text);
+    }
+    assertEquals(await filesIn(out), before);
+    assertEquals((await report(out)).status, 0);
+  });
+});
+
+Deno.test("report takes what JSON cannot say, NaN and infinity, for the same in both files", async () => {
+  await inDirectory(async (out) => {
+    const run = "baseline/seed-1/9-layer";
+    await writeReproduceDirectory(out, {
+      seeds: 1,
+      without: ["gradient-check", "lambda-search", "init-sensitivity"],
+    });
+    const [path, summaryPath] = [`${out}/${run}/metrics.csv`, `${out}/${run}/summary.json`];
+    const lines = (await Deno.readTextFile(path)).trim().split("\n");
+    lines[lines.length - 1] = "9000,20,0.00001,NaN,Infinity,0.1,NaN,Infinity,NaN";
+    await Deno.writeTextFile(path, lines.join("\n") + "\n");
+    const summary = JSON.parse(await Deno.readTextFile(summaryPath));
+    const train = { loss: null, cost: null, accuracy: 0.1 };
+    const ending = { ...summary, train, val: { ...train, accuracy: null }, diverged_at: 7 };
+    await Deno.writeTextFile(summaryPath, JSON.stringify(ending));
+    const { status, errors } = await report(out);
+    assertEquals(status, 0, errors);
+    // A number is not the same as none.
+    await Deno.writeTextFile(summaryPath, JSON.stringify({ ...ending, train: summary.train }));
+    assertMatch((await report(out)).errors, /column train_loss: it is NaN, expected 1\.\d+ as in/);
+  });
+});
+
+Deno.test("report refuses settings that a figure cannot be drawn with, and names the figure", async () => {
+  const search = "lambda-search/seed-1";
+  const cases: [file: string, name: string, value: unknown, sentence: string][] = [
+    [`${search}/config.json`, "coarse", 0.1, "coarse.svg from trials.csv and config.json: Cannot"],
+    [`${search}/config.json`, "fine", [0.1], "its range is [0.1], expected two numbers"],
+    [`${search}/final/config.json`, "half_cycle", 0, "final/metrics.svg from metrics.csv and conf"],
+  ];
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, SMALL);
+    for (const [file, name, value, sentence] of cases) {
+      const text = await Deno.readTextFile(`${out}/${file}`);
+      const config = JSON.parse(text);
+      config.settings[name] = value;
+      await Deno.writeTextFile(`${out}/${file}`, JSON.stringify(config));
+      const { status, errors } = await report(out);
+      assertEquals([status, errors.split("\n").length], [2, 2], errors);
+      assertStringIncludes(errors, `error: Cannot draw ${out}/${search}/`);
+      assertStringIncludes(errors, sentence);
+      await Deno.writeTextFile(`${out}/${file}`, text);
+    }
   });
 });
 

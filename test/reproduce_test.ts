@@ -71,13 +71,19 @@ Deno.test("reproduce runs every experiment for a seed, then the page, then the n
 
 Deno.test("reproduce passes the options of every task on to its parts", async () => {
   const options = ["--data", "synthetic", "--variant", VARIANTS[0], "--quick", "--force", "--json"];
-  const { calls, errors } = await run([...options, "--out", "a b"]);
+  const ended = await run([...options, "--out", "a b"]);
+  const { calls, errors } = ended;
   const common = `--data synthetic --variant ${VARIANTS[0]} --quick --force --json`;
   assertEquals(calls, [
     `first --seed 1 --out a b/first/seed-1 ${common}`,
     `second --seed 1 --out a b/second/seed-1 ${common}`,
     "page --out a b --json",
   ], errors);
+  const [, ...events] = eventsOf(ended);
+  assertEquals(
+    events.map(({ event, quick }) => [event, quick]),
+    [["part", true], ["part", true], ["done", true]],
+  );
 });
 
 Deno.test("reproduce writes an event for every part with --json", async () => {

@@ -254,6 +254,67 @@ Deno.test("openResults() refuses files of the same names that are not ours, even
   }
 });
 
+Deno.test("openResults() takes results that differ as they may for unfinished, and still refuses others", async () => {
+  await inDirectory(async (directory) => {
+    await finish(directory, ["--lambda", "0.01", "--seed", "2"]);
+    const files = { ...FILES, mayDiffer: ["lambda"] };
+    assertEquals(
+      (await openResults(directory, config(["--lambda", "0.01", "--seed", "2"]), files)).state,
+      "finished",
+    );
+    const results = await openResults(directory, config(["--seed", "2"]), files);
+    assertEquals(results.state, "unfinished");
+    const sentence = await refusal(directory, () => openResults(directory, config(), files));
+    assertEquals(sentence.includes("(seed 2 there, 1 here)"), true, sentence);
+
+    await results.start();
+    const after = await contents(directory);
+    assertEquals(Object.keys(after), ["config.json"]);
+    assertEquals(JSON.parse(after["config.json"]).settings.lambda, 0.005);
+  });
+});
+
+Deno.test("Results.start() removes the files that only a run of other settings had", async () => {
+  await inDirectory(async (directory) => {
+    const files = { ...FILES, otherFiles: /^part-\d+\.svg$/ };
+    await finish(directory);
+    const id = crypto.randomUUID();
+    for (const name of ["part-1.svg", `.part-2.svg.${id}.tmp`, "part-x.svg", "my-part-1.svg"]) {
+      await Deno.writeTextFile(`${directory}/${name}`, "");
+    }
+    const results = await openResults(directory, config(["--seed", "2"]), {
+      ...files,
+      force: true,
+    });
+    await results.start();
+    const left = ["config.json", "my-part-1.svg", "part-x.svg"];
+    assertEquals(Object.keys(await contents(directory)), left);
+  });
+});
+
+Deno.test("openResults() refuses such files of somebody else", async () => {
+  await inDirectory(async (directory) => {
+    await Deno.mkdir(directory);
+    await Deno.writeTextFile(`${directory}/part-1.svg`, "mine");
+    const files = { ...FILES, otherFiles: /^part-\d+\.svg$/ };
+    const sentence = await refusal(directory, () => openResults(directory, config(), files));
+    assertEquals(sentence.includes("holds part-1.svg without the config.json"), true, sentence);
+  });
+});
+
+Deno.test("Results.clear() removes the run's files and nothing else", async () => {
+  await inDirectory(async (directory) => {
+    const missing = await openResults(directory, config(), FILES);
+    await missing.clear();
+
+    await finish(directory);
+    await Deno.writeTextFile(`${directory}/notes.txt`, "mine");
+    const results = await openResults(directory, config(), FILES);
+    await results.clear();
+    assertEquals(await contents(directory), { "notes.txt": "mine" });
+  });
+});
+
 Deno.test("openResults() refuses a file in place of a directory", async () => {
   await inDirectory(async (directory) => {
     await Deno.writeTextFile(directory, "a file");

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DataError } from "../src/errors.ts";
 import {
   bestFromCsv,
@@ -53,14 +53,37 @@ Deno.test("trialsFromCsv() reads what trialsToCsv() prints", () => {
   assertEquals(trialsFromCsv(csv, { name: "trials.csv" }), TRIALS);
 });
 
-Deno.test("trialsFromCsv() names line and column of what was edited by hand", () => {
-  const csv = trialsToCsv(TRIALS).replace("0.05", "5 %");
+for (
+  const [from, to, sentence] of [
+    [",0.05,", ",5 %,", 'line 3, column lambda: it is "5 %", expected a positive number'],
+    [",0.05,", ",0,", 'line 3, column lambda: it is "0", expected a positive number'],
+    [",0.05,", ",-0.05,", 'line 3, column lambda: it is "-0.05", expected a positive number'],
+    [",0.05,", ",NaN,", 'line 3, column lambda: it is "NaN", expected a positive number'],
+    ["refine-2", "hidden", 'line 3, column stage: it is "hidden", expected coarse, fine, or'],
+    ["refine-2", "refine-0", 'line 3, column stage: it is "refine-0", expected coarse, fine, or'],
+    ["refine-2", "refine", 'line 3, column stage: it is "refine", expected coarse, fine, or'],
+    ["coarse", "", 'line 2, column stage: it is "", expected coarse, fine, or refine- and a'],
+    ["refine-2,2,", "coarse,1,", "line 3, column lambda: it is 0.05, expected 0.000015 as in"],
+  ] as const
+) {
+  Deno.test(`trialsFromCsv() refuses ${to} for ${from}, and names line and column`, () => {
+    const csv = trialsToCsv(TRIALS);
+    assertStringIncludes(csv, from);
+    assertThrows(
+      () => trialsFromCsv(csv.replace(from, to), { name: "trials.csv" }),
+      DataError,
+      `Cannot read trials.csv, ${sentence}`,
+    );
+  });
+}
 
-  assertThrows(
-    () => trialsFromCsv(csv, { name: "trials.csv" }),
-    DataError,
-    "trials.csv, line 3, column lambda",
-  );
+Deno.test("trialsFromCsv() takes every stage, and several rows of a trial", () => {
+  const [row] = TRIALS;
+  const rows = ["coarse", "fine", "refine-1", "refine-10"].flatMap((stage) => [
+    { ...row, stage },
+    { ...row, stage, val_accuracy: 0.25 },
+  ]);
+  assertEquals(trialsFromCsv(trialsToCsv(rows), { name: "trials.csv" }), rows);
 });
 
 Deno.test("bestFromCsv() reads what bestToCsv() prints", () => {
@@ -84,6 +107,25 @@ Deno.test("bestFromCsv() reads what bestToCsv() prints", () => {
 
   assertEquals(csv.split("\n")[2], "2,0.004,0.52,,");
   assertEquals(bestFromCsv(csv, { name: "best.csv" }), rows);
+});
+
+Deno.test("bestFromCsv() refuses a lambda that is not positive", () => {
+  const header = "rank,lambda,val_accuracy,published_lambda,published_val_accuracy\n";
+  for (
+    const [line, column] of [
+      ["1,0,0.5,,", "lambda"],
+      ["1,-1e-3,0.5,,", "lambda"],
+      ["1,NaN,0.5,,", "lambda"],
+      ["1,,0.5,,", "lambda"],
+      ["1,0.01,0.5,0,0.5", "published_lambda"],
+    ]
+  ) {
+    assertThrows(
+      () => bestFromCsv(`${header}${line}\n`, { name: "best.csv" }),
+      DataError,
+      `Cannot read best.csv, line 2, column ${column}: it is `,
+    );
+  }
 });
 
 Deno.test("confusionFromCsv() reads what confusionToCsv() prints", () => {
@@ -112,6 +154,13 @@ for (
     assertThrows(() => confusionFromCsv(csv, { name: "confusion.csv" }), DataError, sentence);
   });
 }
+
+Deno.test("confusionFromCsv() refuses a matrix that counts no images, or has no rows", () => {
+  const sentence = "Cannot read confusion.csv: it counts no images, expected at least 1";
+  for (const csv of ["true_class,cat,dog\ncat,0,0\ndog,0,0\n", "true_class\n"]) {
+    assertThrows(() => confusionFromCsv(csv, { name: "confusion.csv" }), DataError, sentence);
+  }
+});
 
 Deno.test("confusionFromCsv() refuses an empty file", () => {
   assertThrows(() => confusionFromCsv("", { name: "confusion.csv" }), DataError, "confusion.csv");

@@ -67,10 +67,21 @@ Deno.test("readTable() takes each kind of cell and refuses what is not of the ki
       good: [["1e-5", 1e-5], ["-.5", -0.5], ["3.", 3], ["-Infinity", -Infinity], ["+2E2", 200]],
       bad: ["", " ", "0x10", "1e999", "nan", "1,5", "12 ", "five", "e5", "."],
     },
+    {
+      kind: "positive",
+      good: [["5e-324", 5e-324], ["3.51e-3", 3.51e-3]],
+      bad: ["", "0", "-0.1", "NaN", "Infinity", "few"],
+    },
     { kind: "share", good: [["0", 0], ["1", 1], ["NaN", NaN]], bad: ["53.8", "-0.1", "Infinity"] },
     { kind: "optional integer", good: [["", null], ["5", 5]], bad: ["-5", "NaN"] },
     { kind: "optional number", good: [["", null], ["NaN", NaN]], bad: ["-"] },
+    { kind: "optional positive", good: [["", null], ["2", 2]], bad: ["0", "NaN"] },
     { kind: "optional share", good: [["", null], ["0.5", 0.5]], bad: ["2"] },
+    {
+      kind: { fits: (cell) => cell.startsWith("a"), expected: "a word that begins with a" },
+      good: [["a", "a"], ["an apple", "an apple"]],
+      bad: ["", "pear"],
+    },
   ];
   for (const { kind, good, bad } of cases) {
     for (const [cell, value] of good) {
@@ -85,6 +96,15 @@ Deno.test("readTable() takes each kind of cell and refuses what is not of the ki
       assertEquals(error.message.includes(JSON.stringify(cell)), true, error.message);
     }
   }
+});
+
+Deno.test("readTable() says which texts it expects", () => {
+  const size = { fits: (cell: string) => cell === "S" || cell === "L", expected: "S or L" };
+  assertThrows(
+    () => read("step,size\n0,S\n1,M\n", { step: "integer", size }),
+    DataError,
+    'Cannot read t.csv, line 3, column size: it is "M", expected S or L',
+  );
 });
 
 Deno.test("readTable() names file, line and column of what is wrong", () => {
