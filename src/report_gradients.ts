@@ -58,7 +58,7 @@ function errorTable(check: GradientCheckPart): Html {
     head: head.filter((name) => comparable || name !== "Difference"),
     rows: judgedRows(check).map(cells),
     groups: [{
-      heading: "Biases in front of batch norm: their exact gradient is 0, what is left is rounding",
+      heading: "Biases in front of batch norm: exactly 0 but for rounding",
       rows: check.rows.filter((row) => isCancelled(row, check)).map(cells),
     }],
   });

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { main } from "../tasks/report.ts";
 import { withPage } from "./_browser.ts";
 import { findLayoutFaults } from "./_page_layout.ts";
 import { writeReproduceDirectory } from "./_report_fixture.ts";
+import { makeTroubles } from "./_report_troubles.ts";
 import { inDirectory, runInProcess } from "./_tasks.ts";
 
 /** A phone, and a window on a desk. */
@@ -42,6 +43,31 @@ Deno.test("report.html shows everything at 400 and 1200 px and on paper, and the
       await page.setViewportSize({ width: PAPER_WIDTH, height: 800 });
       assertEquals(await findLayoutFaults(page), [], "on paper");
       assertEquals(await page.locator("nav").isVisible(), false, "on paper");
+      assertEquals(complaints, []);
+    });
+  });
+});
+
+Deno.test("report.html fits when trainings were lost, and on paper shows what is folded on a screen", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, { seeds: 2 });
+    await makeTroubles(out);
+    const { status, errors } = await runInProcess(main, ["--out", out]);
+    assertEquals(status, 0, errors);
+    await withPage(`${out}/report.html`, async ({ page, complaints }) => {
+      const folded = page.locator("details table");
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: 800 });
+        assertEquals(await findLayoutFaults(page), [], `at ${width} px`);
+        assertEquals(await isShown(folded), false, `at ${width} px`);
+      }
+      await page.emulateMedia({ media: "print" });
+      await page.setViewportSize({ width: PAPER_WIDTH, height: 800 });
+      assertEquals(await findLayoutFaults(page), [], "on paper");
+      assertEquals(await isShown(folded), true, "on paper");
+      // Three stages: the first diverged trial of one is not drawn, and all are in the table.
+      assertEquals(await folded.locator("tbody tr").count(), 30);
+      assertEquals(await page.locator("svg").count(), FIGURES + 1);
       assertEquals(complaints, []);
     });
   });
@@ -143,6 +169,14 @@ Deno.test("withPage() hears of errors, warnings and requests of a page", async (
     });
   });
 });
+
+/** Whether something has been laid out and can be seen. */
+async function isShown(thing: Locator): Promise<boolean> {
+  return await thing.evaluate((element) =>
+    element.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true }) &&
+    element.getBoundingClientRect().height > 100
+  );
+}
 
 /** Shows what is folded away. */
 async function openDetails(page: Page): Promise<void> {
