@@ -49,6 +49,7 @@ const SECTIONS = [
  *   searches: [],
  *   sensitivities: [],
  *   missing: ["baseline/seed-1"],
+ *   commands: null,
  * });
  *
  * assertStringIncludes(page, "<code>baseline/seed-1</code>");

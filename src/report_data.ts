@@ -25,6 +25,8 @@ export interface Part {
   readonly seed: number;
   /** How it was made. */
   readonly config: PartConfig;
+  /** Where the files of the task for that seed lie, as in `baseline/seed-2`. */
+  readonly folder: string;
 }
 
 /** A comparison of the GPU with the reference at one setting. */
@@ -104,6 +106,16 @@ export interface SensitivityPart extends Part {
   readonly figure: string;
 }
 
+/** Commands that make a reproduction again, as they are typed. */
+export interface ReportCommands {
+  /** All of it. */
+  readonly all: string;
+  /** One part after another, of one seed. */
+  readonly parts: readonly string[];
+  /** The figures and the page alone. */
+  readonly page: string;
+}
+
 /** All that a report shows; each list in the order of the seeds. */
 export interface ReportData {
   /** Gradient checks, one for each seed. */
@@ -116,6 +128,8 @@ export interface ReportData {
   readonly sensitivities: readonly SensitivityPart[];
   /** What a whole reproduction has and this one lacks, as in `baseline/seed-2`. */
   readonly missing: readonly string[];
+  /** How to make it again; null where nothing is there. */
+  readonly commands: ReportCommands | null;
 }
 
 /**
@@ -124,7 +138,7 @@ export interface ReportData {
  * @param data The report.
  * @returns The parts, in the order of the report.
  */
-export function allParts(data: ReportData): Part[] {
+export function allParts(data: Omit<ReportData, "commands">): Part[] {
   const { gradientChecks, baselines, searches, sensitivities } = data;
   return [...gradientChecks, ...baselines, ...searches, ...sensitivities];
 }

@@ -21,7 +21,7 @@ const LETTERS: readonly (readonly [name: string, letter: string])[] = [
 const VERDICTS = { passed: "passed", other: "not passed: it fell short, or was cut off" };
 
 /** How many steps the task `gradient-check` compares at each setting of its second table. */
-const COMPARED_STEPS = 2;
+export const COMPARED_STEPS = 2;
 
 /**
  * Makes the section.

@@ -83,11 +83,10 @@ export function seedsOf(parts: readonly Part[]): number[] {
  * @returns A sentence; null where there is one seed only.
  */
 export function otherSeeds(parts: readonly Part[]): Html | null {
-  const [first, ...others] = seedsOf(parts);
-  if (others.length === 0) return null;
-  const folders = others.map((seed, i) =>
-    markup`${i === 0 ? "" : ", "}<code>${parts[0].config.task}/seed-${seed}</code>`
-  );
-  return markup`<p>The figures are of seed ${first}; those of the others lie in ${folders}.</p>
+  const [first] = seedsOf(parts);
+  const folders = distinct(parts.filter(({ seed }) => seed !== first).map(({ folder }) => folder));
+  if (folders.length === 0) return null;
+  const list = folders.map((folder, i) => markup`${i === 0 ? "" : ", "}<code>${folder}</code>`);
+  return markup`<p>The figures are of seed ${first}; those of the others lie in ${list}.</p>
 `;
 }

@@ -14,7 +14,7 @@ import type {
   SearchPart,
   SensitivityPart,
 } from "../src/report_data.ts";
-import { distinct } from "../src/report_data.ts";
+import { allParts, distinct } from "../src/report_data.ts";
 import {
   bestFromCsv,
   type BestRow,
@@ -31,6 +31,7 @@ import {
   checkLambda,
   checkMetrics,
 } from "./_report_agree.ts";
+import { commandsFor } from "./_report_commands.ts";
 import { readJson, readText, toConfig, toEnding, toStudy, toTrials } from "./_report_json.ts";
 
 /** The folders of a reproduction, in the order of the report. */
@@ -103,16 +104,16 @@ class Reader {
 
   /** What was read so far. */
   reproduction(): Reproduction {
-    return {
-      data: {
-        gradientChecks: this.#gradientChecks,
-        baselines: this.#baselines,
-        searches: this.#searches,
-        sensitivities: this.#sensitivities,
-        missing: this.#missing,
-      },
-      figures: this.#figures,
+    const found = {
+      gradientChecks: this.#gradientChecks,
+      baselines: this.#baselines,
+      searches: this.#searches,
+      sensitivities: this.#sensitivities,
+      missing: this.#missing,
     };
+    const parts = allParts(found);
+    const commands = parts.length === 0 ? null : commandsFor(parts);
+    return { data: { ...found, commands }, figures: this.#figures };
   }
 
   /** Notes that a part is missing. */
@@ -143,7 +144,7 @@ class Reader {
     const trials = await readJson(this.#path(`${part}/summary.json`), toTrials);
     const passed = trials !== undefined;
     if (!passed) this.miss(`${part}/summary.json (it fell short, or was cut off)`);
-    this.#gradientChecks.push({ seed, config, rows, passed, trials: trials ?? [] });
+    this.#gradientChecks.push({ seed, config, folder: part, rows, passed, trials: trials ?? [] });
   }
 
   async #readBaseline(part: string, seed: number): Promise<void> {
@@ -151,16 +152,15 @@ class Reader {
     if (folders.length === 0) return this.miss(part);
     // Runs of other widths lie beside those of the report.
     for (const name of distinct([...RUNS, ...folders])) {
-      const run = await this.#readRun(`${part}/${name}`, { name, seed });
+      const run = await this.#readRun(`${part}/${name}`, { name, seed, folder: part });
       if (run !== null) this.#baselines.push(run);
     }
   }
 
   async #readRun(
     part: string,
-    run: { name: string; seed: number },
+    run: Pick<RunPart, "name" | "seed" | "folder">,
   ): Promise<RunPart | null> {
-    const { name, seed } = run;
     if (!await this.#has(part, ["config.json", "metrics.csv", "summary.json"])) return null;
     const config = await this.#config(part);
     const rows = await this.#rows(`${part}/metrics.csv`, metricsFromCsv);
@@ -173,7 +173,7 @@ class Reader {
     });
     // The same as in the summary, which cannot tell infinity from NaN.
     const { train, val } = rows[rows.length - 1];
-    return { seed, config, name, ending: { ...ending, train, val }, figure };
+    return { ...run, config, ending: { ...ending, train, val }, figure };
   }
 
   async #readSearch(part: string, seed: number): Promise<void> {
@@ -193,12 +193,12 @@ class Reader {
       figures.push({ stage, svg });
     }
     const best = await this.#readBest(part, trials);
-    const final = await this.#readRun(`${part}/final`, { name: "final", seed });
+    const final = await this.#readRun(`${part}/final`, { name: "final", seed, folder: part });
     if (final !== null && best !== null) {
       checkLambda(final.config, { name: this.#path(`${part}/final/config.json`), best });
     }
     const confusion = await this.#readConfusion(part, { config, final });
-    this.#searches.push({ seed, config, trials, figures, best, final, confusion });
+    this.#searches.push({ seed, config, folder: part, trials, figures, best, final, confusion });
   }
 
   async #readBest(part: string, trials: readonly TrialRow[]): Promise<BestRow[] | null> {
@@ -236,7 +236,7 @@ class Reader {
       from: "curves.csv",
       draw: () => drawStudy(rows, { config, ...study }),
     });
-    this.#sensitivities.push({ seed, config, ...study, figure });
+    this.#sensitivities.push({ seed, config, folder: part, ...study, figure });
   }
 
   /** Whether files of a part are there; notes those that are not, or the part where all are missing. */

@@ -13,6 +13,7 @@ import { checkOnGpu, type GpuCheckRow, passes } from "../src/gradient_check.ts";
 import { checkVariant, type ShaderTexts } from "../src/kernels.ts";
 import { initialise } from "../src/network.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
+import { COMPARED_STEPS } from "../src/report_gradients.ts";
 import { type GradientCheckRow, gradientCheckToCsv } from "../src/records.ts";
 import { isComparable, otherSettings } from "../src/report_settings.ts";
 import { announceAdapter } from "./_adapter.ts";
@@ -85,8 +86,6 @@ const TRIAL_NETWORKS = [
 
 /** Enough for some batches and for an evaluation whose last part is not a whole one. */
 const TRIAL_COUNTS: Required<SubsetCounts> = { training: 1000, validation: 150, test: 100 };
-
-const TRIAL_STEPS = 2;
 
 /**
  * Runs the task.
@@ -324,7 +323,7 @@ async function checkTrials(
     const data = new DeviceDataSet(gpu, firstInputs(dataset, trial));
     const { inputs } = data.source;
     const networks = TRIAL_NETWORKS;
-    const setting = { hidden, batchNorm, networks, batch, steps: TRIAL_STEPS, seed };
+    const setting = { hidden, batchNorm, networks, batch, steps: COMPARED_STEPS, seed };
     const rows = await checkOnGpu(gpu, { data, ...setting, shaders });
     data.destroy();
     const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
@@ -349,7 +348,7 @@ function reportTrials(
   }
   context.stdout("");
   context.stdout(
-    `GPU against float64: ${TRIAL_NETWORKS.length} networks, ${TRIAL_STEPS} steps; ` +
+    `GPU against float64: ${TRIAL_NETWORKS.length} networks, ${COMPARED_STEPS} steps; ` +
       "the quantity that comes nearest to its bar",
   );
   const lines = [["layers", "batch norm", "inputs", "batch", "worst", "error", "at most"]];

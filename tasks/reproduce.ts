@@ -15,6 +15,7 @@ import { helpText } from "./_help.ts";
 import { integer } from "./_kinds.ts";
 import { EXIT, runTask } from "./_main.ts";
 import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
+import { DEFAULT_SEEDS } from "./_seeds.ts";
 import { main as baseline } from "./baseline.ts";
 import { main as gradientCheck } from "./gradient_check.ts";
 import { main as initSensitivity } from "./init_sensitivity.ts";
@@ -29,7 +30,7 @@ const OPTIONS = {
     default: 1,
     help: "first seed of initial weights and batch order",
   }),
-  seeds: integer({ min: 1, default: 3, help: "how many seeds, from --seed on" }),
+  seeds: integer({ min: 1, default: DEFAULT_SEEDS.usual, help: "how many seeds, from --seed on" }),
 };
 
 /** The values of the task's options. */
@@ -44,7 +45,7 @@ const TASK: Task<typeof OPTIONS> = {
     "finished is kept when the same command is given again. A part that falls short of its check " +
     "does not keep the rest from running; the task then ends with status 3.",
   options: OPTIONS,
-  quick: { seeds: 1 },
+  quick: { seeds: DEFAULT_SEEDS.quick },
   check: checkSeeds,
   examples: [
     { command: "deno task reproduce", purpose: "the whole report, over three seeds" },

@@ -65,7 +65,7 @@ Deno.test("report.html fits when trainings were lost, and on paper shows what is
       await page.setViewportSize({ width: PAPER_WIDTH, height: 800 });
       assertEquals(await findLayoutFaults(page), [], "on paper");
       assertEquals(await isShown(folded), true, "on paper");
-      // Three stages: the first diverged trial of one is not drawn, and all are in the table.
+      // Three stages of ten trials, one of which diverged: a figure for each, and all in the table.
       assertEquals(await folded.locator("tbody tr").count(), 30);
       assertEquals(await page.locator("svg").count(), FIGURES + 1);
       assertEquals(complaints, []);

@@ -342,6 +342,20 @@ Deno.test("renderReport() ends with what it was made with, and how to make it ag
   assertStringIncludes(renderReport(QUICK), "<pre><code>deno task reproduce --quick</code></pre>");
 });
 
+Deno.test("renderReport() takes folders and commands from the data", () => {
+  const baselines = WHOLE.baselines.map((run) => ({ ...run, folder: `runs/<${run.seed}>` }));
+  const commands = { all: "make <all>", parts: ["make a", "make b"], page: "make page" };
+  const page = renderReport({ ...WHOLE, baselines, commands });
+  assertStringIncludes(
+    words(page),
+    "The figures are of seed 1; those of the others lie in runs/&lt;2&gt; , runs/&lt;3&gt; .",
+  );
+  for (const command of ["make &lt;all&gt;", "make a\nmake b", "make page"]) {
+    assertStringIncludes(page, `<pre><code>${command}</code></pre>`);
+  }
+  assert(!page.includes("deno task"));
+});
+
 Deno.test("renderReport() shows what is there, and names what is missing", () => {
   const empty = {
     gradientChecks: [],
@@ -349,6 +363,7 @@ Deno.test("renderReport() shows what is there, and names what is missing", () =>
     searches: [],
     sensitivities: [],
     missing: ["baseline/<seed>"],
+    commands: null,
   };
   const page = renderReport(empty);
   assertStringIncludes(page, "<li><code>baseline/&lt;seed&gt;</code></li>");

@@ -8,6 +8,7 @@ const NOTHING: ReportData = {
   searches: [],
   sensitivities: [],
   missing: [],
+  commands: null,
 };
 
 const TRAINING = {
@@ -48,7 +49,8 @@ function run(name: string, seed: number, accuracy: number, own: object = {}): Ru
     steps: 9000,
     diverged_at: null,
   };
-  return { name, seed, config: config("baseline", own), ending, figure: "<svg/>" };
+  const folder = `baseline/seed-${seed}`;
+  return { name, seed, folder, config: config("baseline", own), ending, figure: "<svg/>" };
 }
 
 /** Runs of two names with an accuracy for each seed, from 1. */
@@ -146,6 +148,7 @@ function search(coarse: number, best: number, accuracy = 0.544): ReportData["sea
   };
   return {
     seed: 1,
+    folder: "lambda-search/seed-1",
     config: config("lambda-search", SEARCH),
     trials: [
       { ...trial, trial: 1, lambda: 1e-5, val_accuracy: 0.5 },
@@ -190,6 +193,7 @@ function study(
 ): ReportData["sensitivities"][number] {
   return {
     seed,
+    folder: `init-sensitivity/seed-${seed}`,
     config: config("init-sensitivity", { half_cycle: 900, batch_norm: "both" }),
     classes: 10,
     figure: "<svg/>",
