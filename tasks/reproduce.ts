@@ -49,7 +49,7 @@ const TASK: Task<typeof OPTIONS> = {
   check: checkSeeds,
   examples: [
     { command: "deno task reproduce", purpose: "the whole report, over three seeds" },
-    { command: "deno task reproduce --quick", purpose: "the whole path in seconds" },
+    { command: "deno task reproduce --quick", purpose: "the whole path in a minute" },
     { command: "deno task reproduce --seeds 1", purpose: "the whole report, once" },
   ],
 };
