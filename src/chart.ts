@@ -163,16 +163,6 @@ function escapeXml(text: string): string {
 }
 
 /**
- * Leaves out repetitions.
- *
- * @param texts The texts.
- * @returns The texts, each once, in the order in which they come first.
- */
-export function distinct(texts: readonly string[]): string[] {
-  return [...new Set(texts)];
-}
-
-/**
  * Prints a number for a description.
  *
  * @param value The number; null where there is none.

@@ -72,3 +72,18 @@ async function syncFolder(path: string): Promise<void> {
     // rename becomes durable in its own time.
   }
 }
+
+/**
+ * Reads a text file, if it is there.
+ *
+ * @param path The file.
+ * @returns The text; undefined where there is no such file.
+ */
+export async function readTextIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

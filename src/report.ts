@@ -6,7 +6,8 @@
  */
 
 import { Html, markup, tableHtml } from "./html.ts";
-import { allParts, distinct, type ReportData } from "./report_data.ts";
+import { distinct, enumerate } from "./lists.ts";
+import { allParts, type ReportData } from "./report_data.ts";
 import { gradientSection } from "./report_gradients.ts";
 import { originSection } from "./report_origin.ts";
 import { DIVERGED_RULE } from "./report_outcomes.ts";
@@ -15,7 +16,6 @@ import { searchSection } from "./report_search.ts";
 import { sensitivitySection } from "./report_sensitivity.ts";
 import { dataOf, isComparable, isQuick } from "./report_settings.ts";
 import { REPORT_STYLE } from "./report_style.ts";
-import { enumerate } from "./report_text.ts";
 import { trainingSection } from "./report_training.ts";
 import { judgeStatements, type Statement } from "./statements.ts";
 

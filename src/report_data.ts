@@ -142,13 +142,3 @@ export function allParts(data: Omit<ReportData, "commands">): Part[] {
   const { gradientChecks, baselines, searches, sensitivities } = data;
   return [...gradientChecks, ...baselines, ...searches, ...sensitivities];
 }
-
-/**
- * Lists different values, each once.
- *
- * @param values Any values that `===` tells apart.
- * @returns Them in the order in which they first come.
- */
-export function distinct<Type>(values: readonly Type[]): Type[] {
-  return [...new Set(values)];
-}

@@ -5,16 +5,10 @@
  */
 
 import { type Html, markup } from "./html.ts";
-import {
-  allParts,
-  distinct,
-  type Part,
-  type ReportCommands,
-  type ReportData,
-} from "./report_data.ts";
+import { distinct, enumerate } from "./lists.ts";
+import { allParts, type Part, type ReportCommands, type ReportData } from "./report_data.ts";
 import { NOTHING, seedsOf } from "./report_parts.ts";
 import { dataOf } from "./report_settings.ts";
-import { enumerate } from "./report_text.ts";
 
 /**
  * Makes the section.

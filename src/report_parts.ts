@@ -5,9 +5,9 @@
  */
 
 import { type Content, type Html, inlineSvg, markup } from "./html.ts";
-import { distinct, type Part, type PartConfig } from "./report_data.ts";
+import { distinct, enumerate } from "./lists.ts";
+import type { Part, PartConfig } from "./report_data.ts";
 import { dataOf, isQuick, settingLines } from "./report_settings.ts";
-import { enumerate } from "./report_text.ts";
 
 /** What stands in the published column where the report has no such number. */
 export const NO_PUBLISHED = "none";

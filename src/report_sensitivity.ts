@@ -5,7 +5,8 @@
  */
 
 import { type Html, markup, tableHtml } from "./html.ts";
-import { distinct, type ReportData, type SensitivityPart } from "./report_data.ts";
+import { distinct, enumerate } from "./lists.ts";
+import type { ReportData, SensitivityPart } from "./report_data.ts";
 import { accuracyHtml, countedAccuracy, divergedNote } from "./report_outcomes.ts";
 import {
   captionOf,
@@ -16,7 +17,7 @@ import {
   settingsHtml,
 } from "./report_parts.ts";
 import { isComparable } from "./report_settings.ts";
-import { enumerate, initialWeightsName, mean, NBSP, percent } from "./report_text.ts";
+import { initialWeightsName, mean, NBSP, percent } from "./report_text.ts";
 import { describeRuns, type SensitivityRun } from "./sensitivity.ts";
 
 /**

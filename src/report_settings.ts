@@ -4,8 +4,9 @@
  * @module
  */
 
+import { distinct } from "./lists.ts";
 import { PUBLISHED_HIDDEN } from "./published.ts";
-import { distinct, type PartConfig } from "./report_data.ts";
+import type { PartConfig } from "./report_data.ts";
 
 /** The data set that the published numbers are of. */
 export const PUBLISHED_DATA = "CIFAR-10";

@@ -130,17 +130,6 @@ export function spread(
 }
 
 /**
- * Lists words in a sentence.
- *
- * @param words The words.
- * @returns As in "1, 2 and 3".
- */
-export function enumerate(words: readonly (string | number)[]): string {
-  if (words.length < 2) return words.join();
-  return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
-}
-
-/**
  * Counts things.
  *
  * @param number How many.

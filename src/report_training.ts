@@ -5,8 +5,9 @@
  */
 
 import { type Html, markup, tableHtml } from "./html.ts";
+import { distinct } from "./lists.ts";
 import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_RUN } from "./published.ts";
-import { distinct, type ReportData, type RunPart } from "./report_data.ts";
+import type { ReportData, RunPart } from "./report_data.ts";
 import {
   accuracyHtml,
   classesOf,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { enumerate } from "./lists.ts";
 import type { Evaluation, MetricRow } from "./metrics.ts";
 import type { Initialisation } from "./network.ts";
 import type { NetworkSettings } from "./population.ts";
@@ -203,9 +204,4 @@ function outcomes(runs: readonly SensitivityRun[], classes: number): string {
 function subject(sigma: string): string {
   if (sigma === "he") return "He";
   return sigma === "xavier" ? "Xavier" : `σ = ${sigma}`;
-}
-
-/** As in "a, b and c". */
-function enumerate(words: readonly string[]): string {
-  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }

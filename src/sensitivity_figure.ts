@@ -8,7 +8,6 @@ import {
   type Chart,
   COLOURS,
   dataLine,
-  distinct,
   draw,
   type FigureOptions,
   finite,
@@ -25,6 +24,7 @@ import {
   Y_AXIS,
 } from "./chart.ts";
 import { ArgumentError } from "./errors.ts";
+import { distinct } from "./lists.ts";
 import type { CurveRow } from "./sensitivity_records.ts";
 
 /** The most panels beside each other: narrower ones would have no room for their texts. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { enumerate } from "./lists.ts";
 import {
   PUBLISHED_BASELINE_ACCURACY,
   PUBLISHED_FINAL_ACCURACY,
@@ -14,7 +15,6 @@ import type { Part, ReportData, RunPart, SearchPart } from "./report_data.ts";
 import { countedAccuracy } from "./report_outcomes.ts";
 import { isComparable } from "./report_settings.ts";
 import {
-  enumerate,
   geometricMean,
   initialWeightsName,
   percent,

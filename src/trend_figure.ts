@@ -7,7 +7,6 @@
 import {
   type Chart,
   curveLayers,
-  distinct,
   draw,
   finite,
   heading,
@@ -18,6 +17,7 @@ import {
   Y_AXIS,
 } from "./chart.ts";
 import { ArgumentError } from "./errors.ts";
+import { distinct } from "./lists.ts";
 import type { BenchRow } from "./records.ts";
 
 /** In milliseconds. */

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { distinct, type Part, type PartConfig, type ReportCommands } from "../src/report_data.ts";
+import { distinct } from "../src/lists.ts";
+import type { Part, PartConfig, ReportCommands } from "../src/report_data.ts";
 import { isQuick, otherSettings, settingText } from "../src/report_settings.ts";
 import { DEFAULT_SEEDS } from "./_seeds.ts";
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { DataError } from "../src/errors.ts";
+import { readTextIfThere } from "../src/files.ts";
 import type { Evaluation } from "../src/metrics.ts";
 import type { GradientTrial, PartConfig, RunEnding } from "../src/report_data.ts";
 import type { SensitivityRun } from "../src/sensitivity.ts";
@@ -26,7 +27,7 @@ export async function readJson<Type>(
   path: string,
   convert: (fields: Fields) => Type,
 ): Promise<Type | undefined> {
-  const text = await readText(path);
+  const text = await readTextIfThere(path);
   if (text === undefined) return undefined;
   try {
     return convert(objectOf(JSON.parse(text), "all of it"));
@@ -34,21 +35,6 @@ export async function readJson<Type>(
     // JSON.parse throws the one, the checks below the other.
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
     throw new DataError(`Cannot read ${path}: ${error.message}`);
-  }
-}
-
-/**
- * Reads a text file.
- *
- * @param path Its path.
- * @returns The text; undefined where there is no such file.
- */
-export async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }
 

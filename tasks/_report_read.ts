@@ -5,6 +5,8 @@
  */
 import { join } from "@std/path";
 import { ArgumentError, DataError } from "../src/errors.ts";
+import { readTextIfThere } from "../src/files.ts";
+import { distinct } from "../src/lists.ts";
 import { type CsvOptions, gradientCheckFromCsv, metricsFromCsv } from "../src/records.ts";
 import type {
   GradientCheckPart,
@@ -14,7 +16,7 @@ import type {
   SearchPart,
   SensitivityPart,
 } from "../src/report_data.ts";
-import { allParts, distinct } from "../src/report_data.ts";
+import { allParts } from "../src/report_data.ts";
 import {
   bestFromCsv,
   type BestRow,
@@ -32,7 +34,7 @@ import {
   checkMetrics,
 } from "./_report_agree.ts";
 import { commandsFor } from "./_report_commands.ts";
-import { readJson, readText, toConfig, toEnding, toStudy, toTrials } from "./_report_json.ts";
+import { readJson, toConfig, toEnding, toStudy, toTrials } from "./_report_json.ts";
 
 /** The folders of a reproduction, in the order of the report. */
 const TASKS = ["gradient-check", "baseline", "lambda-search", "init-sensitivity"] as const;
@@ -243,7 +245,7 @@ class Reader {
   async #has(part: string, files: readonly string[]): Promise<boolean> {
     const missing: string[] = [];
     for (const file of files) {
-      if (await readText(this.#path(`${part}/${file}`)) === undefined) missing.push(file);
+      if (await readTextIfThere(this.#path(`${part}/${file}`)) === undefined) missing.push(file);
     }
     const whole = files.length > 1 && missing.length === files.length;
     if (whole) this.miss(part);

@@ -5,6 +5,7 @@
  */
 import { join } from "@std/path";
 import type { DataSet } from "../src/dataset.ts";
+import { readTextIfThere } from "../src/files.ts";
 import { PUBLISHED_BEST } from "../src/published.ts";
 import { bestResults, type LambdaResult } from "../src/search.ts";
 import {
@@ -21,7 +22,7 @@ import { openResults, type Results, type RunConfig } from "./_results.ts";
 import type { SearchSummary } from "./_search_files.ts";
 import type { SearchOptions } from "./_search_options.ts";
 import type { SearchContext } from "./_search_stages.ts";
-import { readSummary, RUN_FILES, trainInto } from "./_training_run.ts";
+import { readSummary, RUN_FILES, type Summary, trainInto } from "./_training_run.ts";
 
 /** Names the final network: with it initial weights come from the seed alone, whatever the best λ is. */
 const IDENTITY = "final";
@@ -112,10 +113,11 @@ export async function finalInto(
 
   // The matrix is written before the final network counts as finished, and so is there when that does.
   let confusion = final.state === "finished" ? await readConfusion(results) : undefined;
+  let ended: Summary;
   if (confusion === undefined) {
     const batchNorm = options.batchNorm === "on";
     const { hidden, etaMin, etaMax, init, halfCycle, finalCycles: cycles, batch } = options;
-    await trainInto(final, {
+    ended = await trainInto(final, {
       name: "final",
       training: {
         hidden,
@@ -134,8 +136,10 @@ export async function finalInto(
         await results.write("confusion.csv", confusionToCsv(confusion));
       },
     });
-  } else context.context.stderr("final: kept from before");
-  const ended = await readSummary(final);
+  } else {
+    context.context.stderr("final: kept from before");
+    ended = await readSummary(final);
+  }
   const figure = await drawConfusion(confusion!, { config: final.config, steps: ended.steps });
   await results.write("confusion.svg", figure);
   const [coarse] = bestResults(rows.filter(({ stage }) => stage === "coarse"), 1);
@@ -169,10 +173,6 @@ async function confusionOf(
 /** The matrix of a final network that was finished before; undefined where it is missing. */
 async function readConfusion({ directory }: Results): Promise<Confusion | undefined> {
   const name = join(directory, "confusion.csv");
-  try {
-    return confusionFromCsv(await Deno.readTextFile(name), { name });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const text = await readTextIfThere(name);
+  return text === undefined ? undefined : confusionFromCsv(text, { name });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { readTextIfThere } from "../src/files.ts";
 import type { MetricRow } from "../src/metrics.ts";
 import { type LambdaRange, planTrials, refineRange, type Trial } from "../src/search.ts";
 import { type TrialRow, trialsFromCsv, trialsToCsv } from "../src/search_records.ts";
@@ -76,12 +77,8 @@ function pair([from, to]: readonly [number, number]): LambdaRange {
 /** The trials of a search that was cut off; none where there was none. */
 async function readTrials({ directory }: Results): Promise<TrialRow[]> {
   const name = join(directory, "trials.csv");
-  try {
-    return trialsFromCsv(await Deno.readTextFile(name), { name });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  const text = await readTextIfThere(name);
+  return text === undefined ? [] : trialsFromCsv(text, { name });
 }
 
 /** Whether rows are those of all trials of a stage. */

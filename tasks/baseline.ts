@@ -29,7 +29,7 @@ import {
 import { Progress } from "./_progress.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
 import { openResults, type Results, type RunConfig, runConfig } from "./_results.ts";
-import { percent } from "./_text.ts";
+import { percent, tableHeading } from "./_text.ts";
 import {
   describeOutcome,
   readSummary,
@@ -228,12 +228,7 @@ export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
     table.push([name, ...accuracies, ...comparable ? [other] : [], outcome]);
   }
   if (options.json) return;
-  const { training } = dataset;
-  context.stdout(
-    options.quick
-      ? `${dataset.name}, quick run on ${training.count} training images: not a result`
-      : `${dataset.name}, seed ${options.seed}`,
-  );
+  context.stdout(tableHeading(dataset, options));
   for (const line of alignColumns(table)) context.stdout(line);
   context.stdout(`Files: ${options.out}`);
 }

@@ -36,7 +36,7 @@ import {
   STUDY_FILES,
   studyInto,
 } from "./_sensitivity_run.ts";
-import { percent } from "./_text.ts";
+import { percent, tableHeading } from "./_text.ts";
 
 const { init: _init, ...TRAINING_WITHOUT_INIT } = TRAINING_OPTIONS;
 
@@ -155,12 +155,8 @@ export function reportStudy(context: TaskContext, study: FinishedStudy): void {
     for (const run of runs) writeEvent(context, "result", { ...run, ...quick && { quick }, out });
     return;
   }
-  const { name, classes, training } = dataset;
-  context.stdout(
-    quick
-      ? `${name}, quick run on ${training.count} training images: not a result`
-      : `${name}, seed ${options.seed}`,
-  );
+  const { classes } = dataset;
+  context.stdout(tableHeading(dataset, options));
   const heading = ["σ", "batch norm", "training loss", "validation accuracy", "test accuracy", ""];
   const lines = runs.map(({ sigma, batch_norm, train, val, test, outcome }) => [
     sigma,

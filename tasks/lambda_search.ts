@@ -29,7 +29,7 @@ import { bestRows, finalInto, openFinal } from "./_search_final.ts";
 import { readSearchSummary, searchFiles, type SearchSummary } from "./_search_files.ts";
 import { SEARCH_OPTIONS, type SearchOptions } from "./_search_options.ts";
 import { searchInto } from "./_search_stages.ts";
-import { percent } from "./_text.ts";
+import { percent, tableHeading } from "./_text.ts";
 
 /** The task as its users see it. */
 export const TASK: Task<typeof SEARCH_OPTIONS> = {
@@ -162,7 +162,7 @@ export interface FinishedSearch {
  */
 export function reportSearch(context: TaskContext, search: FinishedSearch): void {
   const { options, config, dataset, summary } = search;
-  const { out, seed, repeat } = options;
+  const { out, repeat } = options;
   const { best, final, quick } = summary;
   const comparable = isComparable(config);
   if (options.json) {
@@ -176,11 +176,7 @@ export function reportSearch(context: TaskContext, search: FinishedSearch): void
     });
     return;
   }
-  context.stdout(
-    quick
-      ? `${dataset.name}, quick run on ${dataset.training.count} training images: not a result`
-      : `${dataset.name}, seed ${seed}`,
-  );
+  context.stdout(tableHeading(dataset, options));
   const mean = repeat > 1 ? `, mean of ${repeat}` : "";
   const heading = ["rank", "λ", `validation accuracy${mean}`];
   const others = comparable ? ["report's λ", "report's validation accuracy"] : [];

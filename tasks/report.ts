@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { writeFileDurably } from "../src/files.ts";
+import { readTextIfThere, writeFileDurably } from "../src/files.ts";
 import { renderReport } from "../src/report.ts";
 import type { TaskContext } from "./_context.ts";
 import { writeEvent } from "./_events.ts";
@@ -12,7 +12,6 @@ import { helpText } from "./_help.ts";
 import { EXIT, runTask } from "./_main.ts";
 import { COMMON_OPTIONS, parseOptions, type Task } from "./_options.ts";
 import { Progress } from "./_progress.ts";
-import { readText } from "./_report_json.ts";
 import { type DrawnFigure, readReproduction } from "./_report_read.ts";
 
 const { help, out, quick, json } = COMMON_OPTIONS;
@@ -83,7 +82,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
 
 /** Writes a figure unless it is there already; tells whether it did. */
 async function writeIfOther({ path, svg }: DrawnFigure): Promise<boolean> {
-  if (await readText(path) === svg) return false;
+  if (await readTextIfThere(path) === svg) return false;
   await writeFileDurably(path, svg);
   return true;
 }
