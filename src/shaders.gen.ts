@@ -338,6 +338,8 @@ struct Step {
   fresh: u32, // 1 for the first batch ever, which sets the moving averages
   slot: u32, // where sums that are read back later are put
   number: u32, // updates made before this one
+  next: u32, // index in \`order\` of the first image of the next batch
+  parts: u32, // of a kernel that does parts of two steps: 1 the update of this one, 2 the products of the next
 }
 
 // What may differ between the networks of a population.
@@ -795,7 +797,8 @@ fn slice_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// A thread does one row. The backward kernel also notes the first step at which a loss was NaN or infinite. Predicted is the class with the largest logit, the first of equals.
+// Predicted is the class with the largest logit, the first of equals. A thread does one row. The backward kernel also
+// notes the first step at which a loss was NaN or infinite.
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -804,6 +807,7 @@ fn slice_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] logits S
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d loss / d S
 @group(0) @binding(18) var<storage, read_write> outcomes: array<Outcome>; // [P, rows]
+@group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, rows]
 @group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
 
 struct Outcome {
@@ -848,6 +852,7 @@ fn softmax_cross_entropy_forward(@builtin(global_invocation_id) id: vec3u, @buil
   let label = labels[order[step.first + row]];
   let s = softmax(at, label);
   outcomes[id.z * step.rows + row] = Outcome(s.loss, f32(s.predicted == label));
+  predictions[id.z * step.rows + row] = s.predicted;
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -58,6 +58,8 @@ export interface TrainingOptions {
   readonly batch?: number;
   /** Steps from one metric row to the next; an epoch unless given. The last step always has a row. */
   readonly evaluateEvery?: number;
+  /** The kernel variant; the one that should suit the adapter unless given. */
+  readonly variant?: string;
   /** Other shader texts than the project's own, which is how tests plant mistakes. */
   readonly shaders?: ShaderTexts;
 }
@@ -100,6 +102,8 @@ export interface TrainingState {
 export class Training {
   /** The architecture of all networks. */
   readonly architecture: Architecture;
+  /** The kernel variant that it runs on. */
+  readonly variant: string;
   /** Updates that the whole training makes. */
   readonly steps: number;
   /** Updates in an epoch. */
@@ -124,6 +128,7 @@ export class Training {
     this.#data = parts.data;
     this.#ownsData = parts.ownsData;
     this.architecture = parts.population.architecture;
+    this.variant = parts.population.variant;
     this.steps = parts.steps;
     this.#seed = options.seed ?? 1;
     this.#batch = parts.population.batch;
@@ -179,6 +184,7 @@ export class Training {
         networks,
         batch,
         data: deviceData,
+        variant: options.variant,
         shaders: options.shaders,
       });
       population.write({

@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/kernels.ts";
+import { checkVariant } from "../src/variants.ts";
 import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_HIDDEN, PUBLISHED_RUN } from "../src/published.ts";
 import { isComparable } from "../src/report_settings.ts";
 import { announceAdapter } from "./_adapter.ts";
@@ -91,7 +91,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const variant = checkVariant(options.variant);
+  const variant = checkVariant(options.variant) ?? "per-operation";
   const gpu = await Gpu.request();
   let data: DeviceDataSet | undefined;
   try {

@@ -10,7 +10,8 @@ import { compareWithDifferences } from "../src/differences.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, type GpuCheckRow, passes } from "../src/gradient_check.ts";
-import { checkVariant, type ShaderTexts } from "../src/kernels.ts";
+import type { ShaderTexts } from "../src/kernels.ts";
+import { checkVariant } from "../src/variants.ts";
 import { initialise } from "../src/network.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
 import { COMPARED_STEPS } from "../src/report_gradients.ts";
@@ -106,7 +107,7 @@ export async function main(
     return EXIT.done;
   }
   const { shaders } = testing;
-  const variant = checkVariant(options.variant);
+  const variant = checkVariant(options.variant) ?? "per-operation";
   const gpu = await Gpu.request();
   try {
     announceAdapter(context, gpu.adapter, options);

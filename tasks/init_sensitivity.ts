@@ -6,7 +6,7 @@
 import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/kernels.ts";
+import { checkVariant } from "../src/variants.ts";
 import { isComparable } from "../src/report_settings.ts";
 import { describeRuns } from "../src/sensitivity.ts";
 import { announceAdapter } from "./_adapter.ts";
@@ -95,7 +95,7 @@ export async function main(
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const variant = checkVariant(options.variant);
+  const variant = checkVariant(options.variant) ?? "per-operation";
   const gpu = await Gpu.request();
   let data: DeviceDataSet | undefined;
   try {

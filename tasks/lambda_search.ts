@@ -8,7 +8,7 @@ import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/kernels.ts";
+import { checkVariant } from "../src/variants.ts";
 import { PUBLISHED_FINAL_ACCURACY } from "../src/published.ts";
 import { isComparable } from "../src/report_settings.ts";
 import { bestResults } from "../src/search.ts";
@@ -70,7 +70,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const variant = checkVariant(options.variant);
+  const variant = checkVariant(options.variant) ?? "per-operation";
   const gpu = await Gpu.request();
   let data: DeviceDataSet | undefined;
   try {

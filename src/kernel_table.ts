@@ -1,0 +1,175 @@
+/**
+ * Which file each kernel is in, what it binds and how many threads it takes.
+ *
+ * @module
+ */
+
+import type { BindingName } from "./bindings.ts";
+
+/** The sizes that decide how many threads a kernel takes. */
+export interface Shape {
+  /** Images in the batch. */
+  readonly rows: number;
+  /** Inputs of the layer. */
+  readonly inputs: number;
+  /** Outputs of the layer. */
+  readonly outputs: number;
+  /** Parts that the first layer's sum over the inputs is split into. */
+  readonly slices: number;
+}
+
+/** Parts of a sum that is read back; `PARTS` in sums.wgsl. */
+export const SUM_PARTS = 64;
+
+/** Tiles of the first layer's kernels: rows × outputs forward, inputs × outputs backward; as in input_affine.wgsl. */
+export const INPUT_TILE = { rows: 20, inputs: 16, outputs: 10 };
+
+/** Rows and columns of a tile of the other affine kernels; `TILE` in affine.wgsl. */
+const TILE = 8;
+
+/** What is fixed of a kernel. */
+export interface Definition {
+  /** The shader file without its extension. */
+  readonly file: string;
+  readonly bindings: readonly BindingName[];
+  /** Threads that one network takes. */
+  readonly threads?: (shape: Shape) => number;
+  /** Workgroups along x and y that one network takes, where a workgroup works together. */
+  readonly workgroups?: (shape: Shape) => readonly [number, number];
+  /** Threads in a workgroup: few where each does much, so that there are enough workgroups to go round. */
+  readonly workgroup: number;
+}
+
+const DESCENT = ["layer", "step", "networks", "parameters", "gradients"] as const;
+
+/** Every kernel by its entry point. */
+export const KERNELS = {
+  input_affine_forward: {
+    file: "input_affine",
+    bindings: ["layer", "step", "images", "order", "standard", "weight_texels", "slices"],
+    threads: ({ rows, outputs, slices }) =>
+      tiles(rows, INPUT_TILE.rows) * tiles(outputs, INPUT_TILE.outputs) * slices,
+    workgroup: 16,
+  },
+  input_affine_backward: {
+    file: "input_affine",
+    bindings: [
+      ...DESCENT,
+      "images",
+      "order",
+      "standard",
+      "gradient_texels",
+      "new_weight_texels",
+    ],
+    threads: ({ inputs, outputs }) =>
+      tiles(inputs, INPUT_TILE.inputs) * tiles(outputs, INPUT_TILE.outputs),
+    workgroup: 16,
+  },
+  input_affine_backward_bias: {
+    file: "input_affine",
+    bindings: [...DESCENT, "dy", "new_gradient_texels"],
+    threads: ({ outputs }) => outputs,
+    workgroup: 8,
+  },
+  slice_sum: {
+    file: "slice_sum",
+    bindings: ["layer", "step", "weights", "y", "slices"],
+    threads: ({ rows, outputs }) => rows * outputs,
+    workgroup: 64,
+  },
+  affine_forward: {
+    file: "affine",
+    bindings: ["layer", "step", "weights", "x", "y"],
+    threads: ({ rows, outputs }) => tiles(rows, TILE) * tiles(outputs, TILE),
+    workgroup: 16,
+  },
+  affine_backward_input: {
+    file: "affine",
+    bindings: ["layer", "step", "weights", "dy", "dx"],
+    threads: ({ rows, inputs }) => tiles(rows, TILE) * tiles(inputs, TILE),
+    workgroup: 16,
+  },
+  affine_backward_weight: {
+    file: "affine",
+    bindings: [...DESCENT, "x", "dy"],
+    threads: ({ inputs, outputs }) => tiles(inputs, TILE) * tiles(outputs, TILE),
+    workgroup: 8,
+  },
+  affine_backward_bias: {
+    file: "affine",
+    bindings: [...DESCENT, "dy"],
+    threads: ({ outputs }) => outputs,
+    workgroup: 8,
+  },
+  batch_norm_forward: {
+    file: "batch_norm",
+    bindings: [
+      "layer",
+      "step",
+      "weights",
+      "statistics",
+      "x",
+      "y",
+      "normalised",
+      "inverse_deviation",
+    ],
+    threads: ({ outputs }) => outputs,
+    workgroup: 8,
+  },
+  batch_norm_evaluate: {
+    file: "batch_norm",
+    bindings: ["layer", "step", "weights", "statistics", "x", "y"],
+    threads: ({ rows, outputs }) => rows * outputs,
+    workgroup: 64,
+  },
+  batch_norm_backward: {
+    file: "batch_norm",
+    bindings: [...DESCENT, "y", "dy", "dx", "normalised", "inverse_deviation"],
+    threads: ({ outputs }) => outputs,
+    workgroup: 8,
+  },
+  relu_forward: {
+    file: "relu",
+    bindings: ["layer", "step", "x", "y"],
+    threads: ({ rows, outputs }) => rows * outputs,
+    workgroup: 64,
+  },
+  relu_backward: {
+    file: "relu",
+    bindings: ["layer", "step", "y", "dy", "dx"],
+    threads: ({ rows, outputs }) => rows * outputs,
+    workgroup: 64,
+  },
+  softmax_cross_entropy_forward: {
+    file: "softmax_cross_entropy",
+    bindings: ["layer", "step", "order", "labels", "x", "outcomes", "predictions"],
+    threads: ({ rows }) => rows,
+    workgroup: 16,
+  },
+  softmax_cross_entropy_backward: {
+    file: "softmax_cross_entropy",
+    bindings: ["layer", "step", "order", "labels", "x", "dx", "diverged"],
+    threads: ({ rows }) => rows,
+    workgroup: 16,
+  },
+  sum_outcomes: {
+    file: "sums",
+    bindings: ["layer", "step", "outcomes", "sums"],
+    threads: () => SUM_PARTS,
+    workgroup: SUM_PARTS,
+  },
+  sum_squares: {
+    file: "sums",
+    bindings: ["layer", "step", "weights", "sums"],
+    threads: () => SUM_PARTS,
+    workgroup: SUM_PARTS,
+  },
+} as const satisfies Record<string, Definition>;
+
+/** The name of a kernel: its entry point. */
+export type KernelName = keyof typeof KERNELS;
+
+/** How many tiles of a size cover a length. */
+export function tiles(length: number, size: number): number {
+  return Math.ceil(length / size);
+}

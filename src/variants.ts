@@ -1,0 +1,89 @@
+/**
+ * The kernel variants: ways to run a step that come to the same but for rounding. Which is the fastest depends on the
+ * adapter and on the shape.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "./errors.ts";
+import type { Gpu } from "./gpu.ts";
+import type { Architecture } from "./network.ts";
+import { PerOperation } from "./per_operation.ts";
+import type { Program, ProgramContext } from "./program.ts";
+
+/** What decides which variants can run. */
+export interface VariantShape {
+  readonly architecture: Architecture;
+  /** Networks. */
+  readonly networks: number;
+  /** Images in a training batch. */
+  readonly batch: number;
+}
+
+/** A variant. */
+interface Variant {
+  /** Whether it can run this shape on this device. */
+  fits(gpu: Gpu, shape: VariantShape): boolean;
+  /** Takes its memory and binds its kernels. */
+  create(context: ProgramContext): Promise<Program>;
+}
+
+/** All of them, by name. */
+const TABLE: Readonly<Record<string, Variant>> = {
+  "per-operation": { fits: () => true, create: (context) => PerOperation.create(context) },
+};
+
+/** The names of all variants. */
+export const VARIANTS: readonly string[] = Object.keys(TABLE);
+
+/**
+ * Checks the name of a variant.
+ *
+ * @param name Its name, or undefined to leave the choice open.
+ * @returns The same.
+ * @throws {ArgumentError} If there is no such variant.
+ */
+export function checkVariant(name: string | undefined): string | undefined {
+  if (name === undefined || VARIANTS.includes(name)) return name;
+  throw new ArgumentError(
+    `There is no kernel variant ${JSON.stringify(name)}, expected ${VARIANTS.join(" or ")}`,
+  );
+}
+
+/**
+ * Chooses a variant without measuring.
+ *
+ * @param gpu The device.
+ * @param shape What is to be trained.
+ * @returns The name of one that fits.
+ */
+export function defaultVariant(gpu: Gpu, shape: VariantShape): string {
+  return candidates(gpu, shape)[0];
+}
+
+/**
+ * Lists the variants that can run a shape, the most promising first.
+ *
+ * @param gpu The device.
+ * @param shape What is to be trained.
+ * @returns Their names, at least one.
+ */
+export function candidates(gpu: Gpu, shape: VariantShape): string[] {
+  return VARIANTS.filter((name) => TABLE[name].fits(gpu, shape));
+}
+
+/**
+ * Makes the program of a variant.
+ *
+ * @param name The variant.
+ * @param context What to bind it to.
+ * @returns The program.
+ * @throws {ArgumentError} If there is no such variant, it cannot run this shape, or the adapter cannot hold it.
+ */
+export async function createProgram(name: string, context: ProgramContext): Promise<Program> {
+  checkVariant(name);
+  if (!TABLE[name].fits(context.gpu, context)) {
+    throw new ArgumentError(`The kernel variant ${name} cannot run this shape on this adapter`);
+  }
+  return await TABLE[name].create(context);
+}
