@@ -11,7 +11,6 @@ const TEXELS: GPUTextureBindingLayout = {
   viewDimension: "2d-array",
   sampleType: "unfilterable-float",
 };
-const ORDER_TEXELS: GPUTextureBindingLayout = { viewDimension: "2d-array", sampleType: "uint" };
 const NEW_TEXELS: GPUStorageTextureBindingLayout = {
   viewDimension: "2d-array",
   format: "rgba32float",
@@ -46,15 +45,13 @@ export const BINDINGS = {
   gradient_texels: { binding: 23, texture: TEXELS }, // [P] gradient of its outputs, four rows a texel
   new_gradient_texels: { binding: 24, storageTexture: NEW_TEXELS },
   predictions: { binding: 25, buffer: WRITE }, // [P, rows] class found
-  order_texels: { binding: 26, texture: ORDER_TEXELS }, // the order of the images, four of a batch a texel
-  x_texels: { binding: 27, texture: TEXELS }, // [P] what goes in, four rows a texel; so are those that follow
+  x_texels: { binding: 27, texture: TEXELS }, // [P] what goes in; here and below four rows a texel
   y_texels: { binding: 28, texture: TEXELS },
   new_y_texels: { binding: 29, storageTexture: NEW_TEXELS },
   dy_texels: { binding: 30, texture: TEXELS },
   new_dx_texels: { binding: 31, storageTexture: NEW_TEXELS },
   normalised_texels: { binding: 32, texture: TEXELS },
   new_normalised_texels: { binding: 33, storageTexture: NEW_TEXELS },
-  standard_texels: { binding: 34, texture: TEXELS }, // scale and shift of 4 pixels, one texel each
 } as const satisfies Record<string, Omit<GPUBindGroupLayoutEntry, "visibility">>;
 
 /** The name of a binding. */

@@ -16,7 +16,27 @@ export interface Shape {
   readonly outputs: number;
   /** Parts that the first layer's sum over the inputs is split into. */
   readonly slices: number;
+  /** How much a thread does, where that depends on the variant. */
+  readonly tile?: Tile;
 }
+
+/** How much a thread does of an affine map whose tensors are texels. */
+export interface Tile {
+  /** Rows in texels of four, forward. */
+  readonly rows: number;
+  /** Inputs in texels of four, backward. */
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** The tiles that there are, by the name of the text that tasks/_tile.ts makes of each. */
+export const TILES = {
+  tile_20x10: { rows: 5, inputs: 4, outputs: 10 },
+  tile_12x8: { rows: 3, inputs: 2, outputs: 8 },
+} as const satisfies Record<string, Tile>;
+
+/** The name of a tile. */
+export type TileName = keyof typeof TILES;
 
 /** Parts of a sum that is read back; `PARTS` in sums.wgsl. */
 export const SUM_PARTS = 64;
@@ -41,6 +61,8 @@ export interface Definition {
 }
 
 const DESCENT = ["layer", "step", "networks", "parameters", "gradients"] as const;
+
+const DESCENT_TEXELS = ["weight_texels", "new_weight_texels", "new_gradient_texels"] as const;
 
 /** Every kernel by its entry point. */
 export const KERNELS = {
@@ -151,6 +173,129 @@ export const KERNELS = {
     bindings: ["layer", "step", "order", "labels", "x", "dx", "diverged"],
     threads: ({ rows }) => rows,
     workgroup: 16,
+  },
+  texel_input_forward: {
+    file: "texel_input",
+    bindings: ["layer", "step", "images", "order", "standard", "weight_texels", "new_y_texels"],
+    threads: ({ rows, outputs, slices, tile }) =>
+      tiles(rows, 4 * tile!.rows) * tiles(outputs, tile!.outputs) * slices,
+    workgroup: 8,
+  },
+  texel_input_backward: {
+    file: "texel_input",
+    bindings: [
+      "layer",
+      "step",
+      "networks",
+      "images",
+      "order",
+      "standard",
+      "dy_texels",
+      ...DESCENT_TEXELS,
+    ],
+    threads: ({ inputs, outputs, tile }) =>
+      tiles(inputs, 4 * tile!.inputs) * tiles(outputs, tile!.outputs),
+    workgroup: 16,
+  },
+  texel_affine_forward: {
+    file: "texel_affine",
+    bindings: ["step", "x_texels", "weight_texels", "new_y_texels"],
+    threads: ({ rows, outputs, tile }) => tiles(rows, 4) * tiles(outputs, tile!.outputs),
+    workgroup: 8,
+  },
+  texel_affine_backward_input: {
+    file: "texel_affine",
+    bindings: ["step", "dy_texels", "weight_texels", "new_dx_texels"],
+    threads: ({ rows, inputs }) => tiles(rows, 4) * tiles(inputs, 8),
+    workgroup: 8,
+  },
+  texel_affine_backward_weight: {
+    file: "texel_affine",
+    bindings: [...DESCENT, "x_texels", "dy_texels", ...DESCENT_TEXELS],
+    threads: ({ inputs, outputs, tile }) => tiles(inputs, 4) * tiles(outputs, tile!.outputs),
+    workgroup: 8,
+  },
+  texel_batch_norm_forward: {
+    file: "texel_norm",
+    bindings: [
+      "layer",
+      "step",
+      "weights",
+      "statistics",
+      "inverse_deviation",
+      "x_texels",
+      "new_y_texels",
+      "new_normalised_texels",
+    ],
+    threads: ({ outputs }) => outputs,
+    workgroup: 8,
+  },
+  texel_batch_norm_evaluate: {
+    file: "texel_norm",
+    bindings: ["layer", "step", "weights", "statistics", "x_texels", "new_y_texels"],
+    threads: ({ rows, outputs }) => tiles(rows, 4) * outputs,
+    workgroup: 64,
+  },
+  texel_batch_norm_backward: {
+    file: "texel_norm",
+    bindings: [
+      ...DESCENT,
+      "inverse_deviation",
+      "y_texels",
+      "dy_texels",
+      "normalised_texels",
+      "new_dx_texels",
+    ],
+    threads: ({ outputs }) => outputs,
+    workgroup: 8,
+  },
+  texel_relu_forward: {
+    file: "texel_norm",
+    bindings: ["layer", "step", "weights", "x_texels", "new_y_texels"],
+    threads: ({ rows, outputs }) => tiles(rows, 4) * outputs,
+    workgroup: 64,
+  },
+  texel_relu_backward: {
+    file: "texel_norm",
+    bindings: [...DESCENT, "y_texels", "dy_texels", "new_dx_texels"],
+    threads: ({ outputs }) => outputs,
+    workgroup: 8,
+  },
+  texel_softmax_forward: {
+    file: "texel_softmax",
+    bindings: [
+      "layer",
+      "step",
+      "order",
+      "labels",
+      "weights",
+      "outcomes",
+      "predictions",
+      "x_texels",
+    ],
+    threads: ({ rows }) => tiles(rows, 4),
+    workgroup: 8,
+  },
+  texel_softmax_backward: {
+    file: "texel_softmax",
+    bindings: [
+      "layer",
+      "step",
+      "order",
+      "labels",
+      "weights",
+      "diverged",
+      "x_texels",
+      "new_dx_texels",
+    ],
+    threads: ({ rows }) => tiles(rows, 4),
+    workgroup: 8,
+  },
+  texel_weights: {
+    file: "texel_weights",
+    bindings: ["layer", "step", "parameters", "gradients", "weight_texels", "gradient_texels"],
+    threads: ({ inputs, outputs }) => tiles(inputs, 4) * outputs,
+    workgroup: 64,
   },
   sum_outcomes: {
     file: "sums",

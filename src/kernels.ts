@@ -7,7 +7,15 @@
 import { type BindingName, BINDINGS } from "./bindings.ts";
 import { GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
-import { type Definition, type KernelName, KERNELS, type Shape, tiles } from "./kernel_table.ts";
+import {
+  type Definition,
+  type KernelName,
+  KERNELS,
+  type Shape,
+  type TileName,
+  TILES,
+  tiles,
+} from "./kernel_table.ts";
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "./network.ts";
 import { SHADERS } from "./shaders.gen.ts";
 
@@ -45,6 +53,8 @@ export interface BindOptions {
   readonly resources: Resources;
   /** Those that are others in odd steps. */
   readonly odd?: Resources;
+  /** The name of the tile, where the kernel works in tiles. */
+  readonly tile?: TileName;
   /** Values of the overrides that are the kernel's own; `WORKGROUP` replaces the size that the table gives. */
   readonly constants?: Constants;
 }
@@ -85,10 +95,11 @@ export class Kernels {
    * @throws {GpuError} If its shader does not compile, with the line that is to blame.
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
-    const { shape, networks, layer = 0, resources, odd, constants = {} } = options;
+    const { networks, layer = 0, resources, odd, constants = {}, tile } = options;
+    const shape = { ...options.shape, tile: tile && TILES[tile] };
     const definition: Definition = KERNELS[name];
     const workgroup = constants.WORKGROUP ?? definition.workgroup;
-    const pipeline = await this.#pipeline(name, { ...constants, WORKGROUP: workgroup });
+    const pipeline = await this.#pipeline(name, { ...constants, WORKGROUP: workgroup }, tile);
     const even = this.#group(name, pipeline, resources);
     return {
       name,
@@ -125,17 +136,25 @@ export class Kernels {
     });
   }
 
-  #pipeline(name: KernelName, constants: Constants): Promise<GPUComputePipeline> {
-    const key = JSON.stringify([name, Object.entries(constants).sort()]);
-    const made = this.#pipelines.get(key) ?? this.#compile(name, constants);
+  #pipeline(
+    name: KernelName,
+    constants: Constants,
+    tile: TileName | undefined,
+  ): Promise<GPUComputePipeline> {
+    const key = JSON.stringify([name, tile, Object.entries(constants).sort()]);
+    const made = this.#pipelines.get(key) ?? this.#compile(name, constants, tile);
     this.#pipelines.set(key, made);
     return made;
   }
 
-  async #compile(name: KernelName, constants: Constants): Promise<GPUComputePipeline> {
+  async #compile(
+    name: KernelName,
+    constants: Constants,
+    tile: TileName | undefined,
+  ): Promise<GPUComputePipeline> {
     const { file, bindings }: Definition = KERNELS[name];
     const { device } = this.#gpu;
-    const module = await this.#module(file);
+    const module = await this.#module(file, tile);
     const layout = device.createBindGroupLayout({
       label: name,
       entries: bindings.map((b) => ({ ...BINDINGS[b], visibility: GPUShaderStage.COMPUTE })),
@@ -162,9 +181,11 @@ export class Kernels {
     }
   }
 
-  #module(file: string): Promise<GPUShaderModule> {
-    const made = this.#modules.get(file) ?? compileModule(this.#gpu, file, this.#shaders);
-    this.#modules.set(file, made);
+  #module(file: string, tile: TileName | undefined): Promise<GPUShaderModule> {
+    const key = `${tile} ${file}`;
+    const options = { shaders: this.#shaders, tile };
+    const made = this.#modules.get(key) ?? compileModule(this.#gpu, file, options);
+    this.#modules.set(key, made);
     return made;
   }
 }
@@ -187,16 +208,29 @@ export function dispatch(
 }
 
 /** Texts that go in front of a file's own, beside the one that goes in front of all: by a word that calls for them. */
-const PARTS: readonly (readonly [word: string, file: string])[] = [["descent_of", "descent"]];
+const PARTS: readonly (readonly [word: string, file: string])[] = [
+  ["descent_of", "descent"],
+  ["descend_outputs", "texel_descent"],
+];
+
+/** The same of the texts that tasks/_tile.ts makes for each tile. */
+const TILE_PARTS: readonly (readonly [word: string, part: string])[] = [
+  ["TILE_OUTPUTS", "outputs"],
+  ["TILE_ROWS", "blocks"],
+];
 
 async function compileModule(
   gpu: Gpu,
   file: string,
-  shaders: ShaderTexts,
+  { shaders, tile }: { shaders: ShaderTexts; tile?: TileName },
 ): Promise<GPUShaderModule> {
   const own = shaders[file];
-  const parts = PARTS.filter(([word, part]) => part !== file && own.includes(word));
-  const code = [shaders.common, ...parts.map(([, part]) => shaders[part]), own].join("");
+  const parts = PARTS.filter(([word]) => own.includes(word)).map(([, part]) => part);
+  const loops = TILE_PARTS.filter(([word]) => own.includes(word)).map(([, part]) =>
+    `${tile}_${part}`
+  );
+  const texts = ["common", ...parts, ...loops, file];
+  const code = texts.map((name) => shaders[name]).join("");
   gpu.device.pushErrorScope("validation");
   const module = gpu.device.createShaderModule({ label: file, code });
   const [error, info] = await Promise.all([

@@ -8,7 +8,7 @@ import type { BindingName } from "./bindings.ts";
 import type { PopulationBuffers } from "./buffers.ts";
 import type { DeviceDataSet, DeviceRecords, Split } from "./device_data.ts";
 import type { Gpu } from "./gpu.ts";
-import type { KernelName } from "./kernel_table.ts";
+import type { KernelName, TileName } from "./kernel_table.ts";
 import type { BoundKernel, Constants, Kernels, Resources } from "./kernels.ts";
 import type { Architecture } from "./network.ts";
 
@@ -54,17 +54,20 @@ export class Binder {
   readonly #context: ProgramContext;
   readonly #rows: number;
   readonly #slices: number;
+  readonly #tile: TileName | undefined;
   readonly #shared: Resources;
 
   /**
    * @param context What all of them share.
-   * @param options `mode`, the parts `slices` that the first layer's sum is split into, and further shared resources.
+   * @param options `mode`, the parts `slices` that the first layer's sum is split into, further shared resources,
+   * and the `tile` of the kernels that work in tiles.
    */
   constructor(
     context: ProgramContext,
-    options: { mode: Mode; slices?: number; shared?: Resources },
+    options: { mode: Mode; slices?: number; shared?: Resources; tile?: TileName },
   ) {
-    const { mode, slices = 1, shared } = options;
+    const { mode, slices = 1, shared, tile } = options;
+    this.#tile = tile;
     const { buffers, data, batch } = context;
     this.#context = context;
     this.mode = mode;
@@ -113,6 +116,7 @@ export class Binder {
       resources: { ...this.#shared, layer: buffers.layer(layer, slices), ...own.resources },
       odd: own.odd,
       constants: own.constants,
+      tile: this.#tile,
     });
   }
 }

@@ -910,4 +910,1036 @@ fn sum_squares(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
   sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(sum, 0.0);
 }
 `,
+  texel_affine: `// The affine map of every layer but the first where texels are cheap to read (texel_input.wgsl says why):
+//
+//   forward          S = H W, without the bias
+//   backward_input   dH = dS W^T
+//   backward_weight  dW = H^T dS + 2 lambda W,  W <- W - eta dW; of the last layer db = sum over rows of dS, too
+//
+// A texel of H, S and their gradients holds four rows, one of W four inputs. Rows past the last have gradients of 0, inputs
+// past the last weights of 0. A thread does 4 rows x TILE_OUTPUTS outputs, 4 rows x 8 inputs, or 4 inputs x TILE_OUTPUTS
+// outputs. Loops over TILE_OUTPUTS are unrolled in tile_*.wgsl, made by tasks/_tile.ts.
+
+// layer, step, networks, parameters and gradients: descent.wgsl; weight_texels and those written: texel_descent.wgsl
+@group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (i, b), layer P: H[4b .. 4b + 3, i]
+@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): S
+@group(0) @binding(30) var dy_texels: texture_2d_array<f32>; // texel (o, b): dS
+@group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>; // texel (i, b): dH
+
+override INPUTS: u32;
+override FEATURES: u32; // outputs of the layer
+override LAST: u32; // 1 in the last layer, else 0
+
+fn row_blocks() -> u32 {
+  return (step.rows + 3u) / 4u;
+}
+
+fn weight_at(network: u32, k: u32, output: u32) -> vec4f {
+  return textureLoad(weight_texels, vec2u(min(output, FEATURES - 1u), k), network, 0);
+}
+
+fn gradient_at(network: u32, block: u32, output: u32) -> vec4f {
+  return textureLoad(dy_texels, vec2u(min(output, FEATURES - 1u), block), network, 0);
+}
+
+fn activation_at(network: u32, block: u32, input: u32) -> vec4f {
+  let x = textureLoad(x_texels, vec2u(min(input, INPUTS - 1u), block), network, 0);
+  return select(vec4f(0.0), x, input < INPUTS); // So that weights past the last input stay 0.
+}
+
+// Four inputs of four rows: column i holds input 4k + i.
+fn activations_of(network: u32, block: u32, k: u32) -> mat4x4f {
+  return mat4x4f(
+    activation_at(network, block, 4u * k),
+    activation_at(network, block, 4u * k + 1u),
+    activation_at(network, block, 4u * k + 2u),
+    activation_at(network, block, 4u * k + 3u),
+  );
+}
+
+fn store_output(network: u32, block: u32, output: u32, sums: vec4f) {
+  if output < FEATURES {
+    textureStore(new_y_texels, vec2u(output, block), network, sums);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let output_tiles = (FEATURES + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
+  let thread = thread_index(id, workgroups);
+  let block = thread / output_tiles;
+  let output = thread % output_tiles * TILE_OUTPUTS;
+  if block >= row_blocks() {
+    return;
+  }
+  var sums: Outputs;
+  for (var k = 0u; k < (INPUTS + 3u) / 4u; k++) {
+    sums = add_combinations(sums, activations_of(id.z, block, k), weights_of(id.z, k, output));
+  }
+  store_outputs(sums, id.z, block, output);
+}
+
+const INPUT_TILE = 2u; // in texels
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_affine_backward_input(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+) {
+  let texels = (INPUTS + 3u) / 4u;
+  let input_tiles = (texels + INPUT_TILE - 1u) / INPUT_TILE;
+  let thread = thread_index(id, workgroups);
+  let block = thread / input_tiles;
+  let k = thread % input_tiles * INPUT_TILE;
+  if block >= row_blocks() {
+    return;
+  }
+  let next = min(k + 1u, texels - 1u);
+  var a: mat4x4f; // column i: four rows of input 4k + i
+  var b: mat4x4f;
+  for (var output = 0u; output < FEATURES; output++) {
+    let g = gradient_at(id.z, block, output);
+    a += outer(g, weight_at(id.z, k, output));
+    b += outer(g, weight_at(id.z, next, output));
+  }
+  store_inputs(id.z, block, k, a);
+  if next > k {
+    store_inputs(id.z, block, next, b);
+  }
+}
+
+fn outer(rows: vec4f, inputs: vec4f) -> mat4x4f {
+  return mat4x4f(rows * inputs.x, rows * inputs.y, rows * inputs.z, rows * inputs.w);
+}
+
+fn store_inputs(network: u32, block: u32, k: u32, sums: mat4x4f) {
+  let input = 4u * k;
+  textureStore(new_dx_texels, vec2u(input, block), network, sums[0]);
+  if input + 1u < INPUTS {
+    textureStore(new_dx_texels, vec2u(input + 1u, block), network, sums[1]);
+  }
+  if input + 2u < INPUTS {
+    textureStore(new_dx_texels, vec2u(input + 2u, block), network, sums[2]);
+  }
+  if input + 3u < INPUTS {
+    textureStore(new_dx_texels, vec2u(input + 3u, block), network, sums[3]);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_affine_backward_weight(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+) {
+  let output_tiles = (FEATURES + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
+  let thread = thread_index(id, workgroups);
+  let k = thread / output_tiles;
+  let output = thread % output_tiles * TILE_OUTPUTS;
+  if k >= (INPUTS + 3u) / 4u {
+    return;
+  }
+  var sums: Outputs;
+  var bias: Outputs;
+  for (var block = 0u; block < row_blocks(); block++) {
+    let g = gradients_of(id.z, block, output);
+    sums = add_products(sums, activations_of(id.z, block, k), g);
+    bias = add_each(bias, g);
+  }
+  let d = descent_of(id.z);
+  descend_outputs(d, id.z, k, output, sums);
+  if LAST == 1u && k == 0u {
+    descend_biases(d, output, bias);
+  }
+}
+`,
+  texel_descent: `// Stochastic gradient descent of weights that are kept as texels, four inputs of one output each:
+//
+//   W <- W - eta g    g = d cost / d W = gradient of the loss + 2 lambda W
+//
+// A step reads the weights from one texture and writes them to another, which the next step reads.
+
+@group(0) @binding(21) var weight_texels: texture_2d_array<f32>; // texel (o, k), layer P: W[4k .. 4k + 3, o] before the step
+@group(0) @binding(22) var new_weight_texels: texture_storage_2d_array<rgba32float, write>; // the same after it
+@group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>; // g of the step
+
+// Moves the weights of four inputs to one output; \`gradient\` is the part that comes from the loss.
+fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f) {
+  if output >= FEATURES {
+    return;
+  }
+  let at = vec2u(output, k);
+  let w = textureLoad(weight_texels, at, network, 0);
+  let g = gradient + d.decay * w;
+  textureStore(new_gradient_texels, at, network, g);
+  textureStore(new_weight_texels, at, network, w - d.eta * g);
+}
+
+// Moves a bias; \`sums\` are over every fourth row.
+fn descend_bias(d: Descent, output: u32, sums: vec4f) {
+  if output < FEATURES {
+    descend(d, layer.bias + output, sums.x + sums.y + sums.z + sums.w);
+  }
+}
+`,
+  texel_input: `// The affine map of the first layer where texels are cheap to read: a software driver reads a texel of four numbers at a
+// third of the cost of one number from a buffer.
+//
+//   forward   S = X W, without the bias    X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
+//   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
+//
+// Everything between kernels is a texel of four: pixels and weights of four inputs, sums and gradients of four rows.
+// Inputs past the last have scale, shift and weights of 0; rows past the last have gradients of 0. A forward thread does a
+// tile of rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch.
+// The tile's size and its unrolled loops are in tile_*.wgsl, made by tasks/_tile.ts.
+
+// layer, step, networks: descent.wgsl; weight_texels and those that are written with them: texel_descent.wgsl
+@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [TEXELS]
+@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, slice * blocks + b): sums
+@group(0) @binding(30) var dy_texels: texture_2d_array<f32>; // texel (o, b), layer P: dS[4b .. 4b + 3, o]
+
+override FEATURES: u32; // outputs of the layer
+override TEXELS: u32; // texels of an image
+override SLICES: u32; // parts that the sum over the inputs is split into
+
+struct Standard {
+  scale: vec4f, // 1 / standard deviation, of pixels / 255
+  shift: vec4f, // - mean / standard deviation
+}
+
+// Where an image lies in the texture: row and layer.
+fn place(row: u32) -> vec2u {
+  let image = order[step.first + min(row, step.rows - 1u)];
+  return vec2u(image % layer.images_per_layer, image / layer.images_per_layer);
+}
+
+// Where the images of four rows lie.
+struct Places {
+  r0: vec2u,
+  r1: vec2u,
+  r2: vec2u,
+  r3: vec2u,
+}
+
+fn places_of(block: u32) -> Places {
+  let row = 4u * block;
+  return Places(place(row), place(row + 1u), place(row + 2u), place(row + 3u));
+}
+
+fn pixels(k: u32, at: vec2u, s: Standard) -> vec4f {
+  return fma(textureLoad(images, vec2u(k, at.x), at.y, 0), s.scale, s.shift);
+}
+
+// Four pixels of four rows: column r holds row r.
+fn pixels_of(k: u32, at: Places, s: Standard) -> mat4x4f {
+  return mat4x4f(pixels(k, at.r0, s), pixels(k, at.r1, s), pixels(k, at.r2, s), pixels(k, at.r3, s));
+}
+
+// The last texel in place of one behind it.
+fn inside(k: u32) -> u32 {
+  return min(k, TEXELS - 1u);
+}
+
+// Blocks of four rows.
+fn row_blocks() -> u32 {
+  return (step.rows + 3u) / 4u;
+}
+
+fn weight_at(network: u32, k: u32, output: u32) -> vec4f {
+  return textureLoad(weight_texels, vec2u(min(output, FEATURES - 1u), k), network, 0);
+}
+
+fn gradient_at(network: u32, block: u32, output: u32) -> vec4f {
+  return textureLoad(dy_texels, vec2u(min(output, FEATURES - 1u), block), network, 0);
+}
+
+// \`block\` counts through the slices.
+fn store_output(network: u32, block: u32, output: u32, sums: vec4f) {
+  if output < FEATURES {
+    textureStore(new_y_texels, vec2u(output, block), network, sums);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_input_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let row_tiles = (row_blocks() + TILE_ROWS - 1u) / TILE_ROWS;
+  let output_tiles = (FEATURES + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
+  let thread = thread_index(id, workgroups);
+  let slice = thread / (row_tiles * output_tiles);
+  if slice >= SLICES {
+    return;
+  }
+  // Neighbouring threads read the same rows, so that few cache lines are in use at a time.
+  let output = thread % output_tiles * TILE_OUTPUTS;
+  let block = thread / output_tiles % row_tiles * TILE_ROWS;
+  let at = tile_places(block);
+  var tile: RowTile;
+  let per_slice = (TEXELS + SLICES - 1u) / SLICES;
+  let end = min((slice + 1u) * per_slice, TEXELS);
+  for (var k = slice * per_slice; k < end; k++) {
+    add_to_rows(&tile, k, at, weights_of(id.z, k, output));
+  }
+  store_row_tile(tile, id.z, slice, block, output);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let input_tiles = (TEXELS + TILE_INPUTS - 1u) / TILE_INPUTS;
+  let thread = thread_index(id, workgroups);
+  let k = thread % input_tiles * TILE_INPUTS;
+  let output = thread / input_tiles * TILE_OUTPUTS;
+  if output >= FEATURES {
+    return;
+  }
+  let standards = tile_standards(k);
+  var tile: InputTile;
+  for (var block = 0u; block < row_blocks(); block++) {
+    add_to_inputs(&tile, k, places_of(block), standards, gradients_of(id.z, block, output));
+  }
+  let d = descent_of(id.z);
+  // In a loop, so that the code that moves a weight is there once and not for each: it compiles in a fraction of the time.
+  for (var i = 0u; i < TILE_INPUTS; i++) {
+    if k + i < TEXELS {
+      descend_outputs(d, id.z, k + i, output, input_block(tile, i));
+    }
+  }
+}
+`,
+  texel_norm: `// What stands between the affine maps where texels are cheap to read (texel_input.wgsl says why): the sum of the slices,
+// the bias, batch norm (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3) and ReLU. For each feature:
+//
+//   S = b + sum over the slices
+//   training    mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
+//               average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
+//   evaluation  the same N and H with the moving averages in place of mu and var
+//   backward    G = dH where H > 0, else 0;  dbeta = sum of G;  dgamma = sum of G N
+//               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows);  db = sum of dS
+//   relu        H = max(0, S);  dS = dH where H > 0, else 0;  db = sum of dS
+//
+// A texel holds four rows of one feature; what is written past the last row is 0. Mean and variance are merged block by
+// block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. In training and backward a thread does one
+// feature, in evaluation one texel.
+
+// layer, step, networks, parameters and gradients: descent.wgsl
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
+@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
+@group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (o, slice * blocks + b), layer P: parts of S
+@group(0) @binding(28) var y_texels: texture_2d_array<f32>; // texel (o, b): H
+@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): H
+@group(0) @binding(30) var dy_texels: texture_2d_array<f32>; // texel (o, b): dH
+@group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): dS
+@group(0) @binding(32) var normalised_texels: texture_2d_array<f32>; // texel (o, b): N
+@group(0) @binding(33) var new_normalised_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): N
+
+override EPSILON: f32;
+override MOMENTUM: f32;
+override FEATURES: u32; // outputs of the layer
+override SLICES: u32; // parts that S comes in
+
+fn row_blocks() -> u32 {
+  return (step.rows + 3u) / 4u;
+}
+
+// Which of a block's four rows there are.
+fn present(block: u32) -> vec4<bool> {
+  return vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
+}
+
+fn only(value: vec4f, rows: vec4<bool>) -> vec4f {
+  return select(vec4f(0.0), value, rows);
+}
+
+fn total(value: vec4f) -> f32 {
+  return value.x + value.y + value.z + value.w;
+}
+
+// Negative becomes 0 and NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
+fn relu(value: vec4f) -> vec4f {
+  return select(value, vec4f(0.0), value < vec4f(0.0));
+}
+
+fn parameter(network: u32, at: u32) -> f32 {
+  return weights[network * layer.parameters + at];
+}
+
+// S of four rows.
+fn outputs_at(network: u32, block: u32, feature: u32, bias: f32) -> vec4f {
+  var sum = vec4f(0.0);
+  for (var slice = 0u; slice < SLICES; slice++) {
+    sum += textureLoad(x_texels, vec2u(feature, slice * row_blocks() + block), network, 0);
+  }
+  return sum + bias;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let feature = thread_index(id, workgroups);
+  if feature >= FEATURES {
+    return;
+  }
+  let bias = parameter(id.z, layer.bias + feature);
+  var mean = 0.0;
+  var squares = 0.0; // sum of (S - mean)^2
+  for (var block = 0u; block < row_blocks(); block++) {
+    let rows = present(block);
+    let s = outputs_at(id.z, block, feature, bias);
+    let before = f32(4u * block);
+    let count = min(4.0, f32(step.rows) - before);
+    let own_mean = total(only(s, rows)) / count;
+    let difference = only(s - own_mean, rows);
+    let shift = own_mean - mean;
+    mean += shift * count / (before + count);
+    squares += dot(difference, difference) + shift * shift * before * count / (before + count);
+  }
+  let variance = squares / f32(step.rows);
+  let inverse = 1.0 / sqrt(variance + EPSILON);
+  let gamma = parameter(id.z, layer.gamma + feature);
+  let beta = parameter(id.z, layer.beta + feature);
+  for (var block = 0u; block < row_blocks(); block++) {
+    let rows = present(block);
+    let n = (outputs_at(id.z, block, feature, bias) - mean) * inverse;
+    textureStore(new_normalised_texels, vec2u(feature, block), id.z, only(n, rows));
+    textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu(gamma * n + beta), rows));
+  }
+  inverse_deviation[id.z * FEATURES + feature] = inverse;
+
+  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
+  let mean_at = id.z * layer.statistics + layer.mean + feature;
+  let variance_at = id.z * layer.statistics + layer.variance + feature;
+  statistics[mean_at] = past * statistics[mean_at] + (1.0 - past) * mean;
+  statistics[variance_at] = past * statistics[variance_at] + (1.0 - past) * variance;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let thread = thread_index(id, workgroups);
+  let feature = thread % FEATURES;
+  let block = thread / FEATURES;
+  if block >= row_blocks() {
+    return;
+  }
+  let mean = statistics[id.z * layer.statistics + layer.mean + feature];
+  let variance = statistics[id.z * layer.statistics + layer.variance + feature];
+  let gamma = parameter(id.z, layer.gamma + feature);
+  let beta = parameter(id.z, layer.beta + feature);
+  let s = outputs_at(id.z, block, feature, parameter(id.z, layer.bias + feature));
+  let n = (s - mean) * (1.0 / sqrt(variance + EPSILON));
+  textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu(gamma * n + beta), present(block)));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_relu_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let thread = thread_index(id, workgroups);
+  let feature = thread % FEATURES;
+  let block = thread / FEATURES;
+  if block >= row_blocks() {
+    return;
+  }
+  let s = outputs_at(id.z, block, feature, parameter(id.z, layer.bias + feature));
+  textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu(s), present(block)));
+}
+
+// dH where H > 0, else 0; past the last row H is 0.
+fn behind_relu(network: u32, block: u32, feature: u32) -> vec4f {
+  let at = vec2u(feature, block);
+  let h = textureLoad(y_texels, at, network, 0);
+  return select(vec4f(0.0), textureLoad(dy_texels, at, network, 0), h > vec4f(0.0));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let feature = thread_index(id, workgroups);
+  if feature >= FEATURES {
+    return;
+  }
+  var beta_sum = vec4f(0.0);
+  var gamma_sum = vec4f(0.0);
+  for (var block = 0u; block < row_blocks(); block++) {
+    let g = behind_relu(id.z, block, feature);
+    beta_sum += g;
+    gamma_sum += g * textureLoad(normalised_texels, vec2u(feature, block), id.z, 0);
+  }
+  let dbeta = total(beta_sum);
+  let dgamma = total(gamma_sum);
+  let rows = f32(step.rows);
+  let scale = parameters[id.z * layer.parameters + layer.gamma + feature] *
+    inverse_deviation[id.z * FEATURES + feature];
+  var bias_sum = vec4f(0.0);
+  for (var block = 0u; block < row_blocks(); block++) {
+    let n = textureLoad(normalised_texels, vec2u(feature, block), id.z, 0);
+    let ds = scale * (behind_relu(id.z, block, feature) - dbeta / rows - n * dgamma / rows);
+    let inside = only(ds, present(block));
+    bias_sum += inside;
+    textureStore(new_dx_texels, vec2u(feature, block), id.z, inside);
+  }
+  let d = descent_of(id.z);
+  descend(d, layer.gamma + feature, dgamma);
+  descend(d, layer.beta + feature, dbeta);
+  descend(d, layer.bias + feature, total(bias_sum));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let feature = thread_index(id, workgroups);
+  if feature >= FEATURES {
+    return;
+  }
+  var bias_sum = vec4f(0.0);
+  for (var block = 0u; block < row_blocks(); block++) {
+    let ds = behind_relu(id.z, block, feature);
+    bias_sum += ds;
+    textureStore(new_dx_texels, vec2u(feature, block), id.z, ds);
+  }
+  descend(descent_of(id.z), layer.bias + feature, total(bias_sum));
+}
+`,
+  texel_softmax: `// Softmax and cross-entropy of a batch whose logits lie in texels of four rows, with the label of row r being t:
+//
+//   S = x + b
+//   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
+//   backward  dS = (p - onehot(t)) / rows
+//
+// Predicted is the class with the largest logit, the first of equals. A thread does four rows at once; gradients of rows past
+// the last are 0. The backward kernel also notes the first step at which a loss was NaN or infinite.
+
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss; 1 where the class is found, else 0
+@group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
+@group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, rows]
+@group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (o, b), layer P: X W of rows 4b .. 4b + 3
+@group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): dS
+
+override FEATURES: u32; // classes
+
+struct Softmax {
+  largest: vec4f,
+  sum: vec4f, // of exp(S - largest)
+  predicted: vec4u,
+  loss: vec4f,
+}
+
+fn logits_at(network: u32, block: u32, class_: u32) -> vec4f {
+  let bias = weights[network * layer.parameters + layer.bias + class_];
+  return textureLoad(x_texels, vec2u(class_, block), network, 0) + bias;
+}
+
+fn softmax(network: u32, block: u32, label: vec4u) -> Softmax {
+  var s = Softmax(logits_at(network, block, 0u), vec4f(0.0), vec4u(0u), vec4f(0.0));
+  for (var c = 1u; c < FEATURES; c++) {
+    let x = logits_at(network, block, c);
+    s.predicted = select(s.predicted, vec4u(c), x > s.largest);
+    s.largest = select(s.largest, x, x > s.largest);
+  }
+  var of_label = vec4f(0.0);
+  for (var c = 0u; c < FEATURES; c++) {
+    let x = logits_at(network, block, c) - s.largest;
+    s.sum += exp(x);
+    of_label = select(of_label, x, vec4u(c) == label);
+  }
+  s.loss = log(s.sum) - of_label;
+  return s;
+}
+
+fn label_of(row: u32) -> u32 {
+  return labels[order[step.first + min(row, step.rows - 1u)]];
+}
+
+fn labels_of(block: u32) -> vec4u {
+  let row = 4u * block;
+  return vec4u(label_of(row), label_of(row + 1u), label_of(row + 2u), label_of(row + 3u));
+}
+
+// Looks at the bits: a compiler may take it that no value is ever NaN and drop a comparison.
+fn is_finite(value: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(value) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_softmax_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let block = thread_index(id, workgroups);
+  if 4u * block >= step.rows {
+    return;
+  }
+  let label = labels_of(block);
+  let s = softmax(id.z, block, label);
+  let correct = select(vec4f(0.0), vec4f(1.0), s.predicted == label);
+  for (var r = 0u; r < min(4u, step.rows - 4u * block); r++) {
+    let row = id.z * step.rows + 4u * block + r;
+    outcomes[row] = vec2f(s.loss[r], correct[r]);
+    predictions[row] = s.predicted[r];
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_softmax_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let block = thread_index(id, workgroups);
+  if 4u * block >= step.rows {
+    return;
+  }
+  let label = labels_of(block);
+  let s = softmax(id.z, block, label);
+  // Rows past the last have the biases for logits: they are finite where the others are.
+  if !all(is_finite(s.loss)) {
+    atomicMin(&diverged[id.z], step.number);
+  }
+  let inside = vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
+  for (var c = 0u; c < FEATURES; c++) {
+    let p = exp(logits_at(id.z, block, c) - s.largest) / s.sum;
+    let onehot = select(vec4f(0.0), vec4f(1.0), vec4u(c) == label);
+    let ds = select(vec4f(0.0), (p - onehot) / f32(step.rows), inside);
+    textureStore(new_dx_texels, vec2u(c, block), id.z, ds);
+  }
+}
+`,
+  texel_weights: `// Copies weights and their gradients from texels of four inputs to the flat vectors that are read back:
+//
+//   parameters[W[4k + j, o]] = weight_texels(o, k)[j],  gradients likewise
+//
+// A thread does one texel.
+
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
+@group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
+@group(0) @binding(21) var weight_texels: texture_2d_array<f32>; // texel (o, k), layer P: W[4k .. 4k + 3, o]
+@group(0) @binding(23) var gradient_texels: texture_2d_array<f32>; // the same of d cost / d W
+
+@compute @workgroup_size(WORKGROUP)
+fn texel_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let thread = thread_index(id, workgroups);
+  let output = thread % layer.outputs;
+  let k = thread / layer.outputs;
+  if 4u * k >= layer.inputs {
+    return;
+  }
+  let w = textureLoad(weight_texels, vec2u(output, k), id.z, 0);
+  let g = textureLoad(gradient_texels, vec2u(output, k), id.z, 0);
+  let first = id.z * layer.parameters + layer.weight + 4u * k * layer.outputs + output;
+  for (var j = 0u; j < min(4u, layer.inputs - 4u * k); j++) {
+    parameters[first + j * layer.outputs] = w[j];
+    gradients[first + j * layer.outputs] = g[j];
+  }
+}
+`,
+  tile_20x10_outputs: `// Made by tasks/_tile.ts: 10 outputs at a time.
+
+const TILE_OUTPUTS = 10u;
+
+// Four numbers for each output. Past the last output any value will do: what comes of it is not stored.
+struct Outputs {
+  o0: vec4f,
+  o1: vec4f,
+  o2: vec4f,
+  o3: vec4f,
+  o4: vec4f,
+  o5: vec4f,
+  o6: vec4f,
+  o7: vec4f,
+  o8: vec4f,
+  o9: vec4f,
+}
+
+fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
+  return Outputs(
+    weight_at(network, k, output + 0u),
+    weight_at(network, k, output + 1u),
+    weight_at(network, k, output + 2u),
+    weight_at(network, k, output + 3u),
+    weight_at(network, k, output + 4u),
+    weight_at(network, k, output + 5u),
+    weight_at(network, k, output + 6u),
+    weight_at(network, k, output + 7u),
+    weight_at(network, k, output + 8u),
+    weight_at(network, k, output + 9u),
+  );
+}
+
+fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
+  return Outputs(
+    gradient_at(network, block, output + 0u),
+    gradient_at(network, block, output + 1u),
+    gradient_at(network, block, output + 2u),
+    gradient_at(network, block, output + 3u),
+    gradient_at(network, block, output + 4u),
+    gradient_at(network, block, output + 5u),
+    gradient_at(network, block, output + 6u),
+    gradient_at(network, block, output + 7u),
+    gradient_at(network, block, output + 8u),
+    gradient_at(network, block, output + 9u),
+  );
+}
+
+// Adds, for each column of x, its product with each output's four numbers.
+fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + w.o0 * x,
+    sums.o1 + w.o1 * x,
+    sums.o2 + w.o2 * x,
+    sums.o3 + w.o3 * x,
+    sums.o4 + w.o4 * x,
+    sums.o5 + w.o5 * x,
+    sums.o6 + w.o6 * x,
+    sums.o7 + w.o7 * x,
+    sums.o8 + w.o8 * x,
+    sums.o9 + w.o9 * x,
+  );
+}
+
+// Adds the columns of x, weighted with each output's four numbers.
+fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + x * w.o0,
+    sums.o1 + x * w.o1,
+    sums.o2 + x * w.o2,
+    sums.o3 + x * w.o3,
+    sums.o4 + x * w.o4,
+    sums.o5 + x * w.o5,
+    sums.o6 + x * w.o6,
+    sums.o7 + x * w.o7,
+    sums.o8 + x * w.o8,
+    sums.o9 + x * w.o9,
+  );
+}
+
+fn add_each(sums: Outputs, g: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + g.o0,
+    sums.o1 + g.o1,
+    sums.o2 + g.o2,
+    sums.o3 + g.o3,
+    sums.o4 + g.o4,
+    sums.o5 + g.o5,
+    sums.o6 + g.o6,
+    sums.o7 + g.o7,
+    sums.o8 + g.o8,
+    sums.o9 + g.o9,
+  );
+}
+
+fn store_outputs(sums: Outputs, network: u32, block: u32, output: u32) {
+  store_output(network, block, output + 0u, sums.o0);
+  store_output(network, block, output + 1u, sums.o1);
+  store_output(network, block, output + 2u, sums.o2);
+  store_output(network, block, output + 3u, sums.o3);
+  store_output(network, block, output + 4u, sums.o4);
+  store_output(network, block, output + 5u, sums.o5);
+  store_output(network, block, output + 6u, sums.o6);
+  store_output(network, block, output + 7u, sums.o7);
+  store_output(network, block, output + 8u, sums.o8);
+  store_output(network, block, output + 9u, sums.o9);
+}
+
+fn descend_biases(d: Descent, output: u32, sums: Outputs) {
+  descend_bias(d, output + 0u, sums.o0);
+  descend_bias(d, output + 1u, sums.o1);
+  descend_bias(d, output + 2u, sums.o2);
+  descend_bias(d, output + 3u, sums.o3);
+  descend_bias(d, output + 4u, sums.o4);
+  descend_bias(d, output + 5u, sums.o5);
+  descend_bias(d, output + 6u, sums.o6);
+  descend_bias(d, output + 7u, sums.o7);
+  descend_bias(d, output + 8u, sums.o8);
+  descend_bias(d, output + 9u, sums.o9);
+}
+
+// Moves the weights of four inputs.
+fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
+  descend_texel(d, network, k, output + 0u, sums.o0);
+  descend_texel(d, network, k, output + 1u, sums.o1);
+  descend_texel(d, network, k, output + 2u, sums.o2);
+  descend_texel(d, network, k, output + 3u, sums.o3);
+  descend_texel(d, network, k, output + 4u, sums.o4);
+  descend_texel(d, network, k, output + 5u, sums.o5);
+  descend_texel(d, network, k, output + 6u, sums.o6);
+  descend_texel(d, network, k, output + 7u, sums.o7);
+  descend_texel(d, network, k, output + 8u, sums.o8);
+  descend_texel(d, network, k, output + 9u, sums.o9);
+}
+
+`,
+  tile_20x10_blocks: `// Made by tasks/_tile.ts: 20 rows at a time forward, 16 inputs backward.
+
+const TILE_ROWS = 5u; // in texels of four
+const TILE_INPUTS = 4u; // in texels of four
+
+struct TilePlaces {
+  b0: Places,
+  b1: Places,
+  b2: Places,
+  b3: Places,
+  b4: Places,
+}
+
+fn tile_places(block: u32) -> TilePlaces {
+  return TilePlaces(
+    places_of(block + 0u),
+    places_of(block + 1u),
+    places_of(block + 2u),
+    places_of(block + 3u),
+    places_of(block + 4u),
+  );
+}
+
+struct RowTile {
+  b0: Outputs,
+  b1: Outputs,
+  b2: Outputs,
+  b3: Outputs,
+  b4: Outputs,
+}
+
+// Adds what four inputs come to, for each row and output of the tile.
+fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
+  let s = standard[k];
+  (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
+  (*tile).b1 = add_products((*tile).b1, pixels_of(k, at.b1, s), w);
+  (*tile).b2 = add_products((*tile).b2, pixels_of(k, at.b2, s), w);
+  (*tile).b3 = add_products((*tile).b3, pixels_of(k, at.b3, s), w);
+  (*tile).b4 = add_products((*tile).b4, pixels_of(k, at.b4, s), w);
+}
+
+fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
+  let blocks = row_blocks();
+  let to = slice * blocks + block;
+  if block + 0u < blocks { store_outputs(tile.b0, network, to + 0u, output); }
+  if block + 1u < blocks { store_outputs(tile.b1, network, to + 1u, output); }
+  if block + 2u < blocks { store_outputs(tile.b2, network, to + 2u, output); }
+  if block + 3u < blocks { store_outputs(tile.b3, network, to + 3u, output); }
+  if block + 4u < blocks { store_outputs(tile.b4, network, to + 4u, output); }
+}
+
+struct TileStandards {
+  b0: Standard,
+  b1: Standard,
+  b2: Standard,
+  b3: Standard,
+}
+
+fn tile_standards(k: u32) -> TileStandards {
+  return TileStandards(
+    standard[inside(k + 0u)],
+    standard[inside(k + 1u)],
+    standard[inside(k + 2u)],
+    standard[inside(k + 3u)],
+  );
+}
+
+struct InputTile {
+  b0: Outputs,
+  b1: Outputs,
+  b2: Outputs,
+  b3: Outputs,
+}
+
+// Adds what four rows come to, for each input and output of the tile.
+fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
+  (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
+  (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
+  (*tile).b2 = add_combinations((*tile).b2, pixels_of(inside(k + 2u), at, s.b2), g);
+  (*tile).b3 = add_combinations((*tile).b3, pixels_of(inside(k + 3u), at, s.b3), g);
+}
+
+fn input_block(tile: InputTile, index: u32) -> Outputs {
+  switch index {
+    case 1u: { return tile.b1; }
+    case 2u: { return tile.b2; }
+    case 3u: { return tile.b3; }
+    default: { return tile.b0; }
+  }
+}
+`,
+  tile_12x8_outputs: `// Made by tasks/_tile.ts: 8 outputs at a time.
+
+const TILE_OUTPUTS = 8u;
+
+// Four numbers for each output. Past the last output any value will do: what comes of it is not stored.
+struct Outputs {
+  o0: vec4f,
+  o1: vec4f,
+  o2: vec4f,
+  o3: vec4f,
+  o4: vec4f,
+  o5: vec4f,
+  o6: vec4f,
+  o7: vec4f,
+}
+
+fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
+  return Outputs(
+    weight_at(network, k, output + 0u),
+    weight_at(network, k, output + 1u),
+    weight_at(network, k, output + 2u),
+    weight_at(network, k, output + 3u),
+    weight_at(network, k, output + 4u),
+    weight_at(network, k, output + 5u),
+    weight_at(network, k, output + 6u),
+    weight_at(network, k, output + 7u),
+  );
+}
+
+fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
+  return Outputs(
+    gradient_at(network, block, output + 0u),
+    gradient_at(network, block, output + 1u),
+    gradient_at(network, block, output + 2u),
+    gradient_at(network, block, output + 3u),
+    gradient_at(network, block, output + 4u),
+    gradient_at(network, block, output + 5u),
+    gradient_at(network, block, output + 6u),
+    gradient_at(network, block, output + 7u),
+  );
+}
+
+// Adds, for each column of x, its product with each output's four numbers.
+fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + w.o0 * x,
+    sums.o1 + w.o1 * x,
+    sums.o2 + w.o2 * x,
+    sums.o3 + w.o3 * x,
+    sums.o4 + w.o4 * x,
+    sums.o5 + w.o5 * x,
+    sums.o6 + w.o6 * x,
+    sums.o7 + w.o7 * x,
+  );
+}
+
+// Adds the columns of x, weighted with each output's four numbers.
+fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + x * w.o0,
+    sums.o1 + x * w.o1,
+    sums.o2 + x * w.o2,
+    sums.o3 + x * w.o3,
+    sums.o4 + x * w.o4,
+    sums.o5 + x * w.o5,
+    sums.o6 + x * w.o6,
+    sums.o7 + x * w.o7,
+  );
+}
+
+fn add_each(sums: Outputs, g: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + g.o0,
+    sums.o1 + g.o1,
+    sums.o2 + g.o2,
+    sums.o3 + g.o3,
+    sums.o4 + g.o4,
+    sums.o5 + g.o5,
+    sums.o6 + g.o6,
+    sums.o7 + g.o7,
+  );
+}
+
+fn store_outputs(sums: Outputs, network: u32, block: u32, output: u32) {
+  store_output(network, block, output + 0u, sums.o0);
+  store_output(network, block, output + 1u, sums.o1);
+  store_output(network, block, output + 2u, sums.o2);
+  store_output(network, block, output + 3u, sums.o3);
+  store_output(network, block, output + 4u, sums.o4);
+  store_output(network, block, output + 5u, sums.o5);
+  store_output(network, block, output + 6u, sums.o6);
+  store_output(network, block, output + 7u, sums.o7);
+}
+
+fn descend_biases(d: Descent, output: u32, sums: Outputs) {
+  descend_bias(d, output + 0u, sums.o0);
+  descend_bias(d, output + 1u, sums.o1);
+  descend_bias(d, output + 2u, sums.o2);
+  descend_bias(d, output + 3u, sums.o3);
+  descend_bias(d, output + 4u, sums.o4);
+  descend_bias(d, output + 5u, sums.o5);
+  descend_bias(d, output + 6u, sums.o6);
+  descend_bias(d, output + 7u, sums.o7);
+}
+
+// Moves the weights of four inputs.
+fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
+  descend_texel(d, network, k, output + 0u, sums.o0);
+  descend_texel(d, network, k, output + 1u, sums.o1);
+  descend_texel(d, network, k, output + 2u, sums.o2);
+  descend_texel(d, network, k, output + 3u, sums.o3);
+  descend_texel(d, network, k, output + 4u, sums.o4);
+  descend_texel(d, network, k, output + 5u, sums.o5);
+  descend_texel(d, network, k, output + 6u, sums.o6);
+  descend_texel(d, network, k, output + 7u, sums.o7);
+}
+
+`,
+  tile_12x8_blocks: `// Made by tasks/_tile.ts: 12 rows at a time forward, 8 inputs backward.
+
+const TILE_ROWS = 3u; // in texels of four
+const TILE_INPUTS = 2u; // in texels of four
+
+struct TilePlaces {
+  b0: Places,
+  b1: Places,
+  b2: Places,
+}
+
+fn tile_places(block: u32) -> TilePlaces {
+  return TilePlaces(
+    places_of(block + 0u),
+    places_of(block + 1u),
+    places_of(block + 2u),
+  );
+}
+
+struct RowTile {
+  b0: Outputs,
+  b1: Outputs,
+  b2: Outputs,
+}
+
+// Adds what four inputs come to, for each row and output of the tile.
+fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
+  let s = standard[k];
+  (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
+  (*tile).b1 = add_products((*tile).b1, pixels_of(k, at.b1, s), w);
+  (*tile).b2 = add_products((*tile).b2, pixels_of(k, at.b2, s), w);
+}
+
+fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
+  let blocks = row_blocks();
+  let to = slice * blocks + block;
+  if block + 0u < blocks { store_outputs(tile.b0, network, to + 0u, output); }
+  if block + 1u < blocks { store_outputs(tile.b1, network, to + 1u, output); }
+  if block + 2u < blocks { store_outputs(tile.b2, network, to + 2u, output); }
+}
+
+struct TileStandards {
+  b0: Standard,
+  b1: Standard,
+}
+
+fn tile_standards(k: u32) -> TileStandards {
+  return TileStandards(
+    standard[inside(k + 0u)],
+    standard[inside(k + 1u)],
+  );
+}
+
+struct InputTile {
+  b0: Outputs,
+  b1: Outputs,
+}
+
+// Adds what four rows come to, for each input and output of the tile.
+fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
+  (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
+  (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
+}
+
+fn input_block(tile: InputTile, index: u32) -> Outputs {
+  switch index {
+    case 1u: { return tile.b1; }
+    default: { return tile.b0; }
+  }
+}
+`,
 };

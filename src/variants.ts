@@ -10,6 +10,7 @@ import type { Gpu } from "./gpu.ts";
 import type { Architecture } from "./network.ts";
 import { PerOperation } from "./per_operation.ts";
 import type { Program, ProgramContext } from "./program.ts";
+import { type TexelOptions, TexelProgram } from "./texel.ts";
 
 /** What decides which variants can run. */
 export interface VariantShape {
@@ -30,8 +31,20 @@ interface Variant {
 
 /** All of them, by name. */
 const TABLE: Readonly<Record<string, Variant>> = {
+  "texel-20x10": texel({ tile: "tile_20x10", threads: 100 }),
+  "texel-20x10-sliced": texel({ tile: "tile_20x10", threads: 200 }),
+  "texel-12x8": texel({ tile: "tile_12x8", threads: 200 }),
   "per-operation": { fits: () => true, create: (context) => PerOperation.create(context) },
 };
+
+/** A variant whose tensors are textures: it has no room for networks beyond the layers of a texture. */
+function texel(options: TexelOptions): Variant {
+  return {
+    fits: (gpu, { architecture, networks }) =>
+      architecture.hidden.length > 0 && networks <= gpu.device.limits.maxTextureArrayLayers,
+    create: (context) => TexelProgram.create(context, options),
+  };
+}
 
 /** The names of all variants. */
 export const VARIANTS: readonly string[] = Object.keys(TABLE);

@@ -119,7 +119,7 @@ Deno.test("softmax_cross_entropy_forward predicts the first of equal logits", as
       labels: Uint32Array.from({ length: classes }, (_, i) => i),
       x: new Float32Array(classes * classes).fill(80),
     },
-    outputs: { outcomes: 2 * classes, predictions: 3 },
+    outputs: { outcomes: 2 * classes, predictions: classes },
   });
 
   const correct = outcomes.filter((_, i) => i % 2 === 1);
