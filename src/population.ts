@@ -17,6 +17,7 @@ import type { Evaluation } from "./metrics.ts";
 import { type Architecture, initialStatistics } from "./network.ts";
 import { Pacer } from "./pacer.ts";
 import { Binder, type Program, type ProgramContext } from "./program.ts";
+import { Stamps } from "./stamps.ts";
 import { createProgram, defaultVariant } from "./variants.ts";
 
 /** What may differ between the networks of a population. */
@@ -61,6 +62,16 @@ export interface AdvanceOptions {
   readonly signal?: AbortSignal;
   /** Told how many of the updates were submitted, the last of which may still run. */
   readonly onStep?: (steps: number) => void;
+}
+
+/** How long a kernel of a step took. */
+export interface KernelTimes {
+  /** The kernel. */
+  readonly name: string;
+  /** Its layer, counted from 0. */
+  readonly layer: number;
+  /** For all networks together, one time for each step. */
+  readonly milliseconds: number[];
 }
 
 /** What changes on the GPU as networks train, for each network in the order of its layout. */
@@ -280,6 +291,41 @@ export class Population {
   }
 
   /**
+   * Makes updates and measures each of their kernels by itself, in a compute pass of its own between two time stamps.
+   *
+   * @param steps The updates, in order, at most 512.
+   * @returns Times of each kernel of a step, in the order of the kernels.
+   * @throws {GpuUnavailableError} If the device was made without time stamps.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async profile(steps: readonly StepPlan[]): Promise<KernelTimes[]> {
+    const { begin, step } = this.#program;
+    const { stepStride } = this.#buffers;
+    const stamps = new Stamps(this.#gpu, step.length);
+    const times = step.map(({ name, layer }): KernelTimes => ({ name, layer, milliseconds: [] }));
+    try {
+      await this.#pacer.drain();
+      for (const plan of steps) {
+        this.#writePlans([plan], { first: 0, count: 1 });
+        const encoder = this.#gpu.device.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        const before = { offset: STEP_SLOTS * stepStride, odd: this.#odd };
+        for (const kernel of begin) dispatch(pass, kernel, before);
+        pass.end();
+        stamps.encode(encoder, step, { offset: 0, odd: this.#odd });
+        this.#gpu.device.queue.submit([encoder.finish()]);
+        this.#odd = !this.#odd;
+        const found = await stamps.read();
+        times.forEach(({ milliseconds }, i) => milliseconds.push(found[i]));
+      }
+      return times;
+    } finally {
+      stamps.destroy();
+    }
+  }
+
+  /**
    * Evaluates all networks on parts of the data set, with the moving averages where there is batch norm.
    *
    * @param splits Which parts.
@@ -411,28 +457,7 @@ export class Population {
       kind: work.kind,
       count: steps.length,
       most: STEP_SLOTS,
-      prepare: (first, count) => {
-        const rows = this.batch;
-        this.#writeSteps(
-          steps.slice(first, first + count).map((step, i) => {
-            const next = steps.at(first + i + 1);
-            return {
-              ...step,
-              rows,
-              fresh: this.#fresh && i === 0,
-              slot: first + i,
-              next: next?.first,
-              parts: next ? UPDATE + FORWARD : UPDATE,
-            };
-          }),
-        );
-        if (first === 0) {
-          const before = { first: 0, next: steps[0].first, rows, slot: 0, parts: FORWARD };
-          this.#writeSteps([before], STEP_SLOTS);
-        }
-        this.#fresh = false;
-        this.#settled = false;
-      },
+      prepare: (first, count) => this.#writePlans(steps, { first, count }),
       encode: (pass, first, index) => {
         const before = { offset: STEP_SLOTS * stepStride, odd: this.#odd };
         if (first + index === 0) { for (const kernel of begin) dispatch(pass, kernel, before); }
@@ -442,6 +467,28 @@ export class Population {
       },
       submitted: work.onStep,
     }, work.signal);
+  }
+
+  /** Writes the steps of a submit, and before the first of all what goes before it. */
+  #writePlans(
+    steps: readonly StepPlan[],
+    { first, count }: { first: number; count: number },
+  ): void {
+    const rows = this.batch;
+    this.#writeSteps(
+      steps.slice(first, first + count).map((step, i) => {
+        const next = steps.at(first + i + 1);
+        const fresh = this.#fresh && i === 0;
+        const parts = next ? UPDATE + FORWARD : UPDATE;
+        return { ...step, rows, fresh, slot: first + i, next: next?.first, parts };
+      }),
+    );
+    if (first === 0) {
+      const before = { first: 0, next: steps[0].first, rows, slot: 0, parts: FORWARD };
+      this.#writeSteps([before], STEP_SLOTS);
+    }
+    this.#fresh = false;
+    this.#settled = false;
   }
 
   /** Has the program put what its steps came to where it is read. */
