@@ -82,6 +82,17 @@ export interface PopulationState {
   readonly statistics?: readonly Float32Array[];
 }
 
+/** An evaluation that may still run. */
+export interface PendingEvaluation {
+  /** What comes of it. */
+  readonly result: Promise<{
+    /** Mean cross-entropy, cost and accuracy, [splits][networks]. */
+    readonly evaluations: Evaluation[][];
+    /** When each network first had a loss that was NaN or infinite, or null, [P]. */
+    readonly diverged: (number | null)[];
+  }>;
+}
+
 /** The struct `Step` of common.wgsl. */
 interface Step {
   readonly first: number;
@@ -114,6 +125,8 @@ export class Population {
   readonly size: number;
   /** Images in a training batch. */
   readonly batch: number;
+  /** Training images that there are. */
+  readonly images: number;
   /** The kernel variant that it runs on. */
   readonly variant: string;
   readonly #gpu: Gpu;
@@ -141,6 +154,7 @@ export class Population {
     this.architecture = architecture;
     this.size = networks;
     this.batch = batch;
+    this.images = data.source.training.count;
     this.variant = parts.variant;
     this.#gpu = gpu;
     this.#networks = parts.networks;
@@ -335,10 +349,27 @@ export class Population {
    * @throws {DeviceLostError} If the device went away.
    */
   async evaluate(splits: readonly Split[], signal?: AbortSignal): Promise<Evaluation[][]> {
+    const { result } = await this.startEvaluation(splits, signal);
+    return (await result).evaluations;
+  }
+
+  /**
+   * Has all networks evaluated as they are now, without waiting for it: more updates may be made meanwhile.
+   *
+   * @param splits Which parts of the data set.
+   * @param signal Ends the work between two submits.
+   * @returns What will come of it, as soon as all of it was submitted.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async startEvaluation(
+    splits: readonly Split[],
+    signal?: AbortSignal,
+  ): Promise<PendingEvaluation> {
     await this.#settle();
     const starts: number[] = [];
-    let slots = 1; // The first is for the squares.
     const chunks: number[] = [];
+    let slots = 1; // The first is for the squares.
     for (const split of splits) {
       starts.push(slots);
       chunks.push(await this.#evaluate(split, slots, signal));
@@ -349,22 +380,30 @@ export class Population {
       count: 1,
       prepare: () => this.#writeSteps([{ first: 0, rows: 1, slot: 0 }]),
       encode: (pass) => dispatch(pass, this.#squares, { offset: 0 }),
-    });
-    const sums = await this.#readSums(slots);
-    return splits.map((split, i) =>
-      this.#networks.map(({ lambda }, network) => {
-        const { count } = this.#data.source[split];
-        let total = 0;
-        let correct = 0;
-        for (let chunk = 0; chunk < chunks[i]; chunk++) {
-          const { first, second } = sums(starts[i] + chunk, network);
-          total += first;
-          correct += second;
-        }
-        const loss = total / count;
-        return { loss, cost: loss + lambda * sums(0, network).first, accuracy: correct / count };
-      })
+    }, signal);
+    // Both are copied here and now, in the order of the queue; only the reading waits.
+    const result = Promise.all([this.#readSums(slots), this.#readSteps()]).then(
+      ([sums, diverged]) => {
+        const evaluations = splits.map((split, i) =>
+          this.#networks.map(({ lambda }, network) => {
+            const { count } = this.#data.source[split];
+            let total = 0;
+            let correct = 0;
+            for (let chunk = 0; chunk < chunks[i]; chunk++) {
+              const { first, second } = sums(starts[i] + chunk, network);
+              total += first;
+              correct += second;
+            }
+            const loss = total / count;
+            const cost = loss + lambda * sums(0, network).first;
+            return { loss, cost, accuracy: correct / count };
+          })
+        );
+        return { evaluations, diverged };
+      },
     );
+    result.catch(() => {}); // Thrown where it is waited for; after another failure nobody may.
+    return { result };
   }
 
   /**
@@ -432,8 +471,7 @@ export class Population {
    */
   async readDiverged(): Promise<(number | null)[]> {
     await this.#pacer.drain();
-    const steps = new Uint32Array(await this.#gpu.read(this.#buffers.diverged));
-    return Array.from(steps, (step) => step === NEVER ? null : step);
+    return await this.#readSteps();
   }
 
   /** Waits until all that was submitted is done. */
@@ -557,11 +595,15 @@ export class Population {
     this.#gpu.device.queue.writeBuffer(this.#buffers.steps, at * stepStride, bytes);
   }
 
-  /** Reads sums back and adds up their parts in float64. */
+  async #readSteps(): Promise<(number | null)[]> {
+    const steps = new Uint32Array(await this.#gpu.read(this.#buffers.diverged));
+    return Array.from(steps, (step) => step === NEVER ? null : step);
+  }
+
+  /** Reads sums back, as they are when all that was submitted is done, and adds up their parts in float64. */
   async #readSums(
     slots: number,
   ): Promise<(slot: number, network: number) => { first: number; second: number }> {
-    await this.#pacer.drain();
     const bytes = 4 * slots * this.size * SUM_PARTS * 2;
     const parts = new Float32Array(await this.#gpu.read(this.#buffers.sums, bytes));
     return (slot, network) => {

@@ -119,7 +119,10 @@ export async function main(
   try {
     findings.push(...gpu instanceof Gpu ? await examine(gpu, context, options) : [withoutGpu(gpu)]);
     findings.push(await findData(options.data));
-    if (gpu instanceof Gpu) findings.push(await testGpu(gpu, { ...testing, seed: options.seed }));
+    if (gpu instanceof Gpu) {
+      const { seed, variant } = options;
+      findings.push(await testGpu(gpu, { ...testing, seed, variant }));
+    }
   } finally {
     if (gpu instanceof Gpu) gpu.destroy();
   }
@@ -272,7 +275,7 @@ async function isThere(path: string): Promise<boolean> {
 /** Some training steps on the GPU beside the float64 reference. */
 async function testGpu(
   gpu: Gpu,
-  options: { seed: number; shaders?: ShaderTexts },
+  options: { seed: number; variant?: string; shaders?: ShaderTexts },
 ): Promise<Finding> {
   const name = "Self-test";
   const dataset = await createSynthetic({ seed: options.seed, ...SELF_TEST_IMAGES });
