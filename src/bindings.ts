@@ -52,6 +52,8 @@ export const BINDINGS = {
   new_dx_texels: { binding: 31, storageTexture: NEW_TEXELS },
   normalised_texels: { binding: 32, texture: TEXELS },
   new_normalised_texels: { binding: 33, storageTexture: NEW_TEXELS },
+  places: { binding: 35, buffer: UNIFORM }, // [32] where the tensors of each layer lie
+  arena: { binding: 36, buffer: WRITE }, // [P, arena] tensors of a batch, in vec4s
 } as const satisfies Record<string, Omit<GPUBindGroupLayoutEntry, "visibility">>;
 
 /** The name of a binding. */

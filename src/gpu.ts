@@ -73,6 +73,10 @@ export class Gpu {
         maxTextureDimension2D: limits.maxTextureDimension2D,
         maxTextureArrayLayers: limits.maxTextureArrayLayers,
         maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
         minUniformBufferOffsetAlignment: limits.minUniformBufferOffsetAlignment,
       },
     }).catch((error: Error) => {

@@ -55,13 +55,17 @@ export interface Definition {
   /** Threads that one network takes. */
   readonly threads?: (shape: Shape) => number;
   /** Workgroups along x and y that one network takes, where a workgroup works together. */
-  readonly workgroups?: (shape: Shape) => readonly [number, number];
+  readonly workgroups?: (
+    shape: Shape,
+    constants: Readonly<Record<string, number>>,
+  ) => readonly [number, number];
   /** Threads in a workgroup: few where each does much, so that there are enough workgroups to go round. */
   readonly workgroup: number;
 }
 
 const DESCENT = ["layer", "step", "networks", "parameters", "gradients"] as const;
 
+const FUSED = [...DESCENT, "places", "arena"] as const;
 const DESCENT_TEXELS = ["weight_texels", "new_weight_texels", "new_gradient_texels"] as const;
 
 /** Every kernel by its entry point. */
@@ -296,6 +300,54 @@ export const KERNELS = {
     bindings: ["layer", "step", "parameters", "gradients", "weight_texels", "gradient_texels"],
     threads: ({ inputs, outputs }) => tiles(inputs, 4) * outputs,
     workgroup: 64,
+  },
+  tiled_input_forward: {
+    file: "tiled_input",
+    bindings: ["layer", "step", "images", "order", "standard", "weights", "y"],
+    workgroups: ({ rows, outputs }) => [tiles(rows, 64), tiles(outputs, 64)],
+    workgroup: 256,
+  },
+  tiled_input_backward: {
+    file: "tiled_input",
+    bindings: [...DESCENT, "images", "order", "standard", "dy"],
+    workgroups: ({ inputs, outputs }) => [tiles(inputs, 64), tiles(outputs, 64)],
+    workgroup: 256,
+  },
+  tiled_affine_forward: {
+    file: "tiled_affine",
+    bindings: ["layer", "step", "weights", "x", "y"],
+    workgroups: ({ rows, outputs }) => [tiles(rows, 64), tiles(outputs, 64)],
+    workgroup: 256,
+  },
+  tiled_affine_backward_input: {
+    file: "tiled_affine",
+    bindings: ["layer", "step", "weights", "dy", "dx"],
+    workgroups: ({ rows, inputs }) => [tiles(rows, 64), tiles(inputs, 64)],
+    workgroup: 256,
+  },
+  tiled_affine_backward_weight: {
+    file: "tiled_affine",
+    bindings: [...DESCENT, "x", "dy"],
+    workgroups: ({ inputs, outputs }) => [tiles(inputs, 64), tiles(outputs, 64)],
+    workgroup: 256,
+  },
+  fused_input: {
+    file: "fused_input",
+    bindings: [...FUSED, "images", "order", "standard", "slices"],
+    workgroups: ({ inputs, outputs }, { SLICE }) => [tiles(inputs, 4 * SLICE), tiles(outputs, 64)],
+    workgroup: 256,
+  },
+  fused_norm: {
+    file: "fused_norm",
+    bindings: [...FUSED, "statistics", "slices"],
+    workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
+    workgroup: 256,
+  },
+  fused_tail: {
+    file: "fused_tail",
+    bindings: [...FUSED, "order", "labels", "statistics", "y", "diverged"],
+    workgroups: () => [1, 1],
+    workgroup: 256,
   },
   sum_outcomes: {
     file: "sums",

@@ -106,18 +106,21 @@ export class Kernels {
       layer,
       pipeline,
       groups: [even, odd ? this.#group(name, pipeline, { ...resources, ...odd }) : even],
-      workgroups: [...this.#workgroups(definition, shape, workgroup), networks],
+      workgroups: [
+        ...this.#workgroups(definition, shape, { ...constants, WORKGROUP: workgroup }),
+        networks,
+      ],
     };
   }
 
   #workgroups(
     { threads, workgroups }: Definition,
     shape: Shape,
-    workgroup: number,
+    constants: Constants,
   ): readonly [number, number] {
-    if (workgroups) return workgroups(shape);
+    if (workgroups) return workgroups(shape, constants);
     const most = this.#gpu.device.limits.maxComputeWorkgroupsPerDimension;
-    const count = tiles(threads!(shape), workgroup);
+    const count = tiles(threads!(shape), constants.WORKGROUP);
     return [Math.min(count, most), tiles(count, most)];
   }
 
@@ -207,13 +210,22 @@ export function dispatch(
   pass.dispatchWorkgroups(...kernel.workgroups);
 }
 
-/** Texts that go in front of a file's own, beside the one that goes in front of all: by a word that calls for them. */
-const PARTS: readonly (readonly [word: string, file: string])[] = [
-  ["descent_of", "descent"],
-  ["descend_outputs", "texel_descent"],
-];
+/** Texts that go in front of a file's own, beside the one that goes in front of all. */
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  input_affine: ["descent"],
+  affine: ["descent"],
+  batch_norm: ["descent"],
+  texel_input: ["descent", "texel_descent"],
+  texel_affine: ["descent", "texel_descent"],
+  texel_norm: ["descent"],
+  tiled_input: ["descent"],
+  tiled_affine: ["descent"],
+  fused_input: ["descent", "fused_layers"],
+  fused_norm: ["descent", "fused_layers"],
+  fused_tail: ["descent", "fused_layers"],
+};
 
-/** The same of the texts that tasks/_tile.ts makes for each tile. */
+/** The same of the texts that tasks/_tile.ts makes for each tile: by a word that calls for them. */
 const TILE_PARTS: readonly (readonly [word: string, part: string])[] = [
   ["TILE_OUTPUTS", "outputs"],
   ["TILE_ROWS", "blocks"],
@@ -225,11 +237,10 @@ async function compileModule(
   { shaders, tile }: { shaders: ShaderTexts; tile?: TileName },
 ): Promise<GPUShaderModule> {
   const own = shaders[file];
-  const parts = PARTS.filter(([word]) => own.includes(word)).map(([, part]) => part);
   const loops = TILE_PARTS.filter(([word]) => own.includes(word)).map(([, part]) =>
     `${tile}_${part}`
   );
-  const texts = ["common", ...parts, ...loops, file];
+  const texts = ["common", ...PARTS[file] ?? [], ...loops, file];
   const code = texts.map((name) => shaders[name]).join("");
   gpu.device.pushErrorScope("validation");
   const module = gpu.device.createShaderModule({ label: file, code });

@@ -396,6 +396,686 @@ fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
   return moved;
 }
 `,
+  fused_input: `// The first dispatch of a fused step: the first layer's weight gradient of this step, its update, and the product of the
+// next step, for one slice of the inputs. A slice needs nothing of the others, so no dispatch stands between the three:
+//
+//   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  partial sums of S' = X' W over the slice
+//   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
+//
+// A workgroup does a slice of 4 SLICE inputs x 64 outputs of one network with 32 SLICE threads, each of them 2 inputs x 4
+// outputs, then 2 rows x 4 outputs. Rows are staged 32 at a time in workgroup memory, which holds 16 KiB at most.
+
+// layer, step, networks, parameters and gradients: descent.wgsl; places and arena: fused_layers.wgsl
+@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels]
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, slices, rows, columns] sums over each slice
+
+override SLICE: u32; // texels of four inputs in a slice, at most ROWS / 4
+
+struct Standard {
+  scale: vec4f, // 1 / standard deviation, of pixels / 255
+  shift: vec4f, // - mean / standard deviation
+}
+
+const ROWS = 32u; // staged at a time
+const COLUMNS = 16u; // of four outputs: those of a workgroup
+
+var<workgroup> x_tile: array<vec4f, ROWS * SLICE>; // [ROWS, SLICE] pixels, standardised
+var<workgroup> tile: array<vec4f, ROWS * COLUMNS>; // dS [ROWS, COLUMNS], later W [4 SLICE, COLUMNS]
+
+// Stages some rows of the slice's pixels; rows past the last are 0.
+fn stage_images(first: u32, row: u32, slice: u32, thread: u32) {
+  for (var i = thread; i < ROWS * SLICE; i += WORKGROUP) {
+    let r = row + i / SLICE;
+    let k = slice * SLICE + i % SLICE;
+    var x = vec4f(0.0);
+    if r < step.rows && k < layer.texels {
+      let image = order[first + r];
+      let at = vec2u(k, image % layer.images_per_layer);
+      let s = standard[k];
+      x = fma(textureLoad(images, at, image / layer.images_per_layer, 0), s.scale, s.shift);
+    }
+    x_tile[i] = x;
+  }
+}
+
+// Stages the same rows of dS.
+fn stage_gradients(network: u32, row: u32, column: u32, thread: u32) {
+  let width = columns(layer.outputs);
+  for (var i = thread; i < ROWS * COLUMNS; i += WORKGROUP) {
+    let r = row + i / COLUMNS;
+    let c = column + i % COLUMNS;
+    var g = vec4f(0.0);
+    if r < step.rows && c < width {
+      g = arena[network * ARENA + places[0].g + r * width + c];
+    }
+    tile[i] = g;
+  }
+}
+
+// Two inputs of a staged row.
+fn two_inputs(row: u32, pair: u32) -> vec2f {
+  let x = x_tile[row * SLICE + pair / 2u];
+  return select(x.xy, x.zw, pair % 2u == 1u);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let slice = group.x;
+  let first_column = group.y * COLUMNS;
+  let c = thread % COLUMNS;
+  let pair = thread / COLUMNS; // of inputs, then of rows
+  let column = first_column + c;
+  let width = columns(layer.outputs);
+
+  // The gradient of two inputs' weights to four outputs.
+  var a = vec4f(0.0);
+  var b = vec4f(0.0);
+  if (step.parts & 1u) != 0u {
+    for (var row = 0u; row < step.rows; row += ROWS) {
+      stage_images(step.first, row, slice, thread);
+      stage_gradients(group.z, row, first_column, thread);
+      workgroupBarrier();
+      for (var r = 0u; r < ROWS; r += 4u) {
+        let x0 = two_inputs(r, pair);
+        let x1 = two_inputs(r + 1u, pair);
+        let x2 = two_inputs(r + 2u, pair);
+        let x3 = two_inputs(r + 3u, pair);
+        let g0 = tile[r * COLUMNS + c];
+        let g1 = tile[(r + 1u) * COLUMNS + c];
+        let g2 = tile[(r + 2u) * COLUMNS + c];
+        let g3 = tile[(r + 3u) * COLUMNS + c];
+        a += x0.x * g0 + x1.x * g1 + x2.x * g2 + x3.x * g3;
+        b += x0.y * g0 + x1.y * g1 + x2.y * g2 + x3.y * g3;
+      }
+      workgroupBarrier();
+    }
+  }
+
+  // The update; the weights as they are now take the place of dS in workgroup memory.
+  let input = 4u * slice * SLICE + 2u * pair;
+  tile[2u * pair * COLUMNS + c] = moved_weights(group.z, input, column, a);
+  tile[(2u * pair + 1u) * COLUMNS + c] = moved_weights(group.z, input + 1u, column, b);
+  workgroupBarrier();
+  if (step.parts & 2u) == 0u {
+    return;
+  }
+
+  // The product of the next step.
+  let count = (layer.texels + SLICE - 1u) / SLICE;
+  let to = (group.z * count + slice) * step.rows * width + column;
+  for (var row = 0u; row < step.rows; row += ROWS) {
+    stage_images(step.next, row, slice, thread);
+    workgroupBarrier();
+    for (var r = 2u * pair; r < ROWS; r += 2u * WORKGROUP / COLUMNS) {
+      var s0 = vec4f(0.0);
+      var s1 = vec4f(0.0);
+      for (var k = 0u; k < SLICE; k++) {
+        let w = mat4x4f(
+          tile[4u * k * COLUMNS + c],
+          tile[(4u * k + 1u) * COLUMNS + c],
+          tile[(4u * k + 2u) * COLUMNS + c],
+          tile[(4u * k + 3u) * COLUMNS + c],
+        );
+        s0 += w * x_tile[r * SLICE + k];
+        s1 += w * x_tile[(r + 1u) * SLICE + k];
+      }
+      if column < width && row + r < step.rows {
+        slices[to + (row + r) * width] = s0;
+      }
+      if column < width && row + r + 1u < step.rows {
+        slices[to + (row + r + 1u) * width] = s1;
+      }
+    }
+    workgroupBarrier();
+  }
+}
+
+// Moves an input's weights to four outputs where this step is to be made, and gives them as they are then.
+fn moved_weights(network: u32, input: u32, column: u32, gradient: vec4f) -> vec4f {
+  if input >= layer.inputs || column >= columns(layer.outputs) {
+    return vec4f(0.0);
+  }
+  let at = layer.weight + input * layer.outputs;
+  if (step.parts & 1u) == 0u {
+    return parameters_at(network, at, column, layer.outputs);
+  }
+  return descend_four_weights(descent_of(network), at, column, layer.outputs, gradient);
+}
+`,
+  fused_layers: `// What the three kernels of the fused step share: where each layer's tensors lie, and the arena that holds them.
+//
+// Tensors of a batch are rows of vec4s, [rows, columns] with columns = width / 4 rounded up; what lies past the last feature
+// is 0. One network's tensors follow each other in the arena.
+
+struct LayerPlace {
+  inputs: u32,
+  outputs: u32,
+  weight: u32, // W [inputs, outputs] begins here in the network's parameters
+  bias: u32, // b [outputs]
+  gamma: u32, // [outputs]
+  beta: u32, // [outputs]
+  mean: u32, // [outputs], in the network's moving averages
+  variance: u32, // [outputs]
+  h: u32, // H, of the last layer the logits; in vec4s from the beginning of the network's arena
+  n: u32, // N, before batch norm S
+  g: u32, // gradient of H, then of S
+  inverse: u32, // 1 / sqrt(var + eps), [columns]
+  unused_0: u32,
+  unused_1: u32,
+  unused_2: u32,
+  unused_3: u32,
+}
+
+@group(0) @binding(35) var<uniform> places: array<LayerPlace, 32>; // one for each layer
+@group(0) @binding(36) var<storage, read_write> arena: array<vec4f>; // [P, ARENA]
+
+override ARENA: u32; // vec4s of one network
+
+fn columns(width: u32) -> u32 {
+  return (width + 3u) / 4u;
+}
+
+// Which of a column's four features there are.
+fn features(column: u32, width: u32) -> vec4<bool> {
+  return vec4u(4u * column) + vec4u(0u, 1u, 2u, 3u) < vec4u(width);
+}
+
+// Negative becomes 0 and NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
+fn relu(value: vec4f) -> vec4f {
+  return select(value, vec4f(0.0), value < vec4f(0.0));
+}
+
+// Four parameters of which those past the last feature are 0. \`at\` counts from the network's first parameter.
+fn parameters_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
+  let first = network * layer.parameters + at + 4u * column;
+  let left = width - 4u * column; // from here to the last
+  var four = vec4f(parameters[first], 0.0, 0.0, 0.0);
+  if left > 1u {
+    four.y = parameters[first + 1u];
+  }
+  if left > 2u {
+    four.z = parameters[first + 2u];
+  }
+  if left > 3u {
+    four.w = parameters[first + 3u];
+  }
+  return four;
+}
+
+// Moves four biases, gammas or betas.
+fn descend_four(d: Descent, at: u32, column: u32, width: u32, gradient: vec4f) {
+  let first = at + 4u * column;
+  let left = width - 4u * column;
+  descend(d, first, gradient.x);
+  if left > 1u {
+    descend(d, first + 1u, gradient.y);
+  }
+  if left > 2u {
+    descend(d, first + 2u, gradient.z);
+  }
+  if left > 3u {
+    descend(d, first + 3u, gradient.w);
+  }
+}
+
+// Moves four weights and gives them as they are then; past the last feature 0.
+fn descend_four_weights(d: Descent, at: u32, column: u32, width: u32, gradient: vec4f) -> vec4f {
+  let first = at + 4u * column;
+  let left = width - 4u * column;
+  var moved = vec4f(descend_weight(d, first, gradient.x), 0.0, 0.0, 0.0);
+  if left > 1u {
+    moved.y = descend_weight(d, first + 1u, gradient.y);
+  }
+  if left > 2u {
+    moved.z = descend_weight(d, first + 2u, gradient.z);
+  }
+  if left > 3u {
+    moved.w = descend_weight(d, first + 3u, gradient.w);
+  }
+  return moved;
+}
+`,
+  fused_norm: `// The second dispatch of a fused step: what stands between the first layer's product and the second layer.
+//
+//   S = b + sum over the slices, in order
+//   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
+//                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
+//   without             H = max(0, S)
+//
+// A workgroup does four features of one network. Its threads are 128 lanes of rows times 2 parts of the slices.
+
+// layer, step, networks, parameters and gradients: descent.wgsl; places and arena: fused_layers.wgsl
+@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, SLICES, rows, columns]
+
+override EPSILON: f32;
+override MOMENTUM: f32;
+override BATCH_NORM: u32; // 1 with batch norm, else 0
+override SLICES: u32;
+
+const LANES = 128u;
+const PARTS = 2u;
+
+var<workgroup> parts: array<vec4f, LANES * PARTS>;
+
+// Adds up what the lanes of the first part hold, always in the same order.
+fn sum_of_lanes(lane: u32, part: u32, value: vec4f) -> vec4f {
+  workgroupBarrier();
+  if part == 0u {
+    parts[lane] = value;
+  }
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if part == 0u && lane < half {
+      parts[lane] += parts[lane + half];
+    }
+  }
+  workgroupBarrier();
+  return parts[0];
+}
+
+@compute @workgroup_size(LANES * PARTS)
+fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let column = group.x;
+  let width = columns(layer.outputs);
+  let lane = thread % LANES;
+  let part = thread / LANES;
+  let rows = f32(step.rows);
+  let there = features(column, layer.outputs);
+  let bias = parameters_at(group.z, layer.bias, column, layer.outputs);
+  let base = group.z * ARENA;
+  let begin = group.z * SLICES * step.rows * width + column;
+  let stride = step.rows * width; // from one slice to the next
+  let end = select(SLICES, SLICES / PARTS, part == 0u);
+
+  // S, kept where N is going to be, by the thread that reads it again.
+  var sum = vec4f(0.0);
+  for (var first = 0u; first < step.rows; first += LANES) {
+    let row = first + lane;
+    var s = vec4f(0.0);
+    if row < step.rows {
+      for (var slice = part * (SLICES / PARTS); slice < end; slice++) {
+        s += slices[begin + slice * stride + row * width];
+      }
+    }
+    workgroupBarrier();
+    parts[thread] = s;
+    workgroupBarrier();
+    if part == 0u && row < step.rows {
+      s = parts[lane] + parts[lane + LANES] + bias;
+      arena[base + places[0].n + row * width + column] = s;
+      sum += s;
+    }
+  }
+  var scale = vec4f(1.0);
+  var shift = vec4f(0.0);
+  var mean = vec4f(0.0);
+  var inverse = vec4f(1.0);
+  if BATCH_NORM == 1u {
+    mean = sum_of_lanes(lane, part, sum) / rows;
+    var squares = vec4f(0.0);
+    if part == 0u {
+      for (var row = lane; row < step.rows; row += LANES) {
+        let difference = arena[base + places[0].n + row * width + column] - mean;
+        squares += difference * difference;
+      }
+    }
+    let variance = sum_of_lanes(lane, part, squares) / rows;
+    inverse = 1.0 / sqrt(variance + EPSILON);
+    scale = parameters_at(group.z, layer.gamma, column, layer.outputs);
+    shift = parameters_at(group.z, layer.beta, column, layer.outputs);
+    if thread == 0u {
+      arena[base + places[0].inverse + column] = inverse;
+      keep_average(group.z, layer.mean, column, mean);
+      keep_average(group.z, layer.variance, column, variance);
+    }
+  }
+  if part == 0u {
+    for (var row = lane; row < step.rows; row += LANES) {
+      let at = row * width + column;
+      let n = (arena[base + places[0].n + at] - mean) * inverse;
+      arena[base + places[0].n + at] = n;
+      arena[base + places[0].h + at] = select(vec4f(0.0), relu(scale * n + shift), there);
+    }
+  }
+}
+
+fn keep_average(network: u32, at: u32, column: u32, value: vec4f) {
+  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
+  for (var i = 0u; i < min(4u, layer.outputs - 4u * column); i++) {
+    let to = network * layer.statistics + at + 4u * column + i;
+    statistics[to] = past * statistics[to] + (1.0 - past) * value[i];
+  }
+}
+`,
+  fused_tail: `// The third dispatch of a fused step: everything behind the first layer's activations, one workgroup for each network.
+//
+//   forward   S = H W + b;  hidden: batch norm (fused_norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
+//   backward  dS = (p - onehot(t)) / rows of the last layer;  dH = dS W^T,  dW = H^T dS + 2 lambda W,  db = sum of dS
+//             G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
+//             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
+//
+// With one workgroup a network it is latency that counts: a layer's weights are staged in workgroup memory, and a thread does
+// 2 rows x 4 outputs, 2 rows x 4 inputs or 1 input x 4 outputs at a time, four products to a read.
+
+// layer, step, networks, parameters and gradients: descent.wgsl; places and arena: fused_layers.wgsl
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
+@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, classes] logits, for the loss that is read back
+@group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
+
+override EPSILON: f32;
+override MOMENTUM: f32;
+override BATCH_NORM: u32; // 1 with batch norm, else 0
+override LAYERS: u32; // all of them, at least 2
+override STAGED: u32; // vec4s of the largest weight matrix behind the first layer, rows rounded up to fours
+
+const COLUMNS = 16u; // of four features that are summed over the rows at a time
+
+var<workgroup> w: array<vec4f, STAGED>; // [inputs, columns], inputs rounded up to fours with 0
+var<workgroup> parts: array<vec4f, WORKGROUP>; // [lanes, COLUMNS]
+
+fn wait_for_all() {
+  storageBarrier();
+  workgroupBarrier();
+}
+
+fn stage_weights(network: u32, l: u32, thread: u32) {
+  let width = columns(places[l].outputs);
+  let inputs = places[l].inputs;
+  for (var i = thread; i < 4u * columns(inputs) * width; i += WORKGROUP) {
+    let input = i / width;
+    var four = vec4f(0.0);
+    if input < inputs {
+      let at = places[l].weight + input * places[l].outputs;
+      four = parameters_at(network, at, i % width, places[l].outputs);
+    }
+    w[i] = four;
+  }
+}
+
+// S of a layer: into the place of N, of the last layer into that of H.
+fn forward(network: u32, l: u32, thread: u32) {
+  let width = columns(places[l].outputs);
+  let depth = columns(places[l].inputs);
+  let base = network * ARENA;
+  let x = base + places[l - 1u].h;
+  let to = base + select(places[l].n, places[l].h, l == LAYERS - 1u);
+  for (var i = thread; i < (step.rows + 1u) / 2u * width; i += WORKGROUP) {
+    let c = i % width;
+    let row = 2u * (i / width);
+    let next = min(row + 1u, step.rows - 1u);
+    let bias = parameters_at(network, places[l].bias, c, places[l].outputs);
+    var s0 = bias;
+    var s1 = bias;
+    for (var k = 0u; k < depth; k++) {
+      let at = 4u * k * width + c;
+      let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
+      s0 += four * arena[x + row * depth + k];
+      s1 += four * arena[x + next * depth + k];
+    }
+    arena[to + row * width + c] = s0;
+    if next > row {
+      arena[to + next * width + c] = s1;
+    }
+  }
+}
+
+// Adds up what the lanes of each column hold, always in the same order. A thread is lane thread / COLUMNS.
+fn sum_of_lanes(thread: u32, value: vec4f) -> vec4f {
+  workgroupBarrier();
+  parts[thread] = value;
+  for (var half = WORKGROUP / 2u; half >= COLUMNS; half /= 2u) {
+    workgroupBarrier();
+    if thread < half {
+      parts[thread] += parts[thread + half];
+    }
+  }
+  workgroupBarrier();
+  return parts[thread % COLUMNS];
+}
+
+// N and H of a hidden layer from S.
+fn norm_forward(network: u32, l: u32, thread: u32) {
+  let outputs = places[l].outputs;
+  let width = columns(outputs);
+  let base = network * ARENA;
+  let lanes = WORKGROUP / COLUMNS;
+  let lane = thread / COLUMNS;
+  for (var first = 0u; first < width; first += COLUMNS) {
+    let c = first + thread % COLUMNS;
+    let inside = c < width;
+    let n = base + places[l].n + c;
+    var mean = vec4f(0.0);
+    var inverse = vec4f(1.0);
+    var scale = vec4f(1.0);
+    var shift = vec4f(0.0);
+    if BATCH_NORM == 1u {
+      var sum = vec4f(0.0);
+      for (var row = lane; row < step.rows && inside; row += lanes) {
+        sum += arena[n + row * width];
+      }
+      mean = sum_of_lanes(thread, sum) / f32(step.rows);
+      var squares = vec4f(0.0);
+      for (var row = lane; row < step.rows && inside; row += lanes) {
+        let difference = arena[n + row * width] - mean;
+        squares += difference * difference;
+      }
+      let variance = sum_of_lanes(thread, squares) / f32(step.rows);
+      inverse = 1.0 / sqrt(variance + EPSILON);
+      if inside {
+        scale = parameters_at(network, places[l].gamma, c, outputs);
+        shift = parameters_at(network, places[l].beta, c, outputs);
+        if lane == 0u {
+          arena[base + places[l].inverse + c] = inverse;
+          keep_average(network, places[l].mean, c, outputs, mean);
+          keep_average(network, places[l].variance, c, outputs, variance);
+        }
+      }
+    }
+    let there = features(c, outputs);
+    for (var row = lane; row < step.rows && inside; row += lanes) {
+      let normalised = (arena[n + row * width] - mean) * inverse;
+      arena[n + row * width] = normalised;
+      let h = select(vec4f(0.0), relu(scale * normalised + shift), there);
+      arena[base + places[l].h + row * width + c] = h;
+    }
+  }
+}
+
+fn keep_average(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
+  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
+  for (var i = 0u; i < min(4u, width - 4u * column); i++) {
+    let to = network * layer.statistics + at + 4u * column + i;
+    statistics[to] = past * statistics[to] + (1.0 - past) * value[i];
+  }
+}
+
+// Looks at the bits: a compiler may take it that no value is ever NaN and drop a comparison.
+fn is_finite(value: f32) -> bool {
+  return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u;
+}
+
+// dS of the last layer from the logits; a thread does one row.
+fn softmax(network: u32, thread: u32) {
+  let last = LAYERS - 1u;
+  let classes = places[last].outputs;
+  let width = columns(classes);
+  let base = network * ARENA;
+  for (var row = thread; row < step.rows; row += WORKGROUP) {
+    let x = base + places[last].h + row * width;
+    let label = labels[order[step.first + row]];
+    var largest = arena[x].x;
+    for (var c = 0u; c < classes; c++) {
+      let logit = arena[x + c / 4u][c % 4u];
+      y[(network * step.rows + row) * classes + c] = logit;
+      if logit > largest {
+        largest = logit;
+      }
+    }
+    var sum = 0.0;
+    for (var c = 0u; c < classes; c++) {
+      sum += exp(arena[x + c / 4u][c % 4u] - largest);
+    }
+    let loss = log(sum) - (arena[x + label / 4u][label % 4u] - largest);
+    if !is_finite(loss) {
+      atomicMin(&diverged[network], step.number);
+    }
+    for (var c = 0u; c < width; c++) {
+      let p = exp(arena[x + c] - largest) / sum;
+      let onehot = select(vec4f(0.0), vec4f(1.0), vec4u(4u * c) + vec4u(0u, 1u, 2u, 3u) == vec4u(label));
+      let ds = (p - onehot) / f32(step.rows);
+      arena[base + places[last].g + row * width + c] = select(vec4f(0.0), ds, features(c, classes));
+    }
+  }
+}
+
+// dH of the layer before, with the weights as they were.
+fn backward_input(network: u32, l: u32, thread: u32) {
+  let width = columns(places[l].outputs);
+  let depth = columns(places[l].inputs);
+  let base = network * ARENA;
+  let g = base + places[l].g;
+  for (var i = thread; i < (step.rows + 1u) / 2u * depth; i += WORKGROUP) {
+    let k = i % depth;
+    let row = 2u * (i / depth);
+    let next = min(row + 1u, step.rows - 1u);
+    var h0 = vec4f(0.0);
+    var h1 = vec4f(0.0);
+    for (var c = 0u; c < width; c++) {
+      let at = 4u * k * width + c;
+      let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
+      h0 += arena[g + row * width + c] * four; // the products with each column
+      h1 += arena[g + next * width + c] * four;
+    }
+    arena[base + places[l - 1u].g + row * depth + k] = h0;
+    if next > row {
+      arena[base + places[l - 1u].g + next * depth + k] = h1;
+    }
+  }
+}
+
+// Weights and biases. The bias is taken for the weight of one more input that is always 1.
+fn backward_weight(network: u32, l: u32, thread: u32) {
+  let inputs = places[l].inputs;
+  let outputs = places[l].outputs;
+  let width = columns(outputs);
+  let depth = columns(inputs);
+  let base = network * ARENA;
+  let d = descent_of(network);
+  for (var i = thread; i < (inputs + 1u) * width; i += WORKGROUP) {
+    let c = i % width;
+    let input = i / width;
+    let g = base + places[l].g + c;
+    let h = base + places[l - 1u].h + min(input, inputs - 1u) / 4u;
+    let one = input == inputs;
+    let channel = input % 4u;
+    var even = vec4f(0.0);
+    var odd = vec4f(0.0);
+    for (var row = 0u; row + 1u < step.rows; row += 2u) {
+      even += select(arena[h + row * depth][channel], 1.0, one) * arena[g + row * width];
+      odd += select(arena[h + (row + 1u) * depth][channel], 1.0, one) * arena[g + (row + 1u) * width];
+    }
+    if step.rows % 2u == 1u {
+      let row = step.rows - 1u;
+      even += select(arena[h + row * depth][channel], 1.0, one) * arena[g + row * width];
+    }
+    if one {
+      descend_four(d, places[l].bias, c, outputs, even + odd);
+    } else {
+      _ = descend_four_weights(d, places[l].weight + input * outputs, c, outputs, even + odd);
+    }
+  }
+}
+
+// dS of a hidden layer from dH, in its place; gamma and beta, and the first layer's bias.
+fn norm_backward(network: u32, l: u32, thread: u32) {
+  let outputs = places[l].outputs;
+  let width = columns(outputs);
+  let base = network * ARENA;
+  let lanes = WORKGROUP / COLUMNS;
+  let lane = thread / COLUMNS;
+  let rows = f32(step.rows);
+  let d = descent_of(network);
+  for (var first = 0u; first < width; first += COLUMNS) {
+    let c = first + thread % COLUMNS;
+    let inside = c < width;
+    let g = base + places[l].g + c;
+    let n = base + places[l].n + c;
+    let h = base + places[l].h + c;
+    var dbeta = vec4f(0.0);
+    var dgamma = vec4f(0.0);
+    var scale = vec4f(1.0);
+    if BATCH_NORM == 1u {
+      for (var row = lane; row < step.rows && inside; row += lanes) {
+        let own = select(vec4f(0.0), arena[g + row * width], arena[h + row * width] > vec4f(0.0));
+        dbeta += own;
+        dgamma += own * arena[n + row * width];
+      }
+      dbeta = sum_of_lanes(thread, dbeta);
+      dgamma = sum_of_lanes(thread, dgamma);
+      if inside {
+        let gamma = parameters_at(network, places[l].gamma, c, outputs);
+        scale = gamma * arena[base + places[l].inverse + c];
+      }
+    }
+    var dbias = vec4f(0.0);
+    for (var row = lane; row < step.rows && inside; row += lanes) {
+      var ds = select(vec4f(0.0), arena[g + row * width], arena[h + row * width] > vec4f(0.0));
+      if BATCH_NORM == 1u {
+        ds = scale * (ds - dbeta / rows - arena[n + row * width] * dgamma / rows);
+      }
+      arena[g + row * width] = ds;
+      dbias += ds;
+    }
+    if l == 0u {
+      dbias = sum_of_lanes(thread, dbias);
+    }
+    // Nobody reads gamma after this: every lane has taken its scale in front of the sums above, or does not need it.
+    wait_for_all();
+    if inside && lane == 0u {
+      if BATCH_NORM == 1u {
+        descend_four(d, places[l].gamma, c, outputs, dgamma);
+        descend_four(d, places[l].beta, c, outputs, dbeta);
+      }
+      if l == 0u {
+        descend_four(d, places[l].bias, c, outputs, dbias);
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  for (var l = 1u; l < LAYERS; l++) {
+    stage_weights(network, l, thread);
+    wait_for_all();
+    forward(network, l, thread);
+    wait_for_all();
+    if l < LAYERS - 1u {
+      norm_forward(network, l, thread);
+      wait_for_all();
+    }
+  }
+  softmax(network, thread);
+  wait_for_all();
+  for (var l = LAYERS - 1u; l > 0u; l--) {
+    if l < LAYERS - 1u {
+      stage_weights(network, l, thread);
+      wait_for_all();
+    }
+    backward_input(network, l, thread);
+    backward_weight(network, l, thread);
+    wait_for_all();
+    norm_backward(network, l - 1u, thread);
+    wait_for_all();
+  }
+}
+`,
   input_affine: `// The affine map of the first layer, which reads images as bytes and standardises them as they are read:
 //
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
@@ -1524,6 +2204,330 @@ fn texel_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
     parameters[first + j * layer.outputs] = w[j];
     gradients[first + j * layer.outputs] = g[j];
   }
+}
+`,
+  tiled_affine: `// The affine map of every layer but the first with its operands staged in workgroup memory, for wide layers:
+//
+//   forward          Y = X W + b
+//   backward_input   dX = dY W^T
+//   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW
+//
+// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup of 256 threads does
+// 64 x 64 results, each thread 4 x 4; 16 of the depth are staged at a time. What lies past an edge is staged as 0 and not
+// stored.
+
+// layer, step, networks, parameters and gradients: descent.wgsl
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
+
+const THREADS = 256u;
+const SIDE = 64u;
+const COLUMNS = 16u; // fours of a side
+const DEPTH = 16u;
+
+var<workgroup> a_tile: array<vec4f, DEPTH * COLUMNS>; // [DEPTH, COLUMNS] four rows of A
+var<workgroup> b_tile: array<vec4f, DEPTH * COLUMNS>; // [DEPTH, COLUMNS] four columns of B
+
+// Where a matrix lies: entry (i, j) at first + i rows + j columns, 0 past its edges.
+struct Matrix {
+  first: u32,
+  row: u32, // from one row to the next
+  column: u32, // from one column to the next
+  rows: u32,
+  columns: u32,
+}
+
+fn inside(m: Matrix, i: u32, j: u32) -> bool {
+  return i < m.rows && j < m.columns;
+}
+
+fn at(m: Matrix, i: u32, j: u32) -> u32 {
+  return m.first + i * m.row + j * m.column;
+}
+
+fn activations(network: u32) -> Matrix {
+  return Matrix(network * step.rows * layer.inputs, layer.inputs, 1u, step.rows, layer.inputs);
+}
+
+fn output_gradients(network: u32) -> Matrix {
+  return Matrix(network * step.rows * layer.outputs, layer.outputs, 1u, step.rows, layer.outputs);
+}
+
+fn weight_matrix(network: u32) -> Matrix {
+  let first = network * layer.parameters + layer.weight;
+  return Matrix(first, layer.outputs, 1u, layer.inputs, layer.outputs);
+}
+
+fn transposed(m: Matrix) -> Matrix {
+  return Matrix(m.first, m.column, m.row, m.columns, m.rows);
+}
+
+// A thread's place in its workgroup's tile, and its results: column j of the matrix is row i + j.
+struct Place {
+  i: u32,
+  j: u32,
+  own_row: u32,
+  own_column: u32,
+}
+
+fn place_of(group: vec3u, thread: u32) -> Place {
+  let own_row = thread / COLUMNS;
+  let own_column = thread % COLUMNS;
+  return Place(group.x * SIDE + 4u * own_row, group.y * SIDE + 4u * own_column, own_row, own_column);
+}
+
+// Adds the products of what is staged.
+fn add_staged(sums: mat4x4f, p: Place) -> mat4x4f {
+  var total = sums;
+  for (var d = 0u; d < DEPTH; d++) {
+    let a = a_tile[d * COLUMNS + p.own_row];
+    let b = b_tile[d * COLUMNS + p.own_column];
+    total += mat4x4f(a.x * b, a.y * b, a.z * b, a.w * b);
+  }
+  return total;
+}
+
+fn x_at(m: Matrix, i: u32, j: u32) -> f32 {
+  return select(0.0, x[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+}
+
+fn dy_at(m: Matrix, i: u32, j: u32) -> f32 {
+  return select(0.0, dy[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+}
+
+fn weight_at(m: Matrix, i: u32, j: u32) -> f32 {
+  return select(0.0, weights[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+}
+
+@compute @workgroup_size(THREADS)
+fn tiled_affine_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let a = activations(group.z);
+  let b = weight_matrix(group.z);
+  let p = place_of(group, thread);
+  let d = thread / COLUMNS;
+  let i = group.x * SIDE + thread % COLUMNS * 4u;
+  let j = group.y * SIDE + thread % COLUMNS * 4u;
+  var sums: mat4x4f;
+  for (var k = 0u; k < layer.inputs; k += DEPTH) {
+    a_tile[thread] = vec4f(x_at(a, i, k + d), x_at(a, i + 1u, k + d), x_at(a, i + 2u, k + d), x_at(a, i + 3u, k + d));
+    b_tile[thread] =
+      vec4f(weight_at(b, k + d, j), weight_at(b, k + d, j + 1u), weight_at(b, k + d, j + 2u), weight_at(b, k + d, j + 3u));
+    workgroupBarrier();
+    sums = add_staged(sums, p);
+    workgroupBarrier();
+  }
+  let bias = group.z * layer.parameters + layer.bias;
+  for (var r = 0u; r < 4u && p.i + r < step.rows; r++) {
+    for (var c = 0u; c < 4u && p.j + c < layer.outputs; c++) {
+      y[(group.z * step.rows + p.i + r) * layer.outputs + p.j + c] = sums[r][c] + weights[bias + p.j + c];
+    }
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn tiled_affine_backward_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let a = output_gradients(group.z);
+  let b = transposed(weight_matrix(group.z));
+  let p = place_of(group, thread);
+  let d = thread / COLUMNS;
+  let i = group.x * SIDE + thread % COLUMNS * 4u;
+  let j = group.y * SIDE + thread % COLUMNS * 4u;
+  var sums: mat4x4f;
+  for (var k = 0u; k < layer.outputs; k += DEPTH) {
+    a_tile[thread] = vec4f(dy_at(a, i, k + d), dy_at(a, i + 1u, k + d), dy_at(a, i + 2u, k + d), dy_at(a, i + 3u, k + d));
+    b_tile[thread] =
+      vec4f(weight_at(b, k + d, j), weight_at(b, k + d, j + 1u), weight_at(b, k + d, j + 2u), weight_at(b, k + d, j + 3u));
+    workgroupBarrier();
+    sums = add_staged(sums, p);
+    workgroupBarrier();
+  }
+  for (var r = 0u; r < 4u && p.i + r < step.rows; r++) {
+    for (var c = 0u; c < 4u && p.j + c < layer.inputs; c++) {
+      dx[(group.z * step.rows + p.i + r) * layer.inputs + p.j + c] = sums[r][c];
+    }
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn tiled_affine_backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let a = transposed(activations(group.z));
+  let b = output_gradients(group.z);
+  let p = place_of(group, thread);
+  let d = thread / COLUMNS;
+  let i = group.x * SIDE + thread % COLUMNS * 4u;
+  let j = group.y * SIDE + thread % COLUMNS * 4u;
+  var sums: mat4x4f;
+  for (var k = 0u; k < step.rows; k += DEPTH) {
+    a_tile[thread] = vec4f(x_at(a, i, k + d), x_at(a, i + 1u, k + d), x_at(a, i + 2u, k + d), x_at(a, i + 3u, k + d));
+    b_tile[thread] = vec4f(dy_at(b, k + d, j), dy_at(b, k + d, j + 1u), dy_at(b, k + d, j + 2u), dy_at(b, k + d, j + 3u));
+    workgroupBarrier();
+    sums = add_staged(sums, p);
+    workgroupBarrier();
+  }
+  let descent = descent_of(group.z);
+  for (var r = 0u; r < 4u && p.i + r < layer.inputs; r++) {
+    for (var c = 0u; c < 4u && p.j + c < layer.outputs; c++) {
+      let to = layer.weight + (p.i + r) * layer.outputs + p.j + c;
+      _ = descend_weight(descent, to, sums[r][c]);
+    }
+  }
+}
+`,
+  tiled_input: `// The affine map of the first layer with its operands staged in workgroup memory:
+//
+//   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
+//   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
+//
+// A workgroup of 256 threads does 64 rows x 64 outputs, or 64 inputs x 64 outputs; each thread 4 x 4 of them. What lies past
+// an edge is staged as 0 and not stored.
+
+// layer, step, networks, parameters and gradients: descent.wgsl
+@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels]
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] S
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] dS
+
+struct Standard {
+  scale: vec4f, // 1 / standard deviation, of pixels / 255
+  shift: vec4f, // - mean / standard deviation
+}
+
+const THREADS = 256u;
+const SIDE = 64u; // rows, inputs and outputs of a workgroup
+const COLUMNS = 16u; // fours of a side
+const DEPTH = 8u; // texels of four inputs staged at a time forward
+const ROWS = 16u; // rows staged at a time backward
+
+var<workgroup> left: array<vec4f, SIDE * DEPTH>; // pixels: forward [SIDE rows, DEPTH], backward [ROWS, COLUMNS]
+var<workgroup> right: array<vec4f, 4u * DEPTH * COLUMNS>; // forward W [4 DEPTH, COLUMNS], backward dS [ROWS, COLUMNS]
+
+fn pixels(row: u32, k: u32) -> vec4f {
+  if row >= step.rows || k >= layer.texels {
+    return vec4f(0.0);
+  }
+  let image = order[step.first + row];
+  let at = vec2u(k, image % layer.images_per_layer);
+  let s = standard[k];
+  return fma(textureLoad(images, at, image / layer.images_per_layer, 0), s.scale, s.shift);
+}
+
+// Four numbers of a row of width \`layer.outputs\`; past the last 0.
+fn weights_at(network: u32, input: u32, output: u32) -> vec4f {
+  var four = vec4f(0.0);
+  if input >= layer.inputs {
+    return four;
+  }
+  let first = network * layer.parameters + layer.weight + input * layer.outputs + output;
+  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
+    four[i] = weights[first + i];
+  }
+  return four;
+}
+
+fn gradients_at(network: u32, row: u32, output: u32) -> vec4f {
+  var four = vec4f(0.0);
+  if row >= step.rows {
+    return four;
+  }
+  let first = (network * step.rows + row) * layer.outputs + output;
+  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
+    four[i] = dy[first + i];
+  }
+  return four;
+}
+
+// Four results of a row.
+fn store_row(network: u32, row: u32, output: u32, sums: vec4f) {
+  if row >= step.rows {
+    return;
+  }
+  let first = (network * step.rows + row) * layer.outputs + output;
+  let bias = network * layer.parameters + layer.bias + output;
+  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
+    y[first + i] = sums[i] + weights[bias + i];
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let row = group.x * SIDE;
+  let output = group.y * SIDE;
+  let c = thread % COLUMNS;
+  let r = thread / COLUMNS * 4u;
+  var s0 = vec4f(0.0);
+  var s1 = vec4f(0.0);
+  var s2 = vec4f(0.0);
+  var s3 = vec4f(0.0);
+  for (var k = 0u; k < layer.texels; k += DEPTH) {
+    for (var i = thread; i < SIDE * DEPTH; i += THREADS) {
+      left[i] = pixels(row + i / DEPTH, k + i % DEPTH);
+    }
+    for (var i = thread; i < 4u * DEPTH * COLUMNS; i += THREADS) {
+      right[i] = weights_at(group.z, 4u * k + i / COLUMNS, output + i % COLUMNS * 4u);
+    }
+    workgroupBarrier();
+    for (var q = 0u; q < DEPTH; q++) {
+      let at = 4u * q * COLUMNS + c;
+      let w = mat4x4f(right[at], right[at + COLUMNS], right[at + 2u * COLUMNS], right[at + 3u * COLUMNS]);
+      s0 += w * left[r * DEPTH + q];
+      s1 += w * left[(r + 1u) * DEPTH + q];
+      s2 += w * left[(r + 2u) * DEPTH + q];
+      s3 += w * left[(r + 3u) * DEPTH + q];
+    }
+    workgroupBarrier();
+  }
+  store_row(group.z, row + r, output + 4u * c, s0);
+  store_row(group.z, row + r + 1u, output + 4u * c, s1);
+  store_row(group.z, row + r + 2u, output + 4u * c, s2);
+  store_row(group.z, row + r + 3u, output + 4u * c, s3);
+}
+
+// Moves an input's weights to four outputs.
+fn move_row(d: Descent, input: u32, output: u32, gradient: vec4f) {
+  if input >= layer.inputs {
+    return;
+  }
+  let first = layer.weight + input * layer.outputs + output;
+  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
+    _ = descend_weight(d, first + i, gradient[i]);
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn tiled_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let k = group.x * COLUMNS; // in texels
+  let output = group.y * SIDE;
+  let c = thread % COLUMNS;
+  let q = thread / COLUMNS;
+  var w0 = vec4f(0.0); // of the first of four inputs, to four outputs
+  var w1 = vec4f(0.0);
+  var w2 = vec4f(0.0);
+  var w3 = vec4f(0.0);
+  for (var row = 0u; row < step.rows; row += ROWS) {
+    left[thread] = pixels(row + thread / COLUMNS, k + thread % COLUMNS);
+    right[thread] = gradients_at(group.z, row + thread / COLUMNS, output + thread % COLUMNS * 4u);
+    workgroupBarrier();
+    for (var r = 0u; r < ROWS; r++) {
+      let x = left[r * COLUMNS + q];
+      let g = right[r * COLUMNS + c];
+      w0 += x.x * g;
+      w1 += x.y * g;
+      w2 += x.z * g;
+      w3 += x.w * g;
+    }
+    workgroupBarrier();
+  }
+  let d = descent_of(group.z);
+  let input = 4u * (k + q);
+  move_row(d, input, output + 4u * c, w0);
+  move_row(d, input + 1u, output + 4u * c, w1);
+  move_row(d, input + 2u, output + 4u * c, w2);
+  move_row(d, input + 3u, output + 4u * c, w3);
 }
 `,
   tile_20x10_outputs: `// Made by tasks/_tile.ts: 10 outputs at a time.

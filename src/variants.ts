@@ -8,9 +8,11 @@
 import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import type { Architecture } from "./network.ts";
+import { Fused, type FusedOptions } from "./fused.ts";
 import { PerOperation } from "./per_operation.ts";
 import type { Program, ProgramContext } from "./program.ts";
 import { type TexelOptions, TexelProgram } from "./texel.ts";
+import { Tiled } from "./tiled.ts";
 
 /** What decides which variants can run. */
 export interface VariantShape {
@@ -29,13 +31,30 @@ interface Variant {
   create(context: ProgramContext): Promise<Program>;
 }
 
-/** All of them, by name. */
+/**
+ * All of them, by name. For a GPU: what a workgroup of the first kernel does of the inputs, and the threads of the last. For
+ * a software driver: rows and outputs of a thread's tile.
+ */
 const TABLE: Readonly<Record<string, Variant>> = {
+  "fused-32-256": fused({ slice: 8, threads: 256 }),
+  "fused-32-1024": fused({ slice: 8, threads: 1024 }),
+  "fused-16-256": fused({ slice: 4, threads: 256 }),
+  "tiled": { fits: () => true, create: (context) => Tiled.create(context) },
   "texel-20x10": texel({ tile: "tile_20x10", threads: 100 }),
   "texel-20x10-sliced": texel({ tile: "tile_20x10", threads: 200 }),
   "texel-12x8": texel({ tile: "tile_12x8", threads: 200 }),
   "per-operation": { fits: () => true, create: (context) => PerOperation.create(context) },
 };
+
+/** What a software driver should try: barriers make the others many times slower there. */
+const SOFTWARE = /^texel|^per-operation/;
+
+function fused(options: FusedOptions): Variant {
+  return {
+    fits: (gpu, shape) => Fused.fits(gpu, shape, options),
+    create: (context) => Fused.create(context, options),
+  };
+}
 
 /** A variant whose tensors are textures: it has no room for networks beyond the layers of a texture. */
 function texel(options: TexelOptions): Variant {
@@ -75,14 +94,15 @@ export function defaultVariant(gpu: Gpu, shape: VariantShape): string {
 }
 
 /**
- * Lists the variants that can run a shape, the most promising first.
+ * Lists the variants that are worth trying for a shape, the most promising first.
  *
  * @param gpu The device.
  * @param shape What is to be trained.
  * @returns Their names, at least one.
  */
 export function candidates(gpu: Gpu, shape: VariantShape): string[] {
-  return VARIANTS.filter((name) => TABLE[name].fits(gpu, shape));
+  const fitting = VARIANTS.filter((name) => TABLE[name].fits(gpu, shape));
+  return gpu.adapter.software ? fitting.filter((name) => SOFTWARE.test(name)) : fitting;
 }
 
 /**
