@@ -106,6 +106,18 @@ export function candidates(gpu: Gpu, shape: VariantShape): string[] {
 }
 
 /**
+ * Tells whether a variant can run a shape, worth trying or not.
+ *
+ * @param name The variant.
+ * @param gpu The device.
+ * @param shape What is to be trained.
+ * @returns Whether it can.
+ */
+export function variantFits(name: string, gpu: Gpu, shape: VariantShape): boolean {
+  return TABLE[name].fits(gpu, shape);
+}
+
+/**
  * Makes the program of a variant.
  *
  * @param name The variant.
@@ -115,7 +127,7 @@ export function candidates(gpu: Gpu, shape: VariantShape): string[] {
  */
 export async function createProgram(name: string, context: ProgramContext): Promise<Program> {
   checkVariant(name);
-  if (!TABLE[name].fits(context.gpu, context)) {
+  if (!variantFits(name, context.gpu, context)) {
     throw new ArgumentError(`The kernel variant ${name} cannot run this shape on this adapter`);
   }
   return await TABLE[name].create(context);
