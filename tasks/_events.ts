@@ -20,7 +20,11 @@ export type EventName =
   | "result"
   | "gradient"
   | "comparison"
-  | "trial";
+  | "trial"
+  | "startup"
+  | "peak"
+  | "regression"
+  | "peer";
 
 /** Further fields of an event: snake_case, as the columns of the CSV files. NaN and infinity are written as null. */
 export type EventFields = { readonly [name: string]: unknown };
