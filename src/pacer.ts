@@ -56,11 +56,14 @@ export class Pacer {
    */
   async run(work: Work, signal?: AbortSignal): Promise<void> {
     for (let first = 0; first < work.count;) {
-      const units = Math.min(this.#next(work.kind), work.count - first, work.most ?? Infinity);
-      const milliseconds = this.#estimate(work.kind, units);
-      while (this.#busy + milliseconds > IN_FLIGHT && this.#waiting.length > 0) {
+      let size = this.#size(work, first);
+      while (
+        this.#waiting.length >= 2 && (size.growing || this.#busy + size.milliseconds > IN_FLIGHT)
+      ) {
         await this.#waiting.shift()!.done;
+        size = this.#size(work, first); // By what was learnt from that one.
       }
+      const { units, milliseconds } = size;
       signal?.throwIfAborted();
       work.prepare?.(first, units);
       const encoder = this.#gpu.device.createCommandEncoder();
@@ -91,17 +94,15 @@ export class Pacer {
     return this.#waiting.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
   }
 
-  /** Milliseconds that some units should take; as long as a submit should be where nothing is known yet. */
-  #estimate(kind: string, units: number): number {
+  /** The units of the next submit, how long they should take, and whether more will fit when more is known. */
+  #size({ kind, count, most = Infinity }: Work, first: number) {
     const pace = this.#pace.get(kind);
-    return pace ? pace.milliseconds / pace.units * units : TARGET;
-  }
-
-  #next(kind: string): number {
-    const pace = this.#pace.get(kind);
-    if (!pace) return 1;
-    const fitting = TARGET / (pace.milliseconds / pace.units);
-    return Math.max(1, Math.floor(Math.min(fitting, GROWTH * pace.units)));
+    const allowed = Math.min(count - first, most);
+    if (!pace) return { units: 1, milliseconds: TARGET, growing: true };
+    const each = pace.milliseconds / pace.units;
+    const fitting = Math.max(1, Math.min(Math.floor(TARGET / each), allowed));
+    const units = Math.min(fitting, GROWTH * pace.units);
+    return { units, milliseconds: each * units, growing: units < fitting };
   }
 
   async #measure(kind: string, units: number): Promise<void> {

@@ -490,7 +490,7 @@ export class Population {
     work: AdvanceOptions & { kind: string; kernels: readonly BoundKernel[] },
   ): Promise<void> {
     const { stepStride } = this.#buffers;
-    const { begin, end } = this.#program;
+    const { begin } = this.#program;
     await this.#pacer.run({
       kind: work.kind,
       count: steps.length,

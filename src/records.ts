@@ -5,7 +5,7 @@
  */
 
 import type { MetricRow } from "./metrics.ts";
-import { type Columns, readTable, writeTable } from "./table.ts";
+import { type Columns, readHeader, readTable, writeTable } from "./table.ts";
 
 /** One row of `gradient_check.csv`: how far the gradients of one parameter are apart, by three comparisons. */
 export interface GradientCheckRow {
@@ -51,14 +51,38 @@ export interface BenchRow {
   readonly batch_norm: boolean;
   /** Images in a batch. */
   readonly batch: number;
-  /** Steps that were timed. */
+  /** Steps in one of the measurements. */
   readonly steps: number;
-  /** Milliseconds that a step of all networks together took. */
+  /** Milliseconds that a step of all networks together took: the median of the measurements. */
   readonly ms_per_step: number;
   /** Steps of all networks together in a second. */
   readonly steps_per_s: number;
   /** 10⁹ floating-point operations in a second, over all networks. */
   readonly gflop_per_s: number;
+  /** How many measurements there were; null here and below where an earlier version measured. */
+  readonly repeat: number | null;
+  /** The fastest measurement, in milliseconds per step. */
+  readonly ms_per_step_least: number | null;
+  /** The slowest measurement. */
+  readonly ms_per_step_most: number | null;
+  /** Milliseconds that evaluating all networks on 50,000 images took: the median of the measurements. */
+  readonly evaluation_ms: number | null;
+  /** The fastest evaluation. */
+  readonly evaluation_ms_least: number | null;
+  /** The slowest evaluation. */
+  readonly evaluation_ms_most: number | null;
+  /** 10⁹ floating-point operations in a second that the adapter does at most, measured in the same run. */
+  readonly peak_gflop_per_s: number | null;
+  /** 10⁹ bytes in a second that the adapter copies at most, read and written, measured in the same run. */
+  readonly peak_gb_per_s: number | null;
+  /** Milliseconds until adapter and device answered. */
+  readonly startup_ms: number | null;
+  /** Milliseconds for loading the data and putting them on the device. */
+  readonly data_ms: number | null;
+  /** Milliseconds from making the run's first networks, compiling included, to the end of their first step. */
+  readonly compile_ms: number | null;
+  /** The most bytes that the process was seen to hold while it measured. */
+  readonly peak_memory_bytes: number | null;
 }
 
 /** Where a CSV text came from. */
@@ -111,7 +135,8 @@ const GRADIENT_CHECK: Columns<GradientCheckRow> = {
   entries: "integer",
 };
 
-const BENCH: Columns<BenchRow> = {
+/** The columns that bench.csv has had from the beginning. */
+const FIRST_BENCH = {
   date: "date",
   commit: "text",
   package_version: "text",
@@ -128,7 +153,27 @@ const BENCH: Columns<BenchRow> = {
   ms_per_step: "number",
   steps_per_s: "number",
   gflop_per_s: "number",
+} as const satisfies Partial<Columns<BenchRow>>;
+
+type FirstBenchRow = Pick<BenchRow, keyof typeof FIRST_BENCH>;
+
+/** Those that came later, all of them optional. */
+const LATER_BENCH: Columns<Omit<BenchRow, keyof FirstBenchRow>> = {
+  repeat: "optional integer",
+  ms_per_step_least: "optional number",
+  ms_per_step_most: "optional number",
+  evaluation_ms: "optional number",
+  evaluation_ms_least: "optional number",
+  evaluation_ms_most: "optional number",
+  peak_gflop_per_s: "optional number",
+  peak_gb_per_s: "optional number",
+  startup_ms: "optional number",
+  data_ms: "optional number",
+  compile_ms: "optional number",
+  peak_memory_bytes: "optional integer",
 };
+
+const BENCH: Columns<BenchRow> = { ...FIRST_BENCH, ...LATER_BENCH };
 
 /**
  * Puts a metric row under the names of the columns of `metrics.csv`.
@@ -236,13 +281,21 @@ export function benchToCsv(rows: readonly BenchRow[]): string {
 }
 
 /**
- * Reads measurements.
+ * Reads measurements, those of versions that measured less, too.
  *
  * @param text The text of `bench.csv`.
  * @param options The name of the file.
  * @returns The rows, in the order of the lines.
- * @throws {DataError} If the text is not what {@linkcode benchToCsv} prints; the message names file, line and column.
+ * @throws {DataError} If the text is not what {@linkcode benchToCsv} prints or once printed; the message names file,
+ * line and column.
  */
 export function benchFromCsv(text: string, options: CsvOptions): BenchRow[] {
-  return readTable(text, { columns: BENCH, name: options.name });
+  const { name } = options;
+  if (readHeader(text, { name }).length !== Object.keys(FIRST_BENCH).length) {
+    return readTable(text, { columns: BENCH, name });
+  }
+  // Nothing was measured of what came later.
+  const later = Object.fromEntries(Object.keys(LATER_BENCH).map((column) => [column, null]));
+  return readTable<FirstBenchRow>(text, { columns: FIRST_BENCH, name })
+    .map((row) => ({ ...row, ...later }) as BenchRow);
 }

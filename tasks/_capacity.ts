@@ -6,7 +6,7 @@
 import type { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import type { Gpu } from "../src/gpu.ts";
-import { Population } from "../src/population.ts";
+import { type NetworkSettings, Population } from "../src/population.ts";
 
 /** What is going to be trained. */
 export interface Plan {
@@ -32,24 +32,40 @@ export interface Plan {
  * names the options.
  */
 export async function checkCapacity(gpu: Gpu, data: DeviceDataSet, plan: Plan): Promise<void> {
-  const { hidden, batchNorm, batch, networks, variant } = plan;
+  const settings = { lambda: 0, etaMin: 0, etaMax: 0 };
+  (await takePopulation(gpu, data, { ...plan, settings })).destroy();
+}
+
+/**
+ * Makes the networks of a training, or says why it cannot by the names of the options.
+ *
+ * @param gpu The device.
+ * @param data The data set on it.
+ * @param plan What is going to be trained, and the settings of every network.
+ * @returns The networks.
+ * @throws {ArgumentError} When a batch is larger than the data, or the adapter cannot hold the networks; the message
+ * names the options.
+ */
+export async function takePopulation(
+  gpu: Gpu,
+  data: DeviceDataSet,
+  plan: Plan & { readonly settings: NetworkSettings },
+): Promise<Population> {
+  const { hidden, batchNorm, batch, networks, settings, variant } = plan;
   const { inputs, classes, training } = data.source;
   if (batch > training.count) {
     throw new ArgumentError(
       `--batch expects at most ${training.count}, the number of training images, not ${batch}`,
     );
   }
-  const architecture = { inputs, hidden, classes, batchNorm };
-  const settings = { lambda: 0, etaMin: 0, etaMax: 0 };
   try {
-    const population = await Population.create(gpu, {
-      architecture,
+    return await Population.create(gpu, {
+      architecture: { inputs, hidden, classes, batchNorm },
       networks: Array.from({ length: networks }, () => settings),
       batch,
       data,
       variant,
     });
-    population.destroy();
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
     const together = networks === 1 ? "" : ` and ${networks} networks`;

@@ -21,7 +21,11 @@ export type EventName =
   | "gradient"
   | "comparison"
   | "trial"
-  | "variant";
+  | "variant"
+  | "startup"
+  | "peak"
+  | "regression"
+  | "peer";
 
 /** Further fields of an event: snake_case, as the columns of the CSV files. NaN and infinity are written as null. */
 export type EventFields = { readonly [name: string]: unknown };

@@ -3,26 +3,35 @@
  *
  * @module
  */
-import { fromFileUrl, join } from "@std/path";
+import { fromFileUrl } from "@std/path";
 import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
-import { trendFigure } from "../src/figures.ts";
-import { writeFileDurably } from "../src/files.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkVariant } from "../src/variants.ts";
-import { benchFromCsv, type BenchRow, benchToCsv } from "../src/records.ts";
+import { measurePeak, type Peak } from "../src/peak.ts";
+import { PUBLISHED_HIDDEN } from "../src/published.ts";
+import type { BenchRow } from "../src/records.ts";
+import { compareWithEarlier } from "../src/regression.ts";
 import { announceAdapter } from "./_adapter.ts";
-import { checkCapacity, type Plan } from "./_capacity.ts";
-import { alignColumns } from "./_columns.ts";
+import { readBenchRows, writeBenchRows } from "./_bench_files.ts";
+import { COMPARE_RULE, reportBench, reportComparisons } from "./_bench_report.ts";
+import type { Plan } from "./_capacity.ts";
 import { currentCommit } from "./_commit.ts";
 import type { TaskContext } from "./_context.ts";
 import { loadDataSet } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
 import { helpText } from "./_help.ts";
-import { integer, widths } from "./_kinds.ts";
+import { flag, integer, real, widths } from "./_kinds.ts";
 import { EXIT, runTask } from "./_main.ts";
-import { measure, type Measurement, operationsPerStep, type Times } from "./_measure.ts";
+import {
+  type Load,
+  measure,
+  type Measurement,
+  operationsPerStep,
+  Runner,
+  warmUp,
+} from "./_measure.ts";
 import {
   COMMON_OPTIONS,
   parseOptions,
@@ -30,17 +39,42 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_options.ts";
+import { PeakMemory } from "./_peak_memory.ts";
+import { measurePeers } from "./_peers.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
+import { VariantChooser } from "./_variant.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_version.ts";
 
 const OPTIONS = {
-  networks: widths({ default: [1], help: "how many networks train together, one row for each" }),
+  networks: widths({
+    default: [1, 10, 20],
+    help: "how many networks train together, one row for each",
+  }),
   steps: integer({ min: 1, max: 1_000_000, default: 450, help: "steps in a measurement" }),
   repeat: integer({
     min: 1,
     max: 1000,
     default: 5,
     help: "measurements, of which the median counts",
+  }),
+  compare: flag({
+    help:
+      "exit with 3 when a time is worse than in earlier runs on the same adapter; the rows are " +
+      "appended all the same",
+  }),
+  worseBy: real({
+    min: 0,
+    default: 0.1,
+    help: "share by which a time may be longer than usual with --compare",
+  }),
+  peers: flag({
+    help: "measure TensorFlow.js, jax-js and, where python3 has them, NumPy, PyTorch and JAX, too",
+  }),
+  peerRounds: integer({
+    min: 1,
+    max: 100,
+    default: 5,
+    help: "how often each peer is measured, in turn with ours",
   }),
   hidden: TRAINING_OPTIONS.hidden,
   batchNorm: TRAINING_OPTIONS.batchNorm,
@@ -55,28 +89,60 @@ const TASK: Task<typeof OPTIONS> = {
   summary: "Measures training: milliseconds a step (gathering the batch included, from submit to " +
     "completion, after one measurement to warm up), steps a second, GFLOP a second (2 · batch · Σ " +
     "in · out over the layers, times 3 for forward, weight and input gradient, or 2 in the first " +
-    "layer), and an evaluation of 50,000 images. Appends a row for each number of networks to " +
-    "bench.csv in --out and draws trend.svg from all rows; --force begins bench.csv anew.",
+    "layer) and their share of what the adapter does when it does nothing else, an evaluation of " +
+    "50,000 images (scaled where fewer are used), the start, and memory. All kinds of networks " +
+    "are measured in turn, several times. Appends a row for each kind to bench.csv in --out and " +
+    `draws trend.svg from all rows; --force begins bench.csv anew. ${COMPARE_RULE}`,
   options: OPTIONS,
-  quick: { steps: 20, repeat: 2 },
+  quick: { networks: [1, 10], steps: 20, repeat: 2 },
+  defaultTexts: {
+    hidden: PUBLISHED_HIDDEN.map((hidden) => hidden.join(",")).join(" and "),
+    steps: "450, or as many more as take a second; on a software adapter 450 over the number of " +
+      "networks; with --quick 20",
+  },
   check: checkOptions,
   examples: [
-    { command: "deno task bench", purpose: "one network, 3 layers with batch norm" },
-    { command: "deno task bench --networks 1,3,10", purpose: "what training together saves" },
-    { command: "deno task bench --require-gpu --json", purpose: "for a scheduler" },
+    { command: "deno task bench", purpose: "3 and 9 layers with batch norm" },
+    {
+      command: "deno task bench --networks 1,3,10 --hidden 50,50",
+      purpose: "what training together saves",
+    },
+    { command: "deno task bench --peers", purpose: "beside other libraries on this machine" },
+    {
+      command: "deno task bench --require-gpu --json --compare",
+      purpose: "for a scheduler",
+    },
   ],
 };
 
 /** Networks are an axis of every dispatch, and that is how far an axis goes on any adapter. */
 const MOST_NETWORKS = 65_535;
 
-const CSV = "bench.csv";
-const FIGURE = "trend.svg";
+/** The least milliseconds of a measurement whose number of steps is left to the task. */
+const LEAST = 1000;
 
-/** One line of the table at the end. */
-interface Result {
-  readonly row: BenchRow;
-  readonly measurement: Measurement;
+/** What a run has in common, for all of its rows. */
+interface Circumstances {
+  readonly gpu: Gpu;
+  readonly dataset: DataSet;
+  readonly commit: string;
+  readonly repeat: number;
+  readonly startup: Startup;
+  readonly peak: Peak;
+  readonly memory: number;
+}
+
+/** What is measured, and on which kernels. */
+type BenchPlan = Plan & { readonly variant: string };
+
+/** Milliseconds until training goes. */
+interface Startup {
+  /** Until adapter and device answered. */
+  readonly adapter: number;
+  /** Loading the data, and putting what is trained on on the device. */
+  readonly data: number;
+  /** From making the first networks to the end of their first step. */
+  compile: number;
 }
 
 /**
@@ -87,45 +153,109 @@ interface Result {
  * @returns The exit status.
  */
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
-  const { options } = parseOptions(TASK, args);
+  const { options, given } = parseOptions(TASK, args);
   if (options.help) {
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const variant = checkVariant(options.variant) ?? "per-operation";
-  const { json, quick, steps, repeat, seed } = options;
+  checkVariant(options.variant);
+  const { json, quick, repeat, seed } = options;
+  const { signal } = context;
+  const began = performance.now();
   const gpu = await Gpu.request();
+  const requested = performance.now();
   const memory = new PeakMemory();
   let data: DeviceDataSet | undefined;
   try {
     announceAdapter(context, gpu.adapter, options);
-    const before = await readRows(options);
+    const before = await readBenchRows(options);
+
+    const loading = performance.now();
     const counts = quick ? QUICK_COUNTS : undefined;
     const dataset = await loadDataSet(options.data, context, { json, counts });
     memory.look();
     data = new DeviceDataSet(gpu, dataset);
-    const plans = plansOf(options);
-    for (const plan of plans) await checkCapacity(gpu, data, plan);
+    data.part("training");
+    await gpu.done();
+    const startup: Startup = {
+      adapter: requested - began,
+      data: performance.now() - loading,
+      compile: NaN,
+    };
+
+    const shapes = plansOf(options, given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN);
+    const chooser = new VariantChooser(context, { gpu, data }, options);
+    const plans: BenchPlan[] = [];
+    for (const plan of shapes) {
+      // Whoever measures wants the fastest, however short the measurement.
+      const variant = await chooser.choose({ plan, steps: quick ? 0 : Infinity });
+      plans.push({ ...plan, variant });
+    }
+    const fixed = quick || given.has("steps");
+    const loads = plans.map((plan) => loadOf(plan, { options, gpu, exact: given.has("steps") }));
+    const measurements = await measure(gpu, data, {
+      ...{ loads, seed, repeat, signal },
+      least: fixed ? 0 : LEAST,
+      onStart: (milliseconds) => startup.compile = milliseconds,
+      onMeasurement: (round, plan) => say(context, { round, repeat, plan, plans }),
+    });
+    context.progress("");
+    memory.stop();
+    if (json) writeStartup(context, startup, plans[0]);
+    const peak = await measurePeak(gpu, { signal, ...quick && { least: 20, repeat: 1 } });
+    if (json) {
+      writeEvent(context, "peak", { gflop_per_s: peak.gflopPerS, gb_per_s: peak.gbPerS });
+    }
 
     const commit = await currentCommit(fromFileUrl(new URL("../.git", import.meta.url)));
-    const results: Result[] = [];
-    for (const plan of plans) {
-      const doing = `Measuring ${describePlan(plan)}`;
-      if (context.isTerminal) context.progress(doing);
-      else context.stderr(doing);
-      const { signal } = context;
-      const measurement = await measure(gpu, data, { ...plan, steps, repeat, seed, signal });
-      const row = makeRow(plan, measurement, { gpu, dataset, commit, variant, steps });
-      results.push({ row, measurement });
-      memory.look();
-    }
-    context.progress("");
-    await append(before, results, options);
-    report(context, results, { options, dataset, memory: memory.peak });
-    return EXIT.done;
+    const circumstances: Circumstances = {
+      ...{ gpu, dataset, commit, repeat, startup, peak },
+      memory: memory.peak,
+    };
+    const rows = plans.map((plan, i) => makeRow(plan, measurements[i], circumstances));
+    await writeBenchRows([...before, ...rows], options);
+    reportBench(context, rows, options);
+    if (options.peers) await besidePeers(context, { gpu, data, chooser, commit, options });
+    if (!options.compare) return EXIT.done;
+    const comparisons = compareWithEarlier(rows, before, options);
+    return reportComparisons(context, comparisons, options) ? EXIT.checkFailed : EXIT.done;
   } finally {
+    memory.stop();
     data?.destroy();
     gpu.destroy();
+  }
+}
+
+/** The network that the peers train, too. */
+const PEERS_NETWORK = { hidden: [50, 50], batchNorm: true, batch: 100, networks: 1 };
+
+/** Measures other libraries in turn with ours. */
+async function besidePeers(
+  context: TaskContext,
+  circumstances: {
+    gpu: Gpu;
+    data: DeviceDataSet;
+    chooser: VariantChooser;
+    commit: string;
+    options: Options;
+  },
+): Promise<void> {
+  const { gpu, data, chooser, commit, options } = circumstances;
+  const { quick, peerRounds: rounds, out, json, seed } = options;
+  const variant = await chooser.choose({ plan: PEERS_NETWORK, steps: quick ? 0 : Infinity });
+  const plan = { ...PEERS_NETWORK, variant };
+  const runner = await Runner.create(gpu, data, { plan, seed });
+  try {
+    const { signal } = context;
+    const least = quick ? 0 : LEAST;
+    const steps = await warmUp(runner, quick ? 20 : 450, { least, signal });
+    await measurePeers(context, {
+      ...{ rounds, commit, out, json },
+      adapter: gpu.adapter.description,
+      own: async () => await runner.train(steps, signal) / steps,
+    });
+  } finally {
+    runner.destroy();
   }
 }
 
@@ -142,46 +272,68 @@ function checkOptions({ batch, batchNorm, networks }: Options): void {
   }
 }
 
-/** What is measured: each number of networks, with and without batch norm where both are asked for. */
-function plansOf({ hidden, batchNorm, batch, networks }: Options): Plan[] {
+/** What is measured: each depth, with and without batch norm where both are asked for, each number of networks. */
+function plansOf(
+  { batchNorm, batch, networks }: Options,
+  hiddens: readonly (readonly number[])[],
+): Plan[] {
   const norms = batchNorm === "both" ? [false, true] : [batchNorm === "on"];
-  return norms.flatMap((batchNorm) =>
-    networks.map((networks) => ({ hidden, batchNorm, batch, networks }))
+  return hiddens.flatMap((hidden) =>
+    norms.flatMap((batchNorm) =>
+      networks.map((networks) => ({ hidden, batchNorm, batch, networks }))
+    )
   );
 }
 
-/** The rows that are there already; none with `--force`. */
-async function readRows({ out, force }: Options): Promise<BenchRow[]> {
-  const path = join(out, CSV);
-  try {
-    const text = await Deno.readTextFile(path);
-    return force ? [] : benchFromCsv(text, { name: path });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    if (!(error instanceof Deno.errors.NotADirectory)) throw error;
-    throw new ArgumentError(`--out expects a directory, and ${out} is or goes through a file`);
+/** How much of it: less of what takes long on a software adapter. */
+function loadOf(
+  plan: Plan,
+  { options, gpu, exact }: { options: Options; gpu: Gpu; exact: boolean },
+): Load {
+  const { steps } = options;
+  if (!gpu.adapter.software || plan.networks === 1) {
+    return { plan, steps, splits: ["training", "validation"] };
   }
+  return {
+    plan,
+    steps: exact ? steps : Math.ceil(steps / plan.networks),
+    splits: ["validation"],
+  };
 }
 
-async function append(
-  before: readonly BenchRow[],
-  results: readonly Result[],
-  { out, quick }: Options,
-): Promise<void> {
-  const rows = [...before, ...results.map(({ row }) => row)];
-  const title = quick ? "Time of a training step (quick runs)" : undefined;
-  const figure = await trendFigure(rows, { title });
-  await Deno.mkdir(out, { recursive: true });
-  await writeFileDurably(join(out, CSV), benchToCsv(rows));
-  await writeFileDurably(join(out, FIGURE), figure);
+/** Says what is measured next: each measurement on a terminal, the beginning of each round elsewhere. */
+function say(
+  context: TaskContext,
+  options: { round: number; repeat: number; plan: Plan; plans: readonly Plan[] },
+): void {
+  const { round, repeat, plan, plans } = options;
+  const doing = round === 0 ? "Warming up" : `Measuring, round ${round} of ${repeat}`;
+  if (context.isTerminal) {
+    const { networks, hidden, batchNorm } = plan;
+    context.progress(
+      `${doing}: ${networks} ${networks === 1 ? "network" : "networks"}, ` +
+        `hidden ${hidden.join(",")}, batch norm ${batchNorm ? "on" : "off"}`,
+    );
+  } else if (plan === plans[0]) context.stderr(doing);
+}
+
+function writeStartup(context: TaskContext, startup: Startup, plan: Plan): void {
+  writeEvent(context, "startup", {
+    startup_ms: startup.adapter,
+    data_ms: startup.data,
+    compile_ms: startup.compile,
+    networks: plan.networks,
+    hidden: plan.hidden.join(","),
+    batch_norm: plan.batchNorm,
+  });
 }
 
 function makeRow(
-  { hidden, batchNorm, batch, networks }: Plan,
-  { step: { median } }: Measurement,
-  circumstances: { gpu: Gpu; dataset: DataSet; commit: string; variant: string; steps: number },
+  { hidden, batchNorm, batch, networks, variant }: BenchPlan,
+  { steps, step, evaluation }: Measurement,
+  circumstances: Circumstances,
 ): BenchRow {
-  const { gpu, dataset, commit, variant, steps } = circumstances;
+  const { gpu, dataset, commit, repeat, startup, peak, memory } = circumstances;
   const { inputs, classes } = dataset;
   const operations = networks * operationsPerStep({ inputs, hidden, classes, batchNorm }, batch);
   return {
@@ -198,88 +350,22 @@ function makeRow(
     batch_norm: batchNorm,
     batch,
     steps,
-    ms_per_step: median,
-    steps_per_s: 1000 / median,
-    gflop_per_s: operations / median / 1e6,
+    ms_per_step: step.median,
+    steps_per_s: 1000 / step.median,
+    gflop_per_s: operations / step.median / 1e6,
+    repeat,
+    ms_per_step_least: step.least,
+    ms_per_step_most: step.most,
+    evaluation_ms: evaluation.median,
+    evaluation_ms_least: evaluation.least,
+    evaluation_ms_most: evaluation.most,
+    peak_gflop_per_s: peak.gflopPerS,
+    peak_gb_per_s: peak.gbPerS,
+    startup_ms: startup.adapter,
+    data_ms: startup.data,
+    compile_ms: startup.compile,
+    peak_memory_bytes: memory,
   };
-}
-
-/** The table at the end, or an event for each of its rows. */
-function report(
-  context: TaskContext,
-  results: readonly Result[],
-  { options, dataset, memory }: { options: Options; dataset: DataSet; memory: number },
-): void {
-  const { json, quick, out, repeat } = options;
-  const table = [[
-    "networks",
-    "batch norm",
-    "ms/step",
-    "steps/s",
-    "GFLOP/s",
-    "evaluation, ms/50,000 images",
-  ]];
-  for (const { row, measurement: { step, evaluation } } of results) {
-    if (json) {
-      writeEvent(context, "result", {
-        ...row,
-        ...quick && { quick },
-        repeat,
-        ms_per_step_least: step.least,
-        ms_per_step_most: step.most,
-        evaluation_ms: evaluation.median,
-        evaluation_ms_least: evaluation.least,
-        evaluation_ms_most: evaluation.most,
-        peak_memory_bytes: memory,
-        out,
-      });
-    }
-    table.push([
-      String(row.networks),
-      row.batch_norm ? "on" : "off",
-      describeTimes(step),
-      short(row.steps_per_s),
-      short(row.gflop_per_s),
-      describeTimes(evaluation),
-    ]);
-  }
-  if (json) return;
-  const { hidden, batch, steps } = options;
-  context.stdout(
-    `${dataset.name}, hidden ${hidden.join(",")}, batch ${batch}; median (least to most) of ` +
-      `${repeat} × ${steps} steps${quick ? "; quick run, not a result" : ""}`,
-  );
-  for (const line of alignColumns(table)) context.stdout(line);
-  context.stdout(`Memory of this process: ${Math.round(memory / 2 ** 20)} MiB at most`);
-  context.stdout(`Files: ${join(out, CSV)}, ${join(out, FIGURE)}`);
-}
-
-function describePlan({ networks, hidden, batchNorm }: Plan): string {
-  return `${networks} ${networks === 1 ? "network" : "networks"}, hidden ${hidden.join(",")}, ` +
-    `batch norm ${batchNorm ? "on" : "off"}`;
-}
-
-function describeTimes({ median, least, most }: Times): string {
-  return `${short(median)} (${short(least)} to ${short(most)})`;
-}
-
-/** Three digits, without an exponent. */
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)));
-}
-
-/** The most memory that this process was seen to hold: looked at when something large has just been made. */
-class PeakMemory {
-  #peak = 0;
-
-  /** In bytes. */
-  get peak(): number {
-    return this.#peak;
-  }
-
-  look(): void {
-    this.#peak = Math.max(this.#peak, Deno.memoryUsage().rss);
-  }
 }
 
 if (import.meta.main) await runTask(main);

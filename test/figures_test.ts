@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { benchRow } from "./_bench_row.ts";
 import {
   baselineFigure,
   confusionFigure,
@@ -14,24 +15,7 @@ const METRICS = [
   { step: 0, epoch: 0, eta: null, train: BEFORE, val: BEFORE },
   { step: 450, epoch: 1, eta: 0.02, train: AFTER, val: AFTER },
 ];
-const MEASUREMENT = {
-  date: "2026-08-01T03:00:00Z",
-  commit: "",
-  package_version: "0.1.0",
-  deno_version: "2.9.6",
-  adapter: "llvmpipe",
-  software: true,
-  variant: "plain",
-  data: "a < b",
-  networks: 1,
-  hidden: "50,50",
-  batch_norm: true,
-  batch: 100,
-  steps: 450,
-  ms_per_step: 6,
-  steps_per_s: 160,
-  gflop_per_s: 9.5,
-};
+const MEASUREMENT = benchRow(1, { data: "a < b" });
 const TRIAL = {
   stage: "coarse",
   trial: 1,

@@ -123,11 +123,17 @@ Deno.test("run() puts no more units into a submit than allowed", async () => {
   });
 });
 
-Deno.test("run() has at most two submits in flight", async () => {
+Deno.test("run() has two submits in flight, and more where they are short", async () => {
   await withPacer(10, async (pacer, gpu) => {
     await pacer.run(workOf(gpu, 70));
 
     assertEquals(Math.max(...gpu.inFlight), 1);
+  });
+  await withPacer(10, async (pacer, gpu) => {
+    await pacer.run({ ...workOf(gpu, 40), most: 2 });
+
+    // Two units take 20 ms: twelve such submits are the 240 ms that may wait.
+    assertEquals(Math.max(...gpu.inFlight), 11);
   });
 });
 

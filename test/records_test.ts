@@ -83,6 +83,13 @@ Deno.test("gradientCheckFromCsv() gives back what gradientCheckToCsv() was given
   assertEquals(gradientCheckFromCsv(text, { name: "gradient_check.csv" }), rows);
 });
 
+/** The line of column names up to version 0.1.0, and a row below it. */
+const FIRST_BENCH =
+  "date,commit,package_version,deno_version,adapter,software,variant,data,networks,hidden," +
+  "batch_norm,batch,steps,ms_per_step,steps_per_s,gflop_per_s\n" +
+  '2026-08-31T09:00:00Z,0123abc,0.1.0,2.9.6,"llvmpipe (LLVM 15.0.6, 256 bits)",true,plain,' +
+  'synthetic,10,"50,50",true,100,450,6.25,160,9.5\n';
+
 Deno.test("benchFromCsv() gives back what benchToCsv() was given", () => {
   const rows: BenchRow[] = [{
     date: "2026-08-31T09:00:00Z",
@@ -101,14 +108,46 @@ Deno.test("benchFromCsv() gives back what benchToCsv() was given", () => {
     ms_per_step: 6.25,
     steps_per_s: 160,
     gflop_per_s: 9.5,
+    repeat: 5,
+    ms_per_step_least: 6,
+    ms_per_step_most: 8.5,
+    evaluation_ms: 1100,
+    evaluation_ms_least: 1050.5,
+    evaluation_ms_most: 1200,
+    peak_gflop_per_s: 190,
+    peak_gb_per_s: 9.5,
+    startup_ms: 200,
+    data_ms: 900,
+    compile_ms: 1500,
+    peak_memory_bytes: 700_000_000,
   }];
   const text = benchToCsv(rows);
+  const [names, row] = FIRST_BENCH.trimEnd().split("\n");
   assertEquals(
     text,
-    "date,commit,package_version,deno_version,adapter,software,variant,data,networks,hidden," +
-      "batch_norm,batch,steps,ms_per_step,steps_per_s,gflop_per_s\n" +
-      '2026-08-31T09:00:00Z,0123abc,0.1.0,2.9.6,"llvmpipe (LLVM 15.0.6, 256 bits)",true,plain,' +
-      'synthetic,10,"50,50",true,100,450,6.25,160,9.5\n',
+    `${names},repeat,ms_per_step_least,ms_per_step_most,evaluation_ms,evaluation_ms_least,` +
+      "evaluation_ms_most,peak_gflop_per_s,peak_gb_per_s,startup_ms,data_ms,compile_ms," +
+      `peak_memory_bytes\n${row},5,6,8.5,1100,1050.5,1200,190,9.5,200,900,1500,700000000\n`,
   );
   assertEquals(benchFromCsv(text, { name: "bench.csv" }), rows);
+});
+
+Deno.test("benchFromCsv() reads what version 0.1.0 wrote, with nothing where nothing was measured", () => {
+  const [row] = benchFromCsv(FIRST_BENCH, { name: "bench.csv" });
+  assertEquals([row.networks, row.gflop_per_s], [10, 9.5]);
+  assertEquals([row.repeat, row.evaluation_ms, row.peak_memory_bytes], [null, null, null]);
+  const again = benchToCsv([row]);
+  assertEquals(again.split("\n")[1], `${FIRST_BENCH.split("\n")[1]}${",".repeat(12)}`);
+  assertEquals(benchFromCsv(again, { name: "bench.csv" }), [row]);
+});
+
+Deno.test("benchFromCsv() refuses other columns, and names the first that is wrong", () => {
+  for (
+    const [text, message] of [
+      [FIRST_BENCH.replace("steps,", "step,"), 'column 13 is "step", expected "steps"'],
+      [FIRST_BENCH.replace("_s\n", "_s,more\n"), 'column 17 is "more", expected "repeat"'],
+    ]
+  ) {
+    assertThrows(() => benchFromCsv(text, { name: "bench.csv" }), DataError, message);
+  }
 });

@@ -1,36 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ArgumentError } from "../src/errors.ts";
-import type { BenchRow } from "../src/records.ts";
 import { trendFigure } from "../src/trend_figure.ts";
+import { benchRow } from "./_bench_row.ts";
 import { checkTexts, curvesOf, tagsOf, textsOf } from "./_svg.ts";
-
-function measurement(day: number, changes: Partial<BenchRow> = {}): BenchRow {
-  return {
-    date: `2026-08-0${day}T03:00:00Z`,
-    commit: "0123abc",
-    package_version: "0.1.0",
-    deno_version: "2.9.6",
-    adapter: "llvmpipe (LLVM 15.0.6, 256 bits)",
-    software: true,
-    variant: "plain",
-    data: "synthetic",
-    networks: 1,
-    hidden: "50,50",
-    batch_norm: true,
-    batch: 100,
-    steps: 450,
-    ms_per_step: 6 + day / 10,
-    steps_per_s: 160,
-    gflop_per_s: 9.5,
-    ...changes,
-  };
-}
 
 Deno.test("trendFigure() draws a curve for each adapter and number of networks", async () => {
   const rows = [1, 2, 3].flatMap((day) => [
-    measurement(day),
-    measurement(day, { networks: 10, ms_per_step: 40 }),
-    measurement(day, { adapter: "Other", ms_per_step: 4 }),
+    benchRow(day),
+    benchRow(day, { networks: 10, ms_per_step: 40 }),
+    benchRow(day, { adapter: "Other", ms_per_step: 4 }),
   ]);
   const tags = tagsOf(await trendFigure(rows));
   const texts = textsOf(tags);
@@ -51,8 +29,8 @@ Deno.test("trendFigure() draws a curve for each adapter and number of networks",
 
 Deno.test("trendFigure() keeps apart what differs otherwise, and takes a logarithmic axis for a wide range", async () => {
   const rows = [
-    measurement(1),
-    measurement(1, { hidden: "50,30,20,20,10,10,10,10", ms_per_step: 0.01 }),
+    benchRow(1),
+    benchRow(1, { hidden: "50,30,20,20,10,10,10,10", ms_per_step: 0.01 }),
   ];
   const texts = textsOf(tagsOf(await trendFigure(rows, { title: "Nightly" })));
   assertEquals(texts.includes("llvmpipe (LLVM 15.0.6, 256 bits), 1 network, hidden 50,50"), true);
@@ -61,7 +39,7 @@ Deno.test("trendFigure() keeps apart what differs otherwise, and takes a logarit
 });
 
 Deno.test("trendFigure() draws a single measurement without an empty space", async () => {
-  const svg = await trendFigure([measurement(1)]);
+  const svg = await trendFigure([benchRow(1)]);
   const [, height] = svg.match(/ height="(\d+)"/)!;
   assertEquals(Number(height) < 520, true, height);
 });
@@ -74,7 +52,7 @@ Deno.test("trendFigure() gives every tick a label of its own, however close the 
   const start = Date.parse("2026-08-01T03:00:00Z");
   for (const apart of [1, 7, 40, 100, 1000, 20_000, 90_000, 900_000]) {
     const rows = [0, 1, 2].map((i) =>
-      measurement(1, { date: new Date(start + 1000 * apart * i).toISOString() })
+      benchRow(1, { date: new Date(start + 1000 * apart * i).toISOString() })
     );
     const tags = tagsOf(await trendFigure(rows));
     const labels = textsOf(tags).filter((text) => /^(\d{4}-)?\d\d-\d\d/.test(text));

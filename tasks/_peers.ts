@@ -1,0 +1,233 @@
+/**
+ * Other libraries making the same training steps on the same machine, each in a process of its own and in turn with ours.
+ *
+ * @module
+ */
+import { fromFileUrl, join } from "@std/path";
+import { writeFileDurably } from "../src/files.ts";
+import { spreadOf } from "../src/spread.ts";
+import { type Columns, readTable, writeTable } from "../src/table.ts";
+import { alignColumns } from "./_columns.ts";
+import { readAppended } from "./_bench_files.ts";
+import type { TaskContext } from "./_context.ts";
+import { writeEvent } from "./_events.ts";
+
+/** A program that measures a library: it prints lines of JSON, each a {@linkcode PeerLine}. */
+export interface Peer {
+  /** What messages call it. */
+  readonly name: string;
+  /** The program that runs it, and its arguments. */
+  readonly command: readonly [program: string, ...args: readonly string[]];
+}
+
+/** What a peer prints for each way in which it makes steps. */
+export interface PeerLine {
+  readonly peer: string;
+  readonly version: string;
+  /** How it makes steps, as in "webgpu, nothing read". */
+  readonly mode: string;
+  readonly ms_per_step: number;
+  readonly steps: number;
+}
+
+/** One row of `peers.csv`: one measurement of a peer beside ours, from the same round. */
+export interface PeerRow extends PeerLine {
+  /** When, as in 2026-08-31T09:00:00Z. */
+  readonly date: string;
+  readonly commit: string;
+  readonly adapter: string;
+  /** Milliseconds that our step of one network took in the same round. */
+  readonly own_ms_per_step: number;
+}
+
+const COLUMNS: Columns<PeerRow> = {
+  date: "date",
+  commit: "text",
+  adapter: "text",
+  peer: "text",
+  version: "text",
+  mode: "text",
+  ms_per_step: "number",
+  steps: "integer",
+  own_ms_per_step: "number",
+};
+
+const FILE = "peers.csv";
+
+/** A peer that takes longer than this, in milliseconds, hangs. */
+const PATIENCE = 300_000;
+
+/** What the Deno peers may do: reach their packages and the GPU, and nothing else of this machine but what they look for. */
+const PERMISSIONS = ["--allow-env", "--allow-read", "--allow-sys", "--no-prompt"];
+
+/** The peers that are there, each with the steps of a measurement. */
+export const PEERS: readonly Peer[] = [
+  denoPeer("TensorFlow.js", "tfjs.ts", 20),
+  denoPeer("jax-js", "jax_js.ts", 30),
+  pythonPeer("NumPy", "numpy_step.py", 450),
+  pythonPeer("PyTorch", "torch_step.py", 450),
+  pythonPeer("JAX", "jax_step.py", 450),
+];
+
+/** How peers are measured. */
+export interface PeerOptions {
+  /** How often each is measured. */
+  readonly rounds: number;
+  /** Measures our own step: milliseconds. */
+  own(): Promise<number>;
+  /** Who is measured. */
+  readonly peers?: readonly Peer[];
+  readonly commit: string;
+  readonly adapter: string;
+  /** Where peers.csv goes. */
+  readonly out: string;
+  readonly json: boolean;
+  /** Milliseconds after which a peer is given up. */
+  readonly patience?: number;
+}
+
+/**
+ * Measures ours and the peers in turn, prints a table of the ratios and appends to `peers.csv`. A peer that cannot run is
+ * left out, with a line that says why.
+ *
+ * @param context Where to write, and what ends the measuring.
+ * @param options What to measure, and how.
+ * @returns The rows of this run.
+ */
+export async function measurePeers(
+  context: TaskContext,
+  options: PeerOptions,
+): Promise<PeerRow[]> {
+  const { rounds, own, peers = PEERS, commit, adapter, out, json } = options;
+  const path = join(out, FILE);
+  const text = await readAppended(path, out);
+  const before = text === undefined ? [] : readTable(text, { columns: COLUMNS, name: path });
+  const rows: PeerRow[] = [];
+  const left = new Set<Peer>();
+  for (let round = 1; round <= rounds; round++) {
+    for (const peer of peers) {
+      if (left.has(peer)) continue;
+      context.signal.throwIfAborted();
+      context.stderr(`Peers, round ${round} of ${rounds}: ${peer.name}`);
+      const ownTime = await own();
+      const lines = await runPeer(peer, context.signal, options.patience ?? PATIENCE);
+      if (typeof lines === "string") {
+        context.stderr(`${peer.name} is left out: ${lines}`);
+        left.add(peer);
+        continue;
+      }
+      const date = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+      rows.push(
+        ...lines.map((line) => ({ date, commit, adapter, ...line, own_ms_per_step: ownTime })),
+      );
+    }
+  }
+  if (rows.length === 0) return rows;
+  await Deno.mkdir(out, { recursive: true });
+  await writeFileDurably(path, writeTable([...before, ...rows], COLUMNS));
+  report(context, rows, { json, path });
+  return rows;
+}
+
+/** The lines that a peer printed, or why there are none. */
+async function runPeer(
+  { command: [program, ...args] }: Peer,
+  signal: AbortSignal,
+  patience: number,
+): Promise<PeerLine[] | string> {
+  const timeout = AbortSignal.timeout(patience);
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command(program, {
+      args,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      signal: AbortSignal.any([signal, timeout]),
+    }).output();
+  } catch (error) {
+    // A program that was not there when Deno started is not among those that may be run.
+    const { NotFound, NotCapable } = Deno.errors;
+    if (error instanceof NotFound || error instanceof NotCapable) return `there is no ${program}`;
+    throw error;
+  }
+  signal.throwIfAborted();
+  if (timeout.aborted) return `it was not done after ${patience / 1000} s`;
+  const lines = new TextDecoder().decode(output.stdout).split("\n").flatMap(parseLine);
+  if (lines.length > 0) return lines;
+  const said = new TextDecoder().decode(output.stderr).trim().split("\n");
+  return said[said.length - 1] || `it ended with ${output.code} and printed no time`;
+}
+
+function parseLine(line: string): PeerLine[] {
+  try {
+    const { peer, version, mode, ms_per_step, steps } = JSON.parse(line);
+    const texts = [peer, version, mode].every((text) => typeof text === "string");
+    return texts && ms_per_step > 0 && steps > 0
+      ? [{ peer, version, mode, ms_per_step, steps }]
+      : [];
+  } catch {
+    return []; // Something else that it prints.
+  }
+}
+
+function report(
+  context: TaskContext,
+  rows: readonly PeerRow[],
+  { json, path }: { json: boolean; path: string },
+): void {
+  const kinds = Map.groupBy(
+    rows,
+    ({ peer, version, mode }) => JSON.stringify([peer, version, mode]),
+  );
+  const table = [["peer", "version", "", "ms/step", "ours", "ratio (least to most)"]];
+  for (const own of kinds.values()) {
+    const [{ peer, version, mode }] = own;
+    const ratio = spreadOf(own.map((row) => row.ms_per_step / row.own_ms_per_step));
+    const summary = {
+      peer,
+      version,
+      mode,
+      rounds: own.length,
+      ms_per_step: spreadOf(own.map((row) => row.ms_per_step)).median,
+      own_ms_per_step: spreadOf(own.map((row) => row.own_ms_per_step)).median,
+      ratio: ratio.median,
+      ratio_least: ratio.least,
+      ratio_most: ratio.most,
+    };
+    if (json) writeEvent(context, "peer", summary);
+    table.push([
+      peer,
+      version,
+      mode,
+      short(summary.ms_per_step),
+      short(summary.own_ms_per_step),
+      `${short(summary.ratio)} (${short(summary.ratio_least)} to ${short(summary.ratio_most)})`,
+    ]);
+  }
+  if (json) return;
+  context.stdout(
+    "Beside other libraries, one network of 3 layers with batch norm, batch 100, in turn:",
+  );
+  for (const line of alignColumns(table)) context.stdout(line);
+  context.stdout(`File: ${path}`);
+}
+
+/** Three digits, without an exponent. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}
+
+function pathOf(file: string): string {
+  return fromFileUrl(new URL(`peers/${file}`, import.meta.url));
+}
+
+function denoPeer(name: string, file: string, steps: number): Peer {
+  // Without the project's configuration: the peers' packages are not among its own.
+  const args = ["run", "--quiet", "--no-config", "--no-lock", "--no-check", ...PERMISSIONS];
+  return { name, command: ["deno", ...args, pathOf(file), String(steps)] };
+}
+
+function pythonPeer(name: string, file: string, steps: number): Peer {
+  return { name, command: ["python3", pathOf(file), String(steps)] };
+}

@@ -1,0 +1,73 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { measurePeers, type Peer } from "../tasks/_peers.ts";
+import { CapturedContext } from "./_context.ts";
+import { exists, inDirectory } from "./_tasks.ts";
+
+/** A peer that is a line of shell. */
+function shell(name: string, script: string): Peer {
+  return { name, command: ["sh", "-c", script] };
+}
+
+function line(peer: string, ms: number): string {
+  return JSON.stringify({ peer, version: "1.2", mode: "cpu", ms_per_step: ms, steps: 7 });
+}
+
+const COMMON = { commit: "0123abc", adapter: "an adapter", json: false };
+
+Deno.test("measurePeers() measures each peer in each round beside ours, and appends the rows", async () => {
+  await inDirectory(async (out) => {
+    const peers = [
+      shell("fast", `echo 'loading'; echo '${line("fast", 6)}'`),
+      shell("two ways", `echo '${line("slow", 30)}'; echo '${line("slower", 60)}'`),
+    ];
+    const times = [1, 2, 3, 4];
+    const own = () => Promise.resolve(times.shift()!);
+    const context = new CapturedContext();
+    const rows = await measurePeers(context, { ...COMMON, rounds: 2, own, peers, out });
+
+    assertEquals(
+      rows.map(({ peer, ms_per_step, own_ms_per_step }) => [peer, ms_per_step, own_ms_per_step]),
+      [
+        ["fast", 6, 1],
+        ["slow", 30, 2],
+        ["slower", 60, 2],
+        ["fast", 6, 3],
+        ["slow", 30, 4],
+        ["slower", 60, 4],
+      ],
+    );
+    assertMatch(context.output, /^fast +1\.2 +cpu +6 +2 +4 \(2 to 6\)$/m);
+    const first = await Deno.readTextFile(`${out}/peers.csv`);
+    assertEquals(first.trim().split("\n").length, 7);
+
+    const again = { ...COMMON, rounds: 1, own: () => Promise.resolve(1), peers, out };
+    await measurePeers(context, again);
+    const second = await Deno.readTextFile(`${out}/peers.csv`);
+    assert(second.startsWith(first));
+    assertEquals(second.trim().split("\n").length, 10);
+  });
+});
+
+Deno.test("measurePeers() leaves a peer out and says why when it cannot run", async () => {
+  await inDirectory(async (out) => {
+    const peers = [
+      { name: "absent", command: ["no-such-program-anywhere"] } as const,
+      shell("broken", "echo 'No module named numbers' >&2; exit 1"),
+      shell("silent", "true"),
+      shell("hanging", "exec sleep 60"),
+    ];
+    const own = () => Promise.resolve(1);
+    const context = new CapturedContext();
+    const options = { ...COMMON, rounds: 2, own, peers, out, patience: 300 };
+    assertEquals(await measurePeers(context, options), []);
+
+    const left = context.errors.split("\n").filter((text) => / is left out: /.test(text));
+    assertEquals(left, [
+      "absent is left out: there is no no-such-program-anywhere",
+      "broken is left out: No module named numbers",
+      "silent is left out: it ended with 0 and printed no time",
+      "hanging is left out: it was not done after 0.3 s",
+    ]);
+    assertEquals(await exists(`${out}/peers.csv`), false);
+  });
+});
