@@ -45,5 +45,7 @@ export * from "./src/sensitivity.ts";
 export * from "./src/records.ts";
 export * from "./src/search_records.ts";
 export * from "./src/sensitivity_records.ts";
+export * from "./src/scaling.ts";
+export * from "./src/scaling_records.ts";
 export * from "./src/checkpoint.ts";
 export * from "./src/safetensors.ts";
