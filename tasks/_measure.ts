@@ -39,8 +39,9 @@ export interface Measurement {
 }
 
 /** The learning rate goes up and down as in the report. */
-const HALF_CYCLE = 2250;
-const SETTINGS = { lambda: 0.005, etaMin: 1e-5, etaMax: 0.1 };
+export const HALF_CYCLE = 2250;
+/** Of every network that is measured. */
+export const SETTINGS = { lambda: 0.005, etaMin: 1e-5, etaMax: 0.1 };
 
 /** Images that a reported evaluation goes through: CIFAR-10's training and validation images. */
 const EVALUATION_IMAGES = 50_000;
@@ -121,7 +122,13 @@ export function operationsPerStep(architecture: Architecture, batch: number): nu
   return 2 * batch * products;
 }
 
-function summarise(times: readonly number[]): Times {
+/**
+ * Sums several measurements up.
+ *
+ * @param times The measurements, at least one.
+ * @returns Their median, and between which times they lie.
+ */
+export function summarise(times: readonly number[]): Times {
   const sorted = times.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   return {
