@@ -131,13 +131,18 @@ function pointsOf(rows: readonly ScalingRow[], axis: ScalingAxis): Point[] {
   }));
 }
 
-/** Plain numbers instead of powers of ten. */
-function plainTicks({ scale, axis }: LogAxis): LogAxis {
-  return { scale, axis: { ...axis, labelExpr: "'' + datum.value" } };
+/** Has all ticks drawn, which have been chosen for the room of their labels, with plain numbers, not powers of ten. */
+function plainTicks({ scale, axis }: LogAxis) {
+  // Without a count of them Vega leaves out every other tick until there are at most five.
+  const all = { tickCount: axis.values.length, labelOverlap: false };
+  return { scale, axis: { ...axis, ...all, labelExpr: "'' + datum.value" } };
 }
 
+/** An axis with {@linkcode plainTicks}. */
+type PlainAxis = ReturnType<typeof plainTicks>;
+
 /** An axis from the first size to the last, with a tick at each size whose label has room. */
-function sizeAxis(sizes: readonly number[], title: string): LogAxis {
+function sizeAxis(sizes: readonly number[], title: string): PlainAxis {
   const axis = logAxis(sizes, { title });
   const [first, last] = [sizes[0], sizes[sizes.length - 1]];
   if (first === last) return plainTicks(axis);
@@ -162,7 +167,7 @@ function labelled(sizes: readonly number[]): number[] {
 
 function axisPanel(
   points: readonly Point[],
-  { axis, y }: { readonly axis: ScalingAxis; readonly y: LogAxis },
+  { axis, y }: { readonly axis: ScalingAxis; readonly y: PlainAxis },
 ): Panel {
   const x = sizeAxis(points.map(({ size }) => size), AXIS_TITLES[axis]);
   const quantitative = { type: "quantitative" as const };
@@ -184,15 +189,13 @@ function axisPanel(
       encoding: { text: { field: "label" } },
     })),
   ];
-  // All of the ticks, which were chosen for the room that their labels have.
-  const ticks = { tickCount: x.axis.values.length, labelOverlap: false };
   return {
     ...PANEL,
     data: {
       values: points.map((point, i) => ({ ...point, label: cliffLabel(point), first: i === 0 })),
     },
     encoding: {
-      x: { field: "size", ...quantitative, ...x, axis: { ...x.axis, ...ticks } },
+      x: { field: "size", ...quantitative, ...x },
       y: { field: "time", ...quantitative, ...y },
     },
     layer,

@@ -97,15 +97,19 @@ Deno.test("scalingFigure() begins the arithmetic at the first size, and lets it 
   assertAlmostEquals(second[0] - first[0], (last[0] - first[0]) / 2, 0.01);
 });
 
-Deno.test("scalingFigure() draws all panels with the same vertical axis", async () => {
+Deno.test("scalingFigure() draws all panels with the same vertical axis, with round numbers on it", async () => {
   const tags = tagsOf(
     await scalingFigure([
       row("batch", 50, { ms_per_step: 10 }),
-      row("batch", 100, { ms_per_step: 40 }),
-      row("depth", 2, { ms_per_step: 40 }),
+      row("batch", 100, { ms_per_step: 300 }),
+      row("depth", 2, { ms_per_step: 300 }),
       row("depth", 3, { ms_per_step: 10 }),
     ], FIGURE),
   );
+  // In either panel; 50 and 100 are sizes, too.
+  for (const label of ["10", "20", "200", "500"]) {
+    assertEquals(textsOf(tags).filter((text) => text === label).length, 2, label);
+  }
   const [batch, depth] = linesOf(tags, MEASURED);
   assertEquals([batch[0][1], batch[1][1]], [depth[1][1], depth[0][1]]);
 });
