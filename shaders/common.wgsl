@@ -32,6 +32,8 @@ struct Step {
   fresh: u32, // 1 for the first batch ever, which sets the moving averages
   slot: u32, // where sums that are read back later are put
   number: u32, // updates made before this one
+  next: u32, // index in `order` of the first image of the next batch
+  parts: u32, // of a kernel that does parts of two steps: 1 the update of this one, 2 the products of the next
 }
 
 // What may differ between the networks of a population.

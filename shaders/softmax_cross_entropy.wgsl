@@ -3,7 +3,8 @@
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// A thread does one row. The backward kernel also notes the first step at which a loss was NaN or infinite. Predicted is the class with the largest logit, the first of equals.
+// Predicted is the class with the largest logit, the first of equals. A thread does one row. The backward kernel also
+// notes the first step at which a loss was NaN or infinite.
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -12,6 +13,7 @@
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] logits S
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d loss / d S
 @group(0) @binding(18) var<storage, read_write> outcomes: array<Outcome>; // [P, rows]
+@group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, rows]
 @group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
 
 struct Outcome {
@@ -56,6 +58,7 @@ fn softmax_cross_entropy_forward(@builtin(global_invocation_id) id: vec3u, @buil
   let label = labels[order[step.first + row]];
   let s = softmax(at, label);
   outcomes[id.z * step.rows + row] = Outcome(s.loss, f32(s.predicted == label));
+  predictions[id.z * step.rows + row] = s.predicted;
 }
 
 @compute @workgroup_size(WORKGROUP)

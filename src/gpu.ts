@@ -66,12 +66,17 @@ export class Gpu {
     }
     const { limits } = adapter;
     const device = await adapter.requestDevice({
+      requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
       requiredLimits: {
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
         maxBufferSize: limits.maxBufferSize,
         maxTextureDimension2D: limits.maxTextureDimension2D,
         maxTextureArrayLayers: limits.maxTextureArrayLayers,
         maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
         minUniformBufferOffsetAlignment: limits.minUniformBufferOffsetAlignment,
       },
     }).catch((error: Error) => {

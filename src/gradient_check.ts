@@ -47,6 +47,8 @@ export interface GpuCheckOptions {
    * The order of the training images that batches are taken from; drawn from the seed unless given.
    */
   readonly order?: Uint32Array;
+  /** The kernel variant; the one that should suit the adapter unless given. */
+  readonly variant?: string;
   /** Other shader texts than the project's own, which is how tests plant mistakes. */
   readonly shaders?: ShaderTexts;
 }
@@ -103,10 +105,17 @@ export async function checkOnGpu(
   gpu: Gpu,
   options: GpuCheckOptions & { data: DeviceDataSet },
 ): Promise<GpuCheckRow[]> {
-  const { data, hidden, batchNorm, networks, batch, seed = 1, start, shaders } = options;
+  const { data, hidden, batchNorm, networks, batch, seed = 1, start, variant, shaders } = options;
   const { inputs, classes, training } = data.source;
   const architecture = { inputs, hidden, classes, batchNorm };
-  const population = await Population.create(gpu, { architecture, networks, batch, data, shaders });
+  const population = await Population.create(gpu, {
+    architecture,
+    networks,
+    batch,
+    data,
+    variant,
+    shaders,
+  });
   try {
     population.write(
       start ?? {

@@ -12,8 +12,11 @@ const TARGET = 120;
 /** A submit may be this many times as long as the one before of its kind, whose time may have been measured coarsely. */
 const GROWTH = 4;
 
-/** Submits that wait for each other on the GPU: while one runs the next is encoded. */
-const IN_FLIGHT = 2;
+/**
+ * Work that waits on the GPU while more is encoded, in milliseconds. Hearing that a submit is done takes some 10 ms more
+ * than the submit itself, so on a fast adapter many small ones must be under way at a time.
+ */
+const IN_FLIGHT = 2 * TARGET;
 
 /** A run of like units of work. */
 export interface Work {
@@ -35,7 +38,7 @@ export interface Work {
 export class Pacer {
   #gpu: Gpu;
   #pace = new Map<string, { units: number; milliseconds: number }>();
-  #waiting: Promise<void>[] = [];
+  #waiting: { done: Promise<void>; milliseconds: number }[] = [];
   #lastDone = 0;
 
   /** @param gpu The device to submit to. */
@@ -53,9 +56,12 @@ export class Pacer {
    */
   async run(work: Work, signal?: AbortSignal): Promise<void> {
     for (let first = 0; first < work.count;) {
-      if (this.#waiting.length >= IN_FLIGHT) await this.#waiting.shift();
-      signal?.throwIfAborted();
       const units = Math.min(this.#next(work.kind), work.count - first, work.most ?? Infinity);
+      const milliseconds = this.#estimate(work.kind, units);
+      while (this.#busy + milliseconds > IN_FLIGHT && this.#waiting.length > 0) {
+        await this.#waiting.shift()!.done;
+      }
+      signal?.throwIfAborted();
       work.prepare?.(first, units);
       const encoder = this.#gpu.device.createCommandEncoder();
       const pass = encoder.beginComputePass();
@@ -64,7 +70,7 @@ export class Pacer {
       this.#gpu.device.queue.submit([encoder.finish()]);
       const measured = this.#measure(work.kind, units);
       measured.catch(() => {}); // Thrown where it is waited for; after another failure nobody may.
-      this.#waiting.push(measured);
+      this.#waiting.push({ done: measured, milliseconds });
       first += units;
       work.submitted?.(first);
     }
@@ -77,7 +83,18 @@ export class Pacer {
    * @throws {DeviceLostError} If the device went away.
    */
   async drain(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#waiting.shift();
+    while (this.#waiting.length > 0) await this.#waiting.shift()!.done;
+  }
+
+  /** Milliseconds of work that may not be done yet. */
+  get #busy(): number {
+    return this.#waiting.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  }
+
+  /** Milliseconds that some units should take; as long as a submit should be where nothing is known yet. */
+  #estimate(kind: string, units: number): number {
+    const pace = this.#pace.get(kind);
+    return pace ? pace.milliseconds / pace.units * units : TARGET;
   }
 
   #next(kind: string): number {

@@ -11,25 +11,14 @@ import { NEVER, PopulationBuffers, STEP_SLOTS } from "./buffers.ts";
 import type { DeviceDataSet, Split } from "./device_data.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
-import {
-  type BoundKernel,
-  dispatch,
-  Kernels,
-  type ShaderTexts,
-  STEP_BYTES,
-  SUM_PARTS,
-  tiles,
-} from "./kernels.ts";
+import { SUM_PARTS, tiles } from "./kernel_table.ts";
+import { type BoundKernel, dispatch, Kernels, type ShaderTexts, STEP_BYTES } from "./kernels.ts";
+import type { Evaluation } from "./metrics.ts";
 import { type Architecture, initialStatistics } from "./network.ts";
 import { Pacer } from "./pacer.ts";
-import {
-  evaluationPass,
-  type PassContext,
-  squaresPass,
-  type TrainingPasses,
-  trainingPasses,
-} from "./passes.ts";
-import type { Evaluation } from "./metrics.ts";
+import { Binder, type Program, type ProgramContext } from "./program.ts";
+import { Stamps } from "./stamps.ts";
+import { createProgram, defaultVariant } from "./variants.ts";
 
 /** What may differ between the networks of a population. */
 export interface NetworkSettings {
@@ -51,6 +40,8 @@ export interface PopulationOptions {
   readonly batch: number;
   /** The data on the same device; the population does not own it. */
   readonly data: DeviceDataSet;
+  /** The kernel variant; the one that should suit the adapter unless given. */
+  readonly variant?: string;
   /** Other shader texts than the project's own, which is how tests plant mistakes. */
   readonly shaders?: ShaderTexts;
 }
@@ -73,12 +64,33 @@ export interface AdvanceOptions {
   readonly onStep?: (steps: number) => void;
 }
 
+/** How long a kernel of a step took. */
+export interface KernelTimes {
+  /** The kernel. */
+  readonly name: string;
+  /** Its layer, counted from 0. */
+  readonly layer: number;
+  /** For all networks together, one time for each step. */
+  readonly milliseconds: number[];
+}
+
 /** What changes on the GPU as networks train, for each network in the order of its layout. */
 export interface PopulationState {
   /** [P][layout.count] */
   readonly parameters: readonly Float32Array[];
   /** [P][layout.statisticCount]; left out while no batch has been seen, so that the first one sets them. */
   readonly statistics?: readonly Float32Array[];
+}
+
+/** An evaluation that may still run. */
+export interface PendingEvaluation {
+  /** What comes of it. */
+  readonly result: Promise<{
+    /** Mean cross-entropy, cost and accuracy, [splits][networks]. */
+    readonly evaluations: Evaluation[][];
+    /** When each network first had a loss that was NaN or infinite, or null, [P]. */
+    readonly diverged: (number | null)[];
+  }>;
 }
 
 /** The struct `Step` of common.wgsl. */
@@ -89,7 +101,15 @@ interface Step {
   readonly fresh?: boolean;
   readonly slot: number;
   readonly number?: number;
+  /** First image of the step after this one. */
+  readonly next?: number;
+  /** What is done where a kernel does parts of two steps: `UPDATE` of this one, `FORWARD` of the next. */
+  readonly parts?: number;
 }
+
+/** `Step.parts` of common.wgsl. */
+const UPDATE = 1;
+const FORWARD = 2;
 
 /** A part of the data set as evaluations go through it. */
 interface EvaluationPlan {
@@ -105,39 +125,48 @@ export class Population {
   readonly size: number;
   /** Images in a training batch. */
   readonly batch: number;
+  /** Training images that there are. */
+  readonly images: number;
+  /** The kernel variant that it runs on. */
+  readonly variant: string;
   readonly #gpu: Gpu;
   readonly #networks: readonly NetworkSettings[];
   readonly #data: DeviceDataSet;
   readonly #buffers: PopulationBuffers;
-  readonly #context: PassContext;
-  readonly #training: TrainingPasses;
+  readonly #program: Program;
   readonly #squares: BoundKernel;
-  readonly #evaluations = new Map<Split, EvaluationPlan>();
+  readonly #evaluations = new Map<Split, Promise<EvaluationPlan>>();
   readonly #pacer: Pacer;
   #fresh = true;
+  #odd = false;
+  #settled = true;
 
-  private constructor(gpu: Gpu, options: PopulationOptions, kernels: Kernels) {
-    const { architecture, networks, batch, data } = options;
+  private constructor(
+    context: ProgramContext,
+    parts: {
+      networks: readonly NetworkSettings[];
+      variant: string;
+      program: Program;
+      squares: BoundKernel;
+    },
+  ) {
+    const { gpu, architecture, networks, batch, data, buffers } = context;
     this.architecture = architecture;
-    this.size = networks.length;
+    this.size = networks;
     this.batch = batch;
+    this.images = data.source.training.count;
+    this.variant = parts.variant;
     this.#gpu = gpu;
-    this.#networks = networks;
+    this.#networks = parts.networks;
     this.#data = data;
     this.#pacer = new Pacer(gpu);
-    this.#buffers = new PopulationBuffers(gpu, { architecture, networks: this.size, batch, data });
-    this.#context = {
-      kernels,
-      buffers: this.#buffers,
-      architecture,
-      networks: this.size,
-      batch,
-      data,
-    };
-    this.#training = trainingPasses(this.#context);
-    this.#squares = squaresPass(this.#context);
-    const settings = networks.flatMap(({ lambda, etaMin, etaMax }) => [lambda, etaMin, etaMax]);
-    gpu.device.queue.writeBuffer(this.#buffers.networks, 0, Float32Array.from(settings));
+    this.#buffers = buffers;
+    this.#program = parts.program;
+    this.#squares = parts.squares;
+    const settings = this.#networks.flatMap((
+      { lambda, etaMin, etaMax },
+    ) => [lambda, etaMin, etaMax]);
+    gpu.device.queue.writeBuffer(buffers.networks, 0, Float32Array.from(settings));
   }
 
   /**
@@ -173,12 +202,23 @@ export class Population {
         "Cannot train in batches of 1 with batch norm: one image has no variance, expected at least 2",
       );
     }
-    const kernels = await Kernels.create(gpu, options.shaders);
-    let population: Population;
+    const kernels = Kernels.of(gpu, options.shaders);
+    const shape = { architecture, networks: networks.length, batch };
+    const variant = options.variant ?? defaultVariant(gpu, shape);
+    let population: Population | undefined;
     let outOfMemory: GPUError | null;
     gpu.device.pushErrorScope("out-of-memory");
     try {
-      population = new Population(gpu, options, kernels);
+      const buffers = new PopulationBuffers(gpu, { ...shape, data });
+      const context: ProgramContext = { ...shape, gpu, kernels, buffers, data };
+      try {
+        const program = await createProgram(variant, context);
+        const squares = await new Binder(context, { mode: "evaluation" }).bind("sum_squares", 0);
+        population = new Population(context, { networks, variant, program, squares });
+      } catch (error) {
+        buffers.destroy();
+        throw error;
+      }
     } finally {
       outOfMemory = await gpu.device.popErrorScope();
     }
@@ -210,13 +250,15 @@ export class Population {
     for (let network = 0; network < this.size; network++) {
       const own = Float32Array.from(state.parameters[network]);
       queue.writeBuffer(parameters, 4 * network * layout.count, own);
-      this.#buffers.writeWeightTexels(network, own);
+      this.#program.write(network, own);
       if (layout.statisticCount === 0) continue; // Deno 2.9 panics when it is to write nothing.
       const ownAverages = Float32Array.from(averages[network]);
       queue.writeBuffer(statistics, 4 * network * layout.statisticCount, ownAverages);
     }
     queue.writeBuffer(diverged, 0, new Uint32Array(this.size).fill(NEVER));
     this.#fresh = state.statistics === undefined;
+    this.#odd = false;
+    this.#settled = true;
   }
 
   /**
@@ -226,6 +268,7 @@ export class Population {
    */
   setOrder(order: Uint32Array): void {
     this.#gpu.device.queue.writeBuffer(this.#buffers.order, 0, Uint32Array.from(order));
+    this.#program.setOrder(order);
   }
 
   /**
@@ -237,8 +280,7 @@ export class Population {
    * @throws {DeviceLostError} If the device went away.
    */
   async advance(steps: readonly StepPlan[], options: AdvanceOptions = {}): Promise<void> {
-    const { forward, backward } = this.#training;
-    await this.#advance(steps, { kind: "step", kernels: [...forward, ...backward], ...options });
+    await this.#advance(steps, { kind: "step", kernels: this.#program.step, ...options });
   }
 
   /**
@@ -256,11 +298,45 @@ export class Population {
         `Cannot keep the losses of ${steps.length} steps, expected at most ${STEP_SLOTS}`,
       );
     }
-    const { forward, loss, backward } = this.#training;
-    const kernels = [...forward, ...loss, ...backward];
-    await this.#advance(steps, { kind: "step with loss", kernels });
+    const { stepWithLoss } = this.#program;
+    await this.#advance(steps, { kind: "step with loss", kernels: stepWithLoss });
     const sums = await this.#readSums(steps.length);
     return steps.map((_, slot) => this.#networks.map((_, n) => sums(slot, n).first / this.batch));
+  }
+
+  /**
+   * Makes updates and measures each of their kernels by itself, in a compute pass of its own between two time stamps.
+   *
+   * @param steps The updates, in order, at most 512.
+   * @returns Times of each kernel of a step, in the order of the kernels.
+   * @throws {GpuUnavailableError} If the device was made without time stamps.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async profile(steps: readonly StepPlan[]): Promise<KernelTimes[]> {
+    const { begin, step } = this.#program;
+    const { stepStride } = this.#buffers;
+    const stamps = new Stamps(this.#gpu, step.length);
+    const times = step.map(({ name, layer }): KernelTimes => ({ name, layer, milliseconds: [] }));
+    try {
+      await this.#pacer.drain();
+      for (const plan of steps) {
+        this.#writePlans([plan], { first: 0, count: 1 });
+        const encoder = this.#gpu.device.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        const before = { offset: STEP_SLOTS * stepStride, odd: this.#odd };
+        for (const kernel of begin) dispatch(pass, kernel, before);
+        pass.end();
+        stamps.encode(encoder, step, { offset: 0, odd: this.#odd });
+        this.#gpu.device.queue.submit([encoder.finish()]);
+        this.#odd = !this.#odd;
+        const found = await stamps.read();
+        times.forEach(({ milliseconds }, i) => milliseconds.push(found[i]));
+      }
+      return times;
+    } finally {
+      stamps.destroy();
+    }
   }
 
   /**
@@ -273,34 +349,61 @@ export class Population {
    * @throws {DeviceLostError} If the device went away.
    */
   async evaluate(splits: readonly Split[], signal?: AbortSignal): Promise<Evaluation[][]> {
+    const { result } = await this.startEvaluation(splits, signal);
+    return (await result).evaluations;
+  }
+
+  /**
+   * Has all networks evaluated as they are now, without waiting for it: more updates may be made meanwhile.
+   *
+   * @param splits Which parts of the data set.
+   * @param signal Ends the work between two submits.
+   * @returns What will come of it, as soon as all of it was submitted.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async startEvaluation(
+    splits: readonly Split[],
+    signal?: AbortSignal,
+  ): Promise<PendingEvaluation> {
+    await this.#settle();
     const starts: number[] = [];
+    const chunks: number[] = [];
     let slots = 1; // The first is for the squares.
     for (const split of splits) {
       starts.push(slots);
-      await this.#evaluate(split, slots, signal);
-      slots += this.#evaluation(split).chunks;
+      chunks.push(await this.#evaluate(split, slots, signal));
+      slots += chunks[chunks.length - 1];
     }
     await this.#pacer.run({
       kind: "squares",
       count: 1,
       prepare: () => this.#writeSteps([{ first: 0, rows: 1, slot: 0 }]),
-      encode: (pass) => dispatch(pass, this.#squares, 0),
-    });
-    const sums = await this.#readSums(slots);
-    return splits.map((split, i) =>
-      this.#networks.map(({ lambda }, network) => {
-        const { count } = this.#data.source[split];
-        let total = 0;
-        let correct = 0;
-        for (let chunk = 0; chunk < this.#evaluation(split).chunks; chunk++) {
-          const { first, second } = sums(starts[i] + chunk, network);
-          total += first;
-          correct += second;
-        }
-        const loss = total / count;
-        return { loss, cost: loss + lambda * sums(0, network).first, accuracy: correct / count };
-      })
+      encode: (pass) => dispatch(pass, this.#squares, { offset: 0 }),
+    }, signal);
+    // Both are copied here and now, in the order of the queue; only the reading waits.
+    const result = Promise.all([this.#readSums(slots), this.#readSteps()]).then(
+      ([sums, diverged]) => {
+        const evaluations = splits.map((split, i) =>
+          this.#networks.map(({ lambda }, network) => {
+            const { count } = this.#data.source[split];
+            let total = 0;
+            let correct = 0;
+            for (let chunk = 0; chunk < chunks[i]; chunk++) {
+              const { first, second } = sums(starts[i] + chunk, network);
+              total += first;
+              correct += second;
+            }
+            const loss = total / count;
+            const cost = loss + lambda * sums(0, network).first;
+            return { loss, cost, accuracy: correct / count };
+          })
+        );
+        return { evaluations, diverged };
+      },
     );
+    result.catch(() => {}); // Thrown where it is waited for; after another failure nobody may.
+    return { result };
   }
 
   /**
@@ -313,10 +416,9 @@ export class Population {
    * @throws {DeviceLostError} If the device went away.
    */
   async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
-    const { evaluationRows, layers } = this.#buffers;
-    const { classes } = this.architecture;
+    const { evaluationRows, predictions } = this.#buffers;
     const { count } = this.#data.source[split];
-    const logits = layers[layers.length - 1].s;
+    const { kernels } = await this.#evaluation(split);
     const found = this.#networks.map(() => new Uint16Array(count));
     for (let first = 0; first < count; first += evaluationRows) {
       const rows = Math.min(evaluationRows, count - first);
@@ -325,19 +427,12 @@ export class Population {
         count: 1,
         prepare: () => this.#writeSteps([{ first, rows, slot: 1 }]),
         encode: (pass) => {
-          for (const kernel of this.#evaluation(split).kernels) dispatch(pass, kernel, 0);
+          for (const kernel of kernels) dispatch(pass, kernel, { offset: 0, odd: this.#odd });
         },
       }, signal);
       await this.#pacer.drain();
-      const values = new Float32Array(
-        await this.#gpu.read(logits, 4 * this.size * rows * classes),
-      );
-      found.forEach((own, network) => {
-        for (let row = 0; row < rows; row++) {
-          const at = (network * rows + row) * classes;
-          own[first + row] = largest(values.subarray(at, at + classes));
-        }
-      });
+      const classes = new Uint32Array(await this.#gpu.read(predictions, 4 * this.size * rows));
+      found.forEach((own, n) => own.set(classes.subarray(n * rows, (n + 1) * rows), first));
     }
     return found;
   }
@@ -376,8 +471,7 @@ export class Population {
    */
   async readDiverged(): Promise<(number | null)[]> {
     await this.#pacer.drain();
-    const steps = new Uint32Array(await this.#gpu.read(this.#buffers.diverged));
-    return Array.from(steps, (step) => step === NEVER ? null : step);
+    return await this.#readSteps();
   }
 
   /** Waits until all that was submitted is done. */
@@ -387,6 +481,7 @@ export class Population {
 
   /** Frees the memory on the GPU. */
   destroy(): void {
+    this.#program.destroy();
     this.#buffers.destroy();
   }
 
@@ -395,32 +490,66 @@ export class Population {
     work: AdvanceOptions & { kind: string; kernels: readonly BoundKernel[] },
   ): Promise<void> {
     const { stepStride } = this.#buffers;
+    const { begin, end } = this.#program;
     await this.#pacer.run({
       kind: work.kind,
       count: steps.length,
       most: STEP_SLOTS,
-      prepare: (first, count) => {
-        this.#writeSteps(
-          steps.slice(first, first + count).map((step, i) => ({
-            ...step,
-            rows: this.batch,
-            fresh: this.#fresh && i === 0,
-            slot: first + i,
-          })),
-        );
-        this.#fresh = false;
-      },
-      encode: (pass, _first, index) => {
-        for (const kernel of work.kernels) dispatch(pass, kernel, index * stepStride);
+      prepare: (first, count) => this.#writePlans(steps, { first, count }),
+      encode: (pass, first, index) => {
+        const before = { offset: STEP_SLOTS * stepStride, odd: this.#odd };
+        if (first + index === 0) { for (const kernel of begin) dispatch(pass, kernel, before); }
+        const at = { offset: index * stepStride, odd: this.#odd };
+        for (const kernel of work.kernels) dispatch(pass, kernel, at);
+        this.#odd = !this.#odd;
       },
       submitted: work.onStep,
     }, work.signal);
   }
 
-  async #evaluate(split: Split, firstSlot: number, signal?: AbortSignal): Promise<void> {
+  /** Writes the steps of a submit, and before the first of all what goes before it. */
+  #writePlans(
+    steps: readonly StepPlan[],
+    { first, count }: { first: number; count: number },
+  ): void {
+    const rows = this.batch;
+    this.#writeSteps(
+      steps.slice(first, first + count).map((step, i) => {
+        const next = steps.at(first + i + 1);
+        const fresh = this.#fresh && i === 0;
+        const parts = next ? UPDATE + FORWARD : UPDATE;
+        return { ...step, rows, fresh, slot: first + i, next: next?.first, parts };
+      }),
+    );
+    if (first === 0) {
+      const before = { first: 0, next: steps[0].first, rows, slot: 0, parts: FORWARD };
+      this.#writeSteps([before], STEP_SLOTS);
+    }
+    this.#fresh = false;
+    this.#settled = false;
+  }
+
+  /** Has the program put what its steps came to where it is read. */
+  async #settle(): Promise<void> {
+    if (this.#settled) return;
+    this.#settled = true;
+    await this.#pacer.run({
+      kind: "end of steps",
+      count: 1,
+      prepare: () => this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }]),
+      encode: (pass) => {
+        for (const kernel of this.#program.end) {
+          dispatch(pass, kernel, { offset: 0, odd: this.#odd });
+        }
+      },
+    });
+  }
+
+  /** Gives the number of chunks that the part was evaluated in. */
+  async #evaluate(split: Split, firstSlot: number, signal?: AbortSignal): Promise<number> {
     const { evaluationRows, stepStride } = this.#buffers;
     const { count } = this.#data.source[split];
-    const { kernels, chunks } = this.#evaluation(split);
+    const { kernels, chunks } = await this.#evaluation(split);
     await this.#pacer.run({
       kind: "evaluation",
       count: chunks,
@@ -433,25 +562,26 @@ export class Population {
         }));
       },
       encode: (pass, _first, index) => {
-        for (const kernel of kernels) dispatch(pass, kernel, index * stepStride);
+        const at = { offset: index * stepStride, odd: this.#odd };
+        for (const kernel of kernels) dispatch(pass, kernel, at);
       },
     }, signal);
+    return chunks;
   }
 
-  #evaluation(split: Split): EvaluationPlan {
-    let plan = this.#evaluations.get(split);
-    if (!plan) {
-      const chunks = tiles(this.#data.source[split].count, this.#buffers.evaluationRows);
-      plan = { kernels: evaluationPass(this.#context, split), chunks };
-      this.#evaluations.set(split, plan);
-    }
+  #evaluation(split: Split): Promise<EvaluationPlan> {
+    const chunks = tiles(this.#data.source[split].count, this.#buffers.evaluationRows);
+    const plan = this.#evaluations.get(split) ??
+      this.#program.evaluation(split).then((kernels) => ({ kernels, chunks }));
+    this.#evaluations.set(split, plan);
     return plan;
   }
 
-  #writeSteps(steps: readonly Step[]): void {
+  #writeSteps(steps: readonly Step[], at = 0): void {
     const { stepStride } = this.#buffers;
     const bytes = new ArrayBuffer(steps.length * stepStride);
-    steps.forEach(({ first, rows, rise = 0, fresh = false, slot, number = 0 }, i) => {
+    steps.forEach((step, i) => {
+      const { first, rows, rise = 0, fresh = false, slot, number = 0, next = 0, parts = 0 } = step;
       const view = new DataView(bytes, i * stepStride, STEP_BYTES);
       view.setUint32(0, first, true);
       view.setUint32(4, rows, true);
@@ -459,15 +589,21 @@ export class Population {
       view.setUint32(12, Number(fresh), true);
       view.setUint32(16, slot, true);
       view.setUint32(20, number, true);
+      view.setUint32(24, next, true);
+      view.setUint32(28, parts, true);
     });
-    this.#gpu.device.queue.writeBuffer(this.#buffers.steps, 0, bytes);
+    this.#gpu.device.queue.writeBuffer(this.#buffers.steps, at * stepStride, bytes);
   }
 
-  /** Reads sums back and adds up their parts in float64. */
+  async #readSteps(): Promise<(number | null)[]> {
+    const steps = new Uint32Array(await this.#gpu.read(this.#buffers.diverged));
+    return Array.from(steps, (step) => step === NEVER ? null : step);
+  }
+
+  /** Reads sums back, as they are when all that was submitted is done, and adds up their parts in float64. */
   async #readSums(
     slots: number,
   ): Promise<(slot: number, network: number) => { first: number; second: number }> {
-    await this.#pacer.drain();
     const bytes = 4 * slots * this.size * SUM_PARTS * 2;
     const parts = new Float32Array(await this.#gpu.read(this.#buffers.sums, bytes));
     return (slot, network) => {
@@ -483,17 +619,9 @@ export class Population {
   }
 
   async #readVectors(buffer: GPUBuffer, length: number): Promise<Float32Array[]> {
+    await this.#settle();
     await this.#pacer.drain();
     const all = new Float32Array(await this.#gpu.read(buffer));
     return this.#networks.map((_, n) => all.slice(n * length, (n + 1) * length));
   }
-}
-
-/** The index of the largest value, the first of equal ones; 0 where nothing can be compared, as the kernel has it. */
-function largest(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) {
-    if (values[i] > values[best]) best = i;
-  }
-  return best;
 }

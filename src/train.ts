@@ -13,6 +13,7 @@ import { type Architecture, type Initialisation, initialise, layout } from "./ne
 import {
   type AdvanceOptions,
   type NetworkSettings,
+  type PendingEvaluation,
   Population,
   type StepPlan,
 } from "./population.ts";
@@ -58,8 +59,30 @@ export interface TrainingOptions {
   readonly batch?: number;
   /** Steps from one metric row to the next; an epoch unless given. The last step always has a row. */
   readonly evaluateEvery?: number;
+  /** The kernel variant; the one that should suit the adapter unless given. */
+  readonly variant?: string;
   /** Other shader texts than the project's own, which is how tests plant mistakes. */
   readonly shaders?: ShaderTexts;
+}
+
+/** How a training runs. */
+export interface RunOptions extends AdvanceOptions {
+  /**
+   * Whether updates go on while rows are read back. A row then comes when the training is up to two rows further:
+   * evaluations, predictions and states asked for in the loop are of a later step than the row's.
+   *
+   * @default {false}
+   */
+  readonly ahead?: boolean;
+}
+
+/** Rows that are being read back while the training goes on. */
+const AHEAD = 2;
+
+/** Rows that may still be read back. */
+interface PendingRows extends PendingEvaluation {
+  /** Updates made before. */
+  readonly step: number;
 }
 
 /** All that a training has learnt, from which it goes on to the same bytes. */
@@ -100,6 +123,8 @@ export interface TrainingState {
 export class Training {
   /** The architecture of all networks. */
   readonly architecture: Architecture;
+  /** The kernel variant that it runs on. */
+  readonly variant: string;
   /** Updates that the whole training makes. */
   readonly steps: number;
   /** Updates in an epoch. */
@@ -113,6 +138,7 @@ export class Training {
   #step = 0;
   #epoch = -1; // whose order of images is on the GPU
   #rowDue = true;
+  #pending: PendingRows[] = [];
   #diverged: (number | null)[];
 
   private constructor(
@@ -124,6 +150,7 @@ export class Training {
     this.#data = parts.data;
     this.#ownsData = parts.ownsData;
     this.architecture = parts.population.architecture;
+    this.variant = parts.population.variant;
     this.steps = parts.steps;
     this.#seed = options.seed ?? 1;
     this.#batch = parts.population.batch;
@@ -179,6 +206,7 @@ export class Training {
         networks,
         batch,
         data: deviceData,
+        variant: options.variant,
         shaders: options.shaders,
       });
       population.write({
@@ -204,24 +232,30 @@ export class Training {
    * and after the last. It ends early when all networks have diverged.
    *
    * Leaving the loop, or stopping it by the signal, keeps the networks as they are; another call goes on from there, with
-   * the row that was due if it was cut off.
+   * the rows that were due if it was cut off.
    *
-   * @param options `signal` ends the training between two submits; `onStep` is told how many updates were submitted.
+   * @param options `signal` ends the training between two submits; `onStep` is told how many updates were submitted;
+   * `ahead` has the next updates made while a row is read back, so that the GPU never waits.
    * @yields Rows, [networks].
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
-  async *run(options: AdvanceOptions = {}): AsyncGenerator<MetricRow[], void, void> {
-    const { signal } = options;
+  async *run(options: RunOptions = {}): AsyncGenerator<MetricRow[], void, void> {
+    const { signal, ahead = false } = options;
     const every = this.#options.evaluateEvery ?? this.stepsPerEpoch;
     while (true) {
       if (this.#rowDue) {
-        const rows = await this.#rows(signal);
+        this.#pending.push(await this.#startRows(signal));
         this.#rowDue = false;
+      }
+      const done = this.#step >= this.steps;
+      while (this.#pending.length > (ahead && !done ? AHEAD : 0)) {
+        const rows = await this.#finishRows(this.#pending[0]);
+        this.#pending.shift();
         yield rows;
         if (this.#diverged.every((step) => step !== null)) return;
       }
-      if (this.#step >= this.steps) return;
+      if (done) return;
       const next = Math.min((Math.floor(this.#step / every) + 1) * every, this.steps);
       await this.#advanceTo(next, options);
       this.#rowDue = true;
@@ -301,6 +335,7 @@ export class Training {
     this.#step = step;
     this.#epoch = -1;
     this.#rowDue = step === 0;
+    this.#pending = [];
     this.#diverged = [...diverged];
   }
 
@@ -337,18 +372,22 @@ export class Training {
     }
   }
 
-  async #rows(signal?: AbortSignal): Promise<MetricRow[]> {
+  async #startRows(signal?: AbortSignal): Promise<PendingRows> {
+    const { result } = await this.#population.startEvaluation(["training", "validation"], signal);
+    return { step: this.#step, result };
+  }
+
+  async #finishRows({ step, result }: PendingRows): Promise<MetricRow[]> {
     const { networks, halfCycle } = this.#options;
-    const [train, val] = await this.#population.evaluate(["training", "validation"], signal);
-    const noticed = await this.#population.readDiverged();
+    const { evaluations: [train, val], diverged } = await result;
     // After the last update no batch follows whose loss would show it; the cost shows what became of the weights.
-    this.#diverged = this.#diverged.map((step, i) =>
-      step ?? noticed[i] ?? (Number.isFinite(train[i].cost) ? null : this.#step)
+    this.#diverged = this.#diverged.map((before, i) =>
+      before ?? diverged[i] ?? (Number.isFinite(train[i].cost) ? null : step)
     );
     return networks.map(({ etaMin, etaMax }, i) => ({
-      step: this.#step,
-      epoch: this.#step / this.stepsPerEpoch,
-      eta: this.#step === 0 ? null : eta(this.#step - 1, { etaMin, etaMax, halfCycle }),
+      step,
+      epoch: step / this.stepsPerEpoch,
+      eta: step === 0 ? null : eta(step - 1, { etaMin, etaMax, halfCycle }),
       train: train[i],
       val: val[i],
     }));

@@ -18,6 +18,8 @@ export interface Plan {
   readonly batch: number;
   /** Networks that train together. */
   readonly networks: number;
+  /** The kernel variant to train with; the default one unless given. */
+  readonly variant?: string;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface Plan {
  * names the options.
  */
 export async function checkCapacity(gpu: Gpu, data: DeviceDataSet, plan: Plan): Promise<void> {
-  const { hidden, batchNorm, batch, networks } = plan;
+  const { hidden, batchNorm, batch, networks, variant } = plan;
   const { inputs, classes, training } = data.source;
   if (batch > training.count) {
     throw new ArgumentError(
@@ -45,6 +47,7 @@ export async function checkCapacity(gpu: Gpu, data: DeviceDataSet, plan: Plan): 
       networks: Array.from({ length: networks }, () => settings),
       batch,
       data,
+      variant,
     });
     population.destroy();
   } catch (error) {

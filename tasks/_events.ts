@@ -20,7 +20,8 @@ export type EventName =
   | "result"
   | "gradient"
   | "comparison"
-  | "trial";
+  | "trial"
+  | "variant";
 
 /** Further fields of an event: snake_case, as the columns of the CSV files. NaN and infinity are written as null. */
 export type EventFields = { readonly [name: string]: unknown };

@@ -6,7 +6,7 @@
 import { join } from "@std/path";
 import type { DataSet } from "../src/dataset.ts";
 import { ArgumentError } from "../src/errors.ts";
-import { removeIfThere, writeFileDurably } from "../src/files.ts";
+import { readTextIfThere, removeIfThere, writeFileDurably } from "../src/files.ts";
 import type { AdapterSummary } from "../src/gpu.ts";
 import { vendorName } from "./_adapter.ts";
 import type { TaskContext } from "./_context.ts";
@@ -150,6 +150,23 @@ export async function openResults(
     state = whole && !force && differences.length === 0 ? "finished" : "unfinished";
   }
   return new Results(directory, { ...options, config, state });
+}
+
+/**
+ * Reads which kernel variant results were begun with.
+ *
+ * @param directory Their directory.
+ * @param adapter The adapter to go on with.
+ * @returns The variant; undefined where there are no results, or they were begun on another adapter.
+ */
+export async function readVariant(
+  directory: string,
+  adapter: AdapterSummary,
+): Promise<string | undefined> {
+  const text = await readTextIfThere(join(directory, CONFIG));
+  const made = text === undefined ? undefined : parseConfig(text)?.made_with;
+  if (made?.adapter !== adapter.description || typeof made.variant !== "string") return undefined;
+  return made.variant;
 }
 
 /** Whether a directory holds none of a run's files, all of them, or those of a run to be started again. */

@@ -91,12 +91,13 @@ function isWhole(rows: readonly TrialRow[], trials: readonly Trial[]): boolean {
 async function trainStage(
   trials: readonly Trial[],
   options: SearchOptions,
-  { gpu, data, progress, signal }: SearchContext,
+  { gpu, data, progress, variant, signal }: SearchContext,
 ): Promise<TrialRow[]> {
   const { hidden, batchNorm, etaMin, etaMax, init, halfCycle, cycles, seed, batch } = options;
   signal.throwIfAborted();
   const training = await Training.create(gpu, data, {
     hidden,
+    variant,
     batchNorm: batchNorm === "on",
     networks: trials.map(({ identity, lambda }) => ({
       identity,
@@ -116,7 +117,8 @@ async function trainStage(
     const [{ stage }] = trials;
     progress.start(stage, training.steps, { networks: trials.length });
     let last: MetricRow[] = [];
-    for await (const rows of training.run({ signal, onStep: (done) => progress.step(done) })) {
+    const onStep = (done: number) => progress.step(done);
+    for await (const rows of training.run({ signal, onStep, ahead: true })) {
       last = rows;
       const best = bestOf(rows);
       progress.evaluation(

@@ -136,9 +136,10 @@ async function trainPopulation(
   context: PopulationContext,
 ): Promise<{ rows: MetricRow[][]; runs: SensitivityRun[] }> {
   const { hidden, inits, lambda, etaMin, etaMax, halfCycle, cycles, seed, batch, every } = options;
-  const { gpu, data, progress, signal, batchNorm, onRows } = context;
+  const { gpu, data, progress, variant, signal, batchNorm, onRows } = context;
   const training = await Training.create(gpu, data, {
     hidden,
+    variant,
     batchNorm,
     networks: sensitivityNetworks(inits, { lambda, etaMin, etaMax }),
     halfCycle,
@@ -155,7 +156,8 @@ async function trainPopulation(
       sigmas,
     });
     const rows: MetricRow[][] = [];
-    for await (const row of training.run({ signal, onStep: (done) => progress.step(done) })) {
+    const onStep = (done: number) => progress.step(done);
+    for await (const row of training.run({ signal, onStep, ahead: true })) {
       rows.push(row);
       const best = bestOf(row);
       progress.evaluation(row[best], {

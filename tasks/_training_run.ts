@@ -62,6 +62,8 @@ export interface TrainingContext {
   readonly gpu: Gpu;
   readonly data: DeviceDataSet;
   readonly progress: Progress;
+  /** The kernel variant to train with. */
+  readonly variant: string;
   /** Ends the training between two submits. */
   readonly signal: AbortSignal;
   /** Is given the trained networks before the run counts as finished. */
@@ -87,16 +89,17 @@ export async function trainInto(
   run: TrainingRun,
   context: TrainingContext,
 ): Promise<Summary> {
-  const { gpu, data, progress, signal, onTrained } = context;
+  const { gpu, data, progress, variant, signal, onTrained } = context;
   const { name, training: options, quick } = run;
   await results.start();
-  const training = await Training.create(gpu, data, options);
+  const training = await Training.create(gpu, data, { ...options, variant });
   try {
     const { hidden, batchNorm } = options;
     progress.start(name, training.steps, { hidden, batch_norm: batchNorm });
     const rows: MetricRow[] = [];
     let saved = performance.now();
-    for await (const [row] of training.run({ signal, onStep: (done) => progress.step(done) })) {
+    const onStep = (done: number) => progress.step(done);
+    for await (const [row] of training.run({ signal, onStep, ahead: true })) {
       rows.push(row);
       progress.evaluation(row);
       if (performance.now() - saved < SAVE_INTERVAL) continue;

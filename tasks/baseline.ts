@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/kernels.ts";
+import { checkVariant } from "../src/variants.ts";
 import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_HIDDEN, PUBLISHED_RUN } from "../src/published.ts";
 import { isComparable } from "../src/report_settings.ts";
 import { announceAdapter } from "./_adapter.ts";
@@ -38,6 +38,7 @@ import {
   type TrainingRun,
   trainInto,
 } from "./_training_run.ts";
+import { VariantChooser } from "./_variant.ts";
 
 const OPTIONS = { ...COMMON_OPTIONS, ...TRAINING_OPTIONS };
 
@@ -74,6 +75,8 @@ const IDENTITY = "baseline";
 interface OpenRun {
   readonly run: TrainingRun;
   readonly results: Results;
+  /** The kernel variant that it trains with. */
+  readonly variant: string;
   /** How it ended, where it is there already. */
   readonly finished?: Summary;
 }
@@ -91,7 +94,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const variant = checkVariant(options.variant);
+  checkVariant(options.variant);
   const gpu = await Gpu.request();
   let data: DeviceDataSet | undefined;
   try {
@@ -103,23 +106,27 @@ export async function main(args: readonly string[], context: TaskContext): Promi
 
     // Everything that can be refused is refused before anything is written.
     const hiddens = given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN;
+    const chooser = new VariantChooser(context, { gpu, data }, options);
+    const steps = 2 * options.halfCycle * options.cycles;
     const runs: OpenRun[] = [];
     for (const run of planRuns(options, hiddens)) {
-      runs.push(await openRun(run, { options, dataset, gpu, variant }));
-    }
-    for (const { run: { training }, finished } of runs) {
-      if (finished !== undefined) continue;
-      const { hidden, batchNorm } = training;
-      await checkCapacity(gpu, data, { hidden, batchNorm, batch: options.batch, networks: 1 });
+      const { hidden, batchNorm } = run.training;
+      const plan = { hidden, batchNorm, batch: options.batch, networks: 1 };
+      const directory = join(options.out, run.name);
+      const variant = await chooser.choose({ plan, steps, directory });
+      const open = await openRun(run, { options, dataset, gpu, variant });
+      runs.push(open);
+      if (open.finished === undefined) await checkCapacity(gpu, data, { ...plan, variant });
     }
 
     const progress = new Progress(context, { json, quick });
     const { signal } = context;
     const ended: FinishedRun[] = [];
-    for (const { run, results, finished } of runs) {
+    for (const { run, results, variant, finished } of runs) {
       signal.throwIfAborted();
       if (finished !== undefined) results.sayFinished(context, options);
-      const summary = finished ?? await trainInto(results, run, { gpu, data, progress, signal });
+      const summary = finished ??
+        await trainInto(results, run, { gpu, data, progress, variant, signal });
       ended.push({ name: run.name, config: results.config, summary });
     }
     reportRuns(context, { options, dataset, runs: ended });
@@ -174,7 +181,7 @@ async function openRun(
   const { force, out } = options;
   const results = await openResults(join(out, run.name), config, { ...RUN_FILES, force });
   const finished = results.state === "finished" ? await readSummary(results) : undefined;
-  return { run, results, finished };
+  return { run, results, variant, finished };
 }
 
 /** A run when it is over. */

@@ -10,7 +10,7 @@ import { ArgumentError } from "../src/errors.ts";
 import { trendFigure } from "../src/figures.ts";
 import { writeFileDurably } from "../src/files.ts";
 import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/kernels.ts";
+import { checkVariant } from "../src/variants.ts";
 import { benchFromCsv, type BenchRow, benchToCsv } from "../src/records.ts";
 import { announceAdapter } from "./_adapter.ts";
 import { checkCapacity, type Plan } from "./_capacity.ts";
@@ -92,7 +92,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const variant = checkVariant(options.variant);
+  const variant = checkVariant(options.variant) ?? "per-operation";
   const { json, quick, steps, repeat, seed } = options;
   const gpu = await Gpu.request();
   const memory = new PeakMemory();

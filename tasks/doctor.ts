@@ -8,7 +8,8 @@ import { DeviceDataSet } from "../src/device_data.ts";
 import { GpuUnavailableError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, passes } from "../src/gradient_check.ts";
-import { checkVariant, type ShaderTexts } from "../src/kernels.ts";
+import type { ShaderTexts } from "../src/kernels.ts";
+import { checkVariant } from "../src/variants.ts";
 import { createSynthetic } from "../src/synthetic.ts";
 import { announceAdapter, describeAdapter, vendorName } from "./_adapter.ts";
 import { alignColumns } from "./_columns.ts";
@@ -118,7 +119,10 @@ export async function main(
   try {
     findings.push(...gpu instanceof Gpu ? await examine(gpu, context, options) : [withoutGpu(gpu)]);
     findings.push(await findData(options.data));
-    if (gpu instanceof Gpu) findings.push(await testGpu(gpu, { ...testing, seed: options.seed }));
+    if (gpu instanceof Gpu) {
+      const { seed, variant } = options;
+      findings.push(await testGpu(gpu, { ...testing, seed, variant }));
+    }
   } finally {
     if (gpu instanceof Gpu) gpu.destroy();
   }
@@ -271,7 +275,7 @@ async function isThere(path: string): Promise<boolean> {
 /** Some training steps on the GPU beside the float64 reference. */
 async function testGpu(
   gpu: Gpu,
-  options: { seed: number; shaders?: ShaderTexts },
+  options: { seed: number; variant?: string; shaders?: ShaderTexts },
 ): Promise<Finding> {
   const name = "Self-test";
   const dataset = await createSynthetic({ seed: options.seed, ...SELF_TEST_IMAGES });

@@ -10,7 +10,8 @@ import { compareWithDifferences } from "../src/differences.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, type GpuCheckRow, passes } from "../src/gradient_check.ts";
-import { checkVariant, type ShaderTexts } from "../src/kernels.ts";
+import type { ShaderTexts } from "../src/kernels.ts";
+import { checkVariant, defaultVariant, type VariantShape } from "../src/variants.ts";
 import { initialise } from "../src/network.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
 import { COMPARED_STEPS } from "../src/report_gradients.ts";
@@ -106,13 +107,14 @@ export async function main(
     return EXIT.done;
   }
   const { shaders } = testing;
-  const variant = checkVariant(options.variant);
+  checkVariant(options.variant);
   const gpu = await Gpu.request();
   try {
     announceAdapter(context, gpu.adapter, options);
     const counts = options.quick ? TRIAL_COUNTS : undefined;
     const dataset = await loadDataSet(options.data, context, { json: options.json, counts });
     checkBatch(options, dataset);
+    const variant = options.variant ?? defaultVariant(gpu, shapeOf(options, dataset));
     const config = runConfig(options, { task: TASK.name, dataset, adapter: gpu.adapter, variant });
     const { force } = options;
     const results = await openResults(options.out, config, { ...FILES, force });
@@ -153,6 +155,13 @@ export async function main(
   } finally {
     gpu.destroy();
   }
+}
+
+/** The shape of the setting asked for. */
+function shapeOf(options: Options, { classes }: DataSet): VariantShape {
+  const { hidden, inputs, batch } = options;
+  const batchNorm = options.batchNorm === "on";
+  return { architecture: { inputs, hidden, classes, batchNorm }, networks: 1, batch };
 }
 
 /** Before anything is written. */
@@ -201,6 +210,7 @@ async function checkSetting(
     seed,
     order,
     evaluation: false,
+    variant: options.variant,
     shaders,
   });
   data.destroy();
@@ -315,7 +325,7 @@ async function checkTrials(
   gpu: Gpu,
   run: { options: Options; dataset: DataSet; shaders?: ShaderTexts; context: TaskContext },
 ): Promise<Trial[]> {
-  const { options: { quick, seed }, dataset, shaders, context } = run;
+  const { options: { quick, seed, variant }, dataset, shaders, context } = run;
   const trials: Trial[] = [];
   for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
     context.signal.throwIfAborted();
@@ -324,7 +334,7 @@ async function checkTrials(
     const { inputs } = data.source;
     const networks = TRIAL_NETWORKS;
     const setting = { hidden, batchNorm, networks, batch, steps: COMPARED_STEPS, seed };
-    const rows = await checkOnGpu(gpu, { data, ...setting, shaders });
+    const rows = await checkOnGpu(gpu, { data, ...setting, variant, shaders });
     data.destroy();
     const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
       `${inputs} inputs, batch ${batch}`;

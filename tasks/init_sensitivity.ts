@@ -6,7 +6,8 @@
 import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/kernels.ts";
+import { checkVariant } from "../src/variants.ts";
+import { VariantChooser } from "./_variant.ts";
 import { isComparable } from "../src/report_settings.ts";
 import { describeRuns } from "../src/sensitivity.ts";
 import { announceAdapter } from "./_adapter.ts";
@@ -95,7 +96,7 @@ export async function main(
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const variant = checkVariant(options.variant);
+  checkVariant(options.variant);
   const gpu = await Gpu.request();
   let data: DeviceDataSet | undefined;
   try {
@@ -106,6 +107,12 @@ export async function main(
     data = new DeviceDataSet(gpu, dataset);
 
     const { adapter } = gpu;
+    const { hidden, batch, inits: { length: networks }, halfCycle, cycles } = options;
+    const norms = normsOf(options);
+    // One for both, so that they can be compared: that of the larger step.
+    const plan = { hidden, batchNorm: norms.includes(true), batch, networks };
+    const chooser = new VariantChooser(context, { gpu, data }, options);
+    const variant = await chooser.choose({ plan, steps: 2 * halfCycle * cycles, directory: out });
     const config = runConfig(options, { task: TASK.name, dataset, adapter, variant });
     const results = await openResults(out, config, { ...STUDY_FILES, force });
     let summary: SensitivitySummary;
@@ -113,14 +120,20 @@ export async function main(
       summary = await readSensitivity(results.directory);
       results.sayFinished(context, options);
     } else {
-      const { hidden, batch, inits: { length: networks } } = options;
-      for (const batchNorm of normsOf(options)) {
-        await checkCapacity(gpu, data, { hidden, batchNorm, batch, networks });
+      for (const batchNorm of norms) {
+        await checkCapacity(gpu, data, { ...plan, batchNorm, variant });
       }
       context.signal.throwIfAborted();
       const progress = new Progress(context, { json, quick });
       const { signal } = context;
-      summary = await studyInto(results, options, { gpu, data, progress, signal, ...testing });
+      summary = await studyInto(results, options, {
+        gpu,
+        data,
+        progress,
+        variant,
+        signal,
+        ...testing,
+      });
     }
     reportStudy(context, { options, config, dataset, summary });
     return EXIT.done;

@@ -8,7 +8,8 @@ import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/kernels.ts";
+import { checkVariant } from "../src/variants.ts";
+import { VariantChooser } from "./_variant.ts";
 import { PUBLISHED_FINAL_ACCURACY } from "../src/published.ts";
 import { isComparable } from "../src/report_settings.ts";
 import { bestResults } from "../src/search.ts";
@@ -70,7 +71,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const variant = checkVariant(options.variant);
+  checkVariant(options.variant);
   const gpu = await Gpu.request();
   let data: DeviceDataSet | undefined;
   try {
@@ -83,6 +84,11 @@ export async function main(args: readonly string[], context: TaskContext): Promi
 
     // Everything that can be refused is refused before anything is written.
     const { adapter } = gpu;
+    const networks = repeat * Math.max(options.coarseCount, options.fineCount);
+    const plan = { hidden, batchNorm: options.batchNorm === "on", batch, networks };
+    const steps = 2 * options.halfCycle * options.cycles;
+    const chooser = new VariantChooser(context, { gpu, data }, options);
+    const variant = await chooser.choose({ plan, steps, directory: out });
     const config = runConfig(options, { task: TASK.name, dataset, adapter, variant });
     const results = await openResults(out, config, { ...searchFiles(options), force });
     const before = await openFinal(results, { lambda: null, force });
@@ -96,9 +102,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
         return EXIT.done;
       }
     }
-    const networks = repeat * Math.max(options.coarseCount, options.fineCount);
-    const batchNorm = options.batchNorm === "on";
-    await checkCapacity(gpu, data, { hidden, batchNorm, batch, networks });
+    await checkCapacity(gpu, data, { ...plan, variant });
     signal.throwIfAborted();
     if (force || results.state === "new") {
       // First, so that a search that is cut off here finds no final network of other settings when it goes on.
@@ -106,7 +110,8 @@ export async function main(args: readonly string[], context: TaskContext): Promi
       await results.start();
     } else await results.resume();
 
-    const training = { gpu, data, progress: new Progress(context, { json, quick }), signal };
+    const progress = new Progress(context, { json, quick });
+    const training = { gpu, data, progress, variant, signal };
     if (repeat > 1) {
       context.stderr(
         `Each λ trains ${repeat} networks of other initial weights; all networks see the same batches`,

@@ -6,7 +6,7 @@
 import { join } from "@std/path";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/kernels.ts";
+import { checkVariant } from "../src/variants.ts";
 import { announceAdapter } from "./_adapter.ts";
 import type { TaskContext, TaskMain } from "./_context.ts";
 import { shareDataSets } from "./_data.ts";

@@ -6,11 +6,13 @@
  *
  * @module
  */
+import { TILES } from "../src/kernel_table.ts";
 import type { TaskContext } from "./_context.ts";
 import { helpText } from "./_help.ts";
 import { flag } from "./_kinds.ts";
 import { EXIT, runTask } from "./_main.ts";
 import { COMMON_OPTIONS, parseOptions } from "./_options.ts";
+import { blocksText, outputsText } from "./_tile.ts";
 
 const SHADER_DIRECTORY = new URL("../shaders/", import.meta.url);
 
@@ -44,9 +46,17 @@ export async function generateShaders(): Promise<string> {
       throw new Error(`Cannot generate from shaders/${name}: expected a name in snake_case`);
     }
     const source = await Deno.readTextFile(new URL(name, SHADER_DIRECTORY));
-    text += `  ${stem}: \`${source.replace(/\\|`|\$\{/g, "\\$&")}\`,\n`;
+    text += entry(stem, source);
+  }
+  for (const [name, tile] of Object.entries(TILES)) {
+    text += entry(`${name}_outputs`, outputsText(tile)) + entry(`${name}_blocks`, blocksText(tile));
   }
   return text + "};\n";
+}
+
+/** A kernel file as a property of the generated object. */
+function entry(name: string, source: string): string {
+  return `  ${name}: \`${source.replace(/\\|`|\$\{/g, "\\$&")}\`,\n`;
 }
 
 /**

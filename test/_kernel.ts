@@ -4,13 +4,9 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Gpu } from "../src/gpu.ts";
-import {
-  type BindingName,
-  dispatch,
-  type KernelName,
-  Kernels,
-  type Shape,
-} from "../src/kernels.ts";
+import type { BindingName } from "../src/bindings.ts";
+import type { KernelName, Shape } from "../src/kernel_table.ts";
+import { type Constants, dispatch, Kernels } from "../src/kernels.ts";
 import type { Random } from "../src/random.ts";
 import { readTexels, type TexelArray, uploadTexels } from "./_texels.ts";
 
@@ -44,6 +40,8 @@ export interface StepFields {
   readonly fresh?: boolean;
   readonly slot?: number;
   readonly number?: number;
+  readonly next?: number;
+  readonly parts?: number;
 }
 
 /** A run of one kernel. */
@@ -51,6 +49,8 @@ export interface KernelRun {
   readonly shape: Shape;
   readonly networks: number;
   readonly layer: LayerFields;
+  /** Values of the overrides that are the kernel's own. */
+  readonly constants?: Constants;
   readonly step?: StepFields;
   /** What the kernel reads and must leave as it is. */
   readonly inputs: Readonly<Partial<Record<BindingName, Float32Array | Uint32Array>>>;
@@ -84,7 +84,6 @@ export async function runKernel(
   run: KernelRun,
 ): Promise<Record<string, Float32Array>> {
   const { shape, networks, layer, step = {}, inputs, outputs, texels = {}, newTexels = {} } = run;
-  const kernels = await Kernels.create(gpu);
   const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
   const fields = Uint32Array.from(LAYER_FIELDS, (field) => layer[field] ?? ASTRAY);
   const stride = gpu.device.limits.minUniformBufferOffsetAlignment;
@@ -113,10 +112,11 @@ export async function runKernel(
       texture.createView({ dimension: "2d-array" }),
     ]);
     const resources = { ...run.resources, ...own, ...Object.fromEntries(views) };
-    const bound = kernels.bind(name, { shape, networks, resources });
+    const { constants } = run;
+    const bound = await Kernels.of(gpu).bind(name, { shape, networks, resources, constants });
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    dispatch(pass, bound, stride);
+    dispatch(pass, bound, { offset: stride });
     pass.end();
     gpu.device.queue.submit([encoder.finish()]);
 
@@ -153,10 +153,11 @@ function stepsWithAStray(
   rows: number,
   options: { step: StepFields; stride: number },
 ): Uint32Array<ArrayBuffer> {
-  const { step: { first = 0, rise = 0, fresh = false, slot = 0, number = 0 }, stride } = options;
+  const { step, stride } = options;
+  const { first = 0, rise = 0, fresh = false, slot = 0, number = 0, next = 0, parts = 0 } = step;
   const words = new Uint32Array(2 * stride / 4).fill(ASTRAY);
   const at = stride / 4;
-  words.set([first, rows, 0, Number(fresh), slot, number], at);
+  words.set([first, rows, 0, Number(fresh), slot, number, next, parts], at);
   new Float32Array(words.buffer)[at + 2] = rise;
   return words;
 }

@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import { type DataSet, standardise } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
-import { type KernelName, tiles } from "../src/kernels.ts";
+import { type KernelName, tiles } from "../src/kernel_table.ts";
 import type { Random } from "../src/random.ts";
 import { affineBackward, affineBackwardInput, affineForward } from "../src/reference.ts";
 import { createRandomData, sharedGpu } from "./_gpu.ts";

@@ -1,6 +1,6 @@
 /** Kernels that find the gradient of parameters and move them. */
 import { assert } from "@std/assert";
-import type { KernelName } from "../src/kernels.ts";
+import type { KernelName } from "../src/kernel_table.ts";
 import type { NetworkSettings } from "../src/population.ts";
 import type { Random } from "../src/random.ts";
 import { sharedGpu } from "./_gpu.ts";

@@ -1,7 +1,7 @@
 /** Tests of softmax with cross-entropy, and of the sums that are read back. */
 import { assertEquals } from "@std/assert";
 import { NEVER } from "../src/buffers.ts";
-import { type KernelName, SUM_PARTS, tiles } from "../src/kernels.ts";
+import { type KernelName, SUM_PARTS, tiles } from "../src/kernel_table.ts";
 import type { Random } from "../src/random.ts";
 import { softmaxCrossEntropy } from "../src/reference.ts";
 import { sharedGpu } from "./_gpu.ts";
@@ -88,14 +88,19 @@ function drawLogits(random: Random, sizes: Sizes) {
 async function checkSoftmaxForward(sizes: Sizes, random: Random): Promise<number> {
   const { rows, outputs, networks } = sizes;
   const { labels, order, logits, ofBatch } = drawLogits(random, sizes);
-  const { outcomes } = await runKernel(await sharedGpu(), "softmax_cross_entropy_forward", {
-    shape: { ...sizes, slices: 1 },
-    networks,
-    layer: { outputs },
-    step: { first: FIRST },
-    inputs: { order, labels, x: logits },
-    outputs: { outcomes: networks * rows * 2 },
-  });
+  const { outcomes, predictions } = await runKernel(
+    await sharedGpu(),
+    "softmax_cross_entropy_forward",
+    {
+      shape: { ...sizes, slices: 1 },
+      networks,
+      layer: { outputs },
+      step: { first: FIRST },
+      inputs: { order, labels, x: logits },
+      outputs: { outcomes: networks * rows * 2, predictions: networks * rows },
+    },
+  );
+  const found = words(predictions);
   const values = new Float64Array(outcomes.length);
   const magnitudes = new Float64Array(outcomes.length);
   for (let i = 0; i < networks * rows; i++) {
@@ -106,6 +111,7 @@ async function checkSoftmaxForward(sizes: Sizes, random: Random): Promise<number
     values[2 * i] = softmaxCrossEntropy(row, [label]).loss;
     magnitudes[2 * i] = 1 + Math.log(sum) + Math.abs(row[label] - greatest);
     values[2 * i + 1] = Number(row.indexOf(greatest) === label);
+    assertEquals(found[i], row.indexOf(greatest));
   }
   return errorOf(outcomes, { values, magnitudes });
 }

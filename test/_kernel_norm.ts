@@ -1,5 +1,5 @@
 /** Tests of batch norm and of the ReLU. */
-import type { KernelName } from "../src/kernels.ts";
+import type { KernelName } from "../src/kernel_table.ts";
 import { BATCH_NORM_EPSILON } from "../src/network.ts";
 import type { Random } from "../src/random.ts";
 import {

@@ -7,7 +7,7 @@ import {
   equal,
 } from "@std/assert";
 import { ArgumentError, DeviceLostError } from "../src/errors.ts";
-import { VARIANTS } from "../src/kernels.ts";
+import { VARIANTS } from "../src/variants.ts";
 import type { TaskContext, TaskMain } from "../tasks/_context.ts";
 import { EXIT, runMain, StoppedError } from "../tasks/_main.ts";
 import { type Experiment, EXPERIMENTS, main } from "../tasks/reproduce.ts";

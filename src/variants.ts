@@ -1,0 +1,134 @@
+/**
+ * The kernel variants: ways to run a step that come to the same but for rounding. Which is the fastest depends on the
+ * adapter and on the shape.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "./errors.ts";
+import type { Gpu } from "./gpu.ts";
+import type { Architecture } from "./network.ts";
+import { Fused, type FusedOptions } from "./fused.ts";
+import { PerOperation } from "./per_operation.ts";
+import type { Program, ProgramContext } from "./program.ts";
+import { type TexelOptions, TexelProgram } from "./texel.ts";
+import { Tiled } from "./tiled.ts";
+
+/** What decides which variants can run. */
+export interface VariantShape {
+  readonly architecture: Architecture;
+  /** Networks. */
+  readonly networks: number;
+  /** Images in a training batch. */
+  readonly batch: number;
+}
+
+/** A variant. */
+interface Variant {
+  /** Whether it can run this shape on this device. */
+  fits(gpu: Gpu, shape: VariantShape): boolean;
+  /** Takes its memory and binds its kernels. */
+  create(context: ProgramContext): Promise<Program>;
+}
+
+/**
+ * All of them, by name. For a GPU: what a workgroup of the first kernel does of the inputs, and the threads of the last. For
+ * a software driver: rows and outputs of a thread's tile.
+ */
+const TABLE: Readonly<Record<string, Variant>> = {
+  "fused-32-256": fused({ slice: 8, threads: 256 }),
+  "fused-32-1024": fused({ slice: 8, threads: 1024 }),
+  "fused-16-256": fused({ slice: 4, threads: 256 }),
+  "tiled": { fits: () => true, create: (context) => Tiled.create(context) },
+  "texel-20x10": texel({ tile: "tile_20x10", threads: 100 }),
+  "texel-20x10-sliced": texel({ tile: "tile_20x10", threads: 200 }),
+  "texel-12x8": texel({ tile: "tile_12x8", threads: 200 }),
+  "per-operation": { fits: () => true, create: (context) => PerOperation.create(context) },
+};
+
+/** What a software driver should try: barriers make the others many times slower there. */
+const SOFTWARE = /^texel|^per-operation/;
+
+function fused(options: FusedOptions): Variant {
+  return {
+    fits: (gpu, shape) => Fused.fits(gpu, shape, options),
+    create: (context) => Fused.create(context, options),
+  };
+}
+
+/** A variant whose tensors are textures: it has no room for networks beyond the layers of a texture. */
+function texel(options: TexelOptions): Variant {
+  return {
+    fits: (gpu, { architecture, networks }) =>
+      architecture.hidden.length > 0 && networks <= gpu.device.limits.maxTextureArrayLayers,
+    create: (context) => TexelProgram.create(context, options),
+  };
+}
+
+/** The names of all variants. */
+export const VARIANTS: readonly string[] = Object.keys(TABLE);
+
+/**
+ * Checks the name of a variant.
+ *
+ * @param name Its name, or undefined to leave the choice open.
+ * @returns The same.
+ * @throws {ArgumentError} If there is no such variant.
+ */
+export function checkVariant(name: string | undefined): string | undefined {
+  if (name === undefined || VARIANTS.includes(name)) return name;
+  throw new ArgumentError(
+    `There is no kernel variant ${JSON.stringify(name)}, expected ${VARIANTS.join(" or ")}`,
+  );
+}
+
+/**
+ * Chooses a variant without measuring.
+ *
+ * @param gpu The device.
+ * @param shape What is to be trained.
+ * @returns The name of one that fits.
+ */
+export function defaultVariant(gpu: Gpu, shape: VariantShape): string {
+  return candidates(gpu, shape)[0];
+}
+
+/**
+ * Lists the variants that are worth trying for a shape, the most promising first.
+ *
+ * @param gpu The device.
+ * @param shape What is to be trained.
+ * @returns Their names, at least one.
+ */
+export function candidates(gpu: Gpu, shape: VariantShape): string[] {
+  const fitting = VARIANTS.filter((name) => TABLE[name].fits(gpu, shape));
+  return gpu.adapter.software ? fitting.filter((name) => SOFTWARE.test(name)) : fitting;
+}
+
+/**
+ * Tells whether a variant can run a shape, worth trying or not.
+ *
+ * @param name The variant.
+ * @param gpu The device.
+ * @param shape What is to be trained.
+ * @returns Whether it can.
+ */
+export function variantFits(name: string, gpu: Gpu, shape: VariantShape): boolean {
+  return TABLE[name].fits(gpu, shape);
+}
+
+/**
+ * Makes the program of a variant.
+ *
+ * @param name The variant.
+ * @param context What to bind it to.
+ * @returns The program.
+ * @throws {ArgumentError} If there is no such variant, it cannot run this shape, or the adapter cannot hold it.
+ */
+export async function createProgram(name: string, context: ProgramContext): Promise<Program> {
+  checkVariant(name);
+  if (!variantFits(name, context.gpu, context)) {
+    throw new ArgumentError(`The kernel variant ${name} cannot run this shape on this adapter`);
+  }
+  return await TABLE[name].create(context);
+}

@@ -1,0 +1,181 @@
+/**
+ * Which kernel variant a task uses: the one that is asked for, the one that results were begun with, the one found the
+ * fastest on this adapter before, or the one found now by measuring.
+ *
+ * @module
+ */
+import { dirname, fromFileUrl, join } from "@std/path";
+import type { DataSet } from "../src/dataset.ts";
+import type { DeviceDataSet } from "../src/device_data.ts";
+import { writeFileDurably } from "../src/files.ts";
+import type { Gpu } from "../src/gpu.ts";
+import { measureVariants, type VariantTime } from "../src/tuning.ts";
+import { candidates, checkVariant, defaultVariant, type VariantShape } from "../src/variants.ts";
+import type { Plan } from "./_capacity.ts";
+import type { TaskContext } from "./_context.ts";
+import { writeEvent } from "./_events.ts";
+import { readVariant } from "./_results.ts";
+import { DENO_VERSION, PACKAGE_VERSION } from "./_version.ts";
+
+/** What was measured before, which is safe to delete: it is measured again then. */
+const MEMORY = fromFileUrl(new URL("../.cache/variants.json", import.meta.url));
+
+/** Shorter trainings would be over before measuring had paid for itself. */
+const WORTHWHILE_STEPS = 2000;
+
+/** What is remembered of a shape on an adapter. */
+interface Entry {
+  /** Adapter, versions and shape. */
+  readonly key: string;
+  /** The variants that could have run. */
+  readonly candidates: readonly string[];
+  /** What was measured, the fastest first. */
+  readonly measured: readonly VariantTime[];
+  /** When. */
+  readonly date: string;
+}
+
+/** What the choice depends on. */
+export interface VariantChoice {
+  /** What is going to be trained. */
+  readonly plan: Plan;
+  /** Steps that it is going to take. */
+  readonly steps: number;
+  /** Where the results go: results begun there are gone on with in the same way. */
+  readonly directory?: string;
+}
+
+/** Chooses kernel variants for a task. */
+export class VariantChooser {
+  readonly #context: TaskContext;
+  readonly #gpu: Gpu;
+  readonly #data: DeviceDataSet;
+  readonly #options: { variant?: string; force?: boolean; json?: boolean };
+  readonly #memory: string;
+
+  /**
+   * Chooses nothing yet.
+   *
+   * @param context Where to say what was chosen.
+   * @param on The device, and the data on it.
+   * @param options `variant` asked for, `force` and `json` as the task has them; `memory` is the file to remember in.
+   */
+  constructor(
+    context: TaskContext,
+    on: { readonly gpu: Gpu; readonly data: DeviceDataSet },
+    options: { variant?: string; force?: boolean; json?: boolean; memory?: string },
+  ) {
+    this.#context = context;
+    this.#gpu = on.gpu;
+    this.#data = on.data;
+    this.#options = options;
+    this.#memory = options.memory ?? MEMORY;
+  }
+
+  /**
+   * Chooses a variant.
+   *
+   * @param choice What it depends on.
+   * @returns Its name.
+   * @throws {ArgumentError} If there is no such variant, or none has room for what is going to be trained.
+   * @throws {GpuError} When the device refused an operation.
+   * @throws {DeviceLostError} When the device went away.
+   */
+  async choose(choice: VariantChoice): Promise<string> {
+    const { plan, steps, directory } = choice;
+    const asked = checkVariant(this.#options.variant);
+    if (asked !== undefined) return asked;
+    const shape = shapeOf(this.#data.source, plan);
+    const possible = candidates(this.#gpu, shape);
+    if (directory !== undefined && !this.#options.force) {
+      const begun = await readVariant(directory, this.#gpu.adapter);
+      if (begun !== undefined && possible.includes(begun)) return begun;
+    }
+    if (steps < WORTHWHILE_STEPS) return defaultVariant(this.#gpu, shape);
+    const key = keyOf(this.#gpu, shape);
+    const entries = await readEntries(this.#memory);
+    const known = entries.find((entry) =>
+      entry.key === key && entry.candidates.join() === possible.join()
+    );
+    if (known) return known.measured[0].variant;
+    this.#context.stderr(`Measuring kernel variants for ${describe(plan)}`);
+    const measured = await measureVariants(this.#gpu, this.#data, {
+      ...shape,
+      signal: this.#context.signal,
+    });
+    this.#say(measured);
+    const entry = { key, candidates: possible, measured, date: new Date().toISOString() };
+    await remember(this.#memory, [...entries.filter((other) => other.key !== key), entry]);
+    return measured[0].variant;
+  }
+
+  #say(measured: readonly VariantTime[]): void {
+    const times = measured.map(({ variant, msPerStep }) =>
+      Number.isFinite(msPerStep) ? `${variant} ${msPerStep.toPrecision(3)} ms a step` : variant
+    );
+    this.#context.stderr(
+      `Kernel variant: ${times[0]}${
+        times.length > 1 ? `; slower: ${times.slice(1).join(", ")}` : ""
+      }`,
+    );
+    if (!this.#options.json) return;
+    writeEvent(this.#context, "variant", {
+      variant: measured[0].variant,
+      measured: measured.map(({ variant, msPerStep }) => ({ variant, ms_per_step: msPerStep })),
+    });
+  }
+}
+
+function shapeOf({ inputs, classes }: DataSet, plan: Plan): VariantShape {
+  const { hidden, batchNorm, batch, networks } = plan;
+  return { architecture: { inputs, hidden, classes, batchNorm }, batch, networks };
+}
+
+/** All that a measurement depends on. */
+function keyOf({ adapter }: Gpu, { architecture, networks, batch }: VariantShape): string {
+  const { inputs, hidden, classes, batchNorm } = architecture;
+  return [
+    adapter.description,
+    `deno ${DENO_VERSION}`,
+    `version ${PACKAGE_VERSION}`,
+    [inputs, ...hidden, classes].join("-"),
+    batchNorm ? "batch norm" : "no batch norm",
+    `batch ${batch}`,
+    `networks ${networks}`,
+  ].join(", ");
+}
+
+function describe({ hidden, batchNorm, networks }: Plan): string {
+  return `${networks} ${networks === 1 ? "network" : "networks"}, hidden ${hidden.join(",")}, ` +
+    `batch norm ${batchNorm ? "on" : "off"}`;
+}
+
+/** What is remembered; nothing where the file is missing, or not one that was written here. */
+async function readEntries(path: string): Promise<Entry[]> {
+  try {
+    const entries: unknown = JSON.parse(await Deno.readTextFile(path));
+    return Array.isArray(entries) ? entries.filter(isEntry) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isEntry(value: unknown): value is Entry {
+  const { key, candidates, measured } = Object(value);
+  return typeof key === "string" && Array.isArray(candidates) && Array.isArray(measured) &&
+    measured.length > 0 && measured.every((time) => typeof Object(time).variant === "string");
+}
+
+/** Where nothing can be written there is nothing to remember: it is measured again next time. */
+async function remember(path: string, entries: readonly Entry[]): Promise<void> {
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await writeFileDurably(join(path), JSON.stringify(entries, null, 2) + "\n");
+  } catch (error) {
+    if (
+      !(error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable)
+    ) {
+      if (!(error instanceof Error && "code" in error)) throw error;
+    }
+  }
+}
