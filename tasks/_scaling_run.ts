@@ -23,6 +23,7 @@ import type { CommonOptions } from "./_options.ts";
 import { Progress } from "./_progress.ts";
 import type { Results } from "./_results.ts";
 import { StepTimer } from "./_step_timer.ts";
+import type { VariantChooser } from "./_variant.ts";
 
 const CSV = "scaling.csv";
 const FIGURE = "scaling.svg";
@@ -33,6 +34,9 @@ export const SCALING_FILES = { files: [CSV, FIGURE], finished: FIGURE } as const
 /** How long a measurement should take, in milliseconds, and the fewest steps that it has all the same. */
 const MEASUREMENT = 1000;
 const FEWEST_STEPS = 5;
+
+/** Steps of the training whose kernel variant each size has; so many that it is chosen by measuring. */
+const TRAINING_STEPS = 9000;
 
 /** Sizes of each axis that a quick try makes do with. */
 const QUICK_SIZES = 3;
@@ -53,8 +57,8 @@ export interface ScalingContext {
   readonly gpu: Gpu;
   /** The data set on it. */
   readonly data: DeviceDataSet;
-  /** Name of the kernel variant. */
-  readonly variant: string;
+  /** Chooses the kernel variant of each size. */
+  readonly chooser: VariantChooser;
   /** Where to say how far they are. */
   readonly context: TaskContext;
 }
@@ -63,6 +67,8 @@ export interface ScalingContext {
 interface Size {
   readonly value: number;
   readonly plan: ScalingPlan;
+  /** The kernel variant that a long training of this size has; chosen before the first measurement. */
+  variant?: string;
   /** Steps in each measurement; chosen before the first. */
   steps?: number;
   /** Milliseconds per step, one for each measurement. */
@@ -146,12 +152,14 @@ async function measureOnce(
   },
 ): Promise<boolean> {
   const { seed, json, quick, steps: most } = options;
-  const { gpu, data, context } = scaling;
+  const { gpu, data, chooser, context } = scaling;
+  const { plan } = size;
   const { signal } = context;
   let timer: StepTimer;
   try {
+    size.variant ??= await chooser.choose({ plan, steps: quick ? most : TRAINING_STEPS });
     // Made anew for each round, so that no size has to share the adapter's memory with the others.
-    timer = await StepTimer.create(gpu, data, { ...size.plan, seed, signal });
+    timer = await StepTimer.create(gpu, data, { ...plan, variant: size.variant, seed, signal });
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
     const progress = new Progress(context, { json, quick });
@@ -174,12 +182,12 @@ async function measureOnce(
 function makeRows(
   axis: ScalingAxis,
   sizes: readonly Size[],
-  { gpu, data, variant }: ScalingContext,
+  { gpu, data }: ScalingContext,
 ): ScalingRow[] {
   const { inputs, classes, name } = data.source;
   const times = sizes.map((size) => summarise(size.times));
   const cliffs = findCliffs(sizes.map(({ value }, i) => ({ size: value, cost: times[i].median })));
-  return sizes.map(({ value, plan: { hidden, batchNorm, batch, networks }, steps }, i) => {
+  return sizes.map(({ value, plan: { hidden, batchNorm, batch, networks }, variant, steps }, i) => {
     const { median, least, most } = times[i];
     const operations = networks * operationsPerStep({ inputs, hidden, classes, batchNorm }, batch);
     return {
@@ -192,7 +200,7 @@ function makeRows(
       mflop: operations / 1e6,
       gflop_per_s: operations / median / 1e6,
       adapter: gpu.adapter.description,
-      variant,
+      variant: variant!,
       data: name,
       hidden: hidden.join(","),
       batch,

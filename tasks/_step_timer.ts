@@ -47,7 +47,8 @@ export class StepTimer {
    * @param data The data set on it.
    * @param options What to train.
    * @returns The timer.
-   * @throws {ArgumentError} When a batch is larger than the data, or the adapter cannot hold the networks.
+   * @throws {ArgumentError} When a batch is larger than the data, the variant cannot run the networks, or the adapter
+   * cannot hold them.
    * @throws {GpuError} When the device refused an operation.
    * @throws {DeviceLostError} When the device went away.
    */
@@ -56,7 +57,7 @@ export class StepTimer {
     data: DeviceDataSet,
     options: StepTimerOptions,
   ): Promise<StepTimer> {
-    const { hidden, batchNorm, batch, networks, seed, signal } = options;
+    const { hidden, batchNorm, batch, networks, variant, seed, signal } = options;
     const { inputs, classes, training } = data.source;
     const architecture: Architecture = { inputs, hidden, classes, batchNorm };
     const population = await Population.create(gpu, {
@@ -64,6 +65,7 @@ export class StepTimer {
       networks: Array.from({ length: networks }, () => SETTINGS),
       batch,
       data,
+      variant,
     });
     population.write({
       parameters: Array.from(

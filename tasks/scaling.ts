@@ -6,9 +6,9 @@
 import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/kernels.ts";
 import { SCALING_AXES } from "../src/scaling.ts";
 import type { ScalingRow } from "../src/scaling_records.ts";
+import { checkVariant } from "../src/variants.ts";
 import { announceAdapter } from "./_adapter.ts";
 import { alignColumns } from "./_columns.ts";
 import type { TaskContext } from "./_context.ts";
@@ -22,6 +22,7 @@ import { QUICK_COUNTS } from "./_quick.ts";
 import { openResults, runConfig } from "./_results.ts";
 import { readScaling, scaleInto, SCALING_FILES } from "./_scaling_run.ts";
 import { tableHeading } from "./_text.ts";
+import { VariantChooser } from "./_variant.ts";
 
 const OPTIONS = {
   axes: choices(SCALING_AXES, { default: SCALING_AXES, help: "what grows, one at a time" }),
@@ -50,7 +51,8 @@ const TASK: Task<typeof OPTIONS> = {
     "1600, the width of both hidden layers from 50 to 1024, affine layers from 2 to 16, all " +
     "hidden ones 50 wide, and networks that train together from 1 to 64. A time is that of many " +
     "steps from submit to completion, gathering the batches included, after a warm-up; the sizes " +
-    "of an axis are measured in turn, and again in every round. Names every cliff: a size that " +
+    "of an axis are measured in turn, and again in every round. Each size has the kernel variant " +
+    "that a long training of it has, which is chosen by measuring unless that was done before. Names every cliff: a size that " +
     "takes more than twice what its neighbours' trend makes expect, which is a straight line " +
     "where size and time are both logarithmic, through the size before and the one after, or on " +
     "from two neighbours where there is only one side or the time stays up. Sizes that the " +
@@ -82,7 +84,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const variant = checkVariant(options.variant);
+  checkVariant(options.variant);
   const gpu = await Gpu.request();
   let data: DeviceDataSet | undefined;
   try {
@@ -93,6 +95,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     data = new DeviceDataSet(gpu, dataset);
 
     const { adapter } = gpu;
+    const variant = options.variant ?? "chosen for each size";
     // Times on another adapter are other results.
     const settings = { ...options, adapter: adapter.description };
     const config = runConfig(settings, { task: TASK.name, dataset, adapter, variant });
@@ -103,7 +106,8 @@ export async function main(args: readonly string[], context: TaskContext): Promi
       results.sayFinished(context, options);
     } else {
       context.signal.throwIfAborted();
-      rows = await scaleInto(results, options, { gpu, data, variant, context });
+      const chooser = new VariantChooser(context, { gpu, data }, options);
+      rows = await scaleInto(results, options, { gpu, data, chooser, context });
     }
     report(context, rows, { options, dataset });
     return EXIT.done;
@@ -125,7 +129,16 @@ function report(
     return;
   }
   context.stdout(tableHeading(dataset, options));
-  const heading = ["axis", "size", "ms/step", "times the arithmetic", "GFLOP/s", "steps", ""];
+  const heading = [
+    "axis",
+    "size",
+    "ms/step",
+    "times the arithmetic",
+    "GFLOP/s",
+    "steps",
+    "variant",
+    "",
+  ];
   const lines = rows.map((row) => [
     row.axis,
     String(row.value),
@@ -133,6 +146,7 @@ function report(
     timesArithmetic(row, rows),
     short(row.gflop_per_s),
     String(row.steps),
+    row.variant,
     row.cliff === null ? "" : "cliff",
   ]);
   for (const line of alignColumns([heading, ...lines])) context.stdout(line);

@@ -7,6 +7,7 @@ import { scalingFromCsv, type ScalingRow } from "../src/scaling_records.ts";
 import { runMain, StoppedError } from "../tasks/_main.ts";
 import { openResults, type RunConfig } from "../tasks/_results.ts";
 import { scaleInto, SCALING_FILES, type ScalingOptions } from "../tasks/_scaling_run.ts";
+import { VariantChooser } from "../tasks/_variant.ts";
 import { main } from "../tasks/scaling.ts";
 import { CapturedContext } from "./_context.ts";
 import { createRandomData } from "./_gpu.ts";
@@ -38,7 +39,8 @@ async function rowsIn(directory: string): Promise<ScalingRow[]> {
 
 Deno.test("scaling measures each size of each axis, and draws them", async () => {
   await inDirectory(async (out) => {
-    const args = "--quick --axes networks,batch --rounds 2 --steps 2".split(" ");
+    const args = "--quick --axes networks,batch --rounds 2 --steps 2 --variant per-operation"
+      .split(" ");
     const { status, output, errors } = await scale(out, args);
     assertEquals(status, 0, errors);
     assertEquals([...(await filesIn(out)).keys()], FILES);
@@ -52,7 +54,6 @@ Deno.test("scaling measures each size of each axis, and draws them", async () =>
       ["networks", 2, 100, 2],
       ["networks", 4, 100, 4],
     ]);
-    const config: RunConfig = JSON.parse(await Deno.readTextFile(`${out}/config.json`));
     for (const row of rows) {
       assert(row.least > 0 && row.least <= row.ms_per_step && row.ms_per_step <= row.most);
       // 2 · (2 · 3072 · 50 + 3 · (50 · 50 + 50 · 10)) operations for each image and network.
@@ -60,7 +61,7 @@ Deno.test("scaling measures each size of each axis, and draws them", async () =>
       assertAlmostEquals(row.gflop_per_s * row.ms_per_step, row.mflop, 1e-9);
       assertEquals(
         [row.steps, row.variant, row.data, row.hidden],
-        [2, config.made_with.variant, "synthetic", "50,50"],
+        [2, "per-operation", "synthetic", "50,50"],
       );
     }
     const figure = await Deno.readTextFile(`${out}/scaling.svg`);
@@ -168,7 +169,8 @@ async function scaleSmall(
     };
     try {
       const results = await openResults(out, config, SCALING_FILES);
-      const run = () => scaleInto(results, options, { gpu, data, variant: "any", context });
+      const chooser = new VariantChooser(context, { gpu, data }, options);
+      const run = () => scaleInto(results, options, { gpu, data, chooser, context });
       await test({ context, scale: run, out });
     } finally {
       data.destroy();
