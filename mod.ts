@@ -43,7 +43,19 @@ export * from "./src/metrics.ts";
 export * from "./src/search.ts";
 export * from "./src/sensitivity.ts";
 export * from "./src/records.ts";
+export * from "./src/profile.ts";
+export * from "./src/profile_records.ts";
+export * from "./src/tuning.ts";
+export {
+  candidates,
+  defaultVariant,
+  variantFits,
+  VARIANTS,
+  type VariantShape,
+} from "./src/variants.ts";
 export * from "./src/search_records.ts";
 export * from "./src/sensitivity_records.ts";
+export * from "./src/scaling.ts";
+export * from "./src/scaling_records.ts";
 export * from "./src/checkpoint.ts";
 export * from "./src/safetensors.ts";

@@ -24,6 +24,7 @@
 
 export type { FigureOptions } from "./chart.ts";
 export * from "./confusion_figure.ts";
+export * from "./scaling_figure.ts";
 export * from "./search_figure.ts";
 export * from "./sensitivity_figure.ts";
 export * from "./training_figure.ts";

@@ -1,5 +1,5 @@
 /**
- * Horizontal axes on a logarithmic scale, with ticks at round numbers.
+ * Axes on a logarithmic scale, with ticks at round numbers.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface LogAxis {
 
 /** What an axis says. */
 export interface LogAxisOptions {
-  /** What stands below it. */
+  /** What stands beside it. */
   readonly title: string;
 }
 

@@ -8,12 +8,15 @@ import { ArgumentError } from "../src/errors.ts";
 import {
   baselineFigure,
   confusionFigure,
+  scalingFigure,
   searchFigure,
   sensitivityFigure,
 } from "../src/figures.ts";
 import type { MetricRow } from "../src/metrics.ts";
 import type { PartConfig } from "../src/report_data.ts";
 import { dataOf, isQuick } from "../src/report_settings.ts";
+import { SCALING_BASE } from "../src/scaling.ts";
+import type { ScalingRow } from "../src/scaling_records.ts";
 import { refineRange } from "../src/search.ts";
 import type { Confusion, TrialRow } from "../src/search_records.ts";
 import type { SensitivityRun } from "../src/sensitivity.ts";
@@ -116,6 +119,23 @@ export function drawStudy(
     subtitle: trainingSubtitle(config),
     outcomes: runs,
     classes,
+  });
+}
+
+/** Draws how the cost of a step grows. */
+export function drawScaling(rows: readonly ScalingRow[], config: PartConfig): Promise<string> {
+  const { hidden, batchNorm, batch, networks } = SCALING_BASE;
+  const { adapter } = config.made_with;
+  return scalingFigure(rows, {
+    ...common(config),
+    title: "Time of a training step as the work grows",
+    subtitle: joinParts([
+      `${adapter}`,
+      `otherwise hidden ${hidden}`,
+      `batch norm ${batchNorm ? "on" : "off"}`,
+      `batch ${batch}`,
+      networks === 1 ? "1 network" : `${networks} networks`,
+    ]),
   });
 }
 

@@ -21,6 +21,7 @@ export type EventName =
   | "gradient"
   | "comparison"
   | "trial"
+  | "profile"
   | "variant"
   | "startup"
   | "peak"

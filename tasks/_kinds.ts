@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { enumerate } from "../src/lists.ts";
 import type { Initialisation } from "../src/network.ts";
 
 /** One option, declared once: parsing, default and help text all come from here. */
@@ -106,6 +107,23 @@ export function choice<const C extends string>(
     ...options,
     expects: choices.slice(0, -1).join(", ") + " or " + choices.at(-1),
     parse: (value) => choices.find((choice) => choice === value),
+  };
+}
+
+/** Different ones of a few words with commas between them, in the order of these words. */
+export function choices<const C extends string>(
+  words: readonly C[],
+  options: { help: string; default: readonly NoInfer<C>[] },
+): Option<readonly C[]> {
+  return {
+    placeholder: "LIST",
+    ...options,
+    expects: `different ones of ${enumerate(words)} with commas between them`,
+    parse: (value) => {
+      const given = value.split(",").map((part) => part.trim());
+      const chosen = words.filter((word) => given.includes(word));
+      return chosen.length === given.length ? chosen : undefined;
+    },
   };
 }
 

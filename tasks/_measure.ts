@@ -49,6 +49,7 @@ export interface Measurement {
 
 /** The learning rate goes up and down as in the report. */
 const HALF_CYCLE = 2250;
+/** Of every network that is measured. */
 const SETTINGS = { lambda: 0.005, etaMin: 1e-5, etaMax: 0.1 };
 
 /** Images that a reported evaluation goes through: CIFAR-10's training and validation images. */

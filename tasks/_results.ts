@@ -12,6 +12,7 @@ import { vendorName } from "./_adapter.ts";
 import type { TaskContext } from "./_context.ts";
 import { writeEvent } from "./_events.ts";
 import type { CommonOptions } from "./_options.ts";
+import type { PROFILE_OPTION } from "./_profile.ts";
 import { DENO_VERSION, PACKAGE_NAME, PACKAGE_VERSION } from "./_version.ts";
 
 /** The file that says what the results beside it were made with. */
@@ -59,9 +60,12 @@ export interface ResultsOptions {
 }
 
 /** Common options that tell where from, where to and how to say it, rather than what to do. */
-const NOT_SETTINGS = new Set(
-  ["help", "out", "data", "force", "json", "requireGpu"] satisfies (keyof CommonOptions)[],
-) as ReadonlySet<string>;
+const NOT_SETTINGS: ReadonlySet<string> = new Set(
+  ["help", "out", "data", "force", "json", "requireGpu", "profile"] satisfies (
+    | keyof CommonOptions
+    | keyof typeof PROFILE_OPTION
+  )[],
+);
 
 /**
  * Puts together the `config.json` of a run.

@@ -5,6 +5,7 @@
  */
 import { choice, integer, range } from "./_kinds.ts";
 import { COMMON_OPTIONS, TRAINING_OPTIONS, type Values } from "./_options.ts";
+import { PROFILE_OPTION } from "./_profile.ts";
 
 const { lambda: _lambda, batchNorm: _batchNorm, ...TRAINING } = TRAINING_OPTIONS;
 
@@ -14,6 +15,7 @@ const MOST = 1000;
 /** The options of the task `lambda-search`. */
 export const SEARCH_OPTIONS = {
   ...COMMON_OPTIONS,
+  ...PROFILE_OPTION,
   ...TRAINING,
   batchNorm: choice(["on", "off"], { default: "on", help: "batch normalisation" }),
   coarse: range({ default: [1e-5, 1e-1], help: "where λ is looked for first" }),

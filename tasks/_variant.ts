@@ -91,7 +91,9 @@ export class VariantChooser {
       const begun = await readVariant(directory, this.#gpu.adapter);
       if (begun !== undefined && possible.includes(begun)) return begun;
     }
-    if (steps < WORTHWHILE_STEPS) return defaultVariant(this.#gpu, shape);
+    // A task that is only to find out whether its arguments will do is told to stop before it begins.
+    const { aborted } = this.#context.signal;
+    if (steps < WORTHWHILE_STEPS || aborted) return defaultVariant(this.#gpu, shape);
     const key = keyOf(this.#gpu, shape);
     const entries = await readEntries(this.#memory);
     const known = entries.find((entry) =>

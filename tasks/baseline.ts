@@ -26,6 +26,7 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_options.ts";
+import { PROFILE_OPTION, profileInto } from "./_profile.ts";
 import { Progress } from "./_progress.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
 import { openResults, type Results, type RunConfig, runConfig } from "./_results.ts";
@@ -40,7 +41,7 @@ import {
 } from "./_training_run.ts";
 import { VariantChooser } from "./_variant.ts";
 
-const OPTIONS = { ...COMMON_OPTIONS, ...TRAINING_OPTIONS };
+const OPTIONS = { ...COMMON_OPTIONS, ...PROFILE_OPTION, ...TRAINING_OPTIONS };
 
 /** The values of the task's options. */
 type Options = Values<typeof OPTIONS>;
@@ -130,6 +131,13 @@ export async function main(args: readonly string[], context: TaskContext): Promi
       ended.push({ name: run.name, config: results.config, summary });
     }
     reportRuns(context, { options, dataset, runs: ended });
+    for (const { run: { name, training }, results: { directory }, variant } of runs) {
+      if (!options.profile) break;
+      const { hidden, batchNorm } = training;
+      const plan = { hidden, batchNorm, batch: options.batch, networks: 1, variant };
+      const path = join(directory, "profile.csv");
+      await profileInto(context, { gpu, data }, { plan, name, path, json });
+    }
     return EXIT.done;
   } finally {
     data?.destroy();

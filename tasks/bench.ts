@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
@@ -41,6 +41,7 @@ import {
 } from "./_options.ts";
 import { PeakMemory } from "./_peak_memory.ts";
 import { measurePeers } from "./_peers.ts";
+import { PROFILE_OPTION, profileInto } from "./_profile.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
 import { VariantChooser } from "./_variant.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_version.ts";
@@ -67,6 +68,7 @@ const OPTIONS = {
     default: 0.1,
     help: "share by which a time may be longer than usual with --compare",
   }),
+  ...PROFILE_OPTION,
   peers: flag({
     help: "measure TensorFlow.js, jax-js and, where python3 has them, NumPy, PyTorch and JAX, too",
   }),
@@ -215,6 +217,11 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const rows = plans.map((plan, i) => makeRow(plan, measurements[i], circumstances));
     await writeBenchRows([...before, ...rows], options);
     reportBench(context, rows, options);
+    for (const plan of options.profile ? plans : []) {
+      const name = describePlan(plan);
+      const path = join(options.out, `profile-${plan.hidden.length + 1}-${plan.networks}.csv`);
+      await profileInto(context, { gpu, data }, { plan, name, path, json });
+    }
     if (options.peers) await besidePeers(context, { gpu, data, chooser, commit, options });
     if (!options.compare) return EXIT.done;
     const comparisons = compareWithEarlier(rows, before, options);
@@ -309,12 +316,13 @@ function say(
   const { round, repeat, plan, plans } = options;
   const doing = round === 0 ? "Warming up" : `Measuring, round ${round} of ${repeat}`;
   if (context.isTerminal) {
-    const { networks, hidden, batchNorm } = plan;
-    context.progress(
-      `${doing}: ${networks} ${networks === 1 ? "network" : "networks"}, ` +
-        `hidden ${hidden.join(",")}, batch norm ${batchNorm ? "on" : "off"}`,
-    );
+    context.progress(`${doing}: ${describePlan(plan)}`);
   } else if (plan === plans[0]) context.stderr(doing);
+}
+
+function describePlan({ networks, hidden, batchNorm }: Plan): string {
+  return `${networks} ${networks === 1 ? "network" : "networks"}, hidden ${hidden.join(",")}, ` +
+    `batch norm ${batchNorm ? "on" : "off"}`;
 }
 
 function writeStartup(context: TaskContext, startup: Startup, plan: Plan): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { join } from "@std/path";
 import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
@@ -27,6 +28,7 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_options.ts";
+import { PROFILE_OPTION, profileInto } from "./_profile.ts";
 import { Progress } from "./_progress.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
 import { openResults, type RunConfig, runConfig } from "./_results.ts";
@@ -43,6 +45,7 @@ const { init: _init, ...TRAINING_WITHOUT_INIT } = TRAINING_OPTIONS;
 
 const OPTIONS = {
   ...COMMON_OPTIONS,
+  ...PROFILE_OPTION,
   ...TRAINING_WITHOUT_INIT,
   inits: initialisations({
     default: [1e-1, 1e-3, 1e-4],
@@ -136,6 +139,11 @@ export async function main(
       });
     }
     reportStudy(context, { options, config, dataset, summary });
+    if (options.profile) {
+      const path = join(out, "profile.csv");
+      const name = "the study";
+      await profileInto(context, { gpu, data }, { plan: { ...plan, variant }, name, path, json });
+    }
     return EXIT.done;
   } finally {
     data?.destroy();

@@ -23,6 +23,7 @@ import { writeEvent } from "./_events.ts";
 import { helpText } from "./_help.ts";
 import { EXIT, runTask } from "./_main.ts";
 import { checkTraining, parseOptions, type Task } from "./_options.ts";
+import { profileInto } from "./_profile.ts";
 import { Progress } from "./_progress.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
 import { openResults, type RunConfig, runConfig } from "./_results.ts";
@@ -89,6 +90,12 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const steps = 2 * options.halfCycle * options.cycles;
     const chooser = new VariantChooser(context, { gpu, data }, options);
     const variant = await chooser.choose({ plan, steps, directory: out });
+    const profiled = {
+      plan: { ...plan, variant },
+      name: "a stage of the search",
+      path: join(out, "profile.csv"),
+      json,
+    };
     const config = runConfig(options, { task: TASK.name, dataset, adapter, variant });
     const results = await openResults(out, config, { ...searchFiles(options), force });
     const before = await openFinal(results, { lambda: null, force });
@@ -99,6 +106,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
       if (final.state === "finished") {
         results.sayFinished(context, options);
         reportSearch(context, { options, config, dataset, summary });
+        if (options.profile) await profileInto(context, { gpu, data }, profiled);
         return EXIT.done;
       }
     }
@@ -128,6 +136,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const final = await openFinal(results, { lambda, force });
     const summary = await finalInto(results, options, { ...training, context, final, best, rows });
     reportSearch(context, { options, config, dataset, summary });
+    if (options.profile) await profileInto(context, { gpu, data }, profiled);
     return EXIT.done;
   } finally {
     data?.destroy();

@@ -15,6 +15,7 @@ import { helpText } from "./_help.ts";
 import { integer } from "./_kinds.ts";
 import { EXIT, runTask } from "./_main.ts";
 import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
+import { PROFILE_OPTION } from "./_profile.ts";
 import { DEFAULT_SEEDS } from "./_seeds.ts";
 import { main as baseline } from "./baseline.ts";
 import { main as gradientCheck } from "./gradient_check.ts";
@@ -24,6 +25,7 @@ import { main as report } from "./report.ts";
 
 const OPTIONS = {
   ...COMMON_OPTIONS,
+  ...PROFILE_OPTION,
   seed: integer({
     min: 0,
     max: 2 ** 32 - 1,
@@ -188,8 +190,8 @@ function planParts(options: Options, experiments: readonly Experiment[]): Part[]
 
 /** The command line of a part: its own seed and folder, and all else as it was given. */
 function partArgs(options: Options, part: { experiment: Experiment; seed: number }): string[] {
-  const { out, data, quick, force, json, requireGpu, variant } = options;
-  const { experiment: { name }, seed } = part;
+  const { out, data, quick, force, json, requireGpu, variant, profile } = options;
+  const { experiment: { name, trainings }, seed } = part;
   return [
     ...["--seed", String(seed), "--out", join(out, name, `seed-${seed}`)],
     ...data === undefined ? [] : ["--data", data],
@@ -197,6 +199,7 @@ function partArgs(options: Options, part: { experiment: Experiment; seed: number
     ...quick ? ["--quick"] : [],
     ...force ? ["--force"] : [],
     ...json ? ["--json"] : [],
+    ...profile && trainings.usual > 0 ? ["--profile"] : [],
     ...requireGpu ? ["--require-gpu"] : [],
   ];
 }

@@ -63,7 +63,14 @@ Deno.test("bench measures each number of networks, and appends to what is there"
     assertMatch(first.output, /^Memory of this process: \d+ MiB at most$/m);
     assertMatch(await Deno.readTextFile(`${out}/trend.svg`), /quick runs/);
 
-    const second = await bench(out, [...SMALL, "--networks", "1", "--batch-norm", "both", "--json"]);
+    const second = await bench(out, [
+      ...SMALL,
+      "--networks",
+      "1",
+      "--batch-norm",
+      "both",
+      "--json",
+    ]);
     assertEquals(second.status, 0, second.errors);
     const after = await rowsIn(out);
     assertEquals(after.slice(0, 2), before);

@@ -3,6 +3,7 @@ import { benchRow } from "./_bench_row.ts";
 import {
   baselineFigure,
   confusionFigure,
+  scalingFigure,
   searchFigure,
   sensitivityFigure,
   trendFigure,
@@ -30,6 +31,23 @@ const TRIAL = {
   diverged_at: null,
 };
 const CONFUSION = { classNames: ["cat", "dog"], counts: [[7, 3], [2, 8]] };
+const SIZE = {
+  axis: "depth" as const,
+  value: 3,
+  ms_per_step: 6,
+  least: 5,
+  most: 7,
+  steps: 20,
+  mflop: 63.24,
+  gflop_per_s: 10.54,
+  adapter: "llvmpipe",
+  variant: "plain",
+  data: "a < b",
+  hidden: "50,50",
+  batch: 100,
+  networks: 1,
+  cliff: null,
+};
 const CURVE = [2.3, 1e6, 2.2].map((train_loss, step) => ({
   sigma: "0.1",
   batch_norm: true,
@@ -46,6 +64,7 @@ function drawAll(title: string): Promise<string>[] {
     searchFigure([TRIAL], options),
     confusionFigure(CONFUSION, options),
     sensitivityFigure(CURVE, options),
+    scalingFigure([SIZE], options),
   ];
 }
 

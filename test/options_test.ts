@@ -8,7 +8,7 @@ import {
   type Task,
   TRAINING_OPTIONS,
 } from "../tasks/_options.ts";
-import { integer } from "../tasks/_kinds.ts";
+import { choices, integer } from "../tasks/_kinds.ts";
 
 const OPTIONS = {
   ...COMMON_OPTIONS,
@@ -202,6 +202,16 @@ Deno.test("parseOptions() suggests the option when its dashes are missing", () =
     refusal(["seed", "1"]),
     'trial takes options only, not "seed"; did you mean --seed?',
   );
+});
+
+Deno.test("choices() takes different words in any order, and gives them in their own", () => {
+  const { parse, expects } = choices(["red", "green", "blue"], { default: ["red"], help: "" });
+  assertEquals(parse("blue, red"), ["red", "blue"]);
+  assertEquals(parse("green"), ["green"]);
+  for (const text of ["", "red,", "red,red", "red,pink", "Red"]) {
+    assertEquals(parse(text), undefined, text);
+  }
+  assertEquals(expects, "different ones of red, green and blue with commas between them");
 });
 
 Deno.test("checkTraining() names both options when they contradict each other", () => {

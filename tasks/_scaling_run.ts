@@ -1,0 +1,212 @@
+/**
+ * How the cost of a step grows: the measurements along each axis, and the files that they leave behind.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { DeviceDataSet } from "../src/device_data.ts";
+import { ArgumentError } from "../src/errors.ts";
+import type { Gpu } from "../src/gpu.ts";
+import {
+  findCliffs,
+  SCALING_SIZES,
+  type ScalingAxis,
+  type ScalingPlan,
+  scalingPlan,
+} from "../src/scaling.ts";
+import { scalingFromCsv, type ScalingRow, scalingToCsv } from "../src/scaling_records.ts";
+import type { TaskContext } from "./_context.ts";
+import { drawScaling } from "./_draw.ts";
+import { writeEvent } from "./_events.ts";
+import { operationsPerStep } from "./_measure.ts";
+import { spreadOf } from "../src/spread.ts";
+import type { CommonOptions } from "./_options.ts";
+import { Progress } from "./_progress.ts";
+import type { Results } from "./_results.ts";
+import { StepTimer } from "./_step_timer.ts";
+import type { VariantChooser } from "./_variant.ts";
+
+const CSV = "scaling.csv";
+const FIGURE = "scaling.svg";
+
+/** The files of a task: what {@linkcode openResults} is to be given for {@linkcode scaleInto}. */
+export const SCALING_FILES = { files: [CSV, FIGURE], finished: FIGURE } as const;
+
+/** How long a measurement should take, in milliseconds, and the fewest steps that it has all the same. */
+const MEASUREMENT = 1000;
+const FEWEST_STEPS = 5;
+
+/** Steps of the training whose kernel variant each size has; so many that it is chosen by measuring. */
+const TRAINING_STEPS = 9000;
+
+/** Sizes of each axis that a quick try makes do with. */
+const QUICK_SIZES = 3;
+
+/** What to measure, and how. */
+export interface ScalingOptions extends Pick<CommonOptions, "seed" | "quick" | "json"> {
+  /** What grows, one after another. */
+  readonly axes: readonly ScalingAxis[];
+  /** Measurements of each size. */
+  readonly rounds: number;
+  /** The most steps of a measurement. */
+  readonly steps: number;
+}
+
+/** Where measurements take place. */
+export interface ScalingContext {
+  /** The device. */
+  readonly gpu: Gpu;
+  /** The data set on it. */
+  readonly data: DeviceDataSet;
+  /** Chooses the kernel variant of each size. */
+  readonly chooser: VariantChooser;
+  /** Where to say how far they are. */
+  readonly context: TaskContext;
+}
+
+/** The measurements of one size so far. */
+interface Size {
+  readonly value: number;
+  readonly plan: ScalingPlan;
+  /** The kernel variant that a long training of this size has; chosen before the first measurement. */
+  variant?: string;
+  /** Steps in each measurement; chosen before the first. */
+  steps?: number;
+  /** Milliseconds per step, one for each measurement. */
+  readonly times: number[];
+}
+
+/**
+ * Measures all axes and writes the files: `scaling.csv` after each axis, `scaling.svg` at the end.
+ *
+ * @param results The directory, opened with {@linkcode SCALING_FILES}.
+ * @param options What to measure.
+ * @param scaling Where.
+ * @returns The rows of `scaling.csv`.
+ * @throws {ArgumentError} When the adapter can hold no size at all.
+ * @throws {GpuError} When the device refused an operation.
+ * @throws {DeviceLostError} When the device went away.
+ */
+export async function scaleInto(
+  results: Results,
+  options: ScalingOptions,
+  scaling: ScalingContext,
+): Promise<ScalingRow[]> {
+  await results.start();
+  const rows: ScalingRow[] = [];
+  for (const axis of options.axes) {
+    rows.push(...await measureAxis(axis, options, scaling));
+    await results.write(CSV, scalingToCsv(rows));
+  }
+  if (rows.length === 0) throw new ArgumentError("The adapter can hold none of the sizes");
+  await results.write(FIGURE, await drawScaling(rows, results.config));
+  return rows;
+}
+
+/**
+ * Reads the rows of finished measurements.
+ *
+ * @param directory The directory that they were written into.
+ * @returns The rows of its `scaling.csv`.
+ * @throws {DataError} When the file is not what this program writes.
+ */
+export async function readScaling(directory: string): Promise<ScalingRow[]> {
+  const path = join(directory, CSV);
+  return scalingFromCsv(await Deno.readTextFile(path), { name: path });
+}
+
+/** Measures the sizes of an axis in turn, and again in every round, so that a machine that slows down slows all of them. */
+async function measureAxis(
+  axis: ScalingAxis,
+  options: ScalingOptions,
+  scaling: ScalingContext,
+): Promise<ScalingRow[]> {
+  const { axes, rounds, quick, json } = options;
+  const { context } = scaling;
+  const values = SCALING_SIZES[axis].slice(0, quick ? QUICK_SIZES : undefined);
+  if (!context.isTerminal) context.stderr(`Measuring ${axis} ${values.join(", ")}`);
+  if (json) {
+    const [number, parts] = [axes.indexOf(axis) + 1, axes.length];
+    writeEvent(context, "part", { part: axis, number, parts, values, ...quick && { quick } });
+  }
+  let sizes = values.map((value): Size => ({ value, plan: scalingPlan(axis, value), times: [] }));
+  for (let round = 1; round <= rounds; round++) {
+    const measured: Size[] = [];
+    for (const size of sizes) {
+      context.signal.throwIfAborted();
+      context.progress(`Measuring ${axis} ${size.value}, round ${round} of ${rounds}`);
+      if (await measureOnce(size, { axis, options, scaling })) measured.push(size);
+    }
+    sizes = measured;
+  }
+  context.progress("");
+  return makeRows(axis, sizes, scaling);
+}
+
+/** Takes the time of one size once; tells whether the adapter could hold it. */
+async function measureOnce(
+  size: Size,
+  { axis, options, scaling }: {
+    readonly axis: ScalingAxis;
+    readonly options: ScalingOptions;
+    readonly scaling: ScalingContext;
+  },
+): Promise<boolean> {
+  const { seed, json, quick, steps: most } = options;
+  const { gpu, data, chooser, context } = scaling;
+  const { plan } = size;
+  const { signal } = context;
+  let timer: StepTimer;
+  try {
+    size.variant ??= await chooser.choose({ plan, steps: quick ? most : TRAINING_STEPS });
+    // Made anew for each round, so that no size has to share the adapter's memory with the others.
+    timer = await StepTimer.create(gpu, data, { ...plan, variant: size.variant, seed, signal });
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    const progress = new Progress(context, { json, quick });
+    progress.warning(`${axis} ${size.value} is left out: ${error.message}`);
+    return false;
+  }
+  try {
+    const milliseconds = await timer.warmUp(most);
+    size.steps ??= Math.min(
+      Math.max(Math.round(MEASUREMENT / milliseconds), FEWEST_STEPS),
+      most,
+    );
+    size.times.push(await timer.time(size.steps));
+    return true;
+  } finally {
+    timer.destroy();
+  }
+}
+
+function makeRows(
+  axis: ScalingAxis,
+  sizes: readonly Size[],
+  { gpu, data }: ScalingContext,
+): ScalingRow[] {
+  const { inputs, classes, name } = data.source;
+  const times = sizes.map((size) => spreadOf(size.times));
+  const cliffs = findCliffs(sizes.map(({ value }, i) => ({ size: value, cost: times[i].median })));
+  return sizes.map(({ value, plan: { hidden, batchNorm, batch, networks }, variant, steps }, i) => {
+    const { median, least, most } = times[i];
+    const operations = networks * operationsPerStep({ inputs, hidden, classes, batchNorm }, batch);
+    return {
+      axis,
+      value,
+      ms_per_step: median,
+      least,
+      most,
+      steps: steps!,
+      mflop: operations / 1e6,
+      gflop_per_s: operations / median / 1e6,
+      adapter: gpu.adapter.description,
+      variant: variant!,
+      data: name,
+      hidden: hidden.join(","),
+      batch,
+      networks,
+      cliff: cliffs[i],
+    };
+  });
+}

@@ -1,0 +1,177 @@
+/**
+ * The task `scaling`: how the time of a training step grows with the work.
+ *
+ * @module
+ */
+import type { DataSet } from "../src/dataset.ts";
+import { DeviceDataSet } from "../src/device_data.ts";
+import { Gpu } from "../src/gpu.ts";
+import { SCALING_AXES } from "../src/scaling.ts";
+import type { ScalingRow } from "../src/scaling_records.ts";
+import { checkVariant } from "../src/variants.ts";
+import { announceAdapter } from "./_adapter.ts";
+import { alignColumns } from "./_columns.ts";
+import type { TaskContext } from "./_context.ts";
+import { loadDataSet } from "./_data.ts";
+import { writeEvent } from "./_events.ts";
+import { helpText } from "./_help.ts";
+import { choices, integer } from "./_kinds.ts";
+import { EXIT, runTask } from "./_main.ts";
+import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
+import { QUICK_COUNTS } from "./_quick.ts";
+import { openResults, runConfig } from "./_results.ts";
+import { readScaling, scaleInto, SCALING_FILES } from "./_scaling_run.ts";
+import { tableHeading } from "./_text.ts";
+import { VariantChooser } from "./_variant.ts";
+
+const OPTIONS = {
+  axes: choices(SCALING_AXES, { default: SCALING_AXES, help: "what grows, one at a time" }),
+  rounds: integer({
+    min: 1,
+    max: 1000,
+    default: 5,
+    help: "measurements of each size, of which the median counts",
+  }),
+  steps: integer({
+    min: 1,
+    max: 1_000_000,
+    default: 20_000,
+    help: "the most steps of a measurement, which otherwise has as many as take a second, but " +
+      "at least 5; a step on a fast GPU is short beside the wait for the last one",
+  }),
+  ...COMMON_OPTIONS,
+};
+
+type Options = Values<typeof OPTIONS>;
+
+const TASK: Task<typeof OPTIONS> = {
+  name: "scaling",
+  summary: "Measures how the time of a training step grows, one thing at a time, around 3 layers " +
+    "(hidden 50,50) with batch norm, batches of 100 and one network: images in a batch from 50 to " +
+    "1600, the width of both hidden layers from 50 to 1024, affine layers from 2 to 16, all " +
+    "hidden ones 50 wide, and networks that train together from 1 to 64. A time is that of many " +
+    "steps from submit to completion, gathering the batches included, after a warm-up; the sizes " +
+    "of an axis are measured in turn, and again in every round. Each size has the kernel variant " +
+    "that a long training of it has, which is chosen by measuring unless that was done before. Names every cliff: a size that " +
+    "takes more than twice what its neighbours' trend makes expect, which is a straight line " +
+    "where size and time are both logarithmic, through the size before and the one after, or on " +
+    "from two neighbours where there is only one side or the time stays up. Sizes that the " +
+    "adapter cannot hold are named and left out. Writes scaling.csv, config.json and, when it is " +
+    "finished, scaling.svg into --out. Results that are finished are kept when the same command " +
+    "is given again.",
+  options: OPTIONS,
+  quick: { rounds: 2, steps: 20, data: "synthetic" },
+  examples: [
+    { command: "deno task scaling", purpose: "all axes" },
+    { command: "deno task scaling --axes width,networks", purpose: "two of them" },
+    {
+      command: "deno task scaling --quick",
+      purpose: "the three smallest sizes of each, on the synthetic set",
+    },
+  ],
+};
+
+/**
+ * Runs the task.
+ *
+ * @param args The arguments as typed.
+ * @param context Where to write, and how to hear of being told to stop.
+ * @returns The exit status.
+ */
+export async function main(args: readonly string[], context: TaskContext): Promise<number> {
+  const { options } = parseOptions(TASK, args);
+  if (options.help) {
+    context.stdout(helpText(TASK));
+    return EXIT.done;
+  }
+  checkVariant(options.variant);
+  const gpu = await Gpu.request();
+  let data: DeviceDataSet | undefined;
+  try {
+    announceAdapter(context, gpu.adapter, options);
+    const { json, quick, force, out } = options;
+    const counts = quick ? QUICK_COUNTS : undefined;
+    const dataset = await loadDataSet(options.data, context, { json, counts });
+    data = new DeviceDataSet(gpu, dataset);
+
+    const { adapter } = gpu;
+    const variant = options.variant ?? "chosen for each size";
+    // Times on another adapter are other results.
+    const settings = { ...options, adapter: adapter.description };
+    const config = runConfig(settings, { task: TASK.name, dataset, adapter, variant });
+    const results = await openResults(out, config, { ...SCALING_FILES, force });
+    let rows: ScalingRow[];
+    if (results.state === "finished") {
+      rows = await readScaling(out);
+      results.sayFinished(context, options);
+    } else {
+      context.signal.throwIfAborted();
+      const chooser = new VariantChooser(context, { gpu, data }, options);
+      rows = await scaleInto(results, options, { gpu, data, chooser, context });
+    }
+    report(context, rows, { options, dataset });
+    return EXIT.done;
+  } finally {
+    data?.destroy();
+    gpu.destroy();
+  }
+}
+
+/** The table at the end and a line for each cliff, or with `--json` an event for each row of the table. */
+function report(
+  context: TaskContext,
+  rows: readonly ScalingRow[],
+  { options, dataset }: { options: Options; dataset: DataSet },
+): void {
+  const { json, quick, out } = options;
+  if (json) {
+    for (const row of rows) writeEvent(context, "result", { ...row, ...quick && { quick }, out });
+    return;
+  }
+  context.stdout(tableHeading(dataset, options));
+  const heading = [
+    "axis",
+    "size",
+    "ms/step",
+    "times the arithmetic",
+    "GFLOP/s",
+    "steps",
+    "variant",
+    "",
+  ];
+  const lines = rows.map((row) => [
+    row.axis,
+    String(row.value),
+    `${short(row.ms_per_step)} (${short(row.least)} to ${short(row.most)})`,
+    timesArithmetic(row, rows),
+    short(row.gflop_per_s),
+    String(row.steps),
+    row.variant,
+    row.cliff === null ? "" : "cliff",
+  ]);
+  for (const line of alignColumns([heading, ...lines])) context.stdout(line);
+  const cliffs = rows.filter(({ cliff }) => cliff !== null);
+  for (const { axis, value, ms_per_step, cliff } of cliffs) {
+    context.stdout(
+      `Cliff: ${axis} ${value} takes ${short(ms_per_step)} ms a step, ` +
+        `${cliff!.toFixed(1)} times the trend of its neighbours`,
+    );
+  }
+  if (cliffs.length === 0) {
+    context.stdout("No cliff: no size takes more than twice the trend of its neighbours");
+  }
+  context.stdout(`Files: ${out}`);
+}
+
+/** How many times as long a step takes as it would in proportion to the arithmetic, from the first size of the axis on. */
+function timesArithmetic(row: ScalingRow, rows: readonly ScalingRow[]): string {
+  const first = rows.find(({ axis }) => axis === row.axis)!;
+  return (row.ms_per_step / first.ms_per_step / (row.mflop / first.mflop)).toFixed(2);
+}
+
+/** Three digits, without an exponent. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}
+
+if (import.meta.main) await runTask(main);
