@@ -250,6 +250,7 @@ export class Training {
       }
       const done = this.#step >= this.steps;
       while (this.#pending.length > (ahead && !done ? AHEAD : 0)) {
+        signal?.throwIfAborted();
         const rows = await this.#finishRows(this.#pending[0]);
         this.#pending.shift();
         yield rows;

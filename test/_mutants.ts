@@ -22,6 +22,20 @@ export interface Mutant {
   readonly times?: number;
 }
 
+/** The variants that the kernel files are looked at with, by how the files' names begin. */
+export const VARIANT_OF: readonly (readonly [beginning: string, variant: string])[] = [
+  ["texel", "texel-12x8"],
+  ["tile_12x8", "texel-12x8"],
+  ["tile_20x10", "texel-20x10"],
+  ["fused", "fused-16-256"],
+  ["tiled", "tiled"],
+];
+
+/** The variant that uses a kernel file. */
+export function variantOf(file: string): string {
+  return VARIANT_OF.find(([beginning]) => file.startsWith(beginning))?.[1] ?? "per-operation";
+}
+
 /** All of them. */
 export const MUTANTS: readonly Mutant[] = [
   // descent: theta <- theta - eta g, g + 2 lambda W

@@ -243,7 +243,7 @@ Deno.test("baseline refuses bad input in one sentence, and writes nothing", asyn
     [["--lambda", "nan"], /^error: --lambda expects a number/],
     [["--eta-max", "inf"], /^error: --eta-max expects a number/],
     [["--cycles", "0"], /^error: --cycles expects a whole number/],
-    [["--variant", "unrolled"], /^error: .*variant .*"unrolled".*expected per-operation/],
+    [["--variant", "unrolled"], /^error: .*variant .*"unrolled".*expected .*per-operation/],
     [["--data", "/nonexistent"], /^error: Cannot read CIFAR-10 from \/nonexistent: /],
   ];
   for (const [args, sentence] of cases) {

@@ -49,7 +49,7 @@ Deno.test("doctor exits 3 when the adapter does not compute what it should", asy
   assert(batch_norm !== SHADERS.batch_norm);
   const { status, output } = await runInProcess(
     (args, context) => main(args, context, { shaders: { ...SHADERS, batch_norm } }),
-    SYNTHETIC,
+    [...SYNTHETIC, "--variant", "per-operation"],
   );
   assertEquals(status, 3);
   assertMatch(output, /^Self-test: FAILED: \w+ of \w+ is off by \S+ from float64, expected/m);
@@ -59,7 +59,7 @@ Deno.test("doctor exits 1 when a kernel does not compile, and names it", async (
   const relu = `${SHADERS.batch_norm}\nfn broken( {`;
   const { status, errors } = await runInProcess(
     (args, context) => main(args, context, { shaders: { ...SHADERS, batch_norm: relu } }),
-    SYNTHETIC,
+    [...SYNTHETIC, "--variant", "per-operation"],
   );
   assertEquals(status, 1);
   assertMatch(errors, /^error: Cannot compile shaders\/batch_norm\.wgsl: /m);

@@ -48,7 +48,8 @@ Deno.test("request() says what to install when there is no adapter", async () =>
 });
 
 Deno.test("request() tells why when the adapter gives no device", async () => {
-  const adapter = { limits: {}, requestDevice: () => Promise.reject(new TypeError("too many")) };
+  const requestDevice = () => Promise.reject(new TypeError("too many"));
+  const adapter = { limits: {}, features: new Set(), requestDevice };
   await withNavigatorGpu({ requestAdapter: () => Promise.resolve(adapter) }, async () => {
     await assertRejects(
       () => Gpu.request(),

@@ -5,7 +5,8 @@ import { main } from "../tasks/gradient_check.ts";
 import { gradientCheckFromCsv } from "../src/records.ts";
 import { CapturedContext } from "./_context.ts";
 import { inDirectory } from "./_tasks.ts";
-import { MUTANTS, plant } from "./_mutants.ts";
+import { MUTANTS, plant, variantOf } from "./_mutants.ts";
+import { VARIANT_MUTANTS } from "./_mutants_variants.ts";
 
 /** A small setting: the differences of a whole network of the report's take seconds. */
 const SMALL = ["--quick", "--data", "synthetic", "--hidden", "6", "--batch", "5", "--inputs", "6"];
@@ -36,10 +37,12 @@ Deno.test("gradient-check writes its table and ends with 0 when nothing falls sh
 });
 
 Deno.test("gradient-check ends with 3 and names what falls short when a kernel has a mistake", async () => {
-  for (const mutants of Map.groupBy(MUTANTS, ({ file }) => file).values()) {
+  for (
+    const mutants of Map.groupBy([...MUTANTS, ...VARIANT_MUTANTS], ({ file }) => file).values()
+  ) {
     await inDirectory(async (out) => {
       const context = new CapturedContext();
-      const args = [...SMALL, "--out", out];
+      const args = [...SMALL, "--variant", variantOf(mutants[0].file), "--out", out];
       const mistaken = { shaders: plant(mutants[0]) };
       const status = await runMain((args, context) => main(args, context, mistaken), {
         args,

@@ -8,7 +8,7 @@ import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, type GpuCheckRow, passes } from "../src/gradient_check.ts";
 import { SHADERS } from "../src/shaders.gen.ts";
 import type { ShaderTexts } from "../src/kernels.ts";
-import { type Mutant, MUTANTS, plant } from "./_mutants.ts";
+import { type Mutant, MUTANTS, plant, VARIANT_OF, variantOf } from "./_mutants.ts";
 import { VARIANT_MUTANTS } from "./_mutants_variants.ts";
 
 // 70 inputs are no whole number of texels and take several slices; widths of 11 and 6, and 37 rows, are no whole number of
@@ -20,19 +20,6 @@ const NETWORKS = [
   { lambda: 0.5, etaMin: 1e-5, etaMax: 0.1 },
   { lambda: 0.01, etaMin: 0, etaMax: 0.2 },
 ];
-
-/** The variants that the kernel files are looked at with, by how the files' names begin. */
-const VARIANT_OF: readonly (readonly [beginning: string, variant: string])[] = [
-  ["texel", "texel-12x8"],
-  ["tile_12x8", "texel-12x8"],
-  ["tile_20x10", "texel-20x10"],
-  ["fused", "fused-16-256"],
-  ["tiled", "tiled"],
-];
-
-function variantOf(file: string): string {
-  return VARIANT_OF.find(([beginning]) => file.startsWith(beginning))?.[1] ?? "per-operation";
-}
 
 async function failures(
   gpu: Gpu,
@@ -82,8 +69,8 @@ for (const [file, mutants] of byFile) {
   });
 }
 
-/** What computes nothing, and the loops of the second tile, which the same lines of tasks/_tile.ts write. */
-const UNPLANTED = /^(common|tile_20x10_(outputs|blocks))$/;
+/** What trains nothing, and the loops of the second tile, which the same lines of tasks/_tile.ts write. */
+const UNPLANTED = /^(common|peak|tile_20x10_(outputs|blocks))$/;
 
 Deno.test("MUTANTS has mistakes for every shader that computes", () => {
   for (const file of Object.keys(SHADERS)) {

@@ -65,7 +65,7 @@ const SETTINGS = [
   { hidden: NINE_LAYERS, batchNorm: true, batch: 21, networks: 2, inputs: 70, steps: 2 },
   { hidden: NINE_LAYERS, batchNorm: false, batch: 20, networks: 1, inputs: 70, steps: 2 },
   { hidden: [67, 9], batchNorm: true, batch: 130, networks: 2, inputs: 70, steps: 2 },
-  { hidden: [1], batchNorm: false, batch: 1, networks: 1, inputs: 3, steps: 2 },
+  { hidden: [5], batchNorm: false, batch: 3, networks: 1, inputs: 3, steps: 2 },
 ];
 
 for (const variant of VARIANTS) {
