@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { DeviceDataSet, Split } from "../src/device_data.ts";
-import type { Gpu } from "../src/gpu.ts";
+import { type DataSet, subset } from "../src/dataset.ts";
+import { DeviceDataSet, type Split } from "../src/device_data.ts";
+import { Gpu } from "../src/gpu.ts";
 import { type Architecture, initialise, layout } from "../src/network.ts";
 import type { Population, StepPlan } from "../src/population.ts";
 import { Random } from "../src/random.ts";
@@ -180,8 +181,7 @@ export class Runner {
  *
  * @param gpu The device.
  * @param data The data set on it.
- * @param options What to train, the seed of initial weights and batch order, and how to measure; `onStart` is told how
- * many milliseconds the first networks took from being made to the end of their first step.
+ * @param options What to train, the seed of initial weights and batch order, and how to measure.
  * @returns Medians and spreads, in the order of the loads.
  * @throws {ArgumentError} When the adapter cannot hold all networks together; the message names the options.
  * @throws {GpuError} When the device refused an operation.
@@ -193,15 +193,13 @@ export async function measure(
   options: MeasureOptions & {
     loads: readonly Load[];
     seed: number;
-    onStart?: (milliseconds: number) => void;
   },
 ): Promise<Measurement[]> {
-  const { loads, seed, repeat, least, signal, onMeasurement, onStart } = options;
+  const { loads, seed, repeat, least, signal, onMeasurement } = options;
   const runners: Runner[] = [];
   try {
     // All of them before anything is measured: what the adapter cannot hold is known at once.
     for (const { plan } of loads) runners.push(await Runner.create(gpu, data, { plan, seed }));
-    onStart?.(runners[0].compileTime);
 
     const steps: number[] = [];
     for (const [i, load] of loads.entries()) {
@@ -224,6 +222,36 @@ export async function measure(
     }));
   } finally {
     for (const runner of runners) runner.destroy();
+  }
+}
+
+/**
+ * Measures how long it takes until networks train, on a device of its own: on any other, kernels may have been compiled
+ * before. Drivers keep on disk what they compiled, so that a machine shows all of it once.
+ *
+ * @param dataset The data set.
+ * @param options What to train, and the seed of initial weights and batch order.
+ * @returns Milliseconds from the making of the networks, compiling included, to the end of their first step.
+ * @throws {GpuError} When the device refused an operation.
+ * @throws {DeviceLostError} When the device went away.
+ */
+export async function measureCompiling(
+  dataset: DataSet,
+  options: { plan: Plan; seed: number },
+): Promise<number> {
+  const gpu = await Gpu.request();
+  let data: DeviceDataSet | undefined;
+  try {
+    // One batch is enough for one step.
+    data = new DeviceDataSet(gpu, subset(dataset, { training: options.plan.batch }));
+    data.part("training");
+    await gpu.done();
+    const runner = await Runner.create(gpu, data, options);
+    runner.destroy();
+    return runner.compileTime;
+  } finally {
+    data?.destroy();
+    gpu.destroy();
   }
 }
 

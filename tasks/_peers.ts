@@ -57,17 +57,40 @@ const FILE = "peers.csv";
 /** A peer that takes longer than this, in milliseconds, hangs. */
 const PATIENCE = 300_000;
 
-/** What the Deno peers may do: reach their packages and the GPU, and nothing else of this machine but what they look for. */
-const PERMISSIONS = ["--allow-env", "--allow-read", "--allow-sys", "--no-prompt"];
+/** The least milliseconds of a peer's measurement, as an argument: hearing of its end may take 10 more. */
+const LEAST = "1000";
 
-/** The peers that are there, each with the steps of a measurement. */
-export const PEERS: readonly Peer[] = [
-  denoPeer("TensorFlow.js", "tfjs.ts", 20),
-  denoPeer("jax-js", "jax_js.ts", 30),
-  pythonPeer("NumPy", "numpy_step.py", 450),
-  pythonPeer("PyTorch", "torch_step.py", 450),
-  pythonPeer("JAX", "jax_step.py", 450),
-];
+/**
+ * The peers that there are, each with the least number of steps of a measurement.
+ *
+ * @param options Whether measurements are to be as short as can be.
+ * @returns Them, in the order in which they are measured.
+ */
+export function peersOf({ quick }: { quick: boolean }): Peer[] {
+  const few = quick ? ["2", "0"] : ["10", LEAST];
+  const many = quick ? ["2", "0"] : ["450", LEAST];
+  return [
+    denoPeer("TensorFlow.js", "tfjs.ts", few),
+    denoPeer("jax-js", "jax_js.ts", few),
+    pythonPeer("NumPy", "numpy_step.py", many),
+    pythonPeer("PyTorch", "torch_step.py", many),
+    pythonPeer("JAX", "jax_step.py", many),
+  ];
+}
+
+/** Without the project's configuration: a peer's packages are not among its own. It needs no permission. */
+function denoPeer(name: string, file: string, args: readonly string[]): Peer {
+  const options = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-prompt"];
+  return { name, command: ["deno", "run", ...options, pathOf(file), ...args] };
+}
+
+function pythonPeer(name: string, file: string, args: readonly string[]): Peer {
+  return { name, command: ["python3", pathOf(file), ...args] };
+}
+
+function pathOf(file: string): string {
+  return fromFileUrl(new URL(`peers/${file}`, import.meta.url));
+}
 
 /** How peers are measured. */
 export interface PeerOptions {
@@ -76,7 +99,9 @@ export interface PeerOptions {
   /** Measures our own step: milliseconds. */
   own(): Promise<number>;
   /** Who is measured. */
-  readonly peers?: readonly Peer[];
+  readonly peers: readonly Peer[];
+  /** The rows that are in `peers.csv` already. */
+  readonly before: readonly PeerRow[];
   readonly commit: string;
   readonly adapter: string;
   /** Where peers.csv goes. */
@@ -84,6 +109,22 @@ export interface PeerOptions {
   readonly json: boolean;
   /** Milliseconds after which a peer is given up. */
   readonly patience?: number;
+}
+
+/**
+ * Reads the rows that are there already.
+ *
+ * @param options The directory, and whether to begin anew.
+ * @returns Them, oldest first; none where there is no file, or with `force`.
+ * @throws {ArgumentError} When the directory is or goes through a file.
+ * @throws {DataError} When the file is damaged; the message names the line.
+ */
+export async function readPeerRows(
+  { out, force }: { out: string; force: boolean },
+): Promise<PeerRow[]> {
+  const name = join(out, FILE);
+  const text = await readAppended(name, out);
+  return text === undefined || force ? [] : readTable(text, { columns: COLUMNS, name });
 }
 
 /**
@@ -98,17 +139,17 @@ export async function measurePeers(
   context: TaskContext,
   options: PeerOptions,
 ): Promise<PeerRow[]> {
-  const { rounds, own, peers = PEERS, commit, adapter, out, json } = options;
+  const { rounds, own, peers, before, commit, adapter, out, json } = options;
   const path = join(out, FILE);
-  const text = await readAppended(path, out);
-  const before = text === undefined ? [] : readTable(text, { columns: COLUMNS, name: path });
   const rows: PeerRow[] = [];
   const left = new Set<Peer>();
   for (let round = 1; round <= rounds; round++) {
     for (const peer of peers) {
       if (left.has(peer)) continue;
       context.signal.throwIfAborted();
-      context.stderr(`Peers, round ${round} of ${rounds}: ${peer.name}`);
+      const doing = `Peers, round ${round} of ${rounds}: ${peer.name}`;
+      if (context.isTerminal) context.progress(doing);
+      else context.stderr(doing);
       const ownTime = await own();
       const lines = await runPeer(peer, context.signal, options.patience ?? PATIENCE);
       if (typeof lines === "string") {
@@ -122,6 +163,7 @@ export async function measurePeers(
       );
     }
   }
+  context.progress("");
   if (rows.length === 0) return rows;
   await Deno.mkdir(out, { recursive: true });
   await writeFileDurably(path, writeTable([...before, ...rows], COLUMNS));
@@ -216,18 +258,4 @@ function report(
 /** Three digits, without an exponent. */
 function short(value: number): string {
   return String(Number(value.toPrecision(3)));
-}
-
-function pathOf(file: string): string {
-  return fromFileUrl(new URL(`peers/${file}`, import.meta.url));
-}
-
-function denoPeer(name: string, file: string, steps: number): Peer {
-  // Without the project's configuration: the peers' packages are not among its own.
-  const args = ["run", "--quiet", "--no-config", "--no-lock", "--no-check", ...PERMISSIONS];
-  return { name, command: ["deno", ...args, pathOf(file), String(steps)] };
-}
-
-function pythonPeer(name: string, file: string, steps: number): Peer {
-  return { name, command: ["python3", pathOf(file), String(steps)] };
 }

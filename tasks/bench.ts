@@ -27,6 +27,7 @@ import { EXIT, runTask } from "./_main.ts";
 import {
   type Load,
   measure,
+  measureCompiling,
   type Measurement,
   operationsPerStep,
   Runner,
@@ -40,7 +41,7 @@ import {
   type Values,
 } from "./_options.ts";
 import { PeakMemory } from "./_peak_memory.ts";
-import { measurePeers } from "./_peers.ts";
+import { measurePeers, type Peer, type PeerRow, peersOf, readPeerRows } from "./_peers.ts";
 import { PROFILE_OPTION, profileInto } from "./_profile.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
 import { VariantChooser } from "./_variant.ts";
@@ -96,11 +97,11 @@ const TASK: Task<typeof OPTIONS> = {
     "are measured in turn, several times. Appends a row for each kind to bench.csv in --out and " +
     `draws trend.svg from all rows; --force begins bench.csv anew. ${COMPARE_RULE}`,
   options: OPTIONS,
-  quick: { networks: [1, 10], steps: 20, repeat: 2 },
+  quick: { networks: [1, 10], steps: 20, repeat: 2, peerRounds: 1 },
   defaultTexts: {
     hidden: PUBLISHED_HIDDEN.map((hidden) => hidden.join(",")).join(" and "),
     steps: "450, or as many more as take a second; on a software adapter 450 over the number of " +
-      "networks; with --quick 20",
+      "networks",
   },
   check: checkOptions,
   examples: [
@@ -143,8 +144,8 @@ interface Startup {
   readonly adapter: number;
   /** Loading the data, and putting what is trained on on the device. */
   readonly data: number;
-  /** From making the first networks to the end of their first step. */
-  compile: number;
+  /** From making the first networks, compiling included, to the end of their first step. */
+  readonly compile: number;
 }
 
 /**
@@ -152,9 +153,14 @@ interface Startup {
  *
  * @param args The arguments as typed.
  * @param context Where to write, and how to hear of being told to stop.
+ * @param others Other peers than the project's own, which is how tests need neither network nor Python.
  * @returns The exit status.
  */
-export async function main(args: readonly string[], context: TaskContext): Promise<number> {
+export async function main(
+  args: readonly string[],
+  context: TaskContext,
+  others: { readonly peers?: readonly Peer[] } = {},
+): Promise<number> {
   const { options, given } = parseOptions(TASK, args);
   if (options.help) {
     context.stdout(helpText(TASK));
@@ -171,6 +177,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
   try {
     announceAdapter(context, gpu.adapter, options);
     const before = await readBenchRows(options);
+    const peersBefore = options.peers ? await readPeerRows(options) : [];
 
     const loading = performance.now();
     const counts = quick ? QUICK_COUNTS : undefined;
@@ -179,11 +186,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     data = new DeviceDataSet(gpu, dataset);
     data.part("training");
     await gpu.done();
-    const startup: Startup = {
-      adapter: requested - began,
-      data: performance.now() - loading,
-      compile: NaN,
-    };
+    const loaded = performance.now();
 
     const shapes = plansOf(options, given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN);
     const chooser = new VariantChooser(context, { gpu, data }, options);
@@ -198,11 +201,15 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const measurements = await measure(gpu, data, {
       ...{ loads, seed, repeat, signal },
       least: fixed ? 0 : LEAST,
-      onStart: (milliseconds) => startup.compile = milliseconds,
       onMeasurement: (round, plan) => say(context, { round, repeat, plan, plans }),
     });
     context.progress("");
     memory.stop();
+    const startup: Startup = {
+      adapter: requested - began,
+      data: loaded - loading,
+      compile: await measureCompiling(dataset, { plan: plans[0], seed }),
+    };
     if (json) writeStartup(context, startup, plans[0]);
     const peak = await measurePeak(gpu, { signal, ...quick && { least: 20, repeat: 1 } });
     if (json) {
@@ -222,7 +229,11 @@ export async function main(args: readonly string[], context: TaskContext): Promi
       const path = join(options.out, `profile-${plan.hidden.length + 1}-${plan.networks}.csv`);
       await profileInto(context, { gpu, data }, { plan, name, path, json });
     }
-    if (options.peers) await besidePeers(context, { gpu, data, chooser, commit, options });
+    if (options.peers) {
+      const { peers = peersOf(options) } = others;
+      const own = { gpu, data, chooser, commit, options };
+      await besidePeers(context, { ...own, peers, before: peersBefore });
+    }
     if (!options.compare) return EXIT.done;
     const comparisons = compareWithEarlier(rows, before, options);
     return reportComparisons(context, comparisons, options) ? EXIT.checkFailed : EXIT.done;
@@ -245,9 +256,11 @@ async function besidePeers(
     chooser: VariantChooser;
     commit: string;
     options: Options;
+    peers: readonly Peer[];
+    before: readonly PeerRow[];
   },
 ): Promise<void> {
-  const { gpu, data, chooser, commit, options } = circumstances;
+  const { gpu, data, chooser, commit, options, peers, before } = circumstances;
   const { quick, peerRounds: rounds, out, json, seed } = options;
   const variant = await chooser.choose({ plan: PEERS_NETWORK, steps: quick ? 0 : Infinity });
   const plan = { ...PEERS_NETWORK, variant };
@@ -257,7 +270,7 @@ async function besidePeers(
     const least = quick ? 0 : LEAST;
     const steps = await warmUp(runner, quick ? 20 : 450, { least, signal });
     await measurePeers(context, {
-      ...{ rounds, commit, out, json },
+      ...{ rounds, peers, before, commit, out, json },
       adapter: gpu.adapter.description,
       own: async () => await runner.train(steps, signal) / steps,
     });

@@ -1,5 +1,5 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { measurePeers, type Peer } from "../tasks/_peers.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { measurePeers, type Peer, peersOf, readPeerRows } from "../tasks/_peers.ts";
 import { CapturedContext } from "./_context.ts";
 import { exists, inDirectory } from "./_tasks.ts";
 
@@ -12,7 +12,7 @@ function line(peer: string, ms: number): string {
   return JSON.stringify({ peer, version: "1.2", mode: "cpu", ms_per_step: ms, steps: 7 });
 }
 
-const COMMON = { commit: "0123abc", adapter: "an adapter", json: false };
+const COMMON = { commit: "0123abc", adapter: "an adapter", json: false, before: [] };
 
 Deno.test("measurePeers() measures each peer in each round beside ours, and appends the rows", async () => {
   await inDirectory(async (out) => {
@@ -40,7 +40,10 @@ Deno.test("measurePeers() measures each peer in each round beside ours, and appe
     const first = await Deno.readTextFile(`${out}/peers.csv`);
     assertEquals(first.trim().split("\n").length, 7);
 
-    const again = { ...COMMON, rounds: 1, own: () => Promise.resolve(1), peers, out };
+    const before = await readPeerRows({ out, force: false });
+    assertEquals(before, rows);
+    assertEquals(await readPeerRows({ out, force: true }), []);
+    const again = { ...COMMON, rounds: 1, own: () => Promise.resolve(1), peers, out, before };
     await measurePeers(context, again);
     const second = await Deno.readTextFile(`${out}/peers.csv`);
     assert(second.startsWith(first));
@@ -70,4 +73,43 @@ Deno.test("measurePeers() leaves a peer out and says why when it cannot run", as
     ]);
     assertEquals(await exists(`${out}/peers.csv`), false);
   });
+});
+
+Deno.test("measurePeers() keeps what a peer printed in the rounds before it failed", async () => {
+  await inDirectory(async (out) => {
+    await Deno.mkdir(out);
+    const once = `test ! -e ${out}/ran && echo '${line("once", 6)}' && touch ${out}/ran`;
+    const own = () => Promise.resolve(2);
+    const context = new CapturedContext();
+    const options = { ...COMMON, json: true, rounds: 3, own, peers: [shell("once", once)], out };
+    assertEquals((await measurePeers(context, options)).length, 1);
+    assertEquals(
+      context.events.map(({ event, peer, rounds, ratio }) => [event, peer, rounds, ratio]),
+      [["peer", "once", 1, 3]],
+    );
+  });
+});
+
+Deno.test("measurePeers() ends the peer that runs when it is told to stop", async () => {
+  await inDirectory(async (out) => {
+    const context = new CapturedContext();
+    const own = () => {
+      setTimeout(() => context.abort(new Error("told to")), 100);
+      return Promise.resolve(1);
+    };
+    const options = { ...COMMON, rounds: 1, own, peers: [shell("long", "exec sleep 60")], out };
+    await assertRejects(() => measurePeers(context, options), Error, "told to");
+    assertEquals(await exists(out), false);
+  });
+});
+
+Deno.test("peersOf() names programs that are there, and measures for less with quick", async () => {
+  const [usual, quick] = [false, true].map((quick) => peersOf({ quick }));
+  assertEquals(usual.map(({ name }) => name), quick.map(({ name }) => name));
+  for (const [i, { command }] of usual.entries()) {
+    const [file, steps, least] = command.slice(-3);
+    assert(await exists(file), file);
+    const [, quickSteps, quickLeast] = quick[i].command.slice(-3);
+    assert(Number(quickSteps) < Number(steps) && Number(quickLeast) < Number(least));
+  }
 });
