@@ -233,8 +233,10 @@ export function wrap(text: string, most: number): string[] {
  */
 export function curveLayers(series: readonly string[]): Layers {
   const color = look(series, COLOURS);
+  // Where colours begin anew, lines do not: of 36 series no two look the same.
+  const dashes = series.map((_, i) => DASHES[(i + Math.floor(i / COLOURS.length)) % DASHES.length]);
   return [
-    { mark: "line", encoding: { color, strokeDash: look(series, DASHES) } },
+    { mark: "line", encoding: { color, strokeDash: look(series, dashes) } },
     {
       transform: [{ filter: "datum.marked !== false" }],
       mark: "point",

@@ -43,6 +43,21 @@ export function logAxis(values: readonly number[], { title }: LogAxisOptions): L
   };
 }
 
+/** A {@linkcode LogAxis} with plain numbers at all of its ticks. */
+export type PlainLogAxis = ReturnType<typeof plainTicks>;
+
+/**
+ * Has all ticks drawn, which have been chosen for the room of their labels, with plain numbers in place of powers of ten.
+ *
+ * @param axis The axis.
+ * @returns It with such ticks.
+ */
+export function plainTicks({ scale, axis }: LogAxis) {
+  // Without a count of them Vega leaves out every other tick until there are at most five.
+  const all = { tickCount: axis.values.length, labelOverlap: false };
+  return { scale, axis: { ...axis, ...all, labelExpr: "'' + datum.value" } };
+}
+
 /** Widens a range to round numbers, unless its ends lie so close that these would be far away. */
 function domainOf(least: number, most: number): number[] {
   const ratio = most / least;

@@ -21,7 +21,7 @@ import {
 } from "./chart.ts";
 import { ArgumentError } from "./errors.ts";
 import { distinct } from "./lists.ts";
-import { type LogAxis, logAxis } from "./log_axis.ts";
+import { logAxis, type PlainLogAxis, plainTicks } from "./log_axis.ts";
 import type { ScalingAxis } from "./scaling.ts";
 import type { ScalingRow } from "./scaling_records.ts";
 
@@ -131,18 +131,8 @@ function pointsOf(rows: readonly ScalingRow[], axis: ScalingAxis): Point[] {
   }));
 }
 
-/** Has all ticks drawn, which have been chosen for the room of their labels, with plain numbers, not powers of ten. */
-function plainTicks({ scale, axis }: LogAxis) {
-  // Without a count of them Vega leaves out every other tick until there are at most five.
-  const all = { tickCount: axis.values.length, labelOverlap: false };
-  return { scale, axis: { ...axis, ...all, labelExpr: "'' + datum.value" } };
-}
-
-/** An axis with {@linkcode plainTicks}. */
-type PlainAxis = ReturnType<typeof plainTicks>;
-
 /** An axis from the first size to the last, with a tick at each size whose label has room. */
-function sizeAxis(sizes: readonly number[], title: string): PlainAxis {
+function sizeAxis(sizes: readonly number[], title: string): PlainLogAxis {
   const axis = logAxis(sizes, { title });
   const [first, last] = [sizes[0], sizes[sizes.length - 1]];
   if (first === last) return plainTicks(axis);
@@ -167,7 +157,7 @@ function labelled(sizes: readonly number[]): number[] {
 
 function axisPanel(
   points: readonly Point[],
-  { axis, y }: { readonly axis: ScalingAxis; readonly y: PlainAxis },
+  { axis, y }: { readonly axis: ScalingAxis; readonly y: PlainLogAxis },
 ): Panel {
   const x = sizeAxis(points.map(({ size }) => size), AXIS_TITLES[axis]);
   const quantitative = { type: "quantitative" as const };
