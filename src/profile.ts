@@ -13,6 +13,7 @@ import { spreadOf } from "./spread.ts";
 
 /** What is profiled. */
 export interface ProfileOptions {
+  /** Their architecture. */
   readonly architecture: Architecture;
   /** Networks that train together. */
   readonly networks: number;

@@ -15,7 +15,9 @@ export interface ProfileRow {
   readonly layer: number | null;
   /** Milliseconds for all networks together: the median over several steps. */
   readonly ms: number;
+  /** The least of them; null between kernels. */
   readonly ms_least: number | null;
+  /** The most of them; null between kernels. */
   readonly ms_most: number | null;
   /** Share of a whole step. */
   readonly share: number;

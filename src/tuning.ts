@@ -13,6 +13,7 @@ import { candidates } from "./variants.ts";
 
 /** What is to be trained, and how long may be measured. */
 export interface TuningOptions {
+  /** The networks' architecture. */
   readonly architecture: Architecture;
   /** Networks that train together. */
   readonly networks: number;
@@ -28,6 +29,7 @@ export interface TuningOptions {
 
 /** One variant and what it takes. */
 export interface VariantTime {
+  /** Its name. */
   readonly variant: string;
   /** Of a step of all networks together, the least of several measurements. */
   readonly msPerStep: number;

@@ -16,6 +16,7 @@ import { Tiled } from "./tiled.ts";
 
 /** What decides which variants can run. */
 export interface VariantShape {
+  /** Their architecture. */
   readonly architecture: Architecture;
   /** Networks. */
   readonly networks: number;
