@@ -111,6 +111,9 @@ interface Step {
 const UPDATE = 1;
 const FORWARD = 2;
 
+/** The most steps that are measured in a submit: few enough for a driver's watchdog. */
+const STAMPED = 10;
+
 /** A part of the data set as evaluations go through it. */
 interface EvaluationPlan {
   readonly kernels: readonly BoundKernel[];
@@ -308,30 +311,44 @@ export class Population {
    * Makes updates and measures each of their kernels by itself, in a compute pass of its own between two time stamps.
    *
    * @param steps The updates, in order, at most 512.
-   * @returns Times of each kernel of a step, in the order of the kernels.
+   * @returns Times of each kernel of a step, in the order of the kernels. A kernel that does parts of two steps does less
+   * in the last one.
+   * @throws {ArgumentError} If there are too many steps.
    * @throws {GpuUnavailableError} If the device was made without time stamps.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   async profile(steps: readonly StepPlan[]): Promise<KernelTimes[]> {
+    if (steps.length > STEP_SLOTS) {
+      throw new ArgumentError(
+        `Cannot profile ${steps.length} steps, expected at most ${STEP_SLOTS}`,
+      );
+    }
     const { begin, step } = this.#program;
     const { stepStride } = this.#buffers;
-    const stamps = new Stamps(this.#gpu, step.length);
+    // In a row, since a processor that has waited for a reading is slow for a while.
+    const inSubmit = Math.max(1, Math.min(STAMPED, Math.floor(Stamps.most / step.length)));
+    const stamps = new Stamps(this.#gpu, inSubmit * step.length);
     const times = step.map(({ name, layer }): KernelTimes => ({ name, layer, milliseconds: [] }));
     try {
       await this.#pacer.drain();
-      for (const plan of steps) {
-        this.#writePlans([plan], { first: 0, count: 1 });
+      this.#writePlans(steps, { first: 0, count: steps.length });
+      for (let first = 0; first < steps.length; first += inSubmit) {
         const encoder = this.#gpu.device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        const before = { offset: STEP_SLOTS * stepStride, odd: this.#odd };
-        for (const kernel of begin) dispatch(pass, kernel, before);
-        pass.end();
-        stamps.encode(encoder, step, { offset: 0, odd: this.#odd });
+        if (first === 0) {
+          const pass = encoder.beginComputePass();
+          const before = { offset: STEP_SLOTS * stepStride, odd: this.#odd };
+          for (const kernel of begin) dispatch(pass, kernel, before);
+          pass.end();
+        }
+        for (let i = first; i < Math.min(first + inSubmit, steps.length); i++) {
+          stamps.encode(encoder, step, { offset: i * stepStride, odd: this.#odd });
+          this.#odd = !this.#odd;
+        }
+        stamps.resolve(encoder);
         this.#gpu.device.queue.submit([encoder.finish()]);
-        this.#odd = !this.#odd;
         const found = await stamps.read();
-        times.forEach(({ milliseconds }, i) => milliseconds.push(found[i]));
+        found.forEach((time, i) => times[i % step.length].milliseconds.push(time));
       }
       return times;
     } finally {

@@ -10,9 +10,11 @@ import { type Architecture, initialise } from "./network.ts";
 import { Population, type StepPlan } from "./population.ts";
 import type { ProfileRow } from "./profile_records.ts";
 import { spreadOf } from "./spread.ts";
+import { checkStamps } from "./stamps.ts";
 
 /** What is profiled. */
 export interface ProfileOptions {
+  /** The architecture of all networks. */
   /** Their architecture. */
   readonly architecture: Architecture;
   /** Networks that train together. */
@@ -21,12 +23,30 @@ export interface ProfileOptions {
   readonly batch: number;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
-  /** Steps that each kernel is measured in; 20 unless given. */
+  /**
+   * Steps that each kernel is measured in.
+   *
+   * @default {20}
+   */
   readonly steps?: number;
+  /**
+   * Milliseconds that a measurement of whole steps takes at least, of which there are five.
+   *
+   * @default {250}
+   */
+  readonly least?: number;
+  /** Ends the measuring between two submits. */
+  readonly signal?: AbortSignal;
 }
 
-/** Steps whose time is that of a whole step, in one go. */
-const WHOLE = 50;
+/** Hearing that the last step is done takes some 10 ms, which must not count for much. */
+const LEAST = 250;
+
+/** Measurements of whole steps, of which the least counts: what disturbs one makes it longer. */
+const REPEAT = 5;
+
+/** Steps in a measurement to begin with: they warm up, too. */
+const FEWEST = 8;
 
 /** What is left of a step's time when that of its kernels is taken away. */
 export const BETWEEN = "between kernels";
@@ -37,8 +57,8 @@ export const BETWEEN = "between kernels";
  * @param gpu The device.
  * @param data The data set on it.
  * @param options What is profiled.
- * @returns A row for each kernel in the order of a step, and a last one for the time between them. Shares are of a whole
- * step that is not measured kernel by kernel; they add up to more than 1 where stamping the time costs more than the gaps.
+ * @returns A row for each kernel in the order of a step, and a last one for the time between them: how much longer a step
+ * takes that is not measured kernel by kernel, or 0 where the measuring costs more than that. Shares add up to 1.
  * @throws {ArgumentError} If the adapter cannot hold the networks.
  * @throws {GpuUnavailableError} If the adapter has no time stamps.
  * @throws {GpuError} If the device refused an operation.
@@ -49,7 +69,8 @@ export async function profileStep(
   data: DeviceDataSet,
   options: ProfileOptions,
 ): Promise<ProfileRow[]> {
-  const { architecture, networks, batch, variant, steps = 20 } = options;
+  const { architecture, networks, batch, variant, steps = 20, least, signal } = options;
+  checkStamps(gpu); // Before anything is compiled for nothing.
   const population = await Population.create(gpu, {
     architecture,
     networks: Array.from({ length: networks }, () => ({ lambda: 0, etaMin: 0, etaMax: 0 })),
@@ -61,32 +82,45 @@ export async function profileStep(
     const parameters = initialise(architecture, { seed: 1, identity: "profile" });
     population.write({ parameters: Array.from({ length: networks }, () => parameters) });
     population.setOrder(Uint32Array.from({ length: population.images }, (_, i) => i));
-    const perEpoch = Math.floor(population.images / batch);
-    const plans = Array.from({ length: Math.max(steps, WHOLE) }, (_, number): StepPlan => {
-      return { first: number % perEpoch * batch, rise: 0, number };
+    const whole = await timeOfStep(population, { least, signal });
+    // Of the last there is no next, of which some kernels do a part.
+    const times = await population.profile(plansOf(population, steps + 1));
+    const kernels = times.map(({ name, layer, milliseconds }) => {
+      const { median, least, most } = spreadOf(milliseconds.slice(0, steps));
+      return { kernel: name, layer: layer + 1, ms: median, ms_least: least, ms_most: most };
     });
-    await population.advance(plans); // Compiles, and finds the size of submits.
-    await population.done();
-    const began = performance.now();
-    await population.advance(plans);
-    await population.done();
-    const whole = (performance.now() - began) / plans.length;
-    const times = await population.profile(plans.slice(0, steps));
-    const rows = times.map(({ name, layer, milliseconds }): ProfileRow => {
-      const { median, least, most } = spreadOf(milliseconds);
-      return {
-        kernel: name,
-        layer: layer + 1,
-        ms: median,
-        ms_least: least,
-        ms_most: most,
-        share: median / whole,
-      };
-    });
-    const rest = Math.max(0, whole - rows.reduce((sum, { ms }) => sum + ms, 0));
+    const within = kernels.reduce((sum, { ms }) => sum + ms, 0);
+    const rest = Math.max(0, whole - within);
     const none = { layer: null, ms_least: null, ms_most: null };
-    return [...rows, { kernel: BETWEEN, ...none, ms: rest, share: rest / whole }];
+    return [...kernels, { kernel: BETWEEN, ...none, ms: rest }]
+      .map((row) => ({ ...row, share: row.ms / (within + rest) }));
   } finally {
     population.destroy();
   }
+}
+
+/** Milliseconds of a whole step, measured as in a training: submit after submit. */
+async function timeOfStep(
+  population: Population,
+  { least = LEAST, signal }: { least?: number; signal?: AbortSignal },
+): Promise<number> {
+  async function time(steps: number): Promise<number> {
+    const began = performance.now();
+    await population.advance(plansOf(population, steps), { signal });
+    await population.done();
+    return performance.now() - began;
+  }
+  await time(FEWEST); // Compiles, and finds the size of submits.
+  let steps = FEWEST;
+  while (await time(steps) < least) steps *= 2;
+  const times: number[] = [];
+  while (times.length < REPEAT) times.push(await time(steps) / steps);
+  return spreadOf(times).least;
+}
+
+function plansOf({ images, batch }: Population, steps: number): StepPlan[] {
+  const perEpoch = Math.floor(images / batch);
+  return Array.from({ length: steps }, (_, number) => {
+    return { first: number % perEpoch * batch, rise: 0, number };
+  });
 }

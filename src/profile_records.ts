@@ -1,5 +1,5 @@
 /**
- * The rows of `profile.csv`: where the time of a step goes.
+ * The table that `--profile` leaves behind, and the way back from the file to the rows.
  *
  * @module
  */
@@ -7,19 +7,19 @@
 import type { CsvOptions } from "./records.ts";
 import { type Columns, readTable, writeTable } from "./table.ts";
 
-/** One kernel of a step. */
+/** One row of `profile.csv`: one kernel of a step. */
 export interface ProfileRow {
   /** Its name, which is that of its entry point; "between kernels" is the time of none. */
   readonly kernel: string;
-  /** Its layer, counted from 1. */
+  /** Its layer, counted from 1; null for the time of no kernel. */
   readonly layer: number | null;
   /** Milliseconds for all networks together: the median over several steps. */
   readonly ms: number;
-  /** The least of them; null between kernels. */
+  /** The shortest of them. */
   readonly ms_least: number | null;
-  /** The most of them; null between kernels. */
+  /** The longest of them. */
   readonly ms_most: number | null;
-  /** Share of a whole step. */
+  /** Share of the sum of all rows. */
   readonly share: number;
 }
 
@@ -29,7 +29,7 @@ const PROFILE: Columns<ProfileRow> = {
   ms: "number",
   ms_least: "optional number",
   ms_most: "optional number",
-  share: "number",
+  share: "share",
 };
 
 /**

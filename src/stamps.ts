@@ -11,26 +11,39 @@ import { type BoundKernel, dispatch } from "./kernels.ts";
 /** Nanoseconds in a millisecond: stamps are in nanoseconds. */
 const NANOSECONDS = 1e6;
 
+/** The most queries that a set may hold, on any adapter. */
+const MOST_QUERIES = 4096;
+
+/**
+ * Checks that kernels can be measured.
+ *
+ * @param gpu The device.
+ * @throws {GpuUnavailableError} If the device was made without time stamps.
+ */
+export function checkStamps(gpu: Gpu): void {
+  if (gpu.device.features.has("timestamp-query")) return;
+  throw new GpuUnavailableError(
+    `The adapter ${gpu.adapter.description} has no time stamps to measure kernels by`,
+  );
+}
+
 /** Measures kernels one by one. */
 export class Stamps {
+  /** How many kernels can be measured between two readings, on any adapter. */
+  static readonly most = MOST_QUERIES / 2;
   readonly #gpu: Gpu;
-  readonly #count: number;
   readonly #queries: GPUQuerySet;
   readonly #resolved: GPUBuffer;
+  #count = 0;
 
   /**
    * @param gpu The device.
-   * @param count How many kernels are measured at a time.
+   * @param count How many kernels are measured at most between two readings.
    * @throws {GpuUnavailableError} If the device was made without time stamps.
    */
   constructor(gpu: Gpu, count: number) {
-    if (!gpu.device.features.has("timestamp-query")) {
-      throw new GpuUnavailableError(
-        `The adapter ${gpu.adapter.description} has no time stamps to measure kernels by`,
-      );
-    }
+    checkStamps(gpu);
     this.#gpu = gpu;
-    this.#count = count;
     this.#queries = gpu.device.createQuerySet({ type: "timestamp", count: 2 * count });
     this.#resolved = gpu.device.createBuffer({
       label: "time stamps",
@@ -40,10 +53,10 @@ export class Stamps {
   }
 
   /**
-   * Encodes kernels, each in a pass of its own.
+   * Encodes kernels, each in a pass of its own, behind those encoded since the last reading.
    *
    * @param encoder Where to.
-   * @param kernels The kernels, as many as are measured at a time.
+   * @param kernels The kernels.
    * @param at The step that they work on.
    */
   encode(
@@ -51,31 +64,42 @@ export class Stamps {
     kernels: readonly BoundKernel[],
     at: { readonly offset: number; readonly odd: boolean },
   ): void {
-    for (const [i, kernel] of kernels.entries()) {
+    for (const kernel of kernels) {
       const pass = encoder.beginComputePass({
         timestampWrites: {
           querySet: this.#queries,
-          beginningOfPassWriteIndex: 2 * i,
-          endOfPassWriteIndex: 2 * i + 1,
+          beginningOfPassWriteIndex: 2 * this.#count,
+          endOfPassWriteIndex: 2 * this.#count + 1,
         },
       });
       dispatch(pass, kernel, at);
       pass.end();
+      this.#count++;
     }
+  }
+
+  /**
+   * Encodes that the times can be read; what was encoded before is to be submitted with it.
+   *
+   * @param encoder Where to.
+   */
+  resolve(encoder: GPUCommandEncoder): void {
     encoder.resolveQuerySet(this.#queries, 0, 2 * this.#count, this.#resolved, 0);
   }
 
   /**
-   * Reads what was submitted last.
+   * Reads the times when all is submitted, and begins anew.
    *
-   * @returns Milliseconds of each kernel.
+   * @returns Milliseconds of each kernel, in the order in which they were encoded.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   async read(): Promise<number[]> {
-    const stamps = new BigUint64Array(await this.#gpu.read(this.#resolved));
+    const count = this.#count;
+    this.#count = 0;
+    const stamps = new BigUint64Array(await this.#gpu.read(this.#resolved, 16 * count));
     return Array.from(
-      { length: this.#count },
+      { length: count },
       // Some drivers stamp the beginning of a pass after its end where there is next to nothing to do.
       (_, i) => Math.max(0, Number(stamps[2 * i + 1] - stamps[2 * i]) / NANOSECONDS),
     );

@@ -9,7 +9,7 @@ import { GpuUnavailableError } from "../src/errors.ts";
 import { writeFileDurably } from "../src/files.ts";
 import type { Gpu } from "../src/gpu.ts";
 import { profileStep } from "../src/profile.ts";
-import { profileToCsv } from "../src/profile_records.ts";
+import { type ProfileRow, profileToCsv } from "../src/profile_records.ts";
 import type { Plan } from "./_capacity.ts";
 import { alignColumns } from "./_columns.ts";
 import type { TaskContext } from "./_context.ts";
@@ -20,56 +20,112 @@ import { percent } from "./_text.ts";
 /** The option of tasks that train. */
 export const PROFILE_OPTION = {
   profile: flag({
-    help: "measure each kernel of a step after the training, too: a table and profile.csv",
+    help: "measure each kernel of a step, too, after the training: a table and profile.csv",
   }),
 } as const;
 
+/** A population whose step is profiled. */
+export interface Profiled {
+  /** The population, as it trains. */
+  readonly plan: Plan;
+  /** What to call it. */
+  readonly name: string;
+  /** Where the file goes. */
+  readonly path: string;
+}
+
+/** How profiles are made. */
+export interface ProfilingOptions {
+  /** Whether to write events in place of a table. */
+  readonly json: boolean;
+  /** Whether it is a quick try, which measures for a shorter time. */
+  readonly quick?: boolean;
+}
+
 /**
- * Measures the kernels of a step, prints them and writes them down. Where the adapter has no time stamps, a line says so.
+ * Profiles a step of several populations, one after another. Where the adapter has no time stamps, a sentence says so.
  *
  * @param context Where to write.
  * @param on The device, and the data on it.
- * @param options What is profiled, what to call it, where the file goes, and whether to write events.
+ * @param options `populations`: what is profiled; `json`, `quick`: how.
+ * @throws {GpuError} When the device refused an operation.
+ * @throws {DeviceLostError} When the device went away.
+ */
+export async function profileAll(
+  context: TaskContext,
+  on: { readonly gpu: Gpu; readonly data: DeviceDataSet },
+  options: ProfilingOptions & { readonly populations: readonly Profiled[] },
+): Promise<void> {
+  const { populations, ...how } = options;
+  for (const population of populations) {
+    if (!await profileInto(context, on, { ...population, ...how })) return;
+  }
+}
+
+/**
+ * Measures the kernels of a step, prints them and writes them down. Where the adapter has no time stamps, a sentence says
+ * so.
+ *
+ * @param context Where to write.
+ * @param on The device, and the data on it.
+ * @param options What is profiled, and how.
+ * @returns Whether the adapter has time stamps.
  * @throws {GpuError} When the device refused an operation.
  * @throws {DeviceLostError} When the device went away.
  */
 export async function profileInto(
   context: TaskContext,
   on: { readonly gpu: Gpu; readonly data: DeviceDataSet },
-  options: { plan: Plan; name: string; path: string; json: boolean },
-): Promise<void> {
-  const { plan, name, path, json } = options;
+  options: Profiled & ProfilingOptions,
+): Promise<boolean> {
+  const { plan, name, path, json, quick = false } = options;
   const { hidden, batchNorm, batch, networks, variant } = plan;
   const { inputs, classes } = on.data.source;
-  context.signal.throwIfAborted();
+  const { signal } = context;
+  signal.throwIfAborted();
+  context.progress(`Profiling ${name}`);
+  let rows: ProfileRow[];
   try {
-    const architecture = { inputs, hidden, classes, batchNorm };
-    const rows = await profileStep(on.gpu, on.data, { architecture, networks, batch, variant });
-    await Deno.mkdir(dirname(path), { recursive: true });
-    await writeFileDurably(path, profileToCsv(rows));
-    if (json) {
-      for (const row of rows) writeEvent(context, "profile", { run: name, variant, ...row });
-      return;
-    }
-    context.stdout(
-      `A step of ${name} (${networks} ${
-        networks === 1 ? "network" : "networks"
-      }, variant ${variant}):`,
-    );
-    const lines = rows.map(({ kernel, layer, ms, ms_least, ms_most, share }) => [
-      kernel,
-      layer === null ? "" : String(layer),
-      ms.toFixed(3),
-      ms_least === null || ms_most === null
-        ? ""
-        : `${ms_least.toFixed(3)} to ${ms_most.toFixed(3)}`,
-      percent(share),
-    ]);
-    const table = [["kernel", "layer", "ms", "", "of a step"], ...lines];
-    for (const line of alignColumns(table)) context.stdout(line);
-    context.stdout(`File: ${path}`);
+    rows = await profileStep(on.gpu, on.data, {
+      architecture: { inputs, hidden, classes, batchNorm },
+      networks,
+      batch,
+      variant,
+      signal,
+      ...quick && { least: 0 },
+    });
   } catch (error) {
     if (!(error instanceof GpuUnavailableError)) throw error;
-    context.stderr(`${name} is not profiled: ${error.message}`);
+    const message = `Nothing is profiled: ${error.message}`;
+    context.progress("");
+    context.stderr(message);
+    if (json) writeEvent(context, "warning", { message });
+    return false;
   }
+  context.progress("");
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await writeFileDurably(path, profileToCsv(rows));
+  if (json) {
+    const population = { run: name, networks, variant, ...quick && { quick } };
+    for (const row of rows) writeEvent(context, "profile", { ...population, ...row });
+  } else {
+    const size = `${networks} ${networks === 1 ? "network" : "networks"}`;
+    context.stdout(
+      `A step of ${name}${quick ? " (quick)" : ""}, ${size}, variant ${variant}:`,
+    );
+    for (const line of profileLines(rows)) context.stdout(line);
+    context.stdout(`File: ${path}`);
+  }
+  return true;
+}
+
+/** The table: a line for each kernel, with its median, least and most. */
+function profileLines(rows: readonly ProfileRow[]): string[] {
+  const lines = rows.map(({ kernel, layer, ms, ms_least, ms_most, share }) => [
+    kernel,
+    layer === null ? "" : String(layer),
+    ...[ms, ms_least, ms_most].map((time) => time === null ? "" : time.toFixed(3)),
+    percent(share),
+  ]);
+  return alignColumns([["kernel", "layer", "ms/step", "least", "most", "share"], ...lines]);
 }

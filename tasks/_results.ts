@@ -51,7 +51,7 @@ export interface ResultsOptions {
   readonly files: readonly string[];
   /** The one of them that is written last, so that its presence means "finished". */
   readonly finished: string;
-  /** The names of files that a run of other settings may have left; they are removed with those of the run. */
+  /** The names of files that a run of other settings or options may have left; they are removed with those of the run. */
   readonly otherFiles?: RegExp;
   /** Settings, as in `config.json`, in which results that are there may differ: they are replaced then. */
   readonly mayDiffer?: readonly string[];

@@ -39,8 +39,8 @@ export function stageNames({ refine }: { readonly refine: number }): string[] {
   return ["coarse", ...Array.from({ length: refine }, (_, i) => `refine-${i + 1}`)];
 }
 
-/** The figures of the stages of any search: one of other settings may have had other stages. */
-const STAGE_FIGURE = /^(coarse|fine|refine-\d+)\.svg$/;
+/** The figures and profiles of the stages of any search: one of other settings may have had other stages. */
+const STAGE_FILE = /^((coarse|fine|refine-\d+)\.svg|profile-(coarse|fine|refine-\d+)\.csv)$/;
 
 /**
  * The files of a search, `config.json` and the final network's folder aside.
@@ -59,7 +59,7 @@ export function searchFiles(options: { readonly refine: number }): ResultsOption
       "summary.json",
     ],
     finished: "summary.json",
-    otherFiles: STAGE_FIGURE,
+    otherFiles: STAGE_FILE,
   };
 }
 

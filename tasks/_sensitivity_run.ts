@@ -26,6 +26,7 @@ import { reviveEvaluation, SAVE_INTERVAL, type TrainingContext } from "./_traini
 export const STUDY_FILES = {
   files: ["curves.csv", "sensitivity.svg", "summary.json"],
   finished: "summary.json",
+  otherFiles: /^profile-with(out)?-batch-norm\.csv$/,
 } as const;
 
 /** What a study trains; the task has checked it. */
@@ -67,6 +68,16 @@ export interface SensitivitySummary {
  */
 export function normsOf({ batchNorm }: Pick<StudyOptions, "batchNorm">): boolean[] {
   return batchNorm === "both" ? [false, true] : [batchNorm === "on"];
+}
+
+/**
+ * Names the networks that train together.
+ *
+ * @param batchNorm Whether they have batch norm.
+ * @returns As in "with-batch-norm".
+ */
+export function populationName(batchNorm: boolean): string {
+  return batchNorm ? "with-batch-norm" : "without-batch-norm";
 }
 
 /**
@@ -150,7 +161,7 @@ async function trainPopulation(
   });
   try {
     const sigmas = inits.map(sigmaName);
-    progress.start(batchNorm ? "with-batch-norm" : "without-batch-norm", training.steps, {
+    progress.start(populationName(batchNorm), training.steps, {
       hidden,
       batch_norm: batchNorm,
       sigmas,

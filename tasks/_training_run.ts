@@ -21,6 +21,7 @@ import type { Results } from "./_results.ts";
 export const RUN_FILES = {
   files: ["metrics.csv", "metrics.svg", "model.safetensors", "summary.json"],
   finished: "summary.json",
+  otherFiles: /^profile\.csv$/,
 } as const;
 
 /** `summary.json`: how a training ended. A number that is null there was NaN or infinite, and reads as NaN. */

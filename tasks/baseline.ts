@@ -26,7 +26,7 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_options.ts";
-import { PROFILE_OPTION, profileInto } from "./_profile.ts";
+import { PROFILE_OPTION, profileAll } from "./_profile.ts";
 import { Progress } from "./_progress.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
 import { openResults, type Results, type RunConfig, runConfig } from "./_results.ts";
@@ -131,12 +131,13 @@ export async function main(args: readonly string[], context: TaskContext): Promi
       ended.push({ name: run.name, config: results.config, summary });
     }
     reportRuns(context, { options, dataset, runs: ended });
-    for (const { run: { name, training }, results: { directory }, variant } of runs) {
-      if (!options.profile) break;
-      const { hidden, batchNorm } = training;
-      const plan = { hidden, batchNorm, batch: options.batch, networks: 1, variant };
-      const path = join(directory, "profile.csv");
-      await profileInto(context, { gpu, data }, { plan, name, path, json });
+    if (options.profile) {
+      const populations = runs.map(({ run: { name, training }, results, variant }) => {
+        const { hidden, batchNorm } = training;
+        const plan = { hidden, batchNorm, batch: options.batch, networks: 1, variant };
+        return { plan, name, path: join(results.directory, "profile.csv") };
+      });
+      await profileAll(context, { gpu, data }, { populations, json, quick });
     }
     return EXIT.done;
   } finally {

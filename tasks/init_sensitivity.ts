@@ -28,12 +28,13 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_options.ts";
-import { PROFILE_OPTION, profileInto } from "./_profile.ts";
+import { PROFILE_OPTION, profileAll } from "./_profile.ts";
 import { Progress } from "./_progress.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
 import { openResults, type RunConfig, runConfig } from "./_results.ts";
 import {
   normsOf,
+  populationName,
   readSensitivity,
   type SensitivitySummary,
   STUDY_FILES,
@@ -140,9 +141,15 @@ export async function main(
     }
     reportStudy(context, { options, config, dataset, summary });
     if (options.profile) {
-      const path = join(out, "profile.csv");
-      const name = "the study";
-      await profileInto(context, { gpu, data }, { plan: { ...plan, variant }, name, path, json });
+      const populations = norms.map((batchNorm) => {
+        const name = populationName(batchNorm);
+        return {
+          plan: { ...plan, batchNorm, variant },
+          name,
+          path: join(out, `profile-${name}.csv`),
+        };
+      });
+      await profileAll(context, { gpu, data }, { populations, json, quick });
     }
     return EXIT.done;
   } finally {

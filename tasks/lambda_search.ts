@@ -23,12 +23,12 @@ import { writeEvent } from "./_events.ts";
 import { helpText } from "./_help.ts";
 import { EXIT, runTask } from "./_main.ts";
 import { checkTraining, parseOptions, type Task } from "./_options.ts";
-import { profileInto } from "./_profile.ts";
+import { profileAll, type Profiled } from "./_profile.ts";
 import { Progress } from "./_progress.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
 import { openResults, type RunConfig, runConfig } from "./_results.ts";
 import { bestRows, finalInto, openFinal } from "./_search_final.ts";
-import { readSearchSummary, searchFiles, type SearchSummary } from "./_search_files.ts";
+import { readSearchSummary, searchFiles, type SearchSummary, stageNames } from "./_search_files.ts";
 import { SEARCH_OPTIONS, type SearchOptions } from "./_search_options.ts";
 import { searchInto } from "./_search_stages.ts";
 import { percent, tableHeading } from "./_text.ts";
@@ -90,12 +90,6 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const steps = 2 * options.halfCycle * options.cycles;
     const chooser = new VariantChooser(context, { gpu, data }, options);
     const variant = await chooser.choose({ plan, steps, directory: out });
-    const profiled = {
-      plan: { ...plan, variant },
-      name: "a stage of the search",
-      path: join(out, "profile.csv"),
-      json,
-    };
     const config = runConfig(options, { task: TASK.name, dataset, adapter, variant });
     const results = await openResults(out, config, { ...searchFiles(options), force });
     const before = await openFinal(results, { lambda: null, force });
@@ -106,7 +100,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
       if (final.state === "finished") {
         results.sayFinished(context, options);
         reportSearch(context, { options, config, dataset, summary });
-        if (options.profile) await profileInto(context, { gpu, data }, profiled);
+        if (options.profile) await profileSearch(context, { gpu, data }, { options, variant });
         return EXIT.done;
       }
     }
@@ -136,12 +130,30 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const final = await openFinal(results, { lambda, force });
     const summary = await finalInto(results, options, { ...training, context, final, best, rows });
     reportSearch(context, { options, config, dataset, summary });
-    if (options.profile) await profileInto(context, { gpu, data }, profiled);
+    if (options.profile) await profileSearch(context, { gpu, data }, { options, variant });
     return EXIT.done;
   } finally {
     data?.destroy();
     gpu.destroy();
   }
+}
+
+/** Profiles a step of each stage, and of the final network. */
+async function profileSearch(
+  context: TaskContext,
+  on: { gpu: Gpu; data: DeviceDataSet },
+  search: { options: SearchOptions; variant: string },
+): Promise<void> {
+  const { options, variant } = search;
+  const { out, hidden, batch, repeat, coarseCount, fineCount, json, quick } = options;
+  const plan = { hidden, batchNorm: options.batchNorm === "on", batch, variant };
+  const stages = stageNames(options).map((name): Profiled => {
+    const networks = repeat * (name === "coarse" ? coarseCount : fineCount);
+    return { plan: { ...plan, networks }, name, path: join(out, `profile-${name}.csv`) };
+  });
+  const path = join(out, "final", "profile.csv");
+  const final: Profiled = { plan: { ...plan, networks: 1 }, name: "final", path };
+  await profileAll(context, on, { populations: [...stages, final], json, quick });
 }
 
 /** Checks the options against each other. */

@@ -86,6 +86,27 @@ Deno.test("reproduce passes the options of every task on to its parts", async ()
   );
 });
 
+Deno.test("reproduce passes --profile on to the parts that train", async () => {
+  const { calls, errors } = await run(["--profile", "--seeds", "1"]);
+  assertEquals(calls, [
+    "first --seed 1 --out out/reproduce/first/seed-1 --profile",
+    "second --seed 1 --out out/reproduce/second/seed-1 --profile",
+    "page --out out/reproduce",
+  ], errors);
+  const [{ name, trainings }] = EXPERIMENTS;
+  assertEquals([name, trainings.usual], ["gradient-check", 0]);
+  const untrained: TaskMain = (args) => {
+    assertEquals(args.includes("--profile"), false);
+    return Promise.resolve(EXIT.done);
+  };
+  const context = new CapturedContext();
+  const status = await main(["--profile", "--seeds", "1"], context, {
+    experiments: [{ name, trainings, main: untrained }],
+    report: () => Promise.resolve(EXIT.done),
+  });
+  assertEquals(status, EXIT.done);
+});
+
 Deno.test("reproduce writes an event for every part with --json", async () => {
   const fallsShort = (name: string) => name === "second" ? EXIT.checkFailed : EXIT.done;
   const ended = await run(["--json", "--seeds", "1"], { work: fallsShort });
