@@ -106,7 +106,10 @@ export interface PeerOptions {
   readonly adapter: string;
   /** Where peers.csv goes. */
   readonly out: string;
+  /** Whether to write events in place of a table. */
   readonly json: boolean;
+  /** Whether this is a quick try. */
+  readonly quick: boolean;
   /** Milliseconds after which a peer is given up. */
   readonly patience?: number;
 }
@@ -139,7 +142,7 @@ export async function measurePeers(
   context: TaskContext,
   options: PeerOptions,
 ): Promise<PeerRow[]> {
-  const { rounds, own, peers, before, commit, adapter, out, json } = options;
+  const { rounds, own, peers, before, commit, adapter, out, json, quick } = options;
   const path = join(out, FILE);
   const rows: PeerRow[] = [];
   const left = new Set<Peer>();
@@ -167,7 +170,7 @@ export async function measurePeers(
   if (rows.length === 0) return rows;
   await Deno.mkdir(out, { recursive: true });
   await writeFileDurably(path, writeTable([...before, ...rows], COLUMNS));
-  report(context, rows, { json, path });
+  report(context, rows, { json, quick, path });
   return rows;
 }
 
@@ -216,13 +219,13 @@ function parseLine(line: string): PeerLine[] {
 function report(
   context: TaskContext,
   rows: readonly PeerRow[],
-  { json, path }: { json: boolean; path: string },
+  { json, quick, path }: { json: boolean; quick: boolean; path: string },
 ): void {
   const kinds = Map.groupBy(
     rows,
     ({ peer, version, mode }) => JSON.stringify([peer, version, mode]),
   );
-  const table = [["peer", "version", "", "ms/step", "ours", "ratio (least to most)"]];
+  const table = [["peer", "version", "mode", "ms/step", "ours", "ratio (least to most)"]];
   for (const own of kinds.values()) {
     const [{ peer, version, mode }] = own;
     const ratio = spreadOf(own.map((row) => row.ms_per_step / row.own_ms_per_step));
@@ -237,7 +240,7 @@ function report(
       ratio_least: ratio.least,
       ratio_most: ratio.most,
     };
-    if (json) writeEvent(context, "peer", summary);
+    if (json) writeEvent(context, "peer", { ...summary, ...quick && { quick } });
     table.push([
       peer,
       version,
@@ -249,7 +252,8 @@ function report(
   }
   if (json) return;
   context.stdout(
-    "Beside other libraries, one network of 3 layers with batch norm, batch 100, in turn:",
+    "Beside other libraries, one network of 3 layers with batch norm, batch 100, in turn" +
+      (quick ? "; quick run, not a result" : ""),
   );
   for (const line of alignColumns(table)) context.stdout(line);
   context.stdout(`File: ${path}`);

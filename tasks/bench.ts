@@ -71,7 +71,10 @@ const OPTIONS = {
   }),
   ...PROFILE_OPTION,
   peers: flag({
-    help: "measure TensorFlow.js, jax-js and, where python3 has them, NumPy, PyTorch and JAX, too",
+    help:
+      "measure the step of one network of 3 layers in TensorFlow.js and jax-js (from npm, on the " +
+      "same adapter) and, where python3 has them, NumPy, PyTorch and JAX, too, each in turn with " +
+      "ours: ratios, and peers.csv in --out, appended to",
   }),
   peerRounds: integer({
     min: 1,
@@ -95,7 +98,7 @@ const TASK: Task<typeof OPTIONS> = {
     "layer) and their share of what the adapter does when it does nothing else, an evaluation of " +
     "50,000 images (scaled where fewer are used), the start, and memory. All kinds of networks " +
     "are measured in turn, several times. Appends a row for each kind to bench.csv in --out and " +
-    `draws trend.svg from all rows; --force begins bench.csv anew. ${COMPARE_RULE}`,
+    `draws trend.svg from all rows; --force begins it anew. ${COMPARE_RULE}`,
   options: OPTIONS,
   quick: { networks: [1, 10], steps: 20, repeat: 2, peerRounds: 1 },
   defaultTexts: {
@@ -211,7 +214,7 @@ export async function main(
       compile: await measureCompiling(dataset, { plan: plans[0], seed }),
     };
     if (json) writeStartup(context, startup, plans[0]);
-    const peak = await measurePeak(gpu, { signal, ...quick && { least: 20, repeat: 1 } });
+    const peak = await measurePeak(gpu, { signal, ...quick && { least: 50, repeat: 2 } });
     if (json) {
       writeEvent(context, "peak", { gflop_per_s: peak.gflopPerS, gb_per_s: peak.gbPerS });
     }
@@ -270,7 +273,7 @@ async function besidePeers(
     const least = quick ? 0 : LEAST;
     const steps = await warmUp(runner, quick ? 20 : 450, { least, signal });
     await measurePeers(context, {
-      ...{ rounds, peers, before, commit, out, json },
+      ...{ rounds, peers, before, commit, out, json, quick },
       adapter: gpu.adapter.description,
       own: async () => await runner.train(steps, signal) / steps,
     });

@@ -12,7 +12,7 @@ function line(peer: string, ms: number): string {
   return JSON.stringify({ peer, version: "1.2", mode: "cpu", ms_per_step: ms, steps: 7 });
 }
 
-const COMMON = { commit: "0123abc", adapter: "an adapter", json: false, before: [] };
+const COMMON = { commit: "0123abc", adapter: "an adapter", json: false, quick: false, before: [] };
 
 Deno.test("measurePeers() measures each peer in each round beside ours, and appends the rows", async () => {
   await inDirectory(async (out) => {
@@ -81,11 +81,21 @@ Deno.test("measurePeers() keeps what a peer printed in the rounds before it fail
     const once = `test ! -e ${out}/ran && echo '${line("once", 6)}' && touch ${out}/ran`;
     const own = () => Promise.resolve(2);
     const context = new CapturedContext();
-    const options = { ...COMMON, json: true, rounds: 3, own, peers: [shell("once", once)], out };
+    const options = {
+      ...COMMON,
+      json: true,
+      quick: true,
+      rounds: 3,
+      own,
+      peers: [shell("once", once)],
+      out,
+    };
     assertEquals((await measurePeers(context, options)).length, 1);
     assertEquals(
-      context.events.map(({ event, peer, rounds, ratio }) => [event, peer, rounds, ratio]),
-      [["peer", "once", 1, 3]],
+      context.events.map(({ event, peer, rounds, ratio, quick }) => [
+        ...[event, peer, rounds, ratio, quick],
+      ]),
+      [["peer", "once", 1, 3, true]],
     );
   });
 });
