@@ -229,7 +229,9 @@ export async function main(
     reportBench(context, rows, options);
     for (const plan of options.profile ? plans : []) {
       const name = describePlan(plan);
-      const path = join(options.out, `profile-${plan.hidden.length + 1}-${plan.networks}.csv`);
+      const norm = plan.batchNorm ? "-batch-norm" : "";
+      const file = `profile-${plan.hidden.length + 1}-layer${norm}-${plan.networks}.csv`;
+      const path = join(options.out, file);
       await profileInto(context, { gpu, data }, { plan, name, path, json });
     }
     if (options.peers) {
