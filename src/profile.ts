@@ -15,7 +15,6 @@ import { checkStamps } from "./stamps.ts";
 /** What is profiled. */
 export interface ProfileOptions {
   /** The architecture of all networks. */
-  /** Their architecture. */
   readonly architecture: Architecture;
   /** Networks that train together. */
   readonly networks: number;

@@ -15,9 +15,9 @@ export interface ProfileRow {
   readonly layer: number | null;
   /** Milliseconds for all networks together: the median over several steps. */
   readonly ms: number;
-  /** The shortest of them. */
+  /** The shortest of them; null between kernels. */
   readonly ms_least: number | null;
-  /** The longest of them. */
+  /** The longest of them; null between kernels. */
   readonly ms_most: number | null;
   /** Share of the sum of all rows. */
   readonly share: number;
