@@ -1,5 +1,5 @@
-// The first dispatch of a fused step: the first layer's weight gradient of this step, its update, and the product of the
-// next step, for one slice of the inputs. A slice needs nothing of the others, so no dispatch stands between the three:
+// The last of a fused step's three dispatches: the first layer's weight gradient of this step, its update, and the product
+// of the next step, for one slice of the inputs. A slice needs nothing of the others, so no dispatch stands between the three:
 //
 //   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  partial sums of S' = X' W over the slice
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images

@@ -1,4 +1,4 @@
-// The second dispatch of a fused step: what stands between the first layer's product and the second layer.
+// The first of a fused step's three dispatches: what stands between the first layer's product and the second layer.
 //
 //   S = b + sum over the slices, in order
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)

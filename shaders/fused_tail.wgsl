@@ -1,4 +1,4 @@
-// The third dispatch of a fused step: everything behind the first layer's activations, one workgroup for each network.
+// The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup for each network.
 //
 //   forward   S = H W + b;  hidden: batch norm (fused_norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
 //   backward  dS = (p - onehot(t)) / rows of the last layer;  dH = dS W^T,  dW = H^T dS + 2 lambda W,  db = sum of dS

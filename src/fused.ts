@@ -17,17 +17,17 @@ import type { VariantShape } from "./variants.ts";
 
 /** What the variants differ in. */
 export interface FusedOptions {
-  /** Texels of four inputs that a workgroup of the first kernel does: 4 or 8. */
+  /** Texels of four inputs that a workgroup of `fused_input` does: 4 or 8. */
   readonly slice: number;
   /** Threads of the workgroup that does the layers behind the first, a power of two and at least 32. */
   readonly threads: number;
 }
 
-/** Layers that `places` in fused_layers.wgsl has room for, and bytes of each. */
+/** Layers that `places` in fused_layers.wgsl has room for, and words of each. */
 const MOST_LAYERS = 32;
 const PLACE_WORDS = 16;
 
-/** Storage buffers of the third kernel. */
+/** Storage buffers of `fused_tail`. */
 const STORAGE_BUFFERS = 9;
 
 /** Multiplications of a step behind the first layer beyond which one workgroup a network is too few. */
@@ -63,15 +63,22 @@ export class Fused implements Program {
    * @param gpu The device.
    * @param shape What is to be trained.
    * @param options What the variants differ in.
-   * @returns Whether the device has room in a workgroup, and one workgroup a network is enough.
+   * @returns Whether the device has room for it, also in a workgroup, and one workgroup a network is enough.
    */
   static fits(gpu: Gpu, shape: VariantShape, options: FusedOptions): boolean {
     const { limits } = gpu.device;
     const { widths } = layout(shape.architecture);
     const behind = widths.slice(1, -1).reduce((sum, width, i) => sum + width * widths[i + 2], 0);
     const workgroupBytes = 16 * (staged(widths) + options.threads);
+    const { networks: P, batch } = shape;
+    const slices = tiles(tiles(widths[0], 4), options.slice);
+    const largest = 16 * P * Math.max(
+      slices * batch * tiles(widths[1], 4),
+      place(widths, batch).size,
+    );
     return widths.length > 2 && widths.length - 1 <= MOST_LAYERS &&
       3 * shape.batch * behind <= MOST_MULTIPLICATIONS &&
+      largest <= Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) &&
       limits.maxStorageBuffersPerShaderStage >= STORAGE_BUFFERS &&
       limits.maxComputeInvocationsPerWorkgroup >= options.threads &&
       limits.maxComputeWorkgroupSizeX >= options.threads &&
@@ -90,9 +97,8 @@ export class Fused implements Program {
     const { gpu, architecture, buffers, networks: P, batch, data } = context;
     const { widths } = buffers.layout;
     const memory = new Memory(gpu);
-    let evaluation: TiledForward | undefined;
     try {
-      evaluation = new TiledForward(context, memory);
+      const evaluation = new TiledForward(context, memory, "evaluation");
       const program = new Fused(context, memory, evaluation);
       const slices = tiles(data.texels, options.slice);
       const { places, size } = place(widths, batch);

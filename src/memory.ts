@@ -47,35 +47,6 @@ export class Memory {
    * @throws {ArgumentError} If it is larger than the adapter can hold.
    */
   texels(label: string, size: readonly [width: number, height: number, layers: number]): Texels {
-    return this.#texture(label, size, "rgba32float");
-  }
-
-  /**
-   * Takes a texture of 32-bit integers in fours.
-   *
-   * @param label What to call it in messages, a plural.
-   * @param size Texels along each axis.
-   * @returns The texture, filled with zeros.
-   * @throws {ArgumentError} If it is larger than the adapter can hold.
-   */
-  integerTexels(
-    label: string,
-    size: readonly [width: number, height: number, layers: number],
-  ): Texels {
-    return this.#texture(label, size, "rgba32uint");
-  }
-
-  /** Frees all of it. */
-  destroy(): void {
-    for (const owned of this.#owned) owned.destroy();
-    this.#owned.length = 0;
-  }
-
-  #texture(
-    label: string,
-    size: readonly [width: number, height: number, layers: number],
-    format: GPUTextureFormat,
-  ): Texels {
     const { maxTextureDimension2D, maxTextureArrayLayers } = this.#gpu.device.limits;
     const [width, height, layers] = size;
     if (Math.max(width, height) > maxTextureDimension2D || layers > maxTextureArrayLayers) {
@@ -88,11 +59,17 @@ export class Memory {
     const texture = this.#gpu.device.createTexture({
       label,
       size: [...size],
-      format,
+      format: "rgba32float",
       usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.STORAGE_BINDING |
         GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC,
     });
     this.#owned.push(texture);
     return { texture, view: texture.createView({ dimension: "2d-array" }) };
+  }
+
+  /** Frees all of it. */
+  destroy(): void {
+    for (const owned of this.#owned) owned.destroy();
+    this.#owned.length = 0;
   }
 }

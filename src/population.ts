@@ -9,7 +9,7 @@
 
 import { NEVER, PopulationBuffers, STEP_SLOTS } from "./buffers.ts";
 import type { DeviceDataSet, Split } from "./device_data.ts";
-import { ArgumentError } from "./errors.ts";
+import { ArgumentError, GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import { SUM_PARTS, tiles } from "./kernel_table.ts";
 import { type BoundKernel, dispatch, Kernels, type ShaderTexts, STEP_BYTES } from "./kernels.ts";
@@ -210,13 +210,16 @@ export class Population {
     const variant = options.variant ?? defaultVariant(gpu, shape);
     let population: Population | undefined;
     let outOfMemory: GPUError | null;
+    let invalid: GPUError | null;
+    // What is bound to a buffer that could not be made is invalid, too, but that is not what went wrong.
+    gpu.device.pushErrorScope("validation");
     gpu.device.pushErrorScope("out-of-memory");
     try {
       const buffers = new PopulationBuffers(gpu, { ...shape, data });
       const context: ProgramContext = { ...shape, gpu, kernels, buffers, data };
       try {
-        const program = await createProgram(variant, context);
         const squares = await new Binder(context, { mode: "evaluation" }).bind("sum_squares", 0);
+        const program = await createProgram(variant, context);
         population = new Population(context, { networks, variant, program, squares });
       } catch (error) {
         buffers.destroy();
@@ -224,6 +227,7 @@ export class Population {
       }
     } finally {
       outOfMemory = await gpu.device.popErrorScope();
+      invalid = await gpu.device.popErrorScope();
     }
     try {
       if (outOfMemory) {
@@ -232,6 +236,7 @@ export class Population {
             `(${outOfMemory.message}): use smaller layers, smaller batches or fewer networks`,
         );
       }
+      if (invalid) throw new GpuError(`The GPU refused an operation: ${invalid.message}`);
       await gpu.done();
     } catch (error) {
       population.destroy();
@@ -318,12 +323,13 @@ export class Population {
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
-  async profile(steps: readonly StepPlan[]): Promise<KernelTimes[]> {
+  async profile(steps: readonly StepPlan[], signal?: AbortSignal): Promise<KernelTimes[]> {
     if (steps.length > STEP_SLOTS) {
       throw new ArgumentError(
         `Cannot profile ${steps.length} steps, expected at most ${STEP_SLOTS}`,
       );
     }
+    if (steps.length === 0) return [];
     const { begin, step } = this.#program;
     const { stepStride } = this.#buffers;
     // In a row, since a processor that has waited for a reading is slow for a while.
@@ -334,6 +340,7 @@ export class Population {
       await this.#pacer.drain();
       this.#writePlans(steps, { first: 0, count: steps.length });
       for (let first = 0; first < steps.length; first += inSubmit) {
+        signal?.throwIfAborted();
         const encoder = this.#gpu.device.createCommandEncoder();
         if (first === 0) {
           const pass = encoder.beginComputePass();
@@ -591,6 +598,7 @@ export class Population {
     const plan = this.#evaluations.get(split) ??
       this.#program.evaluation(split).then((kernels) => ({ kernels, chunks }));
     this.#evaluations.set(split, plan);
+    plan.catch(() => this.#evaluations.delete(split)); // Another call may fare better.
     return plan;
   }
 

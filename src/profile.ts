@@ -83,7 +83,7 @@ export async function profileStep(
     population.setOrder(Uint32Array.from({ length: population.images }, (_, i) => i));
     const whole = await timeOfStep(population, { least, signal });
     // Of the last there is no next, of which some kernels do a part.
-    const times = await population.profile(plansOf(population, steps + 1));
+    const times = await population.profile(plansOf(population, steps + 1), signal);
     const kernels = times.map(({ name, layer, milliseconds }) => {
       const { median, least, most } = spreadOf(milliseconds.slice(0, steps));
       return { kernel: name, layer: layer + 1, ms: median, ms_least: least, ms_most: most };

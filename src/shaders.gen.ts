@@ -306,8 +306,8 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
 `,
   common: `// What every kernel knows, placed in front of each of the other files.
 //
-// One thread does one tile of one network; the network is the z of the workgroup. All tensors are row-major and have the
-// network as their first axis. A name and its binding number mean the same in all files (src/kernels.ts lists them).
+// The network is the z of the workgroup; where a file does not say otherwise, one thread does one tile. All tensors are row-major and have the
+// network as their first axis. A name and its binding number mean the same in all files (src/bindings.ts lists them).
 
 // Threads per workgroup: the same number feeds the dispatch.
 override WORKGROUP: u32;
@@ -396,8 +396,8 @@ fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
   return moved;
 }
 `,
-  fused_input: `// The first dispatch of a fused step: the first layer's weight gradient of this step, its update, and the product of the
-// next step, for one slice of the inputs. A slice needs nothing of the others, so no dispatch stands between the three:
+  fused_input: `// The last of a fused step's three dispatches: the first layer's weight gradient of this step, its update, and the product
+// of the next step, for one slice of the inputs. A slice needs nothing of the others, so no dispatch stands between the three:
 //
 //   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  partial sums of S' = X' W over the slice
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
@@ -637,7 +637,7 @@ fn descend_four_weights(d: Descent, at: u32, column: u32, width: u32, gradient: 
   return moved;
 }
 `,
-  fused_norm: `// The second dispatch of a fused step: what stands between the first layer's product and the second layer.
+  fused_norm: `// The first of a fused step's three dispatches: what stands between the first layer's product and the second layer.
 //
 //   S = b + sum over the slices, in order
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
@@ -750,7 +750,7 @@ fn keep_average(network: u32, at: u32, column: u32, value: vec4f) {
   }
 }
 `,
-  fused_tail: `// The third dispatch of a fused step: everything behind the first layer's activations, one workgroup for each network.
+  fused_tail: `// The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup for each network.
 //
 //   forward   S = H W + b;  hidden: batch norm (fused_norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
 //   backward  dS = (p - onehot(t)) / rows of the last layer;  dH = dS W^T,  dW = H^T dS + 2 lambda W,  db = sum of dS

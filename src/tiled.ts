@@ -38,9 +38,10 @@ export class TiledForward {
    *
    * @param context What to bind kernels to.
    * @param memory Who owns the memory.
+   * @param mode With "evaluation" there is none of what only training needs.
    * @throws {ArgumentError} If the adapter cannot hold it.
    */
-  constructor(context: ProgramContext, memory: Memory) {
+  constructor(context: ProgramContext, memory: Memory, mode: Mode) {
     this.#context = context;
     const { architecture, buffers, networks: P, batch } = context;
     const { layout: { widths }, evaluationRows } = buffers;
@@ -51,7 +52,7 @@ export class TiledForward {
       return {
         s: memory.buffer(`${name} outputs`, P * rows * width),
         ...hidden && { h: memory.buffer(`${name} activations`, P * rows * width) },
-        ...hidden && architecture.batchNorm && {
+        ...hidden && architecture.batchNorm && mode === "training" && {
           normalised: memory.buffer(`${name} normalised outputs`, P * batch * width),
           inverseDeviation: memory.buffer(`${name} deviations`, P * width),
         },
@@ -155,10 +156,13 @@ export class Tiled implements Program {
     const { gpu, buffers, networks: P, batch, data } = context;
     const memory = new Memory(gpu);
     try {
-      const forward = new TiledForward(context, memory);
+      const forward = new TiledForward(context, memory, "training");
+      const last = buffers.layout.widths.length - 2;
       const gradients = buffers.layout.widths.slice(1).map((width, i) => ({
         ds: memory.buffer(`layer ${i + 1} output gradients`, P * batch * width),
-        dh: memory.buffer(`layer ${i + 1} activation gradients`, P * batch * width),
+        ...i < last && {
+          dh: memory.buffer(`layer ${i + 1} activation gradients`, P * batch * width),
+        },
       }));
       const records = { ...recordResources(data.part("training")), order: buffers.order };
       const binder = new Binder(context, { mode: "training" });
@@ -195,7 +199,7 @@ async function backward(
   parts: {
     binder: Binder;
     forward: TiledForward;
-    gradients: readonly { ds: GPUBuffer; dh: GPUBuffer }[];
+    gradients: readonly { ds: GPUBuffer; dh?: GPUBuffer }[];
     records: Resources;
   },
 ): Promise<BoundKernel[]> {

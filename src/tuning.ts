@@ -9,7 +9,7 @@ import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import { type Architecture, initialise } from "./network.ts";
 import { Population, type StepPlan } from "./population.ts";
-import { candidates } from "./variants.ts";
+import { candidates, checkVariant } from "./variants.ts";
 
 /** What is to be trained, and how long may be measured. */
 export interface TuningOptions {
@@ -72,6 +72,10 @@ export async function measureVariants(
   const { architecture, networks, batch, signal } = options;
   const names = options.variants ?? candidates(gpu, { architecture, networks, batch });
   const budget = options.budget ?? (gpu.adapter.software ? BUDGET.software : BUDGET.hardware);
+  names.forEach(checkVariant);
+  // Uploading the images is owed to no variant.
+  data.part("training");
+  await gpu.done();
   const began = performance.now();
   const contestants: Contestant[] = [];
   let longest = 0;
@@ -85,7 +89,7 @@ export async function measureVariants(
       try {
         const population = await contestant(gpu, data, { ...options, variant });
         contestants.push({ variant, population, steps: 1, msPerStep: Infinity });
-        await time(contestants[contestants.length - 1]); // Compiles.
+        await time(contestants[contestants.length - 1], signal); // Compiles.
       } catch (error) {
         if (!(error instanceof ArgumentError)) throw error;
         refusal = error; // It has no room for this shape; another may have.
@@ -95,16 +99,18 @@ export async function measureVariants(
     if (contestants.length === 0) {
       throw refusal ?? new ArgumentError("There is no variant to measure");
     }
-    if (contestants.length > 1) {
+    if (contestants.length === 1) {
+      contestants[0].msPerStep = await time(contestants[0], signal);
+    } else {
       const share = budget * MEASURING / contestants.length / ROUNDS;
       for (const each of contestants) {
-        const once = await time(each);
+        const once = await time(each, signal);
         each.steps = Math.max(1, Math.min(200, Math.floor(share / once)));
       }
       for (let round = 0; round < ROUNDS; round++) {
         for (const each of contestants) {
           signal?.throwIfAborted();
-          each.msPerStep = Math.min(each.msPerStep, await time(each) / each.steps);
+          each.msPerStep = Math.min(each.msPerStep, await time(each, signal) / each.steps);
         }
       }
     }
@@ -137,13 +143,16 @@ async function contestant(
 }
 
 /** Milliseconds that a contestant's steps take. */
-async function time({ population, steps }: Contestant): Promise<number> {
+async function time(
+  { population, steps }: Contestant,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const perEpoch = Math.floor(population.images / population.batch);
   const plans = Array.from({ length: steps }, (_, number): StepPlan => {
     return { first: number % perEpoch * population.batch, rise: 0, number };
   });
   const began = performance.now();
-  await population.advance(plans);
+  await population.advance(plans, { signal });
   await population.done();
   return performance.now() - began;
 }

@@ -16,7 +16,7 @@ import { Tiled } from "./tiled.ts";
 
 /** What decides which variants can run. */
 export interface VariantShape {
-  /** Their architecture. */
+  /** The networks' architecture. */
   readonly architecture: Architecture;
   /** Networks. */
   readonly networks: number;
@@ -33,8 +33,8 @@ interface Variant {
 }
 
 /**
- * All of them, by name. For a GPU: what a workgroup of the first kernel does of the inputs, and the threads of the last. For
- * a software driver: rows and outputs of a thread's tile.
+ * All of them, by name. `fused-INPUTS-THREADS`: inputs that a workgroup of `fused_input` does, threads of `fused_tail`.
+ * `texel-ROWSxOUTPUTS`: a thread's tile; with `-sliced` behind it the sum over the inputs is split into twice as many parts.
  */
 const TABLE: Readonly<Record<string, Variant>> = {
   "fused-32-256": fused({ slice: 8, threads: 256 }),
@@ -44,7 +44,11 @@ const TABLE: Readonly<Record<string, Variant>> = {
   "texel-20x10": texel({ tile: "tile_20x10", threads: 100 }),
   "texel-20x10-sliced": texel({ tile: "tile_20x10", threads: 200 }),
   "texel-12x8": texel({ tile: "tile_12x8", threads: 200 }),
-  "per-operation": { fits: () => true, create: (context) => PerOperation.create(context) },
+  "per-operation": {
+    // The first layer's weights are a texture with a layer for each network.
+    fits: (gpu, { networks }) => networks <= gpu.device.limits.maxTextureArrayLayers,
+    create: (context) => PerOperation.create(context),
+  },
 };
 
 /** What a software driver should try: barriers make the others many times slower there. */
@@ -103,7 +107,9 @@ export function defaultVariant(gpu: Gpu, shape: VariantShape): string {
  */
 export function candidates(gpu: Gpu, shape: VariantShape): string[] {
   const fitting = VARIANTS.filter((name) => TABLE[name].fits(gpu, shape));
-  return gpu.adapter.software ? fitting.filter((name) => SOFTWARE.test(name)) : fitting;
+  if (!gpu.adapter.software) return fitting;
+  const worthwhile = fitting.filter((name) => SOFTWARE.test(name));
+  return worthwhile.length > 0 ? worthwhile : fitting;
 }
 
 /**

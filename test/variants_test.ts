@@ -229,6 +229,9 @@ Deno.test("candidates() has variants without barriers for a software adapter, an
     const names = candidates(gpu, { ...shape, architecture: deep });
     assertEquals(names.filter((name) => /^(fused|tiled)/.test(name)), []);
   }
+  // More than a texture has layers: no variant whose tensors are textures.
+  const many = gpu.device.limits.maxTextureArrayLayers + 1;
+  assert(candidates(gpu, { ...shape, architecture: deep, networks: many }).includes("tiled"));
 });
 
 Deno.test("checkVariant() names what there is when there is no such variant", () => {
