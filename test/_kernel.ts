@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Gpu } from "../src/gpu.ts";
 import type { BindingName } from "../src/bindings.ts";
-import type { KernelName, Shape } from "../src/kernel_table.ts";
+import type { KernelName, Shape, TileName } from "../src/kernel_table.ts";
 import { type Constants, dispatch, Kernels } from "../src/kernels.ts";
 import type { Random } from "../src/random.ts";
 import { readTexels, type TexelArray, uploadTexels } from "./_texels.ts";
@@ -51,6 +51,8 @@ export interface KernelRun {
   readonly layer: LayerFields;
   /** Values of the overrides that are the kernel's own. */
   readonly constants?: Constants;
+  /** The tile, where the kernel works in tiles. */
+  readonly tile?: TileName;
   readonly step?: StepFields;
   /** What the kernel reads and must leave as it is. */
   readonly inputs: Readonly<Partial<Record<BindingName, Float32Array | Uint32Array>>>;
@@ -112,8 +114,9 @@ export async function runKernel(
       texture.createView({ dimension: "2d-array" }),
     ]);
     const resources = { ...run.resources, ...own, ...Object.fromEntries(views) };
-    const { constants } = run;
-    const bound = await Kernels.of(gpu).bind(name, { shape, networks, resources, constants });
+    const { constants, tile } = run;
+    const options = { shape, networks, resources, constants, tile };
+    const bound = await Kernels.of(gpu).bind(name, options);
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     dispatch(pass, bound, { offset: stride });
@@ -313,6 +316,11 @@ export function draw(
 ): Float32Array {
   const { mean = 0, sd = 1 } = options;
   return Float32Array.from({ length }, () => mean + sd * random.normal());
+}
+
+/** Values that must be met exactly. */
+export function exactly(values: Float64Array): Expected {
+  return { values, magnitudes: new Float64Array(values.length) };
 }
 
 /** The absolute values. */

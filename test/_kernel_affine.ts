@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import { type DataSet, standardise } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
-import { type KernelName, tiles } from "../src/kernel_table.ts";
+import type { KernelName } from "../src/kernel_table.ts";
 import type { Random } from "../src/random.ts";
 import { affineBackward, affineBackwardInput, affineForward } from "../src/reference.ts";
 import { createRandomData, sharedGpu } from "./_gpu.ts";
@@ -27,13 +27,13 @@ import {
   WIDTHS,
 } from "./_kernel_cases.ts";
 import { Descent } from "./_kernel_descent.ts";
-import { type TexelArray, texelArray } from "./_texels.ts";
+import { rowTexels, weightTexels } from "./_texels.ts";
 
 /**
  * Of the first layer: its magnitudes take both parts of a standardised pixel without their signs, which makes the sums'
  * error fewer units.
  */
-const INPUT_BOUND = 5;
+export const INPUT_BOUND = 5;
 
 /** Tests by kernel. */
 export const AFFINE_TESTS = {
@@ -56,7 +56,7 @@ export const AFFINE_TESTS = {
 } as const satisfies Partial<Record<KernelName, KernelTest>>;
 
 /** Slices of the first layer's sum; with the last of these, slices of few inputs are empty. */
-const SLICES = [1, 2, 5, 24];
+export const SLICES = [1, 2, 5, 24];
 
 const dataSets = new Map<string, Promise<DeviceDataSet>>();
 
@@ -71,7 +71,7 @@ export async function deviceData(inputs: number, training: number): Promise<Devi
 }
 
 /** A batch of images in random order and all that the kernels need to know of it. */
-async function drawImages(random: Random, sizes: Sizes, training = 150) {
+export async function drawImages(random: Random, sizes: Sizes, training = 150) {
   const data = await deviceData(sizes.inputs, training);
   const { source, texels, imagesPerLayer, standard } = data;
   const order = random.permutation(training);
@@ -113,15 +113,40 @@ export async function checkInputForward(
     texels: { weight_texels: weightTexels(sizes, (n) => flat.view(n, "weight")) },
     outputs: { slices: networks * slices * size },
   });
-  // Where the sum is split is the kernel's own business; what the slices add up to is not.
-  const sums = Float32Array.from({ length: networks * size }, (_, i) => {
+  return errorOfSums(sumOfSlices(found, { networks, slices, size }), {
+    weights: (n) => flat.tensor(n, "weight"),
+    sizes,
+    x,
+    magnitudes,
+  });
+}
+
+/** Where the sum is split is the kernel's own business; what the slices, [P, slices, size], add up to is not. */
+export function sumOfSlices(
+  found: Float32Array,
+  { networks, slices, size }: { networks: number; slices: number; size: number },
+): Float32Array {
+  return Float32Array.from({ length: networks * size }, (_, i) => {
     const network = Math.floor(i / size);
     let sum = 0;
     for (let s = 0; s < slices; s++) sum += found[(network * slices + s) * size + i % size];
     return sum;
   });
+}
+
+/** Measures the first layer's sums, [P, rows, outputs], of images that are the same for all networks. */
+export function errorOfSums(
+  sums: Float32Array,
+  options: {
+    weights: (network: number) => Float64Array;
+    sizes: Sizes;
+    x: Float64Array;
+    magnitudes: Float64Array;
+  },
+): number {
+  const { weights, sizes: { outputs, networks }, x, magnitudes } = options;
   return errorOfNetworks(sums, networks, (n) => {
-    const weight = flat.tensor(n, "weight");
+    const weight = weights(n);
     const bias = new Float64Array(outputs);
     return {
       values: affineForward(x, { weight, bias }),
@@ -145,7 +170,7 @@ export async function checkInputBackward(
     first: FIRST,
     inputs: { order },
     resources,
-    texels: { gradient_texels: gradientTexels(sizes, dy) },
+    texels: { gradient_texels: rowTexels(dy, { rows, width: outputs, networks }) },
     newTexels: { new_weight_texels: { width, height, layers: networks } },
   });
   const moved = weightTexels(sizes, (n) => descent.flat.view(n, "weight", parameters));
@@ -155,33 +180,11 @@ export async function checkInputBackward(
   }));
 }
 
-/** A layer's weights as the first layer reads them: zeros past the last input. */
-export function weightTexels(
-  { inputs, outputs, networks }: Pick<Sizes, "inputs" | "outputs" | "networks">,
-  weights: (network: number) => Float32Array,
-): TexelArray {
-  return texelArray([outputs, tiles(inputs, 4), networks], ({ x, y, layer, channel }) => {
-    const input = 4 * y + channel;
-    return input < inputs ? weights(layer)[input * outputs + x] : 0;
-  });
-}
-
-/** The gradients of a layer's outputs as the first layer reads them: zeros past the last row. */
-function gradientTexels(
-  { rows, outputs, networks }: Sizes,
-  dy: Float32Array,
-): TexelArray {
-  return texelArray([outputs, tiles(rows, 4), networks], ({ x, y, layer, channel }) => {
-    const row = 4 * y + channel;
-    return row < rows ? part(dy, layer, networks)[row * outputs + x] : 0;
-  });
-}
-
 async function checkInputBackwardBias(sizes: Sizes, random: Random): Promise<number> {
   const { rows, outputs, networks } = sizes;
   const dy = draw(random, networks * rows * outputs);
   const descent = new Descent(sizes, random, { bias: outputs });
-  const expected = gradientTexels(sizes, dy);
+  const expected = rowTexels(dy, { rows, width: outputs, networks });
   const { width, height, layers } = expected;
   const { gradients, new_gradient_texels } = await descent.run("input_affine_backward_bias", {
     inputs: { dy },
@@ -219,7 +222,7 @@ async function checkSliceSum(sizes: Sizes, random: Random): Promise<number> {
 }
 
 /** xᵀ dy, measured by |x|ᵀ |dy|. */
-function weightGradient(
+export function weightGradient(
   dy: Float32Array,
   cache: { x: Float64Array; magnitudes: Float64Array; n: number },
 ): Expected {
@@ -299,7 +302,7 @@ async function checkBackwardBias(sizes: Sizes, random: Random): Promise<number> 
 }
 
 /** The sum of dy over rows, measured by that of |dy|. */
-function biasGradient(dy: Float32Array, rows: number): { bias: Expected } {
+export function biasGradient(dy: Float32Array, rows: number): { bias: Expected } {
   const ds = Float64Array.from(dy);
   const cache = { x: new Float64Array(rows), n: rows };
   return {

@@ -11,8 +11,10 @@ import {
   type KernelRun,
   type LayerFields,
   runKernel,
+  sameWords,
 } from "./_kernel.ts";
 import type { Sizes } from "./_kernel_cases.ts";
+import { weightsOfTexels, weightTexels } from "./_texels.ts";
 
 /** How far the learning rate has risen, exact in float32. */
 const RISES = [0, 0.25, 1];
@@ -40,32 +42,45 @@ export class Descent<Name extends string> {
     for (const name of this.flat.names) this.flat.fill(name, () => random.normal());
   }
 
-  /** Runs the kernel and checks the step that it took against the gradients that it found. */
+  /**
+   * Runs the kernel and checks the step that it took against the gradients that it found.
+   *
+   * @param options What it reads and writes beside the parameters; `weightTexels` where it finds and leaves the weights in
+   * texels.
+   * @returns What it wrote; weights and gradients that it left in texels are among the others.
+   */
   async run(
     name: KernelName,
-    options: Pick<KernelRun, "inputs" | "resources" | "texels" | "newTexels"> & {
-      layer?: LayerFields;
-      first?: number;
-      outputs?: KernelRun["outputs"];
-    },
+    options:
+      & Pick<KernelRun, "inputs" | "resources" | "texels" | "newTexels" | "constants" | "tile">
+      & {
+        layer?: LayerFields;
+        first?: number;
+        outputs?: KernelRun["outputs"];
+        weightTexels?: boolean;
+      },
   ): Promise<Record<string, Float32Array>> {
     const { flat } = this;
+    const weights = options.weightTexels ? this.#weightTexels() : {};
     const { rows, inputs, outputs, networks, index } = this.#sizes;
     const rise = RISES[index % RISES.length];
     const settings = Float32Array.from(
       this.#settings.flatMap(({ lambda, etaMin, etaMax }) => [lambda, etaMin, etaMax]),
     );
-    const found = await runKernel(await sharedGpu(), name, {
+    const ran = await runKernel(await sharedGpu(), name, {
       shape: { rows, inputs, outputs, slices: 1 },
       networks,
       layer: { inputs, outputs, parameters: flat.length, ...flat.offsets, ...options.layer },
       step: { first: options.first, rise },
       inputs: { ...options.inputs, networks: settings },
       resources: options.resources,
-      texels: options.texels,
-      newTexels: options.newTexels,
+      texels: { ...options.texels, ...weights.texels },
+      newTexels: { ...options.newTexels, ...weights.newTexels },
+      constants: options.constants,
+      tile: options.tile,
       outputs: { ...options.outputs, parameters: flat.values, gradients: flat.values.length },
     });
+    const found = options.weightTexels ? this.#withWeights(ran) : ran;
     const error = this.#errorOf(found.parameters, flat.values, (n, tensor) => {
       const { etaMin, etaMax } = this.#settings[n];
       const eta = (1 - rise) * etaMin + rise * etaMax;
@@ -95,6 +110,34 @@ export class Descent<Name extends string> {
         magnitudes: magnitudes.map((value, i) => value + Math.abs(penalty[i])),
       };
     });
+  }
+
+  #weightTexels(): Pick<KernelRun, "texels" | "newTexels"> {
+    const texels = weightTexels(this.#sizes, (n) => this.flat.view(n, "weight" as Name));
+    const { width, height, layers } = texels;
+    const size = { width, height, layers };
+    return {
+      texels: { weight_texels: texels },
+      newTexels: { new_weight_texels: size, new_gradient_texels: size },
+    };
+  }
+
+  /** Texels hold the weights until the steps are done; what is in the flat vectors stays as it was. */
+  #withWeights(found: Record<string, Float32Array>): Record<string, Float32Array> {
+    const { flat } = this;
+    const parameters = found.parameters.slice();
+    const gradients = found.gradients.slice();
+    const moved = weightsOfTexels(found.new_weight_texels, this.#sizes);
+    const own = weightsOfTexels(found.new_gradient_texels, this.#sizes);
+    for (let n = 0; n < this.#sizes.networks; n++) {
+      const weight = "weight" as Name;
+      const before = flat.view(n, weight);
+      assert(sameWords(flat.view(n, weight, parameters), before), "flat weights were written");
+      assert(flat.view(n, weight, gradients).every(Number.isNaN), "flat gradients were written");
+      flat.view(n, weight, parameters).set(moved[n]);
+      flat.view(n, weight, gradients).set(own[n]);
+    }
+    return { ...found, parameters, gradients };
   }
 
   #errorOf(

@@ -27,7 +27,7 @@ import {
 } from "./_kernel_cases.ts";
 
 /** A softmax has at least two classes. */
-const SOFTMAX_CASES = layerCases(ROWS, [2, 10, ...WIDTHS.filter((width) => width > 1)]);
+export const SOFTMAX_CASES = layerCases(ROWS, [2, 10, ...WIDTHS.filter((width) => width > 1)]);
 
 /** Sums are taken over a batch or over a part of an evaluation; the width does not matter to them. */
 const OUTCOME_CASES = layerCases([...ROWS, 2600], [1, 2]);
@@ -37,8 +37,8 @@ const OUTCOME_CASES = layerCases([...ROWS, 2600], [1, 2]);
  * where it is small and by 6 of its value elsewhere. The sum of exponentials is off by some 6, so a loss by 15, times
  * 1 + log of the sum + |d|. A share is off by twice the 6 and the |d|'s, and by 5 for each of two quotients: 22 (1 + |d|).
  */
-const LOSS_BOUND = 15;
-const SHARE_BOUND = 22;
+export const LOSS_BOUND = 15;
+export const SHARE_BOUND = 22;
 
 /** Terms of one sign: up to √n units, which the magnitude counts as one. */
 const POSITIVE_SUM_BOUND = 3;
@@ -66,7 +66,7 @@ const TINY = 2 ** -126 / UNIT;
 const LOGITS = [1, 80, 1e4];
 
 /** Labels in the order that the kernels find them in, and logits some of which are alike. */
-function drawLogits(random: Random, sizes: Sizes) {
+export function drawLogits(random: Random, sizes: Sizes) {
   const { rows, outputs, networks, index } = sizes;
   const images = 150;
   const labels = Uint32Array.from({ length: images }, () => random.below(outputs));
@@ -100,6 +100,21 @@ async function checkSoftmaxForward(sizes: Sizes, random: Random): Promise<number
       outputs: { outcomes: networks * rows * 2, predictions: networks * rows },
     },
   );
+  return errorOfOutcomes({ outcomes, predictions }, { sizes, logits, ofBatch });
+}
+
+/** Logits, [P, rows, classes], and the label of each row. */
+interface LabelledLogits {
+  readonly sizes: Sizes;
+  readonly logits: Float32Array;
+  readonly ofBatch: readonly number[];
+}
+
+/** Measures losses and what was found correct; predictions must be exact. */
+export function errorOfOutcomes(
+  { outcomes, predictions }: Record<"outcomes" | "predictions", Float32Array>,
+  { sizes: { rows, outputs, networks }, logits, ofBatch }: LabelledLogits,
+): number {
   const found = words(predictions);
   const values = new Float64Array(outcomes.length);
   const magnitudes = new Float64Array(outcomes.length);
@@ -133,6 +148,14 @@ async function checkSoftmaxBackward(sizes: Sizes, random: Random): Promise<numbe
     },
   );
   assertEquals(words(diverged), [...before]);
+  return errorOfLogitGradients(dx, { sizes, logits, ofBatch });
+}
+
+/** Measures the gradients of logits. */
+export function errorOfLogitGradients(
+  dx: Float32Array,
+  { sizes: { rows, outputs, networks }, logits, ofBatch }: LabelledLogits,
+): number {
   return errorOfNetworks(dx, networks, (n) => {
     const own = Float64Array.from(part(logits, n, networks));
     const { dLogits } = softmaxCrossEntropy(own, ofBatch);

@@ -17,6 +17,7 @@ import {
   errorOf,
   errorOfFlat,
   errorOfNetworks,
+  exactly,
   type Expected,
   FlatVectors,
   part,
@@ -26,16 +27,16 @@ import {
 import { type KernelTest, layerCases, ROWS, type Sizes, WIDTHS } from "./_kernel_cases.ts";
 import { Descent } from "./_kernel_descent.ts";
 
-const CASES = layerCases(ROWS, WIDTHS);
+export const CASES = layerCases(ROWS, WIDTHS);
 
 /** Batch norm has no batch of 1. */
-const TRAINING_CASES = layerCases(ROWS.filter((rows) => rows > 1), WIDTHS);
+export const TRAINING_CASES = layerCases(ROWS.filter((rows) => rows > 1), WIDTHS);
 
 /**
  * Beside sums there are a root (4 units), a quotient (5) and some products: WGSL lets the inverse of a deviation be off by
  * 9 units and what is made of it by a few more.
  */
-const NORM_BOUND = 12;
+export const NORM_BOUND = 12;
 
 /** Tests by kernel. */
 export const NORM_TESTS = {
@@ -47,7 +48,7 @@ export const NORM_TESTS = {
 } as const satisfies Partial<Record<KernelName, KernelTest>>;
 
 /** Activations whose features differ in mean and deviation, of which one, where there are several, never changes. */
-function drawFeatures(random: Random, sizes: Sizes): Float32Array {
+export function drawFeatures(random: Random, sizes: Sizes): Float32Array {
   const { rows, outputs, networks } = sizes;
   const features = Array.from({ length: networks * outputs }, () => ({
     mean: 3 * random.normal(),
@@ -96,6 +97,23 @@ async function checkNormForward(sizes: Sizes, random: Random): Promise<number> {
     },
   });
 
+  return errorOfNorm(found, { sizes, s, flat, averages, fresh });
+}
+
+/** What batch norm works on: what comes in, [P, rows, outputs], parameters and moving averages. */
+interface NormCase {
+  readonly sizes: Sizes;
+  readonly s: Float32Array;
+  readonly flat: FlatVectors<"bias" | "gamma" | "beta">;
+  readonly averages: FlatVectors<"mean" | "variance">;
+}
+
+/** Measures what batch norm gives in training mode: `y`, `normalised`, `inverse_deviation` and `statistics`. */
+export function errorOfNorm(
+  found: Readonly<Record<string, Float32Array>>,
+  { sizes, s, flat, averages, fresh }: NormCase & { fresh: boolean },
+): number {
+  const { rows, networks } = sizes;
   const expected = Array.from({ length: networks }, (_, n) => {
     const own = Float64Array.from(part(s, n, networks));
     return normExpected(own, { gamma: flat.tensor(n, "gamma"), beta: flat.tensor(n, "beta") });
@@ -175,6 +193,14 @@ async function checkNormEvaluate(sizes: Sizes, random: Random): Promise<number> 
     inputs: { weights: flat.values, statistics: averages.values, x: s },
     outputs: { y: networks * rows * outputs },
   });
+  return errorOfEvaluation(y, { sizes, s, flat, averages });
+}
+
+/** Measures what batch norm gives with moving averages. */
+export function errorOfEvaluation(
+  y: Float32Array,
+  { sizes: { outputs, networks }, s, flat, averages }: NormCase,
+): number {
   return errorOfNetworks(y, networks, (n) => {
     const own = Float64Array.from(part(s, n, networks));
     const layer = {
@@ -195,10 +221,26 @@ async function checkNormEvaluate(sizes: Sizes, random: Random): Promise<number> 
 
 async function checkNormBackward(sizes: Sizes, random: Random): Promise<number> {
   const { rows, outputs, networks } = sizes;
-  const size = networks * rows * outputs;
   const descent = new Descent(sizes, random, { gamma: outputs, beta: outputs });
-  const { flat } = descent;
-  const dy = draw(random, size);
+  const { tensors, reference } = drawNormBackward(random, sizes, descent.flat);
+  const { dx, gradients } = await descent.run("batch_norm_backward", {
+    inputs: tensors,
+    outputs: { dx: networks * rows * outputs },
+  });
+  return Math.max(
+    errorOfNetworks(dx, networks, (n) => reference(n).dx),
+    descent.errorOfGradients(gradients, reference),
+  );
+}
+
+/** What batch norm's backward kernels read, and what they should come to. */
+export function drawNormBackward(
+  random: Random,
+  sizes: Sizes,
+  flat: FlatVectors<string>,
+) {
+  const { rows, outputs, networks } = sizes;
+  const dy = draw(random, networks * rows * outputs);
   const s = drawFeatures(random, sizes);
   const passes = Array.from(
     { length: networks },
@@ -210,16 +252,11 @@ async function checkNormBackward(sizes: Sizes, random: Random): Promise<number> 
   );
   const y = Float32Array.from(passes.flatMap(({ y }) => [...reluForward(y)]));
   const normalised = Float32Array.from(passes.flatMap(({ normalised }) => [...normalised]));
-  const inverse = Float32Array.from(
+  const inverse_deviation = Float32Array.from(
     passes.flatMap(({ variance }) =>
       [...variance].map((value) => 1 / Math.sqrt(value + BATCH_NORM_EPSILON))
     ),
   );
-  const { dx, gradients } = await descent.run("batch_norm_backward", {
-    inputs: { y, dy, normalised, inverse_deviation: inverse },
-    outputs: { dx: size },
-  });
-
   const expected = Array.from({ length: networks }, (_, n) => {
     const own = Float64Array.from(part(y, n, networks));
     const masked = reluBackward(Float64Array.from(part(dy, n, networks)), own);
@@ -246,14 +283,14 @@ async function checkNormBackward(sizes: Sizes, random: Random): Promise<number> 
       beta: { values: values.dBeta, magnitudes: dBeta },
     };
   });
-  return Math.max(
-    errorOfNetworks(dx, networks, (n) => expected[n].dx),
-    descent.errorOfGradients(gradients, (n) => expected[n]),
-  );
+  return {
+    tensors: { y, dy, normalised, inverse_deviation },
+    reference: (network: number) => expected[network],
+  };
 }
 
 /** Numbers of either sign, among them 0, NaN and infinities. */
-function drawWithSpecials(random: Random, length: number): Float32Array {
+export function drawWithSpecials(random: Random, length: number): Float32Array {
   const specials = [0, NaN, Infinity, -Infinity];
   return draw(random, length).map((value, i) => i % 11 === 5 ? specials[random.below(4)] : value);
 }
@@ -283,8 +320,4 @@ async function checkReluBackward(sizes: Sizes, random: Random): Promise<number> 
     outputs: { dx: s.length },
   });
   return errorOf(dx, exactly(reluBackward(Float64Array.from(dy), s)));
-}
-
-function exactly(values: Float64Array): Expected {
-  return { values, magnitudes: new Float64Array(values.length) };
 }

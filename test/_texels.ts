@@ -1,6 +1,8 @@
 /** Numbers in fours in textures: put there for a kernel to read, and read back where a kernel wrote them. */
 import { assert } from "@std/assert";
 import type { Gpu } from "../src/gpu.ts";
+import { tiles } from "../src/kernel_table.ts";
+import type { Sizes } from "./_kernel_cases.ts";
 
 /** Texels of P networks, [layers][height][width][4]. */
 export interface TexelArray {
@@ -26,6 +28,85 @@ export function texelArray(
     return value({ x, y, layer: Math.floor(texel / width / height), channel: i % 4 });
   });
   return { width, height, layers, values };
+}
+
+/** A layer's weights, four inputs a texel; past the last input stands `past`, 0 unless given. */
+export function weightTexels(
+  { inputs, outputs, networks }: Pick<Sizes, "inputs" | "outputs" | "networks">,
+  weights: (network: number) => Float32Array,
+  past = 0,
+): TexelArray {
+  return texelArray([outputs, tiles(inputs, 4), networks], ({ x, y, layer, channel }) => {
+    const input = 4 * y + channel;
+    return input < inputs ? weights(layer)[input * outputs + x] : past;
+  });
+}
+
+/** The weights that texels hold, [P][inputs, outputs]; past the last input they are 0. */
+export function weightsOfTexels(
+  values: Float32Array,
+  { inputs, outputs, networks }: Pick<Sizes, "inputs" | "outputs" | "networks">,
+): Float32Array[] {
+  const weights = Array.from({ length: networks }, () => new Float32Array(inputs * outputs));
+  const height = tiles(inputs, 4);
+  values.forEach((value, i) => {
+    const texel = Math.floor(i / 4);
+    const row = Math.floor(texel / outputs);
+    const input = 4 * (row % height) + i % 4;
+    if (input < inputs) {
+      weights[Math.floor(row / height)][input * outputs + texel % outputs] = value;
+    } else assert(value === 0, `${value} stands past the last input`);
+  });
+  return weights;
+}
+
+/** How rows lie in texels. */
+export interface RowSizes {
+  readonly rows: number;
+  /** Values in a row. */
+  readonly width: number;
+  readonly networks: number;
+  /** Parts that each value comes in; 1 unless given. */
+  readonly slices?: number;
+}
+
+/** Rows, [P, slices, rows, width], four a texel; past the last row stands `past`, 0 unless given. */
+export function rowTexels(tensor: Float32Array, sizes: RowSizes, past = 0): TexelArray {
+  const { rows, width, networks, slices = 1 } = sizes;
+  const blocks = tiles(rows, 4);
+  return texelArray([width, slices * blocks, networks], ({ x, y, layer, channel }) => {
+    const row = 4 * (y % blocks) + channel;
+    const slice = Math.floor(y / blocks);
+    return row < rows ? tensor[((layer * slices + slice) * rows + row) * width + x] : past;
+  });
+}
+
+/** The size of texels that a kernel is to write such rows to. */
+export function newRowTexels(sizes: RowSizes): Omit<TexelArray, "values"> {
+  const { rows, width, networks, slices = 1 } = sizes;
+  return { width, height: slices * tiles(rows, 4), layers: networks };
+}
+
+/**
+ * The rows that texels hold, [P, slices, rows, width].
+ *
+ * @param past What stands past the last row; anything unless given.
+ */
+export function rowsOfTexels(values: Float32Array, sizes: RowSizes, past?: number): Float32Array {
+  const { rows, width, networks, slices = 1 } = sizes;
+  const blocks = tiles(rows, 4);
+  const tensor = new Float32Array(networks * slices * rows * width);
+  values.forEach((value, i) => {
+    const texel = Math.floor(i / 4);
+    const block = Math.floor(texel / width);
+    const row = 4 * (block % blocks) + i % 4;
+    if (row < rows) {
+      tensor[(Math.floor(block / blocks) * rows + row) * width + texel % width] = value;
+    } else {
+      assert(past === undefined || value === past, `${value} stands past the last row`);
+    }
+  });
+  return tensor;
 }
 
 /**

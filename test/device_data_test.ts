@@ -5,7 +5,7 @@ import { ArgumentError, GpuError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
 import { createRandomData, sharedGpu } from "./_gpu.ts";
 import { runKernel } from "./_kernel.ts";
-import { weightTexels } from "./_kernel_affine.ts";
+import { weightTexels } from "./_texels.ts";
 
 const SPLITS = ["training", "validation", "test"] as const;
 

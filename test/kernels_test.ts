@@ -12,7 +12,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { NEVER } from "../src/buffers.ts";
 import { GpuError } from "../src/errors.ts";
-import { type KernelName, KERNELS } from "../src/kernel_table.ts";
+import { type KernelName, KERNELS, TILES } from "../src/kernel_table.ts";
 import { Kernels } from "../src/kernels.ts";
 import { Random } from "../src/random.ts";
 import { SHADERS } from "../src/shaders.gen.ts";
@@ -27,16 +27,32 @@ import {
 import { INPUTS, type KernelTest, NETWORKS, ROWS, type Sizes, WIDTHS } from "./_kernel_cases.ts";
 import { LOSS_TESTS } from "./_kernel_loss.ts";
 import { NORM_TESTS } from "./_kernel_norm.ts";
+import {
+  checkTexelInputBackward,
+  checkTexelInputForward,
+  TEXEL_AFFINE_TESTS,
+  tileOf,
+} from "./_kernel_texel_affine.ts";
+import { TEXEL_LOSS_TESTS } from "./_kernel_texel_loss.ts";
+import { TEXEL_NORM_TESTS } from "./_kernel_texel_norm.ts";
+import { newRowTexels, rowTexels } from "./_texels.ts";
 
 const SEED = 2026;
 
 /**
- * The kernels of the plain variant. Those of the others pass values on in forms of their own, and are proved together, by
- * what a step comes to (variants_test.ts) and by the mistakes that are found in them (mutants_test.ts).
+ * The kernels that do one operation each. The others use workgroup memory, pass values on in forms of their own, and are
+ * proved together, by what a step comes to (variants_test.ts) and by the mistakes that are found in them (mutants_test.ts).
  */
-type PlainKernel = Exclude<KernelName, `${"texel" | "fused" | "tiled"}_${string}`>;
+type TestedKernel = Exclude<KernelName, `${"fused" | "tiled"}_${string}`>;
 
-const TESTS: Record<PlainKernel, KernelTest> = { ...AFFINE_TESTS, ...NORM_TESTS, ...LOSS_TESTS };
+const TESTS: Record<TestedKernel, KernelTest> = {
+  ...AFFINE_TESTS,
+  ...NORM_TESTS,
+  ...LOSS_TESTS,
+  ...TEXEL_AFFINE_TESTS,
+  ...TEXEL_NORM_TESTS,
+  ...TEXEL_LOSS_TESTS,
+};
 
 for (const [name, { cases, bound, check }] of Object.entries(TESTS)) {
   Deno.test(`${name} equals the reference on awkward sizes`, async () => {
@@ -53,14 +69,14 @@ for (const [name, { cases, bound, check }] of Object.entries(TESTS)) {
   });
 }
 
-Deno.test("KERNELS are those of the shaders, and the plain ones are all tested here", () => {
+Deno.test("KERNELS are those of the shaders, and those of one operation are all tested here", () => {
   const texts = Object.entries(SHADERS).filter(([file]) => file !== "peak").map(([, text]) => text);
   const entryPoints = texts.flatMap((text) =>
     Array.from(text.matchAll(/@compute[^{]*?fn (\w+)/g), ([, name]) => name)
   );
 
-  const plain = entryPoints.filter((name) => !/^(texel|fused|tiled)_/.test(name));
-  assertEquals(Object.keys(TESTS).sort(), plain.sort());
+  const tested = entryPoints.filter((name) => !/^(fused|tiled)_/.test(name));
+  assertEquals(Object.keys(TESTS).sort(), tested.sort());
   assertEquals(Object.keys(KERNELS).sort(), entryPoints.sort());
 });
 
@@ -68,33 +84,53 @@ Deno.test("TESTS hold every size with every number of networks", () => {
   function assertCovers(kernels: string[], key: keyof Sizes, sizes: readonly number[]): void {
     for (const kernel of kernels) {
       for (const size of sizes) {
-        const cases = TESTS[kernel as PlainKernel].cases.filter((sizes) => sizes[key] === size);
+        const cases = TESTS[kernel as TestedKernel].cases.filter((sizes) => sizes[key] === size);
         const networks = [...new Set(cases.map(({ networks }) => networks))].sort();
         assertEquals(networks, NETWORKS, `${kernel}, ${key} ${size}`);
       }
     }
   }
   const all = Object.keys(TESTS);
-  const norms = ["batch_norm_forward", "batch_norm_backward"];
+  const norms = all.filter((name) => /batch_norm_(forward|backward)/.test(name));
   assertCovers(all.filter((name) => !norms.includes(name)), "rows", ROWS);
   assertCovers(norms, "rows", ROWS.filter((rows) => rows > 1));
-  const softmax = all.filter((name) => name.startsWith("softmax"));
-  const wide = all.filter((name) => !name.startsWith("softmax") && name !== "sum_outcomes");
+  const softmax = all.filter((name) => /softmax/.test(name));
+  const wide = all.filter((name) => !softmax.includes(name) && name !== "sum_outcomes");
   assertCovers(wide, "outputs", WIDTHS);
   assertCovers(softmax, "outputs", [2, 10, ...WIDTHS.filter((width) => width > 1)]);
   const products = all.filter((name) =>
-    /affine_(forward|backward_input|backward_weight)/.test(name)
+    /affine_(forward|backward_input|backward_weight)|input_(forward|backward)/.test(name)
   );
-  assertCovers([...products, "input_affine_backward", "sum_squares"], "inputs", INPUTS);
+  const others = ["input_affine_backward", "texel_weights", "sum_squares"];
+  assertCovers([...products, ...others], "inputs", INPUTS);
 });
 
-Deno.test("input_affine kernels find images in every layer of the texture", async () => {
+Deno.test("TEXEL_AFFINE_TESTS hold every size with every tile", () => {
+  const { cases } = TEXEL_AFFINE_TESTS.texel_affine_forward;
+  for (const key of ["rows", "inputs", "outputs", "networks"] as const) {
+    for (const [size, own] of Map.groupBy(cases, (sizes) => sizes[key])) {
+      assertEquals(
+        [...new Set(own.map(tileOf))].sort(),
+        Object.keys(TILES).sort(),
+        `${key} ${size}`,
+      );
+    }
+  }
+});
+
+Deno.test("kernels of the first layer find images in every layer of the texture", async () => {
   const training = 40_000; // More than a texture is high.
   const { source, imagesPerLayer } = await deviceData(3, training);
   assert(imagesPerLayer < source.training.count / 2);
 
   const sizes = { rows: 101, inputs: 3, outputs: 7, networks: 3, index: 1 };
-  for (const check of [checkInputForward, checkInputBackward]) {
+  const checks = [
+    checkInputForward,
+    checkInputBackward,
+    checkTexelInputForward,
+    checkTexelInputBackward,
+  ];
+  for (const check of checks) {
     const error = await check(sizes, new Random(SEED, "texture layers"), training);
     assert(error <= TESTS.input_affine_forward.bound, `${check.name}: error ${error} units`);
   }
@@ -163,6 +199,32 @@ for (
       step: { number: 7 },
       inputs: { order: new Uint32Array(rows), labels: Uint32Array.of(0), x },
       outputs: { dx: x.length, diverged: Uint32Array.from(before) },
+    });
+
+    assertEquals(words(diverged), expected === null ? before : [7, 3, 7]);
+  });
+
+  Deno.test(`texel_softmax_backward ${noted} when ${what}`, async () => {
+    // As above; 70 rows are no whole number of texels.
+    const sizes = { rows: 70, width: 3, networks: 3 };
+    const before = [NEVER, 3, 9];
+    const x = Float32Array.from({ length: 3 * 70 * 3 }, (_, i) => {
+      return Math.floor(i / 3) % 70 === 69 ? logits[i % 3] : 0;
+    });
+    const { diverged } = await runKernel(await sharedGpu(), "texel_softmax_backward", {
+      shape: { rows: 70, inputs: 3, outputs: 3, slices: 1 },
+      networks: 3,
+      layer: { parameters: 3, bias: 0 },
+      constants: { FEATURES: 3 },
+      step: { number: 7 },
+      inputs: {
+        order: new Uint32Array(70),
+        labels: Uint32Array.of(0),
+        weights: new Float32Array(9),
+      },
+      texels: { x_texels: rowTexels(x, sizes) },
+      newTexels: { new_dx_texels: newRowTexels(sizes) },
+      outputs: { diverged: Uint32Array.from(before) },
     });
 
     assertEquals(words(diverged), expected === null ? before : [7, 3, 7]);

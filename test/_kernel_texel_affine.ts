@@ -1,0 +1,234 @@
+/** Tests of the affine kernels whose tensors are texels. */
+import type { KernelName, TileName } from "../src/kernel_table.ts";
+import type { Random } from "../src/random.ts";
+import { affineBackwardInput, affineForward } from "../src/reference.ts";
+import { sharedGpu } from "./_gpu.ts";
+import {
+  absolute,
+  draw,
+  errorOfFlat,
+  errorOfNetworks,
+  exactly,
+  type Expected,
+  FlatVectors,
+  part,
+  runKernel,
+} from "./_kernel.ts";
+import {
+  biasGradient,
+  drawImages,
+  errorOfSums,
+  INPUT_BOUND,
+  SLICES,
+  sumOfSlices,
+  weightGradient,
+} from "./_kernel_affine.ts";
+import { affineCases, FIRST, type KernelTest, type Sizes, SUM_BOUND } from "./_kernel_cases.ts";
+import { Descent } from "./_kernel_descent.ts";
+import { newRowTexels, rowsOfTexels, rowTexels, weightTexels } from "./_texels.ts";
+
+/** Tests by kernel. */
+export const TEXEL_AFFINE_TESTS = {
+  texel_input_forward: {
+    cases: affineCases(),
+    bound: INPUT_BOUND,
+    check: checkTexelInputForward,
+  },
+  texel_input_backward: {
+    cases: affineCases(),
+    bound: INPUT_BOUND,
+    check: checkTexelInputBackward,
+  },
+  texel_affine_forward: { cases: affineCases(), bound: SUM_BOUND, check: checkForward },
+  texel_affine_backward_input: {
+    cases: affineCases(),
+    bound: SUM_BOUND,
+    check: checkBackwardInput,
+  },
+  texel_affine_backward_weight: {
+    cases: affineCases(),
+    bound: SUM_BOUND,
+    check: checkBackwardWeight,
+  },
+  texel_weights: { cases: affineCases(), bound: 0, check: checkWeights },
+} as const satisfies Partial<Record<KernelName, KernelTest>>;
+
+/** The tile that a case is run with: each of `affineCases` in turn, so that every size meets both. */
+export function tileOf({ index }: Pick<Sizes, "index">): TileName {
+  return (index + Math.floor(index / 12)) % 2 === 0 ? "tile_20x10" : "tile_12x8";
+}
+
+export async function checkTexelInputForward(
+  sizes: Sizes,
+  random: Random,
+  training?: number,
+): Promise<number> {
+  const { rows, inputs, outputs, networks, index } = sizes;
+  const slices = SLICES[index % SLICES.length];
+  const { order, fields, resources, x, magnitudes } = await drawImages(random, sizes, training);
+  const flat = new FlatVectors(networks, { weight: inputs * outputs })
+    .fill("weight", () => random.normal());
+  const sums = { rows, width: outputs, networks, slices };
+  const { new_y_texels } = await runKernel(await sharedGpu(), "texel_input_forward", {
+    shape: { rows, inputs, outputs, slices },
+    networks,
+    layer: { images_per_layer: fields.images_per_layer },
+    constants: { FEATURES: outputs, TEXELS: fields.texels, SLICES: slices },
+    tile: tileOf(sizes),
+    step: { first: FIRST },
+    inputs: { order },
+    resources,
+    texels: { weight_texels: weightTexels(sizes, (n) => flat.view(n, "weight")) },
+    newTexels: { new_y_texels: newRowTexels(sums) },
+    outputs: {},
+  });
+  const found = rowsOfTexels(new_y_texels, sums);
+  return errorOfSums(sumOfSlices(found, { networks, slices, size: rows * outputs }), {
+    weights: (n) => flat.tensor(n, "weight"),
+    sizes,
+    x,
+    magnitudes,
+  });
+}
+
+export async function checkTexelInputBackward(
+  sizes: Sizes,
+  random: Random,
+  training?: number,
+): Promise<number> {
+  const { rows, inputs, outputs, networks } = sizes;
+  const { order, fields, resources, x, magnitudes } = await drawImages(random, sizes, training);
+  const dy = draw(random, networks * rows * outputs);
+  const descent = new Descent(sizes, random, { weight: inputs * outputs });
+  const { gradients } = await descent.run("texel_input_backward", {
+    layer: { images_per_layer: fields.images_per_layer },
+    constants: { FEATURES: outputs, TEXELS: fields.texels, SLICES: 1 },
+    tile: tileOf(sizes),
+    first: FIRST,
+    inputs: { order },
+    resources,
+    texels: { dy_texels: rowTexels(dy, { rows, width: outputs, networks }) },
+    weightTexels: true,
+  });
+  return descent.errorOfGradients(gradients, (n) => ({
+    weight: weightGradient(part(dy, n, networks), { x, magnitudes, n: rows }),
+  }));
+}
+
+async function checkForward(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, inputs, outputs, networks } = sizes;
+  const flat = new FlatVectors(networks, { weight: inputs * outputs })
+    .fill("weight", () => random.normal());
+  const x = draw(random, networks * rows * inputs);
+  const result = { rows, width: outputs, networks };
+  const { new_y_texels } = await runKernel(await sharedGpu(), "texel_affine_forward", {
+    shape: { ...sizes, slices: 1 },
+    networks,
+    layer: {},
+    constants: { FEATURES: outputs, INPUTS: inputs },
+    tile: tileOf(sizes),
+    inputs: {},
+    texels: {
+      // What comes of a row past the last is nobody's business, and must not reach another row.
+      x_texels: rowTexels(x, { rows, width: inputs, networks }, NaN),
+      weight_texels: weightTexels(sizes, (n) => flat.view(n, "weight")),
+    },
+    newTexels: { new_y_texels: newRowTexels(result) },
+    outputs: {},
+  });
+  return errorOfNetworks(rowsOfTexels(new_y_texels, result), networks, (n) => {
+    const own = Float64Array.from(part(x, n, networks));
+    const weight = flat.tensor(n, "weight");
+    const bias = new Float64Array(outputs);
+    return {
+      values: affineForward(own, { weight, bias }),
+      magnitudes: affineForward(absolute(own), { weight: absolute(weight), bias }),
+    };
+  });
+}
+
+async function checkBackwardInput(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, inputs, outputs, networks } = sizes;
+  const flat = new FlatVectors(networks, { weight: inputs * outputs })
+    .fill("weight", () => random.normal());
+  const dy = draw(random, networks * rows * outputs);
+  const result = { rows, width: inputs, networks };
+  const { new_dx_texels } = await runKernel(await sharedGpu(), "texel_affine_backward_input", {
+    shape: { ...sizes, slices: 1 },
+    networks,
+    layer: {},
+    constants: { FEATURES: outputs, INPUTS: inputs },
+    tile: tileOf(sizes),
+    inputs: {},
+    texels: {
+      dy_texels: rowTexels(dy, { rows, width: outputs, networks }),
+      weight_texels: weightTexels(sizes, (n) => flat.view(n, "weight")),
+    },
+    newTexels: { new_dx_texels: newRowTexels(result) },
+    outputs: {},
+  });
+  return errorOfNetworks(rowsOfTexels(new_dx_texels, result, 0), networks, (n) => {
+    const own = Float64Array.from(part(dy, n, networks));
+    const weight = flat.tensor(n, "weight");
+    return {
+      values: affineBackwardInput(own, { weight, n: rows }),
+      magnitudes: affineBackwardInput(absolute(own), { weight: absolute(weight), n: rows }),
+    };
+  });
+}
+
+async function checkBackwardWeight(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, inputs, outputs, networks, index } = sizes;
+  const last = Math.floor(index / 3) % 2 === 1;
+  const x = draw(random, networks * rows * inputs);
+  const dy = draw(random, networks * rows * outputs);
+  const tensors: Record<string, number> = { weight: inputs * outputs };
+  if (last) tensors.bias = outputs;
+  const descent = new Descent(sizes, random, tensors);
+  const { gradients } = await descent.run("texel_affine_backward_weight", {
+    // In another layer than the last a bias that is moved all the same would land on the gap and the weights.
+    layer: last ? {} : { bias: 0 },
+    constants: { FEATURES: outputs, INPUTS: inputs, LAST: Number(last) },
+    tile: tileOf(sizes),
+    inputs: {},
+    texels: {
+      x_texels: rowTexels(x, { rows, width: inputs, networks }),
+      dy_texels: rowTexels(dy, { rows, width: outputs, networks }),
+    },
+    weightTexels: true,
+  });
+  return descent.errorOfGradients(gradients, (n): Record<string, Expected> => {
+    const own = Float64Array.from(part(x, n, networks));
+    const cache = { x: own, magnitudes: absolute(own), n: rows };
+    const ds = part(dy, n, networks);
+    return { weight: weightGradient(ds, cache), ...biasGradient(ds, rows) };
+  });
+}
+
+async function checkWeights(sizes: Sizes, random: Random): Promise<number> {
+  const { inputs, outputs, networks } = sizes;
+  const [weights, gradients] = [1, 2].map(() =>
+    new FlatVectors(networks, { weight: inputs * outputs }).fill("weight", () => random.normal())
+  );
+  const before = new FlatVectors(networks, { weight: inputs * outputs }).values;
+  const found = await runKernel(await sharedGpu(), "texel_weights", {
+    shape: { ...sizes, slices: 1 },
+    networks,
+    layer: { inputs, outputs, parameters: weights.length, ...weights.offsets },
+    inputs: {},
+    texels: {
+      weight_texels: weightTexels(sizes, (n) => weights.view(n, "weight"), NaN),
+      gradient_texels: weightTexels(sizes, (n) => gradients.view(n, "weight"), NaN),
+    },
+    outputs: { parameters: before, gradients: before },
+  });
+  const errors = ([["parameters", weights], ["gradients", gradients]] as const)
+    .map(([name, flat]) =>
+      errorOfFlat(found[name], flat, {
+        before,
+        networks,
+        reference: (n) => ({ weight: exactly(flat.tensor(n, "weight")) }),
+      })
+    );
+  return Math.max(...errors);
+}

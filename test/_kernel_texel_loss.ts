@@ -1,0 +1,78 @@
+/** Tests of softmax with cross-entropy whose logits are texels. */
+import { assertEquals } from "@std/assert";
+import { NEVER } from "../src/buffers.ts";
+import type { KernelName } from "../src/kernel_table.ts";
+import type { Random } from "../src/random.ts";
+import { sharedGpu } from "./_gpu.ts";
+import { FlatVectors, runKernel, words } from "./_kernel.ts";
+import { FIRST, type KernelTest, type Sizes } from "./_kernel_cases.ts";
+import {
+  drawLogits,
+  errorOfLogitGradients,
+  errorOfOutcomes,
+  LOSS_BOUND,
+  SHARE_BOUND,
+  SOFTMAX_CASES,
+} from "./_kernel_loss.ts";
+import { onGrid } from "./_kernel_texel_norm.ts";
+import { newRowTexels, rowsOfTexels, rowTexels } from "./_texels.ts";
+
+/** Tests by kernel. */
+export const TEXEL_LOSS_TESTS = {
+  texel_softmax_forward: { cases: SOFTMAX_CASES, bound: LOSS_BOUND, check: checkForward },
+  texel_softmax_backward: { cases: SOFTMAX_CASES, bound: SHARE_BOUND, check: checkBackward },
+} as const satisfies Partial<Record<KernelName, KernelTest>>;
+
+/** Logits on the grid, and what makes them up: sums without the bias, [P, rows, classes], and the bias. */
+function drawParts(random: Random, sizes: Sizes) {
+  const { rows, outputs, networks } = sizes;
+  const { logits: drawn, ...labelled } = drawLogits(random, sizes);
+  const logits = drawn.map(onGrid);
+  const flat = new FlatVectors(networks, { weight: 5, bias: outputs })
+    .fill("bias", () => onGrid(random.normal()));
+  const x = logits.map((value, i) =>
+    value - flat.view(Math.floor(i / (rows * outputs)), "bias")[i % outputs]
+  );
+  return { ...labelled, logits, flat, x };
+}
+
+async function checkForward(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, outputs, networks } = sizes;
+  const { labels, order, logits, ofBatch, flat, x } = drawParts(random, sizes);
+  const { outcomes, predictions } = await runKernel(await sharedGpu(), "texel_softmax_forward", {
+    shape: { ...sizes, slices: 1 },
+    networks,
+    layer: { parameters: flat.length, ...flat.offsets },
+    constants: { FEATURES: outputs },
+    step: { first: FIRST },
+    inputs: { order, labels, weights: flat.values },
+    texels: { x_texels: rowTexels(x, { rows, width: outputs, networks }, NaN) },
+    outputs: { outcomes: networks * rows * 2, predictions: networks * rows },
+  });
+  return errorOfOutcomes({ outcomes, predictions }, { sizes, logits, ofBatch });
+}
+
+async function checkBackward(sizes: Sizes, random: Random): Promise<number> {
+  const { rows, outputs, networks } = sizes;
+  const { labels, order, logits, ofBatch, flat, x } = drawParts(random, sizes);
+  const result = { rows, width: outputs, networks };
+  const before = new Uint32Array(networks).fill(NEVER);
+  const { new_dx_texels, diverged } = await runKernel(
+    await sharedGpu(),
+    "texel_softmax_backward",
+    {
+      shape: { ...sizes, slices: 1 },
+      networks,
+      layer: { parameters: flat.length, ...flat.offsets },
+      constants: { FEATURES: outputs },
+      step: { first: FIRST, number: 3 },
+      inputs: { order, labels, weights: flat.values },
+      texels: { x_texels: rowTexels(x, result) },
+      newTexels: { new_dx_texels: newRowTexels(result) },
+      outputs: { diverged: before },
+    },
+  );
+  assertEquals(words(diverged), [...before]);
+  const dx = rowsOfTexels(new_dx_texels, result, 0);
+  return errorOfLogitGradients(dx, { sizes, logits, ofBatch });
+}
