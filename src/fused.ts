@@ -166,8 +166,6 @@ export class Fused implements Program {
 
   write(): void {}
 
-  setOrder(): void {}
-
   destroy(): void {
     this.#memory.destroy();
   }

@@ -140,8 +140,6 @@ export class PerOperation implements Program {
     });
   }
 
-  setOrder(): void {}
-
   destroy(): void {
     this.#memory.destroy();
   }

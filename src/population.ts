@@ -276,7 +276,6 @@ export class Population {
    */
   setOrder(order: Uint32Array): void {
     this.#gpu.device.queue.writeBuffer(this.#buffers.order, 0, Uint32Array.from(order));
-    this.#program.setOrder(order);
   }
 
   /**

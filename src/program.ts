@@ -39,8 +39,6 @@ export interface Program {
   evaluation(split: Split): Promise<readonly BoundKernel[]>;
   /** Tells the program that parameters were set from outside. */
   write(network: number, parameters: Float32Array): void;
-  /** Tells the program in which order the images come. */
-  setOrder(order: Uint32Array): void;
   /** Frees the memory that is its own. */
   destroy(): void;
 }

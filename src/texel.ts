@@ -153,8 +153,6 @@ export class TexelProgram implements Program {
     }
   }
 
-  setOrder(): void {}
-
   destroy(): void {
     this.#memory.destroy();
   }

@@ -186,8 +186,6 @@ export class Tiled implements Program {
 
   write(): void {}
 
-  setOrder(): void {}
-
   destroy(): void {
     this.#memory.destroy();
   }
