@@ -12,11 +12,12 @@ import type { DeviceDataSet, Split } from "./device_data.ts";
 import { ArgumentError, GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import { SUM_PARTS, tiles } from "./kernel_table.ts";
-import { type BoundKernel, dispatch, Kernels, type ShaderTexts, STEP_BYTES } from "./kernels.ts";
+import { type BoundKernel, dispatch, Kernels, type ShaderTexts } from "./kernels.ts";
 import type { Evaluation } from "./metrics.ts";
 import { type Architecture, initialStatistics } from "./network.ts";
 import { Pacer } from "./pacer.ts";
 import { Binder, type Program, type ProgramContext } from "./program.ts";
+import { encodeSteps, FORWARD, type Step, UPDATE } from "./steps.ts";
 import { Stamps } from "./stamps.ts";
 import { createProgram, defaultVariant } from "./variants.ts";
 
@@ -92,24 +93,6 @@ export interface PendingEvaluation {
     readonly diverged: (number | null)[];
   }>;
 }
-
-/** The struct `Step` of common.wgsl. */
-interface Step {
-  readonly first: number;
-  readonly rows: number;
-  readonly rise?: number;
-  readonly fresh?: boolean;
-  readonly slot: number;
-  readonly number?: number;
-  /** First image of the step after this one. */
-  readonly next?: number;
-  /** What is done where a kernel does parts of two steps: `UPDATE` of this one, `FORWARD` of the next. */
-  readonly parts?: number;
-}
-
-/** `Step.parts` of common.wgsl. */
-const UPDATE = 1;
-const FORWARD = 2;
 
 /** The most steps that are measured in a submit: few enough for a driver's watchdog. */
 const STAMPED = 10;
@@ -603,19 +586,7 @@ export class Population {
 
   #writeSteps(steps: readonly Step[], at = 0): void {
     const { stepStride } = this.#buffers;
-    const bytes = new ArrayBuffer(steps.length * stepStride);
-    steps.forEach((step, i) => {
-      const { first, rows, rise = 0, fresh = false, slot, number = 0, next = 0, parts = 0 } = step;
-      const view = new DataView(bytes, i * stepStride, STEP_BYTES);
-      view.setUint32(0, first, true);
-      view.setUint32(4, rows, true);
-      view.setFloat32(8, rise, true);
-      view.setUint32(12, Number(fresh), true);
-      view.setUint32(16, slot, true);
-      view.setUint32(20, number, true);
-      view.setUint32(24, next, true);
-      view.setUint32(28, parts, true);
-    });
+    const bytes = encodeSteps(steps, stepStride);
     this.#gpu.device.queue.writeBuffer(this.#buffers.steps, at * stepStride, bytes);
   }
 
