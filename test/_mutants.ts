@@ -20,6 +20,8 @@ export interface Mutant {
   readonly to: string;
   /** How often `from` stands in the file. */
   readonly times?: number;
+  /** The variant that it is looked at with, where that is not the one of the file's name. */
+  readonly variant?: string;
 }
 
 /** The variants that the kernel files are looked at with, by how the files' names begin. */
@@ -31,9 +33,10 @@ export const VARIANT_OF: readonly (readonly [beginning: string, variant: string]
   ["tiled", "tiled"],
 ];
 
-/** The variant that uses a kernel file. */
-export function variantOf(file: string): string {
-  return VARIANT_OF.find(([beginning]) => file.startsWith(beginning))?.[1] ?? "per-operation";
+/** The variant that a mistake is looked at with. */
+export function variantOf({ file, variant }: Pick<Mutant, "file" | "variant">): string {
+  const own = VARIANT_OF.find(([beginning]) => file.startsWith(beginning))?.[1];
+  return variant ?? own ?? "per-operation";
 }
 
 /** All of them. */

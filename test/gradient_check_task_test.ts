@@ -42,7 +42,7 @@ Deno.test("gradient-check ends with 3 and names what falls short when a kernel h
   ) {
     await inDirectory(async (out) => {
       const context = new CapturedContext();
-      const args = [...SMALL, "--variant", variantOf(mutants[0].file), "--out", out];
+      const args = [...SMALL, "--variant", variantOf(mutants[0]), "--out", out];
       const mistaken = { shaders: plant(mutants[0]) };
       const status = await runMain((args, context) => main(args, context, mistaken), {
         args,

@@ -9,11 +9,12 @@ import {
   type GpuCheckRow,
   passes,
 } from "../src/gradient_check.ts";
-import { initialise } from "../src/network.ts";
+import { type Architecture, initialise } from "../src/network.ts";
 import type { PopulationState } from "../src/population.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
 import { createSynthetic } from "../src/synthetic.ts";
 import { Training } from "../src/train.ts";
+import { defaultVariant, variantFits, VARIANTS } from "../src/variants.ts";
 
 const [THREE_LAYERS, NINE_LAYERS] = PUBLISHED_HIDDEN;
 
@@ -60,9 +61,9 @@ async function failures(
     const expected = kind !== "cancelled" || options.batchNorm;
     assertEquals(rows.some((row) => row.kind === kind), expected, `rows of kind ${kind}`);
   }
-  const { hidden, batchNorm, batch, networks, start, data } = options;
+  const { hidden, batchNorm, batch, networks, start, data, variant } = options;
   return rows.filter((row) => !passes(row)).map(({ kind, name, error, bar }) =>
-    `${kind} of ${name} ${error}, at most ${bar}: ${
+    `${kind} of ${name} ${error}, at most ${bar}: ${variant}, ${
       hidden.length + 1
     } layers, batch norm ${batchNorm}, ` +
     `${data.source.inputs} inputs, batch ${batch}, λ ${
@@ -74,6 +75,13 @@ async function failures(
 
 const ETA = { etaMin: 1e-5, etaMax: 1e-1 };
 
+/** What a variant is checked at, for each architecture: λ, batch, networks, and whether they were trained before. */
+const SETTINGS = [false, true].flatMap((ofTrained) =>
+  [0, 0.5].flatMap((lambda) =>
+    [100, 20].flatMap((batch) => [1, 3].map((size) => ({ ofTrained, lambda, batch, size })))
+  )
+);
+
 for (const inputs of [10, 3072]) {
   for (const hidden of [THREE_LAYERS, NINE_LAYERS]) {
     for (const batchNorm of [true, false]) {
@@ -84,34 +92,30 @@ for (const inputs of [10, 3072]) {
         const gpu = await Gpu.request();
         const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
         const trained = await trainedState(gpu, { data, hidden, batchNorm });
+        const architecture = { inputs, hidden, classes: data.source.classes, batchNorm };
         const short: string[] = [];
-        for (const state of [undefined, trained]) {
-          for (const lambda of [0.5, 0]) {
-            for (const batch of [20, 100]) {
-              for (const size of [1, 3]) {
-                const networks = Array.from({ length: size }, () => ({ lambda, ...ETA }));
-                const start = state && {
-                  parameters: state.parameters.slice(0, size),
-                  statistics: state.statistics.slice(0, size),
-                };
-                short.push(
-                  ...await failures(
-                    gpu,
-                    {
-                      data,
-                      hidden,
-                      batchNorm,
-                      networks,
-                      batch,
-                      start,
-                      steps: 1,
-                      evaluation: false,
-                    },
-                    ["gradient", "cancelled"],
-                  ),
-                );
+        for (const variant of fittingVariants(gpu, architecture)) {
+          const settings = isWhole(variant, gpu, architecture) ? SETTINGS : SETTINGS.slice(-1);
+          for (const { lambda, batch, size, ofTrained } of settings) {
+            const networks = Array.from({ length: size }, () => ({ lambda, ...ETA }));
+            const start = ofTrained
+              ? {
+                parameters: trained.parameters.slice(0, size),
+                statistics: trained.statistics.slice(0, size),
               }
-            }
+              : undefined;
+            const options = {
+              data,
+              hidden,
+              batchNorm,
+              networks,
+              batch,
+              start,
+              steps: 1,
+              evaluation: false,
+              variant,
+            };
+            short.push(...await failures(gpu, options, ["gradient", "cancelled"]));
           }
         }
         data.destroy();
@@ -120,6 +124,19 @@ for (const inputs of [10, 3072]) {
       });
     }
   }
+}
+
+/** All variants that can run an architecture. */
+function fittingVariants(gpu: Gpu, architecture: Architecture): string[] {
+  return VARIANTS.filter((name) =>
+    variantFits(name, gpu, { architecture, networks: 3, batch: 100 })
+  );
+}
+
+/** Whether a variant is held to the bars at every setting; the others are at the last. */
+function isWhole(variant: string, gpu: Gpu, architecture: Architecture): boolean {
+  const usual = defaultVariant(gpu, { architecture, networks: 1, batch: 100 });
+  return variant === usual || variant === "per-operation";
 }
 
 /** Three networks after 500 steps: one cycle of the learning rate. */
@@ -150,14 +167,19 @@ for (const hidden of [THREE_LAYERS, NINE_LAYERS]) {
     const name = `${hidden.length + 1} layers ${batchNorm ? "with" : "without"} batch norm`;
     Deno.test(`checkOnGpu() finds ten steps within their bars when there are ${name}`, async () => {
       const gpu = await Gpu.request();
-      const data = new DeviceDataSet(gpu, dataset);
       const networks = [{ lambda: 0.005, etaMin: 0.1, etaMax: 0.1 }];
-      const short = await failures(
-        gpu,
-        { data, hidden, batchNorm, networks, batch: 100, steps: 10 },
-        ["loss", "change", "evaluation"],
-      );
-      data.destroy();
+      const short: string[] = [];
+      for (const source of [dataset, cutInputs(dataset, 70)]) {
+        const { inputs, classes } = source;
+        const architecture = { inputs, hidden, classes, batchNorm };
+        const data = new DeviceDataSet(gpu, source);
+        for (const variant of fittingVariants(gpu, architecture)) {
+          if (isWhole(variant, gpu, architecture) !== (source === dataset)) continue;
+          const options = { data, hidden, batchNorm, networks, batch: 100, steps: 10, variant };
+          short.push(...await failures(gpu, options, ["loss", "change", "evaluation"]));
+        }
+        data.destroy();
+      }
       gpu.destroy();
       assertEquals(short, []);
     });
