@@ -27,7 +27,7 @@ function bodyOf(text: string, name: string): string {
 
 for (
   const [name, pattern] of [
-    ["Outputs", /^  o(\d+): vec4f,$/gm],
+    ["Outputs", /^ {2}o(\d+): vec4f,$/gm],
     ["weights_of", /weight_at\(network, k, output \+ (\d+)u\),/g],
     ["gradients_of", /gradient_at\(network, block, output \+ (\d+)u\),/g],
     ["add_products", /sums\.o(\d+) \+ w\.o(\d+) \* x,/g],
@@ -45,9 +45,9 @@ for (
 
 for (
   const [name, pattern] of [
-    ["TilePlaces", /^  b(\d+): Places,$/gm],
+    ["TilePlaces", /^ {2}b(\d+): Places,$/gm],
     ["tile_places", /places_of\(block \+ (\d+)u\),/g],
-    ["RowTile", /^  b(\d+): Outputs,$/gm],
+    ["RowTile", /^ {2}b(\d+): Outputs,$/gm],
     [
       "add_to_rows",
       /\(\*tile\)\.b(\d+) = add_products\(\(\*tile\)\.b(\d+), pixels_of\(k, at\.b(\d+), s\), w\);/g,
@@ -65,9 +65,9 @@ for (
 
 for (
   const [name, pattern] of [
-    ["TileStandards", /^  b(\d+): Standard,$/gm],
+    ["TileStandards", /^ {2}b(\d+): Standard,$/gm],
     ["tile_standards", /standard\[inside\(k \+ (\d+)u\)\],/g],
-    ["InputTile", /^  b(\d+): Outputs,$/gm],
+    ["InputTile", /^ {2}b(\d+): Outputs,$/gm],
     [
       "add_to_inputs",
       /b(\d+) = add_combinations\(\(\*tile\)\.b(\d+), pixels_of\(inside\(k \+ (\d+)u\), at, s\.b(\d+)\), g\);/g,
