@@ -298,6 +298,7 @@ export class Population {
    * Makes updates and measures each of their kernels by itself, in a compute pass of its own between two time stamps.
    *
    * @param steps The updates, in order, at most 512.
+   * @param signal Ends the work between two submits.
    * @returns Times of each kernel of a step, in the order of the kernels. A kernel that does parts of two steps does less
    * in the last one.
    * @throws {ArgumentError} If there are too many steps.

@@ -23,6 +23,17 @@ export interface Plan {
 }
 
 /**
+ * Describes what is going to be trained, in one line for people.
+ *
+ * @param plan It.
+ * @returns As in "1 network, hidden 50,50, batch norm on".
+ */
+export function describePlan({ networks, hidden, batchNorm }: Plan): string {
+  return `${networks} ${networks === 1 ? "network" : "networks"}, hidden ${hidden.join(",")}, ` +
+    `batch norm ${batchNorm ? "on" : "off"}`;
+}
+
+/**
  * Takes the memory for a training on the adapter, and gives it back.
  *
  * @param gpu The device.

@@ -11,7 +11,7 @@ import { writeFileDurably } from "../src/files.ts";
 import type { Gpu } from "../src/gpu.ts";
 import { measureVariants, type VariantTime } from "../src/tuning.ts";
 import { candidates, checkVariant, defaultVariant, type VariantShape } from "../src/variants.ts";
-import type { Plan } from "./_capacity.ts";
+import { describePlan, type Plan } from "./_capacity.ts";
 import type { TaskContext } from "./_context.ts";
 import { writeEvent } from "./_events.ts";
 import { readVariant } from "./_results.ts";
@@ -100,7 +100,7 @@ export class VariantChooser {
       entry.key === key && entry.candidates.join() === possible.join()
     );
     if (known) return known.measured[0].variant;
-    this.#context.stderr(`Measuring kernel variants for ${describe(plan)}`);
+    this.#context.stderr(`Measuring kernel variants for ${describePlan(plan)}`);
     const measured = await measureVariants(this.#gpu, this.#data, {
       ...shape,
       signal: this.#context.signal,
@@ -147,11 +147,6 @@ function keyOf({ adapter }: Gpu, { architecture, networks, batch }: VariantShape
     `batch ${batch}`,
     `networks ${networks}`,
   ].join(", ");
-}
-
-function describe({ hidden, batchNorm, networks }: Plan): string {
-  return `${networks} ${networks === 1 ? "network" : "networks"}, hidden ${hidden.join(",")}, ` +
-    `batch norm ${batchNorm ? "on" : "off"}`;
 }
 
 /** What is remembered; nothing where the file is missing, or not one that was written here. */

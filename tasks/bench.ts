@@ -16,7 +16,7 @@ import { compareWithEarlier } from "../src/regression.ts";
 import { announceAdapter } from "./_adapter.ts";
 import { readBenchRows, writeBenchRows } from "./_bench_files.ts";
 import { COMPARE_RULE, reportBench, reportComparisons } from "./_bench_report.ts";
-import type { Plan } from "./_capacity.ts";
+import { describePlan, type Plan } from "./_capacity.ts";
 import { currentCommit } from "./_commit.ts";
 import type { TaskContext } from "./_context.ts";
 import { loadDataSet } from "./_data.ts";
@@ -336,11 +336,6 @@ function say(
   if (context.isTerminal) {
     context.progress(`${doing}: ${describePlan(plan)}`);
   } else if (plan === plans[0]) context.stderr(doing);
-}
-
-function describePlan({ networks, hidden, batchNorm }: Plan): string {
-  return `${networks} ${networks === 1 ? "network" : "networks"}, hidden ${hidden.join(",")}, ` +
-    `batch norm ${batchNorm ? "on" : "off"}`;
 }
 
 function writeStartup(context: TaskContext, startup: Startup, plan: Plan): void {
