@@ -26,6 +26,8 @@ export interface Work {
   readonly count: number;
   /** The most units that may go into one submit; no bound unless given. */
   readonly most?: number;
+  /** Time stamps: at the beginning of the first submit's pass, and at the end of the last's. */
+  readonly stamps?: GPUQuerySet;
   /** Called before units [first, first + count) are encoded, to write what they will read. */
   prepare?(first: number, count: number): void;
   /** Called after each submit with the units submitted so far, of which the last may still run. */
@@ -67,7 +69,7 @@ export class Pacer {
       signal?.throwIfAborted();
       work.prepare?.(first, units);
       const encoder = this.#gpu.device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
+      const pass = encoder.beginComputePass({ timestampWrites: this.#stamps(work, first, units) });
       for (let i = 0; i < units; i++) work.encode(pass, first, i);
       pass.end();
       this.#gpu.device.queue.submit([encoder.finish()]);
@@ -103,6 +105,21 @@ export class Pacer {
     const fitting = Math.max(1, Math.min(Math.floor(TARGET / each), allowed));
     const units = Math.min(fitting, GROWTH * pace.units);
     return { units, milliseconds: each * units, growing: units < fitting };
+  }
+
+  #stamps(
+    { stamps: querySet, count }: Work,
+    first: number,
+    units: number,
+  ): GPUComputePassTimestampWrites | undefined {
+    const begins = first === 0;
+    const ends = first + units === count;
+    if (!querySet || !(begins || ends)) return undefined;
+    return {
+      querySet,
+      ...begins && { beginningOfPassWriteIndex: 0 },
+      ...ends && { endOfPassWriteIndex: 1 },
+    };
   }
 
   async #measure(kind: string, units: number): Promise<void> {

@@ -18,7 +18,7 @@ import { type Architecture, initialStatistics } from "./network.ts";
 import { Pacer } from "./pacer.ts";
 import { Binder, type Program, type ProgramContext } from "./program.ts";
 import { encodeSteps, FORWARD, type Step, UPDATE } from "./steps.ts";
-import { Stamps } from "./stamps.ts";
+import { hasStamps, StampPair, Stamps } from "./stamps.ts";
 import { createProgram, defaultVariant } from "./variants.ts";
 
 /** What may differ between the networks of a population. */
@@ -63,6 +63,17 @@ export interface AdvanceOptions {
   readonly signal?: AbortSignal;
   /** Told how many of the updates were submitted, the last of which may still run. */
   readonly onStep?: (steps: number) => void;
+}
+
+/** How long updates took. */
+export interface StepsTime {
+  /** Milliseconds from the beginning of the first to the end of the last, what lies between them included. */
+  readonly milliseconds: number;
+  /**
+   * Whether they were measured by the GPU's own clock. Otherwise they are this program's, and include what hearing of the
+   * end takes: some 11 ms in Deno, however short the work is.
+   */
+  readonly stamped: boolean;
 }
 
 /** How long a kernel of a step took. */
@@ -295,6 +306,36 @@ export class Population {
   }
 
   /**
+   * Makes updates and measures the time that all of them take, when nothing else is under way.
+   *
+   * @param steps The updates, in order, at least one.
+   * @param signal Ends the work between two submits.
+   * @returns The time, by the GPU's own clock where the device has time stamps.
+   * @throws {ArgumentError} If there are no steps.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async time(steps: readonly StepPlan[], signal?: AbortSignal): Promise<StepsTime> {
+    if (steps.length === 0) throw new ArgumentError("Cannot time 0 steps, expected at least 1");
+    const work = { kind: "step", kernels: this.#program.step, signal };
+    await this.#pacer.drain();
+    if (!hasStamps(this.#gpu)) {
+      const began = performance.now();
+      await this.#advance(steps, work);
+      await this.#pacer.drain();
+      return { milliseconds: performance.now() - began, stamped: false };
+    }
+    const stamps = new StampPair(this.#gpu);
+    try {
+      await this.#advance(steps, { ...work, stamps: stamps.queries });
+      await this.#pacer.drain();
+      return { milliseconds: await stamps.read(), stamped: true };
+    } finally {
+      stamps.destroy();
+    }
+  }
+
+  /**
    * Makes updates and measures each of their kernels by itself, in a compute pass of its own between two time stamps.
    *
    * @param steps The updates, in order, at most 512.
@@ -494,7 +535,11 @@ export class Population {
 
   async #advance(
     steps: readonly StepPlan[],
-    work: AdvanceOptions & { kind: string; kernels: readonly BoundKernel[] },
+    work: AdvanceOptions & {
+      kind: string;
+      kernels: readonly BoundKernel[];
+      stamps?: GPUQuerySet;
+    },
   ): Promise<void> {
     const { stepStride } = this.#buffers;
     const { begin } = this.#program;
@@ -502,6 +547,7 @@ export class Population {
       kind: work.kind,
       count: steps.length,
       most: STEP_SLOTS,
+      stamps: work.stamps,
       prepare: (first, count) => this.#writePlans(steps, { first, count }),
       encode: (pass, first, index) => {
         const before = { offset: STEP_SLOTS * stepStride, odd: this.#odd };

@@ -15,16 +15,70 @@ const NANOSECONDS = 1e6;
 const MOST_QUERIES = 4096;
 
 /**
+ * Tells whether kernels can be measured by the GPU's own clock.
+ *
+ * @param gpu The device.
+ * @returns Whether it was made with time stamps.
+ */
+export function hasStamps(gpu: Gpu): boolean {
+  return gpu.device.features.has("timestamp-query");
+}
+
+/**
  * Checks that kernels can be measured.
  *
  * @param gpu The device.
  * @throws {GpuUnavailableError} If the device was made without time stamps.
  */
 export function checkStamps(gpu: Gpu): void {
-  if (gpu.device.features.has("timestamp-query")) return;
+  if (hasStamps(gpu)) return;
   throw new GpuUnavailableError(
     `The adapter ${gpu.adapter.description} has no time stamps to measure kernels by`,
   );
+}
+
+/** Two time stamps: where something begins, and where it ends. */
+export class StampPair {
+  /** The first is the beginning, the second the end. */
+  readonly queries: GPUQuerySet;
+  readonly #gpu: Gpu;
+  readonly #resolved: GPUBuffer;
+
+  /**
+   * @param gpu The device.
+   * @throws {GpuUnavailableError} If the device was made without time stamps.
+   */
+  constructor(gpu: Gpu) {
+    checkStamps(gpu);
+    this.#gpu = gpu;
+    this.queries = gpu.device.createQuerySet({ type: "timestamp", count: 2 });
+    this.#resolved = gpu.device.createBuffer({
+      label: "time stamps",
+      size: 16,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
+  }
+
+  /**
+   * Reads them when both were submitted.
+   *
+   * @returns Milliseconds from the first to the second.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async read(): Promise<number> {
+    const encoder = this.#gpu.device.createCommandEncoder();
+    encoder.resolveQuerySet(this.queries, 0, 2, this.#resolved, 0);
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    const [begin, end] = new BigUint64Array(await this.#gpu.read(this.#resolved, 16));
+    return Number(end - begin) / NANOSECONDS;
+  }
+
+  /** Frees the memory. */
+  destroy(): void {
+    this.queries.destroy();
+    this.#resolved.destroy();
+  }
 }
 
 /** Measures kernels one by one. */
