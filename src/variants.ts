@@ -51,8 +51,11 @@ const TABLE: Readonly<Record<string, Variant>> = {
   },
 };
 
-/** What a software driver should try: barriers make the others many times slower there. */
+/** What a software driver should try: barriers make the others many times slower there. Hardware should try the others. */
 const SOFTWARE = /^texel|^per-operation/;
+
+/** What hardware should try, too, where nothing but this fits: a kernel for each operation may be as fast there. */
+const ALONE = { variant: "tiled", beside: "per-operation" };
 
 function fused(options: FusedOptions): Variant {
   return {
@@ -99,17 +102,28 @@ export function defaultVariant(gpu: Gpu, shape: VariantShape): string {
 }
 
 /**
- * Lists the variants that are worth trying for a shape, the most promising first.
+ * Lists the variants that are worth trying for a shape, the most promising first: those made for the kind of adapter in
+ * hand, hardware or software, or where none of them can run the shape, the others.
  *
  * @param gpu The device.
  * @param shape What is to be trained.
- * @returns Their names, at least one.
+ * @param options `without`: variants to leave out, such as those that were found to compute something else.
+ * @returns Their names; at least one unless all were left out.
  */
-export function candidates(gpu: Gpu, shape: VariantShape): string[] {
-  const fitting = VARIANTS.filter((name) => TABLE[name].fits(gpu, shape));
-  if (!gpu.adapter.software) return fitting;
-  const worthwhile = fitting.filter((name) => SOFTWARE.test(name));
-  return worthwhile.length > 0 ? worthwhile : fitting;
+export function candidates(
+  gpu: Gpu,
+  shape: VariantShape,
+  options: { readonly without?: readonly string[] } = {},
+): string[] {
+  const { without = [] } = options;
+  const fitting = VARIANTS.filter((name) =>
+    !without.includes(name) && TABLE[name].fits(gpu, shape)
+  );
+  const suited = fitting.filter((name) => SOFTWARE.test(name) === gpu.adapter.software);
+  if (suited.join() === ALONE.variant) {
+    return fitting.filter((name) => suited.includes(name) || name === ALONE.beside);
+  }
+  return suited.length > 0 ? suited : fitting;
 }
 
 /**

@@ -7,29 +7,46 @@
 import { dirname, fromFileUrl } from "@std/path";
 import type { DataSet } from "../src/dataset.ts";
 import type { DeviceDataSet } from "../src/device_data.ts";
+import { GpuError } from "../src/errors.ts";
 import { writeFileDurably } from "../src/files.ts";
 import type { Gpu } from "../src/gpu.ts";
 import { measureVariants, type VariantTime } from "../src/tuning.ts";
-import { candidates, checkVariant, defaultVariant, type VariantShape } from "../src/variants.ts";
+import {
+  candidates,
+  checkVariant,
+  variantFits,
+  VARIANTS,
+  type VariantShape,
+} from "../src/variants.ts";
+import { vendorName } from "./_adapter.ts";
 import { describePlan, type Plan } from "./_capacity.ts";
 import type { TaskContext } from "./_context.ts";
 import { writeEvent } from "./_events.ts";
 import { readVariant } from "./_results.ts";
+import { failedVariants } from "./_verified.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_version.ts";
 
 /** What was measured before, which is safe to delete: it is measured again then. */
 const MEMORY = fromFileUrl(new URL("../.cache/variants.json", import.meta.url));
+
+/**
+ * How it is measured. What was remembered by another method is measured again: before the second, waits counted as work,
+ * and on a fast GPU the choice was chance.
+ */
+const METHOD = 2;
 
 /** Shorter trainings would be over before measuring had paid for itself. */
 const WORTHWHILE_STEPS = 2000;
 
 /** What is remembered of a shape on an adapter. */
 interface Entry {
-  /** Adapter, versions and shape. */
+  /** How it was measured. */
+  readonly method: number;
+  /** Adapter, driver, versions and shape. */
   readonly key: string;
   /** The variants that could have run. */
   readonly candidates: readonly string[];
-  /** What was measured, the fastest first. */
+  /** What was measured, the one to train with first. */
   readonly measured: readonly VariantTime[];
   /** When. */
   readonly date: string;
@@ -43,6 +60,8 @@ export interface VariantChoice {
   readonly steps: number;
   /** Where the results go: results begun there are gone on with in the same way. */
   readonly directory?: string;
+  /** Milliseconds that measuring may take; enough to be sure unless given. */
+  readonly budget?: number;
 }
 
 /** Chooses kernel variants for a task. */
@@ -52,24 +71,33 @@ export class VariantChooser {
   readonly #data: DeviceDataSet;
   readonly #options: { variant?: string; force?: boolean; json?: boolean };
   readonly #memory: string;
+  readonly #verified: string | undefined;
 
   /**
    * Chooses nothing yet.
    *
    * @param context Where to say what was chosen.
    * @param on The device, and the data on it.
-   * @param options `variant` asked for, `force` and `json` as the task has them; `memory` is the file to remember in.
+   * @param options `variant` asked for, `force` and `json` as the task has them; `memory` is the file to remember in,
+   * and `verified` the one that tells which variants failed their check on this adapter.
    */
   constructor(
     context: TaskContext,
     on: { readonly gpu: Gpu; readonly data: DeviceDataSet },
-    options: { variant?: string; force?: boolean; json?: boolean; memory?: string },
+    options: {
+      variant?: string;
+      force?: boolean;
+      json?: boolean;
+      memory?: string;
+      verified?: string;
+    },
   ) {
     this.#context = context;
     this.#gpu = on.gpu;
     this.#data = on.data;
     this.#options = options;
     this.#memory = options.memory ?? MEMORY;
+    this.#verified = options.verified;
   }
 
   /**
@@ -78,22 +106,31 @@ export class VariantChooser {
    * @param choice What it depends on.
    * @returns Its name.
    * @throws {ArgumentError} If there is no such variant, or none has room for what is going to be trained.
-   * @throws {GpuError} When the device refused an operation.
+   * @throws {GpuError} When the device refused an operation, or every variant failed its check on this adapter.
    * @throws {DeviceLostError} When the device went away.
    */
   async choose(choice: VariantChoice): Promise<string> {
-    const { plan, steps, directory } = choice;
+    const { plan, steps, directory, budget } = choice;
     const asked = checkVariant(this.#options.variant);
     if (asked !== undefined) return asked;
     const shape = shapeOf(this.#data.source, plan);
-    const possible = candidates(this.#gpu, shape);
+    const without = await failedVariants(this.#gpu, this.#verified);
+    const possible = candidates(this.#gpu, shape, { without });
+    if (possible.length === 0) {
+      throw new GpuError(
+        "Cannot choose a kernel variant: every one that can run this failed its check on this adapter",
+      );
+    }
     if (directory !== undefined && !this.#options.force) {
       const begun = await readVariant(directory, this.#gpu.adapter);
-      if (begun !== undefined && possible.includes(begun)) return begun;
+      // Also one that is not worth trying here any more: what was begun ends as it began.
+      const runs = begun !== undefined && VARIANTS.includes(begun) && !without.includes(begun) &&
+        variantFits(begun, this.#gpu, shape);
+      if (runs) return begun;
     }
     // A task that is only to find out whether its arguments will do is told to stop before it begins.
     const { aborted } = this.#context.signal;
-    if (steps < WORTHWHILE_STEPS || aborted) return defaultVariant(this.#gpu, shape);
+    if (steps < WORTHWHILE_STEPS || aborted) return possible[0];
     const key = keyOf(this.#gpu, shape);
     const entries = await readEntries(this.#memory);
     const known = entries.find((entry) =>
@@ -103,12 +140,15 @@ export class VariantChooser {
     this.#context.stderr(`Measuring kernel variants for ${describePlan(plan)}`);
     const measured = await measureVariants(this.#gpu, this.#data, {
       ...shape,
+      variants: possible,
+      budget,
       signal: this.#context.signal,
     });
     this.#say(measured);
     // With no time to measure more than one, that one is not known to be the fastest.
     if (measured.length < Math.min(2, possible.length)) return measured[0].variant;
-    const entry = { key, candidates: possible, measured, date: new Date().toISOString() };
+    const date = new Date().toISOString();
+    const entry: Entry = { method: METHOD, key, candidates: possible, measured, date };
     await remember(this.#memory, [...entries.filter((other) => other.key !== key), entry]);
     return measured[0].variant;
   }
@@ -119,7 +159,7 @@ export class VariantChooser {
     );
     this.#context.stderr(
       `Kernel variant: ${times[0]}${
-        times.length > 1 ? `; slower: ${times.slice(1).join(", ")}` : ""
+        times.length > 1 ? `; others: ${times.slice(1).join(", ")}` : ""
       }`,
     );
     if (!this.#options.json) return;
@@ -140,6 +180,7 @@ function keyOf({ adapter }: Gpu, { architecture, networks, batch }: VariantShape
   const { inputs, hidden, classes, batchNorm } = architecture;
   return [
     adapter.description,
+    `driver ${vendorName(adapter.vendor)}`,
     `deno ${DENO_VERSION}`,
     `version ${PACKAGE_VERSION}`,
     [inputs, ...hidden, classes].join("-"),
@@ -159,10 +200,14 @@ async function readEntries(path: string): Promise<Entry[]> {
   }
 }
 
+/** Whether it was written here, by this method; a name that is not one of the candidates was not. */
 function isEntry(value: unknown): value is Entry {
-  const { key, candidates, measured } = Object(value);
-  return typeof key === "string" && Array.isArray(candidates) && Array.isArray(measured) &&
-    measured.length > 0 && measured.every((time) => typeof Object(time).variant === "string");
+  const { method, key, candidates, measured } = Object(value);
+  return method === METHOD && typeof key === "string" && Array.isArray(candidates) &&
+    Array.isArray(measured) && measured.length > 0 &&
+    measured.map(Object).every(({ variant, msPerStep }) =>
+      candidates.includes(variant) && Number.isFinite(msPerStep) && msPerStep > 0
+    );
 }
 
 /** Where nothing can be written there is nothing to remember: it is measured again next time. */
