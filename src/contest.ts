@@ -40,13 +40,13 @@ export interface ContestResult {
 }
 
 /** Of the budget, what is kept for measuring what was prepared. */
-const MEASURING = 0.3;
+const MEASURING = 0.2;
 
 /** Measurements of each contestant, in turn, so that a machine whose speed drifts hits all of them. */
 const ROUNDS = 4;
 
-/** Of the budget, how long a measurement takes where there is time enough for all of them. */
-const SHARE = 1 / 40;
+/** How long a measurement takes where there is time for all of them: a share of the budget, at most so many milliseconds. */
+const LENGTH = { share: 1 / 40, max: 250 };
 
 /** The shortest measurement that says anything, and the one that the first idea of a time comes from; milliseconds. */
 const SHORTEST = 20;
@@ -54,6 +54,9 @@ const ROUGH = 10;
 
 /** What waits and encoding may add to a measurement, in milliseconds, until it is known. */
 const OVERHEAD = 25;
+
+/** How much longer than by the measurements before the next may take. */
+const SLACK = 1.1;
 
 /** How far off a time may be after one measurement; after n of them it is this over n². */
 const FIRST_LOOK = 0.3;
@@ -137,11 +140,15 @@ async function compete(
     const overhead = Math.max(...field.map((entrant) => entrant.overhead));
     const left = (deadline - now()) / ((ROUNDS - round + 1) * field.length) - overhead;
     const wanted = field.every(({ work }) => work.stamped) ? 0 : TELLING;
-    const length = Math.max(SHORTEST, Math.min(left, Math.max(budget * SHARE, wanted)));
+    const length = Math.max(
+      SHORTEST,
+      Math.min(left, Math.max(Math.min(budget * LENGTH.share, LENGTH.max), wanted)),
+    );
     for (const entrant of field) {
-      const units = Math.max(1, Math.round(length / entrant.rough));
+      const expected = timeOf(entrant);
+      const units = Math.max(1, Math.round(length / expected));
       const began = now();
-      if (began + units * entrant.rough + entrant.overhead > deadline) return;
+      if (began + SLACK * units * expected + entrant.overhead > deadline) return;
       signal?.throwIfAborted();
       const each = await timeUnit(entrant.work, units);
       entrant.measured.push({ units, each });

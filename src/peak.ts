@@ -7,6 +7,8 @@
 import { GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import { SHADERS } from "./shaders.gen.ts";
+import { hasStamps, StampPair } from "./stamps.ts";
+import { timedWork, timeUnit, unitsFor } from "./timing.ts";
 
 /** What an adapter does at most. */
 export interface Peak {
@@ -18,7 +20,7 @@ export interface Peak {
 
 /** How long to measure. */
 export interface PeakOptions {
-  /** The least milliseconds of a measurement; 250 unless given: waiting for its end is not more exact than 10. */
+  /** The least milliseconds of a measurement; 250 unless given. */
   readonly least?: number;
   /** How many measurements, of which the fastest counts; 5 unless given. */
   readonly repeat?: number;
@@ -76,8 +78,8 @@ const COPY: Load = {
 };
 
 /**
- * Measures what an adapter does at most: multiply-adds in registers, and copying from one buffer to another. Each is
- * doubled until it takes long enough, and measured several times.
+ * Measures what an adapter does at most: multiply-adds in registers, and copying from one buffer to another. There is so
+ * much of each that it takes long enough, and it is measured several times, by the GPU's own clock where it has one.
  *
  * @param gpu The device; 256 MiB of its memory are used meanwhile.
  * @param options How long to measure.
@@ -112,29 +114,33 @@ async function rateOf(
     layout: pipeline.getBindGroupLayout(0),
     entries: buffers.map((buffer, i) => ({ binding: 11 + i, resource: { buffer } })),
   });
-  async function time(units: number): Promise<number> {
+  const stamps = hasStamps(gpu) ? new StampPair(gpu) : undefined;
+  const timestampWrites = stamps && {
+    querySet: stamps.queries,
+    beginningOfPassWriteIndex: 0,
+    endOfPassWriteIndex: 1,
+  };
+  const work = timedWork(async (units) => {
     signal?.throwIfAborted();
     const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
+    const pass = encoder.beginComputePass({ timestampWrites });
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, group);
     load.encode(pass, units);
     pass.end();
-    const commands = encoder.finish();
-    const began = performance.now();
-    gpu.device.queue.submit([commands]);
+    gpu.device.queue.submit([encoder.finish()]);
     await gpu.done();
-    return performance.now() - began;
+    return await stamps?.read();
+  }, { stamped: stamps !== undefined });
+  try {
+    await work.time(1); // Drivers compile, and take memory, when a kernel first runs.
+    const { units, each } = await unitsFor(work, { min: 1, milliseconds: least });
+    let fastest = each;
+    for (let i = 1; i < repeat; i++) fastest = Math.min(fastest, await timeUnit(work, units));
+    return load.amount / fastest * 1000;
+  } finally {
+    stamps?.destroy();
   }
-  let units = 1;
-  await time(units); // Drivers compile, and take memory, when a kernel first runs.
-  let fastest = await time(units);
-  while (fastest < least) {
-    units *= 2;
-    fastest = await time(units);
-  }
-  for (let i = 1; i < repeat; i++) fastest = Math.min(fastest, await time(units));
-  return units * load.amount / fastest * 1000;
 }
 
 /**

@@ -11,6 +11,8 @@ import { Population, type StepPlan } from "./population.ts";
 import type { ProfileRow } from "./profile_records.ts";
 import { spreadOf } from "./spread.ts";
 import { checkStamps } from "./stamps.ts";
+import { timedSteps } from "./timed_steps.ts";
+import { timeUnit, unitsFor } from "./timing.ts";
 
 /** What is profiled. */
 export interface ProfileOptions {
@@ -38,7 +40,7 @@ export interface ProfileOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Hearing that the last step is done takes some 10 ms, which must not count for much. */
+/** Milliseconds of a measurement of whole steps: many submits, and the gaps between them. */
 const LEAST = 250;
 
 /** Measurements of whole steps, of which the least counts: what disturbs one makes it longer. */
@@ -81,7 +83,7 @@ export async function profileStep(
     const parameters = initialise(architecture, { seed: 1, identity: "profile" });
     population.write({ parameters: Array.from({ length: networks }, () => parameters) });
     population.setOrder(Uint32Array.from({ length: population.images }, (_, i) => i));
-    const whole = await timeOfStep(population, { least, signal });
+    const whole = await timeOfStep(gpu, population, { least, signal });
     // Of the last there is no next, of which some kernels do a part.
     const times = await population.profile(plansOf(population, steps + 1), signal);
     const kernels = times.map(({ name, layer, milliseconds }) => {
@@ -100,20 +102,15 @@ export async function profileStep(
 
 /** Milliseconds of a whole step, measured as in a training: submit after submit. */
 async function timeOfStep(
+  gpu: Gpu,
   population: Population,
   { least = LEAST, signal }: { least?: number; signal?: AbortSignal },
 ): Promise<number> {
-  async function time(steps: number): Promise<number> {
-    const began = performance.now();
-    await population.advance(plansOf(population, steps), { signal });
-    await population.done();
-    return performance.now() - began;
-  }
-  await time(FEWEST); // Compiles, and finds the size of submits.
-  let steps = FEWEST;
-  while (await time(steps) < least) steps *= 2;
+  const work = timedSteps(gpu, population, { signal });
+  await work.time(FEWEST); // Compiles, and finds the size of submits.
+  const { units } = await unitsFor(work, { min: FEWEST, milliseconds: least });
   const times: number[] = [];
-  while (times.length < REPEAT) times.push(await time(steps) / steps);
+  while (times.length < REPEAT) times.push(await timeUnit(work, units));
   return spreadOf(times).least;
 }
 

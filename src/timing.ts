@@ -35,6 +35,9 @@ const GROWTH = 16;
 /** How much longer than asked for work is planned to be, since it may turn out faster than before. */
 const MARGIN = 1.2;
 
+/** How many times as fast one clock may be as another. */
+const CLOCKS = 1.05;
+
 /** The time of a unit of work. */
 interface UnitTime {
   /** Milliseconds. */
@@ -61,20 +64,22 @@ export async function timeUnit(work: TimedWork, units: number): Promise<number> 
  *
  * @param work The work. It should have been done once before: drivers compile a kernel when it first runs.
  * @param options The fewest units of a measurement, and the fewest milliseconds without any wait; 0 where the number of
- * units alone counts.
+ * units alone counts. `max` units are enough in any case.
  * @returns The number of units, and the milliseconds that one of them took.
  */
 export async function unitsFor(
   work: TimedWork,
-  options: { readonly min: number; readonly milliseconds: number },
+  options: { readonly min: number; readonly max?: number; readonly milliseconds: number },
 ): Promise<{ units: number; each: number }> {
-  const { min, milliseconds } = options;
+  const { min, max = Infinity, milliseconds } = options;
   let units = min;
   for (;;) {
     const { each, known } = await measureUnit(work, units);
     const took = each * units;
-    if (milliseconds === 0 || known && took >= milliseconds) return { units, each };
-    units = Math.ceil(units * (known ? MARGIN * milliseconds / took : GROWTH));
+    const enough = milliseconds === 0 || units >= max || known && took >= milliseconds;
+    if (enough) return { units, each };
+    const factor = known ? MARGIN * milliseconds / took : GROWTH;
+    units = Math.min(Math.ceil(units * factor), max);
   }
 }
 
@@ -90,9 +95,8 @@ async function measureUnit(work: TimedWork, units: number): Promise<UnitTime> {
 }
 
 /**
- * Times work by the GPU's clock for as long as that can be right. Drivers have been seen whose stamps stand still or run
- * backwards; work cannot take longer than this program waited for it, either. From the first such time on this program's
- * clock counts.
+ * Times work by the GPU's clock for as long as that can be right. Some drivers stamp the beginning of work after its end,
+ * and no work takes longer than this program waits for it: from the first such time on this program's clock counts.
  *
  * @param run Does some units, and gives the milliseconds that the GPU's clock says; undefined where it has none.
  * @param options Whether the GPU has a clock, and the fewest units.
@@ -121,6 +125,3 @@ export function timedWork(
     },
   };
 }
-
-/** How far two clocks may go apart. */
-const CLOCKS = 1.05;

@@ -7,10 +7,12 @@ import { type DataSet, subset } from "../src/dataset.ts";
 import { DeviceDataSet, type Split } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
 import { type Architecture, initialise, layout } from "../src/network.ts";
-import type { Population, StepPlan } from "../src/population.ts";
+import type { Population } from "../src/population.ts";
 import { Random } from "../src/random.ts";
 import { phase } from "../src/schedule.ts";
 import { type Spread, spreadOf } from "../src/spread.ts";
+import { timedSteps, timingParameters } from "../src/timed_steps.ts";
+import { TELLING, type TimedWork, timedWork, timeUnit, unitsFor } from "../src/timing.ts";
 import { type Plan, takePopulation } from "./_capacity.ts";
 
 /** How to measure. */
@@ -18,10 +20,10 @@ export interface MeasureOptions {
   /** How many measurements of each. */
   readonly repeat: number;
   /**
-   * The least milliseconds of a measurement: steps are added until it takes as long. Waiting for its end is not more
-   * exact than 10.
+   * The fewest milliseconds of a measurement, waits not counted: steps are added until it takes as long, and evaluations
+   * until the wait for them cannot falsify their time. 0 for as few steps as the load has, and one evaluation.
    */
-  readonly least: number;
+  readonly min: number;
   /** Ends the measuring between two submits. */
   readonly signal: AbortSignal;
   /** Told before each measurement which round it belongs to; 0 warms up. */
@@ -44,7 +46,7 @@ export interface Measurement {
   readonly steps: number;
   /** Milliseconds per step of all networks together, gathering the batch included, from submit to completion. */
   readonly step: Spread;
-  /** Milliseconds per evaluation of all networks on 50,000 images, read-back included. */
+  /** Milliseconds per evaluation of all networks on 50,000 images, read-back included but not the wait for it. */
   readonly evaluation: Spread;
 }
 
@@ -56,31 +58,35 @@ const SETTINGS = { lambda: 0.005, etaMin: 1e-5, etaMax: 0.1 };
 /** Images that a reported evaluation goes through: CIFAR-10's training and validation images. */
 const EVALUATION_IMAGES = 50_000;
 
-/** A measurement that took too short a time is made at most so many times as long: its time is known but roughly. */
-const GROWTH = 8;
-
 /** Networks that stay on the device between measurements, so that several kinds can be measured in turn. */
 export class Runner {
   /** What they are. */
   readonly plan: Plan;
   /** Milliseconds from the making of the networks, compiling included, to the end of their first step. */
   readonly compileTime: number;
+  /** Their steps, gathering the batch included; the learning rate goes up and down. */
+  readonly steps: TimedWork;
   readonly #population: Population;
   readonly #data: DeviceDataSet;
-  #number = 1;
+  readonly #signal: AbortSignal;
 
   private constructor(
-    { plan, compileTime, population, data }: {
+    gpu: Gpu,
+    data: DeviceDataSet,
+    { plan, compileTime, population, signal }: {
       plan: Plan;
       compileTime: number;
       population: Population;
-      data: DeviceDataSet;
+      signal: AbortSignal;
     },
   ) {
     this.plan = plan;
     this.compileTime = compileTime;
     this.#population = population;
     this.#data = data;
+    this.#signal = signal;
+    const rise = (number: number) => phase(number, HALF_CYCLE);
+    this.steps = timedSteps(gpu, population, { rise, signal });
   }
 
   /**
@@ -88,7 +94,8 @@ export class Runner {
    *
    * @param gpu The device.
    * @param data The data set on it.
-   * @param options What to make, and the seed of initial weights and batch order.
+   * @param options What to make, the seed of initial weights and batch order, and what ends the work between two submits;
+   * with `alike` all networks begin with the same weights, a few that are drawn and repeated, which saves much time.
    * @returns The networks.
    * @throws {ArgumentError} When the adapter cannot hold them; the message names the options.
    * @throws {GpuError} When the device refused an operation.
@@ -97,9 +104,9 @@ export class Runner {
   static async create(
     gpu: Gpu,
     data: DeviceDataSet,
-    options: { plan: Plan; seed: number },
+    options: { plan: Plan; seed: number; signal: AbortSignal; alike?: boolean },
   ): Promise<Runner> {
-    const { plan, seed } = options;
+    const { plan, seed, signal, alike = false } = options;
     const { hidden, batchNorm, networks } = plan;
     const { inputs, classes, training } = data.source;
     const architecture: Architecture = { inputs, hidden, classes, batchNorm };
@@ -109,9 +116,10 @@ export class Runner {
     let drawing = 0;
     try {
       // Not before: what the adapter cannot hold need not be drawn. It does not count, either.
+      const shared = alike ? timingParameters(architecture) : undefined;
       const parameters = Array.from(
         { length: networks },
-        (_, identity) => initialise(architecture, { seed, identity }),
+        (_, identity) => shared ?? initialise(architecture, { seed, identity }),
       );
       drawing = performance.now() - taken;
       population.write({ parameters });
@@ -123,49 +131,39 @@ export class Runner {
       throw error;
     }
     const compileTime = performance.now() - began - drawing;
-    return new Runner({ plan, compileTime, population, data });
+    return new Runner(gpu, data, { plan, compileTime, population, signal });
   }
 
   /**
-   * Makes steps, and takes their time.
-   *
-   * @param steps How many.
-   * @param signal Ends the work between two submits.
-   * @returns Milliseconds for all of them, from submit to completion.
-   * @throws {GpuError} When the device refused an operation.
-   * @throws {DeviceLostError} When the device went away.
-   */
-  async train(steps: number, signal: AbortSignal): Promise<number> {
-    const { batch } = this.plan;
-    const perEpoch = Math.floor(this.#data.source.training.count / batch);
-    const first = this.#number;
-    this.#number += steps;
-    const plans = Array.from({ length: steps }, (_, i): StepPlan => {
-      const number = first + i;
-      return { first: number % perEpoch * batch, rise: phase(number, HALF_CYCLE), number };
-    });
-    await this.#population.done();
-    const began = performance.now();
-    await this.#population.advance(plans, { signal });
-    await this.#population.done();
-    return performance.now() - began;
-  }
-
-  /**
-   * Evaluates the networks, and takes the time.
+   * Gives the evaluation of the networks as work that can be timed. Several are started one after another, before the
+   * result of any is there, so that they share one wait; none at all is the wait alone.
    *
    * @param splits On what.
-   * @param signal Ends the work between two submits.
-   * @returns Milliseconds per 50,000 images.
-   * @throws {GpuError} When the device refused an operation.
-   * @throws {DeviceLostError} When the device went away.
+   * @returns The work; a unit is an evaluation.
    */
-  async evaluate(splits: readonly Split[], signal: AbortSignal): Promise<number> {
-    const began = performance.now();
-    await this.#population.evaluate(splits, signal);
-    const took = performance.now() - began;
+  evaluations(splits: readonly Split[]): TimedWork {
+    return timedWork(async (units) => {
+      const results: Promise<unknown>[] = [];
+      for (let i = 0; i < units; i++) {
+        const { result } = await this.#population.startEvaluation(splits, this.#signal);
+        results.push(result);
+      }
+      // A few bytes, read as results are.
+      if (units === 0) results.push(this.#population.readDiverged());
+      await Promise.all(results);
+      return undefined;
+    }, { stamped: false, fewest: 0 });
+  }
+
+  /**
+   * Tells what part of the evaluation that is reported some parts of the data set are.
+   *
+   * @param splits The parts.
+   * @returns How many times as many images are evaluated for {@linkcode Measurement.evaluation}.
+   */
+  scale(splits: readonly Split[]): number {
     const images = splits.reduce((sum, split) => sum + this.#data.source[split].count, 0);
-    return took / images * EVALUATION_IMAGES;
+    return EVALUATION_IMAGES / images;
   }
 
   /** Frees their memory on the device. */
@@ -195,28 +193,41 @@ export async function measure(
     seed: number;
   },
 ): Promise<Measurement[]> {
-  const { loads, seed, repeat, least, signal, onMeasurement } = options;
+  const { loads, seed, repeat, min, signal, onMeasurement } = options;
   const runners: Runner[] = [];
   try {
     // All of them before anything is measured: what the adapter cannot hold is known at once.
-    for (const { plan } of loads) runners.push(await Runner.create(gpu, data, { plan, seed }));
-
-    const steps: number[] = [];
-    for (const [i, load] of loads.entries()) {
-      onMeasurement?.(0, load.plan);
-      steps.push(await warmUp(runners[i], load.steps, { least, signal }));
-      await runners[i].evaluate(load.splits, signal);
+    for (const { plan } of loads) {
+      runners.push(await Runner.create(gpu, data, { plan, seed, signal }));
+    }
+    const works = loads.map(({ splits }, i) => ({
+      steps: runners[i].steps,
+      evaluations: runners[i].evaluations(splits),
+      scale: runners[i].scale(splits),
+    }));
+    const units: { steps: number; evaluations: number }[] = [];
+    for (const [i, { plan, steps }] of loads.entries()) {
+      onMeasurement?.(0, plan);
+      const warm = await unitsFor(works[i].steps, { min: steps, milliseconds: min });
+      await works[i].evaluations.time(1); // Compiles.
+      // On a software adapter one takes long beside the wait, and another would cost much time.
+      const milliseconds = gpu.adapter.software ? 0 : Math.min(min, TELLING);
+      const evaluations = milliseconds === 0
+        ? 1
+        : (await unitsFor(works[i].evaluations, { min: 1, milliseconds })).units;
+      units.push({ steps: warm.units, evaluations });
     }
     const times = loads.map(() => ({ step: [] as number[], evaluation: [] as number[] }));
     for (let round = 1; round <= repeat; round++) {
-      for (const [i, { plan, splits }] of loads.entries()) {
+      for (const [i, { plan }] of loads.entries()) {
         onMeasurement?.(round, plan);
-        times[i].step.push(await runners[i].train(steps[i], signal) / steps[i]);
-        times[i].evaluation.push(await runners[i].evaluate(splits, signal));
+        const { steps, evaluations, scale } = works[i];
+        times[i].step.push(await timeUnit(steps, units[i].steps));
+        times[i].evaluation.push(scale * await timeUnit(evaluations, units[i].evaluations));
       }
     }
     return times.map(({ step, evaluation }, i) => ({
-      steps: steps[i],
+      steps: units[i].steps,
       step: spreadOf(step),
       evaluation: spreadOf(evaluation),
     }));
@@ -230,14 +241,14 @@ export async function measure(
  * before. Drivers keep on disk what they compiled, so that a machine shows all of it once.
  *
  * @param dataset The data set.
- * @param options What to train, and the seed of initial weights and batch order.
+ * @param options What to train, the seed of initial weights and batch order, and what ends the work.
  * @returns Milliseconds from the making of the networks, compiling included, to the end of their first step.
  * @throws {GpuError} When the device refused an operation.
  * @throws {DeviceLostError} When the device went away.
  */
 export async function measureCompiling(
   dataset: DataSet,
-  options: { plan: Plan; seed: number },
+  options: { plan: Plan; seed: number; signal: AbortSignal },
 ): Promise<number> {
   const gpu = await Gpu.request();
   let data: DeviceDataSet | undefined;
@@ -253,29 +264,6 @@ export async function measureCompiling(
     data?.destroy();
     gpu.destroy();
   }
-}
-
-/**
- * Finds how many steps take long enough to be timed.
- *
- * @param runner The networks.
- * @param steps The least number.
- * @param options The least milliseconds, and what ends the work.
- * @returns The number.
- */
-export async function warmUp(
-  runner: Runner,
-  steps: number,
-  options: Pick<MeasureOptions, "least" | "signal">,
-): Promise<number> {
-  const { least, signal } = options;
-  let enough = steps;
-  let took = await runner.train(enough, signal);
-  while (took < least) {
-    enough = Math.ceil(enough * Math.min(1.2 * least / took, GROWTH));
-    took = await runner.train(enough, signal);
-  }
-  return enough;
 }
 
 /**

@@ -32,12 +32,11 @@ const FIGURE = "scaling.svg";
 /** The files of a task: what {@linkcode openResults} is to be given for {@linkcode scaleInto}. */
 export const SCALING_FILES = { files: [CSV, FIGURE], finished: FIGURE } as const;
 
-/** How long a measurement should take, in milliseconds, and the fewest steps that it has all the same. */
-const MEASUREMENT = 1000;
-const FEWEST_STEPS = 5;
-
 /** Steps of the training whose kernel variant each size has; so many that it is chosen by measuring. */
 const TRAINING_STEPS = 9000;
+
+/** Milliseconds in which hardware chooses the kernel variant of a size: there are many sizes. */
+export const CHOICE_BUDGET = 1000;
 
 /** Sizes of each axis that a quick try makes do with. */
 const QUICK_SIZES = 3;
@@ -158,7 +157,11 @@ async function measureOnce(
   const { signal } = context;
   let timer: StepTimer;
   try {
-    size.variant ??= await chooser.choose({ plan, steps: quick ? most : TRAINING_STEPS });
+    size.variant ??= await chooser.choose({
+      plan,
+      steps: quick ? most : TRAINING_STEPS,
+      ...!gpu.adapter.software && { budget: CHOICE_BUDGET },
+    });
     // Made anew for each round, so that no size has to share the adapter's memory with the others.
     timer = await StepTimer.create(gpu, data, { ...plan, variant: size.variant, seed, signal });
   } catch (error) {
@@ -168,11 +171,7 @@ async function measureOnce(
     return false;
   }
   try {
-    const milliseconds = await timer.warmUp(most);
-    size.steps ??= Math.min(
-      Math.max(Math.round(MEASUREMENT / milliseconds), FEWEST_STEPS),
-      most,
-    );
+    size.steps = await timer.warmUp({ max: most, steps: size.steps });
     size.times.push(await timer.time(size.steps));
     return true;
   } finally {

@@ -13,6 +13,7 @@ import { measurePeak, type Peak } from "../src/peak.ts";
 import { PUBLISHED_HIDDEN } from "../src/published.ts";
 import type { BenchRow } from "../src/records.ts";
 import { compareWithEarlier } from "../src/regression.ts";
+import { timeUnit, unitsFor } from "../src/timing.ts";
 import { announceAdapter } from "./_adapter.ts";
 import { readBenchRows, writeBenchRows } from "./_bench_files.ts";
 import { COMPARE_RULE, reportBench, reportComparisons } from "./_bench_report.ts";
@@ -31,7 +32,6 @@ import {
   type Measurement,
   operationsPerStep,
   Runner,
-  warmUp,
 } from "./_measure.ts";
 import {
   COMMON_OPTIONS,
@@ -92,8 +92,9 @@ type Options = Values<typeof OPTIONS>;
 
 const TASK: Task<typeof OPTIONS> = {
   name: "bench",
-  summary: "Measures training: milliseconds a step (gathering the batch included, from submit to " +
-    "completion, after one measurement to warm up), steps a second, GFLOP a second (2 · batch · Σ " +
+  summary: "Measures training: milliseconds a step (gathering the batch included, from the " +
+    "beginning of the first to the end of the last by the GPU's own clock or, where it has none, by " +
+    "the difference of two lengths, after one measurement to warm up), steps a second, GFLOP a second (2 · batch · Σ " +
     "in · out over the layers, times 3 for forward, weight and input gradient, or 2 in the first " +
     "layer) and their share of what the adapter does when it does nothing else, an evaluation of " +
     "50,000 images (scaled where fewer are used), the start, and memory. All kinds of networks " +
@@ -124,8 +125,8 @@ const TASK: Task<typeof OPTIONS> = {
 /** Networks are an axis of every dispatch, and that is how far an axis goes on any adapter. */
 const MOST_NETWORKS = 65_535;
 
-/** The least milliseconds of a measurement whose number of steps is left to the task. */
-const LEAST = 1000;
+/** The fewest milliseconds of a measurement whose number of steps is left to the task. */
+const MIN_MILLISECONDS = 1000;
 
 /** What a run has in common, for all of its rows. */
 interface Circumstances {
@@ -203,7 +204,7 @@ export async function main(
     const loads = plans.map((plan) => loadOf(plan, { options, gpu, exact: given.has("steps") }));
     const measurements = await measure(gpu, data, {
       ...{ loads, seed, repeat, signal },
-      least: fixed ? 0 : LEAST,
+      min: fixed ? 0 : MIN_MILLISECONDS,
       onMeasurement: (round, plan) => say(context, { round, repeat, plan, plans }),
     });
     context.progress("");
@@ -211,7 +212,7 @@ export async function main(
     const startup: Startup = {
       adapter: requested - began,
       data: loaded - loading,
-      compile: await measureCompiling(dataset, { plan: plans[0], seed }),
+      compile: await measureCompiling(dataset, { plan: plans[0], seed, signal }),
     };
     if (json) writeStartup(context, startup, plans[0]);
     const peak = await measurePeak(gpu, { signal, ...quick && { least: 50, repeat: 2 } });
@@ -269,15 +270,15 @@ async function besidePeers(
   const { quick, peerRounds: rounds, out, json, seed } = options;
   const variant = await chooser.choose({ plan: PEERS_NETWORK, steps: quick ? 0 : Infinity });
   const plan = { ...PEERS_NETWORK, variant };
-  const runner = await Runner.create(gpu, data, { plan, seed });
+  const { signal } = context;
+  const runner = await Runner.create(gpu, data, { plan, seed, signal });
   try {
-    const { signal } = context;
-    const least = quick ? 0 : LEAST;
-    const steps = await warmUp(runner, quick ? 20 : 450, { least, signal });
+    const milliseconds = quick ? 0 : MIN_MILLISECONDS;
+    const { units } = await unitsFor(runner.steps, { min: quick ? 20 : 450, milliseconds });
     await measurePeers(context, {
       ...{ rounds, peers, before, commit, out, json, quick },
       adapter: gpu.adapter.description,
-      own: async () => await runner.train(steps, signal) / steps,
+      own: () => timeUnit(runner.steps, units),
     });
   } finally {
     runner.destroy();

@@ -36,8 +36,8 @@ const OPTIONS = {
     min: 1,
     max: 1_000_000,
     default: 20_000,
-    help: "the most steps of a measurement, which otherwise has as many as take a second, but " +
-      "at least 5; a step on a fast GPU is short beside the wait for the last one",
+    help: "the most steps of a measurement, which otherwise has as many as take a tenth of a " +
+      "second, without time stamps twice that and on a software adapter a second, but at least 5",
   }),
   ...COMMON_OPTIONS,
 };
@@ -50,7 +50,7 @@ const TASK: Task<typeof OPTIONS> = {
     "(hidden 50,50) with batch norm, batches of 100 and one network: images in a batch from 50 to " +
     "1600, the width of both hidden layers from 50 to 1024, affine layers from 2 to 16, all " +
     "hidden ones 50 wide, and networks that train together from 1 to 64. A time is that of many " +
-    "steps from submit to completion, gathering the batches included, after a warm-up; the sizes " +
+    "steps, gathering the batches included, after a warm-up; the sizes " +
     "of an axis are measured in turn, and again in every round. Each size has the kernel variant " +
     "that a long training of it has, which is chosen by measuring unless that was done before. Names every cliff: a size that " +
     "takes more than twice what its neighbours' trend makes expect, which is a straight line " +

@@ -240,7 +240,7 @@ Deno.test("measure() takes more steps until a measurement takes long enough, and
     loads,
     seed: 1,
     repeat: 2,
-    least: 300, // A step takes less than a hundredth of that, unless the machine is very busy.
+    min: 300, // A step takes less than a hundredth of that, unless the machine is very busy.
     signal: new AbortController().signal,
     onMeasurement: (round, { networks }) => turns.push([round, networks]),
   });

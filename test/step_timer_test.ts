@@ -1,11 +1,15 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, passes } from "../src/gradient_check.ts";
+import { SCALING_SIZES } from "../src/scaling.ts";
+import { timeUnit } from "../src/timing.ts";
 import { StoppedError } from "../tasks/_main.ts";
-import { StepTimer } from "../tasks/_step_timer.ts";
+import { CHOICE_BUDGET } from "../tasks/_scaling_run.ts";
+import { StepTimer, TIMER_PACE, warmUp } from "../tasks/_step_timer.ts";
 import { createRandomData } from "./_gpu.ts";
+import { SimulatedGpu } from "./_simulated.ts";
 
 /** Runs a test with some small images on the GPU. */
 async function onGpu(test: (gpu: Gpu, data: DeviceDataSet) => Promise<void>): Promise<void> {
@@ -25,11 +29,50 @@ Deno.test("StepTimer.time() takes the time of a step, also over several epochs",
   await onGpu(async (gpu, data) => {
     const { signal } = new AbortController();
     const timer = await StepTimer.create(gpu, data, { ...PLAN, signal });
-    for (const milliseconds of [await timer.warmUp(20), await timer.time(7)]) {
-      assert(milliseconds > 0 && Number.isFinite(milliseconds), `${milliseconds}`);
-    }
+    const steps = await timer.warmUp({ max: 20 });
+    assert(steps >= 5 && steps <= 20, `${steps} steps`);
+    const milliseconds = await timer.time(steps);
+    assert(milliseconds > 0 && Number.isFinite(milliseconds), `${milliseconds}`);
+    assertEquals(await timer.warmUp({ max: 20, steps }), steps);
     timer.destroy();
   });
+});
+
+Deno.test("warmUp() finds steps for a measurement that is right to 1 %", async () => {
+  for (const stamped of [false, true]) {
+    for (const each of [0.03, 0.5, 60]) {
+      for (let seed = 1; seed <= 50; seed++) {
+        const work = new SimulatedGpu({ seed, stamped }).work(each);
+        const pace = TIMER_PACE[stamped ? "stamped" : "unstamped"];
+        const steps = await warmUp(work, { max: 20_000, pace });
+        assert(steps >= 5, `${steps} steps`);
+        // The noise of the time stamps, 0.5 % in the mean, is not its doing.
+        assertAlmostEquals(await timeUnit(work, steps), each, (stamped ? 0.02 : 0.012) * each);
+      }
+    }
+  }
+});
+
+Deno.test("all sizes of all axes are measured within 90 s where steps take 30 to 500 µs", async () => {
+  const sizes = Object.values(SCALING_SIZES).flat().length;
+  const rounds = 5;
+  /** Making a population on a fast GPU: two waits, and filling its parameters. */
+  const creating = 60;
+  for (const stamped of [false, true]) {
+    let total = 0;
+    for (const each of [0.03, 0.133, 0.5]) {
+      const gpu = new SimulatedGpu({ seed: 1, stamped });
+      const work = gpu.work(each);
+      let steps: number | undefined;
+      for (let round = 0; round < rounds; round++) {
+        const pace = TIMER_PACE[stamped ? "stamped" : "unstamped"];
+        steps = await warmUp(work, { max: 20_000, steps, pace });
+        await timeUnit(work, steps);
+      }
+      total = Math.max(total, sizes * (CHOICE_BUDGET + rounds * creating + gpu.clock));
+    }
+    assert(total < 90_000, `${Math.round(total / 1000)} s`);
+  }
 });
 
 Deno.test("StepTimer.time() gives up when it is told to stop", async () => {

@@ -1,12 +1,14 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { cutInputs, subset } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
-import { ArgumentError } from "../src/errors.ts";
+import { ArgumentError, GpuError } from "../src/errors.ts";
 import { createSynthetic } from "../src/synthetic.ts";
 import { measureVariants } from "../src/tuning.ts";
-import { candidates, defaultVariant } from "../src/variants.ts";
+import { candidates, defaultVariant, variantFits, VARIANTS } from "../src/variants.ts";
+import { vendorName } from "../tasks/_adapter.ts";
 import { runConfig } from "../tasks/_results.ts";
 import { VariantChooser } from "../tasks/_variant.ts";
+import { DENO_VERSION, PACKAGE_VERSION } from "../tasks/_version.ts";
 import { main } from "../tasks/baseline.ts";
 import { CapturedContext } from "./_context.ts";
 import { sharedGpu } from "./_gpu.ts";
@@ -23,14 +25,19 @@ const SHAPE = {
 };
 const LONG = 9000;
 
-Deno.test("measureVariants() measures all candidates, the fastest first", async () => {
+/** Enough to measure all, once their kernels are compiled, as they are after the first test. */
+const BUDGET = 4000;
+
+Deno.test("measureVariants() measures all candidates, and the others after the first by their times", async () => {
   const times = await measureVariants(gpu, data, { ...SHAPE, budget: 60_000 });
 
   const names = times.map(({ variant }) => variant);
   assertEquals(names.toSorted(), candidates(gpu, SHAPE).toSorted());
-  for (const [i, { msPerStep }] of times.entries()) {
-    assert(msPerStep > 0 && msPerStep >= (times[i - 1]?.msPerStep ?? 0));
-  }
+  assert(times.every(({ msPerStep }) => msPerStep > 0));
+  const others = times.slice(1).map(({ msPerStep }) => msPerStep);
+  assertEquals(others, others.toSorted((a, b) => a - b));
+  // A tie is the only reason to prefer a slower one.
+  assert(times[0].msPerStep <= 1.1 * others[0]);
 });
 
 Deno.test("measureVariants() takes the first candidate when there is no time to measure", async () => {
@@ -57,7 +64,7 @@ Deno.test("choose() measures once, remembers, and measures again when what it re
     async function choose(): Promise<[variant: string, measured: boolean]> {
       const context = new CapturedContext();
       const chooser = new VariantChooser(context, { gpu, data }, { memory });
-      const variant = await chooser.choose({ plan: PLAN, steps: LONG });
+      const variant = await chooser.choose({ plan: PLAN, steps: LONG, budget: BUDGET });
       return [variant, context.errors.includes("Measuring kernel variants for 2 networks")];
     }
     const [variant, measured] = await choose();
@@ -72,13 +79,54 @@ Deno.test("choose() measures once, remembers, and measures again when what it re
     await Deno.writeTextFile(memory, JSON.stringify(entries));
     assertEquals(await choose(), [other, false]);
 
-    entries[0].candidates.pop(); // Measured when there were others to choose from.
-    await Deno.writeTextFile(memory, JSON.stringify(entries));
-    assert((await choose())[1]);
-    await Deno.writeTextFile(memory, text.slice(1));
-    assert((await choose())[1]);
+    const [entry] = JSON.parse(text);
+    const unusable = [
+      text.slice(1),
+      ...[
+        { ...entry, candidates: entry.candidates.slice(0, -1) }, // There were others to choose from.
+        { ...entry, method: undefined }, // As it was written when waits counted as work.
+        { ...entry, measured: [{ variant: "unrolled", msPerStep: 1 }] },
+        { ...entry, measured: [{ variant, msPerStep: null }] },
+      ].map((entry) => JSON.stringify([entry])),
+    ];
+    for (const text of unusable) {
+      await Deno.writeTextFile(memory, text);
+      assert((await choose())[1], text);
+    }
     await Deno.remove(memory);
     assert((await choose())[1]);
+  });
+});
+
+Deno.test("choose() never takes a variant that failed its check on this adapter", async () => {
+  await inDirectory(async (directory) => {
+    await Deno.mkdir(directory, { recursive: true });
+    const memory = `${directory}/variants.json`;
+    const verified = `${directory}/verified.json`;
+    const { description, vendor } = gpu.adapter;
+    const key = `${description}, driver ${vendorName(vendor)}, deno ${DENO_VERSION}, ` +
+      `version ${PACKAGE_VERSION}`;
+    async function choose(failed: readonly string[], steps: number): Promise<string> {
+      await Deno.writeTextFile(
+        verified,
+        JSON.stringify([{ key: "another adapter", failed: VARIANTS }, { key, failed }]),
+      );
+      const context = new CapturedContext();
+      const chooser = new VariantChooser(context, { gpu, data }, { memory, verified });
+      return await chooser.choose({ plan: PLAN, steps, budget: BUDGET });
+    }
+    const [usual, ...others] = candidates(gpu, SHAPE);
+    assertEquals(await choose([], 100), usual);
+    assertEquals(await choose([usual], 100), others[0]);
+    assert(await choose([usual], LONG) !== usual);
+    // What is made for the other kind of adapter runs here, too.
+    const rest = await choose([usual, ...others], 100);
+    assertEquals(
+      rest,
+      VARIANTS.find((name) => ![usual, ...others].includes(name) && variantFits(name, gpu, SHAPE)),
+    );
+    const error = await assertRejects(() => choose(VARIANTS, 100), GpuError);
+    assertMatch(error.message, /every one that can run this failed its check on this adapter/);
   });
 });
 

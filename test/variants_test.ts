@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { cutInputs, type DataSet, subset } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
-import type { Gpu } from "../src/gpu.ts";
+import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, passes } from "../src/gradient_check.ts";
 import { initialise } from "../src/network.ts";
 import { Population, type StepPlan } from "../src/population.ts";
@@ -238,6 +238,25 @@ Deno.test("candidates() has variants without barriers for a software adapter, an
   // More than a texture has layers: no variant whose tensors are textures.
   const many = gpu.device.limits.maxTextureArrayLayers + 1;
   assert(candidates(gpu, { ...shape, architecture: deep, networks: many }).includes("tiled"));
+  const usual = candidates(gpu, { ...shape, architecture: deep });
+  const [first, ...others] = usual;
+  assertEquals(candidates(gpu, { ...shape, architecture: deep }, { without: [first] }), others);
+  assertEquals(candidates(gpu, shape, { without: VARIANTS }), []);
+});
+
+Deno.test("candidates() leaves out what is made for software on hardware, where anything else fits", async () => {
+  const { device } = await sharedGpu();
+  const gpu = new Gpu(device, { description: "a GPU", vendor: "4318", software: false });
+  const shape = {
+    architecture: { inputs: 5, hidden: [4, 4], classes: 2, batchNorm: true },
+    networks: 1,
+    batch: 10,
+  };
+  const names = candidates(gpu, shape);
+  assert(names.length > 1);
+  assertEquals(names.filter((name) => /^(texel|per-operation)/.test(name)), []);
+  const fused = names.filter((name) => name !== "tiled");
+  assertEquals(candidates(gpu, shape, { without: fused }), ["tiled", "per-operation"]);
 });
 
 Deno.test("checkVariant() names what there is when there is no such variant", () => {
