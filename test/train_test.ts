@@ -88,12 +88,13 @@ Deno.test("Training.restore() goes on to the same bytes from a state", async () 
   const first = await Training.create(await sharedGpu(), data, OPTIONS);
   for await (const [{ step }] of first.run()) if (step === 20) break;
   const second = await Training.create(await sharedGpu(), data, OPTIONS);
-  second.restore(await first.state());
+  const state = await first.state();
+  second.restore(state);
   assertEquals(second.step, 20);
   for await (const _row of second.run());
   assertEquals(await second.state(), await whole.state());
   assertThrows(
-    () => second.restore({ step: 1, parameters: [], statistics: [], diverged: [] }),
+    () => second.restore({ ...state, parameters: [] }),
     ArgumentError,
   );
   for (const training of [whole, first, second]) training.destroy();
