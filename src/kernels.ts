@@ -96,6 +96,7 @@ export class Kernels {
    * @throws {GpuError} If its shader does not compile, with the line that is to blame.
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
+    this.#gpu.check();
     const { networks, layer = 0, resources, odd, constants = {}, tile } = options;
     const shape = { ...options.shape, tile: tile && TILES[tile] };
     const definition: Definition = KERNELS[name];
