@@ -13,7 +13,14 @@ import { Memory } from "./memory.ts";
 import { type Architecture, type Layout, layout } from "./network.ts";
 
 /** Steps that the buffer of steps holds, and so the most in one submit. */
-export const STEP_SLOTS = 512;
+export const STEP_SLOTS = 2048;
+
+/** Where in the buffer of steps those stand that go before the first step, and after the last. */
+export const SLOT_BEFORE = STEP_SLOTS;
+export const SLOT_AFTER = STEP_SLOTS + 1;
+
+/** The fewest slots of sums: so many steps can put their losses there before they are read. */
+const LOSS_SLOTS = 64;
 
 /** What `diverged` holds where nothing diverged. */
 export const NEVER = 0xffff_ffff;
@@ -42,7 +49,7 @@ export class PopulationBuffers {
   readonly evaluationRows: number;
   /** Bytes from one step to the next. */
   readonly stepStride: number;
-  /** [STEP_SLOTS + 1]; the last is for what goes before the first step. */
+  /** [STEP_SLOTS + 2]; the last two are `SLOT_BEFORE` and `SLOT_AFTER`. */
   readonly steps: GPUBuffer;
   /** [P] lambda, eta_min, eta_max */
   readonly networks: GPUBuffer;
@@ -62,9 +69,10 @@ export class PopulationBuffers {
   readonly outcomes: GPUBuffer;
   /** [P, rows] class found */
   readonly predictions: GPUBuffer;
+  /** Sums that are read together: those of an evaluation of all parts, and at least {@linkcode LOSS_SLOTS}. */
+  readonly slots: number;
   /** [slots, P, SUM_PARTS] pairs */
   readonly sums: GPUBuffer;
-  readonly #gpu: Gpu;
   readonly #memory: Memory;
   readonly #data: DeviceDataSet;
   readonly #sizes = new Map<string, GPUBuffer>();
@@ -74,10 +82,22 @@ export class PopulationBuffers {
    *
    * @param gpu The device.
    * @param sizes What it is measured by.
+   * @returns The buffers.
    * @throws {ArgumentError} If the adapter cannot hold it; nothing is kept then.
+   * @throws {GpuError} If the device refused something else.
    */
-  constructor(gpu: Gpu, sizes: BufferSizes) {
-    this.#gpu = gpu;
+  static async create(gpu: Gpu, sizes: BufferSizes): Promise<PopulationBuffers> {
+    const buffers = new PopulationBuffers(gpu, sizes);
+    try {
+      await buffers.#memory.ready();
+      return buffers;
+    } catch (error) {
+      buffers.destroy();
+      throw error;
+    }
+  }
+
+  private constructor(gpu: Gpu, sizes: BufferSizes) {
     const { architecture, networks: P, batch, data } = sizes;
     this.#data = data;
     this.layout = layout(architecture);
@@ -90,27 +110,27 @@ export class PopulationBuffers {
     const rows = Math.max(batch, this.evaluationRows);
     const parts = [training.count, validation.count, test.count];
     const chunks = parts.reduce((sum, n) => sum + tiles(n, this.evaluationRows), 0);
+    const identity = Uint32Array.from({ length: Math.max(...parts) }, (_, i) => i);
     const memory = new Memory(gpu);
     this.#memory = memory;
     try {
       const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-      this.steps = memory.buffer("steps", (STEP_SLOTS + 1) * this.stepStride / 4, uniform);
+      this.steps = memory.buffer("steps", (STEP_SLOTS + 2) * this.stepStride / 4, uniform);
       this.networks = memory.buffer("settings of the networks", P * 3);
       this.parameters = memory.buffer("parameters", P * count);
       this.gradients = memory.buffer("gradients", P * count);
       this.statistics = memory.buffer("moving averages", P * statisticCount);
       this.diverged = memory.buffer("divergence notes", P);
       this.order = memory.buffer("order of images", training.count);
-      this.identity = memory.buffer("identity order", Math.max(...parts));
+      this.identity = memory.upload("identity order", identity);
       this.outcomes = memory.buffer("outcomes", P * rows * 2);
       this.predictions = memory.buffer("predictions", P * rows);
-      this.sums = memory.buffer("sums", Math.max(chunks + 1, STEP_SLOTS) * P * SUM_PARTS * 2);
+      this.slots = Math.max(chunks + 1, LOSS_SLOTS);
+      this.sums = memory.buffer("sums", this.slots * P * SUM_PARTS * 2);
     } catch (error) {
       this.destroy();
       throw error;
     }
-    const identity = Uint32Array.from({ length: Math.max(...parts) }, (_, i) => i);
-    gpu.device.queue.writeBuffer(this.identity, 0, identity);
   }
 
   /** Frees the memory. */
@@ -155,8 +175,6 @@ export class PopulationBuffers {
       slices,
     );
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    const buffer = this.#memory.buffer(`layer ${layer + 1} sizes`, fields.length, usage);
-    this.#gpu.device.queue.writeBuffer(buffer, 0, fields);
-    return buffer;
+    return this.#memory.upload(`layer ${layer + 1} sizes`, fields, usage);
   }
 }

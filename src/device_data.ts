@@ -7,6 +7,7 @@
 import type { DataSet, Records } from "./dataset.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
+import { Memory } from "./memory.ts";
 
 /** The parts of a data set. */
 export type Split = "training" | "validation" | "test";
@@ -36,9 +37,10 @@ export class DeviceDataSet {
   readonly imagesPerLayer: number;
   /** [texels] scale and shift of 4 pixels, so that x = byte / 255 * scale + shift. */
   readonly standard: GPUBuffer;
-  #gpu: Gpu;
-  #parts = new Map<Split, DeviceRecords>();
-  #textures: GPUTexture[] = [];
+  readonly #gpu: Gpu;
+  readonly #memory: Memory;
+  readonly #parts = new Map<Split, Promise<DeviceRecords>>();
+  #destroyed = false;
 
   /**
    * Prepares a data set for a device.
@@ -63,7 +65,8 @@ export class DeviceDataSet {
       );
     }
     this.imagesPerLayer = Math.ceil(images / layers);
-    this.standard = gpu.upload("standardisation", standardisation(source, this.texels));
+    this.#memory = new Memory(gpu);
+    this.standard = this.#memory.upload("standardisation", standardisation(source, this.texels));
   }
 
   /**
@@ -71,39 +74,64 @@ export class DeviceDataSet {
    *
    * @param split Which part.
    * @returns Its images and labels.
+   * @throws {ArgumentError} If the adapter has no memory left for them, or the data set was destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
-  part(split: Split): DeviceRecords {
-    let part = this.#parts.get(split);
-    if (!part) {
-      const records = this.source[split];
-      const labels = this.#gpu.upload(`${split} labels`, Uint32Array.from(records.labels));
-      part = { count: records.count, images: this.#uploadImages(split, records), labels };
-      this.#parts.set(split, part);
+  async part(split: Split): Promise<DeviceRecords> {
+    this.#check();
+    const made = this.#parts.get(split) ?? this.#load(split);
+    this.#parts.set(split, made);
+    try {
+      return await made;
+    } catch (error) {
+      this.#parts.delete(split); // There may be room for it later.
+      throw error;
     }
-    return part;
   }
 
   /** Frees the memory on the GPU. */
   destroy(): void {
-    this.standard.destroy();
-    for (const { labels } of this.#parts.values()) labels.destroy();
-    for (const texture of this.#textures) texture.destroy();
+    this.#destroyed = true;
+    this.#memory.destroy();
     this.#parts.clear();
   }
 
-  #uploadImages(split: Split, { images, count }: Records): GPUTextureView {
+  #check(): void {
+    if (this.#destroyed) {
+      throw new ArgumentError("Cannot use the data on the GPU: it was destroyed");
+    }
+    this.#gpu.check();
+  }
+
+  /** Takes the memory of a part of its own, so that where there is none for it the others are as they were. */
+  async #load(split: Split): Promise<DeviceRecords> {
+    const { texels, imagesPerLayer, source } = this;
+    const { count, labels } = source[split];
+    const memory = new Memory(this.#gpu);
+    try {
+      const images = memory.texture({
+        label: `${split} images`,
+        size: [texels, Math.min(count, imagesPerLayer), Math.ceil(count / imagesPerLayer)],
+        format: "rgba8unorm",
+        usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
+      });
+      const uploaded = memory.upload(`${split} labels`, Uint32Array.from(labels));
+      await memory.ready();
+      this.#check();
+      await this.#upload(images.texture, source[split]);
+      this.#memory.adopt(memory);
+      return { count, images: images.view, labels: uploaded };
+    } catch (error) {
+      memory.destroy();
+      throw error;
+    }
+  }
+
+  async #upload(texture: GPUTexture, { images, count }: Records): Promise<void> {
     const { queue } = this.#gpu.device;
     const { texels, imagesPerLayer, source: { inputs } } = this;
-    const layers = Math.ceil(count / imagesPerLayer);
-    const height = Math.min(count, imagesPerLayer);
-    const texture = this.#gpu.device.createTexture({
-      label: `${split} images`,
-      size: [texels, height, layers],
-      format: "rgba8unorm",
-      usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
-    });
-    this.#textures.push(texture);
-    for (let layer = 0; layer < layers; layer++) {
+    for (let layer = 0; layer < texture.depthOrArrayLayers; layer++) {
       const first = layer * imagesPerLayer;
       const n = Math.min(imagesPerLayer, count - first);
       const bytes = images.subarray(first * inputs, (first + n) * inputs);
@@ -113,10 +141,12 @@ export class DeviceDataSet {
         { bytesPerRow: 4 * texels, rowsPerImage: n },
         [texels, n, 1],
       );
-      // What was written waits in staging memory for a submit: without one a copy of all images would pile up.
+      // What was written stays in staging memory until it has arrived: all images together would be there twice.
       queue.submit([]);
+      const { over, heard } = this.#gpu.completion();
+      if (!over) await heard;
+      this.#check();
     }
-    return texture.createView({ dimension: "2d-array" });
   }
 }
 

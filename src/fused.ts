@@ -107,7 +107,9 @@ export class Fused implements Program {
         arena: memory.buffer("tensors of a batch", 4 * P * size),
         places: program.#places(places),
       };
-      const { images, labels } = data.part("training");
+      const logits = memory.buffer("logits", P * batch * widths[widths.length - 1]);
+      await memory.ready();
+      const { images, labels } = await data.part("training");
       const records = { images, labels, order: buffers.order };
       const binder = new Binder(context, { mode: "training", slices, shared });
       const constants = {
@@ -124,7 +126,6 @@ export class Fused implements Program {
           WORKGROUP: 32 * options.slice,
         }),
       ];
-      const logits = memory.buffer("logits", P * batch * widths[last + 1]);
       program.#rest = [
         await program.#bind(binder, "fused_norm", {}, { ...constants, SLICES: slices }),
         await program.#bind(binder, "fused_tail", { ...records, y: logits }, {
@@ -160,7 +161,7 @@ export class Fused implements Program {
 
   async evaluation(split: Split): Promise<readonly BoundKernel[]> {
     const { buffers, data } = this.#context;
-    const records = { ...recordResources(data.part(split)), order: buffers.identity };
+    const records = { ...recordResources(await data.part(split)), order: buffers.identity };
     return await this.#evaluation.kernels(records);
   }
 
@@ -196,9 +197,7 @@ export class Fused implements Program {
       words.set(own, layer * PLACE_WORDS);
     });
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    const buffer = this.#memory.buffer("places of the layers", words.length, usage);
-    this.#context.gpu.device.queue.writeBuffer(buffer, 0, words);
-    return buffer;
+    return this.#memory.upload("places of the layers", words, usage);
   }
 }
 

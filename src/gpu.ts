@@ -16,6 +16,23 @@ export interface AdapterSummary {
   readonly software: boolean;
 }
 
+/** A call that took so many milliseconds has waited for the GPU: one that does not wait takes microseconds ... */
+const VISIBLE_WAIT = 1;
+
+/** ... and so many have to be seen, since a pause of the runtime's own looks the same. */
+const CONVINCING = 2;
+
+/** The end of all that was submitted so far. */
+export interface Completion {
+  /** Resolves when all of it is done. */
+  readonly heard: Promise<void>;
+  /**
+   * Whether all of it was done already when the call returned. In Deno it always is: the call itself waits, and the
+   * promise is heard some 11 ms later.
+   */
+  readonly over: boolean;
+}
+
 /** A device, what it can do, and the first thing that went wrong with it. */
 export class Gpu {
   /** The device; its buffers and pipelines may be used beside those made here. */
@@ -24,7 +41,10 @@ export class Gpu {
   readonly adapter: AdapterSummary;
   #failure: Error | undefined;
   #destroyed = false;
-  #lost: Promise<never>;
+  /** Reject what waits for the device when it is lost. */
+  readonly #waiting = new Set<(reason: Error) => void>();
+  /** Calls that were seen to wait until the GPU was done. */
+  #visibleWaits = 0;
 
   /**
    * Takes over a device of the caller's. From here on every uncaptured error of the device is kept and thrown by the
@@ -40,12 +60,11 @@ export class Gpu {
       const { error } = event as GPUUncapturedErrorEvent;
       this.#fail(new GpuError(`The GPU refused an operation: ${error.message}`));
     });
-    this.#lost = device.lost.then(({ message }) => {
-      if (this.#destroyed) return new Promise<never>(() => {});
+    device.lost.then(({ message }) => {
+      if (this.#destroyed) return;
       this.#fail(new DeviceLostError(`The GPU device was lost: ${message || "no reason given"}`));
-      throw this.#failure;
+      this.#rejectWaiting();
     });
-    this.#lost.catch(() => {}); // check() throws it where somebody listens.
   }
 
   /**
@@ -88,11 +107,13 @@ export class Gpu {
   /**
    * Throws the first thing that went wrong, if anything did.
    *
+   * @throws {ArgumentError} If {@linkcode Gpu.destroy} was called.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   check(): void {
     if (this.#failure) throw this.#failure;
+    if (this.#destroyed) throw destroyedError();
   }
 
   /**
@@ -102,7 +123,24 @@ export class Gpu {
    * @throws {DeviceLostError} If the device went away.
    */
   async done(): Promise<void> {
-    await this.orLost(this.device.queue.onSubmittedWorkDone());
+    await this.completion().heard;
+  }
+
+  /**
+   * Asks to hear when all that was submitted is done. In Deno this waits until it is; elsewhere it returns at once.
+   *
+   * @returns The promise, and whether the work is over already.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  completion(): Completion {
+    this.check();
+    const began = performance.now();
+    const done = this.device.queue.onSubmittedWorkDone();
+    if (performance.now() - began >= VISIBLE_WAIT) this.#visibleWaits++;
+    const heard = this.orLost(done);
+    heard.catch(() => {}); // Thrown where somebody awaits it; after another failure nobody may.
+    return { heard, over: this.#visibleWaits >= CONVINCING };
   }
 
   /**
@@ -114,13 +152,15 @@ export class Gpu {
    * @throws {DeviceLostError} If the device went away.
    */
   async orLost<T>(promise: Promise<T>): Promise<T> {
+    // Not Promise.race(): each race with a promise that never settles would leave something behind.
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    const settled = promise.finally(() => this.#waiting.delete(reject));
+    this.#waiting.add(reject);
+    if (this.#failure || this.#destroyed) this.#rejectWaiting();
     try {
-      return await Promise.race([promise, this.#lost]);
-    } catch (error) {
-      this.check();
-      throw error;
+      return await Promise.race([settled, lost]);
     } finally {
-      this.check();
+      this.check(); // What went wrong first explains what went wrong here.
     }
   }
 
@@ -134,6 +174,7 @@ export class Gpu {
    * @throws {ArgumentError} If it is larger than the adapter can hold.
    */
   buffer(label: string, size: number, usage: GPUBufferUsageFlags = STORAGE): GPUBuffer {
+    if (this.#destroyed) throw destroyedError();
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
     const most = usage & GPUBufferUsage.STORAGE
       ? Math.min(maxBufferSize, maxStorageBufferBindingSize)
@@ -176,6 +217,7 @@ export class Gpu {
    * @throws {DeviceLostError} If the device went away.
    */
   async read(buffer: GPUBuffer, size: number = buffer.size): Promise<ArrayBuffer> {
+    this.check();
     const { device } = this;
     const staging = device.createBuffer({
       label: `${buffer.label}, read back`,
@@ -197,11 +239,22 @@ export class Gpu {
   destroy(): void {
     this.#destroyed = true;
     this.device.destroy();
+    this.#rejectWaiting();
+  }
+
+  #rejectWaiting(): void {
+    const reason = this.#failure ?? destroyedError();
+    for (const reject of this.#waiting) reject(reason);
+    this.#waiting.clear();
   }
 
   #fail(failure: Error): void {
     this.#failure ??= failure;
   }
+}
+
+function destroyedError(): ArgumentError {
+  return new ArgumentError("Cannot use the GPU: it was destroyed");
 }
 
 const STORAGE = 0x80 | 0x4 | 0x8; // GPUBufferUsage STORAGE, COPY_SRC, COPY_DST; the names exist only where WebGPU does.

@@ -17,6 +17,7 @@ import {
   tiles,
 } from "./kernel_table.ts";
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "./network.ts";
+import { scoped } from "./scopes.ts";
 import { SHADERS } from "./shaders.gen.ts";
 
 /** Bytes of the struct `Step` in common.wgsl. */
@@ -95,17 +96,18 @@ export class Kernels {
    * @throws {GpuError} If its shader does not compile, with the line that is to blame.
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
+    this.#gpu.check();
     const { networks, layer = 0, resources, odd, constants = {}, tile } = options;
     const shape = { ...options.shape, tile: tile && TILES[tile] };
     const definition: Definition = KERNELS[name];
     const workgroup = constants.WORKGROUP ?? definition.workgroup;
     const pipeline = await this.#pipeline(name, { ...constants, WORKGROUP: workgroup }, tile);
-    const even = this.#group(name, pipeline, resources);
+    const even = await this.#group(name, pipeline, resources);
     return {
       name,
       layer,
       pipeline,
-      groups: [even, odd ? this.#group(name, pipeline, { ...resources, ...odd }) : even],
+      groups: [even, odd ? await this.#group(name, pipeline, { ...resources, ...odd }) : even],
       workgroups: [
         ...this.#workgroups(definition, shape, { ...constants, WORKGROUP: workgroup }),
         networks,
@@ -124,19 +126,29 @@ export class Kernels {
     return [Math.min(count, most), tiles(count, most)];
   }
 
-  #group(name: KernelName, pipeline: GPUComputePipeline, resources: Resources): GPUBindGroup {
+  async #group(
+    name: KernelName,
+    pipeline: GPUComputePipeline,
+    resources: Resources,
+  ): Promise<GPUBindGroup> {
     const { bindings }: Definition = KERNELS[name];
-    return this.#gpu.device.createBindGroup({
-      label: name,
-      layout: pipeline.getBindGroupLayout(0),
-      entries: bindings.map((b) => {
-        const resource = resources[b];
-        if (!resource) throw new TypeError(`Cannot bind ${name}: there is no resource for ${b}`);
-        if (!(resource instanceof GPUBuffer)) return { binding: BINDINGS[b].binding, resource };
-        const size = b === "step" ? STEP_BYTES : undefined;
-        return { binding: BINDINGS[b].binding, resource: { buffer: resource, size } };
-      }),
+    const entries = bindings.map((b) => {
+      const resource = resources[b];
+      if (!resource) throw new TypeError(`Cannot bind ${name}: there is no resource for ${b}`);
+      if (!("size" in resource)) return { binding: BINDINGS[b].binding, resource };
+      const size = b === "step" ? STEP_BYTES : undefined;
+      return { binding: BINDINGS[b].binding, resource: { buffer: resource, size } };
     });
+    const { device } = this.#gpu;
+    const { value, errors } = scoped(
+      device,
+      () =>
+        device.createBindGroup({ label: name, layout: pipeline.getBindGroupLayout(0), entries }),
+    );
+    const { outOfMemory, invalid } = await errors;
+    const error = outOfMemory ?? invalid;
+    if (error) throw new GpuError(`Cannot bind ${name}: ${error.message}`);
+    return value;
   }
 
   #pipeline(
@@ -145,9 +157,7 @@ export class Kernels {
     tile: TileName | undefined,
   ): Promise<GPUComputePipeline> {
     const key = JSON.stringify([name, tile, Object.entries(constants).sort()]);
-    const made = this.#pipelines.get(key) ?? this.#compile(name, constants, tile);
-    this.#pipelines.set(key, made);
-    return made;
+    return cached(this.#pipelines, key, () => this.#compile(name, constants, tile));
   }
 
   async #compile(
@@ -158,39 +168,55 @@ export class Kernels {
     const { file, bindings }: Definition = KERNELS[name];
     const { device } = this.#gpu;
     const module = await this.#module(file, tile);
-    const layout = device.createBindGroupLayout({
-      label: name,
-      entries: bindings.map((b) => ({ ...BINDINGS[b], visibility: GPUShaderStage.COMPUTE })),
-    });
     const text = this.#shaders[file];
     const norm = { EPSILON: BATCH_NORM_EPSILON, MOMENTUM: BATCH_NORM_MOMENTUM };
     const shared = Object.entries(norm).filter(([override]) =>
       text.includes(`override ${override}:`)
     );
-    try {
-      const pipeline = await device.createComputePipelineAsync({
+    const { value: layout, errors } = scoped(device, () => {
+      const group = device.createBindGroupLayout({
         label: name,
-        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: {
-          module,
-          entryPoint: name,
-          constants: { ...Object.fromEntries(shared), ...constants },
-        },
+        entries: bindings.map((b) => ({ ...BINDINGS[b], visibility: GPUShaderStage.COMPUTE })),
       });
-      this.#gpu.check();
-      return pipeline;
-    } catch (error) {
-      throw new GpuError(`Cannot make the kernel ${name}: ${(error as Error).message}`);
-    }
+      return device.createPipelineLayout({ bindGroupLayouts: [group] });
+    });
+    const { invalid } = await errors;
+    if (invalid) throw new GpuError(`Cannot make the kernel ${name}: ${invalid.message}`);
+    // A pipeline that cannot be made rejects its promise, and tells no error scope.
+    const made = device.createComputePipelineAsync({
+      label: name,
+      layout,
+      compute: {
+        module,
+        entryPoint: name,
+        constants: { ...Object.fromEntries(shared), ...constants },
+      },
+    });
+    return await made.catch((error: Error) => {
+      this.#gpu.check(); // Where the device went away, that is the reason.
+      throw new GpuError(`Cannot make the kernel ${name}: ${error.message}`);
+    });
   }
 
   #module(file: string, tile: TileName | undefined): Promise<GPUShaderModule> {
     const key = `${tile} ${file}`;
     const options = { shaders: this.#shaders, tile };
-    const made = this.#modules.get(key) ?? compileModule(this.#gpu, file, options);
-    this.#modules.set(key, made);
-    return made;
+    return cached(this.#modules, key, () => compileModule(this.#gpu, file, options));
   }
+}
+
+/** Gives what was made before or is being made; what could not be made is tried again when it is next asked for. */
+function cached<T>(
+  cache: Map<string, Promise<T>>,
+  key: string,
+  make: () => Promise<T>,
+): Promise<T> {
+  const known = cache.get(key);
+  if (known) return known;
+  const made = make();
+  cache.set(key, made);
+  made.catch(() => cache.delete(key));
+  return made;
 }
 
 /**
@@ -242,12 +268,11 @@ async function compileModule(
   );
   const texts = ["common", ...PARTS[file] ?? [], ...loops, file];
   const code = texts.map((name) => shaders[name]).join("");
-  gpu.device.pushErrorScope("validation");
-  const module = gpu.device.createShaderModule({ label: file, code });
-  const [error, info] = await Promise.all([
-    gpu.device.popErrorScope(),
-    module.getCompilationInfo(),
-  ]);
+  const { value: module, errors } = scoped(
+    gpu.device,
+    () => gpu.device.createShaderModule({ label: file, code }),
+  );
+  const [{ invalid: error }, info] = await Promise.all([errors, module.getCompilationInfo()]);
   const bad = info.messages.find(({ type }) => type === "error");
   if (bad) {
     const line = code.split("\n")[bad.lineNum - 1] ?? "";

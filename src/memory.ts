@@ -4,8 +4,9 @@
  * @module
  */
 
-import { ArgumentError } from "./errors.ts";
+import { ArgumentError, GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
+import { scoped } from "./scopes.ts";
 
 /** Numbers in fours, in a texture that kernels read and write. */
 export interface Texels {
@@ -17,6 +18,7 @@ export interface Texels {
 export class Memory {
   readonly #gpu: Gpu;
   readonly #owned: (GPUBuffer | GPUTexture)[] = [];
+  #made: Promise<void>[] = [];
 
   /** @param gpu The device. */
   constructor(gpu: Gpu) {
@@ -33,9 +35,24 @@ export class Memory {
    * @throws {ArgumentError} If it is larger than the adapter can hold.
    */
   buffer(label: string, words: number, usage?: GPUBufferUsageFlags): GPUBuffer {
-    const buffer = this.#gpu.buffer(label, 4 * words, usage);
-    this.#owned.push(buffer);
-    return buffer;
+    return this.#own(label, () => this.#gpu.buffer(label, 4 * words, usage));
+  }
+
+  /**
+   * Takes a buffer and fills it.
+   *
+   * @param label What to call it in messages.
+   * @param contents What goes in.
+   * @param usage How it is used; storage, copied to and from, unless told otherwise.
+   * @returns The buffer.
+   * @throws {ArgumentError} If it is larger than the adapter can hold.
+   */
+  upload(
+    label: string,
+    contents: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
+    usage?: GPUBufferUsageFlags,
+  ): GPUBuffer {
+    return this.#own(label, () => this.#gpu.upload(label, contents, usage));
   }
 
   /**
@@ -56,20 +73,72 @@ export class Memory {
           "use smaller layers, smaller batches or fewer networks",
       );
     }
-    const texture = this.#gpu.device.createTexture({
+    return this.texture({
       label,
       size: [...size],
       format: "rgba32float",
       usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.STORAGE_BINDING |
         GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC,
     });
-    this.#owned.push(texture);
-    return { texture, view: texture.createView({ dimension: "2d-array" }) };
+  }
+
+  /**
+   * Takes a texture of any kind.
+   *
+   * @param descriptor What WebGPU makes it from; the label is a plural.
+   * @returns The texture, filled with zeros.
+   */
+  texture(descriptor: GPUTextureDescriptor & { readonly label: string }): Texels {
+    let view: GPUTextureView;
+    const texture = this.#own(descriptor.label, () => {
+      const made = this.#gpu.device.createTexture(descriptor);
+      view = made.createView({ dimension: "2d-array" });
+      return made;
+    });
+    return { texture, view: view! };
+  }
+
+  /**
+   * Waits until it is known that the adapter had room for all that was taken. Nothing else may be done with it before.
+   *
+   * @throws {ArgumentError} If it had none.
+   * @throws {GpuError} If the device refused something else.
+   */
+  async ready(): Promise<void> {
+    const made = this.#made;
+    this.#made = [];
+    await Promise.all(made);
+  }
+
+  /**
+   * Takes over what another owns.
+   *
+   * @param other The other, which owns nothing then.
+   */
+  adopt(other: Memory): void {
+    this.#owned.push(...other.#owned.splice(0));
   }
 
   /** Frees all of it. */
   destroy(): void {
     for (const owned of this.#owned) owned.destroy();
     this.#owned.length = 0;
+  }
+
+  #own<T extends GPUBuffer | GPUTexture>(label: string, make: () => T): T {
+    const { value, errors } = scoped(this.#gpu.device, make);
+    this.#owned.push(value);
+    const made = errors.then(({ outOfMemory, invalid }) => {
+      if (outOfMemory) {
+        throw new ArgumentError(
+          `The adapter has no memory left for the ${label} (${outOfMemory.message}): ` +
+            "use smaller layers, smaller batches or fewer networks",
+        );
+      }
+      if (invalid) throw new GpuError(`The GPU refused an operation: ${invalid.message}`);
+    });
+    made.catch(() => {}); // ready() throws it.
+    this.#made.push(made);
+    return value;
   }
 }

@@ -1,22 +1,34 @@
 /**
- * Work cut into submits of a fraction of a second, so that no watchdog and no Ctrl-C waits for long.
+ * Work cut into submits of a fraction of a second, so that no watchdog and no Ctrl-C waits for long, and the GPU never
+ * waits for this program.
+ *
+ * What shapes it is that in Deno the call that asks to hear of the end of submitted work waits for that end, and that the
+ * promise it returns is heard some 11 ms later. So the next piece is encoded before the one under way is waited for, and
+ * submitted right after; nobody awaits a promise while the GPU has nothing to do. Where the call returns at once, as in
+ * browsers, a piece is submitted while the one before runs, and then the promise of that one is awaited.
  *
  * @module
  */
 
 import type { Gpu } from "./gpu.ts";
 
-/** How long a submit should take, in milliseconds: at most about 200, with room for work that turns out slower. */
-const TARGET = 120;
+/** How long a submit should take, in milliseconds: Ctrl-C may wait for two of them. */
+const TARGET = 90;
 
 /** A submit may be this many times as long as the one before of its kind, whose time may have been measured coarsely. */
-const GROWTH = 4;
+const GROWTH = 16;
 
-/**
- * Work that waits on the GPU while more is encoded, in milliseconds. Hearing that a submit is done takes some 10 ms more
- * than the submit itself, so on a fast adapter many small ones must be under way at a time.
- */
-const IN_FLIGHT = 2 * TARGET;
+/** No submit is taken to be shorter, in milliseconds: that is what submitting itself takes. */
+const SHORTEST = 0.2;
+
+/** A wait of so many milliseconds tells when the work ended; after a shorter one it may have ended long before. */
+const TELLING = 0.5;
+
+/** Milliseconds without a turn of the event loop, in which signals are handled and promises heard. */
+const TURN = 20;
+
+/** Waits whose promises were not heard yet. More would mean that the calls do not wait for the GPU after all. */
+const UNHEARD = 8;
 
 /** A run of like units of work. */
 export interface Work {
@@ -28,6 +40,8 @@ export interface Work {
   readonly most?: number;
   /** Time stamps: at the beginning of the first submit's pass, and at the end of the last's. */
   readonly stamps?: GPUQuerySet;
+  /** What is copied after the last unit, to be read. */
+  readonly reads?: readonly Range[];
   /** Called before units [first, first + count) are encoded, to write what they will read. */
   prepare?(first: number, count: number): void;
   /** Called after each submit with the units submitted so far, of which the last may still run. */
@@ -36,12 +50,62 @@ export interface Work {
   encode(pass: GPUComputePassEncoder, first: number, index: number): void;
 }
 
+/** The beginning of a buffer. */
+export interface Range {
+  readonly buffer: GPUBuffer;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What is read back while other work goes on. */
+export interface Reading {
+  /**
+   * Gives what was copied, as soon as it is there. Asked for before the next submit, it is waited for.
+   *
+   * @returns The bytes.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  bytes(): Promise<ArrayBuffer>;
+}
+
+/** What was submitted since the last wait. */
+interface Flight {
+  /** When the first of it was submitted. */
+  readonly began: number;
+  readonly pieces: Piece[];
+}
+
+/** A submit. */
+interface Piece {
+  readonly kind: string;
+  readonly units: number;
+  /** How long it should take. */
+  readonly milliseconds: number;
+}
+
+/** A copy that is to be read. */
+interface Copy {
+  readonly staging: GPUBuffer;
+  /** Once it was asked for. */
+  bytes?: Promise<ArrayBuffer>;
+}
+
+/** A wait for all that was submitted. */
+interface Wait {
+  readonly over: boolean;
+  readonly heard: Promise<void>;
+}
+
 /** Submits work in pieces whose size follows the measured time. */
 export class Pacer {
-  #gpu: Gpu;
-  #pace = new Map<string, { units: number; milliseconds: number }>();
-  #waiting: { done: Promise<void>; milliseconds: number }[] = [];
-  #lastDone = 0;
+  readonly #gpu: Gpu;
+  readonly #pace = new Map<string, { units: number; milliseconds: number }>();
+  readonly #copies = new Set<Copy>();
+  #flight: Flight | undefined;
+  #unheard: Promise<void>[] = [];
+  #lastEnd = 0;
+  #lastTurn = 0;
 
   /** @param gpu The device to submit to. */
   constructor(gpu: Gpu) {
@@ -53,32 +117,35 @@ export class Pacer {
    *
    * @param work What to do.
    * @param signal Ends the work between two pieces.
+   * @returns What is read of it, in the order of `reads`.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
-  async run(work: Work, signal?: AbortSignal): Promise<void> {
+  async run(work: Work, signal?: AbortSignal): Promise<Reading[]> {
+    let copies: Copy[] = [];
     for (let first = 0; first < work.count;) {
       let size = this.#size(work, first);
-      while (
-        this.#waiting.length >= 2 && (size.growing || this.#busy + size.milliseconds > IN_FLIGHT)
-      ) {
-        await this.#waiting.shift()!.done;
-        size = this.#size(work, first); // By what was learnt from that one.
+      if (size.growing && this.#flight?.pieces.some(({ kind }) => kind === work.kind)) {
+        const { over, heard } = this.#wait();
+        if (!over) await heard;
+        size = this.#size(work, first); // By what was learnt from the last one.
       }
-      const { units, milliseconds } = size;
       signal?.throwIfAborted();
-      work.prepare?.(first, units);
-      const encoder = this.#gpu.device.createCommandEncoder();
-      const pass = encoder.beginComputePass({ timestampWrites: this.#stamps(work, first, units) });
-      for (let i = 0; i < units; i++) work.encode(pass, first, i);
-      pass.end();
-      this.#gpu.device.queue.submit([encoder.finish()]);
-      const measured = this.#measure(work.kind, units);
-      measured.catch(() => {}); // Thrown where it is waited for; after another failure nobody may.
-      this.#waiting.push({ done: measured, milliseconds });
-      first += units;
+      // From here to the submit nothing else happens: what the work notes as it encodes comes true.
+      const last = first + size.units === work.count;
+      const encoder = this.#encode(work, first, size.units);
+      if (last) copies = (work.reads ?? []).map((range) => this.#copy(encoder, range));
+      const commands = encoder.finish();
+      const wait = this.#mustWait(size) ? this.#wait() : undefined;
+      this.#gpu.device.queue.submit([commands]);
+      for (const copy of copies) this.#copies.add(copy);
+      this.#flight ??= { began: performance.now(), pieces: [] };
+      this.#flight.pieces.push({ kind: work.kind, ...size });
+      first += size.units;
       work.submitted?.(first);
+      await this.#holdBack(wait);
     }
+    return copies.map((copy): Reading => ({ bytes: () => this.#read(copy) }));
   }
 
   /**
@@ -88,12 +155,32 @@ export class Pacer {
    * @throws {DeviceLostError} If the device went away.
    */
   async drain(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#waiting.shift()!.done;
+    if (this.#flight) this.#wait();
+    await Promise.all(this.#unheard);
+    this.#gpu.check();
   }
 
-  /** Milliseconds of work that may not be done yet. */
-  get #busy(): number {
-    return this.#waiting.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  /**
+   * Reads buffers back as they are when all that was submitted is done.
+   *
+   * @param ranges The buffers, which allow copying from.
+   * @returns Copies of their contents.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async read(ranges: readonly Range[]): Promise<ArrayBuffer[]> {
+    this.#gpu.check();
+    const encoder = this.#gpu.device.createCommandEncoder();
+    const copies = ranges.map((range) => this.#copy(encoder, range));
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    for (const copy of copies) this.#copies.add(copy);
+    return await Promise.all(copies.map((copy) => this.#read(copy)));
+  }
+
+  /** Frees what was copied and never read. */
+  destroy(): void {
+    for (const { staging } of this.#copies) staging.destroy();
+    this.#copies.clear();
   }
 
   /** The units of the next submit, how long they should take, and whether more will fit when more is known. */
@@ -107,27 +194,114 @@ export class Pacer {
     return { units, milliseconds: each * units, growing: units < fitting };
   }
 
-  #stamps(
-    { stamps: querySet, count }: Work,
-    first: number,
-    units: number,
-  ): GPUComputePassTimestampWrites | undefined {
-    const begins = first === 0;
-    const ends = first + units === count;
-    if (!querySet || !(begins || ends)) return undefined;
-    return {
-      querySet,
-      ...begins && { beginningOfPassWriteIndex: 0 },
-      ...ends && { endOfPassWriteIndex: 1 },
-    };
+  #encode(work: Work, first: number, units: number): GPUCommandEncoder {
+    work.prepare?.(first, units);
+    const encoder = this.#gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass({ timestampWrites: stampsOf(work, first, units) });
+    for (let i = 0; i < units; i++) work.encode(pass, first, i);
+    pass.end();
+    return encoder;
   }
 
-  async #measure(kind: string, units: number): Promise<void> {
-    const submitted = performance.now();
-    await this.#gpu.done();
-    const now = performance.now();
-    const milliseconds = Math.max(now - Math.max(submitted, this.#lastDone), 0.01);
-    this.#lastDone = now;
-    this.#pace.set(kind, { units, milliseconds });
+  /** Whether what is under way has to be over before so much more is submitted, or somebody waits to read of it. */
+  #mustWait({ milliseconds }: { milliseconds: number }): boolean {
+    if (!this.#flight) return false;
+    return timeOf(this.#flight.pieces) + milliseconds > TARGET || this.#copies.size > 0;
   }
+
+  /** Waits for what is under way where the call does that, and otherwise asks to hear of its end. */
+  #wait(): Wait {
+    const flight = this.#flight;
+    this.#flight = undefined;
+    const asked = performance.now();
+    const { heard, over } = this.#gpu.completion();
+    if (over) this.#learn(flight, asked);
+    // All at once: each by itself would be heard 11 ms after the one before.
+    for (const copy of this.#copies) copy.bytes = this.#map(copy);
+    this.#copies.clear();
+    const hearing = heard.then(() => {
+      if (!over) this.#learn(flight, asked);
+      this.#unheard = this.#unheard.filter((other) => other !== hearing);
+    });
+    hearing.catch(() => {}); // Thrown where it is awaited; after another failure nobody may.
+    this.#unheard.push(hearing);
+    return { over, heard: hearing };
+  }
+
+  /** Sees to it that not too much is under way, and that signals are handled and promises heard. */
+  async #holdBack(wait: Wait | undefined): Promise<void> {
+    if (wait && !wait.over) {
+      await wait.heard;
+      this.#lastTurn = performance.now();
+    } else if (this.#unheard.length > UNHEARD) {
+      await this.#unheard[0];
+      this.#lastTurn = performance.now();
+    } else if (performance.now() - this.#lastTurn >= TURN) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.#lastTurn = performance.now();
+    }
+    this.#gpu.check();
+  }
+
+  /** Takes the time of work that has just been found to be over, by a wait that began at `asked`. */
+  #learn(flight: Flight | undefined, asked: number): void {
+    const now = performance.now();
+    if (flight) {
+      const took = Math.max(now - Math.max(flight.began, this.#lastEnd), SHORTEST);
+      const telling = now - asked >= TELLING;
+      for (const [kind, own] of Map.groupBy(flight.pieces, ({ kind }) => kind)) {
+        const units = own.reduce((sum, piece) => sum + piece.units, 0);
+        // Several kinds share the time as they were expected to.
+        const milliseconds = took * timeOf(own) / timeOf(flight.pieces);
+        const before = this.#pace.get(kind);
+        const faster = !before || milliseconds / units < before.milliseconds / before.units;
+        // Where it is not known when the work ended, it took as long at most.
+        if (telling || faster) this.#pace.set(kind, { units, milliseconds });
+      }
+    }
+    this.#lastEnd = now;
+  }
+
+  #copy(encoder: GPUCommandEncoder, { buffer, size }: Range): Copy {
+    const staging = this.#gpu.device.createBuffer({
+      label: `${buffer.label}, read back`,
+      size,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
+    return { staging };
+  }
+
+  async #read(copy: Copy): Promise<ArrayBuffer> {
+    if (!copy.bytes) this.#wait();
+    return await copy.bytes!;
+  }
+
+  #map({ staging }: Copy): Promise<ArrayBuffer> {
+    const bytes = this.#gpu.orLost(staging.mapAsync(GPUMapMode.READ))
+      .then(() => staging.getMappedRange().slice(0))
+      .finally(() => staging.destroy());
+    bytes.catch(() => {}); // As above.
+    return bytes;
+  }
+}
+
+/** Milliseconds that submits should take together. */
+function timeOf(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+}
+
+function stampsOf(
+  { stamps: querySet, count }: Work,
+  first: number,
+  units: number,
+): GPUComputePassTimestampWrites | undefined {
+  const begins = first === 0;
+  const ends = first + units === count;
+  if (!querySet || !(begins || ends)) return undefined;
+  return {
+    querySet,
+    ...begins && { beginningOfPassWriteIndex: 0 },
+    ...ends && { endOfPassWriteIndex: 1 },
+  };
 }

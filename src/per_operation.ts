@@ -99,7 +99,8 @@ export class PerOperation implements Program {
     const program = new PerOperation(context);
     try {
       const { buffers, data } = context;
-      const { images, labels } = data.part("training");
+      await program.#memory.ready();
+      const { images, labels } = await data.part("training");
       const records = { images, labels, order: buffers.order };
       const binder = program.#binder("training");
       const forward = await program.#forward(binder, records);
@@ -124,7 +125,7 @@ export class PerOperation implements Program {
 
   async evaluation(split: Split): Promise<readonly BoundKernel[]> {
     const { buffers, data } = this.#context;
-    const records = { ...recordResources(data.part(split)), order: buffers.identity };
+    const records = { ...recordResources(await data.part(split)), order: buffers.identity };
     const binder = this.#binder("evaluation");
     return [...await this.#forward(binder, records), ...await this.#loss(binder, records)];
   }

@@ -7,15 +7,15 @@
  * @module
  */
 
-import { NEVER, PopulationBuffers, STEP_SLOTS } from "./buffers.ts";
+import { NEVER, PopulationBuffers, SLOT_AFTER, SLOT_BEFORE, STEP_SLOTS } from "./buffers.ts";
 import type { DeviceDataSet, Split } from "./device_data.ts";
-import { ArgumentError, GpuError } from "./errors.ts";
+import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import { SUM_PARTS, tiles } from "./kernel_table.ts";
 import { type BoundKernel, dispatch, Kernels, type ShaderTexts } from "./kernels.ts";
 import type { Evaluation } from "./metrics.ts";
 import { type Architecture, initialStatistics } from "./network.ts";
-import { Pacer } from "./pacer.ts";
+import { Pacer, type Range } from "./pacer.ts";
 import { Binder, type Program, type ProgramContext } from "./program.ts";
 import { encodeSteps, FORWARD, type Step, UPDATE } from "./steps.ts";
 import { hasStamps, StampPair, Stamps } from "./stamps.ts";
@@ -94,25 +94,40 @@ export interface PopulationState {
   readonly statistics?: readonly Float32Array[];
 }
 
+/** Networks as an evaluation found them. */
+export interface EvaluationResult {
+  /** Mean cross-entropy, cost and accuracy, [splits][networks]. */
+  readonly evaluations: Evaluation[][];
+  /** When each network first had a loss that was NaN or infinite, or null, [P]. */
+  readonly diverged: (number | null)[];
+}
+
 /** An evaluation that may still run. */
 export interface PendingEvaluation {
-  /** What comes of it. */
-  readonly result: Promise<{
-    /** Mean cross-entropy, cost and accuracy, [splits][networks]. */
-    readonly evaluations: Evaluation[][];
-    /** When each network first had a loss that was NaN or infinite, or null, [P]. */
-    readonly diverged: (number | null)[];
-  }>;
+  /**
+   * Gives what comes of it. Asked for when more updates have been submitted since, it keeps nothing waiting.
+   *
+   * @returns The result.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  result(): Promise<EvaluationResult>;
 }
 
 /** The most steps that are measured in a submit: few enough for a driver's watchdog. */
 const STAMPED = 10;
 
-/** A part of the data set as evaluations go through it. */
-interface EvaluationPlan {
+/** Images of a part of the data set that are evaluated in one go, and where their sums go. */
+interface Chunk {
+  readonly split: Split;
   readonly kernels: readonly BoundKernel[];
-  readonly chunks: number;
+  readonly first: number;
+  readonly rows: number;
+  readonly slot: number;
 }
+
+/** The sums that a slot has of a network. */
+type Sums = (slot: number, network: number) => { first: number; second: number };
 
 /** P networks of one architecture on the GPU. */
 export class Population {
@@ -132,11 +147,12 @@ export class Population {
   readonly #buffers: PopulationBuffers;
   readonly #program: Program;
   readonly #squares: BoundKernel;
-  readonly #evaluations = new Map<Split, Promise<EvaluationPlan>>();
+  readonly #evaluations = new Map<Split, Promise<readonly BoundKernel[]>>();
   readonly #pacer: Pacer;
   #fresh = true;
   #odd = false;
   #settled = true;
+  #destroyed = false;
 
   private constructor(
     context: ProgramContext,
@@ -179,6 +195,7 @@ export class Population {
    */
   static async create(gpu: Gpu, options: PopulationOptions): Promise<Population> {
     const { architecture, networks, batch, data } = options;
+    gpu.check();
     if (networks.length === 0) {
       throw new ArgumentError("Cannot make a population of 0 networks, expected at least 1");
     }
@@ -202,49 +219,29 @@ export class Population {
     const kernels = Kernels.of(gpu, options.shaders);
     const shape = { architecture, networks: networks.length, batch };
     const variant = options.variant ?? defaultVariant(gpu, shape);
-    let population: Population | undefined;
-    let outOfMemory: GPUError | null;
-    let invalid: GPUError | null;
-    // What is bound to a buffer that could not be made is invalid, too, but that is not what went wrong.
-    gpu.device.pushErrorScope("validation");
-    gpu.device.pushErrorScope("out-of-memory");
+    const buffers = await PopulationBuffers.create(gpu, { ...shape, data });
+    const context: ProgramContext = { ...shape, gpu, kernels, buffers, data };
+    let program: Program | undefined;
     try {
-      const buffers = new PopulationBuffers(gpu, { ...shape, data });
-      const context: ProgramContext = { ...shape, gpu, kernels, buffers, data };
-      try {
-        const squares = await new Binder(context, { mode: "evaluation" }).bind("sum_squares", 0);
-        const program = await createProgram(variant, context);
-        population = new Population(context, { networks, variant, program, squares });
-      } catch (error) {
-        buffers.destroy();
-        throw error;
-      }
-    } finally {
-      outOfMemory = await gpu.device.popErrorScope();
-      invalid = await gpu.device.popErrorScope();
-    }
-    try {
-      if (outOfMemory) {
-        throw new ArgumentError(
-          `The adapter has no memory left for ${networks.length} networks of these sizes ` +
-            `(${outOfMemory.message}): use smaller layers, smaller batches or fewer networks`,
-        );
-      }
-      if (invalid) throw new GpuError(`The GPU refused an operation: ${invalid.message}`);
-      await gpu.done();
+      program = await createProgram(variant, context);
+      const squares = await new Binder(context, { mode: "evaluation" }).bind("sum_squares", 0);
+      gpu.check();
+      return new Population(context, { networks, variant, program, squares });
     } catch (error) {
-      population.destroy();
+      program?.destroy();
+      buffers.destroy();
       throw error;
     }
-    return population;
   }
 
   /**
    * Sets the parameters and moving averages of all networks, and forgets that any diverged.
    *
    * @param state What to set.
+   * @throws {ArgumentError} If the population was destroyed.
    */
   write(state: PopulationState): void {
+    this.#check();
     const { queue } = this.#gpu.device;
     const { layout, parameters, statistics, diverged } = this.#buffers;
     const averages = state.statistics ??
@@ -267,8 +264,10 @@ export class Population {
    * Sets the order in which the training images come.
    *
    * @param order Indices of training images, [training images]; batches are runs of it.
+   * @throws {ArgumentError} If the population was destroyed.
    */
   setOrder(order: Uint32Array): void {
+    this.#check();
     this.#gpu.device.queue.writeBuffer(this.#buffers.order, 0, Uint32Array.from(order));
   }
 
@@ -287,22 +286,25 @@ export class Population {
   /**
    * Makes updates and gives the loss of each batch, in training mode and before its update.
    *
-   * @param steps The updates, in order, at most 512.
+   * @param steps The updates, in order.
    * @returns Mean cross-entropy, [steps][networks].
-   * @throws {ArgumentError} If there are too many steps.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   async advanceWithLosses(steps: readonly StepPlan[]): Promise<number[][]> {
-    if (steps.length > STEP_SLOTS) {
-      throw new ArgumentError(
-        `Cannot keep the losses of ${steps.length} steps, expected at most ${STEP_SLOTS}`,
+    const { slots } = this.#buffers;
+    const losses: number[][] = [];
+    for (let first = 0; first < steps.length; first += slots) {
+      const some = steps.slice(first, first + slots);
+      const kernels = this.#program.stepWithLoss;
+      await this.#advance(some, { kind: "step with loss", kernels });
+      const [bytes] = await this.#pacer.read([this.#sumsOf(some.length)]);
+      const sums = this.#sums(bytes);
+      losses.push(
+        ...some.map((_, slot) => this.#networks.map((_, n) => sums(slot, n).first / this.batch)),
       );
     }
-    const { stepWithLoss } = this.#program;
-    await this.#advance(steps, { kind: "step with loss", kernels: stepWithLoss });
-    const sums = await this.#readSums(steps.length);
-    return steps.map((_, slot) => this.#networks.map((_, n) => sums(slot, n).first / this.batch));
+    return losses;
   }
 
   /**
@@ -317,6 +319,7 @@ export class Population {
    */
   async time(steps: readonly StepPlan[], signal?: AbortSignal): Promise<StepsTime> {
     if (steps.length === 0) throw new ArgumentError("Cannot time 0 steps, expected at least 1");
+    this.#check();
     const work = { kind: "step", kernels: this.#program.step, signal };
     await this.#pacer.drain();
     if (!hasStamps(this.#gpu)) {
@@ -353,6 +356,7 @@ export class Population {
         `Cannot profile ${steps.length} steps, expected at most ${STEP_SLOTS}`,
       );
     }
+    this.#check();
     if (steps.length === 0) return [];
     const { begin, step } = this.#program;
     const { stepStride } = this.#buffers;
@@ -368,7 +372,7 @@ export class Population {
         const encoder = this.#gpu.device.createCommandEncoder();
         if (first === 0) {
           const pass = encoder.beginComputePass();
-          const before = { offset: STEP_SLOTS * stepStride, odd: this.#odd };
+          const before = { offset: SLOT_BEFORE * stepStride, odd: this.#odd };
           for (const kernel of begin) dispatch(pass, kernel, before);
           pass.end();
         }
@@ -397,8 +401,8 @@ export class Population {
    * @throws {DeviceLostError} If the device went away.
    */
   async evaluate(splits: readonly Split[], signal?: AbortSignal): Promise<Evaluation[][]> {
-    const { result } = await this.startEvaluation(splits, signal);
-    return (await result).evaluations;
+    const evaluation = await this.startEvaluation(splits, signal);
+    return (await evaluation.result()).evaluations;
   }
 
   /**
@@ -414,44 +418,34 @@ export class Population {
     splits: readonly Split[],
     signal?: AbortSignal,
   ): Promise<PendingEvaluation> {
-    await this.#settle();
-    const starts: number[] = [];
-    const chunks: number[] = [];
-    let slots = 1; // The first is for the squares.
-    for (const split of splits) {
-      starts.push(slots);
-      chunks.push(await this.#evaluate(split, slots, signal));
-      slots += chunks[chunks.length - 1];
-    }
-    await this.#pacer.run({
-      kind: "squares",
-      count: 1,
-      prepare: () => this.#writeSteps([{ first: 0, rows: 1, slot: 0 }]),
-      encode: (pass) => dispatch(pass, this.#squares, { offset: 0 }),
-    }, signal);
-    // Both are copied here and now, in the order of the queue; only the reading waits.
-    const result = Promise.all([this.#readSums(slots), this.#readSteps()]).then(
-      ([sums, diverged]) => {
-        const evaluations = splits.map((split, i) =>
-          this.#networks.map(({ lambda }, network) => {
-            const { count } = this.#data.source[split];
-            let total = 0;
-            let correct = 0;
-            for (let chunk = 0; chunk < chunks[i]; chunk++) {
-              const { first, second } = sums(starts[i] + chunk, network);
-              total += first;
-              correct += second;
-            }
-            const loss = total / count;
-            const cost = loss + lambda * sums(0, network).first;
-            return { loss, cost, accuracy: correct / count };
-          })
-        );
-        return { evaluations, diverged };
+    const chunks = await this.#chunks(splits);
+    const settling = !this.#settled;
+    const [sums, diverged] = await this.#pacer.run({
+      kind: "evaluation",
+      count: Math.max(1, chunks.length),
+      most: STEP_SLOTS,
+      // Copied in the order of the queue, whatever comes behind; only the reading waits.
+      reads: [this.#sumsOf(chunks.length + 1), this.#divergence()],
+      prepare: (first, n) => this.#writeChunks(chunks.slice(first, first + n)),
+      encode: (pass, first, index) => {
+        const i = first + index;
+        if (i === 0 && settling) this.#encodeEnd(pass);
+        const at = { offset: index * this.#buffers.stepStride, odd: this.#odd };
+        for (const kernel of chunks[i]?.kernels ?? []) dispatch(pass, kernel, at);
+        if (i < chunks.length - 1) return;
+        // The sum of the squares goes into the first slot, which is that of the step behind the last, too.
+        dispatch(pass, this.#squares, { offset: SLOT_AFTER * this.#buffers.stepStride });
       },
-    );
-    result.catch(() => {}); // Thrown where it is waited for; after another failure nobody may.
-    return { result };
+    }, signal);
+    return {
+      result: async () => {
+        const [found, steps] = await Promise.all([sums.bytes(), diverged.bytes()]);
+        return {
+          evaluations: this.#evaluationsOf(splits, { chunks, sums: this.#sums(found) }),
+          diverged: stepsOf(steps),
+        };
+      },
+    };
   }
 
   /**
@@ -464,22 +458,19 @@ export class Population {
    * @throws {DeviceLostError} If the device went away.
    */
   async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
-    const { evaluationRows, predictions } = this.#buffers;
-    const { count } = this.#data.source[split];
-    const { kernels } = await this.#evaluation(split);
-    const found = this.#networks.map(() => new Uint16Array(count));
-    for (let first = 0; first < count; first += evaluationRows) {
-      const rows = Math.min(evaluationRows, count - first);
-      await this.#pacer.run({
+    const { predictions } = this.#buffers;
+    const found = this.#networks.map(() => new Uint16Array(this.#data.source[split].count));
+    for (const { kernels, first, rows, slot } of await this.#chunks([split])) {
+      const [reading] = await this.#pacer.run({
         kind: "prediction",
         count: 1,
-        prepare: () => this.#writeSteps([{ first, rows, slot: 1 }]),
+        reads: [{ buffer: predictions, size: 4 * this.size * rows }],
+        prepare: () => this.#writeSteps([{ first, rows, slot }]),
         encode: (pass) => {
           for (const kernel of kernels) dispatch(pass, kernel, { offset: 0, odd: this.#odd });
         },
       }, signal);
-      await this.#pacer.drain();
-      const classes = new Uint32Array(await this.#gpu.read(predictions, 4 * this.size * rows));
+      const classes = new Uint32Array(await reading.bytes());
       found.forEach((own, n) => own.set(classes.subarray(n * rows, (n + 1) * rows), first));
     }
     return found;
@@ -518,8 +509,9 @@ export class Population {
    * @returns The number of updates made before, or null where there was none, [P]
    */
   async readDiverged(): Promise<(number | null)[]> {
-    await this.#pacer.drain();
-    return await this.#readSteps();
+    this.#check();
+    const [steps] = await this.#pacer.read([this.#divergence()]);
+    return stepsOf(steps);
   }
 
   /** Waits until all that was submitted is done. */
@@ -529,8 +521,16 @@ export class Population {
 
   /** Frees the memory on the GPU. */
   destroy(): void {
+    this.#destroyed = true;
+    this.#pacer.destroy();
     this.#program.destroy();
     this.#buffers.destroy();
+  }
+
+  /** A destroyed buffer must not be used: the device would refuse it, and with it everybody else's work. */
+  #check(): void {
+    if (this.#destroyed) throw new ArgumentError("Cannot use the networks: they were destroyed");
+    this.#gpu.check();
   }
 
   async #advance(
@@ -541,6 +541,7 @@ export class Population {
       stamps?: GPUQuerySet;
     },
   ): Promise<void> {
+    this.#check();
     const { stepStride } = this.#buffers;
     const { begin } = this.#program;
     await this.#pacer.run({
@@ -550,7 +551,7 @@ export class Population {
       stamps: work.stamps,
       prepare: (first, count) => this.#writePlans(steps, { first, count }),
       encode: (pass, first, index) => {
-        const before = { offset: STEP_SLOTS * stepStride, odd: this.#odd };
+        const before = { offset: SLOT_BEFORE * stepStride, odd: this.#odd };
         if (first + index === 0) { for (const kernel of begin) dispatch(pass, kernel, before); }
         const at = { offset: index * stepStride, odd: this.#odd };
         for (const kernel of work.kernels) dispatch(pass, kernel, at);
@@ -576,59 +577,63 @@ export class Population {
     );
     if (first === 0) {
       const before = { first: 0, next: steps[0].first, rows, slot: 0, parts: FORWARD };
-      this.#writeSteps([before], STEP_SLOTS);
+      this.#writeSteps([before], SLOT_BEFORE);
     }
     this.#fresh = false;
     this.#settled = false;
   }
 
   /** Has the program put what its steps came to where it is read. */
-  async #settle(): Promise<void> {
-    if (this.#settled) return;
+  #encodeEnd(pass: GPUComputePassEncoder): void {
+    const at = { offset: SLOT_AFTER * this.#buffers.stepStride, odd: this.#odd };
+    for (const kernel of this.#program.end) dispatch(pass, kernel, at);
     this.#settled = true;
-    await this.#pacer.run({
-      kind: "end of steps",
-      count: 1,
-      prepare: () => this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }]),
-      encode: (pass) => {
-        for (const kernel of this.#program.end) {
-          dispatch(pass, kernel, { offset: 0, odd: this.#odd });
-        }
-      },
-    });
   }
 
-  /** Gives the number of chunks that the part was evaluated in. */
-  async #evaluate(split: Split, firstSlot: number, signal?: AbortSignal): Promise<number> {
-    const { evaluationRows, stepStride } = this.#buffers;
-    const { count } = this.#data.source[split];
-    const { kernels, chunks } = await this.#evaluation(split);
-    await this.#pacer.run({
-      kind: "evaluation",
-      count: chunks,
-      most: STEP_SLOTS,
-      prepare: (first, n) => {
-        this.#writeSteps(Array.from({ length: n }, (_, i) => {
-          const image = (first + i) * evaluationRows;
-          const rows = Math.min(evaluationRows, count - image);
-          return { first: image, rows, slot: firstSlot + first + i };
-        }));
-      },
-      encode: (pass, _first, index) => {
-        const at = { offset: index * stepStride, odd: this.#odd };
-        for (const kernel of kernels) dispatch(pass, kernel, at);
-      },
-    }, signal);
+  /** The chunks that parts of the data set are evaluated in. The first slot is for the squares. */
+  async #chunks(splits: readonly Split[]): Promise<Chunk[]> {
+    this.#check();
+    const { evaluationRows } = this.#buffers;
+    const chunks: Chunk[] = [];
+    for (const split of splits) {
+      const kernels = await this.#evaluation(split);
+      const { count } = this.#data.source[split];
+      for (let first = 0; first < count; first += evaluationRows) {
+        const rows = Math.min(evaluationRows, count - first);
+        chunks.push({ split, kernels, first, rows, slot: chunks.length + 1 });
+      }
+    }
+    this.#check(); // Others may have run meanwhile.
     return chunks;
   }
 
-  #evaluation(split: Split): Promise<EvaluationPlan> {
-    const chunks = tiles(this.#data.source[split].count, this.#buffers.evaluationRows);
-    const plan = this.#evaluations.get(split) ??
-      this.#program.evaluation(split).then((kernels) => ({ kernels, chunks }));
-    this.#evaluations.set(split, plan);
-    plan.catch(() => this.#evaluations.delete(split)); // Another call may fare better.
-    return plan;
+  #writeChunks(chunks: readonly Chunk[]): void {
+    this.#writeSteps(chunks.map(({ first, rows, slot }) => ({ first, rows, slot })));
+    this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }], SLOT_AFTER);
+  }
+
+  #evaluationsOf(
+    splits: readonly Split[],
+    { chunks, sums }: { chunks: readonly Chunk[]; sums: Sums },
+  ): Evaluation[][] {
+    let next = 0;
+    return splits.map((split) => {
+      const { count } = this.#data.source[split];
+      const own = chunks.slice(next, next += tiles(count, this.#buffers.evaluationRows));
+      return this.#networks.map(({ lambda }, network) => {
+        const parts = own.map(({ slot }) => sums(slot, network));
+        const loss = parts.reduce((sum, { first }) => sum + first, 0) / count;
+        const correct = parts.reduce((sum, { second }) => sum + second, 0);
+        return { loss, cost: loss + lambda * sums(0, network).first, accuracy: correct / count };
+      });
+    });
+  }
+
+  #evaluation(split: Split): Promise<readonly BoundKernel[]> {
+    const kernels = this.#evaluations.get(split) ?? this.#program.evaluation(split);
+    this.#evaluations.set(split, kernels);
+    kernels.catch(() => this.#evaluations.delete(split)); // Another call may fare better.
+    return kernels;
   }
 
   #writeSteps(steps: readonly Step[], at = 0): void {
@@ -637,17 +642,17 @@ export class Population {
     this.#gpu.device.queue.writeBuffer(this.#buffers.steps, at * stepStride, bytes);
   }
 
-  async #readSteps(): Promise<(number | null)[]> {
-    const steps = new Uint32Array(await this.#gpu.read(this.#buffers.diverged));
-    return Array.from(steps, (step) => step === NEVER ? null : step);
+  #divergence(): Range {
+    return { buffer: this.#buffers.diverged, size: 4 * this.size };
   }
 
-  /** Reads sums back, as they are when all that was submitted is done, and adds up their parts in float64. */
-  async #readSums(
-    slots: number,
-  ): Promise<(slot: number, network: number) => { first: number; second: number }> {
-    const bytes = 4 * slots * this.size * SUM_PARTS * 2;
-    const parts = new Float32Array(await this.#gpu.read(this.#buffers.sums, bytes));
+  #sumsOf(slots: number): Range {
+    return { buffer: this.#buffers.sums, size: 4 * slots * this.size * SUM_PARTS * 2 };
+  }
+
+  /** Adds up the parts of sums that were read back, in float64. */
+  #sums(bytes: ArrayBuffer): Sums {
+    const parts = new Float32Array(bytes);
     return (slot, network) => {
       const from = (slot * this.size + network) * SUM_PARTS * 2;
       let first = 0;
@@ -661,9 +666,30 @@ export class Population {
   }
 
   async #readVectors(buffer: GPUBuffer, length: number): Promise<Float32Array[]> {
-    await this.#settle();
-    await this.#pacer.drain();
-    const all = new Float32Array(await this.#gpu.read(buffer));
+    this.#check();
+    const size = 4 * this.size * length;
+    if (size === 0) return this.#networks.map(() => new Float32Array());
+    const all = new Float32Array(
+      this.#settled
+        ? (await this.#pacer.read([{ buffer, size }]))[0]
+        : await this.#readSettled({ buffer, size }),
+    );
     return this.#networks.map((_, n) => all.slice(n * length, (n + 1) * length));
   }
+
+  async #readSettled(range: Range): Promise<ArrayBuffer> {
+    const [reading] = await this.#pacer.run({
+      kind: "end of steps",
+      count: 1,
+      reads: [range],
+      prepare: () => this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }], SLOT_AFTER),
+      encode: (pass) => this.#encodeEnd(pass),
+    });
+    return await reading.bytes();
+  }
+}
+
+/** When networks diverged. */
+function stepsOf(bytes: ArrayBuffer): (number | null)[] {
+  return Array.from(new Uint32Array(bytes), (step) => step === NEVER ? null : step);
 }

@@ -107,7 +107,8 @@ export class TexelProgram implements Program {
     const program = new TexelProgram(context, options);
     try {
       const { buffers, data } = context;
-      const records = { ...recordResources(data.part("training")), order: buffers.order };
+      await program.#memory.ready();
+      const records = { ...recordResources(await data.part("training")), order: buffers.order };
       const binder = program.#binder("training");
       const forward = await program.#forward(binder, records);
       const loss = await program.#loss(binder, records);
@@ -138,7 +139,7 @@ export class TexelProgram implements Program {
 
   async evaluation(split: Split): Promise<readonly BoundKernel[]> {
     const { buffers, data } = this.#context;
-    const records = { ...recordResources(data.part(split)), order: buffers.identity };
+    const records = { ...recordResources(await data.part(split)), order: buffers.identity };
     const binder = this.#binder("evaluation");
     return [...await this.#forward(binder, records), ...await this.#loss(binder, records)];
   }

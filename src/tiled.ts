@@ -164,7 +164,8 @@ export class Tiled implements Program {
           dh: memory.buffer(`layer ${i + 1} activation gradients`, P * batch * width),
         },
       }));
-      const records = { ...recordResources(data.part("training")), order: buffers.order };
+      await memory.ready();
+      const records = { ...recordResources(await data.part("training")), order: buffers.order };
       const binder = new Binder(context, { mode: "training" });
       const before = await forward.forward(binder, { mode: "training", records });
       const loss = await forward.loss(binder, records);
@@ -180,7 +181,7 @@ export class Tiled implements Program {
 
   async evaluation(split: Split): Promise<readonly BoundKernel[]> {
     const { buffers, data } = this.#context;
-    const records = { ...recordResources(data.part(split)), order: buffers.identity };
+    const records = { ...recordResources(await data.part(split)), order: buffers.identity };
     return await this.#forward.kernels(records);
   }
 

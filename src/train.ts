@@ -13,7 +13,6 @@ import { type Architecture, type Initialisation, initialise, layout } from "./ne
 import {
   type AdvanceOptions,
   type NetworkSettings,
-  type PendingEvaluation,
   Population,
   type StepPlan,
 } from "./population.ts";
@@ -80,15 +79,26 @@ export interface RunOptions extends AdvanceOptions {
 const AHEAD = 2;
 
 /** Rows that may still be read back. */
-interface PendingRows extends PendingEvaluation {
-  /** Updates made before. */
-  readonly step: number;
+type PendingRows = () => Promise<FoundRows>;
+
+/** The rows of one evaluation. */
+export interface FoundRows {
+  /** A row for each network, [networks]. */
+  readonly rows: readonly MetricRow[];
+  /** When each network diverged, as far as it was known then, or null, [networks]. */
+  readonly diverged: readonly (number | null)[];
 }
 
-/** All that a training has learnt, from which it goes on to the same bytes. */
+/** All that a training has learnt, from which it goes on to the same bytes and the same rows. */
 export interface TrainingState {
   /** Updates made. */
   readonly step: number;
+  /** Whether there is to be a row of this step that was not begun yet. */
+  readonly rowDue: boolean;
+  /** Rows that were begun and not given yet, the oldest first. */
+  readonly pending: readonly FoundRows[];
+  /** Whether it ended early because all networks have diverged. */
+  readonly ended: boolean;
   /** Flat parameter vectors, [networks][layout.count]. */
   readonly parameters: readonly Float32Array[];
   /** Moving averages of batch norm, [networks][layout.statisticCount]. */
@@ -139,7 +149,12 @@ export class Training {
   #epoch = -1; // whose order of images is on the GPU
   #rowDue = true;
   #pending: PendingRows[] = [];
-  #diverged: (number | null)[];
+  /** What was known before the first step that this object made. */
+  #divergedBefore: readonly (number | null)[];
+  /** What the rows that were given have shown. */
+  #diverged: readonly (number | null)[];
+  #ended = false;
+  #destroyed = false;
 
   private constructor(
     options: TrainingOptions,
@@ -154,7 +169,8 @@ export class Training {
     this.steps = parts.steps;
     this.#seed = options.seed ?? 1;
     this.#batch = parts.population.batch;
-    this.#diverged = options.networks.map(() => null);
+    this.#divergedBefore = options.networks.map(() => null);
+    this.#diverged = this.#divergedBefore;
     this.stepsPerEpoch = Math.floor(parts.data.source.training.count / this.#batch);
   }
 
@@ -243,7 +259,8 @@ export class Training {
   async *run(options: RunOptions = {}): AsyncGenerator<MetricRow[], void, void> {
     const { signal, ahead = false } = options;
     const every = this.#options.evaluateEvery ?? this.stepsPerEpoch;
-    while (true) {
+    while (!this.#ended) {
+      this.#check();
       if (this.#rowDue) {
         this.#pending.push(await this.#startRows(signal));
         this.#rowDue = false;
@@ -251,12 +268,14 @@ export class Training {
       const done = this.#step >= this.steps;
       while (this.#pending.length > (ahead && !done ? AHEAD : 0)) {
         signal?.throwIfAborted();
-        const rows = await this.#finishRows(this.#pending[0]);
+        const { rows, diverged } = await this.#pending[0]();
         this.#pending.shift();
-        yield rows;
-        if (this.#diverged.every((step) => step !== null)) return;
+        this.#diverged = merge(this.#diverged, diverged);
+        this.#ended = diverged.every((step) => step !== null);
+        if (this.#ended) this.#pending = [];
+        yield [...rows];
       }
-      if (done) return;
+      if (done || this.#ended) return;
       const next = Math.min((Math.floor(this.#step / every) + 1) * every, this.steps);
       await this.#advanceTo(next, options);
       this.#rowDue = true;
@@ -269,10 +288,12 @@ export class Training {
    * @param split Which part of the data.
    * @param options `signal` ends the evaluation between two submits.
    * @returns Loss, cost and accuracy, [networks].
+   * @throws {ArgumentError} If the training was destroyed.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   async evaluate(split: Split, options: { signal?: AbortSignal } = {}): Promise<Evaluation[]> {
+    this.#check();
     const [evaluations] = await this.#population.evaluate([split], options.signal);
     return evaluations;
   }
@@ -287,6 +308,7 @@ export class Training {
    * @throws {DeviceLostError} If the device went away.
    */
   async predict(split: Split, options: { signal?: AbortSignal } = {}): Promise<Uint16Array[]> {
+    this.#check();
     return await this.#population.predict(split, options.signal);
   }
 
@@ -297,8 +319,9 @@ export class Training {
    * @returns The number of updates made before, or null, [networks].
    */
   async diverged(): Promise<(number | null)[]> {
+    this.#check();
     const noticed = await this.#population.readDiverged();
-    return this.#diverged.map((step, i) => step ?? noticed[i]);
+    return merge(this.#divergedBefore, merge(this.#diverged, noticed));
   }
 
   /**
@@ -307,9 +330,14 @@ export class Training {
    * @returns A copy.
    */
   async state(): Promise<TrainingState> {
+    this.#check();
+    const pending = await Promise.all(this.#pending.map((finish) => finish()));
     const parameters = await this.#population.readParameters();
     const statistics = await this.#population.readStatistics();
-    return { step: this.#step, parameters, statistics, diverged: await this.diverged() };
+    const diverged = await this.diverged();
+    const { step } = this;
+    const [rowDue, ended] = [this.#rowDue, this.#ended];
+    return { step, rowDue, pending, ended, parameters, statistics, diverged };
   }
 
   /**
@@ -319,10 +347,14 @@ export class Training {
    * @throws {ArgumentError} If it is of other networks or another length.
    */
   restore(state: TrainingState): void {
+    this.#check();
     const { count, statisticCount } = layout(this.architecture);
     const { size } = this.#population;
     const fits = state.parameters.length === size && state.statistics.length === size &&
       state.diverged.length === size &&
+      state.pending.every(({ rows, diverged }) =>
+        rows.length === size && diverged.length === size
+      ) &&
       state.parameters.every(({ length }) => length === count) &&
       state.statistics.every(({ length }) => length === statisticCount);
     if (!fits || !Number.isSafeInteger(state.step) || state.step < 0 || state.step > this.steps) {
@@ -331,19 +363,26 @@ export class Training {
           `and at most ${this.steps} steps`,
       );
     }
-    const { parameters, statistics, step, diverged } = state;
+    const { parameters, statistics, step, rowDue, pending, ended, diverged } = state;
     this.#population.write(step === 0 ? { parameters } : { parameters, statistics });
     this.#step = step;
     this.#epoch = -1;
-    this.#rowDue = step === 0;
-    this.#pending = [];
-    this.#diverged = [...diverged];
+    this.#rowDue = rowDue;
+    this.#pending = pending.map((found) => () => Promise.resolve(found));
+    this.#divergedBefore = [...diverged];
+    this.#diverged = this.#divergedBefore;
+    this.#ended = ended;
   }
 
   /** Frees the memory on the GPU. */
   destroy(): void {
+    this.#destroyed = true;
     this.#population.destroy();
     if (this.#ownsData) this.#data.destroy();
+  }
+
+  #check(): void {
+    if (this.#destroyed) throw new ArgumentError("Cannot use the training: it was destroyed");
   }
 
   async #advanceTo(step: number, options: AdvanceOptions): Promise<void> {
@@ -374,17 +413,23 @@ export class Training {
   }
 
   async #startRows(signal?: AbortSignal): Promise<PendingRows> {
-    const { result } = await this.#population.startEvaluation(["training", "validation"], signal);
-    return { step: this.#step, result };
+    const step = this.#step;
+    const before = this.#divergedBefore;
+    const splits = ["training", "validation"] as const;
+    const evaluation = await this.#population.startEvaluation(splits, signal);
+    return async () => {
+      const { evaluations: [train, val], diverged } = await evaluation.result();
+      // After the last update no batch follows whose loss would show it; the cost shows what became of the weights.
+      const shown = train.map(({ cost }) => Number.isFinite(cost) ? null : step);
+      return {
+        rows: this.#rows(step, { train, val }),
+        diverged: merge(before, merge(diverged, shown)),
+      };
+    };
   }
 
-  async #finishRows({ step, result }: PendingRows): Promise<MetricRow[]> {
+  #rows(step: number, { train, val }: Record<"train" | "val", Evaluation[]>): MetricRow[] {
     const { networks, halfCycle } = this.#options;
-    const { evaluations: [train, val], diverged } = await result;
-    // After the last update no batch follows whose loss would show it; the cost shows what became of the weights.
-    this.#diverged = this.#diverged.map((before, i) =>
-      before ?? diverged[i] ?? (Number.isFinite(train[i].cost) ? null : step)
-    );
     return networks.map(({ etaMin, etaMax }, i) => ({
       step,
       epoch: step / this.stepsPerEpoch,
@@ -393,4 +438,12 @@ export class Training {
       val: val[i],
     }));
   }
+}
+
+/** When each network diverged: as was known before, or else as was found since. */
+function merge(
+  before: readonly (number | null)[],
+  since: readonly (number | null)[],
+): (number | null)[] {
+  return before.map((step, i) => step ?? since[i]);
 }

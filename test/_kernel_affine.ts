@@ -79,7 +79,7 @@ export async function drawImages(random: Random, sizes: Sizes, training = 150) {
   return {
     order,
     fields: { texels, images_per_layer: imagesPerLayer },
-    resources: { images: data.part("training").images, standard },
+    resources: { images: (await data.part("training")).images, standard },
     x: standardise(source.training.images, source, indices),
     magnitudes: standardisedMagnitudes(source, indices),
   };

@@ -12,7 +12,7 @@ const SPLITS = ["training", "validation", "test"] as const;
 /** All images of a part as the first layer sees them: its product with the unit matrix, [count, inputs]. */
 async function readImages(data: DeviceDataSet, split: Split): Promise<Float32Array> {
   const { inputs } = data.source;
-  const { count, images } = data.part(split);
+  const { count, images } = await data.part(split);
   const unit = new Float32Array(inputs * inputs).map((_, i) => Number(i % (inputs + 1) === 0));
   const sizes = { inputs, outputs: inputs, networks: 1 };
   const { slices } = await runKernel(await sharedGpu(), "input_affine_forward", {
@@ -71,7 +71,7 @@ Deno.test("part() holds the labels of each part", async () => {
   const data = new DeviceDataSet(gpu, await createRandomData({ inputs: 3 }));
 
   for (const split of SPLITS) {
-    const { labels, count } = data.part(split);
+    const { labels, count } = await data.part(split);
     assertEquals(count, data.source[split].count);
     assertEquals(
       [...new Uint32Array(await gpu.read(labels))],
@@ -84,7 +84,7 @@ Deno.test("part() holds the labels of each part", async () => {
 Deno.test("part() copies a part only once", async () => {
   const data = new DeviceDataSet(await sharedGpu(), await createRandomData({ inputs: 3 }));
 
-  assertStrictEquals(data.part("test"), data.part("test"));
+  assertStrictEquals(await data.part("test"), await data.part("test"));
   data.destroy();
 });
 
@@ -111,7 +111,7 @@ Deno.test("DeviceDataSet refuses what the adapter cannot hold", async () => {
 Deno.test("destroy() frees the memory", async () => {
   const gpu = await Gpu.request();
   const data = new DeviceDataSet(gpu, await createRandomData({ inputs: 3 }));
-  const { labels } = data.part("training");
+  const { labels } = await data.part("training");
   await gpu.read(labels);
   data.destroy();
 

@@ -109,13 +109,14 @@ Deno.test("done() and read() reject when the device is lost", async () => {
   assertThrows(() => gpu.check(), DeviceLostError);
 });
 
-Deno.test("destroy() is no loss", async () => {
+Deno.test("destroy() is not a loss, and what comes after it says so", async () => {
   const gpu = await Gpu.request();
   gpu.destroy();
   await gpu.device.lost;
   await new Promise((resolve) => setTimeout(resolve, 10));
 
-  gpu.check();
+  const message = "Cannot use the GPU: it was destroyed";
+  assertThrows(() => gpu.check(), ArgumentError, message);
 });
 
 Deno.test("orLost() passes on what the promise gives and what it throws", async () => {

@@ -1,213 +1,245 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DeviceLostError, GpuError } from "../src/errors.ts";
-import type { Gpu } from "../src/gpu.ts";
-import { Pacer } from "../src/pacer.ts";
+import { Pacer, type Work } from "../src/pacer.ts";
+import { FakeDevice, type Manner } from "./_fake_device.ts";
 
-/** A device that takes a set time for every unit of work, by a clock that stands still in between. */
-class FakeGpu {
-  /** Units in each submit. */
-  readonly submits: number[] = [];
-  /** Submits that were not done yet when another came. */
-  readonly inFlight: number[] = [];
-  /** What waiting for a submit throws, by its number. */
-  readonly failures = new Map<number, Error>();
-  readonly device = {
-    createCommandEncoder: () => ({
-      beginComputePass: () => ({ end: () => {} }),
-      finish: () => ({}),
-    }),
-    queue: { submit: () => this.#submit() },
+/** A kernel of work whose units take a set time. */
+function unit(milliseconds: number) {
+  return {
+    label: String(milliseconds),
+  } as unknown as GPUComputePipeline;
+}
+
+/** Units of work that take a set time each. */
+function workOf(milliseconds: number, count: number, more: Partial<Work> = {}): Work {
+  return {
+    kind: "step",
+    count,
+    encode: (pass) => {
+      pass.setPipeline(unit(milliseconds));
+      pass.dispatchWorkgroups(1);
+    },
+    ...more,
   };
-  /** Milliseconds. */
-  clock = 1000;
-  #cost: number;
-  #units = 0;
-  #free = 0;
-  #pending = 0;
-
-  /** @param cost Milliseconds that a unit takes. */
-  constructor(cost: number) {
-    this.#cost = cost;
-  }
-
-  /** Encodes a unit of work. */
-  encode(): void {
-    this.#units++;
-  }
-
-  done(): Promise<void> {
-    const failure = this.failures.get(this.submits.length - 1);
-    const finished = this.#free;
-    return new Promise((resolve, reject) =>
-      setTimeout(() => {
-        this.#pending--;
-        this.clock = Math.max(this.clock, finished);
-        if (failure) reject(failure);
-        else resolve();
-      })
-    );
-  }
-
-  #submit(): void {
-    this.inFlight.push(this.#pending++);
-    this.submits.push(this.#units);
-    this.#free = Math.max(this.#free, this.clock) + this.#cost * this.#units;
-    this.#units = 0;
-  }
 }
 
-/** Runs something by the clock of a fake device. */
+/** Runs something with a pacer on a simulated device, whose manner is known from work that was done before. */
 async function withPacer(
-  cost: number,
-  story: (pacer: Pacer, gpu: FakeGpu) => Promise<void>,
+  manner: Manner,
+  story: (pacer: Pacer, device: FakeDevice) => Promise<void>,
 ): Promise<void> {
-  const gpu = new FakeGpu(cost);
-  const { now } = performance;
-  performance.now = () => gpu.clock;
-  try {
-    await story(new Pacer(gpu as unknown as Gpu), gpu);
-  } finally {
-    performance.now = now;
-  }
+  const device = new FakeDevice({ manner, cost: (kernel) => Number(kernel) });
+  await device.run(async () => {
+    for (let i = 0; i < 2; i++) {
+      await new Pacer(device.gpu).run(workOf(5, 1));
+      await device.gpu.done();
+    }
+    device.submits.length = 0;
+    device.waits.length = 0;
+    await story(new Pacer(device.gpu), device);
+  });
 }
 
-function workOf(gpu: FakeGpu, count: number) {
-  return { kind: "step", count, encode: () => gpu.encode() };
+/** Units in each submit. */
+function sizes({ submits }: FakeDevice): number[] {
+  return submits.map(({ dispatches }) => dispatches);
 }
 
-Deno.test("run() grows submits to what fits their time", async () => {
-  await withPacer(10, async (pacer, gpu) => {
-    await pacer.run(workOf(gpu, 70));
+for (const manner of ["waits", "returns"] as const) {
+  Deno.test(`run() grows submits to what fits their time where a call ${manner}`, async () => {
+    await withPacer(manner, async (pacer, device) => {
+      await pacer.run(workOf(9, 45));
 
-    // Nothing is known before the first is done, then four times as many at most, then 120 ms.
-    assertEquals(gpu.submits, [1, 1, 4, 4, 12, 12, 12, 12, 12]);
+      // One to learn from, then as many as fit into 90 ms.
+      const [first, ...others] = sizes(device);
+      assertEquals(first, 1);
+      for (const size of others.slice(0, -1)) assert(size >= 9 && size <= 10, `${sizes(device)}`);
+    });
+  });
+
+  Deno.test(`run() grows to submits of thousands in four where a call ${manner}`, async () => {
+    await withPacer(manner, async (pacer, device) => {
+      await pacer.run(workOf(0.01, 10_000));
+
+      assertEquals(sizes(device).slice(0, 3), [1, 16, 256]);
+      assert(sizes(device)[3] >= 4096, `${sizes(device)}`);
+    });
+  });
+
+  Deno.test(`run() submits slow units one by one where a call ${manner}`, async () => {
+    await withPacer(manner, async (pacer, device) => {
+      await pacer.run(workOf(500, 4));
+
+      assertEquals(sizes(device), [1, 1, 1, 1]);
+    });
+  });
+
+  Deno.test(`run() shrinks submits when units become slower where a call ${manner}`, async () => {
+    await withPacer(manner, async (pacer, device) => {
+      await pacer.run(workOf(9, 50));
+      await pacer.drain();
+      const before = sizes(device).length;
+      await pacer.run(workOf(90, 30));
+
+      const [first, second, ...others] = sizes(device).slice(before);
+      assert(first >= 9 && second <= 10, `${sizes(device)}`); // Submitted before the first was over.
+      assertEquals(new Set(others), new Set([1]));
+    });
+  });
+
+  Deno.test(`run() keeps the pace of each kind apart where a call ${manner}`, async () => {
+    await withPacer(manner, async (pacer, device) => {
+      await pacer.run(workOf(9, 30));
+      await pacer.run(workOf(9, 2, { kind: "evaluation" }));
+      await pacer.run(workOf(9, 9));
+
+      assertEquals(sizes(device).slice(-3), [1, 1, 9]);
+    });
+  });
+
+  Deno.test(`run() puts no more units into a submit than allowed where a call ${manner}`, async () => {
+    await withPacer(manner, async (pacer, device) => {
+      await pacer.run(workOf(0.01, 20, { most: 7 }));
+
+      assertEquals(sizes(device), [1, 7, 7, 5]);
+    });
+  });
+
+  Deno.test(`run() never has more than 200 ms of work under way where a call ${manner}`, async () => {
+    await withPacer(manner, async (pacer, device) => {
+      let most = 0;
+      const submitted = () => {
+        const { end } = device.submits[device.submits.length - 1];
+        most = Math.max(most, end - device.now);
+      };
+      for (const milliseconds of [0.03, 0.5, 7, 60, 2]) {
+        const kind = `${milliseconds}`;
+        await pacer.run(workOf(milliseconds, Math.ceil(1000 / milliseconds), { kind, submitted }));
+      }
+
+      assert(most <= 200, `${most}`);
+    });
+  });
+
+  Deno.test(`run() reads what was copied while more is under way where a call ${manner}`, async () => {
+    await withPacer(manner, async (pacer, device) => {
+      await pacer.run(workOf(0.1, 1000));
+      const buffer = device.gpu.buffer("numbers", 8);
+      const reads = [{ buffer, size: 8 }];
+      const [reading] = await pacer.run(workOf(1, 1, { kind: "evaluation", reads }));
+      await pacer.run(workOf(0.1, 1000));
+      const bytes = await reading.bytes();
+
+      assertEquals(bytes.byteLength, 8);
+      // 11 ms of hearing are over before the work is.
+      assert(device.submits[device.submits.length - 1].end > device.now);
+    });
+  });
+
+  Deno.test(`bytes() waits for what nothing was submitted behind where a call ${manner}`, async () => {
+    await withPacer(manner, async (pacer, device) => {
+      const buffer = device.gpu.buffer("numbers", 8);
+      const [reading] = await pacer.run(workOf(7, 1, { reads: [{ buffer, size: 8 }] }));
+
+      assertEquals((await reading.bytes()).byteLength, 8);
+      assert(device.now >= device.submits[0].end);
+    });
+  });
+
+  Deno.test(`drain() returns when everything is done where a call ${manner}`, async () => {
+    await withPacer(manner, async (pacer, device) => {
+      await pacer.run(workOf(7, 100));
+      await pacer.drain();
+
+      assert(device.now >= device.submits[device.submits.length - 1].end);
+    });
+  });
+}
+
+Deno.test("run() needs few slow rounds where it was never seen in which manner a call hears", async () => {
+  const device = new FakeDevice({ manner: "waits", cost: (kernel) => Number(kernel) });
+  await device.run(async () => {
+    const began = device.now;
+    await new Pacer(device.gpu).run(workOf(0.03, 4000, { most: 2048 }));
+
+    // Each slow round costs 11 ms; the work takes 120.
+    const rounds = (device.submits[device.submits.length - 1].end - began - 120) / 11;
+    assert(rounds < 5, `${rounds}`);
   });
 });
 
-Deno.test("run() submits slow units one by one", async () => {
-  await withPacer(500, async (pacer, gpu) => {
-    await pacer.run(workOf(gpu, 4));
+Deno.test("run() gives signals a turn where nothing has to be awaited", async () => {
+  await withPacer("waits", async (pacer, device) => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("told to stop")), 100);
+    const began = device.now;
+    await assertRejects(() => pacer.run(workOf(0.1, 1e5), controller.signal), "told to stop");
 
-    assertEquals(gpu.submits, [1, 1, 1, 1]);
-  });
-});
-
-Deno.test("run() shrinks submits when units become slower", async () => {
-  await withPacer(10, async (pacer, gpu) => {
-    await pacer.run(workOf(gpu, 34));
-    await pacer.drain();
-    const slow = { ...workOf(gpu, 3), encode: () => Array(12).fill(0).forEach(() => gpu.encode()) };
-    gpu.submits.length = 0;
-    await pacer.run({ ...slow, count: 28 });
-
-    assertEquals(gpu.submits.map((units) => units / 12), [12, 12, 1, 1, 1, 1]);
-  });
-});
-
-Deno.test("run() keeps the pace of each kind apart", async () => {
-  await withPacer(10, async (pacer, gpu) => {
-    await pacer.run(workOf(gpu, 34));
-    await pacer.drain();
-    await pacer.run({ ...workOf(gpu, 2), kind: "evaluation" });
-    await pacer.run(workOf(gpu, 12));
-
-    assertEquals(gpu.submits.slice(-3), [1, 1, 12]);
-  });
-});
-
-Deno.test("run() puts no more units into a submit than allowed", async () => {
-  await withPacer(0.01, async (pacer, gpu) => {
-    await pacer.run({ ...workOf(gpu, 20), most: 7 });
-
-    assertEquals(gpu.submits, [1, 1, 4, 4, 7, 3]);
-  });
-});
-
-Deno.test("run() has two submits in flight, and more where they are short", async () => {
-  await withPacer(10, async (pacer, gpu) => {
-    await pacer.run(workOf(gpu, 70));
-
-    assertEquals(Math.max(...gpu.inFlight), 1);
-  });
-  await withPacer(10, async (pacer, gpu) => {
-    await pacer.run({ ...workOf(gpu, 40), most: 2 });
-
-    // Two units take 20 ms: twelve such submits are the 240 ms that may wait.
-    assertEquals(Math.max(...gpu.inFlight), 11);
+    assert(device.now - began <= 300, `${device.now - began}`);
   });
 });
 
 Deno.test("run() prepares each submit before it encodes its units", async () => {
-  await withPacer(10, async (pacer, gpu) => {
+  await withPacer("waits", async (pacer) => {
     const log: string[] = [];
-    await pacer.run({
-      kind: "step",
-      count: 5,
+    await pacer.run(workOf(10, 5, {
       most: 2,
       prepare: (first, count) => log.push(`prepare ${first} + ${count}`),
-      encode: (_pass, first, index) => {
-        gpu.encode();
+      encode: (pass, first, index) => {
+        pass.setPipeline(unit(10));
+        pass.dispatchWorkgroups(1);
         log.push(`encode ${first} + ${index}`);
       },
-    });
+    }));
 
     assertEquals(log, [
       "prepare 0 + 1",
       "encode 0 + 0",
-      "prepare 1 + 1",
+      "prepare 1 + 2",
       "encode 1 + 0",
-      "prepare 2 + 2",
-      "encode 2 + 0",
-      "encode 2 + 1",
-      "prepare 4 + 1",
-      "encode 4 + 0",
+      "encode 1 + 1",
+      "prepare 3 + 2",
+      "encode 3 + 0",
+      "encode 3 + 1",
     ]);
   });
 });
 
-Deno.test("run() submits nothing more when it is told to stop", async () => {
-  await withPacer(500, async (pacer, gpu) => {
+Deno.test("run() submits what was encoded, and nothing more, when it is told to stop", async () => {
+  await withPacer("waits", async (pacer, device) => {
     const controller = new AbortController();
     const reason = new Error("told to stop");
-    const work = {
-      ...workOf(gpu, 10),
-      prepare: (first: number) => {
-        if (first === 2) controller.abort(reason);
-      },
+    const prepare = (first: number) => {
+      if (first === 2) controller.abort(reason);
     };
+    const work = workOf(500, 10, { prepare });
     const error = await assertRejects(() => pacer.run(work, controller.signal));
 
     assertEquals(error, reason);
-    assertEquals(gpu.submits, [1, 1, 1]); // The one that was prepared still goes.
-    await pacer.drain();
-    assertEquals(gpu.clock, 1000 + 3 * 500);
+    assertEquals(sizes(device), [1, 1, 1]); // The one that was prepared still goes.
   });
 });
 
-Deno.test("run() passes on what went wrong in an earlier submit", async () => {
-  await withPacer(500, async (pacer, gpu) => {
-    gpu.failures.set(0, new GpuError("refused"));
-
-    await assertRejects(() => pacer.run(workOf(gpu, 10)), GpuError, "refused");
-    assertEquals(gpu.submits.length, 2);
+Deno.test("run() and drain() pass on what went wrong", async () => {
+  await withPacer("returns", async (pacer, device) => {
+    device.failures.set(0, new GpuError("refused"));
+    await assertRejects(() => pacer.run(workOf(500, 10)), GpuError, "refused");
   });
-});
-
-Deno.test("drain() passes on what went wrong in the last submit", async () => {
-  await withPacer(500, async (pacer, gpu) => {
-    gpu.failures.set(1, new DeviceLostError("gone"));
-    await pacer.run(workOf(gpu, 2));
-
+  await withPacer("waits", async (pacer, device) => {
+    device.failures.set(0, new DeviceLostError("gone"));
+    await pacer.run(workOf(500, 1));
     await assertRejects(() => pacer.drain(), DeviceLostError, "gone");
   });
 });
 
-Deno.test("run() leaves no rejection unhandled when all submits fail", async () => {
-  await withPacer(500, async (pacer, gpu) => {
-    for (const submit of [0, 1]) gpu.failures.set(submit, new DeviceLostError("gone"));
+Deno.test("run() leaves no rejection unhandled when all waits fail", async () => {
+  await withPacer("waits", async (pacer, device) => {
+    for (let i = 0; i < 20; i++) device.failures.set(i, new DeviceLostError("gone"));
+    const buffer = device.gpu.buffer("numbers", 8);
 
-    // Only the first is waited for. Were the second not looked after, it would end the process.
-    await assertRejects(() => pacer.run(workOf(gpu, 10)), DeviceLostError, "gone");
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    // Were one of them not looked after, it would end the process.
+    await pacer.run(workOf(50, 4, { reads: [{ buffer, size: 8 }] }));
+    await assertRejects(() => pacer.drain(), DeviceLostError, "gone");
+    await new Promise((resolve) => setTimeout(resolve, 50));
   });
 });

@@ -158,11 +158,11 @@ Deno.test("Population.profile() refuses more steps than it has room for", async 
     batch: 20,
     data,
   });
-  const steps = Array.from({ length: 513 }, (_, number) => ({ first: 0, rise: 0, number }));
+  const steps = Array.from({ length: 2049 }, (_, number) => ({ first: 0, rise: 0, number }));
   await assertRejects(
     () => population.profile(steps),
     ArgumentError,
-    "Cannot profile 513 steps, expected at most 512",
+    "Cannot profile 2049 steps, expected at most 2048",
   );
   population.destroy();
   data.destroy();

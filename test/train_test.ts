@@ -83,17 +83,89 @@ Deno.test("Training.run() goes on to the same bytes after a stop at any step", a
   stopped.destroy();
 });
 
+for (const ahead of [false, true]) {
+  Deno.test(`Training.restore() gives the rows of an unbroken run, ${ahead ? "ahead" : "one by one"}`, async () => {
+    const { rows: expected, training: whole } = await train(OPTIONS);
+    const wholeState = await whole.state();
+    // After each row, and after a stop in the middle of the steps.
+    for (let cut = 0; cut <= expected.length; cut++) {
+      const first = await Training.create(await sharedGpu(), data, OPTIONS);
+      const rows: MetricRow[][] = [];
+      for await (const row of first.run({ ahead })) {
+        rows.push(row);
+        if (rows.length === cut) break;
+      }
+      const second = await Training.create(await sharedGpu(), data, OPTIONS);
+      second.restore(await first.state());
+      for await (const row of second.run({ ahead })) rows.push(row);
+
+      assertEquals(rows, expected, `cut after ${cut} rows`);
+      assertEquals(await second.state(), wholeState);
+      for (const training of [first, second]) training.destroy();
+    }
+    whole.destroy();
+  });
+}
+
+Deno.test("Training.restore() gives a row that was due when the training was told to stop", async () => {
+  const { rows: expected, training: whole } = await train(OPTIONS);
+  for (const stop of [10, 13, 20]) {
+    const first = await Training.create(await sharedGpu(), data, OPTIONS);
+    const controller = new AbortController();
+    const onStep = (step: number) => {
+      if (step >= stop) controller.abort(new Error("told to stop"));
+    };
+    const rows: MetricRow[][] = [];
+    await assertRejects(async () => {
+      for await (const row of first.run({ signal: controller.signal, onStep })) rows.push(row);
+    }, "told to stop");
+    const second = await Training.create(await sharedGpu(), data, OPTIONS);
+    second.restore(await first.state());
+    for await (const row of second.run()) rows.push(row);
+
+    assertEquals(rows, expected, `stopped at ${stop}`);
+    for (const training of [first, second]) training.destroy();
+  }
+  whole.destroy();
+});
+
+for (const ahead of [false, true]) {
+  Deno.test(`Training.restore() ends where an unbroken run ends when all diverge, ${ahead ? "ahead" : "one by one"}`, async () => {
+    const wild = { ...OPTIONS.networks[0], etaMin: 1e30, etaMax: 1e30 };
+    const options = { ...OPTIONS, batchNorm: false, networks: [wild] };
+    const { rows: expected, training: whole } = await train(options);
+    assert(expected.length < 5);
+    for (let cut = 0; cut <= expected.length; cut++) {
+      const first = await Training.create(await sharedGpu(), data, options);
+      const rows: MetricRow[][] = [];
+      for await (const row of first.run({ ahead })) {
+        rows.push(row);
+        if (rows.length === cut) break;
+      }
+      const second = await Training.create(await sharedGpu(), data, options);
+      second.restore(await first.state());
+      for await (const row of second.run({ ahead })) rows.push(row);
+
+      assertEquals(rows, expected, `cut after ${cut} rows`);
+      assertEquals(await second.diverged(), await whole.diverged());
+      for (const training of [first, second]) training.destroy();
+    }
+    whole.destroy();
+  });
+}
+
 Deno.test("Training.restore() goes on to the same bytes from a state", async () => {
   const { training: whole } = await train(OPTIONS);
   const first = await Training.create(await sharedGpu(), data, OPTIONS);
   for await (const [{ step }] of first.run()) if (step === 20) break;
   const second = await Training.create(await sharedGpu(), data, OPTIONS);
-  second.restore(await first.state());
+  const state = await first.state();
+  second.restore(state);
   assertEquals(second.step, 20);
   for await (const _row of second.run());
   assertEquals(await second.state(), await whole.state());
   assertThrows(
-    () => second.restore({ step: 1, parameters: [], statistics: [], diverged: [] }),
+    () => second.restore({ ...state, parameters: [] }),
     ArgumentError,
   );
   for (const training of [whole, first, second]) training.destroy();
