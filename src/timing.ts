@@ -29,7 +29,7 @@ export const WAIT_SPREAD = 2;
 /** Milliseconds of work that two waits cannot make longer or shorter by more than 2 %. */
 export const TELLING = WAIT_SPREAD / 0.02;
 
-/** How many times as many units are tried next when so few cannot be told from the wait. */
+/** How many times as many units are tried next at most when so few can hardly be told from the wait. */
 const GROWTH = 16;
 
 /** How much longer than asked for work is planned to be, since it may turn out faster than before. */
@@ -78,7 +78,9 @@ export async function unitsFor(
     const took = each * units;
     const enough = milliseconds === 0 || units >= max || known && took >= milliseconds;
     if (enough) return { units, each };
-    const factor = known ? MARGIN * milliseconds / took : GROWTH;
+    // By the shortest time that it may have been, so that the next measurement is the last.
+    const sure = known ? took - (work.stamped ? 0 : WAIT_SPREAD) : 0;
+    const factor = Math.min(MARGIN * milliseconds / sure, work.stamped ? Infinity : GROWTH);
     units = Math.min(Math.ceil(units * factor), max);
   }
 }

@@ -7,7 +7,7 @@ import { type DataSet, subset } from "../src/dataset.ts";
 import { DeviceDataSet, type Split } from "../src/device_data.ts";
 import { Gpu } from "../src/gpu.ts";
 import { type Architecture, initialise, layout } from "../src/network.ts";
-import type { Population } from "../src/population.ts";
+import type { PendingEvaluation, Population } from "../src/population.ts";
 import { Random } from "../src/random.ts";
 import { phase } from "../src/schedule.ts";
 import { type Spread, spreadOf } from "../src/spread.ts";
@@ -143,14 +143,13 @@ export class Runner {
    */
   evaluations(splits: readonly Split[]): TimedWork {
     return timedWork(async (units) => {
-      const results: Promise<unknown>[] = [];
+      const pending: PendingEvaluation[] = [];
       for (let i = 0; i < units; i++) {
-        const { result } = await this.#population.startEvaluation(splits, this.#signal);
-        results.push(result);
+        pending.push(await this.#population.startEvaluation(splits, this.#signal));
       }
-      // A few bytes, read as results are.
-      if (units === 0) results.push(this.#population.readDiverged());
-      await Promise.all(results);
+      // Of none a few bytes are read as the results are.
+      if (units === 0) await this.#population.readDiverged();
+      else await Promise.all(pending.map((evaluation) => evaluation.result()));
       return undefined;
     }, { stamped: false, fewest: 0 });
   }

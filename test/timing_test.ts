@@ -12,8 +12,9 @@ Deno.test("unitsFor() and timeUnit() find the time of a step within 2 %, whateve
         const work = new SimulatedGpu({ seed, stamped }).work(each);
         const found = await unitsFor(work, { min: 450, milliseconds: 100 });
         assert(found.units >= 450 && 1.02 * found.units * each >= 100, JSON.stringify(found));
-        // Few more than enough: a measurement that is repeated is not to take for ever.
-        assert(found.units * each <= Math.max(1.02 * 450 * each, 150), JSON.stringify(found));
+        // 20 % more than enough, for 450 steps of 30 µs that seem to take 4 ms less than they do.
+        const most = Math.max(1.02 * 450 * each, 1.2 * 100 * 13.5 / 9.5);
+        assert(found.units * each <= most, JSON.stringify(found));
         assertAlmostEquals(await timeUnit(work, found.units), each, 0.02 * each);
       }
     }
