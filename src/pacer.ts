@@ -87,6 +87,8 @@ interface Piece {
 /** A copy that is to be read. */
 interface Copy {
   readonly staging: GPUBuffer;
+  /** Bytes of it that were copied. */
+  readonly size: number;
   /** Once it was asked for. */
   bytes?: Promise<ArrayBuffer>;
 }
@@ -265,11 +267,11 @@ export class Pacer {
   #copy(encoder: GPUCommandEncoder, { buffer, size }: Range): Copy {
     const staging = this.#gpu.device.createBuffer({
       label: `${buffer.label}, read back`,
-      size,
+      size: Math.max(4, size),
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     });
-    encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
-    return { staging };
+    if (size > 0) encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
+    return { staging, size };
   }
 
   async #read(copy: Copy): Promise<ArrayBuffer> {
@@ -277,9 +279,9 @@ export class Pacer {
     return await copy.bytes!;
   }
 
-  #map({ staging }: Copy): Promise<ArrayBuffer> {
+  #map({ staging, size }: Copy): Promise<ArrayBuffer> {
     const bytes = this.#gpu.orLost(staging.mapAsync(GPUMapMode.READ))
-      .then(() => staging.getMappedRange().slice(0))
+      .then(() => staging.getMappedRange().slice(0, size))
       .finally(() => staging.destroy());
     bytes.catch(() => {}); // As above.
     return bytes;

@@ -514,6 +514,28 @@ export class Population {
     return stepsOf(steps);
   }
 
+  /**
+   * Reads all that changes as networks train.
+   *
+   * @returns Parameters and moving averages as {@linkcode Population.write} takes them, and when each network diverged.
+   */
+  async readState(): Promise<
+    Required<PopulationState> & { readonly diverged: (number | null)[] }
+  > {
+    const { parameters, statistics, layout } = this.#buffers;
+    // Together: each reading by itself takes 11 ms in Deno.
+    const [first, second, third] = await this.#readAll([
+      { buffer: parameters, size: 4 * this.size * layout.count },
+      { buffer: statistics, size: 4 * this.size * layout.statisticCount },
+      this.#divergence(),
+    ]);
+    return {
+      parameters: this.#vectorsOf(first, layout.count),
+      statistics: this.#vectorsOf(second, layout.statisticCount),
+      diverged: stepsOf(third),
+    };
+  }
+
   /** Waits until all that was submitted is done. */
   async done(): Promise<void> {
     await this.#pacer.drain();
@@ -666,26 +688,27 @@ export class Population {
   }
 
   async #readVectors(buffer: GPUBuffer, length: number): Promise<Float32Array[]> {
-    this.#check();
-    const size = 4 * this.size * length;
-    if (size === 0) return this.#networks.map(() => new Float32Array());
-    const all = new Float32Array(
-      this.#settled
-        ? (await this.#pacer.read([{ buffer, size }]))[0]
-        : await this.#readSettled({ buffer, size }),
-    );
+    const [bytes] = await this.#readAll([{ buffer, size: 4 * this.size * length }]);
+    return this.#vectorsOf(bytes, length);
+  }
+
+  #vectorsOf(bytes: ArrayBuffer, length: number): Float32Array[] {
+    const all = new Float32Array(bytes);
     return this.#networks.map((_, n) => all.slice(n * length, (n + 1) * length));
   }
 
-  async #readSettled(range: Range): Promise<ArrayBuffer> {
-    const [reading] = await this.#pacer.run({
+  /** Reads buffers as they are when the program has put there what its steps came to. */
+  async #readAll(reads: readonly Range[]): Promise<ArrayBuffer[]> {
+    this.#check();
+    if (this.#settled) return await this.#pacer.read(reads);
+    const readings = await this.#pacer.run({
       kind: "end of steps",
       count: 1,
-      reads: [range],
+      reads,
       prepare: () => this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }], SLOT_AFTER),
       encode: (pass) => this.#encodeEnd(pass),
     });
-    return await reading.bytes();
+    return await Promise.all(readings.map((reading) => reading.bytes()));
   }
 }
 

@@ -320,8 +320,7 @@ export class Training {
    */
   async diverged(): Promise<(number | null)[]> {
     this.#check();
-    const noticed = await this.#population.readDiverged();
-    return merge(this.#divergedBefore, merge(this.#diverged, noticed));
+    return this.#divergence(await this.#population.readDiverged());
   }
 
   /**
@@ -332,9 +331,8 @@ export class Training {
   async state(): Promise<TrainingState> {
     this.#check();
     const pending = await Promise.all(this.#pending.map((finish) => finish()));
-    const parameters = await this.#population.readParameters();
-    const statistics = await this.#population.readStatistics();
-    const diverged = await this.diverged();
+    const { parameters, statistics, diverged: noticed } = await this.#population.readState();
+    const diverged = this.#divergence(noticed);
     const { step } = this;
     const [rowDue, ended] = [this.#rowDue, this.#ended];
     return { step, rowDue, pending, ended, parameters, statistics, diverged };
@@ -379,6 +377,11 @@ export class Training {
     this.#destroyed = true;
     this.#population.destroy();
     if (this.#ownsData) this.#data.destroy();
+  }
+
+  /** When each network diverged, by what was known before, what rows have shown, and what the GPU has noticed. */
+  #divergence(noticed: readonly (number | null)[]): (number | null)[] {
+    return merge(this.#divergedBefore, merge(this.#diverged, noticed));
   }
 
   #check(): void {
