@@ -66,7 +66,7 @@ export async function measureVariants(
     throw new ArgumentError("Cannot choose among 0 variants, expected at least 1");
   }
   // Neither uploading the images nor drawing parameters is any variant's doing.
-  data.part("training");
+  await data.part("training");
   await gpu.done();
   const parameters = timingParameters(architecture);
   const populations: Population[] = [];

@@ -254,7 +254,7 @@ export async function measureCompiling(
   try {
     // One batch is enough for one step.
     data = new DeviceDataSet(gpu, subset(dataset, { training: options.plan.batch }));
-    data.part("training");
+    await data.part("training");
     await gpu.done();
     const runner = await Runner.create(gpu, data, options);
     runner.destroy();

@@ -188,7 +188,7 @@ export async function main(
     const dataset = await loadDataSet(options.data, context, { json, counts });
     memory.look();
     data = new DeviceDataSet(gpu, dataset);
-    data.part("training");
+    await data.part("training");
     await gpu.done();
     const loaded = performance.now();
 
