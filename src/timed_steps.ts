@@ -66,7 +66,10 @@ export function timingParameters(architecture: Architecture): Float32Array {
   for (const { kind, shape, offset, size } of parameters) {
     if (kind === "weight") {
       const sigma = Math.sqrt(2 / shape[0]);
-      for (let i = 0; i < size; i++) vector[offset + i] = sigma * normal[i % DRAWN];
+      const weights = normal.map((value) => sigma * value);
+      for (let i = 0; i < size; i += DRAWN) {
+        vector.set(weights.subarray(0, Math.min(DRAWN, size - i)), offset + i);
+      }
     } else if (kind === "gamma") vector.fill(1, offset, offset + size);
   }
   return vector;

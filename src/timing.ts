@@ -29,8 +29,11 @@ export const WAIT_SPREAD = 2;
 /** Milliseconds of work that two waits cannot make longer or shorter by more than 2 %. */
 export const TELLING = WAIT_SPREAD / 0.02;
 
-/** How many times as many units are tried next at most when so few can hardly be told from the wait. */
-const GROWTH = 16;
+/**
+ * How many times as many units are tried next at most: so few can hardly be told from the wait, or by the GPU's clock from
+ * nothing.
+ */
+const GROWTH = { stamped: 256, unstamped: 16 };
 
 /** How much longer than asked for work is planned to be, since it may turn out faster than before. */
 const MARGIN = 1.2;
@@ -80,7 +83,8 @@ export async function unitsFor(
     if (enough) return { units, each };
     // By the shortest time that it may have been, so that the next measurement is the last.
     const sure = known ? took - (work.stamped ? 0 : WAIT_SPREAD) : 0;
-    const factor = Math.min(MARGIN * milliseconds / sure, work.stamped ? Infinity : GROWTH);
+    const growth = work.stamped ? GROWTH.stamped : GROWTH.unstamped;
+    const factor = Math.min(MARGIN * milliseconds / sure, growth);
     units = Math.min(Math.ceil(units * factor), max);
   }
 }

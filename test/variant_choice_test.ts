@@ -26,7 +26,7 @@ const SHAPE = {
 const LONG = 9000;
 
 /** Enough to measure all, once their kernels are compiled, as they are after the first test. */
-const BUDGET = 4000;
+const BUDGET = 2000;
 
 Deno.test("measureVariants() measures all candidates, and the others after the first by their times", async () => {
   const times = await measureVariants(gpu, data, { ...SHAPE, budget: 60_000 });
