@@ -43,7 +43,7 @@ export async function searchInto(
 ): Promise<TrialRow[]> {
   const { coarse, coarseCount, fine, fineCount, refine, seed, repeat, json, quick } = options;
   const kept = await readTrials(results);
-  const rows: TrialRow[] = [];
+  let rows: TrialRow[] = [];
   let changed = false;
   for (const stage of stageNames(options)) {
     const range = stage === "coarse" ? pair(coarse) : refine === 0 ? pair(fine) : refineRange(rows);
@@ -52,9 +52,9 @@ export async function searchInto(
     const old = kept.filter((row) => row.stage === stage);
     if (isWhole(old, trials)) {
       context.context.stderr(`${stage}: kept from before`);
-      rows.push(...old);
+      rows = rows.concat(old);
     } else {
-      rows.push(...await trainStage(trials, options, context));
+      rows = rows.concat(await trainStage(trials, options, context));
       changed = true;
     }
     // Also after a stage that was kept: writing an earlier one has left its rows out.

@@ -99,7 +99,7 @@ export async function studyInto(
   const { gpu, data, signal, now = () => performance.now() } = context;
   const { inits: initialisations, quick } = options;
   await results.start();
-  const curves: CurveRow[] = [];
+  let curves: CurveRow[] = [];
   const runs: SensitivityRun[] = [];
   let saved = now();
   for (const batchNorm of normsOf(options)) {
@@ -114,7 +114,7 @@ export async function studyInto(
         saved = now();
       },
     });
-    curves.push(...curveRows(population.rows, networks));
+    curves = curves.concat(curveRows(population.rows, networks));
     runs.push(...population.runs);
   }
   const summary: SensitivitySummary = {

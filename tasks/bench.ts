@@ -8,6 +8,7 @@ import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
+import { maximum } from "../src/lists.ts";
 import { checkVariant } from "../src/variants.ts";
 import { measurePeak, type Peak } from "../src/peak.ts";
 import { PUBLISHED_HIDDEN } from "../src/published.ts";
@@ -291,7 +292,7 @@ function checkOptions({ batch, batchNorm, networks }: Options): void {
       "--batch expects at least 2 with batch normalisation, not 1: a single image has no deviation",
     );
   }
-  const most = Math.max(...networks);
+  const most = maximum(networks);
   if (most > MOST_NETWORKS) {
     throw new ArgumentError(`--networks expects at most ${MOST_NETWORKS} of them, not ${most}`);
   }
