@@ -25,8 +25,8 @@ export interface SearchContext extends TrainingContext {
 }
 
 /**
- * Trains the networks of every stage, or takes those that `trials.csv` has from before, and writes `trials.csv` and a
- * figure after each stage.
+ * Trains the networks of every stage, or takes those that `trials.csv` has from before, and writes `trials.csv` after
+ * each stage. Its figure is planned only.
  *
  * @param results The search's directory, opened.
  * @param options The task's options.
@@ -61,7 +61,8 @@ export async function searchInto(
     if (changed) await results.write("trials.csv", trialsToCsv(rows));
     const own = rows.filter((row) => row.stage === stage);
     const before = rows.filter((row) => row.stage !== stage);
-    await results.write(`${stage}.svg`, await drawStage(own, { config: results.config, before }));
+    const { config } = results;
+    context.figures.add(results, `${stage}.svg`, () => drawStage(own, { config, before }));
     if (!json) continue;
     for (const row of own) {
       writeEvent(context.context, "trial", { ...row, ...quick && { quick } });
