@@ -6,6 +6,7 @@
  * @module
  */
 
+import { maximum, minimum } from "./lists.ts";
 import { Error as ERROR_LEVEL, logger, parse, View } from "vega";
 import { compile, type Config, type TopLevelSpec } from "vega-lite";
 
@@ -332,8 +333,8 @@ export function verticalAxis(values: readonly (number | null)[], options: Vertic
   const type = "quantitative" as const;
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return { type, scale: { domain: [0, 1] }, axis: { title, values: [] } };
-  const least = Math.min(...known);
-  const most = Math.max(...known);
+  const least = minimum(known);
+  const most = maximum(known);
   if (least <= 0 || most <= logAbove * least) return { type, scale: { zero }, axis: { title } };
 
   const from = Math.floor(Math.log10(least));

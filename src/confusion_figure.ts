@@ -19,6 +19,7 @@ import {
   widthOf,
 } from "./chart.ts";
 import { ArgumentError } from "./errors.ts";
+import { maximum, minimum } from "./lists.ts";
 import type { Confusion } from "./search_records.ts";
 
 /** The colour of a share of 1, in red, green and blue; from white, that of 0, the others lie on a straight line to it. */
@@ -125,15 +126,15 @@ interface Layout {
 }
 
 function layOut(cells: readonly Cell[], names: readonly string[]): Layout {
-  const longest = Math.max(...names.map(roomOf));
+  const longest = maximum(names.map(roomOf));
   const left = Math.ceil(Math.max(longest, roomOf(ROW_TITLE))) + 8;
   const room = WIDTH - 2 * PADDING - left - 2;
   const columns = turnNames(names, room);
   const { angle, cellWidth } = columns;
   const cellHeight = Math.min(cellWidth, CELL_HEIGHT);
   const top = angle === 0 ? FONT_SIZE : longest * (angle === -45 ? Math.SQRT1_2 : 1);
-  const widest = Math.max(
-    ...cells.map(({ count, share }) => Math.max(widthOf(`${count}`), widthOf(percent(share)))),
+  const widest = maximum(
+    cells.map(({ count, share }) => Math.max(widthOf(`${count}`), widthOf(percent(share)))),
   );
   const texts = widest + 2 <= cellWidth && cellHeight >= 2.6 * FONT_SIZE;
   return { left, top: Math.ceil(top) + 12, cellWidth, cellHeight, angle, texts };
@@ -145,10 +146,13 @@ function turnNames(
   room: number,
 ): Pick<Layout, "angle" | "cellWidth"> {
   const most = Math.max(Math.floor(room / names.length), 1);
-  if (Math.max(...names.map(roomOf)) + 6 <= most) return { angle: 0, cellWidth: most };
+  if (maximum(names.map(roomOf)) + 6 <= most) return { angle: 0, cellWidth: most };
   // A name that leans may reach over the edge of the matrix.
   const leaning = Math.floor(
-    Math.min(most, ...names.map((name, i) => (room - Math.SQRT1_2 * roomOf(name)) / (i + 0.5))),
+    Math.min(
+      most,
+      minimum(names.map((name, i) => (room - Math.SQRT1_2 * roomOf(name)) / (i + 0.5))),
+    ),
   );
   return leaning >= LEANING_WIDTH
     ? { angle: -45, cellWidth: leaning }

@@ -59,6 +59,17 @@ export function escapeHtml(text: string): string {
     .replaceAll('"', "&quot;");
 }
 
+/**
+ * Makes a part of an id of a name, which may hold anything that a folder's name may.
+ *
+ * @param name Any text.
+ * @returns The name with all but ASCII letters, digits and hyphens as code points between underscores; different names
+ * stay different.
+ */
+export function idOf(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9-]/gu, (sign) => `_${sign.codePointAt(0)!.toString(16)}_`);
+}
+
 /** A table, cell by cell. */
 export interface Table {
   /** What the page calls it, different for every table of a page: its caption's id begins with it. */
@@ -136,7 +147,8 @@ function cellHtml(
  * narrower where the page is.
  *
  * @param svg The text of the file; it becomes part of the page as it is, so it must come from this program.
- * @param prefix What its ids begin with from now on, different for every drawing of a page.
+ * @param prefix What its ids begin with from now on, different for every drawing of a page; without blanks, which would
+ * make two ids of one where ids are listed.
  * @returns The drawing.
  *
  * @example Two drawings of one page
@@ -151,16 +163,18 @@ function cellHtml(
  */
 export function inlineSvg(svg: string, prefix: string): Html {
   const text = svg.slice(svg.indexOf("<svg")).trimEnd();
+  const start = escapeHtml(prefix);
   // Only within tags: a text may say anything.
   return new Html(
     text.replace(/<[^>]*>/g, (tag) =>
       tag
-        .replace(/ id="/g, ` id="${prefix}`)
-        .replace(/url\((["']?)#/g, `url($1#${prefix}`)
-        .replace(/href="#/g, `href="#${prefix}`)
+        // By functions: in a text "$" would have a meaning.
+        .replace(/ id="/g, () => ` id="${start}`)
+        .replace(/url\((["']?)#/g, (_, quote) => `url(${quote}#${start}`)
+        .replace(/href="#/g, () => `href="#${start}`)
         .replace(
           / (aria-(?:labelledby|describedby))="([^"]*)"/g,
-          (_, name, ids) => ` ${name}="${ids.replace(/\S+/g, (id: string) => prefix + id)}"`,
+          (_, name, ids) => ` ${name}="${ids.replace(/\S+/g, (id: string) => start + id)}"`,
         )),
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Lists of things, and lists in sentences.
+ * Lists of things, their extremes, and lists in sentences.
  *
  * @module
  */
@@ -23,4 +23,28 @@ export function distinct<Type>(values: readonly Type[]): Type[] {
 export function enumerate(words: readonly (string | number)[]): string {
   if (words.length < 2) return words.join();
   return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
+}
+
+/**
+ * Finds the largest of many numbers. `Math.max(...values)` overflows the stack at about 125,000 of them.
+ *
+ * @param values Any numbers.
+ * @returns The largest; NaN where one is NaN, -Infinity where there are none, as of `Math.max`.
+ */
+export function maximum(values: Iterable<number>): number {
+  let largest = -Infinity;
+  for (const value of values) largest = Math.max(largest, value);
+  return largest;
+}
+
+/**
+ * Finds the smallest of many numbers. `Math.min(...values)` overflows the stack at about 125,000 of them.
+ *
+ * @param values Any numbers.
+ * @returns The smallest; NaN where one is NaN, Infinity where there are none, as of `Math.min`.
+ */
+export function minimum(values: Iterable<number>): number {
+  let smallest = Infinity;
+  for (const value of values) smallest = Math.min(smallest, value);
+  return smallest;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { maximum, minimum } from "./lists.ts";
 
 /** The most ticks: more would have no room for their labels. */
 const TICKS = 6;
@@ -33,7 +34,7 @@ export interface LogAxisOptions {
  * @returns Scale and axis.
  */
 export function logAxis(values: readonly number[], { title }: LogAxisOptions): LogAxis {
-  const domain = domainOf(Math.min(...values), Math.max(...values));
+  const domain = domainOf(minimum(values), maximum(values));
   const ticks = ticksBetween(domain[0], domain[1]);
   const [texts, places] = [textsOf(ticks), ticks].map((list) => JSON.stringify(list));
   return {

@@ -5,6 +5,7 @@
  */
 
 import { type Html, markup, tableHtml } from "./html.ts";
+import { maximum } from "./lists.ts";
 import type { GradientCheckRow } from "./records.ts";
 import type { GradientCheckPart, GradientTrial, ReportData } from "./report_data.ts";
 import { captionOf, NO_PUBLISHED, NOT_COMPARABLE, NOTHING, settingsHtml } from "./report_parts.ts";
@@ -89,7 +90,7 @@ function parameterName(name: string): string {
 
 function seedTable(checks: readonly GradientCheckPart[]): Html {
   const worst = (check: GradientCheckPart, name: "forward" | "five_point" | "gpu_norm") =>
-    scientific(Math.max(...judgedRows(check).map((row) => row[name])));
+    scientific(maximum(judgedRows(check).map((row) => row[name])));
   const cancelled = checks.some((check) => check.rows.some((row) => isCancelled(row, check)));
   return tableHtml({
     id: "gradient-seeds",

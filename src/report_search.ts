@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Html, markup, tableHtml } from "./html.ts";
+import { type Html, idOf, markup, tableHtml } from "./html.ts";
 import { PUBLISHED_BEST, PUBLISHED_FINAL_ACCURACY } from "./published.ts";
 import type { PartConfig, ReportData, RunPart, SearchPart } from "./report_data.ts";
 import {
@@ -51,7 +51,7 @@ ${settingsHtml(searches.map(({ config }) => config))}<h3>Stages</h3>
 ${otherSeeds(searches)}${
     first.figures.map(({ stage, svg }) =>
       figureHtml(svg, {
-        id: `search-${stage}`,
+        id: `search-${idOf(stage)}`,
         caption: captionOf(`Stage ${stage} of the search, seed ${seed}`, [first]),
       })
     )

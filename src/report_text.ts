@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { maximum, minimum } from "./lists.ts";
 
 /** A blank at which no line is broken. */
 export const NBSP = "\u00a0";
@@ -124,7 +125,7 @@ export function spread(
   const middle = print(middleOf(values));
   if (values.length === 1) return middle;
   // Once with its unit is enough.
-  const [least, most] = [Math.min(...values), Math.max(...values)]
+  const [least, most] = [minimum(values), maximum(values)]
     .map((value) => print(value).split(NBSP)[0]);
   return `${middle} (${least}${NBSP}to${NBSP}${most})`;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Html, markup, tableHtml } from "./html.ts";
+import { type Html, idOf, markup, tableHtml } from "./html.ts";
 import { distinct } from "./lists.ts";
 import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_RUN } from "./published.ts";
 import type { ReportData, RunPart } from "./report_data.ts";
@@ -48,7 +48,7 @@ ${accuracyTable(ended, "test")}${accuracyTable(ended, "val")}${
 ${otherSeeds(runs)}${
     runs.filter(({ seed }) => seed === first).map((run) =>
       figureHtml(run.figure, {
-        id: `baseline-${run.name}`,
+        id: `baseline-${idOf(run.name)}`,
         caption: captionOf(`${runTitle(run.name)}, seed ${run.seed}`, [run]),
       })
     )

@@ -6,6 +6,7 @@
  */
 
 import { ArgumentError } from "./errors.ts";
+import { maximum } from "./lists.ts";
 
 /** What grows: images in a batch, the widths of all hidden layers, affine layers, or networks trained together. */
 export type ScalingAxis = "batch" | "width" | "depth" | "networks";
@@ -147,7 +148,7 @@ function excessOfEnd(
 ): number {
   const expected = lines.filter((pair) => pair.length === 2 && pair.every((i) => i in costs))
     .map(([a, b]) => trend(costs[a], costs[b], costs[end].size));
-  return expected.length === 0 ? 0 : costs[end].cost / Math.max(...expected);
+  return expected.length === 0 ? 0 : costs[end].cost / maximum(expected);
 }
 
 /** The cost at a size by the straight line through two others on logarithmic axes. */

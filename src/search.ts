@@ -5,6 +5,7 @@
  */
 
 import { ArgumentError } from "./errors.ts";
+import { maximum, minimum } from "./lists.ts";
 import { Random } from "./random.ts";
 import type { TrialRow } from "./search_records.ts";
 
@@ -196,5 +197,5 @@ function compare(a: number, b: number): number {
 function spread(values: readonly number[]): Spread {
   if (values.length === 0) return { mean: NaN, min: NaN, max: NaN };
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { mean, min: Math.min(...values), max: Math.max(...values) };
+  return { mean, min: minimum(values), max: maximum(values) };
 }

@@ -19,6 +19,7 @@ import {
   Y_AXIS,
 } from "./chart.ts";
 import { ArgumentError } from "./errors.ts";
+import { maximum, minimum } from "./lists.ts";
 import { type LogAxis, logAxis } from "./log_axis.ts";
 import { bestResults, type LambdaResult, summariseTrials } from "./search.ts";
 import type { TrialRow } from "./search_records.ts";
@@ -148,8 +149,8 @@ function measurePanel(results: readonly LambdaResult[], options: MeasureOptions)
 
 /** Widens the axis of values that are all but the same: its ticks would have many digits otherwise. */
 function wideScale(values: readonly number[]): { domain: number[] } | null {
-  const least = Math.min(...values);
-  const most = Math.max(...values);
+  const least = minimum(values);
+  const most = maximum(values);
   const margin = 0.01 * most;
   return margin > 0 && most - least < 2 * margin
     ? { domain: [least - margin, most + margin] }
@@ -158,7 +159,7 @@ function wideScale(values: readonly number[]): { domain: number[] } | null {
 
 /** Draws what the points stand for, a line for each kind. */
 function keyPanel(results: readonly LambdaResult[], best: LambdaResult | null): Panel {
-  const networks = Math.max(...results.map((result) => result.runs));
+  const networks = maximum(results.map((result) => result.runs));
   const usual = networks === 1
     ? "One network for each λ"
     : `Mean of ${networks} networks for each λ, bar from least to most`;

@@ -24,7 +24,7 @@ import {
   Y_AXIS,
 } from "./chart.ts";
 import { ArgumentError } from "./errors.ts";
-import { distinct } from "./lists.ts";
+import { distinct, maximum, minimum } from "./lists.ts";
 import type { CurveRow } from "./sensitivity_records.ts";
 
 /** The most panels beside each other: narrower ones would have no room for their texts. */
@@ -168,7 +168,7 @@ function runsOf(rows: readonly CurveRow[], outcomes: readonly CurveOutcome[]): R
 
 /** The largest value of a curve. */
 function most({ points }: Run): number {
-  return Math.max(...points.map(({ loss }) => loss ?? -Infinity));
+  return maximum(points.map(({ loss }) => loss ?? -Infinity));
 }
 
 /** The median of the losses before training: only large initial weights make them differ much from guessing. */
@@ -211,11 +211,11 @@ function sharedScales(
   const points = runs.flatMap(({ points }) => points);
   const known = points.map(({ loss }) => loss).filter((loss) => loss !== null);
   if (guessing !== null) known.push(guessing);
-  const x = { domain: [0, Math.max(...points.map(({ step }) => step), 1)], nice: false };
+  const x = { domain: [0, Math.max(1, maximum(points.map(({ step }) => step)))], nice: false };
   if (known.length === 0) return { x, y: { domain: [0, 1], nice: false }, limit, ticks: false };
-  const top = Math.max(...known);
+  const top = maximum(known);
   // An axis of no length would have no ticks.
-  const bottom = Math.min(...known, 0.9 * top, limit);
+  const bottom = Math.min(minimum(known), 0.9 * top, limit);
   return {
     x,
     y: { domain: [bottom, Math.min(top, limit)], nice: top <= limit },
@@ -243,7 +243,7 @@ function bandPanel(runs: readonly Run[], options: BandOptions): Panel {
   const outcomes = ofBand.map(({ outcome }) =>
     outcome === "" ? [] : wrap(outcome, Math.floor(width / roomOf("x")))
   );
-  const most = Math.max(...outcomes.map((lines) => lines.length));
+  const most = maximum(outcomes.map((lines) => lines.length));
   return {
     title: {
       text: `Training loss (nats), batch norm ${band.batchNorm ? "on" : "off"}`,

@@ -19,14 +19,16 @@ export interface Spread {
 /**
  * Sums measurements up.
  *
- * @param values The measurements, at least one, none of them NaN.
- * @returns Their median, and the smallest and largest.
+ * @param values The measurements, at least one.
+ * @returns Their median, and the smallest and largest; each is NaN where a measurement is.
  * @throws {ArgumentError} If there are none.
  */
 export function spreadOf(values: readonly number[]): Spread {
   if (values.length === 0) {
     throw new ArgumentError("Cannot sum up 0 measurements, expected at least 1");
   }
+  // Sorting would put it anywhere, and the others in no order.
+  if (values.some(Number.isNaN)) return { median: NaN, least: NaN, most: NaN };
   const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   return {

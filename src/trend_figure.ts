@@ -18,7 +18,7 @@ import {
   Y_AXIS,
 } from "./chart.ts";
 import { ArgumentError } from "./errors.ts";
-import { distinct } from "./lists.ts";
+import { distinct, maximum, minimum } from "./lists.ts";
 import { logAxis, plainTicks } from "./log_axis.ts";
 import type { BenchRow } from "./records.ts";
 
@@ -101,8 +101,8 @@ export function trendFigure(
 function timeAxis(times: readonly (number | null)[], adapter: string) {
   const known = times.filter((time) => time !== null);
   const title = `${adapter}: milliseconds per step`;
-  const least = Math.min(...known);
-  if (!(least > 0) || Math.max(...known) <= LOG_ABOVE * least) {
+  const least = minimum(known);
+  if (!(least > 0) || maximum(known) <= LOG_ABOVE * least) {
     return verticalAxis(times, { title, zero: true });
   }
   const type = "quantitative" as const;
@@ -111,14 +111,14 @@ function timeAxis(times: readonly (number | null)[], adapter: string) {
 
 /** The same for all panels. */
 function domainOf(dates: readonly number[]): number[] | undefined {
-  const [first, last] = [Math.min(...dates), Math.max(...dates)];
+  const [first, last] = [minimum(dates), maximum(dates)];
   return first === last ? undefined : [first, last];
 }
 
 /** Chooses ticks whose labels all differ: none are closer than what their format can tell. */
 function dateTicks(dates: readonly number[]) {
-  const first = Math.min(...dates);
-  const last = Math.max(...dates);
+  const first = minimum(dates);
+  const last = maximum(dates);
   const span = last - first;
   // Without other wishes ticks are about a fifth of the span apart.
   if (span >= 5 * DAY) return { format: "%Y-%m-%d" };

@@ -8,6 +8,7 @@ import { ArgumentError } from "../src/errors.ts";
 import { trendFigure } from "../src/figures.ts";
 import { writeFileDurably } from "../src/files.ts";
 import { benchFromCsv, type BenchRow, benchToCsv } from "../src/records.ts";
+import type { Figures } from "./_figures.ts";
 
 /** The names of the files. */
 export const BENCH_FILES = { rows: "bench.csv", figure: "trend.svg" } as const;
@@ -47,18 +48,19 @@ export async function readAppended(path: string, out: string): Promise<string | 
 }
 
 /**
- * Writes all rows, and the figure of them.
+ * Writes all rows, and plans the figure of them.
  *
  * @param rows The rows, oldest first.
- * @param options The directory, and whether this was a quick try.
+ * @param options The directory, whether this was a quick try, and where to plan the figure.
  */
 export async function writeBenchRows(
   rows: readonly BenchRow[],
-  { out, quick }: { out: string; quick: boolean },
+  { out, quick, figures }: { out: string; quick: boolean; figures: Figures },
 ): Promise<void> {
-  const title = quick ? "Time of a training step (quick runs)" : undefined;
-  const figure = await trendFigure(rows, { title });
+  const write = (name: string, text: string | Uint8Array) =>
+    writeFileDurably(join(out, name), text);
   await Deno.mkdir(out, { recursive: true });
-  await writeFileDurably(join(out, BENCH_FILES.rows), benchToCsv(rows));
-  await writeFileDurably(join(out, BENCH_FILES.figure), figure);
+  await write(BENCH_FILES.rows, benchToCsv(rows));
+  const title = quick ? "Time of a training step (quick runs)" : undefined;
+  figures.add({ directory: out, write }, BENCH_FILES.figure, () => trendFigure(rows, { title }));
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { maximum } from "../src/lists.ts";
 import type { BenchRow } from "../src/records.ts";
 import { type Comparison, DEVIATIONS, FEWEST, LOOKED_AT } from "../src/regression.ts";
 import { BENCH_FILES } from "./_bench_files.ts";
@@ -78,7 +79,7 @@ export function reportComparisons(
   }
   const unknown = comparisons.filter(({ worse }) => worse === null);
   if (unknown.length > 0) {
-    const most = Math.max(...unknown.map(({ runs }) => runs));
+    const most = maximum(unknown.map(({ runs }) => runs));
     context.stderr(
       `Nothing to compare with yet for ${unknown.length} of ${comparisons.length} times: ` +
         `${FEWEST} earlier runs are needed, and there ${most === 1 ? "is" : "are"} ${most}`,

@@ -41,6 +41,11 @@ export class StoppedError extends Error {
   }
 }
 
+/** A figure could not be drawn or written; the results that it shows are all there. */
+export class FigureError extends Error {
+  override name = "FigureError";
+}
+
 /**
  * Runs a task as this process, and ends the process with the task's exit status.
  *
@@ -100,7 +105,10 @@ function explain(error: unknown, signal: AbortSignal): { message: string; status
   if (error instanceof ArgumentError || error instanceof DataError) {
     return { message, status: EXIT.refused };
   }
-  if (error instanceof GpuUnavailableError || error instanceof GpuError) {
+  if (
+    error instanceof GpuUnavailableError || error instanceof GpuError ||
+    error instanceof FigureError
+  ) {
     return { message, status: EXIT.failed };
   }
   if (error instanceof DeviceLostError) return { message, status: EXIT.tryAgain };

@@ -9,6 +9,7 @@ import { spreadOf } from "../src/spread.ts";
 import { type Columns, readTable, writeTable } from "../src/table.ts";
 import { alignColumns } from "./_columns.ts";
 import { readAppended } from "./_bench_files.ts";
+import { type Command, withLinkerVariables, withoutLinkerVariables } from "./_children.ts";
 import type { TaskContext } from "./_context.ts";
 import { writeEvent } from "./_events.ts";
 
@@ -17,7 +18,7 @@ export interface Peer {
   /** What messages call it. */
   readonly name: string;
   /** The program that runs it, and its arguments. */
-  readonly command: readonly [program: string, ...args: readonly string[]];
+  readonly command: Command;
 }
 
 /** What a peer prints for each way in which it makes steps. */
@@ -81,7 +82,7 @@ export function peersOf({ quick }: { quick: boolean }): Peer[] {
 /** Without the project's configuration: a peer's packages are not among its own. It needs no permission. */
 function denoPeer(name: string, file: string, args: readonly string[]): Peer {
   const options = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-prompt"];
-  return { name, command: ["deno", "run", ...options, pathOf(file), ...args] };
+  return { name, command: [Deno.execPath(), "run", ...options, pathOf(file), ...args] };
 }
 
 function pythonPeer(name: string, file: string, args: readonly string[]): Peer {
@@ -176,32 +177,58 @@ export async function measurePeers(
 
 /** The lines that a peer printed, or why there are none. */
 async function runPeer(
-  { command: [program, ...args] }: Peer,
+  { command }: Peer,
   signal: AbortSignal,
   patience: number,
 ): Promise<PeerLine[] | string> {
   const timeout = AbortSignal.timeout(patience);
   let output: Deno.CommandOutput;
   try {
+    const [program, ...args] = withLinkerVariables(command);
     output = await new Deno.Command(program, {
       args,
+      env: { ...withoutLinkerVariables(), NO_COLOR: "1" },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
       signal: AbortSignal.any([signal, timeout]),
     }).output();
   } catch (error) {
-    // A program that was not there when Deno started is not among those that may be run.
-    const { NotFound, NotCapable } = Deno.errors;
-    if (error instanceof NotFound || error instanceof NotCapable) return `there is no ${program}`;
+    if (error instanceof Deno.errors.NotFound) return `there is no ${command[0]}`;
+    if (error instanceof Deno.errors.NotCapable) return error.message;
     throw error;
   }
   signal.throwIfAborted();
   if (timeout.aborted) return `it was not done after ${patience / 1000} s`;
   const lines = new TextDecoder().decode(output.stdout).split("\n").flatMap(parseLine);
   if (lines.length > 0) return lines;
-  const said = new TextDecoder().decode(output.stderr).trim().split("\n");
-  return said[said.length - 1] || `it ended with ${output.code} and printed no time`;
+  const reason = tellingLine(new TextDecoder().decode(output.stderr));
+  return reason || `it ended with ${output.code} and printed no time`;
+}
+
+/** What Python writes before the calls that led to an exception, which are indented; the exception itself follows. */
+const TRACEBACK = "Traceback (most recent call last):";
+
+/**
+ * Finds the line that says why a program failed, among all that it wrote to standard error.
+ *
+ * Programs warn before they fail, and say where they failed after they say why: so it is the first line that speaks of an
+ * error. In Python's traceback it is the exception, which comes after the calls; of several tracebacks the last one ended
+ * the program.
+ *
+ * @param text All that it wrote.
+ * @returns The line; the first one where none speaks of an error; empty where there is none.
+ */
+export function tellingLine(text: string): string {
+  const lines = text.split(/\r?\n/);
+  const traceback = lines.lastIndexOf(TRACEBACK);
+  if (traceback >= 0) {
+    const at = lines.findIndex((line, i) => i > traceback && /^\S/.test(line));
+    // NumPy's own begins on the line after `ImportError:`.
+    if (at > 0) return lines.slice(at).join("\n").match(/^\S+:\s+.+|.+/)![0].replace(/\s+/g, " ");
+  }
+  const written = lines.map((line) => line.trim()).filter((line) => line !== "");
+  return written.find((line) => /error\b|\bpanicked\b/i.test(line)) ?? written[0] ?? "";
 }
 
 function parseLine(line: string): PeerLine[] {

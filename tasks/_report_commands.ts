@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { distinct } from "../src/lists.ts";
+import { distinct, minimum } from "../src/lists.ts";
 import type { Part, PartConfig, ReportCommands } from "../src/report_data.ts";
 import { isQuick, otherSettings, settingText } from "../src/report_settings.ts";
 import { DEFAULT_SEEDS } from "./_seeds.ts";
@@ -25,7 +25,7 @@ export function commandsFor(parts: readonly Part[]): ReportCommands {
 
 function reproduceCommand(parts: readonly Part[]): string {
   const seeds = distinct(parts.map(({ seed }) => seed));
-  const first = Math.min(...seeds);
+  const first = minimum(seeds);
   const { config } = parts[0];
   const usual = isQuick(config) ? DEFAULT_SEEDS.quick : DEFAULT_SEEDS.usual;
   return [

@@ -33,6 +33,8 @@ import {
   checkLambda,
   checkMetrics,
 } from "./_report_agree.ts";
+import { describeFailure } from "./_figures.ts";
+import { FigureError } from "./_main.ts";
 import { commandsFor } from "./_report_commands.ts";
 import { readJson, toConfig, toEnding, toStudy, toTrials } from "./_report_json.ts";
 
@@ -71,6 +73,7 @@ export interface Reproduction {
  * @throws {ArgumentError} When there is nothing at all.
  * @throws {DataError} When a file is not what this program writes, or two of them contradict each other; the message
  * names the file, of a CSV file line and column, too.
+ * @throws {FigureError} When a figure cannot be drawn; the message names it with the reason.
  */
 export async function readReproduction(directory: string): Promise<Reproduction> {
   const found = new Map<TaskName, number[]>();
@@ -270,7 +273,7 @@ class Reader {
     return rows;
   }
 
-  /** Draws a figure of a part; what cannot be drawn is a mistake in its files. */
+  /** Draws a figure of a part; what is refused is a mistake in its files. */
   async #draw(
     part: string,
     { file, from, draw }: { file: string; from: string; draw: () => Promise<string> },
@@ -281,7 +284,7 @@ class Reader {
       this.#figures.push({ path, svg });
       return svg;
     } catch (error) {
-      if (!(error instanceof ArgumentError)) throw error;
+      if (!(error instanceof ArgumentError)) throw new FigureError(describeFailure(path, error));
       throw new DataError(`Cannot draw ${path} from ${from} and config.json: ${error.message}`);
     }
   }

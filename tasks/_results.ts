@@ -49,8 +49,10 @@ export interface RunCircumstances {
 export interface ResultsOptions {
   /** The files of a run, `config.json` aside; nothing else is ever written. */
   readonly files: readonly string[];
-  /** The one of them that is written last, so that its presence means "finished". */
+  /** The one of them that is written last but for figures, so that its presence means "finished". */
   readonly finished: string;
+  /** Those of them that can be drawn again from the others: results are finished without them. */
+  readonly figures?: readonly string[];
   /** The names of files that a run of other settings or options may have left; they are removed with those of the run. */
   readonly otherFiles?: RegExp;
   /** Settings, as in `config.json`, in which results that are there may differ: they are replaced then. */
@@ -124,7 +126,7 @@ export async function openResults(
   config: RunConfig,
   options: ResultsOptions,
 ): Promise<Results> {
-  const { files, finished, otherFiles, mayDiffer = [], force = false } = options;
+  const { files, finished, figures = [], otherFiles, mayDiffer = [], force = false } = options;
   const present = await list(directory);
   const others = [...present].filter((name) => otherFiles?.test(name));
   const ours = [...new Set([CONFIG, ...files, ...others])].filter((name) => present.has(name));
@@ -150,10 +152,12 @@ export async function openResults(
       );
     }
     // All of them: someone may have removed one of a run that had finished.
-    const whole = [...files, finished].every((name) => present.has(name));
+    const whole = [...files, finished]
+      .every((name) => present.has(name) || figures.includes(name));
     state = whole && !force && differences.length === 0 ? "finished" : "unfinished";
   }
-  return new Results(directory, { ...options, config, state });
+  const undrawn = state === "finished" ? figures.filter((name) => !present.has(name)) : [];
+  return new Results(directory, { ...options, config, state, undrawn });
 }
 
 /**
@@ -180,6 +184,8 @@ export type ResultsState = "new" | "finished" | "unfinished";
 export class Results {
   readonly directory: string;
   readonly state: ResultsState;
+  /** The figures that finished results lack: drawing failed, or was cut off. */
+  readonly undrawn: readonly string[];
   /** What is written as `config.json`. */
   readonly config: RunConfig;
   readonly #files: ReadonlySet<string>;
@@ -188,11 +194,16 @@ export class Results {
   /** Use {@linkcode openResults}, which looks at the directory first. */
   constructor(
     directory: string,
-    options: ResultsOptions & { config: RunConfig; state: ResultsState },
+    options: ResultsOptions & {
+      config: RunConfig;
+      state: ResultsState;
+      undrawn?: readonly string[];
+    },
   ) {
-    const { config, files, finished, otherFiles, state } = options;
+    const { config, files, finished, otherFiles, state, undrawn = [] } = options;
     this.directory = directory;
     this.state = state;
+    this.undrawn = undrawn;
     this.config = config;
     // The mark of being finished is the first to be removed: what is half removed is not finished.
     this.#files = new Set([finished, ...files]);
@@ -249,14 +260,15 @@ export class Results {
   }
 
   /**
-   * Says that there is nothing left to do.
+   * Says that there is nothing left to do but to draw.
    *
    * @param context Where to say it.
    * @param options `json`: write a `finished_before` event too.
    */
   sayFinished(context: TaskContext, options: { json?: boolean } = {}): void {
+    const rest = this.undrawn.length === 0 ? "nothing to do" : `drawing ${this.undrawn.join(", ")}`;
     context.stderr(
-      `${this.directory} holds the finished results of these settings: nothing to do (--force runs again)`,
+      `${this.directory} holds the finished results of these settings: ${rest} (--force runs again)`,
     );
     if (options.json) writeEvent(context, "finished_before", { out: this.directory });
   }

@@ -6,6 +6,7 @@
 import { join } from "@std/path";
 import type { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
+import { readTextIfThere } from "../src/files.ts";
 import type { Gpu } from "../src/gpu.ts";
 import {
   findCliffs,
@@ -17,6 +18,7 @@ import {
 import { scalingFromCsv, type ScalingRow, scalingToCsv } from "../src/scaling_records.ts";
 import type { TaskContext } from "./_context.ts";
 import { drawScaling } from "./_draw.ts";
+import type { Figures } from "./_figures.ts";
 import { writeEvent } from "./_events.ts";
 import { operationsPerStep } from "./_measure.ts";
 import { spreadOf } from "../src/spread.ts";
@@ -61,6 +63,8 @@ export interface ScalingContext {
   readonly chooser: VariantChooser;
   /** Where to say how far they are. */
   readonly context: TaskContext;
+  /** The figures that the task draws in the end. */
+  readonly figures: Figures;
 }
 
 /** The measurements of one size so far. */
@@ -76,7 +80,7 @@ interface Size {
 }
 
 /**
- * Measures all axes and writes the files: `scaling.csv` after each axis, `scaling.svg` at the end.
+ * Measures all axes and writes `scaling.csv` after each. The figure is planned only.
  *
  * @param results The directory, opened with {@linkcode SCALING_FILES}.
  * @param options What to measure.
@@ -98,7 +102,7 @@ export async function scaleInto(
     await results.write(CSV, scalingToCsv(rows));
   }
   if (rows.length === 0) throw new ArgumentError("The adapter can hold none of the sizes");
-  await results.write(FIGURE, await drawScaling(rows, results.config));
+  scaling.figures.add(results, FIGURE, () => drawScaling(rows, results.config));
   return rows;
 }
 
@@ -112,6 +116,29 @@ export async function scaleInto(
 export async function readScaling(directory: string): Promise<ScalingRow[]> {
   const path = join(directory, CSV);
   return scalingFromCsv(await Deno.readTextFile(path), { name: path });
+}
+
+/**
+ * Takes measurements that are whole but for their figure, which could not be drawn, and plans that.
+ *
+ * @param results The directory, opened with {@linkcode SCALING_FILES}.
+ * @param options Which axes were asked for.
+ * @param figures Where to plan the figure.
+ * @returns The rows of `scaling.csv`; undefined where an axis has none, also when the adapter could hold none of it.
+ * @throws {DataError} When the file is not what this program writes.
+ */
+export async function keepScaling(
+  results: Results,
+  { axes }: Pick<ScalingOptions, "axes">,
+  figures: Figures,
+): Promise<ScalingRow[] | undefined> {
+  const name = join(results.directory, CSV);
+  const text = await readTextIfThere(name);
+  const rows = text === undefined ? [] : scalingFromCsv(text, { name });
+  // An axis is written when all of it is measured.
+  if (!axes.every((axis) => rows.some((row) => row.axis === axis))) return undefined;
+  figures.add(results, FIGURE, () => drawScaling(rows, results.config));
+  return rows;
 }
 
 /** Measures the sizes of an axis in turn, and again in every round, so that a machine that slows down slows all of them. */

@@ -22,7 +22,7 @@ import { openResults, type Results, type RunConfig } from "./_results.ts";
 import type { SearchSummary } from "./_search_files.ts";
 import type { SearchOptions } from "./_search_options.ts";
 import type { SearchContext } from "./_search_stages.ts";
-import { readSummary, RUN_FILES, type Summary, trainInto } from "./_training_run.ts";
+import { readSummary, redrawRun, RUN_FILES, type Summary, trainInto } from "./_training_run.ts";
 
 /** Names the final network: with it initial weights come from the seed alone, whatever the best λ is. */
 const IDENTITY = "final";
@@ -106,7 +106,7 @@ export async function finalInto(
   options: SearchOptions,
   context: FinalContext,
 ): Promise<SearchSummary> {
-  const { final, best, rows, gpu, data } = context;
+  const { final, best, rows, gpu, data, figures } = context;
   const { quick, seed } = options;
   const [{ lambda, val_accuracy }] = best;
   await results.write("best.csv", bestToCsv(best));
@@ -138,10 +138,9 @@ export async function finalInto(
     });
   } else {
     context.context.stderr("final: kept from before");
+    redrawRun(final, figures);
     ended = await readSummary(final);
   }
-  const figure = await drawConfusion(confusion!, { config: final.config, steps: ended.steps });
-  await results.write("confusion.svg", figure);
   const [coarse] = bestResults(rows.filter(({ stage }) => stage === "coarse"), 1);
   const summary: SearchSummary = {
     data: data.source.name,
@@ -156,6 +155,10 @@ export async function finalInto(
     ...quick && { quick },
   };
   await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+  const [matrix, { steps }] = [confusion!, ended];
+  figures.add(results, "confusion.svg", () => {
+    return drawConfusion(matrix, { config: final.config, steps });
+  });
   return summary;
 }
 

@@ -25,8 +25,8 @@ export interface SearchContext extends TrainingContext {
 }
 
 /**
- * Trains the networks of every stage, or takes those that `trials.csv` has from before, and writes `trials.csv` and a
- * figure after each stage.
+ * Trains the networks of every stage, or takes those that `trials.csv` has from before, and writes `trials.csv` after
+ * each stage. Its figure is planned only.
  *
  * @param results The search's directory, opened.
  * @param options The task's options.
@@ -43,7 +43,7 @@ export async function searchInto(
 ): Promise<TrialRow[]> {
   const { coarse, coarseCount, fine, fineCount, refine, seed, repeat, json, quick } = options;
   const kept = await readTrials(results);
-  const rows: TrialRow[] = [];
+  let rows: TrialRow[] = [];
   let changed = false;
   for (const stage of stageNames(options)) {
     const range = stage === "coarse" ? pair(coarse) : refine === 0 ? pair(fine) : refineRange(rows);
@@ -52,16 +52,17 @@ export async function searchInto(
     const old = kept.filter((row) => row.stage === stage);
     if (isWhole(old, trials)) {
       context.context.stderr(`${stage}: kept from before`);
-      rows.push(...old);
+      rows = rows.concat(old);
     } else {
-      rows.push(...await trainStage(trials, options, context));
+      rows = rows.concat(await trainStage(trials, options, context));
       changed = true;
     }
     // Also after a stage that was kept: writing an earlier one has left its rows out.
     if (changed) await results.write("trials.csv", trialsToCsv(rows));
     const own = rows.filter((row) => row.stage === stage);
     const before = rows.filter((row) => row.stage !== stage);
-    await results.write(`${stage}.svg`, await drawStage(own, { config: results.config, before }));
+    const { config } = results;
+    context.figures.add(results, `${stage}.svg`, () => drawStage(own, { config, before }));
     if (!json) continue;
     for (const row of own) {
       writeEvent(context.context, "trial", { ...row, ...quick && { quick } });

@@ -14,10 +14,11 @@ import {
   type SensitivityRun,
   sigmaName,
 } from "../src/sensitivity.ts";
-import { type CurveRow, curvesToCsv } from "../src/sensitivity_records.ts";
+import { type CurveRow, curvesFromCsv, curvesToCsv } from "../src/sensitivity_records.ts";
 import { Training } from "../src/train.ts";
 import { bestOf } from "./_best.ts";
 import { drawStudy } from "./_draw.ts";
+import type { Figures } from "./_figures.ts";
 import type { CommonOptions, TrainingOptions } from "./_options.ts";
 import type { Results } from "./_results.ts";
 import { reviveEvaluation, SAVE_INTERVAL, type TrainingContext } from "./_training_run.ts";
@@ -26,6 +27,7 @@ import { reviveEvaluation, SAVE_INTERVAL, type TrainingContext } from "./_traini
 export const STUDY_FILES = {
   files: ["curves.csv", "sensitivity.svg", "summary.json"],
   finished: "summary.json",
+  figures: ["sensitivity.svg"],
   otherFiles: /^profile-with(out)?-batch-norm\.csv$/,
 } as const;
 
@@ -82,7 +84,7 @@ export function populationName(batchNorm: boolean): string {
 
 /**
  * Trains all networks and writes the files. `summary.json` comes last, so that a study that is cut off does not look
- * finished; `curves.csv` is there to look at while the training goes on.
+ * finished; `curves.csv` is there to look at while the training goes on. The figure is planned only.
  *
  * @param results The study's directory, opened with {@linkcode STUDY_FILES}.
  * @param options What to train.
@@ -96,10 +98,10 @@ export async function studyInto(
   options: StudyOptions,
   context: StudyContext,
 ): Promise<SensitivitySummary> {
-  const { gpu, data, signal, now = () => performance.now() } = context;
+  const { gpu, data, signal, figures, now = () => performance.now() } = context;
   const { inits: initialisations, quick } = options;
   await results.start();
-  const curves: CurveRow[] = [];
+  let curves: CurveRow[] = [];
   const runs: SensitivityRun[] = [];
   let saved = now();
   for (const batchNorm of normsOf(options)) {
@@ -114,7 +116,7 @@ export async function studyInto(
         saved = now();
       },
     });
-    curves.push(...curveRows(population.rows, networks));
+    curves = curves.concat(curveRows(population.rows, networks));
     runs.push(...population.runs);
   }
   const summary: SensitivitySummary = {
@@ -126,12 +128,32 @@ export async function studyInto(
     ...quick && { quick },
   };
   await results.write("curves.csv", curvesToCsv(curves));
-  await results.write(
-    "sensitivity.svg",
-    await drawStudy(curves, { config: results.config, ...summary }),
-  );
   await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+  figures.add(results, "sensitivity.svg", () => {
+    return drawStudy(curves, { config: results.config, ...summary });
+  });
   return summary;
+}
+
+/**
+ * Plans the figure of a study that is finished, where it is missing.
+ *
+ * @param results The study's directory.
+ * @param summary How the study ended.
+ * @param figures Where to plan it.
+ */
+export function redrawStudy(
+  results: Results,
+  summary: SensitivitySummary,
+  figures: Figures,
+): void {
+  for (const figure of results.undrawn) {
+    figures.add(results, figure, async () => {
+      const name = join(results.directory, "curves.csv");
+      const curves = curvesFromCsv(await Deno.readTextFile(name), { name });
+      return await drawStudy(curves, { config: results.config, ...summary });
+    });
+  }
 }
 
 /** Where a population is trained, and who is to see its curves grow. */

@@ -9,11 +9,12 @@ import type { DeviceDataSet } from "../src/device_data.ts";
 import { DataError } from "../src/errors.ts";
 import type { Gpu } from "../src/gpu.ts";
 import type { Evaluation, MetricRow } from "../src/metrics.ts";
-import { metricsToCsv } from "../src/records.ts";
+import { metricsFromCsv, metricsToCsv } from "../src/records.ts";
 import { encodeSafetensors } from "../src/safetensors.ts";
 import { outcomeOf } from "../src/sensitivity.ts";
 import { Training, type TrainingNetwork, type TrainingOptions } from "../src/train.ts";
 import { drawRun } from "./_draw.ts";
+import type { Figures } from "./_figures.ts";
 import type { Progress } from "./_progress.ts";
 import type { Results } from "./_results.ts";
 
@@ -21,6 +22,7 @@ import type { Results } from "./_results.ts";
 export const RUN_FILES = {
   files: ["metrics.csv", "metrics.svg", "model.safetensors", "summary.json"],
   finished: "summary.json",
+  figures: ["metrics.svg"],
   otherFiles: /^profile\.csv$/,
 } as const;
 
@@ -67,6 +69,8 @@ export interface TrainingContext {
   readonly variant: string;
   /** Ends the training between two submits. */
   readonly signal: AbortSignal;
+  /** The figures that the task draws in the end. */
+  readonly figures: Figures;
   /** Is given the trained networks before the run counts as finished. */
   readonly onTrained?: (training: Training) => Promise<void>;
 }
@@ -76,7 +80,7 @@ export const SAVE_INTERVAL = 5000;
 
 /**
  * Trains a network and writes the files of its run. `summary.json` comes last, so that a run that is cut off does not
- * look finished; `metrics.csv` is there to look at while the training goes on.
+ * look finished; `metrics.csv` is there to look at while the training goes on. The figure is planned only.
  *
  * @param results The run's directory, opened with {@linkcode RUN_FILES}.
  * @param run What to train.
@@ -90,7 +94,7 @@ export async function trainInto(
   run: TrainingRun,
   context: TrainingContext,
 ): Promise<Summary> {
-  const { gpu, data, progress, variant, signal, onTrained } = context;
+  const { gpu, data, progress, variant, signal, figures, onTrained } = context;
   const { name, training: options, quick } = run;
   await results.start();
   const training = await Training.create(gpu, data, { ...options, variant });
@@ -128,17 +132,33 @@ export async function trainInto(
     const { architecture } = training;
     const network = networkTensors({ architecture, parameters, statistics, mean, std });
     await results.write("metrics.csv", metricsToCsv(rows));
-    await results.write("metrics.svg", await drawRun(rows, results.config));
     await results.write(
       "model.safetensors",
       encodeSafetensors(network.tensors, network.metadata),
     );
     await onTrained?.(training);
     await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+    figures.add(results, "metrics.svg", () => drawRun(rows, results.config));
     progress.done({ val_accuracy: val.accuracy, test_accuracy: test.accuracy });
     return summary;
   } finally {
     training.destroy();
+  }
+}
+
+/**
+ * Plans the figure of a run that is finished, where it is missing.
+ *
+ * @param results The run's directory.
+ * @param figures Where to plan it.
+ */
+export function redrawRun(results: Results, figures: Figures): void {
+  for (const figure of results.undrawn) {
+    figures.add(results, figure, async () => {
+      const name = join(results.directory, "metrics.csv");
+      const rows = metricsFromCsv(await Deno.readTextFile(name), { name });
+      return await drawRun(rows, results.config);
+    });
   }
 }
 

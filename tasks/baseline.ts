@@ -16,6 +16,7 @@ import { alignColumns } from "./_columns.ts";
 import type { TaskContext } from "./_context.ts";
 import { loadDataSet } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
+import { Figures } from "./_figures.ts";
 import { helpText } from "./_help.ts";
 import { EXIT, runTask } from "./_main.ts";
 import {
@@ -34,6 +35,7 @@ import { percent, tableHeading } from "./_text.ts";
 import {
   describeOutcome,
   readSummary,
+  redrawRun,
   RUN_FILES,
   type Summary,
   type TrainingRun,
@@ -123,11 +125,15 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const progress = new Progress(context, { json, quick });
     const { signal } = context;
     const ended: FinishedRun[] = [];
+    const figures = new Figures();
     for (const { run, results, variant, finished } of runs) {
       signal.throwIfAborted();
-      if (finished !== undefined) results.sayFinished(context, options);
+      if (finished !== undefined) {
+        results.sayFinished(context, options);
+        redrawRun(results, figures);
+      }
       const summary = finished ??
-        await trainInto(results, run, { gpu, data, progress, variant, signal });
+        await trainInto(results, run, { gpu, data, progress, variant, signal, figures });
       ended.push({ name: run.name, config: results.config, summary });
     }
     reportRuns(context, { options, dataset, runs: ended });
@@ -139,6 +145,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
       });
       await profileAll(context, { gpu, data }, { populations, json, quick });
     }
+    await figures.draw(signal);
     return EXIT.done;
   } finally {
     data?.destroy();

@@ -8,6 +8,7 @@ import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
+import { maximum } from "../src/lists.ts";
 import { checkVariant } from "../src/variants.ts";
 import { measurePeak, type Peak } from "../src/peak.ts";
 import { PUBLISHED_HIDDEN } from "../src/published.ts";
@@ -22,6 +23,7 @@ import { currentCommit } from "./_commit.ts";
 import type { TaskContext } from "./_context.ts";
 import { loadDataSet } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
+import { Figures } from "./_figures.ts";
 import { helpText } from "./_help.ts";
 import { flag, integer, real, widths } from "./_kinds.ts";
 import { EXIT, runTask } from "./_main.ts";
@@ -226,7 +228,8 @@ export async function main(
       memory: memory.peak,
     };
     const rows = plans.map((plan, i) => makeRow(plan, measurements[i], circumstances));
-    await writeBenchRows([...before, ...rows], options);
+    const figures = new Figures();
+    await writeBenchRows([...before, ...rows], { ...options, figures });
     reportBench(context, rows, options);
     for (const plan of options.profile ? plans : []) {
       const name = describePlan(plan);
@@ -240,9 +243,10 @@ export async function main(
       const own = { gpu, data, chooser, commit, options };
       await besidePeers(context, { ...own, peers, before: peersBefore });
     }
-    if (!options.compare) return EXIT.done;
-    const comparisons = compareWithEarlier(rows, before, options);
-    return reportComparisons(context, comparisons, options) ? EXIT.checkFailed : EXIT.done;
+    const comparisons = options.compare ? compareWithEarlier(rows, before, options) : [];
+    const worse = options.compare && reportComparisons(context, comparisons, options);
+    await figures.draw(signal);
+    return worse ? EXIT.checkFailed : EXIT.done;
   } finally {
     memory.stop();
     data?.destroy();
@@ -292,7 +296,7 @@ function checkOptions({ batch, batchNorm, networks }: Options): void {
       "--batch expects at least 2 with batch normalisation, not 1: a single image has no deviation",
     );
   }
-  const most = Math.max(...networks);
+  const most = maximum(networks);
   if (most > MOST_NETWORKS) {
     throw new ArgumentError(`--networks expects at most ${MOST_NETWORKS} of them, not ${most}`);
   }

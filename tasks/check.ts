@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { runDeno } from "./_children.ts";
 import type { TaskContext } from "./_context.ts";
 import { helpText } from "./_help.ts";
 import { EXIT, runTask } from "./_main.ts";
@@ -69,8 +70,7 @@ async function main(args: readonly string[], context: TaskContext): Promise<numb
  * @returns All that it printed where it failed, otherwise null.
  */
 async function deno(...args: string[]): Promise<string | null> {
-  // By name, since that is what `--allow-run=deno` allows; where it is a link, Deno.execPath() is another path.
-  const { success, stdout, stderr } = await new Deno.Command("deno", { args }).output();
+  const { success, stdout, stderr } = await runDeno(...args);
   if (success) return null;
   const decoder = new TextDecoder();
   return decoder.decode(stdout) + decoder.decode(stderr);

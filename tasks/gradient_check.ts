@@ -11,6 +11,7 @@ import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, type GpuCheckRow, passes } from "../src/gradient_check.ts";
 import type { ShaderTexts } from "../src/kernels.ts";
+import { maximum } from "../src/lists.ts";
 import { checkVariant, defaultVariant, type VariantShape } from "../src/variants.ts";
 import { initialise } from "../src/network.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
@@ -388,9 +389,15 @@ function firstInputs(dataset: DataSet, size: { inputs: number; batch: number }):
   return cutInputs(subset(dataset, counts), Math.min(size.inputs, dataset.inputs));
 }
 
-function worstOf(rows: readonly GpuCheckRow[]): GpuCheckRow {
-  // NaN is the worst of all.
-  return rows.reduce((a, b) => b.error / b.bar <= a.error / a.bar ? a : b);
+/**
+ * Finds the quantity that comes nearest to its bar, or goes farthest beyond it.
+ *
+ * @param rows The quantities, at least one.
+ * @returns The worst, of equal ones the first; NaN is worse than any number.
+ */
+export function worstOf(rows: readonly GpuCheckRow[]): GpuCheckRow {
+  const shares = rows.map(({ error, bar }) => error / bar);
+  return rows[shares.findIndex((share) => Object.is(share, maximum(shares)))];
 }
 
 function describeFailure({ kind, name, error, bar }: GpuCheckRow): string {

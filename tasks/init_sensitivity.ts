@@ -17,6 +17,7 @@ import { alignColumns } from "./_columns.ts";
 import type { TaskContext } from "./_context.ts";
 import { loadDataSet } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
+import { Figures } from "./_figures.ts";
 import { helpText } from "./_help.ts";
 import { initialisations, integer } from "./_kinds.ts";
 import { EXIT, runTask } from "./_main.ts";
@@ -36,6 +37,7 @@ import {
   normsOf,
   populationName,
   readSensitivity,
+  redrawStudy,
   type SensitivitySummary,
   STUDY_FILES,
   studyInto,
@@ -119,23 +121,26 @@ export async function main(
     const variant = await chooser.choose({ plan, steps: 2 * halfCycle * cycles, directory: out });
     const config = runConfig(options, { task: TASK.name, dataset, adapter, variant });
     const results = await openResults(out, config, { ...STUDY_FILES, force });
+    const { signal } = context;
+    const figures = new Figures();
     let summary: SensitivitySummary;
     if (results.state === "finished") {
       summary = await readSensitivity(results.directory);
       results.sayFinished(context, options);
+      redrawStudy(results, summary, figures);
     } else {
       for (const batchNorm of norms) {
         await checkCapacity(gpu, data, { ...plan, batchNorm, variant });
       }
-      context.signal.throwIfAborted();
+      signal.throwIfAborted();
       const progress = new Progress(context, { json, quick });
-      const { signal } = context;
       summary = await studyInto(results, options, {
         gpu,
         data,
         progress,
         variant,
         signal,
+        figures,
         ...testing,
       });
     }
@@ -151,6 +156,7 @@ export async function main(
       });
       await profileAll(context, { gpu, data }, { populations, json, quick });
     }
+    await figures.draw(signal);
     return EXIT.done;
   } finally {
     data?.destroy();

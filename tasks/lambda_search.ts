@@ -20,6 +20,7 @@ import { alignColumns } from "./_columns.ts";
 import type { TaskContext } from "./_context.ts";
 import { loadDataSet } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
+import { Figures } from "./_figures.ts";
 import { helpText } from "./_help.ts";
 import { EXIT, runTask } from "./_main.ts";
 import { checkTraining, parseOptions, type Task } from "./_options.ts";
@@ -96,8 +97,8 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     if (results.state === "finished") {
       const summary = await readSearchSummary(results);
       const final = await openFinal(results, { lambda: summary.best_lambda, force });
-      // Someone may have removed it, or one of its files.
-      if (final.state === "finished") {
+      // Someone may have removed it, or one of its files; a figure is missing where it could not be drawn.
+      if (final.state === "finished" && final.undrawn.length === 0) {
         results.sayFinished(context, options);
         reportSearch(context, { options, config, dataset, summary });
         if (options.profile) await profileSearch(context, { gpu, data }, { options, variant });
@@ -113,7 +114,8 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     } else await results.resume();
 
     const progress = new Progress(context, { json, quick });
-    const training = { gpu, data, progress, variant, signal };
+    const figures = new Figures();
+    const training = { gpu, data, progress, variant, signal, figures };
     if (repeat > 1) {
       context.stderr(
         `Each λ trains ${repeat} networks of other initial weights; all networks see the same batches`,
@@ -122,6 +124,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const rows = await searchInto(results, options, { ...training, context });
     const best = bestRows(bestResults(rows, BEST), isComparable(config));
     if (Number.isNaN(best[0].val_accuracy)) {
+      await figures.draw(signal);
       throw new ArgumentError(
         "All networks of the search diverged: expected smaller values of λ or of --eta-max",
       );
@@ -131,6 +134,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const summary = await finalInto(results, options, { ...training, context, final, best, rows });
     reportSearch(context, { options, config, dataset, summary });
     if (options.profile) await profileSearch(context, { gpu, data }, { options, variant });
+    await figures.draw(signal);
     return EXIT.done;
   } finally {
     data?.destroy();

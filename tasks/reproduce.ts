@@ -6,6 +6,7 @@
 import { join } from "@std/path";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
+import { distinct } from "../src/lists.ts";
 import { checkVariant } from "../src/variants.ts";
 import { announceAdapter } from "./_adapter.ts";
 import type { TaskContext, TaskMain } from "./_context.ts";
@@ -13,7 +14,7 @@ import { shareDataSets } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
 import { helpText } from "./_help.ts";
 import { integer } from "./_kinds.ts";
-import { EXIT, runTask } from "./_main.ts";
+import { EXIT, FigureError, runTask } from "./_main.ts";
 import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
 import { PROFILE_OPTION } from "./_profile.ts";
 import { DEFAULT_SEEDS } from "./_seeds.ts";
@@ -123,6 +124,18 @@ export async function main(
   }
   context.progress("");
 
+  const undrawn: string[] = [];
+  /** A figure that cannot be drawn loses no results, and keeps nothing else from being done. */
+  async function drawing(run: () => Promise<number>): Promise<number> {
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof FigureError)) throw error;
+      context.stderr(error.message);
+      undrawn.push(error.message);
+      return EXIT.done;
+    }
+  }
   const fellShort: string[] = [];
   for (const [i, part] of parts.entries()) {
     context.signal.throwIfAborted();
@@ -137,12 +150,12 @@ export async function main(
         ...quick && { quick },
       });
     }
-    const status = await main(part.args, context);
+    const status = await drawing(() => main(part.args, context));
     if (status === EXIT.checkFailed) fellShort.push(part.name);
     else if (status !== EXIT.done) return status;
     // After each seed, so that there is something to look at while the others are trained.
     if (parts[i + 1]?.seed === seed) continue;
-    const pageStatus = await makePage(pageArgs(options), context);
+    const pageStatus = await drawing(() => makePage(pageArgs(options), context));
     if (pageStatus !== EXIT.done) return pageStatus;
   }
 
@@ -151,6 +164,7 @@ export async function main(
     const { length } = parts;
     writeEvent(context, "done", { parts: length, fell_short: fellShort, ...quick && { quick } });
   }
+  if (undrawn.length > 0) throw new FigureError(distinct(undrawn).join(". "));
   return fellShort.length === 0 ? EXIT.done : EXIT.checkFailed;
 }
 

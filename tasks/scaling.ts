@@ -14,13 +14,14 @@ import { alignColumns } from "./_columns.ts";
 import type { TaskContext } from "./_context.ts";
 import { loadDataSet } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
+import { Figures } from "./_figures.ts";
 import { helpText } from "./_help.ts";
 import { choices, integer } from "./_kinds.ts";
 import { EXIT, runTask } from "./_main.ts";
 import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
 import { QUICK_COUNTS } from "./_quick.ts";
 import { openResults, runConfig } from "./_results.ts";
-import { readScaling, scaleInto, SCALING_FILES } from "./_scaling_run.ts";
+import { keepScaling, readScaling, scaleInto, SCALING_FILES } from "./_scaling_run.ts";
 import { tableHeading } from "./_text.ts";
 import { VariantChooser } from "./_variant.ts";
 
@@ -100,16 +101,21 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const settings = { ...options, adapter: adapter.description };
     const config = runConfig(settings, { task: TASK.name, dataset, adapter, variant });
     const results = await openResults(out, config, { ...SCALING_FILES, force });
-    let rows: ScalingRow[];
+    const figures = new Figures();
+    let rows: ScalingRow[] | undefined;
     if (results.state === "finished") {
       rows = await readScaling(out);
       results.sayFinished(context, options);
     } else {
       context.signal.throwIfAborted();
+      if (results.state === "unfinished" && !force) {
+        rows = await keepScaling(results, options, figures);
+      }
       const chooser = new VariantChooser(context, { gpu, data }, options);
-      rows = await scaleInto(results, options, { gpu, data, chooser, context });
+      rows ??= await scaleInto(results, options, { gpu, data, chooser, context, figures });
     }
     report(context, rows, { options, dataset });
+    await figures.draw(context.signal);
     return EXIT.done;
   } finally {
     data?.destroy();

@@ -1,8 +1,9 @@
 /** What tests of pages share: a page in a real browser without a network, and what goes wrong in it. */
 import { fromFileUrl, toFileUrl } from "@std/path";
 import { chromium, type Page } from "playwright-core";
+import { withoutLinkerVariables } from "../tasks/_children.ts";
 
-/** A path rather than a name: the only program, besides `sh` and `deno`, that tests may start. */
+/** A path rather than a name: the only program, besides `sh`, `env` and Deno, that tests may start. */
 const CHROMIUM: string = fromFileUrl(new URL("_chromium.sh", import.meta.url));
 
 /** A page that is open. */
@@ -52,6 +53,7 @@ export async function withPage(
 async function findChromium(): Promise<void> {
   const { success, stderr } = await new Deno.Command(CHROMIUM, {
     args: ["--version"],
+    env: withoutLinkerVariables(),
     stdout: "null",
   }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr).trim());

@@ -1,5 +1,6 @@
 /** What tests of tasks share: running one in process or as a process, and looking at the files that it leaves. */
 import { fromFileUrl } from "@std/path";
+import { withoutLinkerVariables } from "../tasks/_children.ts";
 import type { TaskContext, TaskMain } from "../tasks/_context.ts";
 import { runMain } from "../tasks/_main.ts";
 import { CapturedContext } from "./_context.ts";
@@ -34,11 +35,12 @@ export async function runWithoutAdapter(
   args: readonly string[],
 ): Promise<Ended> {
   // Through a shell, which splits $STD_MAP as `deno task` does; this process may not read the variable.
-  const script = `exec deno run $STD_MAP --allow-read --allow-write "$@"`;
+  const script = `exec "$0" run $STD_MAP --allow-read --allow-write "$@"`;
   const { code, stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", script, "sh", `tasks/${task}.ts`, ...args],
+    args: ["-c", script, Deno.execPath(), `tasks/${task}.ts`, ...args],
     cwd: fromFileUrl(new URL("..", import.meta.url)),
     env: {
+      ...withoutLinkerVariables(),
       DENO_WEBGPU_BACKEND: "vulkan",
       VK_DRIVER_FILES: "/nonexistent",
       VK_ICD_FILENAMES: "/nonexistent", // What it was called before Vulkan 1.3.207.

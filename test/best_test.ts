@@ -15,4 +15,5 @@ Deno.test("bestOf() finds the highest validation accuracy, of equal ones the fir
 Deno.test("bestOf() takes a network that diverged only when all have", () => {
   assertEquals(bestOf([row(NaN, 0.9), row(Infinity, 0.8), row(2, 0)]), 2);
   assertEquals(bestOf([row(NaN, 0.1), row(NaN, 0.2)]), 0);
+  assertEquals(bestOf([row(1, NaN), row(2, 0.1)]), 1);
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { withoutLinkerVariables } from "../tasks/_children.ts";
 
 /** What bootstrap.sh uses of any system. Everything else that it calls is a stand-in, or missing. */
 const REAL_TOOLS = ["cat", "chmod", "cp", "dirname", "mkdir", "mktemp", "mv", "rm", "sh"];
@@ -155,6 +156,7 @@ class Machine implements AsyncDisposable {
       args: ["-c", 'exec /usr/bin/env -i "$@"', "sh", ...settings]
         .concat("/bin/sh", "project/tasks/bootstrap.sh", args),
       cwd: this.directory,
+      env: withoutLinkerVariables(),
     }).output();
     const calls = (await Deno.readTextFile(this.#log)).split("\n").filter((line) => line !== "");
     const decoder = new TextDecoder();

@@ -100,3 +100,30 @@ Deno.test("every figure is the same for the same rows, also when drawn beside ot
     assertEquals(await figure === together[i], true);
   }
 });
+
+Deno.test("no name or text of a file becomes a tag or an attribute of a figure", async () => {
+  const hostile = `" onload="alert(1)" '$& <script>`;
+  const options = {
+    title: hostile,
+    dataSet: hostile,
+    subtitle: hostile,
+    outcomes: [{ sigma: hostile, batch_norm: true, outcome: hostile }],
+  };
+  const { counts } = CONFUSION;
+  const figures = await Promise.all([
+    baselineFigure(METRICS, options),
+    trendFigure([
+      { ...MEASUREMENT, adapter: hostile, data: hostile },
+      { ...MEASUREMENT, adapter: `${hostile} 2`, hidden: hostile },
+    ], options),
+    searchFigure([{ ...TRIAL, stage: hostile }], options),
+    confusionFigure({ counts, classNames: [hostile, "dog"] }, options),
+    sensitivityFigure(CURVE.map((row) => ({ ...row, sigma: hostile })), options),
+    scalingFigure([{ ...SIZE, adapter: hostile, variant: hostile, data: hostile }], options),
+  ]);
+  for (const figure of figures) {
+    for (const { name, attributes } of tagsOf(figure)) {
+      assertEquals(name === "script" || attributes.has("onload"), false);
+    }
+  }
+});

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { escapeHtml, inlineSvg, markup, tableHtml } from "../src/html.ts";
+import { escapeHtml, idOf, inlineSvg, markup, tableHtml } from "../src/html.ts";
 
 Deno.test("markup() escapes texts, and leaves pieces of HTML as they are", () => {
   const piece = markup`<b>${"<i> & \"'"}</b>`;
@@ -62,4 +62,20 @@ Deno.test("inlineSvg() changes ids and what refers to them, in tags but not in t
     '<svg role="img" aria-labelledby="a-t a-d" width="830"><title id="a-t">id="t" url(#c)</title>' +
       '<desc id="a-d"/><clipPath id="a-c"/><g clip-path="url(#a-c)"/><use href="#a-c"/><use xlink:href="#a-c"/></svg>',
   );
+});
+
+Deno.test("inlineSvg() lets no prefix end an attribute", () => {
+  const svg =
+    '<svg aria-labelledby="t"><title id="t"/><g clip-path="url(#c)"/><use href="#c"/></svg>';
+  const start = "$&amp;&quot;onload=&quot;f()&quot;";
+  assertEquals(
+    inlineSvg(svg, '$&"onload="f()"').text,
+    `<svg aria-labelledby="${start}t"><title id="${start}t"/><g clip-path="url(#${start}c)"/>` +
+      `<use href="#${start}c"/></svg>`,
+  );
+});
+
+Deno.test("idOf() keeps plain names, and makes others plain and different", () => {
+  assertEquals(idOf("hidden-50-30"), "hidden-50-30");
+  assertEquals(idOf('a "b"_é🙂'), "a_20__22_b_22__5f__e9__1f642_");
 });

@@ -7,6 +7,7 @@ import {
   GpuUnavailableError,
 } from "../src/errors.ts";
 import { announceAdapter } from "../tasks/_adapter.ts";
+import { withoutLinkerVariables } from "../tasks/_children.ts";
 import { explainSystem, runMain, StoppedError } from "../tasks/_main.ts";
 import { CapturedContext } from "./_context.ts";
 
@@ -164,8 +165,9 @@ function start(body: string): Deno.ChildProcess {
   const main = new URL("../tasks/_main.ts", import.meta.url);
   const code = `import { runTask } from ${JSON.stringify(main)};
     await runTask(async (args, context) => { ${body} });`;
-  return new Deno.Command("deno", {
+  return new Deno.Command(Deno.execPath(), {
     args: ["eval", "--no-config", "--no-lock", "--quiet", code],
+    env: withoutLinkerVariables(),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -66,8 +66,8 @@ Deno.test("renderReport() needs nothing beside the page, and runs nothing", () =
   assertEquals(new Set(addresses.map((address) => new URL(address).host)), new Set(["www.w3.org"]));
 });
 
-Deno.test("renderReport() gives every id once, and refers to none that is missing", () => {
-  const page = renderReport(WHOLE);
+/** Checks that every id is there once, and that whatever is referred to is there. */
+function checkIds(page: string): void {
   const ids = [...page.matchAll(/<[^>]*\sid="([^"]+)"/g)].map(([, id]) => id);
   assertEquals(ids.filter((id, i) => ids.indexOf(id) !== i), []);
   const lists = [...page.matchAll(/\saria-labelledby="([^"]+)"/g)].map(([, list]) => list);
@@ -75,6 +75,10 @@ Deno.test("renderReport() gives every id once, and refers to none that is missin
   const missing = [...lists.flatMap((list) => list.split(" ")), ...targets]
     .filter((id) => !ids.includes(id));
   assertEquals(missing, []);
+}
+
+Deno.test("renderReport() gives every id once, and refers to none that is missing", () => {
+  checkIds(renderReport(WHOLE));
 });
 
 Deno.test("renderReport() nests headings without leaving out a level", () => {
@@ -385,4 +389,35 @@ Deno.test("renderReport() escapes what comes from files", () => {
   const page = renderReport({ ...WHOLE, gradientChecks: [{ ...check, rows, config }] });
   assert(!page.includes("<script>") && !page.includes("<b>"));
   assertStringIncludes(page, "&lt;script&gt;");
+});
+
+/** What a name may hold that a folder, a class or a setting has, to break out of a text or an attribute. */
+const HOSTILE = `"' onload="alert(1)" $& <script>alert(1)</script>`;
+
+/** Appends it to every text of what a page is made of, drawings aside, which come from this program. */
+function makeHostile<Value>(value: Value): Value {
+  if (typeof value === "string") {
+    return (value.startsWith("<svg") ? value : value + HOSTILE) as Value;
+  }
+  if (Array.isArray(value)) return value.map(makeHostile) as Value;
+  if (typeof value !== "object" || value === null) return value;
+  const fields = Object.entries(value).map(([name, field]) => [name, makeHostile(field)]);
+  return Object.fromEntries(fields);
+}
+
+Deno.test("renderReport() lets no name or text of a file become a tag or an attribute", () => {
+  for (const data of [WHOLE, TROUBLED]) {
+    const hostile = makeHostile(data);
+    const settings = { ...hostile.baselines[0].config.settings, [HOSTILE]: 1 };
+    const [first, ...others] = hostile.baselines;
+    const baselines = [{ ...first, config: { ...first.config, settings } }, ...others];
+    const page = renderReport({ ...hostile, baselines });
+    const tags = [...page.matchAll(/<[^>]*>/g)].map(([tag]) => tag);
+    assertEquals(tags.filter((tag) => /^<script/i.test(tag)), []);
+    // Without what stands between double quotes only names of attributes are left.
+    const bare = tags.map((tag) => tag.replaceAll(/="[^"]*"/g, ""));
+    assertEquals(bare.filter((tag) => /["'&$=]|onload|alert/.test(tag)), []);
+    assertStringIncludes(page, "&quot;' onload=&quot;alert(1)&quot; $&amp; &lt;script&gt;");
+    checkIds(page);
+  }
 });

@@ -9,7 +9,7 @@ import {
 import { ArgumentError, DeviceLostError } from "../src/errors.ts";
 import { VARIANTS } from "../src/variants.ts";
 import type { TaskContext, TaskMain } from "../tasks/_context.ts";
-import { EXIT, runMain, StoppedError } from "../tasks/_main.ts";
+import { EXIT, FigureError, runMain, StoppedError } from "../tasks/_main.ts";
 import { type Experiment, EXPERIMENTS, main } from "../tasks/reproduce.ts";
 import { CapturedContext } from "./_context.ts";
 import { type Ended, eventsOf, exists, filesIn, inDirectory, runInProcess } from "./_tasks.ts";
@@ -126,6 +126,21 @@ Deno.test("reproduce goes on after a part that fell short, names it and ends wit
   assertEquals(status, EXIT.checkFailed);
   assertEquals(calls.length, 6);
   assert(errors.endsWith("\nFell short: first, seed 1\n"), errors);
+});
+
+Deno.test("reproduce goes on after figures that cannot be drawn, and ends with 1", async () => {
+  const { status, errors, calls } = await run(["--seeds", "2"], {
+    work: (_, args) => {
+      if (!args.at(-1)!.endsWith("seed-1")) return EXIT.done;
+      throw new FigureError("Cannot draw metrics.svg: no space left on device");
+    },
+  });
+  assertEquals(status, EXIT.failed);
+  assertEquals(calls.length, 6);
+  assert(
+    errors.endsWith("\nerror: Cannot draw metrics.svg: no space left on device\n"),
+    errors,
+  );
 });
 
 Deno.test("reproduce stops at once when the device is lost, a part gives up or it is told to stop", async () => {

@@ -149,6 +149,30 @@ Deno.test("openResults() finds results finished when their settings are the same
   });
 });
 
+Deno.test("openResults() finds results finished without their figures, and names those", async () => {
+  await inDirectory(async (directory) => {
+    await finish(directory);
+    const figures = { ...FILES, files: [...FILES.files, "metrics.svg"], figures: ["metrics.svg"] };
+    const undrawn = await openResults(directory, config(), figures);
+    assertEquals([undrawn.state, undrawn.undrawn], ["finished", ["metrics.svg"]]);
+    const context = new CapturedContext();
+    undrawn.sayFinished(context);
+    assertEquals(
+      context.errors,
+      `${directory} holds the finished results of these settings: drawing metrics.svg ` +
+        "(--force runs again)\n",
+    );
+
+    await undrawn.write("metrics.svg", "<svg/>");
+    const drawn = await openResults(directory, config(), figures);
+    assertEquals([drawn.state, drawn.undrawn], ["finished", []]);
+    const forced = await openResults(directory, config(), { ...figures, force: true });
+    assertEquals([forced.state, forced.undrawn], ["unfinished", []]);
+    await Deno.remove(`${directory}/metrics.csv`);
+    assertEquals((await openResults(directory, config(), figures)).state, "unfinished");
+  });
+});
+
 Deno.test("openResults() starts a run that was cut off from scratch", async () => {
   await inDirectory(async (directory) => {
     const first = await openResults(directory, config(), FILES);

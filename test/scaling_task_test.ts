@@ -4,6 +4,7 @@ import { DeviceDataSet } from "../src/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
 import { scalingFromCsv, type ScalingRow } from "../src/scaling_records.ts";
+import { Figures } from "../tasks/_figures.ts";
 import { runMain, StoppedError } from "../tasks/_main.ts";
 import { openResults, type RunConfig } from "../tasks/_results.ts";
 import { scaleInto, SCALING_FILES, type ScalingOptions } from "../tasks/_scaling_run.ts";
@@ -170,7 +171,12 @@ async function scaleSmall(
     try {
       const results = await openResults(out, config, SCALING_FILES);
       const chooser = new VariantChooser(context, { gpu, data }, options);
-      const run = () => scaleInto(results, options, { gpu, data, chooser, context });
+      const figures = new Figures();
+      const run = async () => {
+        const rows = await scaleInto(results, options, { gpu, data, chooser, context, figures });
+        await figures.draw(context.signal);
+        return rows;
+      };
       await test({ context, scale: run, out });
     } finally {
       data.destroy();

@@ -11,6 +11,13 @@ Deno.test("spreadOf() goes midway between the two middle ones when their number 
   assertEquals(spreadOf([4, 1, 9, 2]), { median: 3, least: 1, most: 9 });
 });
 
+Deno.test("spreadOf() gives NaN wherever a measurement is", () => {
+  const unknown = { median: NaN, least: NaN, most: NaN };
+  for (const values of [[NaN, 1, 2], [2, NaN, 1], [1, 2, NaN]]) {
+    assertEquals(spreadOf(values), unknown);
+  }
+});
+
 Deno.test("spreadOf() refuses to sum up nothing", () => {
   assertThrows(() => spreadOf([]), ArgumentError, "Cannot sum up 0 measurements");
 });

@@ -1,0 +1,31 @@
+/**
+ * A program that starts children as `bench --peers` and `check` do, for a test that runs it with their permissions. It prints
+ * a line of JSON: the rows of two peers, what was said of one that fails, and how a child of its own Deno ended.
+ */
+import { runDeno } from "../tasks/_children.ts";
+import { measurePeers } from "../tasks/_peers.ts";
+import { CapturedContext } from "./_context.ts";
+
+const [program, out] = Deno.args;
+if (program === "check") {
+  const { code, stderr } = await runDeno("--version");
+  console.log(JSON.stringify({ code, errors: new TextDecoder().decode(stderr) }));
+} else {
+  /** A peer that prints the linker's variables as its mode. */
+  const script = `console.log(JSON.stringify({
+    peer: "eval", version: Deno.version.deno, ms_per_step: 2, steps: 1,
+    mode: [Deno.env.get("LD_LIBRARY_PATH"), Deno.env.get("LD_DEBUG_OUTPUT")].join(),
+  }))`;
+  const peers = [
+    { name: "eval", command: [Deno.execPath(), "eval", "--no-config", script] },
+    { name: "broken", command: [Deno.execPath(), "run", "--no-config", "no-such-file.ts"] },
+    { name: "absent", command: ["python3", "step.py"] },
+  ] as const;
+  const context = new CapturedContext();
+  const rows = await measurePeers(context, {
+    ...{ peers, out, rounds: 1, before: [], commit: "", adapter: "", json: true, quick: true },
+    own: () => Promise.resolve(1),
+  });
+  const left = context.errors.split("\n").filter((line) => line.includes(" is left out: "));
+  console.log(JSON.stringify({ modes: rows.map(({ mode }) => mode), left }));
+}
