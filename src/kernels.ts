@@ -93,6 +93,7 @@ export class Kernels {
    * @param options What it is bound to, and how large it is.
    * @returns The kernel, ready to be dispatched.
    * @throws {GpuError} If its shader does not compile, with the line that is to blame.
+   * @throws {DeviceLostError} If the device went away.
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
     const { networks, layer = 0, resources, odd, constants = {}, tile } = options;
@@ -180,6 +181,7 @@ export class Kernels {
       this.#gpu.check();
       return pipeline;
     } catch (error) {
+      this.#gpu.check(); // Nothing can be made on a device that was lost, and that is then what went wrong.
       throw new GpuError(`Cannot make the kernel ${name}: ${(error as Error).message}`);
     }
   }
@@ -244,10 +246,9 @@ async function compileModule(
   const code = texts.map((name) => shaders[name]).join("");
   gpu.device.pushErrorScope("validation");
   const module = gpu.device.createShaderModule({ label: file, code });
-  const [error, info] = await Promise.all([
-    gpu.device.popErrorScope(),
-    module.getCompilationInfo(),
-  ]);
+  const [error, info] = await gpu.orLost(
+    Promise.all([gpu.device.popErrorScope(), module.getCompilationInfo()]),
+  );
   const bad = info.messages.find(({ type }) => type === "error");
   if (bad) {
     const line = code.split("\n")[bad.lineNum - 1] ?? "";

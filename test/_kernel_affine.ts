@@ -129,14 +129,12 @@ export function sumOfSlices(
   found: Float32Array,
   { networks, slices, size }: { networks: number; slices: number; size: number },
 ): Float32Array {
-  const sums = new Float32Array(networks * size);
-  for (let i = 0; i < sums.length; i++) {
-    const network = Math.floor(i / size);
-    let sum = 0;
-    for (let s = 0; s < slices; s++) sum += found[(network * slices + s) * size + i % size];
-    sums[i] = sum;
+  const sums = new Float64Array(networks * size);
+  for (let slice = 0; slice < networks * slices; slice++) {
+    const to = Math.floor(slice / slices) * size;
+    for (let i = 0; i < size; i++) sums[to + i] += found[slice * size + i];
   }
-  return sums;
+  return new Float32Array(sums);
 }
 
 /** The first layer's sums, [P, rows, outputs], of images that are the same for all networks. */
