@@ -30,8 +30,11 @@ import {
 /** A softmax has at least two classes. */
 export const SOFTMAX_CASES = layerCases(ROWS, [2, 10, ...WIDTHS.filter((width) => width > 1)]);
 
-/** Sums are taken over a batch or over a part of an evaluation; the width does not matter to them. */
-const OUTCOME_CASES = layerCases([...ROWS, 2600], [1, 2]);
+/**
+ * Sums are taken over a batch or over a part of an evaluation, of 2600 images at most, on hardware of 12,800; the width
+ * does not matter to them.
+ */
+const OUTCOME_CASES = layerCases([...ROWS, 2600, 12_800], [1, 2]);
 
 /**
  * With d the distance to the largest logit, WGSL lets exp be off by 6 + 4 |d| units and d itself is off by |d|, log by 8
