@@ -127,11 +127,13 @@ export async function checkOnGpu(
     const perEpoch = Math.floor(training.count / batch);
 
     const errors = new Errors(architecture);
+    let before = await readState(population);
     for (let number = 0; number < options.steps; number++) {
       const first = number % perEpoch * batch;
       const indices = order.subarray(first, first + batch);
       const fresh = !start && number === 0;
-      await compareStep(population, { number, first, indices, fresh, data, networks, errors });
+      const step = { number, first, indices, fresh, before, data, networks, errors };
+      before = await compareStep(population, step);
     }
     if (options.evaluation ?? true) {
       await compareEvaluation(population, { split: "validation", data, networks, errors });
@@ -145,6 +147,16 @@ export async function checkOnGpu(
 /** The learning rate is at its highest in the steps that are compared. */
 const RISE = 1;
 
+/** Reads parameters and moving averages back, with one wait for both. */
+async function readState(population: Population): Promise<Required<PopulationState>> {
+  const [parameters, statistics] = await Promise.all([
+    population.readParameters(),
+    population.readStatistics(),
+  ]);
+  return { parameters, statistics };
+}
+
+/** Makes a step, and gives the state after it. */
 async function compareStep(
   population: Population,
   step: {
@@ -152,11 +164,12 @@ async function compareStep(
     first: number;
     indices: Uint32Array;
     fresh: boolean;
+    before: Required<PopulationState>;
     data: DeviceDataSet;
     networks: readonly NetworkSettings[];
     errors: Errors;
   },
-): Promise<void> {
+): Promise<Required<PopulationState>> {
   const { number, first, indices, fresh, data, networks, errors } = step;
   const { architecture } = population;
   const { images, labels } = data.source.training;
@@ -164,12 +177,11 @@ async function compareStep(
     x: standardise(images, data.source, indices),
     labels: Array.from(indices, (i) => labels[i]),
   };
-  const before = await population.readParameters();
-  const averagesBefore = await population.readStatistics();
+  const { parameters: before, statistics: averagesBefore } = step.before;
   const [losses] = await population.advanceWithLosses([{ first, rise: RISE, number }]);
   const found = await population.readGradients();
-  const after = await population.readParameters();
-  const averagesAfter = await population.readStatistics();
+  const state = await readState(population);
+  const { parameters: after, statistics: averagesAfter } = state;
 
   for (const [i, { lambda, etaMin, etaMax }] of networks.entries()) {
     const expected = gradients({ architecture, parameters: before[i] }, batch, { lambda });
@@ -193,6 +205,7 @@ async function compareStep(
       layout(architecture).statistics,
     );
   }
+  return state;
 }
 
 async function compareEvaluation(
@@ -209,8 +222,7 @@ async function compareEvaluation(
   const { images, labels } = data.source[split];
   const batch = { x: standardise(images, data.source), labels };
   const [found] = await population.evaluate([split]);
-  const parameters = await population.readParameters();
-  const statistics = await population.readStatistics();
+  const { parameters, statistics } = await readState(population);
   for (const [i, { lambda }] of networks.entries()) {
     const network = { architecture, parameters: parameters[i], statistics: statistics[i] };
     const expected: Evaluation = evaluate(network, batch, { lambda });

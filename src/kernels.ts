@@ -94,6 +94,7 @@ export class Kernels {
    * @param options What it is bound to, and how large it is.
    * @returns The kernel, ready to be dispatched.
    * @throws {GpuError} If its shader does not compile, with the line that is to blame.
+   * @throws {DeviceLostError} If the device went away.
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
     this.#gpu.check();
@@ -272,7 +273,9 @@ async function compileModule(
     gpu.device,
     () => gpu.device.createShaderModule({ label: file, code }),
   );
-  const [{ invalid: error }, info] = await Promise.all([errors, module.getCompilationInfo()]);
+  const [{ invalid: error }, info] = await gpu.orLost(
+    Promise.all([errors, module.getCompilationInfo()]),
+  );
   const bad = info.messages.find(({ type }) => type === "error");
   if (bad) {
     const line = code.split("\n")[bad.lineNum - 1] ?? "";

@@ -11,6 +11,12 @@ export function sharedGpu(): Promise<Gpu> {
   return shared;
 }
 
+/** A device with the limits that WebGPU promises and no more, so that tests of limits are the same on every adapter. */
+export async function modestGpu(): Promise<Gpu> {
+  const adapter = await navigator.gpu.requestAdapter();
+  return new Gpu(await adapter!.requestDevice());
+}
+
 /** Sizes of a data set of random bytes. */
 export interface RandomDataOptions {
   /** Values per image. */

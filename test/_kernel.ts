@@ -2,13 +2,14 @@
  * One kernel by itself: buffers of its own, outputs poisoned, guards behind every buffer, and an error measured in units
  * of float32 rounding.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals, AssertionError, fail } from "@std/assert";
+import { type BindingName, BINDINGS } from "../src/bindings.ts";
 import type { Gpu } from "../src/gpu.ts";
-import type { BindingName } from "../src/bindings.ts";
 import type { KernelName, Shape, TileName } from "../src/kernel_table.ts";
 import { type Constants, dispatch, Kernels } from "../src/kernels.ts";
 import type { Random } from "../src/random.ts";
-import { readTexels, type TexelArray, uploadTexels } from "./_texels.ts";
+import { COPY_ALIGNMENT, type Reading } from "./_reading.ts";
+import { readingOfTexels, type TexelArray, uploadTexels } from "./_texels.ts";
 
 /** Rounding to float32 changes a number by at most this share of it. */
 export const UNIT = 2 ** -24;
@@ -75,80 +76,212 @@ const TRAP = new Uint32Array(6).fill(0xffffffff);
 /** A field that the kernel has no business to read. */
 const ASTRAY = 0x00ffffff;
 
+/** What a kernel wrote, by binding, as float32. */
+export type Written = Readonly<Record<string, Float32Array>>;
+
+/** A run of a kernel, and how far it is off. */
+export interface KernelCase {
+  readonly kernel: KernelName;
+  readonly run: KernelRun;
+  /** Gives the largest error of what the kernel wrote, in units. */
+  readonly measure: (found: Written) => number;
+}
+
 /**
  * Runs a kernel once and reads back what it wrote.
  *
  * @returns The outputs, as float32; every input and every guard was found untouched.
  */
-export async function runKernel(
+export async function runKernel(gpu: Gpu, kernel: KernelName, run: KernelRun): Promise<Written> {
+  const [found] = await collect(gpu, [await submit(gpu, kernel, run)]);
+  return found;
+}
+
+/**
+ * Bytes that cases take on the device, together, until they are read back: so many that there are few readings, which
+ * take some 11 ms each, and so few that they fit into any memory.
+ */
+const BYTES_AT_ONCE = 2 ** 27;
+
+/**
+ * Runs cases and measures them. They are read back together, since the wait of a reading is the same for one and for
+ * many, and since the CPU then draws a case and works out what it should come to while the device runs the case before.
+ *
+ * @param draws Gives a case each; called one after the other, so that no more of them are held than are on the device.
+ * @returns The error of each, in units.
+ */
+export async function measureCases(
   gpu: Gpu,
-  name: KernelName,
-  run: KernelRun,
-): Promise<Record<string, Float32Array>> {
+  draws: Iterable<() => KernelCase | Promise<KernelCase>>,
+  bytesAtOnce = BYTES_AT_ONCE,
+): Promise<number[]> {
+  const errors: number[] = [];
+  let waiting: { submitted: Submitted; measure: KernelCase["measure"] }[] = [];
+  let bytes = 0;
+  async function read(): Promise<void> {
+    const read = waiting;
+    waiting = [];
+    bytes = 0;
+    const found = await collect(gpu, read.map(({ submitted }) => submitted));
+    errors.push(...read.map(({ measure }, i) => measure(found[i])));
+  }
+  try {
+    for (const draw of draws) {
+      const { kernel, run, measure } = await draw();
+      const submitted = await submit(gpu, kernel, run);
+      waiting.push({ submitted, measure });
+      bytes += submitted.bytes;
+      if (bytes >= bytesAtOnce) await read();
+    }
+    if (waiting.length > 0) await read();
+  } finally {
+    for (const { submitted } of waiting) submitted.staging.destroy();
+  }
+  return errors;
+}
+
+/** A run that the device has got; what comes of it waits in a buffer of its own. */
+interface Submitted {
+  readonly kernel: KernelName;
+  readonly staging: GPUBuffer;
+  /** What stands in the buffer, one after the other. */
+  readonly readings: readonly (readonly [binding: string, reading: Reading, offset: number])[];
+  /** Bytes on the device, of all that the run needs. */
+  readonly bytes: number;
+}
+
+async function submit(gpu: Gpu, kernel: KernelName, run: KernelRun): Promise<Submitted> {
   const { shape, networks, layer, step = {}, inputs, outputs, texels = {}, newTexels = {} } = run;
   const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
   const fields = Uint32Array.from(LAYER_FIELDS, (field) => layer[field] ?? ASTRAY);
   const stride = gpu.device.limits.minUniformBufferOffsetAlignment;
-  const read: Record<string, Uint32Array<ArrayBuffer>> = {};
-  for (const [binding, contents] of Object.entries(inputs)) {
-    read[binding] = withEnd(contents, TRAP);
-  }
-  const written: Record<string, Uint32Array<ArrayBuffer>> = {};
-  for (const [binding, contents] of Object.entries(outputs)) {
-    const before = typeof contents === "number" ? new Float32Array(contents).fill(NaN) : contents;
-    written[binding] = withEnd(before, GUARD);
-  }
-
-  const own: Record<string, GPUBuffer> = {
+  const buffers: Record<string, GPUBuffer> = {
     layer: gpu.upload("layer", fields, uniform),
     step: gpu.upload("steps", stepsWithAStray(shape.rows, { step, stride }), uniform),
   };
-  for (const [binding, words] of Object.entries({ ...read, ...written })) {
-    own[binding] = gpu.upload(binding, words);
-  }
-  const textures = Object.entries({ ...texels, ...newTexels })
-    .map(([binding, contents]) => [binding, uploadTexels(gpu, contents)] as const);
+  const textures: Record<string, GPUTexture> = {};
+  const readings: [binding: string, reading: Reading][] = [];
+  let bytes = 0;
   try {
-    const views = textures.map(([binding, texture]) => [
-      binding,
-      texture.createView({ dimension: "2d-array" }),
-    ]);
-    const resources = { ...run.resources, ...own, ...Object.fromEntries(views) };
+    for (const [binding, contents] of Object.entries(inputs)) {
+      const words = withEnd(contents, TRAP);
+      buffers[binding] = gpu.upload(binding, words);
+      bytes += words.byteLength;
+      // The others are bound for reading only, and the device refuses a kernel that writes to them.
+      if (isWritable(binding as BindingName)) {
+        readings.push([binding, readingOfInput(buffers[binding], words)]);
+      }
+    }
+    for (const [binding, contents] of Object.entries(outputs)) {
+      const before = typeof contents === "number" ? new Float32Array(contents).fill(NaN) : contents;
+      const words = withEnd(before, GUARD);
+      buffers[binding] = gpu.upload(binding, words);
+      bytes += words.byteLength;
+      readings.push([binding, readingOfOutput(buffers[binding])]);
+    }
+    for (const [binding, contents] of Object.entries({ ...texels, ...newTexels })) {
+      const texture = uploadTexels(gpu, contents);
+      textures[binding] = texture;
+      bytes += 16 * texture.width * texture.height * texture.depthOrArrayLayers;
+      if (binding in newTexels) readings.push([binding, readingOfTexels(texture)]);
+    }
+    const views = Object.entries(textures).map(([binding, texture]) =>
+      [binding, texture.createView({ dimension: "2d-array" })] as const
+    );
+    const resources = { ...run.resources, ...buffers, ...Object.fromEntries(views) };
     const { constants, tile } = run;
-    const options = { shape, networks, resources, constants, tile };
-    const bound = await Kernels.of(gpu).bind(name, options);
+    const bound = await Kernels.of(gpu).bind(kernel, {
+      shape,
+      networks,
+      resources,
+      constants,
+      tile,
+    });
+
+    let size = 0;
+    const placed = readings.map(([binding, reading]) => {
+      const offset = size;
+      size += Math.ceil(reading.bytes / COPY_ALIGNMENT) * COPY_ALIGNMENT;
+      return [binding, reading, offset] as const;
+    });
+    const staging = gpu.buffer(
+      `${kernel}, read back`,
+      size,
+      GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    );
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     dispatch(pass, bound, { offset: stride });
     pass.end();
+    for (const [, reading, offset] of placed) reading.copy(encoder, staging, offset);
     gpu.device.queue.submit([encoder.finish()]);
-
-    // At once: reading back costs some milliseconds each, however little.
-    const bindings = Object.keys({ ...read, ...written });
-    const contents = await Promise.all(bindings.map((binding) => gpu.read(own[binding])));
-    const results: Record<string, Float32Array> = {};
-    for (const [i, bytes] of contents.entries()) {
-      const binding = bindings[i];
-      if (binding in read) {
-        assert(same(new Uint32Array(bytes), read[binding]), `${name} changed its input ${binding}`);
-        continue;
-      }
-      const end = bytes.byteLength / 4 - GUARD.length;
-      assertEquals(
-        new Uint32Array(bytes, 4 * end),
-        GUARD,
-        `${name} wrote past the end of ${binding}`,
-      );
-      results[binding] = new Float32Array(bytes, 0, end);
-    }
-    for (const [binding, texture] of textures) {
-      if (binding in newTexels) results[binding] = (await readTexels(gpu, texture)).values;
-    }
-    return results;
+    return { kernel, staging, readings: placed, bytes: bytes + size };
   } finally {
-    for (const buffer of Object.values(own)) buffer.destroy();
-    for (const [, texture] of textures) texture.destroy();
+    // What was submitted keeps them until it is done.
+    for (const buffer of Object.values(buffers)) buffer.destroy();
+    for (const texture of Object.values(textures)) texture.destroy();
   }
+}
+
+/** Reads runs back with one wait for all, and frees their buffers. */
+async function collect(gpu: Gpu, runs: readonly Submitted[]): Promise<Written[]> {
+  try {
+    await gpu.orLost(Promise.all(runs.map(({ staging }) => staging.mapAsync(GPUMapMode.READ))));
+    return runs.map(({ kernel, staging, readings }) => {
+      const contents = staging.getMappedRange().slice(0);
+      const found: Record<string, Float32Array> = {};
+      for (const [binding, reading, offset] of readings) {
+        try {
+          const written = reading.take(contents, offset);
+          if (written) found[binding] = written;
+        } catch (error) {
+          throw new AssertionError(`${kernel}, ${binding}: ${(error as Error).message}`);
+        }
+      }
+      return found;
+    });
+  } finally {
+    for (const { staging } of runs) staging.destroy();
+  }
+}
+
+function isWritable(binding: BindingName): boolean {
+  const bound = BINDINGS[binding];
+  return "buffer" in bound && bound.buffer.type === "storage";
+}
+
+/** Reads what the kernel must not have changed. */
+function readingOfInput(buffer: GPUBuffer, before: Uint32Array): Reading {
+  return {
+    ...copyOf(buffer),
+    take(contents, offset) {
+      const after = new Uint32Array(contents, offset, before.length);
+      if (!same(after, before)) fail("the kernel changed its input");
+      return undefined;
+    },
+  };
+}
+
+/** Reads what the kernel wrote. */
+function readingOfOutput(buffer: GPUBuffer): Reading {
+  return {
+    ...copyOf(buffer),
+    take(contents, offset) {
+      const length = buffer.size / 4 - GUARD.length;
+      const end = new Uint32Array(contents, offset + 4 * length, GUARD.length);
+      if (!same(end, GUARD)) fail("the kernel wrote past the end");
+      return new Float32Array(contents, offset, length);
+    },
+  };
+}
+
+function copyOf(buffer: GPUBuffer): Pick<Reading, "bytes" | "copy"> {
+  return {
+    bytes: buffer.size,
+    copy(encoder, to, offset) {
+      encoder.copyBufferToBuffer(buffer, 0, to, offset, buffer.size);
+    },
+  };
 }
 
 /** The step that counts stands second, as in a submit of several: the first must not be read. */
@@ -184,7 +317,9 @@ export function sameWords(a: Float32Array, b: Float32Array): boolean {
 }
 
 function same(a: Uint32Array, b: Uint32Array): boolean {
-  return a.length === b.length && a.every((word, i) => word === b[i]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** What is between the tensors of a flat vector: to read or to change it is a mistake that shows. */
@@ -230,7 +365,7 @@ export class FlatVectors<Name extends string> {
 
   /** The tensor of a network in float64: a copy. */
   tensor(network: number, name: Name): Float64Array {
-    return Float64Array.from(this.view(network, name));
+    return new Float64Array(this.view(network, name));
   }
 
   /** Fills a tensor of all networks. */
@@ -258,7 +393,8 @@ export function errorOf(found: Float32Array, expected: Expected): number {
   assertEquals(found.length, expected.values.length);
   let worst = 0;
   for (let i = 0; i < found.length; i++) {
-    const [a, b] = [found[i], expected.values[i]];
+    const a = found[i];
+    const b = expected.values[i];
     if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
     const error = Math.abs(a - b) / (UNIT * expected.magnitudes[i]);
     if (!(error <= worst)) worst = Number.isNaN(error) ? Infinity : error;
@@ -266,37 +402,29 @@ export function errorOf(found: Float32Array, expected: Expected): number {
   return worst;
 }
 
-/** Measures a tensor of P networks, [P, …], each with its own reference. */
-export function errorOfNetworks(
-  found: Float32Array,
-  networks: number,
-  reference: (network: number) => Expected,
-): number {
-  let worst = 0;
-  for (let n = 0; n < networks; n++) {
-    worst = Math.max(worst, errorOf(part(found, n, networks), reference(n)));
-  }
-  return worst;
+/** Measures a tensor of P networks, [P, …], by what is expected of each. */
+export function errorOfNetworks(found: Float32Array, expected: readonly Expected[]): number {
+  return Math.max(...expected.map((own, n) => errorOf(part(found, n, expected.length), own)));
+}
+
+/** What is expected of each of P networks. */
+export function ofNetworks<T>(networks: number, reference: (network: number) => T): T[] {
+  return Array.from({ length: networks }, (_, n) => reference(n));
 }
 
 /** Measures vectors laid out like others; around the tensors that are expected everything must be as it was `before`. */
 export function errorOfFlat<Name extends string>(
   found: Float32Array,
   flat: FlatVectors<Name>,
-  options: {
-    before: Float32Array;
-    networks: number;
-    reference: (network: number) => Readonly<Record<Name, Expected>>;
-  },
+  options: { before: Float32Array; expected: readonly Readonly<Record<Name, Expected>>[] },
 ): number {
-  const values = Float64Array.from(options.before);
+  const values = new Float64Array(options.before);
   const magnitudes = new Float64Array(values.length);
-  for (let n = 0; n < options.networks; n++) {
-    const expected = options.reference(n);
+  for (const [n, tensors] of options.expected.entries()) {
     for (const name of flat.names) {
       const at = n * flat.length + flat.offsets[name];
-      values.set(expected[name].values, at);
-      magnitudes.set(expected[name].magnitudes, at);
+      values.set(tensors[name].values, at);
+      magnitudes.set(tensors[name].magnitudes, at);
     }
   }
   return errorOf(found, { values, magnitudes });
@@ -315,7 +443,9 @@ export function draw(
   options: { mean?: number; sd?: number } = {},
 ): Float32Array {
   const { mean = 0, sd = 1 } = options;
-  return Float32Array.from({ length }, () => mean + sd * random.normal());
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i++) values[i] = mean + sd * random.normal();
+  return values;
 }
 
 /** Values that must be met exactly. */
@@ -325,7 +455,9 @@ export function exactly(values: Float64Array): Expected {
 
 /** The absolute values. */
 export function absolute(values: Float64Array): Float64Array {
-  return values.map(Math.abs);
+  const result = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) result[i] = Math.abs(values[i]);
+  return result;
 }
 
 /** The bits of float32 numbers. */

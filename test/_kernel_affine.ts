@@ -12,8 +12,9 @@ import {
   errorOfNetworks,
   type Expected,
   FlatVectors,
+  type KernelCase,
+  ofNetworks,
   part,
-  runKernel,
   sameWords,
 } from "./_kernel.ts";
 import {
@@ -37,44 +38,44 @@ export const INPUT_BOUND = 5;
 
 /** Tests by kernel. */
 export const AFFINE_TESTS = {
-  input_affine_forward: { cases: affineCases(), bound: INPUT_BOUND, check: checkInputForward },
-  input_affine_backward: { cases: affineCases(), bound: INPUT_BOUND, check: checkInputBackward },
+  input_affine_forward: { cases: affineCases(), bound: INPUT_BOUND, draw: inputForwardCase },
+  input_affine_backward: { cases: affineCases(), bound: INPUT_BOUND, draw: inputBackwardCase },
   input_affine_backward_bias: {
     cases: layerCases(ROWS, WIDTHS),
     bound: SUM_BOUND,
-    check: checkInputBackwardBias,
+    draw: inputBackwardBiasCase,
   },
-  slice_sum: { cases: layerCases(ROWS, WIDTHS), bound: SUM_BOUND, check: checkSliceSum },
-  affine_forward: { cases: affineCases(), bound: SUM_BOUND, check: checkForward },
-  affine_backward_input: { cases: affineCases(), bound: SUM_BOUND, check: checkBackwardInput },
-  affine_backward_weight: { cases: affineCases(), bound: SUM_BOUND, check: checkBackwardWeight },
+  slice_sum: { cases: layerCases(ROWS, WIDTHS), bound: SUM_BOUND, draw: sliceSumCase },
+  affine_forward: { cases: affineCases(), bound: SUM_BOUND, draw: forwardCase },
+  affine_backward_input: { cases: affineCases(), bound: SUM_BOUND, draw: backwardInputCase },
+  affine_backward_weight: { cases: affineCases(), bound: SUM_BOUND, draw: backwardWeightCase },
   affine_backward_bias: {
     cases: layerCases(ROWS, WIDTHS),
     bound: SUM_BOUND,
-    check: checkBackwardBias,
+    draw: backwardBiasCase,
   },
 } as const satisfies Partial<Record<KernelName, KernelTest>>;
 
 /** Slices of the first layer's sum; with the last of these, slices of few inputs are empty. */
 export const SLICES = [1, 2, 5, 24];
 
-const dataSets = new Map<string, Promise<DeviceDataSet>>();
+const dataSets = new Map<number, Promise<DeviceDataSet>>();
 
-/** Random images of some size, put on the device once. */
-export async function deviceData(inputs: number, training: number): Promise<DeviceDataSet> {
-  const gpu = await sharedGpu();
-  const key = `${inputs} ${training}`;
-  const made = dataSets.get(key) ??
-    createRandomData({ inputs, training }).then((data) => new DeviceDataSet(gpu, data));
-  dataSets.set(key, made);
-  return await made;
+/** Random images of some size, put on the device that the tests share once. */
+function sharedData(inputs: number): Promise<DeviceDataSet> {
+  async function make(): Promise<DeviceDataSet> {
+    return new DeviceDataSet(await sharedGpu(), await createRandomData({ inputs, training: 150 }));
+  }
+  const made = dataSets.get(inputs) ?? make();
+  dataSets.set(inputs, made);
+  return made;
 }
 
 /** A batch of images in random order and all that the kernels need to know of it. */
-export async function drawImages(random: Random, sizes: Sizes, training = 150) {
-  const data = await deviceData(sizes.inputs, training);
+export async function drawImages(random: Random, sizes: Sizes, own?: DeviceDataSet) {
+  const data = own ?? await sharedData(sizes.inputs);
   const { source, texels, imagesPerLayer, standard } = data;
-  const order = random.permutation(training);
+  const order = random.permutation(source.training.count);
   const indices = order.subarray(FIRST, FIRST + sizes.rows);
   return {
     order,
@@ -92,33 +93,35 @@ function standardisedMagnitudes(data: DataSet, indices: ArrayLike<number>): Floa
   return standardise(training.images, mirrored, indices);
 }
 
-export async function checkInputForward(
+/** @param data The images, where they are others than those that the tests share. */
+export async function inputForwardCase(
   sizes: Sizes,
   random: Random,
-  training?: number,
-): Promise<number> {
+  data?: DeviceDataSet,
+): Promise<KernelCase> {
   const { rows, inputs, outputs, networks, index } = sizes;
   const slices = SLICES[index % SLICES.length];
-  const { order, fields, resources, x, magnitudes } = await drawImages(random, sizes, training);
+  const { order, fields, resources, x, magnitudes } = await drawImages(random, sizes, data);
   const flat = new FlatVectors(networks, { weight: inputs * outputs })
     .fill("weight", () => random.normal());
   const size = rows * outputs;
-  const { slices: found } = await runKernel(await sharedGpu(), "input_affine_forward", {
-    shape: { rows, inputs, outputs, slices },
-    networks,
-    layer: { inputs, outputs, slices, parameters: flat.length, ...flat.offsets, ...fields },
-    step: { first: FIRST },
-    inputs: { order },
-    resources,
-    texels: { weight_texels: weightTexels(sizes, (n) => flat.view(n, "weight")) },
-    outputs: { slices: networks * slices * size },
-  });
-  return errorOfSums(sumOfSlices(found, { networks, slices, size }), {
-    weights: (n) => flat.tensor(n, "weight"),
-    sizes,
-    x,
-    magnitudes,
-  });
+  const weights = ofNetworks(networks, (n) => flat.tensor(n, "weight"));
+  const expected = expectedSums(weights, { outputs, x, magnitudes });
+  return {
+    kernel: "input_affine_forward",
+    run: {
+      shape: { rows, inputs, outputs, slices },
+      networks,
+      layer: { inputs, outputs, slices, parameters: flat.length, ...flat.offsets, ...fields },
+      step: { first: FIRST },
+      inputs: { order },
+      resources,
+      texels: { weight_texels: weightTexels(sizes, (n) => flat.view(n, "weight")) },
+      outputs: { slices: networks * slices * size },
+    },
+    measure: (found) =>
+      errorOfNetworks(sumOfSlices(found.slices, { networks, slices, size }), expected),
+  };
 }
 
 /** Where the sum is split is the kernel's own business; what the slices, [P, slices, size], add up to is not. */
@@ -126,89 +129,81 @@ export function sumOfSlices(
   found: Float32Array,
   { networks, slices, size }: { networks: number; slices: number; size: number },
 ): Float32Array {
-  return Float32Array.from({ length: networks * size }, (_, i) => {
-    const network = Math.floor(i / size);
-    let sum = 0;
-    for (let s = 0; s < slices; s++) sum += found[(network * slices + s) * size + i % size];
-    return sum;
-  });
+  const sums = new Float64Array(networks * size);
+  for (let slice = 0; slice < networks * slices; slice++) {
+    const to = Math.floor(slice / slices) * size;
+    for (let i = 0; i < size; i++) sums[to + i] += found[slice * size + i];
+  }
+  return new Float32Array(sums);
 }
 
-/** Measures the first layer's sums, [P, rows, outputs], of images that are the same for all networks. */
-export function errorOfSums(
-  sums: Float32Array,
-  options: {
-    weights: (network: number) => Float64Array;
-    sizes: Sizes;
-    x: Float64Array;
-    magnitudes: Float64Array;
-  },
-): number {
-  const { weights, sizes: { outputs, networks }, x, magnitudes } = options;
-  return errorOfNetworks(sums, networks, (n) => {
-    const weight = weights(n);
-    const bias = new Float64Array(outputs);
-    return {
-      values: affineForward(x, { weight, bias }),
-      magnitudes: affineForward(magnitudes, { weight: absolute(weight), bias }),
-    };
-  });
+/** The first layer's sums, [P, rows, outputs], of images that are the same for all networks. */
+export function expectedSums(
+  weights: readonly Float64Array[],
+  options: { outputs: number; x: Float64Array; magnitudes: Float64Array },
+): Expected[] {
+  const { outputs, x, magnitudes } = options;
+  const bias = new Float64Array(outputs);
+  return weights.map((weight) => ({
+    values: affineForward(x, { weight, bias }),
+    magnitudes: affineForward(magnitudes, { weight: absolute(weight), bias }),
+  }));
 }
 
-export async function checkInputBackward(
+/** @param data The images, where they are others than those that the tests share. */
+export async function inputBackwardCase(
   sizes: Sizes,
   random: Random,
-  training?: number,
-): Promise<number> {
+  data?: DeviceDataSet,
+): Promise<KernelCase> {
   const { rows, inputs, outputs, networks } = sizes;
-  const { order, fields, resources, x, magnitudes } = await drawImages(random, sizes, training);
+  const { order, fields, resources, x, magnitudes } = await drawImages(random, sizes, data);
   const dy = draw(random, networks * rows * outputs);
   const descent = new Descent(sizes, random, { weight: inputs * outputs });
   const [width, height] = [outputs, fields.texels];
-  const { gradients, parameters, new_weight_texels } = await descent.run("input_affine_backward", {
+  const expected = ofNetworks(networks, (n) => ({
+    weight: weightGradient(part(dy, n, networks), { x, magnitudes, n: rows }),
+  }));
+  return descent.case("input_affine_backward", {
     layer: fields,
     first: FIRST,
     inputs: { order },
     resources,
     texels: { gradient_texels: rowTexels(dy, { rows, width: outputs, networks }) },
     newTexels: { new_weight_texels: { width, height, layers: networks } },
+    measure: ({ gradients, parameters, new_weight_texels }) => {
+      const moved = weightTexels(sizes, (n) => descent.flat.view(n, "weight", parameters));
+      assert(sameWords(new_weight_texels, moved.values), "the texels are not the weights");
+      return descent.errorOfGradients(gradients, expected);
+    },
   });
-  const moved = weightTexels(sizes, (n) => descent.flat.view(n, "weight", parameters));
-  assert(sameWords(new_weight_texels, moved.values), "the texels are not the weights");
-  return descent.errorOfGradients(gradients, (n) => ({
-    weight: weightGradient(part(dy, n, networks), { x, magnitudes, n: rows }),
-  }));
 }
 
-async function checkInputBackwardBias(sizes: Sizes, random: Random): Promise<number> {
+function inputBackwardBiasCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const dy = draw(random, networks * rows * outputs);
   const descent = new Descent(sizes, random, { bias: outputs });
-  const expected = rowTexels(dy, { rows, width: outputs, networks });
-  const { width, height, layers } = expected;
-  const { gradients, new_gradient_texels } = await descent.run("input_affine_backward_bias", {
+  const texels = rowTexels(dy, { rows, width: outputs, networks });
+  const { width, height, layers } = texels;
+  const expected = ofNetworks(networks, (n) => biasGradient(part(dy, n, networks), rows));
+  return descent.case("input_affine_backward_bias", {
     inputs: { dy },
     newTexels: { new_gradient_texels: { width, height, layers } },
+    measure: ({ gradients, new_gradient_texels }) => {
+      assert(sameWords(new_gradient_texels, texels.values), "the texels are not the gradients");
+      return descent.errorOfGradients(gradients, expected);
+    },
   });
-  assert(sameWords(new_gradient_texels, expected.values), "the texels are not the gradients");
-  return descent.errorOfGradients(gradients, (n) => biasGradient(part(dy, n, networks), rows));
 }
 
-async function checkSliceSum(sizes: Sizes, random: Random): Promise<number> {
+function sliceSumCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks, index } = sizes;
   const slices = SLICES[index % SLICES.length];
   const size = rows * outputs;
   const flat = new FlatVectors(networks, { weight: 5, bias: outputs })
     .fill("bias", () => random.normal());
   const parts = draw(random, networks * slices * size);
-  const { y } = await runKernel(await sharedGpu(), "slice_sum", {
-    shape: { ...sizes, slices },
-    networks,
-    layer: { outputs, slices, parameters: flat.length, ...flat.offsets },
-    inputs: { weights: flat.values, slices: parts },
-    outputs: { y: networks * size },
-  });
-  return errorOfNetworks(y, networks, (n) => {
+  const expected = ofNetworks(networks, (n) => {
     const own = part(parts, n, networks);
     const bias = flat.view(n, "bias");
     const values = Float64Array.from({ length: size }, (_, i) => bias[i % outputs]);
@@ -219,6 +214,17 @@ async function checkSliceSum(sizes: Sizes, random: Random): Promise<number> {
     });
     return { values, magnitudes };
   });
+  return {
+    kernel: "slice_sum",
+    run: {
+      shape: { ...sizes, slices },
+      networks,
+      layer: { outputs, slices, parameters: flat.length, ...flat.offsets },
+      inputs: { weights: flat.values, slices: parts },
+      outputs: { y: networks * size },
+    },
+    measure: ({ y }) => errorOfNetworks(y, expected),
+  };
 }
 
 /** xᵀ dy, measured by |x|ᵀ |dy|. */
@@ -227,28 +233,21 @@ export function weightGradient(
   cache: { x: Float64Array; magnitudes: Float64Array; n: number },
 ): Expected {
   const { x, magnitudes, n } = cache;
-  const ds = Float64Array.from(dy);
+  const ds = new Float64Array(dy);
   return {
     values: affineBackward(ds, { x, n }).dWeight,
     magnitudes: affineBackward(absolute(ds), { x: magnitudes, n }).dWeight,
   };
 }
 
-async function checkForward(sizes: Sizes, random: Random): Promise<number> {
+function forwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, inputs, outputs, networks } = sizes;
   const flat = new FlatVectors(networks, { weight: inputs * outputs, bias: outputs })
     .fill("weight", () => random.normal())
     .fill("bias", () => random.normal());
   const x = draw(random, networks * rows * inputs);
-  const { y } = await runKernel(await sharedGpu(), "affine_forward", {
-    shape: { ...sizes, slices: 1 },
-    networks,
-    layer: { inputs, outputs, parameters: flat.length, ...flat.offsets },
-    inputs: { weights: flat.values, x },
-    outputs: { y: networks * rows * outputs },
-  });
-  return errorOfNetworks(y, networks, (n) => {
-    const own = Float64Array.from(part(x, n, networks));
+  const expected = ofNetworks(networks, (n) => {
+    const own = new Float64Array(part(x, n, networks));
     const weight = flat.tensor(n, "weight");
     const bias = flat.tensor(n, "bias");
     return {
@@ -256,54 +255,75 @@ async function checkForward(sizes: Sizes, random: Random): Promise<number> {
       magnitudes: affineForward(absolute(own), { weight: absolute(weight), bias: absolute(bias) }),
     };
   });
+  return {
+    kernel: "affine_forward",
+    run: {
+      shape: { ...sizes, slices: 1 },
+      networks,
+      layer: { inputs, outputs, parameters: flat.length, ...flat.offsets },
+      inputs: { weights: flat.values, x },
+      outputs: { y: networks * rows * outputs },
+    },
+    measure: ({ y }) => errorOfNetworks(y, expected),
+  };
 }
 
-async function checkBackwardInput(sizes: Sizes, random: Random): Promise<number> {
+function backwardInputCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, inputs, outputs, networks } = sizes;
   const flat = new FlatVectors(networks, { bias: 5, weight: inputs * outputs })
     .fill("weight", () => random.normal());
   const dy = draw(random, networks * rows * outputs);
-  const { dx } = await runKernel(await sharedGpu(), "affine_backward_input", {
-    shape: { ...sizes, slices: 1 },
-    networks,
-    layer: { inputs, outputs, parameters: flat.length, ...flat.offsets },
-    inputs: { weights: flat.values, dy },
-    outputs: { dx: networks * rows * inputs },
-  });
-  return errorOfNetworks(dx, networks, (n) => {
-    const own = Float64Array.from(part(dy, n, networks));
+  const expected = ofNetworks(networks, (n) => {
+    const own = new Float64Array(part(dy, n, networks));
     const weight = flat.tensor(n, "weight");
     return {
       values: affineBackwardInput(own, { weight, n: rows }),
       magnitudes: affineBackwardInput(absolute(own), { weight: absolute(weight), n: rows }),
     };
   });
+  return {
+    kernel: "affine_backward_input",
+    run: {
+      shape: { ...sizes, slices: 1 },
+      networks,
+      layer: { inputs, outputs, parameters: flat.length, ...flat.offsets },
+      inputs: { weights: flat.values, dy },
+      outputs: { dx: networks * rows * inputs },
+    },
+    measure: ({ dx }) => errorOfNetworks(dx, expected),
+  };
 }
 
-async function checkBackwardWeight(sizes: Sizes, random: Random): Promise<number> {
+function backwardWeightCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, inputs, outputs, networks } = sizes;
   const x = draw(random, networks * rows * inputs);
   const dy = draw(random, networks * rows * outputs);
   const descent = new Descent(sizes, random, { weight: inputs * outputs });
-  const { gradients } = await descent.run("affine_backward_weight", { inputs: { x, dy } });
-  return descent.errorOfGradients(gradients, (n) => {
-    const own = Float64Array.from(part(x, n, networks));
+  const expected = ofNetworks(networks, (n) => {
+    const own = new Float64Array(part(x, n, networks));
     const cache = { x: own, magnitudes: absolute(own), n: rows };
     return { weight: weightGradient(part(dy, n, networks), cache) };
   });
+  return descent.case("affine_backward_weight", {
+    inputs: { x, dy },
+    measure: ({ gradients }) => descent.errorOfGradients(gradients, expected),
+  });
 }
 
-async function checkBackwardBias(sizes: Sizes, random: Random): Promise<number> {
+function backwardBiasCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const dy = draw(random, networks * rows * outputs);
   const descent = new Descent(sizes, random, { bias: outputs });
-  const { gradients } = await descent.run("affine_backward_bias", { inputs: { dy } });
-  return descent.errorOfGradients(gradients, (n) => biasGradient(part(dy, n, networks), rows));
+  const expected = ofNetworks(networks, (n) => biasGradient(part(dy, n, networks), rows));
+  return descent.case("affine_backward_bias", {
+    inputs: { dy },
+    measure: ({ gradients }) => descent.errorOfGradients(gradients, expected),
+  });
 }
 
 /** The sum of dy over rows, measured by that of |dy|. */
 export function biasGradient(dy: Float32Array, rows: number): { bias: Expected } {
-  const ds = Float64Array.from(dy);
+  const ds = new Float64Array(dy);
   const cache = { x: new Float64Array(rows), n: rows };
   return {
     bias: {

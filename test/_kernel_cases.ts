@@ -1,5 +1,6 @@
 /** The sizes that kernels are tested on. */
 import type { Random } from "../src/random.ts";
+import type { KernelCase } from "./_kernel.ts";
 
 export const WIDTHS = [1, 7, 50, 51, 100, 130];
 export const INPUTS = [1, 3, 10, 3071, 3072, 3073];
@@ -21,8 +22,8 @@ export interface KernelTest {
   readonly cases: readonly Sizes[];
   /** The largest error allowed, in units; 0 where a kernel only chooses among values, which must be exact. */
   readonly bound: number;
-  /** Runs the kernel on one case and gives its largest error, in units. */
-  readonly check: (sizes: Sizes, random: Random) => Promise<number>;
+  /** Draws one of the cases. */
+  readonly draw: (sizes: Sizes, random: Random) => KernelCase | Promise<KernelCase>;
 }
 
 /** What a sum of terms of random sign may be off by, in units; `kernels_test.ts` says why. */

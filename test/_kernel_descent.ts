@@ -3,15 +3,16 @@ import { assert } from "@std/assert";
 import type { KernelName } from "../src/kernel_table.ts";
 import type { NetworkSettings } from "../src/population.ts";
 import type { Random } from "../src/random.ts";
-import { sharedGpu } from "./_gpu.ts";
 import {
   errorOfFlat,
   type Expected,
   FlatVectors,
+  type KernelCase,
   type KernelRun,
   type LayerFields,
-  runKernel,
+  ofNetworks,
   sameWords,
+  type Written,
 } from "./_kernel.ts";
 import type { Sizes } from "./_kernel_cases.ts";
 import { weightsOfTexels, weightTexels } from "./_texels.ts";
@@ -43,23 +44,23 @@ export class Descent<Name extends string> {
   }
 
   /**
-   * Runs the kernel and checks the step that it took against the gradients that it found.
+   * Gives a run of the kernel, whose step is checked against the gradients that it found.
    *
    * @param options What it reads and writes beside the parameters; `weightTexels` where it finds and leaves the weights in
-   * texels.
-   * @returns What it wrote; weights and gradients that it left in texels are among the others.
+   * texels; and how what it wrote is measured, where weights and gradients that it left in texels are among the others.
    */
-  async run(
-    name: KernelName,
+  case(
+    kernel: KernelName,
     options:
       & Pick<KernelRun, "inputs" | "resources" | "texels" | "newTexels" | "constants" | "tile">
+      & Pick<KernelCase, "measure">
       & {
         layer?: LayerFields;
         first?: number;
         outputs?: KernelRun["outputs"];
         weightTexels?: boolean;
       },
-  ): Promise<Record<string, Float32Array>> {
+  ): KernelCase {
     const { flat } = this;
     const weights = options.weightTexels ? this.#weightTexels() : {};
     const { rows, inputs, outputs, networks, index } = this.#sizes;
@@ -67,7 +68,7 @@ export class Descent<Name extends string> {
     const settings = Float32Array.from(
       this.#settings.flatMap(({ lambda, etaMin, etaMax }) => [lambda, etaMin, etaMax]),
     );
-    const ran = await runKernel(await sharedGpu(), name, {
+    const run: KernelRun = {
       shape: { rows, inputs, outputs, slices: 1 },
       networks,
       layer: { inputs, outputs, parameters: flat.length, ...flat.offsets, ...options.layer },
@@ -79,37 +80,57 @@ export class Descent<Name extends string> {
       constants: options.constants,
       tile: options.tile,
       outputs: { ...options.outputs, parameters: flat.values, gradients: flat.values.length },
-    });
-    const found = options.weightTexels ? this.#withWeights(ran) : ran;
-    const error = this.#errorOf(found.parameters, flat.values, (n, tensor) => {
-      const { etaMin, etaMax } = this.#settings[n];
-      const eta = (1 - rise) * etaMin + rise * etaMax;
-      const step = Float64Array.from(flat.view(n, tensor, found.gradients), (g) => eta * g);
-      const theta = flat.tensor(n, tensor);
-      return {
-        values: theta.map((value, i) => value - step[i]),
-        magnitudes: theta.map((value, i) => Math.abs(value) + Math.abs(step[i])),
-      };
-    });
-    assert(error <= DESCENT_BOUND, `step of ${error} units: ${JSON.stringify(this.#sizes)}`);
-    return found;
+    };
+    return {
+      kernel,
+      run,
+      measure: (ran) => {
+        const found = options.weightTexels ? this.#withWeights(ran) : ran;
+        const error = this.#errorOfStep(found, rise);
+        assert(error <= DESCENT_BOUND, `step of ${error} units: ${JSON.stringify(this.#sizes)}`);
+        return options.measure(found);
+      },
+    };
   }
 
-  /** Measures gradients against those of the loss, to which L2 adds 2 λ W. */
+  /** Measures the parameters after the step with the gradients that the kernel found. */
+  #errorOfStep({ parameters, gradients }: Written, rise: number): number {
+    const { flat } = this;
+    const expected = this.#ofTensors((n, tensor) => {
+      const { etaMin, etaMax } = this.#settings[n];
+      const eta = (1 - rise) * etaMin + rise * etaMax;
+      const values = flat.tensor(n, tensor);
+      const magnitudes = new Float64Array(values.length);
+      const found = flat.view(n, tensor, gradients);
+      for (let i = 0; i < values.length; i++) {
+        const step = eta * found[i];
+        magnitudes[i] = Math.abs(values[i]) + Math.abs(step);
+        values[i] -= step;
+      }
+      return { values, magnitudes };
+    });
+    return errorOfFlat(parameters, flat, { before: flat.values, expected });
+  }
+
+  /** Measures gradients against those of the loss, one network's after the other, to which L2 adds 2 λ W. */
   errorOfGradients(
     found: Float32Array,
-    reference: (network: number) => Record<Name, Expected>,
+    ofLoss: readonly Readonly<Record<Name, Expected>>[],
   ): number {
-    const poison = new Float32Array(found.length).fill(NaN);
-    return this.#errorOf(found, poison, (n, tensor) => {
-      const { values, magnitudes } = reference(n)[tensor];
-      if (tensor !== "weight") return { values, magnitudes };
-      const penalty = this.flat.tensor(n, tensor).map((w) => 2 * this.#settings[n].lambda * w);
-      return {
-        values: values.map((value, i) => value + penalty[i]),
-        magnitudes: magnitudes.map((value, i) => value + Math.abs(penalty[i])),
-      };
+    const before = new Float32Array(found.length).fill(NaN);
+    const expected = this.#ofTensors((n, tensor) => {
+      if (tensor !== "weight") return ofLoss[n][tensor];
+      const values = ofLoss[n][tensor].values.slice();
+      const magnitudes = ofLoss[n][tensor].magnitudes.slice();
+      const weights = this.flat.view(n, tensor);
+      for (let i = 0; i < values.length; i++) {
+        const penalty = 2 * this.#settings[n].lambda * weights[i];
+        values[i] += penalty;
+        magnitudes[i] += Math.abs(penalty);
+      }
+      return { values, magnitudes };
     });
+    return errorOfFlat(found, this.flat, { before, expected });
   }
 
   #weightTexels(): Pick<KernelRun, "texels" | "newTexels"> {
@@ -123,7 +144,7 @@ export class Descent<Name extends string> {
   }
 
   /** Texels hold the weights until the steps are done; what is in the flat vectors stays as it was. */
-  #withWeights(found: Record<string, Float32Array>): Record<string, Float32Array> {
+  #withWeights(found: Written): Written {
     const { flat } = this;
     const parameters = found.parameters.slice();
     const gradients = found.gradients.slice();
@@ -140,19 +161,12 @@ export class Descent<Name extends string> {
     return { ...found, parameters, gradients };
   }
 
-  #errorOf(
-    found: Float32Array,
-    before: Float32Array,
+  #ofTensors(
     reference: (network: number, tensor: Name) => Expected,
-  ): number {
-    const { flat } = this;
-    return errorOfFlat(found, flat, {
-      before,
-      networks: this.#sizes.networks,
-      reference: (n) =>
-        Object.fromEntries(
-          flat.names.map((tensor) => [tensor, reference(n, tensor)]),
-        ) as Record<Name, Expected>,
+  ): Record<Name, Expected>[] {
+    return ofNetworks(this.#sizes.networks, (n) => {
+      const tensors = this.flat.names.map((tensor) => [tensor, reference(n, tensor)] as const);
+      return Object.fromEntries(tensors) as Record<Name, Expected>;
     });
   }
 }

@@ -4,17 +4,18 @@ import { NEVER } from "../src/buffers.ts";
 import { type KernelName, SUM_PARTS, tiles } from "../src/kernel_table.ts";
 import type { Random } from "../src/random.ts";
 import { softmaxCrossEntropy } from "../src/reference.ts";
-import { sharedGpu } from "./_gpu.ts";
 import {
   draw,
   errorOf,
   errorOfNetworks,
   type Expected,
+  type KernelCase,
   type KernelRun,
+  ofNetworks,
   part,
-  runKernel,
   UNIT,
   words,
+  type Written,
 } from "./_kernel.ts";
 import {
   affineCases,
@@ -29,8 +30,11 @@ import {
 /** A softmax has at least two classes. */
 export const SOFTMAX_CASES = layerCases(ROWS, [2, 10, ...WIDTHS.filter((width) => width > 1)]);
 
-/** Sums are taken over a batch or over a part of an evaluation; the width does not matter to them. */
-const OUTCOME_CASES = layerCases([...ROWS, 2600], [1, 2]);
+/**
+ * Sums are taken over a batch or over a part of an evaluation, of 2600 images at most, on hardware of 12,800; the width
+ * does not matter to them.
+ */
+const OUTCOME_CASES = layerCases([...ROWS, 2600, 12_800], [1, 2]);
 
 /**
  * With d the distance to the largest logit, WGSL lets exp be off by 6 + 4 |d| units and d itself is off by |d|, log by 8
@@ -48,15 +52,15 @@ export const LOSS_TESTS = {
   softmax_cross_entropy_forward: {
     cases: SOFTMAX_CASES,
     bound: LOSS_BOUND,
-    check: checkSoftmaxForward,
+    draw: softmaxForwardCase,
   },
   softmax_cross_entropy_backward: {
     cases: SOFTMAX_CASES,
     bound: SHARE_BOUND,
-    check: checkSoftmaxBackward,
+    draw: softmaxBackwardCase,
   },
-  sum_outcomes: { cases: OUTCOME_CASES, bound: POSITIVE_SUM_BOUND, check: checkSumOutcomes },
-  sum_squares: { cases: affineCases(), bound: POSITIVE_SUM_BOUND, check: checkSumSquares },
+  sum_outcomes: { cases: OUTCOME_CASES, bound: POSITIVE_SUM_BOUND, draw: sumOutcomesCase },
+  sum_squares: { cases: affineCases(), bound: POSITIVE_SUM_BOUND, draw: sumSquaresCase },
 } as const satisfies Partial<Record<KernelName, KernelTest>>;
 
 /** The smallest normal number of float32, in units: exponentials below it may be taken for 0. */
@@ -85,13 +89,13 @@ export function drawLogits(random: Random, sizes: Sizes) {
   };
 }
 
-async function checkSoftmaxForward(sizes: Sizes, random: Random): Promise<number> {
+function softmaxForwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const { labels, order, logits, ofBatch } = drawLogits(random, sizes);
-  const { outcomes, predictions } = await runKernel(
-    await sharedGpu(),
-    "softmax_cross_entropy_forward",
-    {
+  const expected = expectedOutcomes({ sizes, logits, ofBatch });
+  return {
+    kernel: "softmax_cross_entropy_forward",
+    run: {
       shape: { ...sizes, slices: 1 },
       networks,
       layer: { outputs },
@@ -99,8 +103,8 @@ async function checkSoftmaxForward(sizes: Sizes, random: Random): Promise<number
       inputs: { order, labels, x: logits },
       outputs: { outcomes: networks * rows * 2, predictions: networks * rows },
     },
-  );
-  return errorOfOutcomes({ outcomes, predictions }, { sizes, logits, ofBatch });
+    measure: (found) => errorOfOutcomes(found, expected),
+  };
 }
 
 /** Logits, [P, rows, classes], and the label of each row. */
@@ -110,35 +114,43 @@ interface LabelledLogits {
   readonly ofBatch: readonly number[];
 }
 
-/** Measures losses and what was found correct; predictions must be exact. */
-export function errorOfOutcomes(
-  { outcomes, predictions }: Record<"outcomes" | "predictions", Float32Array>,
+/** Losses and whether the label was predicted, [P, rows] pairs, and the predictions, [P, rows]. */
+export function expectedOutcomes(
   { sizes: { rows, outputs, networks }, logits, ofBatch }: LabelledLogits,
-): number {
-  const found = words(predictions);
-  const values = new Float64Array(outcomes.length);
-  const magnitudes = new Float64Array(outcomes.length);
+): Expected & { predictions: number[] } {
+  const values = new Float64Array(2 * networks * rows);
+  const magnitudes = new Float64Array(values.length);
+  const predictions: number[] = [];
   for (let i = 0; i < networks * rows; i++) {
-    const row = Float64Array.from(logits.subarray(i * outputs, (i + 1) * outputs));
+    const row = new Float64Array(logits.subarray(i * outputs, (i + 1) * outputs));
     const label = ofBatch[i % rows];
     const greatest = Math.max(...row);
     const sum = row.reduce((total, logit) => total + Math.exp(logit - greatest), 0);
     values[2 * i] = softmaxCrossEntropy(row, [label]).loss;
     magnitudes[2 * i] = 1 + Math.log(sum) + Math.abs(row[label] - greatest);
-    values[2 * i + 1] = Number(row.indexOf(greatest) === label);
-    assertEquals(found[i], row.indexOf(greatest));
+    predictions.push(row.indexOf(greatest));
+    values[2 * i + 1] = Number(predictions[i] === label);
   }
-  return errorOf(outcomes, { values, magnitudes });
+  return { values, magnitudes, predictions };
 }
 
-async function checkSoftmaxBackward(sizes: Sizes, random: Random): Promise<number> {
+/** Measures losses and what was found correct; predictions must be exact. */
+export function errorOfOutcomes(
+  { outcomes, predictions }: Written,
+  expected: Expected & { predictions: number[] },
+): number {
+  assertEquals(words(predictions), expected.predictions);
+  return errorOf(outcomes, expected);
+}
+
+function softmaxBackwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const { labels, order, logits, ofBatch } = drawLogits(random, sizes);
   const before = new Uint32Array(networks).fill(NEVER);
-  const { dx, diverged } = await runKernel(
-    await sharedGpu(),
-    "softmax_cross_entropy_backward",
-    {
+  const expected = expectedLogitGradients({ sizes, logits, ofBatch });
+  return {
+    kernel: "softmax_cross_entropy_backward",
+    run: {
       shape: { ...sizes, slices: 1 },
       networks,
       layer: { outputs },
@@ -146,22 +158,27 @@ async function checkSoftmaxBackward(sizes: Sizes, random: Random): Promise<numbe
       inputs: { order, labels, x: logits },
       outputs: { dx: networks * rows * outputs, diverged: before },
     },
-  );
-  assertEquals(words(diverged), [...before]);
-  return errorOfLogitGradients(dx, { sizes, logits, ofBatch });
+    measure: ({ dx, diverged }) => {
+      assertEquals(words(diverged), [...before]);
+      return errorOfNetworks(dx, expected);
+    },
+  };
 }
 
-/** Measures the gradients of logits. */
-export function errorOfLogitGradients(
-  dx: Float32Array,
+/** The gradients of logits, of each network. */
+export function expectedLogitGradients(
   { sizes: { rows, outputs, networks }, logits, ofBatch }: LabelledLogits,
-): number {
-  return errorOfNetworks(dx, networks, (n) => {
-    const own = Float64Array.from(part(logits, n, networks));
+): Expected[] {
+  return ofNetworks(networks, (n) => {
+    const own = new Float64Array(part(logits, n, networks));
     const { dLogits } = softmaxCrossEntropy(own, ofBatch);
+    const greatestOf = Array.from(
+      { length: rows },
+      (_, row) => Math.max(...own.subarray(row * outputs, (row + 1) * outputs)),
+    );
     const magnitudes = dLogits.map((value, i) => {
       const row = Math.floor(i / outputs);
-      const greatest = Math.max(...own.subarray(row * outputs, (row + 1) * outputs));
+      const greatest = greatestOf[row];
       const target = i % outputs === ofBatch[row] ? 1 / rows : 0;
       const share = value + target;
       return share * (1 + Math.abs(own[i] - greatest)) + target + TINY;
@@ -170,27 +187,33 @@ export function errorOfLogitGradients(
   });
 }
 
-/** Runs a kernel that sums, into one of three slots of [P, SUM_PARTS] pairs, and looks that it leaves the others alone. */
-async function runSum(
-  name: KernelName,
+/** A run of a kernel that sums into one of three slots of [P, SUM_PARTS] pairs, which must leave the others alone. */
+function sumCase(
+  kernel: KernelName,
   sizes: Sizes,
-  options: Pick<KernelRun, "layer" | "inputs">,
-): Promise<Float32Array> {
+  options: Pick<KernelRun, "layer" | "inputs"> & { measure: (sums: Float32Array) => number },
+): KernelCase {
   const slots = 3;
   const slot = sizes.index % slots;
   const size = sizes.networks * SUM_PARTS * 2;
-  const { sums } = await runKernel(await sharedGpu(), name, {
-    shape: { ...sizes, slices: 1 },
-    networks: sizes.networks,
-    step: { slot },
-    outputs: { sums: slots * size },
-    ...options,
-  });
-  const written = sums.findIndex((value, i) =>
-    !Number.isNaN(value) && Math.floor(i / size) !== slot
-  );
-  assertEquals(written, -1, `${name} wrote into another slot`);
-  return sums.subarray(slot * size, (slot + 1) * size);
+  return {
+    kernel,
+    run: {
+      shape: { ...sizes, slices: 1 },
+      networks: sizes.networks,
+      step: { slot },
+      outputs: { sums: slots * size },
+      layer: options.layer,
+      inputs: options.inputs,
+    },
+    measure: ({ sums }) => {
+      const written = sums.findIndex((value, i) =>
+        !Number.isNaN(value) && Math.floor(i / size) !== slot
+      );
+      assertEquals(written, -1, `${kernel} wrote into another slot`);
+      return options.measure(sums.subarray(slot * size, (slot + 1) * size));
+    },
+  };
 }
 
 /**
@@ -199,44 +222,50 @@ async function runSum(
  */
 function partialSums(pairs: Float64Array): Expected {
   const values = new Float64Array(SUM_PARTS * 2);
-  pairs.forEach((value, i) => values[i % values.length] += value);
+  for (let i = 0; i < pairs.length; i++) values[i % values.length] += pairs[i];
   const root = Math.sqrt(tiles(pairs.length, values.length));
   return { values, magnitudes: values.map((value) => root * Math.abs(value)) };
 }
 
-async function checkSumOutcomes(sizes: Sizes, random: Random): Promise<number> {
+function sumOutcomesCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, networks } = sizes;
   const outcomes = Float32Array.from(
     { length: networks * rows * 2 },
     (_, i) => i % 2 === 0 ? 5 * random.uniform() : random.below(2),
   );
-  const sums = await runSum("sum_outcomes", sizes, { layer: {}, inputs: { outcomes } });
-  for (let n = 0; n < networks; n++) {
-    const correct = part(outcomes, n, networks).reduce((sum, v, i) => sum + v * (i % 2), 0);
-    const found = part(sums, n, networks).reduce((sum, v, i) => sum + v * (i % 2), 0);
-    assertEquals(found, correct, "the number of correct predictions");
-  }
-  return errorOfNetworks(
-    sums,
+  const expected = ofNetworks(
     networks,
-    (n) => partialSums(Float64Array.from(part(outcomes, n, networks))),
+    (n) => partialSums(new Float64Array(part(outcomes, n, networks))),
   );
+  return sumCase("sum_outcomes", sizes, {
+    layer: {},
+    inputs: { outcomes },
+    measure: (sums) => {
+      for (let n = 0; n < networks; n++) {
+        const correct = part(outcomes, n, networks).reduce((sum, v, i) => sum + v * (i % 2), 0);
+        const found = part(sums, n, networks).reduce((sum, v, i) => sum + v * (i % 2), 0);
+        assertEquals(found, correct, "the number of correct predictions");
+      }
+      return errorOfNetworks(sums, expected);
+    },
+  });
 }
 
-async function checkSumSquares(sizes: Sizes, random: Random): Promise<number> {
+function sumSquaresCase(sizes: Sizes, random: Random): KernelCase {
   const { inputs, outputs, networks } = sizes;
   const weights = inputs * outputs;
   // Weights come first in the flat vector of a network; what follows them does not count.
   const length = weights + 5;
   const parameters = draw(random, networks * length);
-  const sums = await runSum("sum_squares", sizes, {
+  const expected = ofNetworks(networks, (n) => {
+    const squares = new Float64Array(2 * weights);
+    const own = part(parameters, n, networks);
+    for (let i = 0; i < weights; i++) squares[2 * i] = own[i] * own[i];
+    return partialSums(squares);
+  });
+  return sumCase("sum_squares", sizes, {
     layer: { parameters: length, weights },
     inputs: { weights: parameters },
-  });
-  return errorOfNetworks(sums, networks, (n) => {
-    const squares = new Float64Array(2 * weights);
-    part(parameters, n, networks).subarray(0, weights)
-      .forEach((w, i) => squares[2 * i] = w * w);
-    return partialSums(squares);
+    measure: (sums) => errorOfNetworks(sums, expected),
   });
 }

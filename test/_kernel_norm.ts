@@ -10,7 +10,6 @@ import {
   reluForward,
   updateStatistics,
 } from "../src/reference.ts";
-import { sharedGpu } from "./_gpu.ts";
 import {
   absolute,
   draw,
@@ -20,9 +19,11 @@ import {
   exactly,
   type Expected,
   FlatVectors,
+  type KernelCase,
+  ofNetworks,
   part,
-  runKernel,
   UNIT,
+  type Written,
 } from "./_kernel.ts";
 import { type KernelTest, layerCases, ROWS, type Sizes, WIDTHS } from "./_kernel_cases.ts";
 import { Descent } from "./_kernel_descent.ts";
@@ -40,11 +41,11 @@ export const NORM_BOUND = 12;
 
 /** Tests by kernel. */
 export const NORM_TESTS = {
-  batch_norm_forward: { cases: TRAINING_CASES, bound: NORM_BOUND, check: checkNormForward },
-  batch_norm_evaluate: { cases: CASES, bound: NORM_BOUND, check: checkNormEvaluate },
-  batch_norm_backward: { cases: TRAINING_CASES, bound: NORM_BOUND, check: checkNormBackward },
-  relu_forward: { cases: CASES, bound: 0, check: checkReluForward },
-  relu_backward: { cases: CASES, bound: 0, check: checkReluBackward },
+  batch_norm_forward: { cases: TRAINING_CASES, bound: NORM_BOUND, draw: normForwardCase },
+  batch_norm_evaluate: { cases: CASES, bound: NORM_BOUND, draw: normEvaluateCase },
+  batch_norm_backward: { cases: TRAINING_CASES, bound: NORM_BOUND, draw: normBackwardCase },
+  relu_forward: { cases: CASES, bound: 0, draw: reluForwardCase },
+  relu_backward: { cases: CASES, bound: 0, draw: reluBackwardCase },
 } as const satisfies Partial<Record<KernelName, KernelTest>>;
 
 /** Activations whose features differ in mean and deviation, of which one, where there are several, never changes. */
@@ -68,7 +69,7 @@ function drawNorms(random: Random, sizes: Sizes): FlatVectors<"bias" | "gamma" |
     .fill("beta", () => random.normal());
 }
 
-async function checkNormForward(sizes: Sizes, random: Random): Promise<number> {
+function normForwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks, index } = sizes;
   const fresh = Math.floor(index / 2) % 2 === 0;
   const flat = drawNorms(random, sizes);
@@ -77,27 +78,30 @@ async function checkNormForward(sizes: Sizes, random: Random): Promise<number> {
     .fill("variance", () => random.uniform());
   const s = drawFeatures(random, sizes);
   const size = networks * rows * outputs;
-  const found = await runKernel(await sharedGpu(), "batch_norm_forward", {
-    shape: { ...sizes, slices: 1 },
-    networks,
-    layer: {
-      outputs,
-      parameters: flat.length,
-      ...flat.offsets,
-      statistics: averages.length,
-      ...averages.offsets,
+  const expected = expectedNorm({ sizes, s, flat, averages, fresh });
+  return {
+    kernel: "batch_norm_forward",
+    run: {
+      shape: { ...sizes, slices: 1 },
+      networks,
+      layer: {
+        outputs,
+        parameters: flat.length,
+        ...flat.offsets,
+        statistics: averages.length,
+        ...averages.offsets,
+      },
+      step: { fresh },
+      inputs: { weights: flat.values, x: s },
+      outputs: {
+        y: size,
+        normalised: size,
+        inverse_deviation: networks * outputs,
+        statistics: averages.values,
+      },
     },
-    step: { fresh },
-    inputs: { weights: flat.values, x: s },
-    outputs: {
-      y: size,
-      normalised: size,
-      inverse_deviation: networks * outputs,
-      statistics: averages.values,
-    },
-  });
-
-  return errorOfNorm(found, { sizes, s, flat, averages, fresh });
+    measure: (found) => errorOfNorm(found, { sizes, averages, expected }),
+  };
 }
 
 /** What batch norm works on: what comes in, [P, rows, outputs], parameters and moving averages. */
@@ -108,28 +112,34 @@ interface NormCase {
   readonly averages: FlatVectors<"mean" | "variance">;
 }
 
+/** What batch norm gives in training mode, for each network: the tensors, and the moving averages after the batch. */
+export function expectedNorm(
+  { sizes: { networks }, s, flat, averages, fresh }: NormCase & { fresh: boolean },
+) {
+  return ofNetworks(networks, (n) => {
+    const { mean, variance, ...tensors } = normExpected(new Float64Array(part(s, n, networks)), {
+      gamma: flat.tensor(n, "gamma"),
+      beta: flat.tensor(n, "beta"),
+    });
+    return {
+      ...tensors,
+      mean: averaged(averages.tensor(n, "mean"), mean, fresh),
+      variance: averaged(averages.tensor(n, "variance"), variance, fresh),
+    };
+  });
+}
+
 /** Measures what batch norm gives in training mode: `y`, `normalised`, `inverse_deviation` and `statistics`. */
 export function errorOfNorm(
-  found: Readonly<Record<string, Float32Array>>,
-  { sizes, s, flat, averages, fresh }: NormCase & { fresh: boolean },
+  found: Written,
+  options: Pick<NormCase, "sizes" | "averages"> & { expected: ReturnType<typeof expectedNorm> },
 ): number {
-  const { rows, networks } = sizes;
-  const expected = Array.from({ length: networks }, (_, n) => {
-    const own = Float64Array.from(part(s, n, networks));
-    return normExpected(own, { gamma: flat.tensor(n, "gamma"), beta: flat.tensor(n, "beta") });
-  });
+  const { sizes, averages, expected } = options;
   const errors = (["y", "normalised", "inverse_deviation"] as const)
-    .map((name) => errorOfNetworks(found[name], networks, (n) => expected[n][name]));
-  errors.push(errorOfFlat(found.statistics, averages, {
-    before: averages.values,
-    networks,
-    reference: (n) => ({
-      mean: averaged(averages.tensor(n, "mean"), expected[n].mean, fresh),
-      variance: averaged(averages.tensor(n, "variance"), expected[n].variance, fresh),
-    }),
-  }));
+    .map((name) => errorOfNetworks(found[name], expected.map((own) => own[name])));
+  errors.push(errorOfFlat(found.statistics, averages, { before: averages.values, expected }));
   // All of these come from sums of n terms, many of one sign.
-  return Math.max(...errors) / Math.sqrt(rows);
+  return Math.max(...errors) / Math.sqrt(sizes.rows);
 }
 
 /**
@@ -172,37 +182,40 @@ function averaged(past: Float64Array, batch: Expected, fresh: boolean): Expected
   return { values, magnitudes };
 }
 
-async function checkNormEvaluate(sizes: Sizes, random: Random): Promise<number> {
+function normEvaluateCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const flat = drawNorms(random, sizes);
   const averages = new FlatVectors(networks, { mean: outputs, variance: outputs })
     .fill("mean", () => random.normal())
     .fill("variance", () => random.uniform());
   const s = drawFeatures(random, sizes);
-  const { y } = await runKernel(await sharedGpu(), "batch_norm_evaluate", {
-    shape: { ...sizes, slices: 1 },
-    networks,
-    layer: {
-      outputs,
-      parameters: flat.length,
-      ...flat.offsets,
-      statistics: averages.length,
-      ...averages.offsets,
+  const expected = expectedEvaluation({ sizes, s, flat, averages });
+  return {
+    kernel: "batch_norm_evaluate",
+    run: {
+      shape: { ...sizes, slices: 1 },
+      networks,
+      layer: {
+        outputs,
+        parameters: flat.length,
+        ...flat.offsets,
+        statistics: averages.length,
+        ...averages.offsets,
+      },
+      // The averages are bound as in training, where they are written.
+      inputs: { weights: flat.values, statistics: averages.values, x: s },
+      outputs: { y: networks * rows * outputs },
     },
-    // The averages are bound as in training, where they are written.
-    inputs: { weights: flat.values, statistics: averages.values, x: s },
-    outputs: { y: networks * rows * outputs },
-  });
-  return errorOfEvaluation(y, { sizes, s, flat, averages });
+    measure: ({ y }) => errorOfNetworks(y, expected),
+  };
 }
 
-/** Measures what batch norm gives with moving averages. */
-export function errorOfEvaluation(
-  y: Float32Array,
+/** What batch norm gives with moving averages, for each network. */
+export function expectedEvaluation(
   { sizes: { outputs, networks }, s, flat, averages }: NormCase,
-): number {
-  return errorOfNetworks(y, networks, (n) => {
-    const own = Float64Array.from(part(s, n, networks));
+): Expected[] {
+  return ofNetworks(networks, (n) => {
+    const own = new Float64Array(part(s, n, networks));
     const layer = {
       gamma: flat.tensor(n, "gamma"),
       beta: flat.tensor(n, "beta"),
@@ -219,18 +232,19 @@ export function errorOfEvaluation(
   });
 }
 
-async function checkNormBackward(sizes: Sizes, random: Random): Promise<number> {
+function normBackwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const descent = new Descent(sizes, random, { gamma: outputs, beta: outputs });
-  const { tensors, reference } = drawNormBackward(random, sizes, descent.flat);
-  const { dx, gradients } = await descent.run("batch_norm_backward", {
+  const { tensors, expected } = drawNormBackward(random, sizes, descent.flat);
+  return descent.case("batch_norm_backward", {
     inputs: tensors,
     outputs: { dx: networks * rows * outputs },
+    measure: ({ dx, gradients }) =>
+      Math.max(
+        errorOfNetworks(dx, expected.map((own) => own.dx)),
+        descent.errorOfGradients(gradients, expected),
+      ),
   });
-  return Math.max(
-    errorOfNetworks(dx, networks, (n) => reference(n).dx),
-    descent.errorOfGradients(gradients, reference),
-  );
 }
 
 /** What batch norm's backward kernels read, and what they should come to. */
@@ -283,10 +297,7 @@ export function drawNormBackward(
       beta: { values: values.dBeta, magnitudes: dBeta },
     };
   });
-  return {
-    tensors: { y, dy, normalised, inverse_deviation },
-    reference: (network: number) => expected[network],
-  };
+  return { tensors: { y, dy, normalised, inverse_deviation }, expected };
 }
 
 /** Numbers of either sign, among them 0, NaN and infinities. */
@@ -295,29 +306,37 @@ export function drawWithSpecials(random: Random, length: number): Float32Array {
   return draw(random, length).map((value, i) => i % 11 === 5 ? specials[random.below(4)] : value);
 }
 
-async function checkReluForward(sizes: Sizes, random: Random): Promise<number> {
+function reluForwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const s = drawWithSpecials(random, networks * rows * outputs);
-  const { y } = await runKernel(await sharedGpu(), "relu_forward", {
-    shape: { ...sizes, slices: 1 },
-    networks,
-    layer: { outputs },
-    inputs: { x: s },
-    outputs: { y: s.length },
-  });
-  return errorOf(y, exactly(reluForward(Float64Array.from(s))));
+  const expected = exactly(reluForward(new Float64Array(s)));
+  return {
+    kernel: "relu_forward",
+    run: {
+      shape: { ...sizes, slices: 1 },
+      networks,
+      layer: { outputs },
+      inputs: { x: s },
+      outputs: { y: s.length },
+    },
+    measure: ({ y }) => errorOf(y, expected),
+  };
 }
 
-async function checkReluBackward(sizes: Sizes, random: Random): Promise<number> {
+function reluBackwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const s = Float64Array.from(drawWithSpecials(random, networks * rows * outputs));
   const dy = draw(random, s.length);
-  const { dx } = await runKernel(await sharedGpu(), "relu_backward", {
-    shape: { ...sizes, slices: 1 },
-    networks,
-    layer: { outputs },
-    inputs: { y: Float32Array.from(reluForward(s)), dy },
-    outputs: { dx: s.length },
-  });
-  return errorOf(dx, exactly(reluBackward(Float64Array.from(dy), s)));
+  const expected = exactly(reluBackward(new Float64Array(dy), s));
+  return {
+    kernel: "relu_backward",
+    run: {
+      shape: { ...sizes, slices: 1 },
+      networks,
+      layer: { outputs },
+      inputs: { y: new Float32Array(reluForward(s)), dy },
+      outputs: { dx: s.length },
+    },
+    measure: ({ dx }) => errorOf(dx, expected),
+  };
 }

@@ -3,13 +3,13 @@ import { assertEquals } from "@std/assert";
 import { NEVER } from "../src/buffers.ts";
 import type { KernelName } from "../src/kernel_table.ts";
 import type { Random } from "../src/random.ts";
-import { sharedGpu } from "./_gpu.ts";
-import { FlatVectors, runKernel, words } from "./_kernel.ts";
+import { errorOfNetworks, FlatVectors, type KernelCase, words } from "./_kernel.ts";
 import { FIRST, type KernelTest, type Sizes } from "./_kernel_cases.ts";
 import {
   drawLogits,
-  errorOfLogitGradients,
   errorOfOutcomes,
+  expectedLogitGradients,
+  expectedOutcomes,
   LOSS_BOUND,
   SHARE_BOUND,
   SOFTMAX_CASES,
@@ -19,8 +19,8 @@ import { newRowTexels, rowsOfTexels, rowTexels } from "./_texels.ts";
 
 /** Tests by kernel. */
 export const TEXEL_LOSS_TESTS = {
-  texel_softmax_forward: { cases: SOFTMAX_CASES, bound: LOSS_BOUND, check: checkForward },
-  texel_softmax_backward: { cases: SOFTMAX_CASES, bound: SHARE_BOUND, check: checkBackward },
+  texel_softmax_forward: { cases: SOFTMAX_CASES, bound: LOSS_BOUND, draw: forwardCase },
+  texel_softmax_backward: { cases: SOFTMAX_CASES, bound: SHARE_BOUND, draw: backwardCase },
 } as const satisfies Partial<Record<KernelName, KernelTest>>;
 
 /** Logits on the grid, and what makes them up: sums without the bias, [P, rows, classes], and the bias. */
@@ -36,31 +36,35 @@ function drawParts(random: Random, sizes: Sizes) {
   return { ...labelled, logits, flat, x };
 }
 
-async function checkForward(sizes: Sizes, random: Random): Promise<number> {
+function forwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const { labels, order, logits, ofBatch, flat, x } = drawParts(random, sizes);
-  const { outcomes, predictions } = await runKernel(await sharedGpu(), "texel_softmax_forward", {
-    shape: { ...sizes, slices: 1 },
-    networks,
-    layer: { parameters: flat.length, ...flat.offsets },
-    constants: { FEATURES: outputs },
-    step: { first: FIRST },
-    inputs: { order, labels, weights: flat.values },
-    texels: { x_texels: rowTexels(x, { rows, width: outputs, networks }, NaN) },
-    outputs: { outcomes: networks * rows * 2, predictions: networks * rows },
-  });
-  return errorOfOutcomes({ outcomes, predictions }, { sizes, logits, ofBatch });
+  const expected = expectedOutcomes({ sizes, logits, ofBatch });
+  return {
+    kernel: "texel_softmax_forward",
+    run: {
+      shape: { ...sizes, slices: 1 },
+      networks,
+      layer: { parameters: flat.length, ...flat.offsets },
+      constants: { FEATURES: outputs },
+      step: { first: FIRST },
+      inputs: { order, labels, weights: flat.values },
+      texels: { x_texels: rowTexels(x, { rows, width: outputs, networks }, NaN) },
+      outputs: { outcomes: networks * rows * 2, predictions: networks * rows },
+    },
+    measure: (found) => errorOfOutcomes(found, expected),
+  };
 }
 
-async function checkBackward(sizes: Sizes, random: Random): Promise<number> {
+function backwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const { labels, order, logits, ofBatch, flat, x } = drawParts(random, sizes);
   const result = { rows, width: outputs, networks };
   const before = new Uint32Array(networks).fill(NEVER);
-  const { new_dx_texels, diverged } = await runKernel(
-    await sharedGpu(),
-    "texel_softmax_backward",
-    {
+  const expected = expectedLogitGradients({ sizes, logits, ofBatch });
+  return {
+    kernel: "texel_softmax_backward",
+    run: {
       shape: { ...sizes, slices: 1 },
       networks,
       layer: { parameters: flat.length, ...flat.offsets },
@@ -71,8 +75,9 @@ async function checkBackward(sizes: Sizes, random: Random): Promise<number> {
       newTexels: { new_dx_texels: newRowTexels(result) },
       outputs: { diverged: before },
     },
-  );
-  assertEquals(words(diverged), [...before]);
-  const dx = rowsOfTexels(new_dx_texels, result, 0);
-  return errorOfLogitGradients(dx, { sizes, logits, ofBatch });
+    measure: ({ new_dx_texels, diverged }) => {
+      assertEquals(words(diverged), [...before]);
+      return errorOfNetworks(rowsOfTexels(new_dx_texels, result, 0), expected);
+    },
+  };
 }

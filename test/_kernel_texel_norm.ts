@@ -2,7 +2,6 @@
 import type { KernelName } from "../src/kernel_table.ts";
 import type { Random } from "../src/random.ts";
 import { reluBackward, reluForward } from "../src/reference.ts";
-import { sharedGpu } from "./_gpu.ts";
 import {
   draw,
   errorOf,
@@ -10,8 +9,9 @@ import {
   exactly,
   type Expected,
   FlatVectors,
+  type KernelCase,
+  ofNetworks,
   part,
-  runKernel,
 } from "./_kernel.ts";
 import { biasGradient, SLICES } from "./_kernel_affine.ts";
 import { type KernelTest, type Sizes, SUM_BOUND } from "./_kernel_cases.ts";
@@ -21,8 +21,9 @@ import {
   drawFeatures,
   drawNormBackward,
   drawWithSpecials,
-  errorOfEvaluation,
   errorOfNorm,
+  expectedEvaluation,
+  expectedNorm,
   NORM_BOUND,
   TRAINING_CASES,
 } from "./_kernel_norm.ts";
@@ -30,15 +31,15 @@ import { newRowTexels, rowsOfTexels, rowTexels, type TexelArray } from "./_texel
 
 /** Tests by kernel. */
 export const TEXEL_NORM_TESTS = {
-  texel_batch_norm_forward: { cases: TRAINING_CASES, bound: NORM_BOUND, check: checkNormForward },
-  texel_batch_norm_evaluate: { cases: CASES, bound: NORM_BOUND, check: checkNormEvaluate },
+  texel_batch_norm_forward: { cases: TRAINING_CASES, bound: NORM_BOUND, draw: normForwardCase },
+  texel_batch_norm_evaluate: { cases: CASES, bound: NORM_BOUND, draw: normEvaluateCase },
   texel_batch_norm_backward: {
     cases: TRAINING_CASES,
     bound: NORM_BOUND,
-    check: checkNormBackward,
+    draw: normBackwardCase,
   },
-  texel_relu_forward: { cases: CASES, bound: 0, check: checkReluForward },
-  texel_relu_backward: { cases: CASES, bound: SUM_BOUND, check: checkReluBackward },
+  texel_relu_forward: { cases: CASES, bound: 0, draw: reluForwardCase },
+  texel_relu_backward: { cases: CASES, bound: SUM_BOUND, draw: reluBackwardCase },
 } as const satisfies Partial<Record<KernelName, KernelTest>>;
 
 /** A multiple of 2^-10: any sum of such numbers is exact in float32 as long as it stays below 2^14. */
@@ -84,7 +85,7 @@ function inParts(
   };
 }
 
-async function checkNormForward(sizes: Sizes, random: Random): Promise<number> {
+function normForwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks, index } = sizes;
   // Not in step with the slices, so that each number of them meets both.
   const fresh = Math.floor(index / 4) % 2 === 0;
@@ -95,34 +96,40 @@ async function checkNormForward(sizes: Sizes, random: Random): Promise<number> {
   const s = drawFeatures(random, sizes).map(onGrid);
   const { slices, x_texels } = inParts(random, s, { sizes, flat });
   const result = { rows, width: outputs, networks };
-  const found = await runKernel(await sharedGpu(), "texel_batch_norm_forward", {
-    shape: { ...sizes, slices },
-    networks,
-    layer: {
-      parameters: flat.length,
-      ...flat.offsets,
-      statistics: averages.length,
-      ...averages.offsets,
+  const expected = expectedNorm({ sizes, s, flat, averages, fresh });
+  return {
+    kernel: "texel_batch_norm_forward",
+    run: {
+      shape: { ...sizes, slices },
+      networks,
+      layer: {
+        parameters: flat.length,
+        ...flat.offsets,
+        statistics: averages.length,
+        ...averages.offsets,
+      },
+      constants: { FEATURES: outputs, SLICES: slices },
+      step: { fresh },
+      inputs: { weights: flat.values },
+      texels: { x_texels },
+      newTexels: {
+        new_y_texels: newRowTexels(result),
+        new_normalised_texels: newRowTexels(result),
+      },
+      outputs: { inverse_deviation: networks * outputs, statistics: averages.values },
     },
-    constants: { FEATURES: outputs, SLICES: slices },
-    step: { fresh },
-    inputs: { weights: flat.values },
-    texels: { x_texels },
-    newTexels: {
-      new_y_texels: newRowTexels(result),
-      new_normalised_texels: newRowTexels(result),
+    measure: (found) => {
+      const tensors = {
+        ...found,
+        y: rowsOfTexels(found.new_y_texels, result, 0),
+        normalised: rowsOfTexels(found.new_normalised_texels, result, 0),
+      };
+      return errorOfNorm(tensors, { sizes, averages, expected });
     },
-    outputs: { inverse_deviation: networks * outputs, statistics: averages.values },
-  });
-  const tensors = {
-    ...found,
-    y: rowsOfTexels(found.new_y_texels, result, 0),
-    normalised: rowsOfTexels(found.new_normalised_texels, result, 0),
   };
-  return errorOfNorm(tensors, { sizes, s, flat, averages, fresh });
 }
 
-async function checkNormEvaluate(sizes: Sizes, random: Random): Promise<number> {
+function normEvaluateCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const flat = drawParameters(random, sizes);
   const averages = new FlatVectors(networks, { mean: outputs, variance: outputs })
@@ -131,33 +138,36 @@ async function checkNormEvaluate(sizes: Sizes, random: Random): Promise<number> 
   const s = drawFeatures(random, sizes).map(onGrid);
   const { slices, x_texels } = inParts(random, s, { sizes, flat });
   const result = { rows, width: outputs, networks };
-  const { new_y_texels } = await runKernel(await sharedGpu(), "texel_batch_norm_evaluate", {
-    shape: { ...sizes, slices },
-    networks,
-    layer: {
-      parameters: flat.length,
-      ...flat.offsets,
-      statistics: averages.length,
-      ...averages.offsets,
+  const expected = expectedEvaluation({ sizes, s, flat, averages });
+  return {
+    kernel: "texel_batch_norm_evaluate",
+    run: {
+      shape: { ...sizes, slices },
+      networks,
+      layer: {
+        parameters: flat.length,
+        ...flat.offsets,
+        statistics: averages.length,
+        ...averages.offsets,
+      },
+      constants: { FEATURES: outputs, SLICES: slices },
+      // The averages are bound as in training, where they are written.
+      inputs: { weights: flat.values, statistics: averages.values },
+      texels: { x_texels },
+      newTexels: { new_y_texels: newRowTexels(result) },
+      outputs: {},
     },
-    constants: { FEATURES: outputs, SLICES: slices },
-    // The averages are bound as in training, where they are written.
-    inputs: { weights: flat.values, statistics: averages.values },
-    texels: { x_texels },
-    newTexels: { new_y_texels: newRowTexels(result) },
-    outputs: {},
-  });
-  const y = rowsOfTexels(new_y_texels, result, 0);
-  return errorOfEvaluation(y, { sizes, s, flat, averages });
+    measure: ({ new_y_texels }) => errorOfNetworks(rowsOfTexels(new_y_texels, result, 0), expected),
+  };
 }
 
-async function checkNormBackward(sizes: Sizes, random: Random): Promise<number> {
+function normBackwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const result = { rows, width: outputs, networks };
   const tensors = { gamma: outputs, beta: outputs, bias: outputs };
   const descent = new Descent(sizes, random, tensors);
-  const { tensors: read, reference } = drawNormBackward(random, sizes, descent.flat);
-  const { new_dx_texels, gradients } = await descent.run("texel_batch_norm_backward", {
+  const { tensors: read, expected } = drawNormBackward(random, sizes, descent.flat);
+  return descent.case("texel_batch_norm_backward", {
     constants: { FEATURES: outputs, SLICES: 1 },
     inputs: { inverse_deviation: read.inverse_deviation },
     texels: {
@@ -166,15 +176,15 @@ async function checkNormBackward(sizes: Sizes, random: Random): Promise<number> 
       normalised_texels: rowTexels(read.normalised, result),
     },
     newTexels: { new_dx_texels: newRowTexels(result) },
+    measure: ({ new_dx_texels, gradients }) =>
+      Math.max(
+        errorOfNetworks(rowsOfTexels(new_dx_texels, result, 0), expected.map(({ dx }) => dx)),
+        descent.errorOfGradients(
+          gradients,
+          expected.map(({ dx, gamma, beta }) => ({ gamma, beta, bias: sumOfRows(dx, outputs) })),
+        ),
+      ),
   });
-  const dx = rowsOfTexels(new_dx_texels, result, 0);
-  return Math.max(
-    errorOfNetworks(dx, networks, (n) => reference(n).dx),
-    descent.errorOfGradients(gradients, (n) => {
-      const { dx, gamma, beta } = reference(n);
-      return { gamma, beta, bias: sumOfRows(dx, outputs) };
-    }),
-  );
 }
 
 function sumOfRows({ values, magnitudes }: Expected, width: number): Expected {
@@ -186,33 +196,41 @@ function sumOfRows({ values, magnitudes }: Expected, width: number): Expected {
   return { values: sums[0], magnitudes: sums[1] };
 }
 
-async function checkReluForward(sizes: Sizes, random: Random): Promise<number> {
+function reluForwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const flat = drawParameters(random, sizes);
   const s = drawWithSpecials(random, networks * rows * outputs).map(onGrid);
   const { slices, x_texels } = inParts(random, s, { sizes, flat });
   const result = { rows, width: outputs, networks };
-  const { new_y_texels } = await runKernel(await sharedGpu(), "texel_relu_forward", {
-    shape: { ...sizes, slices },
-    networks,
-    layer: { parameters: flat.length, ...flat.offsets },
-    constants: { FEATURES: outputs, SLICES: slices },
-    inputs: { weights: flat.values },
-    texels: { x_texels },
-    newTexels: { new_y_texels: newRowTexels(result) },
-    outputs: {},
-  });
-  const y = rowsOfTexels(new_y_texels, result, 0);
-  return errorOf(y, exactly(reluForward(Float64Array.from(s))));
+  const expected = exactly(reluForward(new Float64Array(s)));
+  return {
+    kernel: "texel_relu_forward",
+    run: {
+      shape: { ...sizes, slices },
+      networks,
+      layer: { parameters: flat.length, ...flat.offsets },
+      constants: { FEATURES: outputs, SLICES: slices },
+      inputs: { weights: flat.values },
+      texels: { x_texels },
+      newTexels: { new_y_texels: newRowTexels(result) },
+      outputs: {},
+    },
+    measure: ({ new_y_texels }) => errorOf(rowsOfTexels(new_y_texels, result, 0), expected),
+  };
 }
 
-async function checkReluBackward(sizes: Sizes, random: Random): Promise<number> {
+function reluBackwardCase(sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const result = { rows, width: outputs, networks };
   const descent = new Descent(sizes, random, { bias: outputs });
   const s = Float64Array.from(drawWithSpecials(random, networks * rows * outputs));
   const dy = draw(random, s.length);
-  const { new_dx_texels, gradients } = await descent.run("texel_relu_backward", {
+  const expected = reluBackward(new Float64Array(dy), s);
+  const biases = ofNetworks(
+    networks,
+    (n) => biasGradient(part(new Float32Array(expected), n, networks), rows),
+  );
+  return descent.case("texel_relu_backward", {
     constants: { FEATURES: outputs, SLICES: 1 },
     inputs: {},
     texels: {
@@ -220,14 +238,10 @@ async function checkReluBackward(sizes: Sizes, random: Random): Promise<number> 
       dy_texels: rowTexels(dy, result, NaN),
     },
     newTexels: { new_dx_texels: newRowTexels(result) },
+    measure: ({ new_dx_texels, gradients }) =>
+      Math.max(
+        errorOf(rowsOfTexels(new_dx_texels, result, 0), exactly(expected)),
+        descent.errorOfGradients(gradients, biases),
+      ),
   });
-  const expected = reluBackward(Float64Array.from(dy), s);
-  const dx = rowsOfTexels(new_dx_texels, result, 0);
-  return Math.max(
-    errorOf(dx, exactly(expected)),
-    descent.errorOfGradients(
-      gradients,
-      (n) => biasGradient(part(Float32Array.from(expected), n, networks), rows),
-    ),
-  );
 }

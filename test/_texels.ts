@@ -1,8 +1,9 @@
 /** Numbers in fours in textures: put there for a kernel to read, and read back where a kernel wrote them. */
-import { assert } from "@std/assert";
+import { assert, fail } from "@std/assert";
 import type { Gpu } from "../src/gpu.ts";
 import { tiles } from "../src/kernel_table.ts";
 import type { Sizes } from "./_kernel_cases.ts";
+import { COPY_ALIGNMENT, type Reading } from "./_reading.ts";
 
 /** Texels of P networks, [layers][height][width][4]. */
 export interface TexelArray {
@@ -15,31 +16,16 @@ export interface TexelArray {
 /** A float that nothing here computes: what lies around the texels, and in those not written yet. */
 const STRANGE = 0x7fc0dead;
 
-/** Makes texels, each number by its place. */
-export function texelArray(
-  size: readonly [width: number, height: number, layers: number],
-  value: (at: { x: number; y: number; layer: number; channel: number }) => number,
-): TexelArray {
-  const [width, height, layers] = size;
-  const values = Float32Array.from({ length: 4 * width * height * layers }, (_, i) => {
-    const texel = Math.floor(i / 4);
-    const x = texel % width;
-    const y = Math.floor(texel / width) % height;
-    return value({ x, y, layer: Math.floor(texel / width / height), channel: i % 4 });
-  });
-  return { width, height, layers, values };
-}
-
 /** A layer's weights, four inputs a texel; past the last input stands `past`, 0 unless given. */
 export function weightTexels(
   { inputs, outputs, networks }: Pick<Sizes, "inputs" | "outputs" | "networks">,
   weights: (network: number) => Float32Array,
   past = 0,
 ): TexelArray {
-  return texelArray([outputs, tiles(inputs, 4), networks], ({ x, y, layer, channel }) => {
-    const input = 4 * y + channel;
-    return input < inputs ? weights(layer)[input * outputs + x] : past;
-  });
+  const size = inputs * outputs;
+  const tensor = new Float32Array(networks * size);
+  for (let n = 0; n < networks; n++) tensor.set(weights(n), n * size);
+  return rowTexels(tensor, { rows: inputs, width: outputs, networks }, past);
 }
 
 /** The weights that texels hold, [P][inputs, outputs]; past the last input they are 0. */
@@ -47,17 +33,9 @@ export function weightsOfTexels(
   values: Float32Array,
   { inputs, outputs, networks }: Pick<Sizes, "inputs" | "outputs" | "networks">,
 ): Float32Array[] {
-  const weights = Array.from({ length: networks }, () => new Float32Array(inputs * outputs));
-  const height = tiles(inputs, 4);
-  values.forEach((value, i) => {
-    const texel = Math.floor(i / 4);
-    const row = Math.floor(texel / outputs);
-    const input = 4 * (row % height) + i % 4;
-    if (input < inputs) {
-      weights[Math.floor(row / height)][input * outputs + texel % outputs] = value;
-    } else assert(value === 0, `${value} stands past the last input`);
-  });
-  return weights;
+  const tensor = rowsOfTexels(values, { rows: inputs, width: outputs, networks }, 0);
+  const size = inputs * outputs;
+  return Array.from({ length: networks }, (_, n) => tensor.subarray(n * size, (n + 1) * size));
 }
 
 /** How rows lie in texels. */
@@ -72,13 +50,16 @@ export interface RowSizes {
 
 /** Rows, [P, slices, rows, width], four a texel; past the last row stands `past`, 0 unless given. */
 export function rowTexels(tensor: Float32Array, sizes: RowSizes, past = 0): TexelArray {
-  const { rows, width, networks, slices = 1 } = sizes;
+  const { rows, width } = sizes;
+  const size = newRowTexels(sizes);
+  const values = new Float32Array(4 * size.width * size.height * size.layers).fill(past);
   const blocks = tiles(rows, 4);
-  return texelArray([width, slices * blocks, networks], ({ x, y, layer, channel }) => {
-    const row = 4 * (y % blocks) + channel;
-    const slice = Math.floor(y / blocks);
-    return row < rows ? tensor[((layer * slices + slice) * rows + row) * width + x] : past;
-  });
+  for (let from = 0, row = 0; from < tensor.length; from += width, row++) {
+    const block = Math.floor(row / rows) * blocks + Math.floor(row % rows / 4);
+    const to = 4 * width * block + row % rows % 4;
+    for (let x = 0; x < width; x++) values[to + 4 * x] = tensor[from + x];
+  }
+  return { ...size, values };
 }
 
 /** The size of texels that a kernel is to write such rows to. */
@@ -94,18 +75,20 @@ export function newRowTexels(sizes: RowSizes): Omit<TexelArray, "values"> {
  */
 export function rowsOfTexels(values: Float32Array, sizes: RowSizes, past?: number): Float32Array {
   const { rows, width, networks, slices = 1 } = sizes;
-  const blocks = tiles(rows, 4);
   const tensor = new Float32Array(networks * slices * rows * width);
-  values.forEach((value, i) => {
-    const texel = Math.floor(i / 4);
-    const block = Math.floor(texel / width);
-    const row = 4 * (block % blocks) + i % 4;
-    if (row < rows) {
-      tensor[(Math.floor(block / blocks) * rows + row) * width + texel % width] = value;
-    } else {
-      assert(past === undefined || value === past, `${value} stands past the last row`);
+  const padded = 4 * tiles(rows, 4); // Rows that there are texels for.
+  for (let row = 0; row < networks * slices * padded; row++) {
+    const from = 4 * width * Math.floor(row / 4) + row % 4;
+    if (row % padded < rows) {
+      const to = (Math.floor(row / padded) * rows + row % padded) * width;
+      for (let x = 0; x < width; x++) tensor[to + x] = values[from + 4 * x];
+    } else if (past !== undefined) {
+      for (let x = 0; x < width; x++) {
+        const value = values[from + 4 * x];
+        if (value !== past) fail(`${value} stands past the last row, expected ${past}`);
+      }
     }
-  });
+  }
   return tensor;
 }
 
@@ -143,38 +126,38 @@ export function uploadTexels(
   return texture;
 }
 
-/** Reads texels back; around them nothing may have changed. */
-export async function readTexels(gpu: Gpu, texture: GPUTexture): Promise<TexelArray> {
+/** Reads the texels of such a texture, [layers][height][width][4]; around them nothing may have changed. */
+export function readingOfTexels(texture: GPUTexture): Reading {
   const { width, height, depthOrArrayLayers: layers } = texture;
-  const stride = Math.ceil(16 * width / 256) * 256;
-  const buffer = gpu.buffer("texels", stride * height * layers);
-  try {
-    const encoder = gpu.device.createCommandEncoder();
-    encoder.copyTextureToBuffer(
-      { texture },
-      { buffer, bytesPerRow: stride, rowsPerImage: height },
-      [width, height, layers],
-    );
-    gpu.device.queue.submit([encoder.finish()]);
-    const bytes = await gpu.read(buffer);
-    const words = new Uint32Array(bytes);
-    const numbers = new Float32Array(bytes);
-    const inner = [width - 1, height - 1, layers - 1] as const;
-    for (let texel = 0; texel < width * height * layers; texel++) {
-      const [x, row] = [texel % width, Math.floor(texel / width)];
-      const [y, layer] = [row % height, Math.floor(row / height)];
-      if (x < inner[0] && y < inner[1] && layer < inner[2]) continue;
-      const at = row * stride / 4 + 4 * x;
-      assert(
-        words.subarray(at, at + 4).every((word) => word === STRANGE),
-        `a texel past the end was written: ${x}, ${y}, ${layer}`,
+  const stride = Math.ceil(16 * width / COPY_ALIGNMENT) * COPY_ALIGNMENT;
+  return {
+    bytes: stride * height * layers,
+    copy(encoder, buffer, offset) {
+      encoder.copyTextureToBuffer(
+        { texture },
+        { buffer, offset, bytesPerRow: stride, rowsPerImage: height },
+        [width, height, layers],
       );
-    }
-    return texelArray(
-      inner,
-      ({ x, y, layer, channel }) => numbers[(layer * height + y) * stride / 4 + 4 * x + channel],
-    );
-  } finally {
-    buffer.destroy();
-  }
+    },
+    take(contents, offset) {
+      const words = new Uint32Array(contents, offset);
+      const inner = { width: width - 1, height: height - 1, layers: layers - 1 };
+      const result = new Uint32Array(4 * inner.width * inner.height * inner.layers);
+      let end = 0;
+      for (let row = 0; row < height * layers; row++) {
+        const [y, layer] = [row % height, Math.floor(row / height)];
+        const texels = words.subarray(stride / 4 * row, stride / 4 * row + 4 * width);
+        const inside = y < inner.height && layer < inner.layers ? 4 * inner.width : 0;
+        result.set(texels.subarray(0, inside), end);
+        end += inside;
+        for (let i = inside; i < texels.length; i++) {
+          if (texels[i] !== STRANGE) {
+            fail(`a texel past the end was written: ${Math.floor(i / 4)}, ${y}, ${layer}`);
+          }
+        }
+      }
+      assert(end === result.length);
+      return new Float32Array(result.buffer);
+    },
+  };
 }

@@ -144,7 +144,8 @@ Deno.test("buffer() refuses what the adapter cannot bind, and names it", async (
     `The parameters need ${maxStorageBufferBindingSize + 4} bytes, and this adapter holds at most`,
   );
   assertThrows(
-    () => gpu.buffer("staging", maxBufferSize + 4, GPUBufferUsage.COPY_DST),
+    // Twice, since some adapters allow so much that a number cannot tell 4 bytes more from it.
+    () => gpu.buffer("staging", 2 * maxBufferSize, GPUBufferUsage.COPY_DST),
     ArgumentError,
     `at most ${maxBufferSize} in one buffer`,
   );
@@ -180,25 +181,26 @@ Deno.test("Gpu takes a device of the caller's, with default limits", async () =>
   gpu.destroy();
 });
 
-Deno.test("a population passes on what the device refused and that it was lost", async () => {
-  for (const [spoil, kind] of [[refuse, GpuError], [lose, DeviceLostError]] as const) {
-    const gpu = await Gpu.request();
-    const data = new DeviceDataSet(gpu, await createRandomData({ inputs: 10 }));
-    const architecture = { inputs: 10, hidden: [7], classes: 10, batchNorm: false };
-    const networks = [{ lambda: 0, etaMin: 0.1, etaMax: 0.1 }];
-    const population = await Population.create(gpu, { architecture, networks, batch: 20, data });
-    spoil(gpu.device);
+// The default of software adapters, and that of others, which compiles further kernels for its first evaluation.
+for (const variant of ["texel-20x10", "fused-32-256"]) {
+  Deno.test(`a population passes on what the device refused and that it was lost with the variant ${variant}`, async () => {
+    for (const [spoil, kind] of [[refuse, GpuError], [lose, DeviceLostError]] as const) {
+      const gpu = await Gpu.request();
+      const data = new DeviceDataSet(gpu, await createRandomData({ inputs: 10 }));
+      const architecture = { inputs: 10, hidden: [7], classes: 10, batchNorm: false };
+      const networks = [{ lambda: 0, etaMin: 0.1, etaMax: 0.1 }];
+      const options = { architecture, networks, batch: 20, data, variant };
+      const population = await Population.create(gpu, options);
+      spoil(gpu.device);
 
-    const plans = Array.from({ length: 5 }, (_, number) => ({ first: 0, rise: 0, number }));
-    await assertRejects(() => population.advance(plans), kind);
-    await assertRejects(() => population.evaluate(["test"]), kind);
-    await assertRejects(() => population.readParameters(), kind);
-    await assertRejects(
-      () => Population.create(gpu, { architecture, networks, batch: 20, data }),
-      kind,
-    );
-  }
-});
+      const plans = Array.from({ length: 5 }, (_, number) => ({ first: 0, rise: 0, number }));
+      await assertRejects(() => population.advance(plans), kind);
+      await assertRejects(() => population.evaluate(["test"]), kind);
+      await assertRejects(() => population.readParameters(), kind);
+      await assertRejects(() => Population.create(gpu, options), kind);
+    }
+  });
+}
 
 function lose(device: GPUDevice): void {
   device.destroy();

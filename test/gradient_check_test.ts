@@ -15,6 +15,7 @@ import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts
 import { createSynthetic } from "../src/synthetic.ts";
 import { Training } from "../src/train.ts";
 import { defaultVariant, variantFits, VARIANTS } from "../src/variants.ts";
+import { steadyOrder } from "./_steady.ts";
 
 const [THREE_LAYERS, NINE_LAYERS] = PUBLISHED_HIDDEN;
 
@@ -75,10 +76,12 @@ async function failures(
 
 const ETA = { etaMin: 1e-5, etaMax: 1e-1 };
 
+const BATCHES = [100, 20];
+
 /** What a variant is checked at, for each architecture: λ, batch, networks, and whether they were trained before. */
 const SETTINGS = [false, true].flatMap((ofTrained) =>
   [0, 0.5].flatMap((lambda) =>
-    [100, 20].flatMap((batch) => [1, 3].map((size) => ({ ofTrained, lambda, batch, size })))
+    BATCHES.flatMap((batch) => [1, 3].map((size) => ({ ofTrained, lambda, batch, size })))
   )
 );
 
@@ -93,6 +96,15 @@ for (const inputs of [10, 3072]) {
         const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
         const trained = await trainedState(gpu, { data, hidden, batchNorm });
         const architecture = { inputs, hidden, classes: data.source.classes, batchNorm };
+        const orders = new Map<string, Uint32Array>();
+        for (const ofTrained of [false, true]) {
+          for (const batch of BATCHES) {
+            const networks = Array.from({ length: 3 }, () => ({ lambda: 0, ...ETA }));
+            const options = { hidden, batchNorm, networks, batch, steps: 1 };
+            const start = ofTrained ? trained : undefined;
+            orders.set(`${ofTrained} ${batch}`, steadyOrder(data.source, { ...options, start }));
+          }
+        }
         const short: string[] = [];
         for (const variant of fittingVariants(gpu, architecture)) {
           const settings = isWhole(variant, gpu, architecture) ? SETTINGS : SETTINGS.slice(-1);
@@ -110,6 +122,7 @@ for (const inputs of [10, 3072]) {
               batchNorm,
               networks,
               batch,
+              order: orders.get(`${ofTrained} ${batch}`),
               start,
               steps: 1,
               evaluation: false,
@@ -173,9 +186,11 @@ for (const hidden of [THREE_LAYERS, NINE_LAYERS]) {
         const { inputs, classes } = source;
         const architecture = { inputs, hidden, classes, batchNorm };
         const data = new DeviceDataSet(gpu, source);
+        const setting = { hidden, batchNorm, networks, batch: 100, steps: 10 };
+        const order = steadyOrder(source, setting);
         for (const variant of fittingVariants(gpu, architecture)) {
           if (isWhole(variant, gpu, architecture) !== (source === dataset)) continue;
-          const options = { data, hidden, batchNorm, networks, batch: 100, steps: 10, variant };
+          const options = { ...setting, data, order, variant };
           short.push(...await failures(gpu, options, ["loss", "change", "evaluation"]));
         }
         data.destroy();

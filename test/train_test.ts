@@ -186,10 +186,12 @@ Deno.test("Training.create() starts a network alike alone and in a population", 
 
 Deno.test("Training.predict() finds the classes that evaluate() counts", async () => {
   const [a] = OPTIONS.networks;
-  // So wide that 105 images go through in three parts, the last of them not a whole one.
-  const training = await Training.create(await sharedGpu(), data, {
+  const gpu = await sharedGpu();
+  // So wide that 105 images go through in three parts, the last of them not a whole one: a part is as many images as
+  // give 160,000 values, and on hardware 2,000,000.
+  const training = await Training.create(gpu, data, {
     ...OPTIONS,
-    hidden: [4000],
+    hidden: [gpu.adapter.software ? 4000 : 50_000],
     networks: [a, { ...a, identity: "b" }],
   });
   for (const split of ["training", "test"] as const) {

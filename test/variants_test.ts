@@ -19,6 +19,7 @@ import {
 } from "../src/variants.ts";
 import { sameWords } from "./_kernel.ts";
 import { sharedGpu } from "./_gpu.ts";
+import { steadyOrder } from "./_steady.ts";
 
 const [THREE_LAYERS, NINE_LAYERS] = PUBLISHED_HIDDEN;
 const whole = subset(await createSynthetic({ training: 1400, test: 20 }), {
@@ -48,8 +49,8 @@ async function failures(
 ): Promise<string[]> {
   const data = new DeviceDataSet(gpu, dataset);
   const networks = NETWORKS.slice(0, setting.networks);
-  // With seed 1 a ReLU's input comes so close to 0 that float32 and float64 see it on different sides.
-  const rows = await checkOnGpu(gpu, { ...setting, data, networks, seed: 2 });
+  const order = steadyOrder(dataset, { ...setting, networks });
+  const rows = await checkOnGpu(gpu, { ...setting, data, networks, order });
   data.destroy();
   return rows.filter((row) => !passes(row)).map(({ kind, name, error, bar }) =>
     `${
