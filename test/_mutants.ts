@@ -327,9 +327,15 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     file: "batch_norm",
-    mistake: "no ReLU",
-    from: "return select(value, 0.0, value < 0.0);",
-    to: "return value;",
+    mistake: "no ReLU in training",
+    from: "    y[at] = relu(gamma * n + beta);",
+    to: "    y[at] = gamma * n + beta;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no ReLU in evaluation",
+    from: "  y[id.z * size + i] = relu(gamma * n + beta);",
+    to: "  y[id.z * size + i] = gamma * n + beta;",
   },
   {
     file: "batch_norm",

@@ -573,9 +573,15 @@ export const TEXEL_MUTANTS: readonly Mutant[] = [
   },
   {
     file: "texel_norm",
-    mistake: "no ReLU",
-    from: "return select(value, vec4f(0.0), value < vec4f(0.0));",
-    to: "return value;",
+    mistake: "no ReLU in training",
+    from: "only(relu4(gamma * n + beta), rows)",
+    to: "only(gamma * n + beta, rows)",
+  },
+  {
+    file: "texel_norm",
+    mistake: "no ReLU in evaluation",
+    from: "only(relu4(gamma * n + beta), present(block))",
+    to: "only(gamma * n + beta, present(block))",
   },
   {
     file: "texel_norm",
@@ -744,8 +750,8 @@ export const TEXEL_MUTANTS: readonly Mutant[] = [
   {
     file: "texel_softmax",
     mistake: "the loss without the label's logit",
-    from: "s.loss = log(s.sum) - of_label;",
-    to: "s.loss = log(s.sum);",
+    from: "or_nan4(log(s.sum) - of_label, valid)",
+    to: "or_nan4(log(s.sum), valid)",
   },
   {
     file: "texel_softmax",
@@ -798,8 +804,8 @@ export const TEXEL_MUTANTS: readonly Mutant[] = [
   {
     file: "texel_softmax",
     mistake: "the loss lacks the sum of exponentials",
-    from: "s.loss = log(s.sum) - of_label;",
-    to: "s.loss = -of_label;",
+    from: "or_nan4(log(s.sum) - of_label, valid)",
+    to: "or_nan4(-of_label, valid)",
   },
   {
     file: "texel_softmax",
