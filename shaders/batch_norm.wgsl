@@ -6,7 +6,8 @@
 //   backward    G = dH where H > 0, else 0;  dbeta = sum of G;  dgamma = sum of G N
 //               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows)
 //
-// In training and backward a thread does one feature.
+// Of a variance that is infinite 1 / sqrt(var + eps) would be 0, and with it each N: it is NaN, so that it is seen that the
+// training diverged. In training and backward a thread does one feature.
 
 // layer, step, networks, parameters and gradients: descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -20,11 +21,6 @@
 
 override EPSILON: f32;
 override MOMENTUM: f32;
-
-// Negative becomes 0 and NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
-fn relu(value: f32) -> f32 {
-  return select(value, 0.0, value < 0.0);
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
@@ -46,7 +42,7 @@ fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   }
   variance /= rows;
 
-  let inverse = 1.0 / sqrt(variance + EPSILON);
+  let inverse = or_nan(1.0 / sqrt(variance + EPSILON), is_finite(variance));
   let gamma = weights[id.z * layer.parameters + layer.gamma + feature];
   let beta = weights[id.z * layer.parameters + layer.beta + feature];
   for (var row = 0u; row < step.rows; row++) {
@@ -77,7 +73,8 @@ fn batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   let variance = statistics[id.z * layer.statistics + layer.variance + feature];
   let gamma = weights[id.z * layer.parameters + layer.gamma + feature];
   let beta = weights[id.z * layer.parameters + layer.beta + feature];
-  let n = (x[id.z * size + i] - mean) * (1.0 / sqrt(variance + EPSILON));
+  let valid = is_finite(mean) && is_finite(variance);
+  let n = (x[id.z * size + i] - mean) * or_nan(1.0 / sqrt(variance + EPSILON), valid);
   y[id.z * size + i] = relu(gamma * n + beta);
 }
 
@@ -93,7 +90,7 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   var dgamma = 0.0;
   for (var row = 0u; row < step.rows; row++) {
     let at = first + row * layer.outputs;
-    let g = select(0.0, dy[at], y[at] > 0.0);
+    let g = relu_gradient(dy[at], y[at]);
     dbeta += g;
     dgamma += g * normalised[at];
   }
@@ -101,7 +98,7 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   let scale = gamma * inverse_deviation[id.z * layer.outputs + feature];
   for (var row = 0u; row < step.rows; row++) {
     let at = first + row * layer.outputs;
-    let g = select(0.0, dy[at], y[at] > 0.0);
+    let g = relu_gradient(dy[at], y[at]);
     dx[at] = scale * (g - dbeta / rows - normalised[at] * dgamma / rows);
   }
   let d = descent_of(id.z);

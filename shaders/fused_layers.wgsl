@@ -36,11 +36,6 @@ fn features(column: u32, width: u32) -> vec4<bool> {
   return vec4u(4u * column) + vec4u(0u, 1u, 2u, 3u) < vec4u(width);
 }
 
-// Negative becomes 0 and NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
-fn relu(value: vec4f) -> vec4f {
-  return select(value, vec4f(0.0), value < vec4f(0.0));
-}
-
 // Four parameters of which those past the last feature are 0. `at` counts from the network's first parameter.
 fn parameters_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
   let first = network * layer.parameters + at + 4u * column;

@@ -84,7 +84,7 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
       }
     }
     let variance = sum_of_lanes(lane, part, squares) / rows;
-    inverse = 1.0 / sqrt(variance + EPSILON);
+    inverse = or_nan4(1.0 / sqrt(variance + EPSILON), is_finite4(variance));
     scale = parameters_at(group.z, layer.gamma, column, layer.outputs);
     shift = parameters_at(group.z, layer.beta, column, layer.outputs);
     if thread == 0u {
@@ -98,7 +98,7 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
       let at = row * width + column;
       let n = (arena[base + places[0].n + at] - mean) * inverse;
       arena[base + places[0].n + at] = n;
-      arena[base + places[0].h + at] = select(vec4f(0.0), relu(scale * n + shift), there);
+      arena[base + places[0].h + at] = select(vec4f(0.0), relu4(scale * n + shift), there);
     }
   }
 }

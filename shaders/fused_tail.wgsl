@@ -113,7 +113,7 @@ fn norm_forward(network: u32, l: u32, thread: u32) {
         squares += difference * difference;
       }
       let variance = sum_of_lanes(thread, squares) / f32(step.rows);
-      inverse = 1.0 / sqrt(variance + EPSILON);
+      inverse = or_nan4(1.0 / sqrt(variance + EPSILON), is_finite4(variance));
       if inside {
         scale = parameters_at(network, places[l].gamma, c, outputs);
         shift = parameters_at(network, places[l].beta, c, outputs);
@@ -128,7 +128,7 @@ fn norm_forward(network: u32, l: u32, thread: u32) {
     for (var row = lane; row < step.rows && inside; row += lanes) {
       let normalised = (arena[n + row * width] - mean) * inverse;
       arena[n + row * width] = normalised;
-      let h = select(vec4f(0.0), relu(scale * normalised + shift), there);
+      let h = select(vec4f(0.0), relu4(scale * normalised + shift), there);
       arena[base + places[l].h + row * width + c] = h;
     }
   }
@@ -142,11 +142,6 @@ fn keep_average(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
   }
 }
 
-// Looks at the bits: a compiler may take it that no value is ever NaN and drop a comparison.
-fn is_finite(value: f32) -> bool {
-  return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u;
-}
-
 // dS of the last layer from the logits; a thread does one row.
 fn softmax(network: u32, thread: u32) {
   let last = LAYERS - 1u;
@@ -157,10 +152,12 @@ fn softmax(network: u32, thread: u32) {
     let x = base + places[last].h + row * width;
     let label = labels[order[step.first + row]];
     var largest = arena[x].x;
+    var valid = is_finite(arena[x + label / 4u][label % 4u]);
     for (var c = 0u; c < classes; c++) {
       let logit = arena[x + c / 4u][c % 4u];
       y[(network * step.rows + row) * classes + c] = logit;
-      if logit > largest {
+      valid = valid && !has_no_softmax(logit);
+      if is_greater(logit, largest) {
         largest = logit;
       }
     }
@@ -168,7 +165,7 @@ fn softmax(network: u32, thread: u32) {
     for (var c = 0u; c < classes; c++) {
       sum += exp(arena[x + c / 4u][c % 4u] - largest);
     }
-    let loss = log(sum) - (arena[x + label / 4u][label % 4u] - largest);
+    let loss = or_nan(log(sum) - (arena[x + label / 4u][label % 4u] - largest), valid);
     if !is_finite(loss) {
       atomicMin(&diverged[network], step.number);
     }
@@ -259,7 +256,7 @@ fn norm_backward(network: u32, l: u32, thread: u32) {
     var scale = vec4f(1.0);
     if BATCH_NORM == 1u {
       for (var row = lane; row < step.rows && inside; row += lanes) {
-        let own = select(vec4f(0.0), arena[g + row * width], arena[h + row * width] > vec4f(0.0));
+        let own = relu_gradient4(arena[g + row * width], arena[h + row * width]);
         dbeta += own;
         dgamma += own * arena[n + row * width];
       }
@@ -272,7 +269,7 @@ fn norm_backward(network: u32, l: u32, thread: u32) {
     }
     var dbias = vec4f(0.0);
     for (var row = lane; row < step.rows && inside; row += lanes) {
-      var ds = select(vec4f(0.0), arena[g + row * width], arena[h + row * width] > vec4f(0.0));
+      var ds = relu_gradient4(arena[g + row * width], arena[h + row * width]);
       if BATCH_NORM == 1u {
         ds = scale * (ds - dbeta / rows - arena[n + row * width] * dgamma / rows);
       }

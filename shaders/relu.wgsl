@@ -3,7 +3,7 @@
 //   forward   H = max(0, S)
 //   backward  dS = dH where H > 0, else 0
 //
-// A thread does one value.
+// NaN stays NaN, and lets dH through (bits.wgsl). A thread does one value.
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -19,9 +19,7 @@ fn relu_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   if i >= size {
     return;
   }
-  let value = x[id.z * size + i];
-  // NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
-  y[id.z * size + i] = select(value, 0.0, value < 0.0);
+  y[id.z * size + i] = relu(x[id.z * size + i]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -32,5 +30,5 @@ fn relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
     return;
   }
   let at = id.z * size + i;
-  dx[at] = select(0.0, dy[at], y[at] > 0.0);
+  dx[at] = relu_gradient(dy[at], y[at]);
 }

@@ -3,8 +3,9 @@
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// Predicted is the class with the largest logit, the first of equals. A thread does one row. The backward kernel also
-// notes the first step at which a loss was NaN or infinite.
+// Predicted is the class with the largest logit, the first of equals. The loss is NaN where a logit is NaN or +infinity or
+// the label's is -infinity. A thread does one row. The backward kernel also notes the first step at which a loss was NaN or
+// infinite.
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -31,21 +32,18 @@ struct Softmax {
 fn softmax(at: u32, label: u32) -> Softmax {
   var s = Softmax(x[at], 0.0, 0u, 0.0);
   for (var c = 1u; c < layer.outputs; c++) {
-    if x[at + c] > s.largest {
+    if is_greater(x[at + c], s.largest) {
       s.largest = x[at + c];
       s.predicted = c;
     }
   }
+  var valid = is_finite(x[at + label]);
   for (var c = 0u; c < layer.outputs; c++) {
+    valid = valid && !has_no_softmax(x[at + c]);
     s.sum += exp(x[at + c] - s.largest);
   }
-  s.loss = log(s.sum) - (x[at + label] - s.largest);
+  s.loss = or_nan(log(s.sum) - (x[at + label] - s.largest), valid);
   return s;
-}
-
-// Looks at the bits: a compiler may take it that no value is ever NaN and drop a comparison.
-fn is_finite(value: f32) -> bool {
-  return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u;
 }
 
 @compute @workgroup_size(WORKGROUP)

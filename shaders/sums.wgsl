@@ -2,7 +2,8 @@
 // add up every 64th entry, and the 64 parts are added on the CPU in float64.
 //
 //   sum_outcomes  sums[slot, network, part] = sum of (loss, correct) over rows part, part + 64, …
-//   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise
+//   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise; (NaN, 0) where a parameter
+//                 of any kind is NaN or infinite, so that no cost is finite then
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -28,9 +29,15 @@ fn sum_outcomes(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
 @compute @workgroup_size(PARTS)
 fn sum_squares(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   var sum = 0.0;
+  var valid = true;
   for (var i = id.x; i < layer.weights; i += PARTS) {
     let w = weights[id.z * layer.parameters + i];
     sum += w * w;
+    valid = valid && is_finite(w);
   }
-  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(sum, 0.0);
+  // A bias of -infinity in front of a ReLU, say, changes no loss.
+  for (var i = layer.weights + id.x; i < layer.parameters; i += PARTS) {
+    valid = valid && is_finite(weights[id.z * layer.parameters + i]);
+  }
+  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(sum, valid), 0.0);
 }

@@ -10,8 +10,8 @@
 //   relu        H = max(0, S);  dS = dH where H > 0, else 0;  db = sum of dS
 //
 // A texel holds four rows of one feature; what is written past the last row is 0. Mean and variance are merged block by
-// block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. In training and backward a thread does one
-// feature, in evaluation one texel.
+// block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. Where the variance is infinite N is NaN
+// (batch_norm.wgsl says why). In training and backward a thread does one feature, in evaluation one texel.
 
 // layer, step, networks, parameters and gradients: descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -45,11 +45,6 @@ fn only(value: vec4f, rows: vec4<bool>) -> vec4f {
 
 fn total(value: vec4f) -> f32 {
   return value.x + value.y + value.z + value.w;
-}
-
-// Negative becomes 0 and NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
-fn relu(value: vec4f) -> vec4f {
-  return select(value, vec4f(0.0), value < vec4f(0.0));
 }
 
 fn parameter(network: u32, at: u32) -> f32 {
@@ -86,14 +81,14 @@ fn texel_batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(n
     squares += dot(difference, difference) + shift * shift * before * count / (before + count);
   }
   let variance = squares / f32(step.rows);
-  let inverse = 1.0 / sqrt(variance + EPSILON);
+  let inverse = or_nan(1.0 / sqrt(variance + EPSILON), is_finite(variance));
   let gamma = parameter(id.z, layer.gamma + feature);
   let beta = parameter(id.z, layer.beta + feature);
   for (var block = 0u; block < row_blocks(); block++) {
     let rows = present(block);
     let n = (outputs_at(id.z, block, feature, bias) - mean) * inverse;
     textureStore(new_normalised_texels, vec2u(feature, block), id.z, only(n, rows));
-    textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu(gamma * n + beta), rows));
+    textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu4(gamma * n + beta), rows));
   }
   inverse_deviation[id.z * FEATURES + feature] = inverse;
 
@@ -117,8 +112,9 @@ fn texel_batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(
   let gamma = parameter(id.z, layer.gamma + feature);
   let beta = parameter(id.z, layer.beta + feature);
   let s = outputs_at(id.z, block, feature, parameter(id.z, layer.bias + feature));
-  let n = (s - mean) * (1.0 / sqrt(variance + EPSILON));
-  textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu(gamma * n + beta), present(block)));
+  let valid = is_finite(mean) && is_finite(variance);
+  let n = (s - mean) * or_nan(1.0 / sqrt(variance + EPSILON), valid);
+  textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu4(gamma * n + beta), present(block)));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -130,14 +126,13 @@ fn texel_relu_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
     return;
   }
   let s = outputs_at(id.z, block, feature, parameter(id.z, layer.bias + feature));
-  textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu(s), present(block)));
+  textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu4(s), present(block)));
 }
 
-// dH where H > 0, else 0; past the last row H is 0.
+// The ReLU's dS, or with batch norm G; past the last row H is 0.
 fn behind_relu(network: u32, block: u32, feature: u32) -> vec4f {
   let at = vec2u(feature, block);
-  let h = textureLoad(y_texels, at, network, 0);
-  return select(vec4f(0.0), textureLoad(dy_texels, at, network, 0), h > vec4f(0.0));
+  return relu_gradient4(textureLoad(dy_texels, at, network, 0), textureLoad(y_texels, at, network, 0));
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -4,8 +4,9 @@
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// Predicted is the class with the largest logit, the first of equals. A thread does four rows at once; gradients of rows past
-// the last are 0. The backward kernel also notes the first step at which a loss was NaN or infinite.
+// Predicted is the class with the largest logit, the first of equals. The loss is NaN where a logit is NaN or +infinity or
+// the label's is -infinity. A thread does four rows at once; gradients of rows past the last are 0. The backward kernel also
+// notes the first step at which a loss was NaN or infinite.
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -36,16 +37,21 @@ fn softmax(network: u32, block: u32, label: vec4u) -> Softmax {
   var s = Softmax(logits_at(network, block, 0u), vec4f(0.0), vec4u(0u), vec4f(0.0));
   for (var c = 1u; c < FEATURES; c++) {
     let x = logits_at(network, block, c);
-    s.predicted = select(s.predicted, vec4u(c), x > s.largest);
-    s.largest = select(s.largest, x, x > s.largest);
+    let greater = is_greater4(x, s.largest);
+    s.predicted = select(s.predicted, vec4u(c), greater);
+    s.largest = select(s.largest, x, greater);
   }
   var of_label = vec4f(0.0);
+  var valid = vec4<bool>(true);
   for (var c = 0u; c < FEATURES; c++) {
-    let x = logits_at(network, block, c) - s.largest;
+    let logit = logits_at(network, block, c);
+    let x = logit - s.largest;
+    let own = vec4u(c) == label;
     s.sum += exp(x);
-    of_label = select(of_label, x, vec4u(c) == label);
+    of_label = select(of_label, x, own);
+    valid = valid & !has_no_softmax4(logit) & (!own | is_finite4(logit));
   }
-  s.loss = log(s.sum) - of_label;
+  s.loss = or_nan4(log(s.sum) - of_label, valid);
   return s;
 }
 
@@ -56,11 +62,6 @@ fn label_of(row: u32) -> u32 {
 fn labels_of(block: u32) -> vec4u {
   let row = 4u * block;
   return vec4u(label_of(row), label_of(row + 1u), label_of(row + 2u), label_of(row + 3u));
-}
-
-// Looks at the bits: a compiler may take it that no value is ever NaN and drop a comparison.
-fn is_finite(value: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(value) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -87,11 +88,10 @@ fn texel_softmax_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
   let label = labels_of(block);
   let s = softmax(id.z, block, label);
-  // Rows past the last have the biases for logits: they are finite where the others are.
-  if !all(is_finite(s.loss)) {
+  let inside = vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
+  if any(inside & !is_finite4(s.loss)) {
     atomicMin(&diverged[id.z], step.number);
   }
-  let inside = vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
   for (var c = 0u; c < FEATURES; c++) {
     let p = exp(logits_at(id.z, block, c) - s.largest) / s.sum;
     let onehot = select(vec4f(0.0), vec4f(1.0), vec4u(c) == label);

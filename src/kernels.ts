@@ -210,7 +210,7 @@ export function dispatch(
   pass.dispatchWorkgroups(...kernel.workgroups);
 }
 
-/** Texts that go in front of a file's own, beside the one that goes in front of all. */
+/** Texts that go in front of a file's own, beside the two that go in front of all. */
 const PARTS: Readonly<Record<string, readonly string[]>> = {
   input_affine: ["descent"],
   affine: ["descent"],
@@ -240,7 +240,7 @@ async function compileModule(
   const loops = TILE_PARTS.filter(([word]) => own.includes(word)).map(([, part]) =>
     `${tile}_${part}`
   );
-  const texts = ["common", ...PARTS[file] ?? [], ...loops, file];
+  const texts = ["common", "bits", ...PARTS[file] ?? [], ...loops, file];
   const code = texts.map((name) => shaders[name]).join("");
   gpu.device.pushErrorScope("validation");
   const module = gpu.device.createShaderModule({ label: file, code });

@@ -284,7 +284,8 @@ export function reluForward(s: Float64Array): Float64Array {
 }
 
 /**
- * The gradient of the rectified linear unit: ds = dy where s > 0, and 0 elsewhere.
+ * The gradient of the rectified linear unit: ds = dy where s > 0, and 0 elsewhere. Where s is not a number, neither is y:
+ * there dy, which follows from it, is let through.
  *
  * @param dy Any shape.
  * @param s What went into the ReLU, of the same shape.
@@ -292,7 +293,7 @@ export function reluForward(s: Float64Array): Float64Array {
  */
 export function reluBackward(dy: Float64Array, s: Float64Array): Float64Array {
   const ds = new Float64Array(dy.length);
-  for (let i = 0; i < dy.length; i++) ds[i] = s[i] > 0 ? dy[i] : 0;
+  for (let i = 0; i < dy.length; i++) ds[i] = s[i] <= 0 ? 0 : dy[i];
   return ds;
 }
 

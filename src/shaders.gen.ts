@@ -201,7 +201,8 @@ fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 //   backward    G = dH where H > 0, else 0;  dbeta = sum of G;  dgamma = sum of G N
 //               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows)
 //
-// In training and backward a thread does one feature.
+// Of a variance that is infinite 1 / sqrt(var + eps) would be 0, and with it each N: it is NaN, so that it is seen that the
+// training diverged. In training and backward a thread does one feature.
 
 // layer, step, networks, parameters and gradients: descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -215,11 +216,6 @@ fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 
 override EPSILON: f32;
 override MOMENTUM: f32;
-
-// Negative becomes 0 and NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
-fn relu(value: f32) -> f32 {
-  return select(value, 0.0, value < 0.0);
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
@@ -241,7 +237,7 @@ fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   }
   variance /= rows;
 
-  let inverse = 1.0 / sqrt(variance + EPSILON);
+  let inverse = or_nan(1.0 / sqrt(variance + EPSILON), is_finite(variance));
   let gamma = weights[id.z * layer.parameters + layer.gamma + feature];
   let beta = weights[id.z * layer.parameters + layer.beta + feature];
   for (var row = 0u; row < step.rows; row++) {
@@ -272,7 +268,8 @@ fn batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   let variance = statistics[id.z * layer.statistics + layer.variance + feature];
   let gamma = weights[id.z * layer.parameters + layer.gamma + feature];
   let beta = weights[id.z * layer.parameters + layer.beta + feature];
-  let n = (x[id.z * size + i] - mean) * (1.0 / sqrt(variance + EPSILON));
+  let valid = is_finite(mean) && is_finite(variance);
+  let n = (x[id.z * size + i] - mean) * or_nan(1.0 / sqrt(variance + EPSILON), valid);
   y[id.z * size + i] = relu(gamma * n + beta);
 }
 
@@ -288,7 +285,7 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   var dgamma = 0.0;
   for (var row = 0u; row < step.rows; row++) {
     let at = first + row * layer.outputs;
-    let g = select(0.0, dy[at], y[at] > 0.0);
+    let g = relu_gradient(dy[at], y[at]);
     dbeta += g;
     dgamma += g * normalised[at];
   }
@@ -296,12 +293,92 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   let scale = gamma * inverse_deviation[id.z * layer.outputs + feature];
   for (var row = 0u; row < step.rows; row++) {
     let at = first + row * layer.outputs;
-    let g = select(0.0, dy[at], y[at] > 0.0);
+    let g = relu_gradient(dy[at], y[at]);
     dx[at] = scale * (g - dbeta / rows - normalised[at] * dgamma / rows);
   }
   let d = descent_of(id.z);
   descend(d, layer.gamma + feature, dgamma);
   descend(d, layer.beta + feature, dbeta);
+}
+`,
+  bits: `// What NaN and infinities could decide, decided by their bits. Placed behind common.wgsl, in front of each of the other files.
+//
+// WGSL lets a compiler assume that no float is NaN or infinite. NVIDIA's makes select(v, 0.0, v < 0.0) a floating-point
+// maximum, which is 0 where v is NaN: a diverged network then looks healthy. Of integers a compiler may assume nothing, so
+// here both the comparison and the selection are made with them.
+//
+// As an unsigned integer, a float that is positive lies between 0 (+0) and 0x7f800000 (+infinity), one that is negative
+// between 0x80000000 (-0) and 0xff800000 (-infinity). What lies behind either infinity is NaN. The names that end with 4 do
+// the same for each of four.
+
+const INFINITY_BITS = 0x7f800000u; // the exponent alone; of a finite number some of its bits are 0
+const NEGATIVE_INFINITY_BITS = 0xff800000u;
+const MAGNITUDE_BITS = 0x7fffffffu; // all but the sign
+const NAN_BITS = 0x7fc00000u;
+
+fn is_finite(value: f32) -> bool {
+  return (bitcast<u32>(value) & INFINITY_BITS) != INFINITY_BITS;
+}
+
+fn is_finite4(value: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(value) & vec4u(INFINITY_BITS)) != vec4u(INFINITY_BITS);
+}
+
+fn is_nan(value: f32) -> bool {
+  return (bitcast<u32>(value) & MAGNITUDE_BITS) > INFINITY_BITS;
+}
+
+fn is_nan4(value: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(value) & vec4u(MAGNITUDE_BITS)) > vec4u(INFINITY_BITS);
+}
+
+// Whether a > b; never where either is NaN.
+fn is_greater(a: f32, b: f32) -> bool {
+  return a > b && !is_nan(a) && !is_nan(b);
+}
+
+fn is_greater4(a: vec4f, b: vec4f) -> vec4<bool> {
+  return (a > b) & !(is_nan4(a) | is_nan4(b));
+}
+
+// The value where it is valid, else NaN.
+fn or_nan(value: f32, valid: bool) -> f32 {
+  return bitcast<f32>(select(NAN_BITS, bitcast<u32>(value), valid));
+}
+
+fn or_nan4(value: vec4f, valid: vec4<bool>) -> vec4f {
+  return bitcast<vec4f>(select(vec4u(NAN_BITS), bitcast<vec4u>(value), valid));
+}
+
+// max(0, S), where NaN stays NaN. The negative are those from 0x80000001 to 0xff800000; -0 stays as it is.
+fn relu(value: f32) -> f32 {
+  let bits = bitcast<u32>(value);
+  return bitcast<f32>(select(bits, 0u, bits - 0x80000001u < INFINITY_BITS));
+}
+
+fn relu4(value: vec4f) -> vec4f {
+  let bits = bitcast<vec4u>(value);
+  return bitcast<vec4f>(select(bits, vec4u(0u), bits - vec4u(0x80000001u) < vec4u(INFINITY_BITS)));
+}
+
+// dS of a ReLU from dH and H: 0 where H is 0, dH where H is positive or NaN. H is never negative.
+fn relu_gradient(dh: f32, h: f32) -> f32 {
+  return bitcast<f32>(select(bitcast<u32>(dh), 0u, (bitcast<u32>(h) & MAGNITUDE_BITS) == 0u));
+}
+
+fn relu_gradient4(dh: vec4f, h: vec4f) -> vec4f {
+  let closed = (bitcast<vec4u>(h) & vec4u(MAGNITUDE_BITS)) == vec4u(0u);
+  return bitcast<vec4f>(select(bitcast<vec4u>(dh), vec4u(0u), closed));
+}
+
+// Whether a logit leaves its row without a softmax: NaN or +infinity. A class whose logit is -infinity has no chance, and the
+// others share what there is.
+fn has_no_softmax(logit: f32) -> bool {
+  return !is_finite(logit) && bitcast<u32>(logit) != NEGATIVE_INFINITY_BITS;
+}
+
+fn has_no_softmax4(logit: vec4f) -> vec4<bool> {
+  return !is_finite4(logit) & (bitcast<vec4u>(logit) != vec4u(NEGATIVE_INFINITY_BITS));
 }
 `,
   common: `// What every kernel knows, placed in front of each of the other files.
@@ -582,11 +659,6 @@ fn features(column: u32, width: u32) -> vec4<bool> {
   return vec4u(4u * column) + vec4u(0u, 1u, 2u, 3u) < vec4u(width);
 }
 
-// Negative becomes 0 and NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
-fn relu(value: vec4f) -> vec4f {
-  return select(value, vec4f(0.0), value < vec4f(0.0));
-}
-
 // Four parameters of which those past the last feature are 0. \`at\` counts from the network's first parameter.
 fn parameters_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
   let first = network * layer.parameters + at + 4u * column;
@@ -723,7 +795,7 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
       }
     }
     let variance = sum_of_lanes(lane, part, squares) / rows;
-    inverse = 1.0 / sqrt(variance + EPSILON);
+    inverse = or_nan4(1.0 / sqrt(variance + EPSILON), is_finite4(variance));
     scale = parameters_at(group.z, layer.gamma, column, layer.outputs);
     shift = parameters_at(group.z, layer.beta, column, layer.outputs);
     if thread == 0u {
@@ -737,7 +809,7 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
       let at = row * width + column;
       let n = (arena[base + places[0].n + at] - mean) * inverse;
       arena[base + places[0].n + at] = n;
-      arena[base + places[0].h + at] = select(vec4f(0.0), relu(scale * n + shift), there);
+      arena[base + places[0].h + at] = select(vec4f(0.0), relu4(scale * n + shift), there);
     }
   }
 }
@@ -865,7 +937,7 @@ fn norm_forward(network: u32, l: u32, thread: u32) {
         squares += difference * difference;
       }
       let variance = sum_of_lanes(thread, squares) / f32(step.rows);
-      inverse = 1.0 / sqrt(variance + EPSILON);
+      inverse = or_nan4(1.0 / sqrt(variance + EPSILON), is_finite4(variance));
       if inside {
         scale = parameters_at(network, places[l].gamma, c, outputs);
         shift = parameters_at(network, places[l].beta, c, outputs);
@@ -880,7 +952,7 @@ fn norm_forward(network: u32, l: u32, thread: u32) {
     for (var row = lane; row < step.rows && inside; row += lanes) {
       let normalised = (arena[n + row * width] - mean) * inverse;
       arena[n + row * width] = normalised;
-      let h = select(vec4f(0.0), relu(scale * normalised + shift), there);
+      let h = select(vec4f(0.0), relu4(scale * normalised + shift), there);
       arena[base + places[l].h + row * width + c] = h;
     }
   }
@@ -894,11 +966,6 @@ fn keep_average(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
   }
 }
 
-// Looks at the bits: a compiler may take it that no value is ever NaN and drop a comparison.
-fn is_finite(value: f32) -> bool {
-  return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u;
-}
-
 // dS of the last layer from the logits; a thread does one row.
 fn softmax(network: u32, thread: u32) {
   let last = LAYERS - 1u;
@@ -909,10 +976,12 @@ fn softmax(network: u32, thread: u32) {
     let x = base + places[last].h + row * width;
     let label = labels[order[step.first + row]];
     var largest = arena[x].x;
+    var valid = is_finite(arena[x + label / 4u][label % 4u]);
     for (var c = 0u; c < classes; c++) {
       let logit = arena[x + c / 4u][c % 4u];
       y[(network * step.rows + row) * classes + c] = logit;
-      if logit > largest {
+      valid = valid && !has_no_softmax(logit);
+      if is_greater(logit, largest) {
         largest = logit;
       }
     }
@@ -920,7 +989,7 @@ fn softmax(network: u32, thread: u32) {
     for (var c = 0u; c < classes; c++) {
       sum += exp(arena[x + c / 4u][c % 4u] - largest);
     }
-    let loss = log(sum) - (arena[x + label / 4u][label % 4u] - largest);
+    let loss = or_nan(log(sum) - (arena[x + label / 4u][label % 4u] - largest), valid);
     if !is_finite(loss) {
       atomicMin(&diverged[network], step.number);
     }
@@ -1011,7 +1080,7 @@ fn norm_backward(network: u32, l: u32, thread: u32) {
     var scale = vec4f(1.0);
     if BATCH_NORM == 1u {
       for (var row = lane; row < step.rows && inside; row += lanes) {
-        let own = select(vec4f(0.0), arena[g + row * width], arena[h + row * width] > vec4f(0.0));
+        let own = relu_gradient4(arena[g + row * width], arena[h + row * width]);
         dbeta += own;
         dgamma += own * arena[n + row * width];
       }
@@ -1024,7 +1093,7 @@ fn norm_backward(network: u32, l: u32, thread: u32) {
     }
     var dbias = vec4f(0.0);
     for (var row = lane; row < step.rows && inside; row += lanes) {
-      var ds = select(vec4f(0.0), arena[g + row * width], arena[h + row * width] > vec4f(0.0));
+      var ds = relu_gradient4(arena[g + row * width], arena[h + row * width]);
       if BATCH_NORM == 1u {
         ds = scale * (ds - dbeta / rows - arena[n + row * width] * dgamma / rows);
       }
@@ -1466,7 +1535,7 @@ fn copy(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workg
 //   forward   H = max(0, S)
 //   backward  dS = dH where H > 0, else 0
 //
-// A thread does one value.
+// NaN stays NaN, and lets dH through (bits.wgsl). A thread does one value.
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -1482,9 +1551,7 @@ fn relu_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   if i >= size {
     return;
   }
-  let value = x[id.z * size + i];
-  // NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
-  y[id.z * size + i] = select(value, 0.0, value < 0.0);
+  y[id.z * size + i] = relu(x[id.z * size + i]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -1495,7 +1562,7 @@ fn relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
     return;
   }
   let at = id.z * size + i;
-  dx[at] = select(0.0, dy[at], y[at] > 0.0);
+  dx[at] = relu_gradient(dy[at], y[at]);
 }
 `,
   slice_sum: `// Adds up the slices of the first layer's product, in order, and the bias:
@@ -1527,8 +1594,9 @@ fn slice_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// Predicted is the class with the largest logit, the first of equals. A thread does one row. The backward kernel also
-// notes the first step at which a loss was NaN or infinite.
+// Predicted is the class with the largest logit, the first of equals. The loss is NaN where a logit is NaN or +infinity or
+// the label's is -infinity. A thread does one row. The backward kernel also notes the first step at which a loss was NaN or
+// infinite.
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -1555,21 +1623,18 @@ struct Softmax {
 fn softmax(at: u32, label: u32) -> Softmax {
   var s = Softmax(x[at], 0.0, 0u, 0.0);
   for (var c = 1u; c < layer.outputs; c++) {
-    if x[at + c] > s.largest {
+    if is_greater(x[at + c], s.largest) {
       s.largest = x[at + c];
       s.predicted = c;
     }
   }
+  var valid = is_finite(x[at + label]);
   for (var c = 0u; c < layer.outputs; c++) {
+    valid = valid && !has_no_softmax(x[at + c]);
     s.sum += exp(x[at + c] - s.largest);
   }
-  s.loss = log(s.sum) - (x[at + label] - s.largest);
+  s.loss = or_nan(log(s.sum) - (x[at + label] - s.largest), valid);
   return s;
-}
-
-// Looks at the bits: a compiler may take it that no value is ever NaN and drop a comparison.
-fn is_finite(value: f32) -> bool {
-  return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -1607,7 +1672,8 @@ fn softmax_cross_entropy_backward(@builtin(global_invocation_id) id: vec3u, @bui
 // add up every 64th entry, and the 64 parts are added on the CPU in float64.
 //
 //   sum_outcomes  sums[slot, network, part] = sum of (loss, correct) over rows part, part + 64, …
-//   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise
+//   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise; (NaN, 0) where a parameter
+//                 of any kind is NaN or infinite, so that no cost is finite then
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -1633,11 +1699,17 @@ fn sum_outcomes(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
 @compute @workgroup_size(PARTS)
 fn sum_squares(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   var sum = 0.0;
+  var valid = true;
   for (var i = id.x; i < layer.weights; i += PARTS) {
     let w = weights[id.z * layer.parameters + i];
     sum += w * w;
+    valid = valid && is_finite(w);
   }
-  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(sum, 0.0);
+  // A bias of -infinity in front of a ReLU, say, changes no loss.
+  for (var i = layer.weights + id.x; i < layer.parameters; i += PARTS) {
+    valid = valid && is_finite(weights[id.z * layer.parameters + i]);
+  }
+  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(sum, valid), 0.0);
 }
 `,
   texel_affine: `// The affine map of every layer but the first where texels are cheap to read (texel_input.wgsl says why):
@@ -1948,8 +2020,8 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 //   relu        H = max(0, S);  dS = dH where H > 0, else 0;  db = sum of dS
 //
 // A texel holds four rows of one feature; what is written past the last row is 0. Mean and variance are merged block by
-// block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. In training and backward a thread does one
-// feature, in evaluation one texel.
+// block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. Where the variance is infinite N is NaN
+// (batch_norm.wgsl says why). In training and backward a thread does one feature, in evaluation one texel.
 
 // layer, step, networks, parameters and gradients: descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -1983,11 +2055,6 @@ fn only(value: vec4f, rows: vec4<bool>) -> vec4f {
 
 fn total(value: vec4f) -> f32 {
   return value.x + value.y + value.z + value.w;
-}
-
-// Negative becomes 0 and NaN stays NaN: max(0, NaN) may be 0, which would hide that a training diverged.
-fn relu(value: vec4f) -> vec4f {
-  return select(value, vec4f(0.0), value < vec4f(0.0));
 }
 
 fn parameter(network: u32, at: u32) -> f32 {
@@ -2024,14 +2091,14 @@ fn texel_batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(n
     squares += dot(difference, difference) + shift * shift * before * count / (before + count);
   }
   let variance = squares / f32(step.rows);
-  let inverse = 1.0 / sqrt(variance + EPSILON);
+  let inverse = or_nan(1.0 / sqrt(variance + EPSILON), is_finite(variance));
   let gamma = parameter(id.z, layer.gamma + feature);
   let beta = parameter(id.z, layer.beta + feature);
   for (var block = 0u; block < row_blocks(); block++) {
     let rows = present(block);
     let n = (outputs_at(id.z, block, feature, bias) - mean) * inverse;
     textureStore(new_normalised_texels, vec2u(feature, block), id.z, only(n, rows));
-    textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu(gamma * n + beta), rows));
+    textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu4(gamma * n + beta), rows));
   }
   inverse_deviation[id.z * FEATURES + feature] = inverse;
 
@@ -2055,8 +2122,9 @@ fn texel_batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(
   let gamma = parameter(id.z, layer.gamma + feature);
   let beta = parameter(id.z, layer.beta + feature);
   let s = outputs_at(id.z, block, feature, parameter(id.z, layer.bias + feature));
-  let n = (s - mean) * (1.0 / sqrt(variance + EPSILON));
-  textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu(gamma * n + beta), present(block)));
+  let valid = is_finite(mean) && is_finite(variance);
+  let n = (s - mean) * or_nan(1.0 / sqrt(variance + EPSILON), valid);
+  textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu4(gamma * n + beta), present(block)));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -2068,14 +2136,13 @@ fn texel_relu_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
     return;
   }
   let s = outputs_at(id.z, block, feature, parameter(id.z, layer.bias + feature));
-  textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu(s), present(block)));
+  textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu4(s), present(block)));
 }
 
-// dH where H > 0, else 0; past the last row H is 0.
+// The ReLU's dS, or with batch norm G; past the last row H is 0.
 fn behind_relu(network: u32, block: u32, feature: u32) -> vec4f {
   let at = vec2u(feature, block);
-  let h = textureLoad(y_texels, at, network, 0);
-  return select(vec4f(0.0), textureLoad(dy_texels, at, network, 0), h > vec4f(0.0));
+  return relu_gradient4(textureLoad(dy_texels, at, network, 0), textureLoad(y_texels, at, network, 0));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -2131,8 +2198,9 @@ fn texel_relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// Predicted is the class with the largest logit, the first of equals. A thread does four rows at once; gradients of rows past
-// the last are 0. The backward kernel also notes the first step at which a loss was NaN or infinite.
+// Predicted is the class with the largest logit, the first of equals. The loss is NaN where a logit is NaN or +infinity or
+// the label's is -infinity. A thread does four rows at once; gradients of rows past the last are 0. The backward kernel also
+// notes the first step at which a loss was NaN or infinite.
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -2163,16 +2231,21 @@ fn softmax(network: u32, block: u32, label: vec4u) -> Softmax {
   var s = Softmax(logits_at(network, block, 0u), vec4f(0.0), vec4u(0u), vec4f(0.0));
   for (var c = 1u; c < FEATURES; c++) {
     let x = logits_at(network, block, c);
-    s.predicted = select(s.predicted, vec4u(c), x > s.largest);
-    s.largest = select(s.largest, x, x > s.largest);
+    let greater = is_greater4(x, s.largest);
+    s.predicted = select(s.predicted, vec4u(c), greater);
+    s.largest = select(s.largest, x, greater);
   }
   var of_label = vec4f(0.0);
+  var valid = vec4<bool>(true);
   for (var c = 0u; c < FEATURES; c++) {
-    let x = logits_at(network, block, c) - s.largest;
+    let logit = logits_at(network, block, c);
+    let x = logit - s.largest;
+    let own = vec4u(c) == label;
     s.sum += exp(x);
-    of_label = select(of_label, x, vec4u(c) == label);
+    of_label = select(of_label, x, own);
+    valid = valid & !has_no_softmax4(logit) & (!own | is_finite4(logit));
   }
-  s.loss = log(s.sum) - of_label;
+  s.loss = or_nan4(log(s.sum) - of_label, valid);
   return s;
 }
 
@@ -2183,11 +2256,6 @@ fn label_of(row: u32) -> u32 {
 fn labels_of(block: u32) -> vec4u {
   let row = 4u * block;
   return vec4u(label_of(row), label_of(row + 1u), label_of(row + 2u), label_of(row + 3u));
-}
-
-// Looks at the bits: a compiler may take it that no value is ever NaN and drop a comparison.
-fn is_finite(value: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(value) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -2214,11 +2282,10 @@ fn texel_softmax_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
   let label = labels_of(block);
   let s = softmax(id.z, block, label);
-  // Rows past the last have the biases for logits: they are finite where the others are.
-  if !all(is_finite(s.loss)) {
+  let inside = vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
+  if any(inside & !is_finite4(s.loss)) {
     atomicMin(&diverged[id.z], step.number);
   }
-  let inside = vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
   for (var c = 0u; c < FEATURES; c++) {
     let p = exp(logits_at(id.z, block, c) - s.largest) / s.sum;
     let onehot = select(vec4f(0.0), vec4f(1.0), vec4u(c) == label);

@@ -304,14 +304,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "batch_norm",
     mistake: "no epsilon in training",
-    from: "let inverse = 1.0 / sqrt(variance + EPSILON);",
-    to: "let inverse = 1.0 / sqrt(variance);",
+    from: "let inverse = or_nan(1.0 / sqrt(variance + EPSILON),",
+    to: "let inverse = or_nan(1.0 / sqrt(variance),",
   },
   {
     file: "batch_norm",
     mistake: "epsilon outside of the root",
-    from: "let inverse = 1.0 / sqrt(variance + EPSILON);",
-    to: "let inverse = 1.0 / (sqrt(variance) + EPSILON);",
+    from: "let inverse = or_nan(1.0 / sqrt(variance + EPSILON),",
+    to: "let inverse = or_nan(1.0 / (sqrt(variance) + EPSILON),",
   },
   {
     file: "batch_norm",
@@ -365,8 +365,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "batch_norm",
     mistake: "evaluation without the average variance",
-    from: "* (1.0 / sqrt(variance + EPSILON))",
-    to: "* (1.0 / sqrt(1.0 + 0.0 * variance + EPSILON))",
+    from: "* or_nan(1.0 / sqrt(variance + EPSILON),",
+    to: "* or_nan(1.0 / sqrt(1.0 + 0.0 * variance + EPSILON),",
   },
   {
     file: "batch_norm",
@@ -384,13 +384,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "batch_norm",
     mistake: "no ReLU mask in dgamma and dbeta",
-    from: "    let g = select(0.0, dy[at], y[at] > 0.0);\n    dbeta += g;",
+    from: "    let g = relu_gradient(dy[at], y[at]);\n    dbeta += g;",
     to: "    let g = dy[at];\n    dbeta += g;",
   },
   {
     file: "batch_norm",
     mistake: "no ReLU mask in dS",
-    from: "    let g = select(0.0, dy[at], y[at] > 0.0);\n    dx[at]",
+    from: "    let g = relu_gradient(dy[at], y[at]);\n    dx[at]",
     to: "    let g = dy[at];\n    dx[at]",
   },
   {
@@ -445,20 +445,33 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "relu",
     mistake: "no ReLU",
-    from: "select(value, 0.0, value < 0.0)",
-    to: "value",
+    from: "relu(x[id.z * size + i])",
+    to: "x[id.z * size + i]",
   },
   {
     file: "relu",
     mistake: "no ReLU mask",
-    from: "select(0.0, dy[at], y[at] > 0.0)",
+    from: "relu_gradient(dy[at], y[at])",
     to: "dy[at]",
   },
   {
     file: "relu",
     mistake: "the mask lets only the negative through",
-    from: "y[at] > 0.0",
-    to: "y[at] <= 0.0",
+    from: "relu_gradient(dy[at], y[at])",
+    to: "(dy[at] - relu_gradient(dy[at], y[at]))",
+  },
+  // bits
+  {
+    file: "bits",
+    mistake: "the ReLU lets everything through",
+    from: "select(bits, 0u, bits - 0x80000001u < INFINITY_BITS)",
+    to: "bits",
+  },
+  {
+    file: "bits",
+    mistake: "gradients pass a closed ReLU",
+    from: "select(bitcast<u32>(dh), 0u, (bitcast<u32>(h) & MAGNITUDE_BITS) == 0u)",
+    to: "bitcast<u32>(dh)",
   },
   // softmax_cross_entropy
   {
@@ -535,14 +548,15 @@ export const MUTANTS: readonly Mutant[] = [
  * Plants a mistake.
  *
  * @param mutant The mistake.
+ * @param texts Where to, which may have others already; the project's own unless given.
  * @returns The shader texts with it.
  * @throws {Error} If its text stands in the file another number of times than it should.
  */
-export function plant(mutant: Mutant): ShaderTexts {
+export function plant(mutant: Mutant, texts: ShaderTexts = SHADERS): ShaderTexts {
   const { file, from, to, times = 1 } = mutant;
-  const parts = SHADERS[file].split(from);
+  const parts = texts[file].split(from);
   if (parts.length !== times + 1) {
     throw new Error(`${file}.wgsl has ${JSON.stringify(from)} ${parts.length - 1} times`);
   }
-  return { ...SHADERS, [file]: parts.join(to) };
+  return { ...texts, [file]: parts.join(to) };
 }

@@ -477,20 +477,20 @@ export const TEXEL_MUTANTS: readonly Mutant[] = [
   {
     file: "texel_norm",
     mistake: "epsilon is too large",
-    from: "let inverse = 1.0 / sqrt(variance + EPSILON);",
-    to: "let inverse = 1.0 / sqrt(variance + 0.01);",
+    from: "let inverse = or_nan(1.0 / sqrt(variance + EPSILON),",
+    to: "let inverse = or_nan(1.0 / sqrt(variance + 0.01),",
   },
   {
     file: "texel_norm",
     mistake: "beta is not added in training",
-    from: "only(relu(gamma * n + beta), rows)",
-    to: "only(relu(gamma * n), rows)",
+    from: "only(relu4(gamma * n + beta), rows)",
+    to: "only(relu4(gamma * n), rows)",
   },
   {
     file: "texel_norm",
     mistake: "gamma does not scale in training",
-    from: "only(relu(gamma * n + beta), rows)",
-    to: "only(relu(n + beta), rows)",
+    from: "only(relu4(gamma * n + beta), rows)",
+    to: "only(relu4(n + beta), rows)",
   },
   {
     file: "texel_norm",
@@ -513,26 +513,27 @@ export const TEXEL_MUTANTS: readonly Mutant[] = [
   {
     file: "texel_norm",
     mistake: "evaluation takes no mean away",
-    from: "let n = (s - mean) * (1.0 / sqrt(variance + EPSILON));",
-    to: "let n = s * (1.0 / sqrt(variance + EPSILON));",
+    from: "let n = (s - mean) * or_nan(",
+    to: "let n = s * or_nan(",
   },
   {
     file: "texel_norm",
     mistake: "evaluation leaves gamma and beta out",
-    from: "only(relu(gamma * n + beta), present(block))",
-    to: "only(relu(n), present(block))",
+    from: "only(relu4(gamma * n + beta), present(block))",
+    to: "only(relu4(n), present(block))",
   },
   {
     file: "texel_norm",
     mistake: "the ReLU lets everything through without batch norm",
-    from: "only(relu(s), present(block))",
+    from: "only(relu4(s), present(block))",
     to: "only(s, present(block))",
   },
   {
     file: "texel_norm",
     mistake: "gradients pass a closed ReLU",
-    from: "select(vec4f(0.0), textureLoad(dy_texels, at, network, 0), h > vec4f(0.0))",
-    to: "textureLoad(dy_texels, at, network, 0)",
+    from:
+      "return relu_gradient4(textureLoad(dy_texels, at, network, 0), textureLoad(y_texels, at, network, 0));",
+    to: "return textureLoad(dy_texels, at, network, 0);",
   },
   {
     file: "texel_norm",
@@ -621,14 +622,14 @@ export const TEXEL_MUTANTS: readonly Mutant[] = [
   {
     file: "texel_norm",
     mistake: "no epsilon in training",
-    from: "let inverse = 1.0 / sqrt(variance + EPSILON);",
-    to: "let inverse = 1.0 / sqrt(variance);",
+    from: "let inverse = or_nan(1.0 / sqrt(variance + EPSILON),",
+    to: "let inverse = or_nan(1.0 / sqrt(variance),",
   },
   {
     file: "texel_norm",
     mistake: "epsilon outside of the root",
-    from: "let inverse = 1.0 / sqrt(variance + EPSILON);",
-    to: "let inverse = 1.0 / (sqrt(variance) + EPSILON);",
+    from: "let inverse = or_nan(1.0 / sqrt(variance + EPSILON),",
+    to: "let inverse = or_nan(1.0 / (sqrt(variance) + EPSILON),",
   },
   {
     file: "texel_norm",
@@ -645,26 +646,26 @@ export const TEXEL_MUTANTS: readonly Mutant[] = [
   {
     file: "texel_norm",
     mistake: "evaluation without the average variance",
-    from: "* (1.0 / sqrt(variance + EPSILON))",
-    to: "* (1.0 / sqrt(1.0 + 0.0 * variance + EPSILON))",
+    from: "* or_nan(1.0 / sqrt(variance + EPSILON),",
+    to: "* or_nan(1.0 / sqrt(1.0 + 0.0 * variance + EPSILON),",
   },
   {
     file: "texel_norm",
     mistake: "evaluation without gamma",
-    from: "only(relu(gamma * n + beta), present(block))",
-    to: "only(relu(n + beta), present(block))",
+    from: "only(relu4(gamma * n + beta), present(block))",
+    to: "only(relu4(n + beta), present(block))",
   },
   {
     file: "texel_norm",
     mistake: "evaluation without beta",
-    from: "only(relu(gamma * n + beta), present(block))",
-    to: "only(relu(gamma * n), present(block))",
+    from: "only(relu4(gamma * n + beta), present(block))",
+    to: "only(relu4(gamma * n), present(block))",
   },
   {
     file: "texel_norm",
     mistake: "the mask lets only the negative through",
-    from: "h > vec4f(0.0))",
-    to: "h <= vec4f(0.0))",
+    from: "return relu_gradient4(",
+    to: "return textureLoad(dy_texels, at, network, 0) - relu_gradient4(",
   },
   {
     file: "texel_norm",
@@ -815,8 +816,8 @@ export const TEXEL_MUTANTS: readonly Mutant[] = [
   {
     file: "texel_softmax",
     mistake: "predicted is always the first class",
-    from: "vec4u(c), x > s.largest",
-    to: "vec4u(0u), x > s.largest",
+    from: "vec4u(c), greater",
+    to: "vec4u(0u), greater",
   },
 
   // texel_weights

@@ -10,13 +10,25 @@ import { TEXEL_MUTANTS } from "./_mutants_texel.ts";
 export const VARIANT_MUTANTS: readonly Mutant[] = [
   ...TEXEL_MUTANTS,
 
+  // bits
+  ...["texel-12x8", "fused-16-256"].flatMap((variant) => [
+    {
+      file: "bits",
+      mistake: "the ReLU of four lets everything through",
+      from: "select(bits, vec4u(0u), bits - vec4u(0x80000001u) < vec4u(INFINITY_BITS))",
+      to: "bits",
+      variant,
+    },
+    {
+      file: "bits",
+      mistake: "gradients pass four closed ReLUs",
+      from: "select(bitcast<vec4u>(dh), vec4u(0u), closed)",
+      to: "bitcast<vec4u>(dh)",
+      variant,
+    },
+  ]),
+
   // fused_layers
-  {
-    file: "fused_layers",
-    mistake: "the ReLU lets everything through",
-    from: "select(value, vec4f(0.0), value < vec4f(0.0))",
-    to: "value",
-  },
   {
     file: "fused_layers",
     mistake: "the second of four biases, gammas and betas stays",
@@ -120,14 +132,14 @@ export const VARIANT_MUTANTS: readonly Mutant[] = [
   {
     file: "fused_norm",
     mistake: "no beta",
-    from: "relu(scale * n + shift)",
-    to: "relu(scale * n)",
+    from: "relu4(scale * n + shift)",
+    to: "relu4(scale * n)",
   },
   {
     file: "fused_norm",
     mistake: "no gamma",
-    from: "relu(scale * n + shift)",
-    to: "relu(n + shift)",
+    from: "relu4(scale * n + shift)",
+    to: "relu4(n + shift)",
   },
   {
     file: "fused_norm",
@@ -165,14 +177,14 @@ export const VARIANT_MUTANTS: readonly Mutant[] = [
   {
     file: "fused_tail",
     mistake: "no gamma",
-    from: "relu(scale * normalised + shift)",
-    to: "relu(normalised + shift)",
+    from: "relu4(scale * normalised + shift)",
+    to: "relu4(normalised + shift)",
   },
   {
     file: "fused_tail",
     mistake: "no beta",
-    from: "relu(scale * normalised + shift)",
-    to: "relu(scale * normalised)",
+    from: "relu4(scale * normalised + shift)",
+    to: "relu4(scale * normalised)",
   },
   {
     file: "fused_tail",
@@ -237,8 +249,7 @@ export const VARIANT_MUTANTS: readonly Mutant[] = [
   {
     file: "fused_tail",
     mistake: "gradients pass a closed ReLU",
-    from:
-      "var ds = select(vec4f(0.0), arena[g + row * width], arena[h + row * width] > vec4f(0.0));",
+    from: "var ds = relu_gradient4(arena[g + row * width], arena[h + row * width]);",
     to: "var ds = arena[g + row * width];",
   },
   {

@@ -175,9 +175,9 @@ Deno.test("batchNormBackward() takes out what the mean and the variance would un
   assertNear(ds, [-2, -6, 8]);
 });
 
-Deno.test("reluForward() and reluBackward() let through what is above 0, and NaN forward", () => {
+Deno.test("reluForward() and reluBackward() let through what is above 0, and at NaN", () => {
   assertEquals(reluForward(f64(-1, 0, 2, NaN)), f64(0, 0, 2, NaN));
-  assertEquals(reluBackward(f64(5, 6, 7), f64(-1, 0, 2)), f64(0, 0, 7));
+  assertEquals(reluBackward(f64(5, 6, 7, 8), f64(-1, 0, 2, NaN)), f64(0, 0, 7, 8));
 });
 
 Deno.test("softmaxCrossEntropy() is the mean over the images", () => {
