@@ -5,8 +5,9 @@
  * @module
  */
 
-import { cutInputs, type DataSet } from "./dataset.ts";
+import { cutInputs, type DataSet, subset } from "./dataset.ts";
 import { DeviceDataSet } from "./device_data.ts";
+import { checkDivergence } from "./divergence_check.ts";
 import { DeviceLostError, GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import { checkOnGpu, type GpuCheckRow, passes } from "./gradient_check.ts";
@@ -131,6 +132,17 @@ export const VERIFY_SETTINGS: readonly VerifySetting[] = [
   },
 ];
 
+/**
+ * The network that NaN and infinities are planted in. Some classes have no image in its first batch, and the first and the
+ * last class have not as many validation images: both tell more of the softmax.
+ */
+const PLANTED = {
+  inputs: 10,
+  hidden: [6, 5],
+  batch: 7,
+  counts: { training: 60, validation: 22 },
+};
+
 /** The network whose trainings have to end in the same bytes. */
 const REPEATED = {
   architecture: { inputs: ALL_INPUTS, hidden: THREE_LAYERS, classes: 10, batchNorm: true },
@@ -164,7 +176,8 @@ export function createVerifyData(): Promise<DataSet> {
 
 /**
  * Puts a kernel variant through every check on the adapter in hand: steps of several networks beside the float64
- * reference; then a training again, alone and among others, in one piece and in several, each to the same bytes.
+ * reference; NaN and infinities, which must be reported; then a training again, alone and among others, in one piece and in
+ * several, each to the same bytes.
  *
  * @param gpu The device. Where a check failed it may be lost or in a bad state: verify nothing else on it.
  * @param options What to verify, and on which images.
@@ -172,7 +185,8 @@ export function createVerifyData(): Promise<DataSet> {
  * failed and is the last.
  */
 export async function* verifyVariant(gpu: Gpu, options: VerifyOptions): AsyncGenerator<VerifyRow> {
-  for (const { check, run } of [...referenceChecks(gpu, options), ...byteChecks(gpu, options)]) {
+  const checks = [referenceChecks, divergenceChecks, byteChecks];
+  for (const { check, run } of checks.flatMap((each) => each(gpu, options))) {
     options.signal?.throwIfAborted();
     try {
       yield { check, ...await run() };
@@ -223,6 +237,37 @@ function judge(rows: readonly GpuCheckRow[]): Finding {
 /** How much of its bar an error takes; NaN is more than any. */
 function share({ error, bar }: GpuCheckRow): number {
   return Number.isNaN(error) ? Infinity : error / bar;
+}
+
+// -------------------------------------------------------------------------------------------------------------------
+// NaN and infinities
+
+function divergenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
+  return [true, false].map((batchNorm) => ({
+    check: batchNorm ? "NaN, batch norm" : "NaN",
+    run: () => plantNaN(gpu, batchNorm, options),
+  }));
+}
+
+async function plantNaN(
+  gpu: Gpu,
+  batchNorm: boolean,
+  { dataset, variant, shaders }: VerifyOptions,
+): Promise<Finding> {
+  const { inputs, hidden, batch, counts } = PLANTED;
+  const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
+  if (!variantFits(variant, gpu, { architecture, networks: 2, batch })) return NOT_RUN;
+  const data = new DeviceDataSet(gpu, cutInputs(subset(dataset, counts), inputs));
+  try {
+    const rows = await checkDivergence(gpu, { ...PLANTED, batchNorm, data, variant, shaders });
+    const wrong = rows.filter(({ passed }) => !passed);
+    if (wrong.length === 0) return { outcome: "passed", detail: `${rows.length} cases` };
+    const [{ name, detail }] = wrong;
+    const cases = `${wrong.length} of ${rows.length} cases, the first`;
+    return { outcome: "failed", detail: `${cases}: ${name}: ${detail}` };
+  } finally {
+    data.destroy();
+  }
 }
 
 // -------------------------------------------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ import { DENO_VERSION, PACKAGE_NAME, PACKAGE_VERSION } from "./_version.ts";
 
 const { help, seed, data, json, requireGpu, variant } = COMMON_OPTIONS;
 const verify = flag({
-  help: "check every kernel variant, or that of --variant: gradients, same bytes when repeated, " +
+  help:
+    "check every kernel variant, or that of --variant: gradients, NaN, same bytes when repeated, " +
     "alone or in a population, in one piece or several",
 });
 const OPTIONS = { verify, data, seed, json, requireGpu, variant, help };

@@ -25,6 +25,7 @@ import {
 import { main } from "../tasks/doctor.ts";
 import { CapturedContext } from "./_context.ts";
 import { type Mutant, plant } from "./_mutants.ts";
+import { RELU_MUTANTS } from "./_mutants_divergence.ts";
 import { eventsOf, exists, inDirectory, runInProcess } from "./_tasks.ts";
 
 const dataset = await createVerifyData();
@@ -35,6 +36,8 @@ const CHECKS = [
   "3 layers",
   "awkward sizes",
   "9 layers, batch norm",
+  "NaN, batch norm",
+  "NaN",
   "same bytes twice",
   "same bytes alone",
   "same bytes in pieces",
@@ -108,6 +111,13 @@ for (const [check, mistake] of SLIGHT) {
     assertMatch(detail, /^\w+ has \S+ and \S+ after 21 steps$/);
   });
 }
+
+Deno.test("verifyVariant() finds that NaN is hidden, and nothing else", async () => {
+  const rows = await verify(plant(RELU_MUTANTS[1][0]));
+  const failed = rows.filter(({ outcome }) => outcome !== "passed");
+  assertEquals(failed.map(({ check }) => check), ["NaN, batch norm", "NaN"]);
+  for (const { detail } of failed) assertMatch(detail, /^\d+ of \d+ cases, the first: W1 is NaN: /);
+});
 
 Deno.test("verifyVariant() ends with the check that the device refused", async () => {
   const batch_norm = `${SHADERS.batch_norm}\nfn broken( {`;
