@@ -23,6 +23,7 @@ export type EventName =
   | "trial"
   | "profile"
   | "variant"
+  | "verification"
   | "startup"
   | "peak"
   | "regression"

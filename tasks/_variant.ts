@@ -23,7 +23,7 @@ import { describePlan, type Plan } from "./_capacity.ts";
 import type { TaskContext } from "./_context.ts";
 import { writeEvent } from "./_events.ts";
 import { readVariant } from "./_results.ts";
-import { failedVariants } from "./_verified.ts";
+import { failedVariants, warnIfFailed } from "./_verified.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_version.ts";
 
 /** What was measured before, which is safe to delete: it is measured again then. */
@@ -72,6 +72,7 @@ export class VariantChooser {
   readonly #options: { variant?: string; force?: boolean; json?: boolean };
   readonly #memory: string;
   readonly #verified: string | undefined;
+  #warned = false;
 
   /**
    * Chooses nothing yet.
@@ -112,7 +113,18 @@ export class VariantChooser {
   async choose(choice: VariantChoice): Promise<string> {
     const { plan, steps, directory, budget } = choice;
     const asked = checkVariant(this.#options.variant);
-    if (asked !== undefined) return asked;
+    if (asked !== undefined) {
+      if (!this.#warned) {
+        const { json } = this.#options;
+        await warnIfFailed(this.#context, this.#gpu, {
+          variant: asked,
+          json,
+          memory: this.#verified,
+        });
+      }
+      this.#warned = true; // Once for all that this chooses.
+      return asked;
+    }
     const shape = shapeOf(this.#data.source, plan);
     const without = await failedVariants(this.#gpu, this.#verified);
     const possible = candidates(this.#gpu, shape, { without });

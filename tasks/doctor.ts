@@ -4,35 +4,48 @@
  * @module
  */
 import { readCifar10 } from "../src/cifar10.ts";
+import type { DataSet } from "../src/dataset.ts";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { GpuUnavailableError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, passes } from "../src/gradient_check.ts";
 import type { ShaderTexts } from "../src/kernels.ts";
-import { checkVariant } from "../src/variants.ts";
 import { createSynthetic } from "../src/synthetic.ts";
+import { checkVariant, type VariantShape } from "../src/variants.ts";
 import { announceAdapter, describeAdapter, vendorName } from "./_adapter.ts";
 import { alignColumns } from "./_columns.ts";
 import type { TaskContext } from "./_context.ts";
 import { usualDirectory } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
 import { helpText, wrap } from "./_help.ts";
+import { flag } from "./_kinds.ts";
 import { EXIT, runTask } from "./_main.ts";
 import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
+import { failedVariants, soundVariant, warnIfFailed } from "./_verified.ts";
+import { type VerifyRun, verifyVariants } from "./_verify_run.ts";
 import { DENO_VERSION, PACKAGE_NAME, PACKAGE_VERSION } from "./_version.ts";
 
 const { help, seed, data, json, requireGpu, variant } = COMMON_OPTIONS;
-const OPTIONS = { data, seed, json, requireGpu, variant, help };
+const verify = flag({
+  help:
+    "check every kernel variant, or that of --variant: gradients, NaN, same bytes when repeated, " +
+    "alone or in a population, in one piece or several",
+});
+const OPTIONS = { verify, data, seed, json, requireGpu, variant, help };
 
 const TASK: Task<typeof OPTIONS> = {
   name: "doctor",
   summary: "Says which adapter and driver are found, software or hardware, with their limits and " +
     "features; whether CIFAR-10 is here and whole; and whether a training step on the adapter gives " +
-    "what the float64 reference gives. Says what to install where no adapter is found. Writes nothing.",
+    "what the float64 reference gives. Says what to install where no adapter is found. With --verify, " +
+    "checks every kernel variant, which takes about a minute on a GPU, and remembers those that " +
+    "failed in .cache/verified.json, so that no task chooses them on this adapter. Otherwise writes " +
+    "nothing.",
   options: OPTIONS,
   examples: [
     { command: "deno task doctor", purpose: "first thing on a new machine" },
     { command: "deno task doctor --require-gpu", purpose: "fail where there is no hardware" },
+    { command: "deno task doctor --verify", purpose: "on an adapter or driver that is new" },
   ],
 };
 
@@ -100,13 +113,14 @@ interface Finding {
  *
  * @param args The arguments as typed.
  * @param context Where to write.
- * @param testing Shader texts with planted mistakes, which the self-test must find.
+ * @param testing Shader texts with planted mistakes, which the checks must find, and another file than the usual one to
+ * remember failed variants in.
  * @returns The exit status.
  */
 export async function main(
   args: readonly string[],
   context: TaskContext,
-  testing: { shaders?: ShaderTexts } = {},
+  testing: { shaders?: ShaderTexts; memory?: string } = {},
 ): Promise<number> {
   const { options } = parseOptions(TASK, args);
   if (options.help) {
@@ -114,28 +128,35 @@ export async function main(
     return EXIT.done;
   }
   checkVariant(options.variant);
+  const setting = { ...testing, ...options };
   const findings = [...describeSystem(), await describeDrivers()];
+  const verified: Finding[] = [];
   const gpu = await Gpu.request().catch(refusal);
   try {
     findings.push(...gpu instanceof Gpu ? await examine(gpu, context, options) : [withoutGpu(gpu)]);
     findings.push(await findData(options.data));
-    if (gpu instanceof Gpu) {
-      const { seed, variant } = options;
-      findings.push(await testGpu(gpu, { ...testing, seed, variant }));
+    if (gpu instanceof Gpu && !options.verify) {
+      await warnIfFailed(context, gpu, setting);
+      findings.push(await describeFailed(gpu, setting), await testGpu(gpu, setting));
     }
+    // Before the lines that verifying writes, as it goes on for a while.
+    if (!options.json) layOut(findings).forEach((line) => context.stdout(line));
+    const refused = findings.some(({ problem }) => problem instanceof GpuUnavailableError);
+    if (options.verify && !refused) verified.push(await verifyHere(context, setting));
   } finally {
     if (gpu instanceof Gpu) gpu.destroy();
   }
 
   if (options.json) {
-    const fields = Object.assign({}, ...findings.map((finding) => finding.fields));
-    writeEvent(context, "result", fields);
-  } else {
-    for (const line of layOut(findings)) context.stdout(line);
+    const fields = [...findings, ...verified].map((finding) => finding.fields);
+    writeEvent(context, "result", Object.assign({}, ...fields));
+  } else if (verified.length > 0) {
+    layOut(verified).forEach((line) => context.stdout(line));
   }
   const problem = findings.find((finding) => finding.problem !== undefined)?.problem;
   if (problem !== undefined) throw problem;
-  return findings.some(({ fellShort }) => fellShort) ? EXIT.checkFailed : EXIT.done;
+  const fellShort = [...findings, ...verified].some((finding) => finding.fellShort);
+  return fellShort ? EXIT.checkFailed : EXIT.done;
 }
 
 /** Hands an error of the expected class back as a value; any other is thrown on. */
@@ -272,17 +293,42 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
+/** The kernel variants that are not chosen on this adapter. */
+async function describeFailed(gpu: Gpu, { memory }: { memory?: string }): Promise<Finding> {
+  const failed = await failedVariants(gpu, memory);
+  const text = failed.length === 0
+    ? "none has failed --verify on this adapter"
+    : `${failed.join(", ")} failed --verify on this adapter: not chosen`;
+  return { name: "Variants", text, fields: { failed_variants: failed } };
+}
+
+/** Every kernel variant, or the one asked for, through all checks. */
+async function verifyHere(context: TaskContext, run: VerifyRun): Promise<Finding> {
+  const { ran, failed } = await verifyVariants(context, run);
+  const text = failed.length === 0
+    ? `ok: ${ran.join(", ") || "none can run here"}`
+    : `FAILED: ${failed.join(", ")}; not chosen on this adapter until verified again`;
+  return {
+    name: "Variants",
+    text,
+    fields: { verified_variants: ran, failed_variants: failed },
+    fellShort: failed.length > 0,
+  };
+}
+
 /** Some training steps on the GPU beside the float64 reference. */
 async function testGpu(
   gpu: Gpu,
-  options: { seed: number; variant?: string; shaders?: ShaderTexts },
+  options: { seed: number; variant?: string; shaders?: ShaderTexts; memory?: string },
 ): Promise<Finding> {
   const name = "Self-test";
-  const dataset = await createSynthetic({ seed: options.seed, ...SELF_TEST_IMAGES });
+  const { seed, shaders, memory } = options;
+  const dataset = await createSynthetic({ seed, ...SELF_TEST_IMAGES });
   let data: DeviceDataSet | undefined;
   try {
     data = new DeviceDataSet(gpu, dataset);
-    const rows = await checkOnGpu(gpu, { ...SELF_TEST, ...options, data });
+    const variant = options.variant ?? await soundVariant(gpu, shapeOf(dataset), memory);
+    const rows = await checkOnGpu(gpu, { ...SELF_TEST, data, seed, variant, shaders });
     const bad = rows.find((row) => !passes(row));
     const text = bad === undefined
       ? `ok: ${SELF_TEST.steps} steps of 3 layers with batch norm agree with float64`
@@ -298,6 +344,13 @@ async function testGpu(
   } finally {
     data?.destroy();
   }
+}
+
+/** The shape of the self-test. */
+function shapeOf({ inputs, classes }: DataSet): VariantShape {
+  const { hidden, batchNorm, networks, batch } = SELF_TEST;
+  const architecture = { inputs, hidden, classes, batchNorm };
+  return { architecture, networks: networks.length, batch };
 }
 
 /** Names to the left, texts of one or more lines to the right of them. */

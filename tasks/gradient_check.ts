@@ -12,7 +12,7 @@ import { Gpu } from "../src/gpu.ts";
 import { checkOnGpu, type GpuCheckRow, passes } from "../src/gradient_check.ts";
 import type { ShaderTexts } from "../src/kernels.ts";
 import { maximum } from "../src/lists.ts";
-import { checkVariant, defaultVariant, type VariantShape } from "../src/variants.ts";
+import { checkVariant, type VariantShape } from "../src/variants.ts";
 import { initialise } from "../src/network.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
 import { COMPARED_STEPS } from "../src/report_gradients.ts";
@@ -34,6 +34,7 @@ import {
   type Values,
 } from "./_options.ts";
 import { openResults, type RunConfig, runConfig } from "./_results.ts";
+import { soundVariant, warnIfFailed } from "./_verified.ts";
 
 const OPTIONS = {
   ...COMMON_OPTIONS,
@@ -115,7 +116,8 @@ export async function main(
     const counts = options.quick ? TRIAL_COUNTS : undefined;
     const dataset = await loadDataSet(options.data, context, { json: options.json, counts });
     checkBatch(options, dataset);
-    const variant = options.variant ?? defaultVariant(gpu, shapeOf(options, dataset));
+    await warnIfFailed(context, gpu, options);
+    const variant = options.variant ?? await soundVariant(gpu, shapeOf(options, dataset));
     const config = runConfig(options, { task: TASK.name, dataset, adapter: gpu.adapter, variant });
     const { force } = options;
     const results = await openResults(options.out, config, { ...FILES, force });
@@ -129,6 +131,7 @@ export async function main(
       options,
       config,
       dataset,
+      variant,
       shaders,
       signal: context.signal,
     });
@@ -191,11 +194,12 @@ async function checkSetting(
     options: Options;
     config: RunConfig;
     dataset: DataSet;
+    variant: string;
     shaders?: ShaderTexts;
     signal: AbortSignal;
   },
 ): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
-  const { options, config, shaders } = run;
+  const { options, config, variant, shaders } = run;
   const { hidden, lambda, batch, seed } = options;
   const batchNorm = options.batchNorm === "on";
   const dataset = firstInputs(run.dataset, options);
@@ -211,7 +215,7 @@ async function checkSetting(
     seed,
     order,
     evaluation: false,
-    variant: options.variant,
+    variant,
     shaders,
   });
   data.destroy();
@@ -326,14 +330,17 @@ async function checkTrials(
   gpu: Gpu,
   run: { options: Options; dataset: DataSet; shaders?: ShaderTexts; context: TaskContext },
 ): Promise<Trial[]> {
-  const { options: { quick, seed, variant }, dataset, shaders, context } = run;
+  const { options: { quick, seed }, dataset, shaders, context } = run;
   const trials: Trial[] = [];
   for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
     context.signal.throwIfAborted();
     const { hidden, batchNorm, batch } = trial;
     const data = new DeviceDataSet(gpu, firstInputs(dataset, trial));
-    const { inputs } = data.source;
+    const { inputs, classes } = data.source;
     const networks = TRIAL_NETWORKS;
+    const architecture = { inputs, hidden, classes, batchNorm };
+    const shape = { architecture, networks: networks.length, batch };
+    const variant = run.options.variant ?? await soundVariant(gpu, shape);
     const setting = { hidden, batchNorm, networks, batch, steps: COMPARED_STEPS, seed };
     const rows = await checkOnGpu(gpu, { data, ...setting, variant, shaders });
     data.destroy();
