@@ -104,11 +104,15 @@ export class PopulationBuffers {
     const { widths, count, statisticCount } = this.layout;
     const { training, validation, test } = data.source;
     const most = gpu.adapter.software ? EVALUATION.software : EVALUATION.hardware;
-    const fitting = Math.floor(most.values / Math.max(...widths.slice(1)));
-    this.evaluationRows = Math.max(1, Math.min(most.rows, fitting));
+    const widest = Math.max(...widths.slice(1));
+    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
+    // All networks' values of a layer, in float32, have to fit into one binding.
+    const bound = Math.min(maxBufferSize, maxStorageBufferBindingSize) / (4 * P * widest);
+    const fitting = Math.floor(Math.min(most.values / widest, bound));
+    const parts = [training.count, validation.count, test.count];
+    this.evaluationRows = Math.max(1, Math.min(most.rows, fitting, Math.max(...parts)));
     this.stepStride = Math.max(gpu.device.limits.minUniformBufferOffsetAlignment, STEP_BYTES);
     const rows = Math.max(batch, this.evaluationRows);
-    const parts = [training.count, validation.count, test.count];
     const chunks = parts.reduce((sum, n) => sum + tiles(n, this.evaluationRows), 0);
     const identity = Uint32Array.from({ length: Math.max(...parts) }, (_, i) => i);
     const memory = new Memory(gpu);

@@ -51,11 +51,11 @@ const TABLE: Readonly<Record<string, Variant>> = {
   },
 };
 
-/** What a software driver should try: barriers make the others many times slower there. Hardware should try the others. */
+/** What a software driver should try: barriers make the others many times slower there. */
 const SOFTWARE = /^texel|^per-operation/;
 
-/** What hardware should try, too, where nothing but this fits: a kernel for each operation may be as fast there. */
-const ALONE = { variant: "tiled", beside: "per-operation" };
+/** What hardware should try, and in this order, where no fused variant fits: by what an H100 took (docs/performance.md). */
+const WITHOUT_FUSED = ["texel-12x8", "tiled", "per-operation"];
 
 function fused(options: FusedOptions): Variant {
   return {
@@ -119,9 +119,9 @@ export function candidates(
   const fitting = VARIANTS.filter((name) =>
     !without.includes(name) && TABLE[name].fits(gpu, shape)
   );
-  const suited = fitting.filter((name) => SOFTWARE.test(name) === gpu.adapter.software);
-  if (suited.join() === ALONE.variant) {
-    return fitting.filter((name) => suited.includes(name) || name === ALONE.beside);
+  let suited = fitting.filter((name) => SOFTWARE.test(name) === gpu.adapter.software);
+  if (!gpu.adapter.software && !suited.some((name) => name.startsWith("fused"))) {
+    suited = WITHOUT_FUSED.filter((name) => fitting.includes(name));
   }
   return suited.length > 0 ? suited : fitting;
 }

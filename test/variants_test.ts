@@ -257,7 +257,10 @@ Deno.test("candidates() leaves out what is made for software on hardware, where 
   assert(names.length > 1);
   assertEquals(names.filter((name) => /^(texel|per-operation)/.test(name)), []);
   const fused = names.filter((name) => name !== "tiled");
-  assertEquals(candidates(gpu, shape, { without: fused }), ["tiled", "per-operation"]);
+  assertEquals(
+    candidates(gpu, shape, { without: fused }),
+    ["texel-12x8", "tiled", "per-operation"],
+  );
 });
 
 Deno.test("checkVariant() names what there is when there is no such variant", () => {
