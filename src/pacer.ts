@@ -163,25 +163,42 @@ export class Pacer {
   }
 
   /**
-   * Reads buffers back as they are when all that was submitted is done.
+   * Reads buffers back as they are when all that was submitted is done. What is read is settled when this returns its promise.
    *
    * @param ranges The buffers, which allow copying from.
+   * @param encode Encodes what is to be done before.
    * @returns Copies of their contents.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
-  async read(ranges: readonly Range[]): Promise<ArrayBuffer[]> {
+  async read(
+    ranges: readonly Range[],
+    encode?: (pass: GPUComputePassEncoder) => void,
+  ): Promise<ArrayBuffer[]> {
     this.#gpu.check();
     const encoder = this.#gpu.device.createCommandEncoder();
+    if (encode) {
+      const pass = encoder.beginComputePass();
+      encode(pass);
+      pass.end();
+    }
     const copies = ranges.map((range) => this.#copy(encoder, range));
     this.#gpu.device.queue.submit([encoder.finish()]);
     for (const copy of copies) this.#copies.add(copy);
     return await Promise.all(copies.map((copy) => this.#read(copy)));
   }
 
-  /** Frees what was copied and never read. */
-  destroy(): void {
-    for (const { staging } of this.#copies) staging.destroy();
+  /**
+   * Frees what was copied and never read.
+   *
+   * @param reason What is thrown where it is still asked for.
+   */
+  destroy(reason: Error): void {
+    for (const copy of this.#copies) {
+      copy.staging.destroy();
+      copy.bytes = Promise.reject(reason);
+      copy.bytes.catch(() => {}); // Nobody may ask.
+    }
     this.#copies.clear();
   }
 

@@ -153,6 +153,8 @@ export class Population {
   #odd = false;
   #settled = true;
   #destroyed = false;
+  /** Settles when all work is submitted that was begun. */
+  #begun: Promise<unknown> = Promise.resolve();
 
   private constructor(
     context: ProgramContext,
@@ -369,6 +371,7 @@ export class Population {
       this.#writePlans(steps, { first: 0, count: steps.length });
       for (let first = 0; first < steps.length; first += inSubmit) {
         signal?.throwIfAborted();
+        this.#check(); // Others may have run meanwhile.
         const encoder = this.#gpu.device.createCommandEncoder();
         if (first === 0) {
           const pass = encoder.beginComputePass();
@@ -419,24 +422,25 @@ export class Population {
     signal?: AbortSignal,
   ): Promise<PendingEvaluation> {
     const chunks = await this.#chunks(splits);
-    const settling = !this.#settled;
-    const [sums, diverged] = await this.#pacer.run({
-      kind: "evaluation",
-      count: Math.max(1, chunks.length),
-      most: STEP_SLOTS,
-      // Copied in the order of the queue, whatever comes behind; only the reading waits.
-      reads: [this.#sumsOf(chunks.length + 1), this.#divergence()],
-      prepare: (first, n) => this.#writeChunks(chunks.slice(first, first + n)),
-      encode: (pass, first, index) => {
-        const i = first + index;
-        if (i === 0 && settling) this.#encodeEnd(pass);
-        const at = { offset: index * this.#buffers.stepStride, odd: this.#odd };
-        for (const kernel of chunks[i]?.kernels ?? []) dispatch(pass, kernel, at);
-        if (i < chunks.length - 1) return;
-        // The sum of the squares goes into the first slot, which is that of the step behind the last, too.
-        dispatch(pass, this.#squares, { offset: SLOT_AFTER * this.#buffers.stepStride });
-      },
-    }, signal);
+    const [sums, diverged] = await this.#inTurn(() =>
+      this.#pacer.run({
+        kind: "evaluation",
+        count: Math.max(1, chunks.length),
+        most: STEP_SLOTS,
+        // Copied in the order of the queue, whatever comes behind; only the reading waits.
+        reads: [this.#sumsOf(chunks.length + 1), this.#divergence()],
+        prepare: (first, n) => this.#writeChunks(chunks.slice(first, first + n)),
+        encode: (pass, first, index) => {
+          const i = first + index;
+          if (i === 0 && !this.#settled) this.#encodeEnd(pass);
+          const at = { offset: index * this.#buffers.stepStride, odd: this.#odd };
+          for (const kernel of chunks[i]?.kernels ?? []) dispatch(pass, kernel, at);
+          if (i < chunks.length - 1) return;
+          // The sum of the squares goes into the first slot, which is that of the step behind the last, too.
+          dispatch(pass, this.#squares, { offset: SLOT_AFTER * this.#buffers.stepStride });
+        },
+      }, signal)
+    );
     return {
       result: async () => {
         const [found, steps] = await Promise.all([sums.bytes(), diverged.bytes()]);
@@ -458,9 +462,18 @@ export class Population {
    * @throws {DeviceLostError} If the device went away.
    */
   async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
+    const chunks = await this.#chunks([split]);
+    return await this.#inTurn(() => this.#predict(split, chunks, signal));
+  }
+
+  async #predict(
+    split: Split,
+    chunks: readonly Chunk[],
+    signal?: AbortSignal,
+  ): Promise<Uint16Array[]> {
     const { predictions } = this.#buffers;
     const found = this.#networks.map(() => new Uint16Array(this.#data.source[split].count));
-    for (const { kernels, first, rows, slot } of await this.#chunks([split])) {
+    for (const { kernels, first, rows, slot } of chunks) {
       const [reading] = await this.#pacer.run({
         kind: "prediction",
         count: 1,
@@ -515,7 +528,7 @@ export class Population {
   }
 
   /**
-   * Reads all that changes as networks train.
+   * Reads all that changes as networks train, as it is when this is called: updates may be made meanwhile.
    *
    * @returns Parameters and moving averages as {@linkcode Population.write} takes them, and when each network diverged.
    */
@@ -544,15 +557,25 @@ export class Population {
   /** Frees the memory on the GPU. */
   destroy(): void {
     this.#destroyed = true;
-    this.#pacer.destroy();
+    this.#pacer.destroy(destroyedError());
     this.#program.destroy();
     this.#buffers.destroy();
   }
 
   /** A destroyed buffer must not be used: the device would refuse it, and with it everybody else's work. */
   #check(): void {
-    if (this.#destroyed) throw new ArgumentError("Cannot use the networks: they were destroyed");
+    if (this.#destroyed) throw destroyedError();
     this.#gpu.check();
+  }
+
+  /**
+   * Submits some work when all that was begun before is submitted: between two submits of the one the other would change
+   * what it reads, or where it writes.
+   */
+  #inTurn<T>(submit: () => Promise<T>): Promise<T> {
+    const done = this.#begun.then(submit);
+    this.#begun = done.catch(() => {});
+    return done;
   }
 
   async #advance(
@@ -566,21 +589,23 @@ export class Population {
     this.#check();
     const { stepStride } = this.#buffers;
     const { begin } = this.#program;
-    await this.#pacer.run({
-      kind: work.kind,
-      count: steps.length,
-      most: STEP_SLOTS,
-      stamps: work.stamps,
-      prepare: (first, count) => this.#writePlans(steps, { first, count }),
-      encode: (pass, first, index) => {
-        const before = { offset: SLOT_BEFORE * stepStride, odd: this.#odd };
-        if (first + index === 0) { for (const kernel of begin) dispatch(pass, kernel, before); }
-        const at = { offset: index * stepStride, odd: this.#odd };
-        for (const kernel of work.kernels) dispatch(pass, kernel, at);
-        this.#odd = !this.#odd;
-      },
-      submitted: work.onStep,
-    }, work.signal);
+    await this.#inTurn(() =>
+      this.#pacer.run({
+        kind: work.kind,
+        count: steps.length,
+        most: STEP_SLOTS,
+        stamps: work.stamps,
+        prepare: (first, count) => this.#writePlans(steps, { first, count }),
+        encode: (pass, first, index) => {
+          const before = { offset: SLOT_BEFORE * stepStride, odd: this.#odd };
+          if (first + index === 0) { for (const kernel of begin) dispatch(pass, kernel, before); }
+          const at = { offset: index * stepStride, odd: this.#odd };
+          for (const kernel of work.kernels) dispatch(pass, kernel, at);
+          this.#odd = !this.#odd;
+        },
+        submitted: work.onStep,
+      }, work.signal)
+    );
   }
 
   /** Writes the steps of a submit, and before the first of all what goes before it. */
@@ -618,7 +643,10 @@ export class Population {
     const { evaluationRows } = this.#buffers;
     const chunks: Chunk[] = [];
     for (const split of splits) {
-      const kernels = await this.#evaluation(split);
+      const kernels = await this.#evaluation(split).catch((error) => {
+        this.#check(); // If the networks were destroyed meanwhile, that explains it.
+        throw error;
+      });
       const { count } = this.#data.source[split];
       for (let first = 0; first < count; first += evaluationRows) {
         const rows = Math.min(evaluationRows, count - first);
@@ -658,7 +686,9 @@ export class Population {
     return kernels;
   }
 
+  /** Every submit that uses the buffers begins with this, and nothing else happens before it is submitted. */
   #writeSteps(steps: readonly Step[], at = 0): void {
+    this.#check();
     const { stepStride } = this.#buffers;
     const bytes = encodeSteps(steps, stepStride);
     this.#gpu.device.queue.writeBuffer(this.#buffers.steps, at * stepStride, bytes);
@@ -701,15 +731,13 @@ export class Population {
   async #readAll(reads: readonly Range[]): Promise<ArrayBuffer[]> {
     this.#check();
     if (this.#settled) return await this.#pacer.read(reads);
-    const readings = await this.#pacer.run({
-      kind: "end of steps",
-      count: 1,
-      reads,
-      prepare: () => this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }], SLOT_AFTER),
-      encode: (pass) => this.#encodeEnd(pass),
-    });
-    return await Promise.all(readings.map((reading) => reading.bytes()));
+    this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }], SLOT_AFTER);
+    return await this.#pacer.read(reads, (pass) => this.#encodeEnd(pass));
   }
+}
+
+function destroyedError(): ArgumentError {
+  return new ArgumentError("Cannot use the networks: they were destroyed");
 }
 
 /** When networks diverged. */
