@@ -128,9 +128,11 @@ export async function openResults(
 ): Promise<Results> {
   const { files, finished, figures = [], otherFiles, mayDiffer = [], force = false } = options;
   const present = await list(directory);
-  const others = [...present].filter((name) => otherFiles?.test(name));
+  const others = [...present.keys()].filter((name) => otherFiles?.test(name));
   const ours = [...new Set([CONFIG, ...files, ...others])].filter((name) => present.has(name));
   let state: ResultsState = "new";
+  /** A folder of that name is in the way, but it is no result. */
+  const isFile = (name: string) => present.get(name)?.isDirectory === false;
   if (ours.length > 0) {
     const before = present.has(CONFIG) ? parseConfig(await read(directory)) : undefined;
     if (before === undefined) {
@@ -153,10 +155,10 @@ export async function openResults(
     }
     // All of them: someone may have removed one of a run that had finished.
     const whole = [...files, finished]
-      .every((name) => present.has(name) || figures.includes(name));
+      .every((name) => isFile(name) || figures.includes(name));
     state = whole && !force && differences.length === 0 ? "finished" : "unfinished";
   }
-  const undrawn = state === "finished" ? figures.filter((name) => !present.has(name)) : [];
+  const undrawn = state === "finished" ? figures.filter((name) => !isFile(name)) : [];
   return new Results(directory, { ...options, config, state, undrawn });
 }
 
@@ -227,14 +229,14 @@ export class Results {
   /** Removes the files of runs, `config.json` aside. */
   async #removeFiles(): Promise<void> {
     for (const name of this.#files) await removeIfThere(join(this.directory, name));
-    for (const name of await list(this.directory)) {
+    for (const name of (await list(this.directory)).keys()) {
       if (this.#otherFiles?.test(name)) await removeIfThere(join(this.directory, name));
     }
   }
 
   /** Keeps what an unfinished run of the same settings left there, and writes `config.json`. */
   async resume(): Promise<void> {
-    for (const name of await list(this.directory)) {
+    for (const name of (await list(this.directory)).keys()) {
       if (this.#isLeftover(name)) await removeIfThere(join(this.directory, name));
     }
     const text = JSON.stringify(this.config, null, 2) + "\n";
@@ -279,11 +281,11 @@ function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => "_" + letter.toLowerCase());
 }
 
-/** The names in a directory; none where it is missing. */
-async function list(directory: string): Promise<Set<string>> {
-  const names = new Set<string>();
+/** What is in a directory, by name; nothing where it is missing. */
+async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
+  const entries = new Map<string, Deno.DirEntry>();
   try {
-    for await (const entry of Deno.readDir(directory)) names.add(entry.name);
+    for await (const entry of Deno.readDir(directory)) entries.set(entry.name, entry);
   } catch (error) {
     if (error instanceof Deno.errors.NotADirectory) {
       throw new ArgumentError(
@@ -292,7 +294,7 @@ async function list(directory: string): Promise<Set<string>> {
     }
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  return names;
+  return entries;
 }
 
 /** The text of the directory's `config.json`. */

@@ -96,6 +96,12 @@ for (const { main, args, figures, results } of TASKS) {
       for (const path of paths) assert(sentence.includes(`Cannot draw ${path}: `), sentence);
       assertMatch(sentence, /The results are written, and the same command draws what is missing$/);
       assertMatch(context.output, /\nFiles: /);
+
+      // What is in the way of a figure is not taken for one.
+      const still = await runInProcess(main, command);
+      assertEquals(still.status, EXIT.failed, still.errors);
+      assertMatch(still.errors, /\nerror: Cannot draw .* is a directory/);
+
       for (const path of paths) await Deno.remove(path, { recursive: true });
       const before = await filesIn(out);
       assertEquals([...before.keys()].sort(), [...results].sort());
