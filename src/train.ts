@@ -154,6 +154,7 @@ export class Training {
   /** What the rows that were given have shown. */
   #diverged: readonly (number | null)[];
   #ended = false;
+  #running = false;
   #destroyed = false;
 
   private constructor(
@@ -253,31 +254,44 @@ export class Training {
    * @param options `signal` ends the training between two submits; `onStep` is told how many updates were submitted;
    * `ahead` has the next updates made while a row is read back, so that the GPU never waits.
    * @yields Rows, [networks].
+   * @throws {ArgumentError} If the training was destroyed, or another call is under way.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   async *run(options: RunOptions = {}): AsyncGenerator<MetricRow[], void, void> {
+    let rows: MetricRow[] | undefined;
+    while ((rows = await this.#nextRows(options))) yield rows;
+  }
+
+  /** Goes on to the next rows; undefined where there are none left. */
+  async #nextRows(options: RunOptions): Promise<MetricRow[] | undefined> {
     const { signal, ahead = false } = options;
     const every = this.#options.evaluateEvery ?? this.stepsPerEpoch;
-    while (!this.#ended) {
-      this.#check();
-      if (this.#rowDue) {
-        this.#pending.push(await this.#startRows(signal));
-        this.#rowDue = false;
+    if (this.#isOver()) return undefined;
+    this.#check();
+    this.#checkIdle("run");
+    this.#running = true;
+    try {
+      while (!this.#isOver()) {
+        if (this.#rowDue) {
+          this.#pending.push(await this.#startRows(signal));
+          this.#rowDue = false;
+        }
+        if (this.#pending.length > (ahead && this.#step < this.steps ? AHEAD : 0)) {
+          signal?.throwIfAborted();
+          const { rows, diverged } = await this.#pending[0]();
+          this.#pending.shift();
+          this.#diverged = merge(this.#diverged, diverged);
+          this.#ended = diverged.every((step) => step !== null);
+          if (this.#ended) this.#pending = [];
+          return [...rows];
+        }
+        const next = Math.min((Math.floor(this.#step / every) + 1) * every, this.steps);
+        await this.#advanceTo(next, options);
       }
-      while (this.#pending.length > (ahead && this.#step < this.steps ? AHEAD : 0)) {
-        signal?.throwIfAborted();
-        const { rows, diverged } = await this.#pending[0]();
-        this.#pending.shift();
-        this.#diverged = merge(this.#diverged, diverged);
-        this.#ended = diverged.every((step) => step !== null);
-        if (this.#ended) this.#pending = [];
-        yield [...rows];
-      }
-      if (this.#rowDue && !this.#ended) continue; // Another state was put back while the caller had a row.
-      if (this.#step >= this.steps || this.#ended) return;
-      const next = Math.min((Math.floor(this.#step / every) + 1) * every, this.steps);
-      await this.#advanceTo(next, options);
+      return undefined;
+    } finally {
+      this.#running = false;
     }
   }
 
@@ -346,10 +360,11 @@ export class Training {
    * Puts back what another training with the same options had learnt, so that this one goes on from there.
    *
    * @param state What {@linkcode Training.state} gave.
-   * @throws {ArgumentError} If it is of other networks or another length.
+   * @throws {ArgumentError} If it is of other networks or another length, or {@linkcode Training.run} is under way.
    */
   restore(state: TrainingState): void {
     this.#check();
+    this.#checkIdle("restore");
     const { count, statisticCount } = layout(this.architecture);
     const { size } = this.#population;
     const fits = state.parameters.length === size && state.statistics.length === size &&
@@ -385,6 +400,20 @@ export class Training {
 
   #check(): void {
     if (this.#destroyed) throw new ArgumentError("Cannot use the training: it was destroyed");
+  }
+
+  /** Two that made updates at once would make some of them twice. */
+  #checkIdle(action: string): void {
+    if (!this.#running) return;
+    throw new ArgumentError(
+      `Cannot ${action} the training: run() is under way, expected that its next row is awaited`,
+    );
+  }
+
+  /** Whether all rows were given. */
+  #isOver(): boolean {
+    const rowsLeft = this.#rowDue || this.#pending.length > 0;
+    return this.#ended || this.#step >= this.steps && !rowsLeft;
   }
 
   async #advanceTo(step: number, options: AdvanceOptions): Promise<void> {

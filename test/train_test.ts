@@ -224,6 +224,27 @@ Deno.test("Training.run() goes on from a state that was put back between two row
   for (const made of [training, other]) made.destroy();
 });
 
+Deno.test("Training refuses to run twice at once, and to be restored while it runs", async () => {
+  const { rows: expected, training } = await train(OPTIONS);
+  const other = await Training.create(await sharedGpu(), data, OPTIONS);
+  const start = await other.state();
+  const found: MetricRow[][] = [];
+  const [first, second] = [other.run(), other.run()];
+  for (let i = 0; i < expected.length; i++) {
+    const row = first.next();
+    await assertRejects(() => other.run().next(), ArgumentError, "run() is under way");
+    assertThrows(() => other.restore(start), ArgumentError, "run() is under way");
+    found.push((await row).value!);
+    // One after the other they may.
+    if (++i < expected.length) found.push((await second.next()).value!);
+  }
+  assertEquals(found, expected);
+  assertEquals(await other.state(), await training.state());
+  for (const made of [training, other]) made.destroy();
+  // There is nothing left to do.
+  assertEquals((await first.next()).done, true);
+});
+
 for (const name of [undefined, "tiled"]) {
   Deno.test(`Training finds the same at once as one by one (${name ?? "default variant"})`, async () => {
     const gpu = await sharedGpu();
