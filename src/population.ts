@@ -152,7 +152,6 @@ export class Population {
   #fresh = true;
   #odd = false;
   #settled = true;
-  #destroyed = false;
 
   private constructor(
     context: ProgramContext,
@@ -241,7 +240,7 @@ export class Population {
    * @throws {ArgumentError} If the population was destroyed.
    */
   write(state: PopulationState): void {
-    this.#check();
+    this.#pacer.check();
     const { queue } = this.#gpu.device;
     const { layout, parameters, statistics, diverged } = this.#buffers;
     const averages = state.statistics ??
@@ -267,7 +266,7 @@ export class Population {
    * @throws {ArgumentError} If the population was destroyed.
    */
   setOrder(order: Uint32Array): void {
-    this.#check();
+    this.#pacer.check();
     this.#gpu.device.queue.writeBuffer(this.#buffers.order, 0, Uint32Array.from(order));
   }
 
@@ -319,7 +318,7 @@ export class Population {
    */
   async time(steps: readonly StepPlan[], signal?: AbortSignal): Promise<StepsTime> {
     if (steps.length === 0) throw new ArgumentError("Cannot time 0 steps, expected at least 1");
-    this.#check();
+    this.#pacer.check();
     const work = { kind: "step", kernels: this.#program.step, signal };
     await this.#pacer.drain();
     if (!hasStamps(this.#gpu)) {
@@ -341,22 +340,17 @@ export class Population {
   /**
    * Makes updates and measures each of their kernels by itself, in a compute pass of its own between two time stamps.
    *
-   * @param steps The updates, in order, at most 512.
+   * @param steps The updates, in order.
    * @param signal Ends the work between two submits.
    * @returns Times of each kernel of a step, in the order of the kernels. A kernel that does parts of two steps does less
    * in the last one.
-   * @throws {ArgumentError} If there are too many steps.
+   * @throws {ArgumentError} If the population was destroyed.
    * @throws {GpuUnavailableError} If the device was made without time stamps.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   async profile(steps: readonly StepPlan[], signal?: AbortSignal): Promise<KernelTimes[]> {
-    if (steps.length > STEP_SLOTS) {
-      throw new ArgumentError(
-        `Cannot profile ${steps.length} steps, expected at most ${STEP_SLOTS}`,
-      );
-    }
-    this.#check();
+    this.#pacer.check();
     if (steps.length === 0) return [];
     const { begin, step } = this.#program;
     const { stepStride } = this.#buffers;
@@ -366,9 +360,11 @@ export class Population {
     const times = step.map(({ name, layer }): KernelTimes => ({ name, layer, milliseconds: [] }));
     try {
       await this.#pacer.drain();
-      this.#writePlans(steps, { first: 0, count: steps.length });
       for (let first = 0; first < steps.length; first += inSubmit) {
         signal?.throwIfAborted();
+        this.#pacer.check();
+        const count = Math.min(inSubmit, steps.length - first);
+        this.#writePlans(steps, { first, count });
         const encoder = this.#gpu.device.createCommandEncoder();
         if (first === 0) {
           const pass = encoder.beginComputePass();
@@ -376,7 +372,7 @@ export class Population {
           for (const kernel of begin) dispatch(pass, kernel, before);
           pass.end();
         }
-        for (let i = first; i < Math.min(first + inSubmit, steps.length); i++) {
+        for (let i = 0; i < count; i++) {
           stamps.encode(encoder, step, { offset: i * stepStride, odd: this.#odd });
           this.#odd = !this.#odd;
         }
@@ -419,7 +415,6 @@ export class Population {
     signal?: AbortSignal,
   ): Promise<PendingEvaluation> {
     const chunks = await this.#chunks(splits);
-    const settling = !this.#settled;
     const [sums, diverged] = await this.#pacer.run({
       kind: "evaluation",
       count: Math.max(1, chunks.length),
@@ -429,7 +424,7 @@ export class Population {
       prepare: (first, n) => this.#writeChunks(chunks.slice(first, first + n)),
       encode: (pass, first, index) => {
         const i = first + index;
-        if (i === 0 && settling) this.#encodeEnd(pass);
+        if (i === 0 && !this.#settled) this.#encodeEnd(pass);
         const at = { offset: index * this.#buffers.stepStride, odd: this.#odd };
         for (const kernel of chunks[i]?.kernels ?? []) dispatch(pass, kernel, at);
         if (i < chunks.length - 1) return;
@@ -509,7 +504,7 @@ export class Population {
    * @returns The number of updates made before, or null where there was none, [P]
    */
   async readDiverged(): Promise<(number | null)[]> {
-    this.#check();
+    this.#pacer.check();
     const [steps] = await this.#pacer.read([this.#divergence()]);
     return stepsOf(steps);
   }
@@ -543,16 +538,9 @@ export class Population {
 
   /** Frees the memory on the GPU. */
   destroy(): void {
-    this.#destroyed = true;
     this.#pacer.destroy();
     this.#program.destroy();
     this.#buffers.destroy();
-  }
-
-  /** A destroyed buffer must not be used: the device would refuse it, and with it everybody else's work. */
-  #check(): void {
-    if (this.#destroyed) throw new ArgumentError("Cannot use the networks: they were destroyed");
-    this.#gpu.check();
   }
 
   async #advance(
@@ -563,7 +551,7 @@ export class Population {
       stamps?: GPUQuerySet;
     },
   ): Promise<void> {
-    this.#check();
+    this.#pacer.check();
     const { stepStride } = this.#buffers;
     const { begin } = this.#program;
     await this.#pacer.run({
@@ -614,7 +602,7 @@ export class Population {
 
   /** The chunks that parts of the data set are evaluated in. The first slot is for the squares. */
   async #chunks(splits: readonly Split[]): Promise<Chunk[]> {
-    this.#check();
+    this.#pacer.check();
     const { evaluationRows } = this.#buffers;
     const chunks: Chunk[] = [];
     for (const split of splits) {
@@ -625,7 +613,7 @@ export class Population {
         chunks.push({ split, kernels, first, rows, slot: chunks.length + 1 });
       }
     }
-    this.#check(); // Others may have run meanwhile.
+    this.#pacer.check(); // Others may have run meanwhile.
     return chunks;
   }
 
@@ -699,7 +687,7 @@ export class Population {
 
   /** Reads buffers as they are when the program has put there what its steps came to. */
   async #readAll(reads: readonly Range[]): Promise<ArrayBuffer[]> {
-    this.#check();
+    this.#pacer.check();
     if (this.#settled) return await this.#pacer.read(reads);
     const readings = await this.#pacer.run({
       kind: "end of steps",

@@ -268,6 +268,7 @@ export class Training {
       const done = this.#step >= this.steps;
       while (this.#pending.length > (ahead && !done ? AHEAD : 0)) {
         signal?.throwIfAborted();
+        this.#check();
         const { rows, diverged } = await this.#pending[0]();
         this.#pending.shift();
         this.#diverged = merge(this.#diverged, diverged);

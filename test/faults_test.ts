@@ -232,6 +232,59 @@ Deno.test("a population says that it was destroyed, and the device trains others
   });
 });
 
+Deno.test("a training that is destroyed before its last rows are read says so, and yields none", async () => {
+  await withDevice(async (gpu, data) => {
+    const training = await Training.create(gpu, data, OPTIONS);
+    const rows = training.run({ ahead: true });
+    while (training.step < training.steps) await rows.next();
+    training.destroy();
+
+    const message = "Cannot use the training: it was destroyed";
+    await assertRejects(() => rows.next(), ArgumentError, message);
+  });
+});
+
+Deno.test("a population that is destroyed while it works says so, and the device trains others all the same", async () => {
+  const steps = Array.from({ length: 100 }, (_, number) => ({ first: 0, rise: 0, number }));
+  const works: ((made: Population) => Promise<unknown>)[] = [
+    (made) => made.advance(steps),
+    (made) => made.advanceWithLosses(steps),
+    (made) => made.profile(steps),
+    (made) => made.predict("training"),
+    (made) => made.evaluate(["training", "validation"]),
+  ];
+  await withDevice(async (gpu, data) => {
+    const other = await Training.create(gpu, data, OPTIONS);
+    const architecture = { inputs: 10, hidden: [7], classes: 10, batchNorm: true };
+    const shape = { architecture, networks: OPTIONS.networks, batch: 20, data };
+    for (const work of works) {
+      const made = await Population.create(gpu, shape);
+      await made.evaluate(["training", "validation"]); // Now all kernels are there, and work begins at once.
+      const working = work(made);
+      made.destroy();
+
+      await assertRejects(() => working, ArgumentError, "they were destroyed", `${work}`);
+    }
+    await finish(other);
+  });
+});
+
+Deno.test("what was to be read of destroyed networks is not there", async () => {
+  await withDevice(async (gpu, data) => {
+    const architecture = { inputs: 10, hidden: [7], classes: 10, batchNorm: true };
+    const made = await Population.create(gpu, {
+      architecture,
+      networks: OPTIONS.networks,
+      batch: 20,
+      data,
+    });
+    const evaluation = await made.startEvaluation(["validation"]);
+    made.destroy();
+
+    await assertRejects(() => evaluation.result(), ArgumentError, "they were destroyed");
+  });
+});
+
 Deno.test("data say that they were destroyed", async () => {
   await withDevice(async (gpu) => {
     const data = new DeviceDataSet(gpu, dataset);
