@@ -4,6 +4,7 @@
  * @module
  */
 
+import { cached } from "./cache.ts";
 import type { DataSet, Records } from "./dataset.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
@@ -80,14 +81,7 @@ export class DeviceDataSet {
    */
   async part(split: Split): Promise<DeviceRecords> {
     this.#check();
-    const made = this.#parts.get(split) ?? this.#load(split);
-    this.#parts.set(split, made);
-    try {
-      return await made;
-    } catch (error) {
-      this.#parts.delete(split); // There may be room for it later.
-      throw error;
-    }
+    return await cached(this.#parts, split, () => this.#load(split));
   }
 
   /** Frees the memory on the GPU. */

@@ -391,9 +391,7 @@ async function update(
   const gradients = await population.readGradients();
   const [after] = await population.evaluate(["validation"]);
   const [secondLosses] = await population.advanceWithLosses(steps.slice(1));
-  const divergedSecond = await population.readDiverged();
-  const parameters = await population.readParameters();
-  const statistics = await population.readStatistics();
+  const { diverged: divergedSecond, parameters, statistics } = await population.readState();
   return states.map((_, i) => ({
     before: before[i],
     divergedFirst: divergedFirst[i],

@@ -8,6 +8,7 @@
  */
 
 import { NEVER, PopulationBuffers, SLOT_AFTER, SLOT_BEFORE, STEP_SLOTS } from "./buffers.ts";
+import { cached } from "./cache.ts";
 import type { DeviceDataSet, Split } from "./device_data.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
@@ -606,7 +607,8 @@ export class Population {
     const { evaluationRows } = this.#buffers;
     const chunks: Chunk[] = [];
     for (const split of splits) {
-      const kernels = await this.#evaluation(split);
+      const make = () => this.#program.evaluation(split);
+      const kernels = await cached(this.#evaluations, split, make);
       const { count } = this.#data.source[split];
       for (let first = 0; first < count; first += evaluationRows) {
         const rows = Math.min(evaluationRows, count - first);
@@ -637,13 +639,6 @@ export class Population {
         return { loss, cost: loss + lambda * sums(0, network).first, accuracy: correct / count };
       });
     });
-  }
-
-  #evaluation(split: Split): Promise<readonly BoundKernel[]> {
-    const kernels = this.#evaluations.get(split) ?? this.#program.evaluation(split);
-    this.#evaluations.set(split, kernels);
-    kernels.catch(() => this.#evaluations.delete(split)); // Another call may fare better.
-    return kernels;
   }
 
   #writeSteps(steps: readonly Step[], at = 0): void {
