@@ -16,7 +16,7 @@ import { SUM_PARTS, tiles } from "./kernel_table.ts";
 import { type BoundKernel, dispatch, Kernels, type ShaderTexts } from "./kernels.ts";
 import type { Evaluation } from "./metrics.ts";
 import { type Architecture, initialStatistics } from "./network.ts";
-import { Pacer, type Range } from "./pacer.ts";
+import { Pacer, type Range, type Reading } from "./pacer.ts";
 import { Binder, type Program, type ProgramContext } from "./program.ts";
 import { encodeSteps, FORWARD, type Step, UPDATE } from "./steps.ts";
 import { hasStamps, StampPair, Stamps } from "./stamps.ts";
@@ -109,6 +109,7 @@ export interface PendingEvaluation {
    * Gives what comes of it. Asked for when more updates have been submitted since, it keeps nothing waiting.
    *
    * @returns The result.
+   * @throws {ArgumentError} If the population was destroyed before it was there.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -276,6 +277,7 @@ export class Population {
    *
    * @param steps The updates, in order.
    * @param options `signal` ends the work between two submits; `onStep` is told how many updates were submitted.
+   * @throws {ArgumentError} If the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -288,6 +290,7 @@ export class Population {
    *
    * @param steps The updates, in order.
    * @returns Mean cross-entropy, [steps][networks].
+   * @throws {ArgumentError} If the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -313,7 +316,7 @@ export class Population {
    * @param steps The updates, in order, at least one.
    * @param signal Ends the work between two submits.
    * @returns The time, by the GPU's own clock where the device has time stamps.
-   * @throws {ArgumentError} If there are no steps.
+   * @throws {ArgumentError} If there are no steps, or the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -394,6 +397,7 @@ export class Population {
    * @param splits Which parts.
    * @param signal Ends the work between two submits.
    * @returns Mean cross-entropy, cost and accuracy, [splits][networks].
+   * @throws {ArgumentError} If the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -408,6 +412,7 @@ export class Population {
    * @param splits Which parts of the data set.
    * @param signal Ends the work between two submits.
    * @returns What will come of it, as soon as all of it was submitted.
+   * @throws {ArgumentError} If the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -450,12 +455,13 @@ export class Population {
    * @param split Which part.
    * @param signal Ends the work between two submits.
    * @returns Classes by number in the order of the images, [P][images].
+   * @throws {ArgumentError} If the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
     const { predictions } = this.#buffers;
-    const found = this.#networks.map(() => new Uint16Array(this.#data.source[split].count));
+    const pending: { first: number; rows: number; reading: Reading }[] = [];
     for (const { kernels, first, rows, slot } of await this.#chunks([split])) {
       const [reading] = await this.#pacer.run({
         kind: "prediction",
@@ -466,7 +472,13 @@ export class Population {
           for (const kernel of kernels) dispatch(pass, kernel, { offset: 0, odd: this.#odd });
         },
       }, signal);
-      const classes = new Uint32Array(await reading.bytes());
+      pending.push({ first, rows, reading });
+    }
+    // Read together, with one wait for all.
+    const read = await Promise.all(pending.map(({ reading }) => reading.bytes()));
+    const found = this.#networks.map(() => new Uint16Array(this.#data.source[split].count));
+    for (const [i, { first, rows }] of pending.entries()) {
+      const classes = new Uint32Array(read[i]);
       found.forEach((own, n) => own.set(classes.subarray(n * rows, (n + 1) * rows), first));
     }
     return found;
