@@ -7,12 +7,12 @@ import {
 } from "@std/assert";
 import { DeviceDataSet } from "../src/device_data.ts";
 import { GpuUnavailableError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu.ts";
+import type { Gpu } from "../src/gpu.ts";
 import { initialise } from "../src/network.ts";
 import { Population, type StepPlan } from "../src/population.ts";
 import { BETWEEN, profileStep } from "../src/profile.ts";
 import { Training } from "../src/train.ts";
-import { createRandomData, sharedGpu } from "./_gpu.ts";
+import { createRandomData, modestGpu, sharedGpu } from "./_gpu.ts";
 
 /** Kernels are measured in few steps, and whole steps for as short a time as can be. */
 const BRIEF = { steps: 3, least: 0 };
@@ -24,12 +24,6 @@ const ARCHITECTURE = { inputs: 10, hidden: [4], classes: 10, batchNorm: false };
 
 async function deviceData(gpu: Gpu): Promise<DeviceDataSet> {
   return new DeviceDataSet(gpu, await createRandomData({ inputs: 10 }));
-}
-
-/** A device that was asked for without time stamps. */
-async function gpuWithoutStamps(): Promise<Gpu> {
-  const adapter = await navigator.gpu.requestAdapter();
-  return new Gpu(await adapter!.requestDevice());
 }
 
 Deno.test("profileStep() gives each kernel of a step in order, and what is between them", async () => {
@@ -94,7 +88,7 @@ Deno.test("profileStep() leaves a training on the same data as it is", async () 
 });
 
 Deno.test("profileStep() refuses a device without time stamps", async () => {
-  const gpu = await gpuWithoutStamps();
+  const gpu = await modestGpu();
   const data = await deviceData(gpu);
   await assertRejects(
     () => profileStep(gpu, data, { architecture: ARCHITECTURE, networks: 1, batch: 20 }),
