@@ -619,8 +619,7 @@ export class Population {
     const { evaluationRows } = this.#buffers;
     const chunks: Chunk[] = [];
     for (const split of splits) {
-      const make = () => this.#program.evaluation(split);
-      const kernels = await cached(this.#evaluations, split, make);
+      const kernels = await this.#evaluation(split);
       const { count } = this.#data.source[split];
       for (let first = 0; first < count; first += evaluationRows) {
         const rows = Math.min(evaluationRows, count - first);
@@ -651,6 +650,15 @@ export class Population {
         return { loss, cost: loss + lambda * sums(0, network).first, accuracy: correct / count };
       });
     });
+  }
+
+  async #evaluation(split: Split): Promise<readonly BoundKernel[]> {
+    try {
+      return await cached(this.#evaluations, split, () => this.#program.evaluation(split));
+    } catch (error) {
+      this.#pacer.check(); // Where the networks were destroyed meanwhile, that is the reason.
+      throw error;
+    }
   }
 
   #writeSteps(steps: readonly Step[], at = 0): void {

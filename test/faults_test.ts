@@ -252,6 +252,7 @@ Deno.test("a population that is destroyed while it works says so, and the device
     (made) => made.profile(steps),
     (made) => made.predict("training"),
     (made) => made.evaluate(["training", "validation"]),
+    (made) => made.evaluate(["test"]), // While its kernels are bound.
   ];
   await withDevice(async (gpu, data) => {
     const other = await Training.create(gpu, data, OPTIONS);
@@ -259,7 +260,7 @@ Deno.test("a population that is destroyed while it works says so, and the device
     const shape = { architecture, networks: OPTIONS.networks, batch: 20, data };
     for (const work of works) {
       const made = await Population.create(gpu, shape);
-      await made.evaluate(["training", "validation"]); // Now all kernels are there, and work begins at once.
+      await made.evaluate(["training", "validation"]); // Now their kernels are there, and work begins at once.
       const working = work(made);
       made.destroy();
 
