@@ -40,7 +40,7 @@ export interface PopulationOptions {
   readonly networks: readonly NetworkSettings[];
   /** Images in a training batch. */
   readonly batch: number;
-  /** The data on the same device; the population does not own it. */
+  /** The data on the same device; the population does not own it, and needs it as long as it trains or evaluates. */
   readonly data: DeviceDataSet;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
@@ -467,7 +467,10 @@ export class Population {
         kind: "prediction",
         count: 1,
         reads: [{ buffer: predictions, size: 4 * this.size * rows }],
-        prepare: () => this.#writeSteps([{ first, rows, slot }]),
+        prepare: () => {
+          this.#data.check();
+          this.#writeSteps([{ first, rows, slot }]);
+        },
         encode: (pass) => {
           for (const kernel of kernels) dispatch(pass, kernel, { offset: 0, odd: this.#odd });
         },
@@ -589,6 +592,7 @@ export class Population {
     steps: readonly StepPlan[],
     { first, count }: { first: number; count: number },
   ): void {
+    this.#data.check(); // Before each submit: what was destroyed must not be used.
     const rows = this.batch;
     this.#writeSteps(
       steps.slice(first, first + count).map((step, i) => {
@@ -631,6 +635,7 @@ export class Population {
   }
 
   #writeChunks(chunks: readonly Chunk[]): void {
+    this.#data.check();
     this.#writeSteps(chunks.map(({ first, rows, slot }) => ({ first, rows, slot })));
     this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }], SLOT_AFTER);
   }

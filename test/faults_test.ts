@@ -297,6 +297,25 @@ Deno.test("data say that they were destroyed", async () => {
   });
 });
 
+Deno.test("a training says that its data were destroyed, keeps what it has learnt, and harms no other", async () => {
+  await withDevice(async (gpu, data) => {
+    const gone = new DeviceDataSet(gpu, dataset);
+    const training = await Training.create(gpu, gone, OPTIONS);
+    for await (const [{ step }] of training.run()) if (step === 3) break;
+    await training.predict("test");
+    const state = await training.state();
+    gone.destroy();
+    const message = "Cannot use the data on the GPU: it was destroyed";
+
+    await assertRejects(() => training.run().next(), ArgumentError, message);
+    await assertRejects(() => training.evaluate("training"), ArgumentError, message);
+    await assertRejects(() => training.predict("test"), ArgumentError, message);
+    assertEquals(await training.state(), state);
+    training.destroy();
+    await finish(await Training.create(gpu, data, OPTIONS));
+  });
+});
+
 Deno.test("a device says that it was destroyed", async () => {
   const gpu = await Gpu.request();
   const data = new DeviceDataSet(gpu, dataset);
