@@ -16,19 +16,19 @@ import type { Gpu } from "./gpu.ts";
 /** How long a submit should take, in milliseconds: Ctrl-C may wait for two of them. */
 const TARGET = 90;
 
-/** A submit may be this many times as long as the one before of its kind, whose time may have been measured coarsely. */
+/** A submit may have this many times the units of the last one of its kind, whose time may be a coarse measurement. */
 const GROWTH = 16;
 
 /** No submit is taken to be shorter, in milliseconds: that is what submitting itself takes. */
 const SHORTEST = 0.2;
 
-/** A wait of so many milliseconds tells when the work ended; after a shorter one it may have ended long before. */
+/** A wait of this many milliseconds shows when the work ended; before a shorter one it may have ended long ago. */
 const TELLING = 0.5;
 
-/** Milliseconds without a turn of the event loop, in which signals are handled and promises heard. */
+/** The most milliseconds between turns of the event loop, in which signals are handled and promises resolve. */
 const TURN = 20;
 
-/** Waits whose promises were not heard yet. More would mean that the calls do not wait for the GPU after all. */
+/** The most waits whose promises are pending. More would mean that the calls do not wait for the GPU after all. */
 const UNHEARD = 8;
 
 /** A run of like units of work. */

@@ -150,7 +150,7 @@ const REPEATED = {
   seed: 1,
 };
 
-/** Steps of a training that is repeated: an odd number leaves weights that go to and fro in the second place. */
+/** Steps of a training that is repeated. After an odd number, weights that alternate between two places are in the second. */
 const REPEATED_STEPS = 21;
 
 /** Where a training in several pieces is cut: after an odd and after an even number of steps. */
