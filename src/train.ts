@@ -253,6 +253,7 @@ export class Training {
    * @param options `signal` ends the training between two submits; `onStep` is told how many updates were submitted;
    * `ahead` has the next updates made while a row is read back, so that the GPU never waits.
    * @yields Rows, [networks].
+   * @throws {ArgumentError} If the training was destroyed.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -268,6 +269,7 @@ export class Training {
       const done = this.#step >= this.steps;
       while (this.#pending.length > (ahead && !done ? AHEAD : 0)) {
         signal?.throwIfAborted();
+        this.#check();
         const { rows, diverged } = await this.#pending[0]();
         this.#pending.shift();
         this.#diverged = merge(this.#diverged, diverged);
@@ -304,6 +306,7 @@ export class Training {
    * @param split Which part of the data.
    * @param options `signal` ends the work between two submits.
    * @returns Classes by number in the order of the images, [networks][images].
+   * @throws {ArgumentError} If the training was destroyed.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -317,6 +320,9 @@ export class Training {
    * step, parameters whenever there is a row.
    *
    * @returns The number of updates made before, or null, [networks].
+   * @throws {ArgumentError} If the training was destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async diverged(): Promise<(number | null)[]> {
     this.#check();
@@ -327,6 +333,9 @@ export class Training {
    * Takes out all that was learnt.
    *
    * @returns A copy.
+   * @throws {ArgumentError} If the training was destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async state(): Promise<TrainingState> {
     this.#check();
@@ -342,7 +351,7 @@ export class Training {
    * Puts back what another training with the same options had learnt, so that this one goes on from there.
    *
    * @param state What {@linkcode Training.state} gave.
-   * @throws {ArgumentError} If it is of other networks or another length.
+   * @throws {ArgumentError} If it is of other networks or another length, or the training was destroyed.
    */
   restore(state: TrainingState): void {
     this.#check();

@@ -10,7 +10,7 @@ import { DeviceDataSet } from "./device_data.ts";
 import { checkDivergence } from "./divergence_check.ts";
 import { DeviceLostError, GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
-import { checkOnGpu, type GpuCheckRow, passes } from "./gradient_check.ts";
+import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "./gradient_check.ts";
 import type { ShaderTexts } from "./kernels.ts";
 import { initialise, layout } from "./network.ts";
 import { Population, type StepPlan } from "./population.ts";
@@ -150,7 +150,7 @@ const REPEATED = {
   seed: 1,
 };
 
-/** Steps of a training that is repeated: an odd number leaves weights that go to and fro in the second place. */
+/** Steps of a training that is repeated. After an odd number, weights that alternate between two places are in the second. */
 const REPEATED_STEPS = 21;
 
 /** Where a training in several pieces is cut: after an odd and after an even number of steps. */
@@ -228,15 +228,10 @@ async function compareWithReference(
 }
 
 function judge(rows: readonly GpuCheckRow[]): Finding {
-  const { kind, name, error, bar } = rows.reduce((a, b) => share(b) > share(a) ? b : a);
+  const { kind, name, error, bar } = worstOf(rows);
   const what = kind === name ? name : `${kind} of ${name}`;
   const detail = `${what} is off by ${error.toExponential(1)}, at most ${bar.toExponential()}`;
   return { outcome: rows.every(passes) ? "passed" : "failed", detail };
-}
-
-/** How much of its bar an error takes; NaN is more than any. */
-function share({ error, bar }: GpuCheckRow): number {
-  return Number.isNaN(error) ? Infinity : error / bar;
 }
 
 // -------------------------------------------------------------------------------------------------------------------
@@ -339,8 +334,7 @@ async function train(
       for (const [i, from] of [0, ...cuts].entries()) {
         await population.advance(steps.slice(from, cuts[i]));
       }
-      const parameters = await population.readParameters();
-      const statistics = await population.readStatistics();
+      const { parameters, statistics } = await population.readState();
       results.push(identities.map((_, i) => {
         return { parameters: parameters[i], statistics: statistics[i] };
       }));
