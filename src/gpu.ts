@@ -159,6 +159,10 @@ export class Gpu {
     if (this.#failure || this.#destroyed) this.#rejectWaiting();
     try {
       return await Promise.race([settled, lost]);
+    } catch (error) {
+      // The loss of a device is told a turn of the event loop later than what it makes fail.
+      if (!this.#failure) await new Promise((resolve) => setTimeout(resolve, 0));
+      throw error;
     } finally {
       this.check(); // What went wrong first explains what went wrong here.
     }

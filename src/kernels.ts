@@ -194,7 +194,7 @@ export class Kernels {
         constants: { ...Object.fromEntries(shared), ...constants },
       },
     });
-    return await made.catch((error: Error) => {
+    return await this.#gpu.orLost(made).catch((error: Error) => {
       this.#gpu.check(); // Where the device went away, that is the reason.
       throw new GpuError(`Cannot make the kernel ${name}: ${error.message}`);
     });

@@ -168,17 +168,26 @@ export class Pacer {
   }
 
   /**
-   * Reads buffers back as they are when all that was submitted is done.
+   * Reads buffers back as they are when all that was submitted is done. What is read is settled when this returns its promise.
    *
    * @param ranges The buffers, which allow copying from.
+   * @param encode Encodes what is to be done before.
    * @returns Copies of their contents.
    * @throws {ArgumentError} If the pacer was destroyed.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
-  async read(ranges: readonly Range[]): Promise<ArrayBuffer[]> {
+  async read(
+    ranges: readonly Range[],
+    encode?: (pass: GPUComputePassEncoder) => void,
+  ): Promise<ArrayBuffer[]> {
     this.check();
     const encoder = this.#gpu.device.createCommandEncoder();
+    if (encode) {
+      const pass = encoder.beginComputePass();
+      encode(pass);
+      pass.end();
+    }
     const copies = ranges.map((range) => this.#copy(encoder, range));
     this.#gpu.device.queue.submit([encoder.finish()]);
     for (const copy of copies) this.#copies.add(copy);

@@ -154,6 +154,8 @@ export class Population {
   #fresh = true;
   #odd = false;
   #settled = true;
+  /** Settles when all work is submitted that was begun. */
+  #begun: Promise<unknown> = Promise.resolve();
 
   private constructor(
     context: ProgramContext,
@@ -421,23 +423,25 @@ export class Population {
     signal?: AbortSignal,
   ): Promise<PendingEvaluation> {
     const chunks = await this.#chunks(splits);
-    const [sums, diverged] = await this.#pacer.run({
-      kind: "evaluation",
-      count: Math.max(1, chunks.length),
-      most: STEP_SLOTS,
-      // Copied in the order of the queue, whatever comes behind; only the reading waits.
-      reads: [this.#sumsOf(chunks.length + 1), this.#divergence()],
-      prepare: (first, n) => this.#writeChunks(chunks.slice(first, first + n)),
-      encode: (pass, first, index) => {
-        const i = first + index;
-        if (i === 0 && !this.#settled) this.#encodeEnd(pass);
-        const at = { offset: index * this.#buffers.stepStride, odd: this.#odd };
-        for (const kernel of chunks[i]?.kernels ?? []) dispatch(pass, kernel, at);
-        if (i < chunks.length - 1) return;
-        // The sum of the squares goes into the first slot, which is that of the step behind the last, too.
-        dispatch(pass, this.#squares, { offset: SLOT_AFTER * this.#buffers.stepStride });
-      },
-    }, signal);
+    const [sums, diverged] = await this.#inTurn(() =>
+      this.#pacer.run({
+        kind: "evaluation",
+        count: Math.max(1, chunks.length),
+        most: STEP_SLOTS,
+        // Copied in the order of the queue, whatever comes behind; only the reading waits.
+        reads: [this.#sumsOf(chunks.length + 1), this.#divergence()],
+        prepare: (first, n) => this.#writeChunks(chunks.slice(first, first + n)),
+        encode: (pass, first, index) => {
+          const i = first + index;
+          if (i === 0 && !this.#settled) this.#encodeEnd(pass);
+          const at = { offset: index * this.#buffers.stepStride, odd: this.#odd };
+          for (const kernel of chunks[i]?.kernels ?? []) dispatch(pass, kernel, at);
+          if (i < chunks.length - 1) return;
+          // The sum of the squares goes into the first slot, which is that of the step behind the last, too.
+          dispatch(pass, this.#squares, { offset: SLOT_AFTER * this.#buffers.stepStride });
+        },
+      }, signal)
+    );
     return {
       result: async () => {
         const [found, steps] = await Promise.all([sums.bytes(), diverged.bytes()]);
@@ -460,9 +464,18 @@ export class Population {
    * @throws {DeviceLostError} If the device went away.
    */
   async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
+    const chunks = await this.#chunks([split]);
+    return await this.#inTurn(() => this.#predict(split, chunks, signal));
+  }
+
+  async #predict(
+    split: Split,
+    chunks: readonly Chunk[],
+    signal?: AbortSignal,
+  ): Promise<Uint16Array[]> {
     const { predictions } = this.#buffers;
     const pending: { first: number; rows: number; reading: Reading }[] = [];
-    for (const { kernels, first, rows, slot } of await this.#chunks([split])) {
+    for (const { kernels, first, rows, slot } of chunks) {
       const [reading] = await this.#pacer.run({
         kind: "prediction",
         count: 1,
@@ -526,7 +539,7 @@ export class Population {
   }
 
   /**
-   * Reads all that changes as networks train.
+   * Reads all that changes as networks train, as it is when this is called: updates may be made meanwhile.
    *
    * @returns Parameters and moving averages as {@linkcode Population.write} takes them, and when each network diverged.
    */
@@ -559,6 +572,16 @@ export class Population {
     this.#buffers.destroy();
   }
 
+  /**
+   * Submits some work when all that was begun before is submitted: between two submits of the one the other would change
+   * what it reads, or where it writes.
+   */
+  #inTurn<T>(submit: () => Promise<T>): Promise<T> {
+    const done = this.#begun.then(submit);
+    this.#begun = done.catch(() => {});
+    return done;
+  }
+
   async #advance(
     steps: readonly StepPlan[],
     work: AdvanceOptions & {
@@ -570,21 +593,23 @@ export class Population {
     this.#pacer.check();
     const { stepStride } = this.#buffers;
     const { begin } = this.#program;
-    await this.#pacer.run({
-      kind: work.kind,
-      count: steps.length,
-      most: STEP_SLOTS,
-      stamps: work.stamps,
-      prepare: (first, count) => this.#writePlans(steps, { first, count }),
-      encode: (pass, first, index) => {
-        const before = { offset: SLOT_BEFORE * stepStride, odd: this.#odd };
-        if (first + index === 0) { for (const kernel of begin) dispatch(pass, kernel, before); }
-        const at = { offset: index * stepStride, odd: this.#odd };
-        for (const kernel of work.kernels) dispatch(pass, kernel, at);
-        this.#odd = !this.#odd;
-      },
-      submitted: work.onStep,
-    }, work.signal);
+    await this.#inTurn(() =>
+      this.#pacer.run({
+        kind: work.kind,
+        count: steps.length,
+        most: STEP_SLOTS,
+        stamps: work.stamps,
+        prepare: (first, count) => this.#writePlans(steps, { first, count }),
+        encode: (pass, first, index) => {
+          const before = { offset: SLOT_BEFORE * stepStride, odd: this.#odd };
+          if (first + index === 0) { for (const kernel of begin) dispatch(pass, kernel, before); }
+          const at = { offset: index * stepStride, odd: this.#odd };
+          for (const kernel of work.kernels) dispatch(pass, kernel, at);
+          this.#odd = !this.#odd;
+        },
+        submitted: work.onStep,
+      }, work.signal)
+    );
   }
 
   /** Writes the steps of a submit, and before the first of all what goes before it. */
@@ -623,7 +648,10 @@ export class Population {
     const { evaluationRows } = this.#buffers;
     const chunks: Chunk[] = [];
     for (const split of splits) {
-      const kernels = await this.#evaluation(split);
+      const kernels = await this.#evaluation(split).catch((error) => {
+        this.#pacer.check(); // If the networks were destroyed meanwhile, that explains it.
+        throw error;
+      });
       const { count } = this.#data.source[split];
       for (let first = 0; first < count; first += evaluationRows) {
         const rows = Math.min(evaluationRows, count - first);
@@ -666,7 +694,9 @@ export class Population {
     }
   }
 
+  /** Every submit that uses the buffers begins with this, and nothing else happens before it is submitted. */
   #writeSteps(steps: readonly Step[], at = 0): void {
+    this.#pacer.check();
     const { stepStride } = this.#buffers;
     const bytes = encodeSteps(steps, stepStride);
     this.#gpu.device.queue.writeBuffer(this.#buffers.steps, at * stepStride, bytes);
@@ -709,14 +739,8 @@ export class Population {
   async #readAll(reads: readonly Range[]): Promise<ArrayBuffer[]> {
     this.#pacer.check();
     if (this.#settled) return await this.#pacer.read(reads);
-    const readings = await this.#pacer.run({
-      kind: "end of steps",
-      count: 1,
-      reads,
-      prepare: () => this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }], SLOT_AFTER),
-      encode: (pass) => this.#encodeEnd(pass),
-    });
-    return await Promise.all(readings.map((reading) => reading.bytes()));
+    this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }], SLOT_AFTER);
+    return await this.#pacer.read(reads, (pass) => this.#encodeEnd(pass));
   }
 }
 

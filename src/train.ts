@@ -266,8 +266,7 @@ export class Training {
         this.#pending.push(await this.#startRows(signal));
         this.#rowDue = false;
       }
-      const done = this.#step >= this.steps;
-      while (this.#pending.length > (ahead && !done ? AHEAD : 0)) {
+      while (this.#pending.length > (ahead && this.#step < this.steps ? AHEAD : 0)) {
         signal?.throwIfAborted();
         this.#check();
         const { rows, diverged } = await this.#pending[0]();
@@ -277,10 +276,10 @@ export class Training {
         if (this.#ended) this.#pending = [];
         yield [...rows];
       }
-      if (done || this.#ended) return;
+      if (this.#rowDue && !this.#ended) continue; // Another state was put back while the caller had a row.
+      if (this.#step >= this.steps || this.#ended) return;
       const next = Math.min((Math.floor(this.#step / every) + 1) * every, this.steps);
       await this.#advanceTo(next, options);
-      this.#rowDue = true;
     }
   }
 
@@ -326,11 +325,13 @@ export class Training {
    */
   async diverged(): Promise<(number | null)[]> {
     this.#check();
-    return this.#divergence(await this.#population.readDiverged());
+    const noticed = await this.#population.readDiverged();
+    // By what was known before, what rows have shown, and what the GPU has noticed.
+    return merge(this.#divergedBefore, merge(this.#diverged, noticed));
   }
 
   /**
-   * Takes out all that was learnt.
+   * Takes out all that was learnt, as it is when this is called: {@linkcode Training.run} may go on meanwhile.
    *
    * @returns A copy.
    * @throws {ArgumentError} If the training was destroyed.
@@ -339,11 +340,14 @@ export class Training {
    */
   async state(): Promise<TrainingState> {
     this.#check();
-    const pending = await Promise.all(this.#pending.map((finish) => finish()));
-    const { parameters, statistics, diverged: noticed } = await this.#population.readState();
-    const diverged = this.#divergence(noticed);
     const { step } = this;
     const [rowDue, ended] = [this.#rowDue, this.#ended];
+    const [before, shown] = [this.#divergedBefore, this.#diverged];
+    const [{ parameters, statistics, diverged: noticed }, ...pending] = await Promise.all([
+      this.#population.readState(),
+      ...this.#pending.map((finish) => finish()),
+    ]);
+    const diverged = merge(before, merge(shown, noticed));
     return { step, rowDue, pending, ended, parameters, statistics, diverged };
   }
 
@@ -388,11 +392,6 @@ export class Training {
     if (this.#ownsData) this.#data.destroy();
   }
 
-  /** When each network diverged, by what was known before, what rows have shown, and what the GPU has noticed. */
-  #divergence(noticed: readonly (number | null)[]): (number | null)[] {
-    return merge(this.#divergedBefore, merge(this.#diverged, noticed));
-  }
-
   #check(): void {
     if (this.#destroyed) throw new ArgumentError("Cannot use the training: it was destroyed");
   }
@@ -418,6 +417,7 @@ export class Training {
         onStep: (steps) => {
           // Kept up with, so that a training that was told to stop knows where it is.
           this.#step = begun + steps;
+          this.#rowDue = this.#step === step;
           options.onStep?.(this.#step);
         },
       });

@@ -197,6 +197,35 @@ Deno.test("a training says that it was destroyed, and the device trains others a
   });
 });
 
+for (const milliseconds of [0, 1, 10]) {
+  Deno.test(`a training that is destroyed ${milliseconds} ms into its work ends it, and the device trains others all the same`, async () => {
+    // So wide that the images go through in parts.
+    const options = { ...OPTIONS, hidden: [10_000] };
+    const works: ((training: Training) => Promise<unknown>)[] = [
+      (training) => training.evaluate("training"),
+      (training) => training.predict("training"),
+      (training) => training.run().next(),
+      (training) => training.state(),
+    ];
+    await withDevice(async (gpu, data) => {
+      for (const work of works) {
+        const training = await Training.create(gpu, data, options);
+        const [result] = await Promise.allSettled([
+          work(training),
+          new Promise((resolve) => setTimeout(resolve, milliseconds)).then(() =>
+            training.destroy()
+          ),
+        ]);
+
+        if (result.status === "fulfilled") continue; // The work was faster.
+        assertMatch(`${result.reason}`, /^ArgumentError: Cannot use the networks: they were destr/);
+        gpu.check();
+      }
+      await finish(await Training.create(gpu, data, OPTIONS));
+    });
+  });
+}
+
 Deno.test("a population says that it was destroyed, and the device trains others all the same", async () => {
   const steps = [{ first: 0, rise: 0, number: 0 }];
   await withDevice(async (gpu, data) => {
@@ -212,6 +241,7 @@ Deno.test("a population says that it was destroyed, and the device trains others
         variant,
       });
       const parameters = await made.readParameters();
+      const evaluation = await made.startEvaluation(["test"]);
       made.destroy();
       const message = "Cannot use the networks: they were destroyed";
 
@@ -221,6 +251,7 @@ Deno.test("a population says that it was destroyed, and the device trains others
       await assertRejects(() => made.advanceWithLosses(steps), ArgumentError, message);
       await assertRejects(() => made.time(steps), ArgumentError, message);
       await assertRejects(() => made.profile(steps), ArgumentError, message);
+      await assertRejects(() => evaluation.result(), ArgumentError, message);
       await assertRejects(() => made.evaluate(["test"]), ArgumentError, message);
       await assertRejects(() => made.predict("test"), ArgumentError, message);
       await assertRejects(() => made.readParameters(), ArgumentError, message);

@@ -181,6 +181,14 @@ Deno.test("Gpu takes a device of the caller's, with default limits", async () =>
   gpu.destroy();
 });
 
+Deno.test("orLost() says that the device was lost also where something fails before that is known", async () => {
+  const gpu = await Gpu.request();
+  const buffer = gpu.buffer("numbers", 4, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+  lose(gpu.device);
+
+  await assertRejects(() => gpu.orLost(buffer.mapAsync(GPUMapMode.READ)), DeviceLostError);
+});
+
 // The default of software adapters, and that of others, which compiles further kernels for its first evaluation.
 for (const variant of ["texel-20x10", "fused-32-256"]) {
   Deno.test(`a population passes on what the device refused and that it was lost with the variant ${variant}`, async () => {

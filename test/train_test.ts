@@ -3,7 +3,7 @@ import { createDataSet, type DataSet, type Records } from "../src/dataset.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Random } from "../src/random.ts";
 import type { MetricRow } from "../src/metrics.ts";
-import { Training, type TrainingOptions } from "../src/train.ts";
+import { Training, type TrainingOptions, type TrainingState } from "../src/train.ts";
 import { sharedGpu } from "./_gpu.ts";
 
 /** Images of 6 values whose class shows in the first of them, so that there is something to learn. */
@@ -178,6 +178,88 @@ Deno.test("Training.restore() goes on to the same bytes from a state", async () 
   );
   for (const training of [whole, first, second]) training.destroy();
 });
+
+Deno.test("Training.state() is of the moment when it is asked for, while run() goes on", async () => {
+  for (const variant of [undefined, "fused-32-256"]) {
+    const { rows: expected, training: whole } = await train({ ...OPTIONS, variant });
+    const wholeState = await whole.state();
+    const training = await Training.create(await sharedGpu(), data, { ...OPTIONS, variant });
+    const asked: Promise<TrainingState>[] = [];
+    const onStep = () => asked.push(training.state());
+    for await (const _row of training.run({ onStep }));
+    assertEquals(await training.state(), wholeState);
+    for (const state of await Promise.all(asked)) {
+      training.restore(state);
+      const rows: MetricRow[][] = [];
+      for await (const row of training.run()) rows.push(row);
+
+      // Also of the step that the state was taken at.
+      assertEquals(rows, expected.filter(([{ step }]) => step >= state.step), `${state.step}`);
+      assertEquals(await training.state(), wholeState);
+    }
+    for (const other of [whole, training]) other.destroy();
+  }
+});
+
+Deno.test("Training.run() gives the row of a step whose onStep() threw", async () => {
+  const { rows: expected, training } = await train(OPTIONS);
+  training.destroy();
+  const stopped = await Training.create(await sharedGpu(), data, OPTIONS);
+  const rows: MetricRow[][] = [];
+  await assertRejects(async () => {
+    const onStep = (step: number) => {
+      if (step === 10) throw new Error("of the caller's");
+    };
+    for await (const row of stopped.run({ onStep })) rows.push(row);
+  }, "of the caller's");
+  for await (const row of stopped.run()) rows.push(row);
+  assertEquals(rows, expected);
+  stopped.destroy();
+});
+
+Deno.test("Training.run() goes on from a state that was put back between two rows", async () => {
+  const { rows: expected, training } = await train(OPTIONS);
+  const end = await training.state();
+  const other = await Training.create(await sharedGpu(), data, OPTIONS);
+  const start = await other.state();
+  const found: MetricRow[][] = [];
+  for await (const row of other.run()) {
+    found.push(row);
+    if (found.length === expected.length) other.restore(start);
+    if (found.length === expected.length + 2) other.restore(end);
+  }
+  assertEquals(found, [...expected, ...expected.slice(0, 2)]);
+  for (const made of [training, other]) made.destroy();
+});
+
+for (const name of [undefined, "tiled"]) {
+  Deno.test(`Training finds the same at once as one by one (${name ?? "default variant"})`, async () => {
+    const gpu = await sharedGpu();
+    // So wide that the images go through in parts, as in the test of predict().
+    const hidden = [gpu.adapter.software ? 4000 : 50_000];
+    const options = { ...OPTIONS, hidden, variant: name };
+    const one = await Training.create(gpu, data, options);
+    const expected = [
+      await one.evaluate("training"),
+      await one.evaluate("test"),
+      await one.predict("training"),
+      await one.evaluate("validation"),
+      await one.state(),
+    ];
+    one.destroy();
+
+    const training = await Training.create(gpu, data, options);
+    const found = await Promise.all([
+      training.evaluate("training"),
+      training.evaluate("test"),
+      training.predict("training"),
+      training.evaluate("validation"),
+      training.state(),
+    ]);
+    assertEquals(found, expected);
+    training.destroy();
+  });
+}
 
 Deno.test("Training.create() starts a network alike alone and in a population", async () => {
   const [a] = OPTIONS.networks;
