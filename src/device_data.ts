@@ -87,11 +87,15 @@ export class DeviceDataSet {
   /**
    * Checks that the data can be used.
    *
-   * @throws {ArgumentError} If they were destroyed.
+   * @param gpu The device to use them on; their own unless given.
+   * @throws {ArgumentError} If they were destroyed, or are on another device.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
-  check(): void {
+  check(gpu: Gpu = this.#gpu): void {
+    if (gpu !== this.#gpu) {
+      throw new ArgumentError("Cannot use the data on this GPU: they are on another device");
+    }
     if (this.#destroyed) {
       throw new ArgumentError("Cannot use the data on the GPU: it was destroyed");
     }

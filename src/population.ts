@@ -199,6 +199,7 @@ export class Population {
   static async create(gpu: Gpu, options: PopulationOptions): Promise<Population> {
     const { architecture, networks, batch, data } = options;
     gpu.check();
+    data.check(gpu);
     if (networks.length === 0) {
       throw new ArgumentError("Cannot make a population of 0 networks, expected at least 1");
     }
@@ -504,6 +505,9 @@ export class Population {
    * Reads the parameters of all networks back.
    *
    * @returns [P][layout.count]
+   * @throws {ArgumentError} If the networks were destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async readParameters(): Promise<Float32Array[]> {
     return await this.#readVectors(this.#buffers.parameters, this.#buffers.layout.count);
@@ -513,6 +517,9 @@ export class Population {
    * Reads back the gradients of the last update: of the cost, at the parameters before that update.
    *
    * @returns [P][layout.count]
+   * @throws {ArgumentError} If the networks were destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async readGradients(): Promise<Float32Array[]> {
     return await this.#readVectors(this.#buffers.gradients, this.#buffers.layout.count);
@@ -522,6 +529,9 @@ export class Population {
    * Reads the moving averages of all networks back.
    *
    * @returns [P][layout.statisticCount]
+   * @throws {ArgumentError} If the networks were destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async readStatistics(): Promise<Float32Array[]> {
     return await this.#readVectors(this.#buffers.statistics, this.#buffers.layout.statisticCount);
@@ -531,6 +541,9 @@ export class Population {
    * Tells when each network first had a loss that was NaN or infinite.
    *
    * @returns The number of updates made before, or null where there was none, [P]
+   * @throws {ArgumentError} If the networks were destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async readDiverged(): Promise<(number | null)[]> {
     this.#pacer.check();
@@ -542,6 +555,9 @@ export class Population {
    * Reads all that changes as networks train, as it is when this is called: updates may be made meanwhile.
    *
    * @returns Parameters and moving averages as {@linkcode Population.write} takes them, and when each network diverged.
+   * @throws {ArgumentError} If the networks were destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async readState(): Promise<
     Required<PopulationState> & { readonly diverged: (number | null)[] }
@@ -560,7 +576,12 @@ export class Population {
     };
   }
 
-  /** Waits until all that was submitted is done. */
+  /**
+   * Waits until all that was submitted is done.
+   *
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
   async done(): Promise<void> {
     await this.#pacer.drain();
   }

@@ -8,7 +8,7 @@
 import { cutInputs, type DataSet, subset } from "./dataset.ts";
 import { DeviceDataSet } from "./device_data.ts";
 import { checkDivergence } from "./divergence_check.ts";
-import { DeviceLostError, GpuError } from "./errors.ts";
+import { ArgumentError, DeviceLostError, GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "./gradient_check.ts";
 import type { ShaderTexts } from "./kernels.ts";
@@ -182,7 +182,7 @@ export function createVerifyData(): Promise<DataSet> {
  * @param gpu The device. Where a check failed it may be lost or in a bad state: verify nothing else on it.
  * @param options What to verify, and on which images.
  * @yields What a check came to, as soon as it is done. Where the device refuses an operation or is lost, that check
- * failed and is the last.
+ * failed and is the last; where it has no memory left, the check was not run and is the last.
  */
 export async function* verifyVariant(gpu: Gpu, options: VerifyOptions): AsyncGenerator<VerifyRow> {
   const checks = [referenceChecks, divergenceChecks, byteChecks];
@@ -191,6 +191,11 @@ export async function* verifyVariant(gpu: Gpu, options: VerifyOptions): AsyncGen
     try {
       yield { check, ...await run() };
     } catch (error) {
+      if (error instanceof ArgumentError) {
+        // There is no room for it, and what comes behind may need what it would have left.
+        yield { check, outcome: "not run", detail: error.message };
+        return;
+      }
       if (!(error instanceof GpuError || error instanceof DeviceLostError)) throw error;
       yield { check, outcome: "failed", detail: error.message };
       return;

@@ -347,6 +347,15 @@ Deno.test("a training says that its data were destroyed, keeps what it has learn
   });
 });
 
+Deno.test("data on another device are refused", async () => {
+  const [gpu, other] = [await Gpu.request(), await Gpu.request()];
+  const data = new DeviceDataSet(other, dataset);
+
+  await assertRejects(() => Training.create(gpu, data, OPTIONS), ArgumentError, "another device");
+  await finish(await Training.create(other, data, OPTIONS));
+  for (const each of [gpu, other]) each.destroy();
+});
+
 Deno.test("a device says that it was destroyed", async () => {
   const gpu = await Gpu.request();
   const data = new DeviceDataSet(gpu, dataset);
