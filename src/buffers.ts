@@ -19,7 +19,7 @@ export const STEP_SLOTS = 2048;
 export const SLOT_BEFORE = STEP_SLOTS;
 export const SLOT_AFTER = STEP_SLOTS + 1;
 
-/** The fewest slots of sums: so many steps can put their losses there before they are read. */
+/** The fewest slots of sums: how many steps can leave their losses there before they are read. */
 const LOSS_SLOTS = 64;
 
 /** What `diverged` holds where nothing diverged. */

@@ -45,7 +45,7 @@ const MEASURING = 0.2;
 /** Measurements of each contestant, in turn, so that a machine whose speed drifts hits all of them. */
 const ROUNDS = 4;
 
-/** How long a measurement takes where there is time for all of them: a share of the budget, at most so many milliseconds. */
+/** How long a measurement takes where there is time for all of them: a share of the budget, up to `max` milliseconds. */
 const LENGTH = { share: 1 / 40, max: 250 };
 
 /** The shortest measurement that says anything, and the one that the first idea of a time comes from; milliseconds. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { cached } from "./cache.ts";
 import type { DataSet, Records } from "./dataset.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
@@ -79,15 +80,26 @@ export class DeviceDataSet {
    * @throws {DeviceLostError} If the device went away.
    */
   async part(split: Split): Promise<DeviceRecords> {
-    this.#check();
-    const made = this.#parts.get(split) ?? this.#load(split);
-    this.#parts.set(split, made);
-    try {
-      return await made;
-    } catch (error) {
-      this.#parts.delete(split); // There may be room for it later.
-      throw error;
+    this.check();
+    return await cached(this.#parts, split, () => this.#load(split));
+  }
+
+  /**
+   * Checks that the data can be used.
+   *
+   * @param gpu The device to use them on; their own unless given.
+   * @throws {ArgumentError} If they were destroyed, or are on another device.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  check(gpu: Gpu = this.#gpu): void {
+    if (gpu !== this.#gpu) {
+      throw new ArgumentError("Cannot use the data on this GPU: they are on another device");
     }
+    if (this.#destroyed) {
+      throw new ArgumentError("Cannot use the data on the GPU: it was destroyed");
+    }
+    this.#gpu.check();
   }
 
   /** Frees the memory on the GPU. */
@@ -95,13 +107,6 @@ export class DeviceDataSet {
     this.#destroyed = true;
     this.#memory.destroy();
     this.#parts.clear();
-  }
-
-  #check(): void {
-    if (this.#destroyed) {
-      throw new ArgumentError("Cannot use the data on the GPU: it was destroyed");
-    }
-    this.#gpu.check();
   }
 
   /** Takes the memory of a part of its own, so that where there is none for it the others are as they were. */
@@ -118,7 +123,7 @@ export class DeviceDataSet {
       });
       const uploaded = memory.upload(`${split} labels`, Uint32Array.from(labels));
       await memory.ready();
-      this.#check();
+      this.check();
       await this.#upload(images.texture, source[split]);
       this.#memory.adopt(memory);
       return { count, images: images.view, labels: uploaded };
@@ -145,7 +150,7 @@ export class DeviceDataSet {
       queue.submit([]);
       const { over, heard } = this.#gpu.completion();
       if (!over) await heard;
-      this.#check();
+      this.check();
     }
   }
 }

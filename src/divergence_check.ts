@@ -34,7 +34,7 @@ export interface DivergenceCheckOptions {
   readonly hidden: readonly number[];
   /** Whether hidden layers have batch norm. */
   readonly batchNorm: boolean;
-  /** Images in a batch. Where there is a class that none of the first ones has, more is told of the softmax. */
+  /** Images in a batch. The softmax is checked more thoroughly where no image of the first batch has some class. */
   readonly batch: number;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
@@ -391,9 +391,7 @@ async function update(
   const gradients = await population.readGradients();
   const [after] = await population.evaluate(["validation"]);
   const [secondLosses] = await population.advanceWithLosses(steps.slice(1));
-  const divergedSecond = await population.readDiverged();
-  const parameters = await population.readParameters();
-  const statistics = await population.readStatistics();
+  const { diverged: divergedSecond, parameters, statistics } = await population.readState();
   return states.map((_, i) => ({
     before: before[i],
     divergedFirst: divergedFirst[i],

@@ -16,10 +16,10 @@ export interface AdapterSummary {
   readonly software: boolean;
 }
 
-/** A call that took so many milliseconds has waited for the GPU: one that does not wait takes microseconds ... */
+/** A call that takes this many milliseconds has waited for the GPU; one that does not wait takes microseconds. */
 const VISIBLE_WAIT = 1;
 
-/** ... and so many have to be seen, since a pause of the runtime's own looks the same. */
+/** How many such calls are convincing: a pause of the runtime looks the same as one. */
 const CONVINCING = 2;
 
 /** The end of all that was submitted so far. */

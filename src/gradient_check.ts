@@ -10,6 +10,7 @@ import { standardise } from "./dataset.ts";
 import type { DeviceDataSet, Split } from "./device_data.ts";
 import type { Gpu } from "./gpu.ts";
 import type { ShaderTexts } from "./kernels.ts";
+import { maximum } from "./lists.ts";
 import { type Architecture, initialise, isCancelledBias, layout } from "./network.ts";
 import { type NetworkSettings, Population, type PopulationState } from "./population.ts";
 import { Random } from "./random.ts";
@@ -127,7 +128,7 @@ export async function checkOnGpu(
     const perEpoch = Math.floor(training.count / batch);
 
     const errors = new Errors(architecture);
-    let before = await readState(population);
+    let before: Required<PopulationState> = await population.readState();
     for (let number = 0; number < options.steps; number++) {
       const first = number % perEpoch * batch;
       const indices = order.subarray(first, first + batch);
@@ -146,15 +147,6 @@ export async function checkOnGpu(
 
 /** The learning rate is at its highest in the steps that are compared. */
 const RISE = 1;
-
-/** Reads parameters and moving averages back, with one wait for both. */
-async function readState(population: Population): Promise<Required<PopulationState>> {
-  const [parameters, statistics] = await Promise.all([
-    population.readParameters(),
-    population.readStatistics(),
-  ]);
-  return { parameters, statistics };
-}
 
 /** Makes a step, and gives the state after it. */
 async function compareStep(
@@ -180,7 +172,7 @@ async function compareStep(
   const { parameters: before, statistics: averagesBefore } = step.before;
   const [losses] = await population.advanceWithLosses([{ first, rise: RISE, number }]);
   const found = await population.readGradients();
-  const state = await readState(population);
+  const state = await population.readState();
   const { parameters: after, statistics: averagesAfter } = state;
 
   for (const [i, { lambda, etaMin, etaMax }] of networks.entries()) {
@@ -222,7 +214,7 @@ async function compareEvaluation(
   const { images, labels } = data.source[split];
   const batch = { x: standardise(images, data.source), labels };
   const [found] = await population.evaluate([split]);
-  const { parameters, statistics } = await readState(population);
+  const { parameters, statistics } = await population.readState();
   for (const [i, { lambda }] of networks.entries()) {
     const network = { architecture, parameters: parameters[i], statistics: statistics[i] };
     const expected: Evaluation = evaluate(network, batch, { lambda });
@@ -299,6 +291,18 @@ class Errors {
  */
 export function passes(row: Pick<GpuCheckRow, "error" | "bar">): boolean {
   return row.error <= row.bar;
+}
+
+/**
+ * Finds the quantity that comes nearest to its bar, or goes farthest beyond it.
+ *
+ * @param rows The quantities, at least one.
+ * @returns The worst, of equal ones the first; NaN is worse than any number.
+ */
+export function worstOf(rows: readonly GpuCheckRow[]): GpuCheckRow {
+  const shares = rows.map(({ error, bar }) => error / bar);
+  const worst = maximum(shares);
+  return rows[shares.findIndex((share) => Object.is(share, worst))];
 }
 
 function norm(vector: Float32Array | Float64Array): number {

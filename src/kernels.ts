@@ -5,6 +5,7 @@
  */
 
 import { type BindingName, BINDINGS } from "./bindings.ts";
+import { cached } from "./cache.ts";
 import { GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import {
@@ -204,20 +205,6 @@ export class Kernels {
     const options = { shaders: this.#shaders, tile };
     return cached(this.#modules, key, () => compileModule(this.#gpu, file, options));
   }
-}
-
-/** Gives what was made before or is being made; what could not be made is tried again when it is next asked for. */
-function cached<T>(
-  cache: Map<string, Promise<T>>,
-  key: string,
-  make: () => Promise<T>,
-): Promise<T> {
-  const known = cache.get(key);
-  if (known) return known;
-  const made = make();
-  cache.set(key, made);
-  made.catch(() => cache.delete(key));
-  return made;
 }
 
 /**

@@ -10,24 +10,25 @@
  * @module
  */
 
+import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 
 /** How long a submit should take, in milliseconds: Ctrl-C may wait for two of them. */
 const TARGET = 90;
 
-/** A submit may be this many times as long as the one before of its kind, whose time may have been measured coarsely. */
+/** A submit may have this many times the units of the last one of its kind, whose time may be a coarse measurement. */
 const GROWTH = 16;
 
 /** No submit is taken to be shorter, in milliseconds: that is what submitting itself takes. */
 const SHORTEST = 0.2;
 
-/** A wait of so many milliseconds tells when the work ended; after a shorter one it may have ended long before. */
+/** A wait of this many milliseconds shows when the work ended; before a shorter one it may have ended long ago. */
 const TELLING = 0.5;
 
-/** Milliseconds without a turn of the event loop, in which signals are handled and promises heard. */
+/** The most milliseconds between turns of the event loop, in which signals are handled and promises resolve. */
 const TURN = 20;
 
-/** Waits whose promises were not heard yet. More would mean that the calls do not wait for the GPU after all. */
+/** The most waits whose promises are pending. More would mean that the calls do not wait for the GPU after all. */
 const UNHEARD = 8;
 
 /** A run of like units of work. */
@@ -63,6 +64,7 @@ export interface Reading {
    * Gives what was copied, as soon as it is there. Asked for before the next submit, it is waited for.
    *
    * @returns The bytes.
+   * @throws {ArgumentError} If the pacer was destroyed before they were there.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -108,6 +110,7 @@ export class Pacer {
   #unheard: Promise<void>[] = [];
   #lastEnd = 0;
   #lastTurn = 0;
+  #destroyed = false;
 
   /** @param gpu The device to submit to. */
   constructor(gpu: Gpu) {
@@ -120,6 +123,7 @@ export class Pacer {
    * @param work What to do.
    * @param signal Ends the work between two pieces.
    * @returns What is read of it, in the order of `reads`.
+   * @throws {ArgumentError} If the pacer was destroyed, also between two pieces.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -133,6 +137,7 @@ export class Pacer {
         size = this.#size(work, first); // By what was learnt from the last one.
       }
       signal?.throwIfAborted();
+      this.check();
       // From here to the submit nothing else happens: what the work notes as it encodes comes true.
       const last = first + size.units === work.count;
       const encoder = this.#encode(work, first, size.units);
@@ -168,6 +173,7 @@ export class Pacer {
    * @param ranges The buffers, which allow copying from.
    * @param encode Encodes what is to be done before.
    * @returns Copies of their contents.
+   * @throws {ArgumentError} If the pacer was destroyed.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -175,7 +181,7 @@ export class Pacer {
     ranges: readonly Range[],
     encode?: (pass: GPUComputePassEncoder) => void,
   ): Promise<ArrayBuffer[]> {
-    this.#gpu.check();
+    this.check();
     const encoder = this.#gpu.device.createCommandEncoder();
     if (encode) {
       const pass = encoder.beginComputePass();
@@ -189,16 +195,22 @@ export class Pacer {
   }
 
   /**
-   * Frees what was copied and never read.
+   * Checks that more can be submitted. A destroyed buffer must not be used: the device would refuse it, and with it the
+   * work of others.
    *
-   * @param reason What is thrown where it is still asked for.
+   * @throws {ArgumentError} If the pacer was destroyed, and with it the networks that it works on.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
-  destroy(reason: Error): void {
-    for (const copy of this.#copies) {
-      copy.staging.destroy();
-      copy.bytes = Promise.reject(reason);
-      copy.bytes.catch(() => {}); // Nobody may ask.
-    }
+  check(): void {
+    if (this.#destroyed) throw new ArgumentError("Cannot use the networks: they were destroyed");
+    this.#gpu.check();
+  }
+
+  /** Ends the work after the piece that was submitted last, and frees what was copied and never read. */
+  destroy(): void {
+    this.#destroyed = true;
+    for (const { staging } of this.#copies) staging.destroy();
     this.#copies.clear();
   }
 
@@ -292,7 +304,10 @@ export class Pacer {
   }
 
   async #read(copy: Copy): Promise<ArrayBuffer> {
-    if (!copy.bytes) this.#wait();
+    if (!copy.bytes) {
+      this.check(); // Its staging buffer may be gone.
+      this.#wait();
+    }
     return await copy.bytes!;
   }
 

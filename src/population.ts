@@ -8,6 +8,7 @@
  */
 
 import { NEVER, PopulationBuffers, SLOT_AFTER, SLOT_BEFORE, STEP_SLOTS } from "./buffers.ts";
+import { cached } from "./cache.ts";
 import type { DeviceDataSet, Split } from "./device_data.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
@@ -15,7 +16,7 @@ import { SUM_PARTS, tiles } from "./kernel_table.ts";
 import { type BoundKernel, dispatch, Kernels, type ShaderTexts } from "./kernels.ts";
 import type { Evaluation } from "./metrics.ts";
 import { type Architecture, initialStatistics } from "./network.ts";
-import { Pacer, type Range } from "./pacer.ts";
+import { Pacer, type Range, type Reading } from "./pacer.ts";
 import { Binder, type Program, type ProgramContext } from "./program.ts";
 import { encodeSteps, FORWARD, type Step, UPDATE } from "./steps.ts";
 import { hasStamps, StampPair, Stamps } from "./stamps.ts";
@@ -39,7 +40,7 @@ export interface PopulationOptions {
   readonly networks: readonly NetworkSettings[];
   /** Images in a training batch. */
   readonly batch: number;
-  /** The data on the same device; the population does not own it. */
+  /** The data on the same device; the population does not own it, and needs it as long as it trains or evaluates. */
   readonly data: DeviceDataSet;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
@@ -108,6 +109,7 @@ export interface PendingEvaluation {
    * Gives what comes of it. Asked for when more updates have been submitted since, it keeps nothing waiting.
    *
    * @returns The result.
+   * @throws {ArgumentError} If the population was destroyed before it was there.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -152,7 +154,6 @@ export class Population {
   #fresh = true;
   #odd = false;
   #settled = true;
-  #destroyed = false;
   /** Settles when all work is submitted that was begun. */
   #begun: Promise<unknown> = Promise.resolve();
 
@@ -198,6 +199,7 @@ export class Population {
   static async create(gpu: Gpu, options: PopulationOptions): Promise<Population> {
     const { architecture, networks, batch, data } = options;
     gpu.check();
+    data.check(gpu);
     if (networks.length === 0) {
       throw new ArgumentError("Cannot make a population of 0 networks, expected at least 1");
     }
@@ -243,7 +245,7 @@ export class Population {
    * @throws {ArgumentError} If the population was destroyed.
    */
   write(state: PopulationState): void {
-    this.#check();
+    this.#pacer.check();
     const { queue } = this.#gpu.device;
     const { layout, parameters, statistics, diverged } = this.#buffers;
     const averages = state.statistics ??
@@ -269,7 +271,7 @@ export class Population {
    * @throws {ArgumentError} If the population was destroyed.
    */
   setOrder(order: Uint32Array): void {
-    this.#check();
+    this.#pacer.check();
     this.#gpu.device.queue.writeBuffer(this.#buffers.order, 0, Uint32Array.from(order));
   }
 
@@ -278,6 +280,7 @@ export class Population {
    *
    * @param steps The updates, in order.
    * @param options `signal` ends the work between two submits; `onStep` is told how many updates were submitted.
+   * @throws {ArgumentError} If the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -290,6 +293,7 @@ export class Population {
    *
    * @param steps The updates, in order.
    * @returns Mean cross-entropy, [steps][networks].
+   * @throws {ArgumentError} If the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -315,13 +319,13 @@ export class Population {
    * @param steps The updates, in order, at least one.
    * @param signal Ends the work between two submits.
    * @returns The time, by the GPU's own clock where the device has time stamps.
-   * @throws {ArgumentError} If there are no steps.
+   * @throws {ArgumentError} If there are no steps, or the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   async time(steps: readonly StepPlan[], signal?: AbortSignal): Promise<StepsTime> {
     if (steps.length === 0) throw new ArgumentError("Cannot time 0 steps, expected at least 1");
-    this.#check();
+    this.#pacer.check();
     const work = { kind: "step", kernels: this.#program.step, signal };
     await this.#pacer.drain();
     if (!hasStamps(this.#gpu)) {
@@ -343,22 +347,17 @@ export class Population {
   /**
    * Makes updates and measures each of their kernels by itself, in a compute pass of its own between two time stamps.
    *
-   * @param steps The updates, in order, at most 512.
+   * @param steps The updates, in order.
    * @param signal Ends the work between two submits.
    * @returns Times of each kernel of a step, in the order of the kernels. A kernel that does parts of two steps does less
    * in the last one.
-   * @throws {ArgumentError} If there are too many steps.
+   * @throws {ArgumentError} If the population was destroyed.
    * @throws {GpuUnavailableError} If the device was made without time stamps.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   async profile(steps: readonly StepPlan[], signal?: AbortSignal): Promise<KernelTimes[]> {
-    if (steps.length > STEP_SLOTS) {
-      throw new ArgumentError(
-        `Cannot profile ${steps.length} steps, expected at most ${STEP_SLOTS}`,
-      );
-    }
-    this.#check();
+    this.#pacer.check();
     if (steps.length === 0) return [];
     const { begin, step } = this.#program;
     const { stepStride } = this.#buffers;
@@ -368,10 +367,11 @@ export class Population {
     const times = step.map(({ name, layer }): KernelTimes => ({ name, layer, milliseconds: [] }));
     try {
       await this.#pacer.drain();
-      this.#writePlans(steps, { first: 0, count: steps.length });
       for (let first = 0; first < steps.length; first += inSubmit) {
         signal?.throwIfAborted();
-        this.#check(); // Others may have run meanwhile.
+        this.#pacer.check();
+        const count = Math.min(inSubmit, steps.length - first);
+        this.#writePlans(steps, { first, count });
         const encoder = this.#gpu.device.createCommandEncoder();
         if (first === 0) {
           const pass = encoder.beginComputePass();
@@ -379,7 +379,7 @@ export class Population {
           for (const kernel of begin) dispatch(pass, kernel, before);
           pass.end();
         }
-        for (let i = first; i < Math.min(first + inSubmit, steps.length); i++) {
+        for (let i = 0; i < count; i++) {
           stamps.encode(encoder, step, { offset: i * stepStride, odd: this.#odd });
           this.#odd = !this.#odd;
         }
@@ -400,6 +400,7 @@ export class Population {
    * @param splits Which parts.
    * @param signal Ends the work between two submits.
    * @returns Mean cross-entropy, cost and accuracy, [splits][networks].
+   * @throws {ArgumentError} If the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -414,6 +415,7 @@ export class Population {
    * @param splits Which parts of the data set.
    * @param signal Ends the work between two submits.
    * @returns What will come of it, as soon as all of it was submitted.
+   * @throws {ArgumentError} If the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -458,6 +460,7 @@ export class Population {
    * @param split Which part.
    * @param signal Ends the work between two submits.
    * @returns Classes by number in the order of the images, [P][images].
+   * @throws {ArgumentError} If the population was destroyed, also while it works.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -472,18 +475,27 @@ export class Population {
     signal?: AbortSignal,
   ): Promise<Uint16Array[]> {
     const { predictions } = this.#buffers;
-    const found = this.#networks.map(() => new Uint16Array(this.#data.source[split].count));
+    const pending: { first: number; rows: number; reading: Reading }[] = [];
     for (const { kernels, first, rows, slot } of chunks) {
       const [reading] = await this.#pacer.run({
         kind: "prediction",
         count: 1,
         reads: [{ buffer: predictions, size: 4 * this.size * rows }],
-        prepare: () => this.#writeSteps([{ first, rows, slot }]),
+        prepare: () => {
+          this.#data.check();
+          this.#writeSteps([{ first, rows, slot }]);
+        },
         encode: (pass) => {
           for (const kernel of kernels) dispatch(pass, kernel, { offset: 0, odd: this.#odd });
         },
       }, signal);
-      const classes = new Uint32Array(await reading.bytes());
+      pending.push({ first, rows, reading });
+    }
+    // Read together, with one wait for all.
+    const read = await Promise.all(pending.map(({ reading }) => reading.bytes()));
+    const found = this.#networks.map(() => new Uint16Array(this.#data.source[split].count));
+    for (const [i, { first, rows }] of pending.entries()) {
+      const classes = new Uint32Array(read[i]);
       found.forEach((own, n) => own.set(classes.subarray(n * rows, (n + 1) * rows), first));
     }
     return found;
@@ -493,6 +505,9 @@ export class Population {
    * Reads the parameters of all networks back.
    *
    * @returns [P][layout.count]
+   * @throws {ArgumentError} If the networks were destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async readParameters(): Promise<Float32Array[]> {
     return await this.#readVectors(this.#buffers.parameters, this.#buffers.layout.count);
@@ -502,6 +517,9 @@ export class Population {
    * Reads back the gradients of the last update: of the cost, at the parameters before that update.
    *
    * @returns [P][layout.count]
+   * @throws {ArgumentError} If the networks were destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async readGradients(): Promise<Float32Array[]> {
     return await this.#readVectors(this.#buffers.gradients, this.#buffers.layout.count);
@@ -511,6 +529,9 @@ export class Population {
    * Reads the moving averages of all networks back.
    *
    * @returns [P][layout.statisticCount]
+   * @throws {ArgumentError} If the networks were destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async readStatistics(): Promise<Float32Array[]> {
     return await this.#readVectors(this.#buffers.statistics, this.#buffers.layout.statisticCount);
@@ -520,9 +541,12 @@ export class Population {
    * Tells when each network first had a loss that was NaN or infinite.
    *
    * @returns The number of updates made before, or null where there was none, [P]
+   * @throws {ArgumentError} If the networks were destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async readDiverged(): Promise<(number | null)[]> {
-    this.#check();
+    this.#pacer.check();
     const [steps] = await this.#pacer.read([this.#divergence()]);
     return stepsOf(steps);
   }
@@ -531,6 +555,9 @@ export class Population {
    * Reads all that changes as networks train, as it is when this is called: updates may be made meanwhile.
    *
    * @returns Parameters and moving averages as {@linkcode Population.write} takes them, and when each network diverged.
+   * @throws {ArgumentError} If the networks were destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async readState(): Promise<
     Required<PopulationState> & { readonly diverged: (number | null)[] }
@@ -549,23 +576,21 @@ export class Population {
     };
   }
 
-  /** Waits until all that was submitted is done. */
+  /**
+   * Waits until all that was submitted is done.
+   *
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
   async done(): Promise<void> {
     await this.#pacer.drain();
   }
 
   /** Frees the memory on the GPU. */
   destroy(): void {
-    this.#destroyed = true;
-    this.#pacer.destroy(destroyedError());
+    this.#pacer.destroy();
     this.#program.destroy();
     this.#buffers.destroy();
-  }
-
-  /** A destroyed buffer must not be used: the device would refuse it, and with it everybody else's work. */
-  #check(): void {
-    if (this.#destroyed) throw destroyedError();
-    this.#gpu.check();
   }
 
   /**
@@ -586,7 +611,7 @@ export class Population {
       stamps?: GPUQuerySet;
     },
   ): Promise<void> {
-    this.#check();
+    this.#pacer.check();
     const { stepStride } = this.#buffers;
     const { begin } = this.#program;
     await this.#inTurn(() =>
@@ -613,6 +638,7 @@ export class Population {
     steps: readonly StepPlan[],
     { first, count }: { first: number; count: number },
   ): void {
+    this.#data.check(); // Before each submit: what was destroyed must not be used.
     const rows = this.batch;
     this.#writeSteps(
       steps.slice(first, first + count).map((step, i) => {
@@ -639,12 +665,12 @@ export class Population {
 
   /** The chunks that parts of the data set are evaluated in. The first slot is for the squares. */
   async #chunks(splits: readonly Split[]): Promise<Chunk[]> {
-    this.#check();
+    this.#pacer.check();
     const { evaluationRows } = this.#buffers;
     const chunks: Chunk[] = [];
     for (const split of splits) {
       const kernels = await this.#evaluation(split).catch((error) => {
-        this.#check(); // If the networks were destroyed meanwhile, that explains it.
+        this.#pacer.check(); // If the networks were destroyed meanwhile, that explains it.
         throw error;
       });
       const { count } = this.#data.source[split];
@@ -653,11 +679,12 @@ export class Population {
         chunks.push({ split, kernels, first, rows, slot: chunks.length + 1 });
       }
     }
-    this.#check(); // Others may have run meanwhile.
+    this.#pacer.check(); // Others may have run meanwhile.
     return chunks;
   }
 
   #writeChunks(chunks: readonly Chunk[]): void {
+    this.#data.check();
     this.#writeSteps(chunks.map(({ first, rows, slot }) => ({ first, rows, slot })));
     this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }], SLOT_AFTER);
   }
@@ -679,16 +706,18 @@ export class Population {
     });
   }
 
-  #evaluation(split: Split): Promise<readonly BoundKernel[]> {
-    const kernels = this.#evaluations.get(split) ?? this.#program.evaluation(split);
-    this.#evaluations.set(split, kernels);
-    kernels.catch(() => this.#evaluations.delete(split)); // Another call may fare better.
-    return kernels;
+  async #evaluation(split: Split): Promise<readonly BoundKernel[]> {
+    try {
+      return await cached(this.#evaluations, split, () => this.#program.evaluation(split));
+    } catch (error) {
+      this.#pacer.check(); // Where the networks were destroyed meanwhile, that is the reason.
+      throw error;
+    }
   }
 
   /** Every submit that uses the buffers begins with this, and nothing else happens before it is submitted. */
   #writeSteps(steps: readonly Step[], at = 0): void {
-    this.#check();
+    this.#pacer.check();
     const { stepStride } = this.#buffers;
     const bytes = encodeSteps(steps, stepStride);
     this.#gpu.device.queue.writeBuffer(this.#buffers.steps, at * stepStride, bytes);
@@ -729,15 +758,11 @@ export class Population {
 
   /** Reads buffers as they are when the program has put there what its steps came to. */
   async #readAll(reads: readonly Range[]): Promise<ArrayBuffer[]> {
-    this.#check();
+    this.#pacer.check();
     if (this.#settled) return await this.#pacer.read(reads);
     this.#writeSteps([{ first: 0, rows: this.batch, slot: 0 }], SLOT_AFTER);
     return await this.#pacer.read(reads, (pass) => this.#encodeEnd(pass));
   }
-}
-
-function destroyedError(): ArgumentError {
-  return new ArgumentError("Cannot use the networks: they were destroyed");
 }
 
 /** When networks diverged. */

@@ -118,7 +118,7 @@ export function findCliffs(costs: readonly SizedCost[]): (number | null)[] {
   const others = excesses.flatMap((excess, i) => excess > CLIFF ? [] : [i])
     .filter((i) => i !== 0 && i !== last);
   excesses[0] = excessOfEnd(costs, 0, [[1, 2], others.slice(0, 2)]);
-  // Otherwise it is the size after the second that costs too much, and makes expect too little of the first.
+  // Otherwise the size after the second costs too much, so that the line through both predicts too little for the first.
   if (last > 0 && costs[0].cost <= costs[1].cost) excesses[0] = 0;
   excesses[last] = excessOfEnd(costs, last, [[last - 2, last - 1], others.slice(-2)]);
   return excesses.map((excess) => excess > CLIFF ? excess : null);

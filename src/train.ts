@@ -317,6 +317,7 @@ export class Training {
    * @param split Which part of the data.
    * @param options `signal` ends the work between two submits.
    * @returns Classes by number in the order of the images, [networks][images].
+   * @throws {ArgumentError} If the training was destroyed.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -330,6 +331,9 @@ export class Training {
    * step, parameters whenever there is a row.
    *
    * @returns The number of updates made before, or null, [networks].
+   * @throws {ArgumentError} If the training was destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async diverged(): Promise<(number | null)[]> {
     this.#check();
@@ -342,6 +346,9 @@ export class Training {
    * Takes out all that was learnt, as it is when this is called: {@linkcode Training.run} may go on meanwhile.
    *
    * @returns A copy.
+   * @throws {ArgumentError} If the training was destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
    */
   async state(): Promise<TrainingState> {
     this.#check();
@@ -360,7 +367,8 @@ export class Training {
    * Puts back what another training with the same options had learnt, so that this one goes on from there.
    *
    * @param state What {@linkcode Training.state} gave.
-   * @throws {ArgumentError} If it is of other networks or another length, or {@linkcode Training.run} is under way.
+   * @throws {ArgumentError} If it is of other networks or another length, the training was destroyed, or
+   * {@linkcode Training.run} is under way.
    */
   restore(state: TrainingState): void {
     this.#check();

@@ -45,8 +45,11 @@ const TABLE: Readonly<Record<string, Variant>> = {
   "texel-20x10-sliced": texel({ tile: "tile_20x10", threads: 200 }),
   "texel-12x8": texel({ tile: "tile_12x8", threads: 200 }),
   "per-operation": {
-    // The first layer's weights are a texture with a layer for each network.
-    fits: (gpu, { networks }) => networks <= gpu.device.limits.maxTextureArrayLayers,
+    // The first layer's weights and output gradients are textures.
+    fits: (gpu, shape) => {
+      const { hidden, classes } = shape.architecture;
+      return texturesFit(gpu, shape, hidden[0] ?? classes);
+    },
     create: (context) => PerOperation.create(context),
   },
 };
@@ -64,13 +67,21 @@ function fused(options: FusedOptions): Variant {
   };
 }
 
-/** A variant whose tensors are textures: it has no room for networks beyond the layers of a texture. */
+/** A variant whose tensors are textures. */
 function texel(options: TexelOptions): Variant {
   return {
-    fits: (gpu, { architecture, networks }) =>
-      architecture.hidden.length > 0 && networks <= gpu.device.limits.maxTextureArrayLayers,
+    fits: (gpu, shape) => {
+      const { hidden, classes } = shape.architecture;
+      return hidden.length > 0 && texturesFit(gpu, shape, Math.max(...hidden, classes));
+    },
     create: (context) => TexelProgram.create(context, options),
   };
+}
+
+/** Whether textures as wide as a layer, with a row for four images and a layer for each network, are not too large. */
+function texturesFit({ device: { limits } }: Gpu, shape: VariantShape, width: number): boolean {
+  return shape.networks <= limits.maxTextureArrayLayers &&
+    Math.max(width, Math.ceil(shape.batch / 4)) <= limits.maxTextureDimension2D;
 }
 
 /** The names of all variants. */

@@ -8,9 +8,9 @@
 import { cutInputs, type DataSet, subset } from "./dataset.ts";
 import { DeviceDataSet } from "./device_data.ts";
 import { checkDivergence } from "./divergence_check.ts";
-import { DeviceLostError, GpuError } from "./errors.ts";
+import { ArgumentError, DeviceLostError, GpuError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
-import { checkOnGpu, type GpuCheckRow, passes } from "./gradient_check.ts";
+import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "./gradient_check.ts";
 import type { ShaderTexts } from "./kernels.ts";
 import { initialise, layout } from "./network.ts";
 import { Population, type StepPlan } from "./population.ts";
@@ -150,7 +150,7 @@ const REPEATED = {
   seed: 1,
 };
 
-/** Steps of a training that is repeated: an odd number leaves weights that go to and fro in the second place. */
+/** Steps of a training that is repeated. After an odd number, weights that alternate between two places are in the second. */
 const REPEATED_STEPS = 21;
 
 /** Where a training in several pieces is cut: after an odd and after an even number of steps. */
@@ -182,7 +182,7 @@ export function createVerifyData(): Promise<DataSet> {
  * @param gpu The device. Where a check failed it may be lost or in a bad state: verify nothing else on it.
  * @param options What to verify, and on which images.
  * @yields What a check came to, as soon as it is done. Where the device refuses an operation or is lost, that check
- * failed and is the last.
+ * failed and is the last; where it has no memory left, the check was not run and is the last.
  */
 export async function* verifyVariant(gpu: Gpu, options: VerifyOptions): AsyncGenerator<VerifyRow> {
   const checks = [referenceChecks, divergenceChecks, byteChecks];
@@ -191,6 +191,11 @@ export async function* verifyVariant(gpu: Gpu, options: VerifyOptions): AsyncGen
     try {
       yield { check, ...await run() };
     } catch (error) {
+      if (error instanceof ArgumentError) {
+        // There is no room for it, and what comes behind may need what it would have left.
+        yield { check, outcome: "not run", detail: error.message };
+        return;
+      }
       if (!(error instanceof GpuError || error instanceof DeviceLostError)) throw error;
       yield { check, outcome: "failed", detail: error.message };
       return;
@@ -228,15 +233,10 @@ async function compareWithReference(
 }
 
 function judge(rows: readonly GpuCheckRow[]): Finding {
-  const { kind, name, error, bar } = rows.reduce((a, b) => share(b) > share(a) ? b : a);
+  const { kind, name, error, bar } = worstOf(rows);
   const what = kind === name ? name : `${kind} of ${name}`;
   const detail = `${what} is off by ${error.toExponential(1)}, at most ${bar.toExponential()}`;
   return { outcome: rows.every(passes) ? "passed" : "failed", detail };
-}
-
-/** How much of its bar an error takes; NaN is more than any. */
-function share({ error, bar }: GpuCheckRow): number {
-  return Number.isNaN(error) ? Infinity : error / bar;
 }
 
 // -------------------------------------------------------------------------------------------------------------------
@@ -339,8 +339,7 @@ async function train(
       for (const [i, from] of [0, ...cuts].entries()) {
         await population.advance(steps.slice(from, cuts[i]));
       }
-      const parameters = await population.readParameters();
-      const statistics = await population.readStatistics();
+      const { parameters, statistics } = await population.readState();
       results.push(identities.map((_, i) => {
         return { parameters: parameters[i], statistics: statistics[i] };
       }));

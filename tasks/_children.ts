@@ -24,7 +24,7 @@ export function linkerVariables(): Record<string, string> {
 }
 
 /**
- * What Deno needs to start a program that does well without these variables.
+ * Gives the environment in which Deno starts a program that can do without these variables.
  *
  * @returns The option `env` of a `Deno.Command`, which empties them; all others are inherited.
  */

@@ -183,8 +183,8 @@ async function runPeer(
 ): Promise<PeerLine[] | string> {
   const timeout = AbortSignal.timeout(patience);
   let output: Deno.CommandOutput;
+  const [program, ...args] = withLinkerVariables(command);
   try {
-    const [program, ...args] = withLinkerVariables(command);
     output = await new Deno.Command(program, {
       args,
       env: { ...withoutLinkerVariables(), NO_COLOR: "1" },
@@ -199,6 +199,8 @@ async function runPeer(
     throw error;
   }
   signal.throwIfAborted();
+  // Started through `env`, which ends so when it finds no such program.
+  if (program !== command[0] && output.code === 127) return `there is no ${command[0]}`;
   if (timeout.aborted) return `it was not done after ${patience / 1000} s`;
   const lines = new TextDecoder().decode(output.stdout).split("\n").flatMap(parseLine);
   if (lines.length > 0) return lines;

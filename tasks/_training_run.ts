@@ -113,8 +113,8 @@ export async function trainInto(
     }
     const { step: steps, epoch: epochs, train, val } = rows[rows.length - 1];
     const [test] = await training.evaluate("test", { signal });
-    const { parameters: [parameters], statistics: [statistics] } = await training.state();
-    const [divergedAt] = await training.diverged();
+    const state = await training.state();
+    const { parameters: [parameters], statistics: [statistics], diverged: [divergedAt] } = state;
     const summary: Summary = {
       data: data.source.name,
       train,

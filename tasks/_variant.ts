@@ -4,30 +4,20 @@
  *
  * @module
  */
-import { dirname, fromFileUrl } from "@std/path";
 import type { DataSet } from "../src/dataset.ts";
 import type { DeviceDataSet } from "../src/device_data.ts";
-import { GpuError } from "../src/errors.ts";
-import { writeFileDurably } from "../src/files.ts";
 import type { Gpu } from "../src/gpu.ts";
 import { measureVariants, type VariantTime } from "../src/tuning.ts";
-import {
-  candidates,
-  checkVariant,
-  variantFits,
-  VARIANTS,
-  type VariantShape,
-} from "../src/variants.ts";
-import { vendorName } from "./_adapter.ts";
+import { checkVariant, variantFits, VARIANTS, type VariantShape } from "../src/variants.ts";
 import { describePlan, type Plan } from "./_capacity.ts";
 import type { TaskContext } from "./_context.ts";
 import { writeEvent } from "./_events.ts";
+import { adapterKey, cachePath, readEntries, writeEntries } from "./_remembered.ts";
 import { readVariant } from "./_results.ts";
-import { failedVariants, warnIfFailed } from "./_verified.ts";
-import { DENO_VERSION, PACKAGE_VERSION } from "./_version.ts";
+import { failedVariants, soundVariants, warnIfFailed } from "./_verified.ts";
 
 /** What was measured before, which is safe to delete: it is measured again then. */
-const MEMORY = fromFileUrl(new URL("../.cache/variants.json", import.meta.url));
+const MEMORY = cachePath("variants.json");
 
 /**
  * How it is measured. What was remembered by another method is measured again: before the second, waits counted as work,
@@ -58,7 +48,7 @@ export interface VariantChoice {
   readonly plan: Plan;
   /** Steps that it is going to take. */
   readonly steps: number;
-  /** Where the results go: results begun there are gone on with in the same way. */
+  /** Where the results go: results begun there are continued with the same variant. */
   readonly directory?: string;
   /** Milliseconds that measuring may take; enough to be sure unless given. */
   readonly budget?: number;
@@ -126,17 +116,12 @@ export class VariantChooser {
       return asked;
     }
     const shape = shapeOf(this.#data.source, plan);
-    const without = await failedVariants(this.#gpu, this.#verified);
-    const possible = candidates(this.#gpu, shape, { without });
-    if (possible.length === 0) {
-      throw new GpuError(
-        "Cannot choose a kernel variant: every one that can run this failed its check on this adapter",
-      );
-    }
+    const possible = await soundVariants(this.#gpu, shape, this.#verified);
     if (directory !== undefined && !this.#options.force) {
       const begun = await readVariant(directory, this.#gpu.adapter);
+      const failed = await failedVariants(this.#gpu, this.#verified);
       // Also one that is not worth trying here any more: what was begun ends as it began.
-      const runs = begun !== undefined && VARIANTS.includes(begun) && !without.includes(begun) &&
+      const runs = begun !== undefined && VARIANTS.includes(begun) && !failed.includes(begun) &&
         variantFits(begun, this.#gpu, shape);
       if (runs) return begun;
     }
@@ -144,7 +129,7 @@ export class VariantChooser {
     const { aborted } = this.#context.signal;
     if (steps < WORTHWHILE_STEPS || aborted) return possible[0];
     const key = keyOf(this.#gpu, shape);
-    const entries = await readEntries(this.#memory);
+    const entries = await readEntries(this.#memory, isEntry);
     const known = entries.find((entry) =>
       entry.key === key && entry.candidates.join() === possible.join()
     );
@@ -161,7 +146,8 @@ export class VariantChooser {
     if (measured.length < Math.min(2, possible.length)) return measured[0].variant;
     const date = new Date().toISOString();
     const entry: Entry = { method: METHOD, key, candidates: possible, measured, date };
-    await remember(this.#memory, [...entries.filter((other) => other.key !== key), entry]);
+    // Where nothing can be written, it is measured again next time.
+    await writeEntries(this.#memory, [...entries.filter((other) => other.key !== key), entry]);
     return measured[0].variant;
   }
 
@@ -191,25 +177,12 @@ function shapeOf({ inputs, classes }: DataSet, plan: Plan): VariantShape {
 function keyOf({ adapter }: Gpu, { architecture, networks, batch }: VariantShape): string {
   const { inputs, hidden, classes, batchNorm } = architecture;
   return [
-    adapter.description,
-    `driver ${vendorName(adapter.vendor)}`,
-    `deno ${DENO_VERSION}`,
-    `version ${PACKAGE_VERSION}`,
+    adapterKey(adapter),
     [inputs, ...hidden, classes].join("-"),
     batchNorm ? "batch norm" : "no batch norm",
     `batch ${batch}`,
     `networks ${networks}`,
   ].join(", ");
-}
-
-/** What is remembered; nothing where the file is missing, or not one that was written here. */
-async function readEntries(path: string): Promise<Entry[]> {
-  try {
-    const entries: unknown = JSON.parse(await Deno.readTextFile(path));
-    return Array.isArray(entries) ? entries.filter(isEntry) : [];
-  } catch {
-    return [];
-  }
 }
 
 /** Whether it was written here, by this method; a name that is not one of the candidates was not. */
@@ -220,18 +193,4 @@ function isEntry(value: unknown): value is Entry {
     measured.map(Object).every(({ variant, msPerStep }) =>
       candidates.includes(variant) && Number.isFinite(msPerStep) && msPerStep > 0
     );
-}
-
-/** Where nothing can be written there is nothing to remember: it is measured again next time. */
-async function remember(path: string, entries: readonly Entry[]): Promise<void> {
-  try {
-    await Deno.mkdir(dirname(path), { recursive: true });
-    await writeFileDurably(path, JSON.stringify(entries, null, 2) + "\n");
-  } catch (error) {
-    if (
-      !(error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable)
-    ) {
-      if (!(error instanceof Error && "code" in error)) throw error;
-    }
-  }
 }

@@ -3,18 +3,15 @@
  *
  * @module
  */
-import { dirname, fromFileUrl } from "@std/path";
 import { GpuError } from "../src/errors.ts";
-import { writeFileDurably } from "../src/files.ts";
 import type { Gpu } from "../src/gpu.ts";
-import { candidates, variantFits, VARIANTS, type VariantShape } from "../src/variants.ts";
-import { vendorName } from "./_adapter.ts";
+import { candidates, type VariantShape } from "../src/variants.ts";
 import type { TaskContext } from "./_context.ts";
 import { writeEvent } from "./_events.ts";
-import { DENO_VERSION, PACKAGE_VERSION } from "./_version.ts";
+import { adapterKey, cachePath, readEntries, writeEntries } from "./_remembered.ts";
 
 /** What was verified before, which is safe to delete: every variant counts as sound then. */
-const MEMORY = fromFileUrl(new URL("../.cache/verified.json", import.meta.url));
+const MEMORY = cachePath("verified.json");
 
 /** What is remembered of an adapter. */
 interface Entry {
@@ -37,8 +34,8 @@ export async function failedVariants(
   gpu: Pick<Gpu, "adapter">,
   path: string = MEMORY,
 ): Promise<string[]> {
-  const key = keyOf(gpu);
-  return (await readEntries(path)).filter((entry) => entry.key === key)
+  const key = adapterKey(gpu.adapter);
+  return (await readEntries(path, isEntry)).filter((entry) => entry.key === key)
     .flatMap(({ failed }) => failed);
 }
 
@@ -55,19 +52,33 @@ export async function rememberVerified(
   failed: readonly string[],
   path: string = MEMORY,
 ): Promise<boolean> {
-  const key = keyOf(gpu);
+  const key = adapterKey(gpu.adapter);
   const entry: Entry = { key, failed, date: new Date().toISOString() };
-  const others = (await readEntries(path)).filter((other) => other.key !== key);
-  try {
-    await Deno.mkdir(dirname(path), { recursive: true });
-    await writeFileDurably(path, JSON.stringify([...others, entry], null, 2) + "\n");
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable || error instanceof Error && "code" in error) {
-      return false;
-    }
-    throw error;
-  }
+  const others = (await readEntries(path, isEntry)).filter((other) => other.key !== key);
+  return await writeEntries(path, [...others, entry]);
+}
+
+/**
+ * Lists the variants that are worth trying for a shape, as `candidates` does, without those that are known to fail on the
+ * adapter.
+ *
+ * @param gpu The device.
+ * @param shape What is to be trained.
+ * @param path The file that failures are remembered in.
+ * @returns Their names, the most promising first; at least one.
+ * @throws {GpuError} If every one that fits is known to fail.
+ */
+export async function soundVariants(
+  gpu: Gpu,
+  shape: VariantShape,
+  path: string = MEMORY,
+): Promise<string[]> {
+  const sound = candidates(gpu, shape, { without: await failedVariants(gpu, path) });
+  if (sound.length > 0) return sound;
+  throw new GpuError(
+    "Cannot choose a kernel variant: every one that can run this failed `deno task doctor --verify` " +
+      "on this adapter (verify again after a driver update; --variant NAME runs one nevertheless)",
+  );
 }
 
 /**
@@ -84,15 +95,7 @@ export async function soundVariant(
   shape: VariantShape,
   path: string = MEMORY,
 ): Promise<string> {
-  const failed = await failedVariants(gpu, path);
-  // Those that are not worth trying may still be sound.
-  const fitting = VARIANTS.filter((name) => variantFits(name, gpu, shape));
-  const sound = [...candidates(gpu, shape), ...fitting].find((name) => !failed.includes(name));
-  if (sound !== undefined) return sound;
-  throw new GpuError(
-    "Cannot choose a kernel variant: every one that can run this failed `deno task doctor --verify` " +
-      "on this adapter (verify again after a driver update; --variant NAME runs one nevertheless)",
-  );
+  return (await soundVariants(gpu, shape, path))[0];
 }
 
 /**
@@ -123,25 +126,6 @@ export async function warnIfFailed(
 export function warn(context: TaskContext, message: string, { json }: { json?: boolean }): void {
   context.stderr(`warning: ${message}`);
   if (json) writeEvent(context, "warning", { message });
-}
-
-/** What an adapter is remembered by. WebGPU does not tell the driver's version. */
-function keyOf({ adapter }: Pick<Gpu, "adapter">): string {
-  return [
-    adapter.description,
-    `driver ${vendorName(adapter.vendor)}`,
-    `deno ${DENO_VERSION}`,
-    `version ${PACKAGE_VERSION}`,
-  ].join(", ");
-}
-
-async function readEntries(path: string): Promise<Entry[]> {
-  try {
-    const entries: unknown = JSON.parse(await Deno.readTextFile(path));
-    return Array.isArray(entries) ? entries.filter(isEntry) : [];
-  } catch {
-    return [];
-  }
 }
 
 function isEntry(value: unknown): value is Entry {

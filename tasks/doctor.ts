@@ -38,7 +38,7 @@ const TASK: Task<typeof OPTIONS> = {
   summary: "Says which adapter and driver are found, software or hardware, with their limits and " +
     "features; whether CIFAR-10 is here and whole; and whether a training step on the adapter gives " +
     "what the float64 reference gives. Says what to install where no adapter is found. With --verify, " +
-    "checks every kernel variant, which takes about a minute on a GPU, and remembers those that " +
+    "checks every kernel variant, which takes half a minute on a GPU, and remembers those that " +
     "failed in .cache/verified.json, so that no task chooses them on this adapter. Otherwise writes " +
     "nothing.",
   options: OPTIONS,

@@ -9,9 +9,8 @@ import { DeviceDataSet } from "../src/device_data.ts";
 import { compareWithDifferences } from "../src/differences.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu.ts";
-import { checkOnGpu, type GpuCheckRow, passes } from "../src/gradient_check.ts";
+import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "../src/gradient_check.ts";
 import type { ShaderTexts } from "../src/kernels.ts";
-import { maximum } from "../src/lists.ts";
 import { checkVariant, type VariantShape } from "../src/variants.ts";
 import { initialise } from "../src/network.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
@@ -394,17 +393,6 @@ function firstInputs(dataset: DataSet, size: { inputs: number; batch: number }):
     test: Math.min(TRIAL_COUNTS.test, test.count),
   };
   return cutInputs(subset(dataset, counts), Math.min(size.inputs, dataset.inputs));
-}
-
-/**
- * Finds the quantity that comes nearest to its bar, or goes farthest beyond it.
- *
- * @param rows The quantities, at least one.
- * @returns The worst, of equal ones the first; NaN is worse than any number.
- */
-export function worstOf(rows: readonly GpuCheckRow[]): GpuCheckRow {
-  const shares = rows.map(({ error, bar }) => error / bar);
-  return rows[shares.findIndex((share) => Object.is(share, maximum(shares)))];
 }
 
 function describeFailure({ kind, name, error, bar }: GpuCheckRow): string {

@@ -22,7 +22,7 @@ import { loadDataSet } from "./_data.ts";
 import { writeEvent } from "./_events.ts";
 import { Figures } from "./_figures.ts";
 import { helpText } from "./_help.ts";
-import { EXIT, runTask } from "./_main.ts";
+import { EXIT, FigureError, runTask } from "./_main.ts";
 import { checkTraining, parseOptions, type Task } from "./_options.ts";
 import { profileAll, type Profiled } from "./_profile.ts";
 import { Progress } from "./_progress.ts";
@@ -124,7 +124,10 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const rows = await searchInto(results, options, { ...training, context });
     const best = bestRows(bestResults(rows, BEST), isComparable(config));
     if (Number.isNaN(best[0].val_accuracy)) {
-      await figures.draw(signal);
+      await figures.draw(signal).catch((error) => {
+        if (!(error instanceof FigureError)) throw error;
+        context.stderr(error.message); // What follows matters more.
+      });
       throw new ArgumentError(
         "All networks of the search diverged: expected smaller values of λ or of --eta-max",
       );

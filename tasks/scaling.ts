@@ -54,7 +54,7 @@ const TASK: Task<typeof OPTIONS> = {
     "steps, gathering the batches included, after a warm-up; the sizes " +
     "of an axis are measured in turn, and again in every round. Each size has the kernel variant " +
     "that a long training of it has, which is chosen by measuring unless that was done before. Names every cliff: a size that " +
-    "takes more than twice what its neighbours' trend makes expect, which is a straight line " +
+    "takes more than twice what its neighbours' trend predicts, which is a straight line " +
     "where size and time are both logarithmic, through the size before and the one after, or on " +
     "from two neighbours where there is only one side or the time stays up. Sizes that the " +
     "adapter cannot hold are named and left out. Writes scaling.csv, config.json and, when it is " +

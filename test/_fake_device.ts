@@ -17,15 +17,18 @@ export interface FakeDeviceOptions {
   readonly manner: Manner;
   /** Milliseconds that a dispatch takes on the GPU, by the kernel's name and the number of workgroups. */
   cost(kernel: string, workgroups: readonly number[]): number;
-  /** Milliseconds that the GPU takes to receive what is written into a texture; 4 unless given. */
-  readonly receiving?: number;
   /** Milliseconds of this program to record a dispatch; 0 unless given. */
   readonly recording?: number;
-  /** Milliseconds of this program for a submit; 0.05 unless given. */
-  readonly submitting?: number;
-  /** Milliseconds that the promise of a wait takes to be heard; 11 for "waits", 0.1 for "returns" unless given. */
-  readonly hearing?: number;
 }
+
+/** Milliseconds that the GPU takes to receive what is written into a texture. */
+const RECEIVING = 4;
+
+/** Milliseconds of this program for a submit. */
+const SUBMITTING = 0.05;
+
+/** Milliseconds that the promise of a wait takes to be heard. */
+const HEARING = { waits: 11, returns: 0.1 };
 
 /** A timer of the simulated event loop. */
 interface Timer {
@@ -59,8 +62,8 @@ export class FakeDevice {
   }
 
   /** Milliseconds between the first submit and the last end in which the GPU had nothing to do, as a share. */
-  idleShare(from = 0): number {
-    const submits = this.submits.slice(from);
+  idleShare(): number {
+    const { submits } = this;
     const busy = submits.reduce((sum, { begin, end }) => sum + end - begin, 0);
     return 1 - busy / (submits[submits.length - 1].end - submits[0].begin);
   }
@@ -102,21 +105,21 @@ export class FakeDevice {
 
   /** Hears of the end of all work, in the manner of the device. */
   #end(): Promise<undefined> {
-    const { manner, hearing = manner === "waits" ? 11 : 0.1 } = this.#options;
+    const { manner } = this.#options;
     const left = Math.max(0, this.#free - this.now);
     const failure = this.failures.get(this.waits.length);
     this.waits.push(manner === "waits" ? left : 0);
     if (manner === "waits") this.now += left;
     return new Promise((resolve, reject) =>
       this.#after(
-        manner === "waits" ? hearing : left + hearing,
+        HEARING[manner] + (manner === "waits" ? 0 : left),
         () => failure ? reject(failure) : resolve(undefined),
       )
     );
   }
 
   #submit(commands: readonly { milliseconds: number; dispatches: number }[]): void {
-    this.now += this.#options.submitting ?? 0.05;
+    this.now += SUBMITTING;
     for (const { milliseconds, dispatches } of commands) {
       if (dispatches === 0) continue;
       const begin = Math.max(this.now, this.#free);
@@ -183,7 +186,7 @@ export class FakeDevice {
       queue: {
         writeBuffer() {},
         writeTexture: () => {
-          this.#free = Math.max(this.now, this.#free) + (this.#options.receiving ?? 4);
+          this.#free = Math.max(this.now, this.#free) + RECEIVING;
         },
         submit: (commands: { milliseconds: number; dispatches: number }[]) =>
           this.#submit(commands),

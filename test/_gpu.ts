@@ -11,7 +11,10 @@ export function sharedGpu(): Promise<Gpu> {
   return shared;
 }
 
-/** A device with the limits that WebGPU promises and no more, so that tests of limits are the same on every adapter. */
+/**
+ * A device with the limits that WebGPU promises and no more, so that tests of limits are the same on every adapter, and
+ * without time stamps.
+ */
 export async function modestGpu(): Promise<Gpu> {
   const adapter = await navigator.gpu.requestAdapter();
   return new Gpu(await adapter!.requestDevice());

@@ -17,7 +17,7 @@ class Arena {
     this.#compile = options.compile;
   }
 
-  /** A way to do a step that takes so many microseconds. */
+  /** A way to do a step that takes this many microseconds. */
   contestant(microseconds: number): Contestant {
     const name = String(microseconds);
     return {

@@ -263,6 +263,60 @@ Deno.test("a population says that it was destroyed, and the device trains others
   });
 });
 
+Deno.test("a training that is destroyed before its last rows are read says so, and yields none", async () => {
+  await withDevice(async (gpu, data) => {
+    const training = await Training.create(gpu, data, OPTIONS);
+    const rows = training.run({ ahead: true });
+    while (training.step < training.steps) await rows.next();
+    training.destroy();
+
+    const message = "Cannot use the training: it was destroyed";
+    await assertRejects(() => rows.next(), ArgumentError, message);
+  });
+});
+
+Deno.test("a population that is destroyed while it works says so, and the device trains others all the same", async () => {
+  const steps = Array.from({ length: 100 }, (_, number) => ({ first: 0, rise: 0, number }));
+  const works: ((made: Population) => Promise<unknown>)[] = [
+    (made) => made.advance(steps),
+    (made) => made.advanceWithLosses(steps),
+    (made) => made.profile(steps),
+    (made) => made.predict("training"),
+    (made) => made.evaluate(["training", "validation"]),
+    (made) => made.evaluate(["test"]), // While its kernels are bound.
+  ];
+  await withDevice(async (gpu, data) => {
+    const other = await Training.create(gpu, data, OPTIONS);
+    const architecture = { inputs: 10, hidden: [7], classes: 10, batchNorm: true };
+    const shape = { architecture, networks: OPTIONS.networks, batch: 20, data };
+    for (const work of works) {
+      const made = await Population.create(gpu, shape);
+      await made.evaluate(["training", "validation"]); // Now their kernels are there, and work begins at once.
+      const working = work(made);
+      made.destroy();
+
+      await assertRejects(() => working, ArgumentError, "they were destroyed", `${work}`);
+    }
+    await finish(other);
+  });
+});
+
+Deno.test("what was to be read of destroyed networks is not there", async () => {
+  await withDevice(async (gpu, data) => {
+    const architecture = { inputs: 10, hidden: [7], classes: 10, batchNorm: true };
+    const made = await Population.create(gpu, {
+      architecture,
+      networks: OPTIONS.networks,
+      batch: 20,
+      data,
+    });
+    const evaluation = await made.startEvaluation(["validation"]);
+    made.destroy();
+
+    await assertRejects(() => evaluation.result(), ArgumentError, "they were destroyed");
+  });
+});
+
 Deno.test("data say that they were destroyed", async () => {
   await withDevice(async (gpu) => {
     const data = new DeviceDataSet(gpu, dataset);
@@ -272,6 +326,34 @@ Deno.test("data say that they were destroyed", async () => {
     await assertRejects(() => data.part("test"), ArgumentError, message);
     await assertRejects(() => Training.create(gpu, data, OPTIONS), ArgumentError, message);
   });
+});
+
+Deno.test("a training says that its data were destroyed, keeps what it has learnt, and harms no other", async () => {
+  await withDevice(async (gpu, data) => {
+    const gone = new DeviceDataSet(gpu, dataset);
+    const training = await Training.create(gpu, gone, OPTIONS);
+    for await (const [{ step }] of training.run()) if (step === 3) break;
+    await training.predict("test");
+    const state = await training.state();
+    gone.destroy();
+    const message = "Cannot use the data on the GPU: it was destroyed";
+
+    await assertRejects(() => training.run().next(), ArgumentError, message);
+    await assertRejects(() => training.evaluate("training"), ArgumentError, message);
+    await assertRejects(() => training.predict("test"), ArgumentError, message);
+    assertEquals(await training.state(), state);
+    training.destroy();
+    await finish(await Training.create(gpu, data, OPTIONS));
+  });
+});
+
+Deno.test("data on another device are refused", async () => {
+  const [gpu, other] = [await Gpu.request(), await Gpu.request()];
+  const data = new DeviceDataSet(other, dataset);
+
+  await assertRejects(() => Training.create(gpu, data, OPTIONS), ArgumentError, "another device");
+  await finish(await Training.create(other, data, OPTIONS));
+  for (const each of [gpu, other]) each.destroy();
 });
 
 Deno.test("a device says that it was destroyed", async () => {

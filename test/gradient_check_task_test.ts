@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { runMain } from "../tasks/_main.ts";
-import { main, worstOf } from "../tasks/gradient_check.ts";
+import { main } from "../tasks/gradient_check.ts";
 import { gradientCheckFromCsv } from "../src/records.ts";
 import { CapturedContext } from "./_context.ts";
 import { inDirectory } from "./_tasks.ts";
@@ -96,16 +96,5 @@ Deno.test("gradient-check refuses what it cannot do and writes nothing", async (
       assert(!context.errors.includes("    at "), context.errors);
       assertEquals([...Deno.readDirSync(dirname(out))], []);
     });
-  }
-});
-
-Deno.test("worstOf() finds what comes nearest to its bar, and NaN wherever it stands", () => {
-  const rows = [0.5, 0.9, 0.2].map((error, i) => (
-    { name: `W${i + 1}`, kind: "gradient", error, bar: 2 } as const
-  ));
-  assertEquals(worstOf(rows).name, "W2");
-  for (const at of [0, 1, 2]) {
-    const broken = rows.with(at, { ...rows[at], error: NaN });
-    assertEquals(worstOf(broken).name, `W${at + 1}`);
   }
 });

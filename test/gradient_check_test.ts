@@ -8,6 +8,7 @@ import {
   type GpuCheckOptions,
   type GpuCheckRow,
   passes,
+  worstOf,
 } from "../src/gradient_check.ts";
 import { type Architecture, initialise } from "../src/network.ts";
 import type { PopulationState } from "../src/population.ts";
@@ -205,4 +206,15 @@ Deno.test("passes() refuses NaN", () => {
   assert(passes({ error: 1, bar: 1 }));
   assert(!passes({ error: 1.1, bar: 1 }));
   assert(!passes({ error: NaN, bar: 1 }));
+});
+
+Deno.test("worstOf() finds what comes nearest to its bar, and NaN wherever it stands", () => {
+  const rows = [0.5, 0.9, 0.2].map((error, i) => (
+    { name: `W${i + 1}`, kind: "gradient", error, bar: 2 } as const
+  ));
+  assertEquals(worstOf(rows).name, "W2");
+  for (const at of [0, 1, 2]) {
+    const broken = rows.with(at, { ...rows[at], error: NaN });
+    assertEquals(worstOf(broken).name, `W${at + 1}`);
+  }
 });

@@ -173,7 +173,11 @@ Deno.test("run() gives signals a turn where nothing has to be awaited", async ()
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("told to stop")), 100);
     const began = device.now;
-    await assertRejects(() => pacer.run(workOf(0.1, 1e5), controller.signal), "told to stop");
+    await assertRejects(
+      () => pacer.run(workOf(0.1, 1e5), controller.signal),
+      Error,
+      "told to stop",
+    );
 
     assert(device.now - began <= 300, `${device.now - began}`);
   });

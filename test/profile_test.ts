@@ -6,13 +6,13 @@ import {
   assertRejects,
 } from "@std/assert";
 import { DeviceDataSet } from "../src/device_data.ts";
-import { ArgumentError, GpuUnavailableError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu.ts";
+import { GpuUnavailableError } from "../src/errors.ts";
+import type { Gpu } from "../src/gpu.ts";
 import { initialise } from "../src/network.ts";
 import { Population, type StepPlan } from "../src/population.ts";
 import { BETWEEN, profileStep } from "../src/profile.ts";
 import { Training } from "../src/train.ts";
-import { createRandomData, sharedGpu } from "./_gpu.ts";
+import { createRandomData, modestGpu, sharedGpu } from "./_gpu.ts";
 
 /** Kernels are measured in few steps, and whole steps for as short a time as can be. */
 const BRIEF = { steps: 3, least: 0 };
@@ -24,12 +24,6 @@ const ARCHITECTURE = { inputs: 10, hidden: [4], classes: 10, batchNorm: false };
 
 async function deviceData(gpu: Gpu): Promise<DeviceDataSet> {
   return new DeviceDataSet(gpu, await createRandomData({ inputs: 10 }));
-}
-
-/** A device that was asked for without time stamps. */
-async function gpuWithoutStamps(): Promise<Gpu> {
-  const adapter = await navigator.gpu.requestAdapter();
-  return new Gpu(await adapter!.requestDevice());
 }
 
 Deno.test("profileStep() gives each kernel of a step in order, and what is between them", async () => {
@@ -94,7 +88,7 @@ Deno.test("profileStep() leaves a training on the same data as it is", async () 
 });
 
 Deno.test("profileStep() refuses a device without time stamps", async () => {
-  const gpu = await gpuWithoutStamps();
+  const gpu = await modestGpu();
   const data = await deviceData(gpu);
   await assertRejects(
     () => profileStep(gpu, data, { architecture: ARCHITECTURE, networks: 1, batch: 20 }),
@@ -149,21 +143,27 @@ for (const variant of KINDS) {
   });
 }
 
-Deno.test("Population.profile() refuses more steps than it has room for", async () => {
+Deno.test("Population.profile() leaves the networks as they were when it is told to stop before it begins", async () => {
   const gpu = await sharedGpu();
   const data = await deviceData(gpu);
-  const population = await Population.create(gpu, {
-    architecture: ARCHITECTURE,
-    networks: [{ lambda: 0, etaMin: 0, etaMax: 0 }],
-    batch: 20,
-    data,
-  });
-  const steps = Array.from({ length: 2049 }, (_, number) => ({ first: 0, rise: 0, number }));
-  await assertRejects(
-    () => population.profile(steps),
-    ArgumentError,
-    "Cannot profile 2049 steps, expected at most 2048",
+  const architecture = { ...ARCHITECTURE, batchNorm: true };
+  const networks = [{ lambda: 0.01, etaMin: 0.01, etaMax: 0.1 }];
+  const population = await Population.create(gpu, { architecture, networks, batch: 20, data });
+  population.setOrder(Uint32Array.from({ length: population.images }, (_, i) => i));
+  const steps = [{ first: 0, rise: 0, number: 0 }];
+  async function learn(before: () => Promise<unknown>): Promise<unknown> {
+    population.write({ parameters: [initialise(architecture, { seed: 1, identity: 0 })] });
+    await before();
+    await population.advance(steps);
+    return await population.readState();
+  }
+  const uninterrupted = await learn(() => Promise.resolve());
+  const stopped = AbortSignal.abort(new Error("told to stop"));
+  const learnt = await learn(() =>
+    assertRejects(() => population.profile(steps, stopped), Error, "told to stop")
   );
+
+  assertEquals(learnt, uninterrupted);
   population.destroy();
   data.destroy();
 });

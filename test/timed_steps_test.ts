@@ -1,10 +1,10 @@
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
 import { DeviceDataSet } from "../src/device_data.ts";
-import { Gpu } from "../src/gpu.ts";
+import type { Gpu } from "../src/gpu.ts";
 import { layout } from "../src/network.ts";
 import { Population } from "../src/population.ts";
 import { timedSteps, timingParameters } from "../src/timed_steps.ts";
-import { createRandomData, sharedGpu } from "./_gpu.ts";
+import { createRandomData, modestGpu, sharedGpu } from "./_gpu.ts";
 
 const ARCHITECTURE = { inputs: 10, hidden: [6, 5], classes: 4, batchNorm: true };
 
@@ -47,8 +47,7 @@ Deno.test("timedSteps() makes the updates of Population.advance(), each time fro
 });
 
 Deno.test("timedSteps() uses this program's clock where the device has no time stamps", async () => {
-  const adapter = await navigator.gpu.requestAdapter();
-  const gpu = new Gpu(await adapter!.requestDevice());
+  const gpu = await modestGpu();
   await withPopulation(gpu, async (population) => {
     const work = timedSteps(gpu, population);
     assertEquals(work.stamped, false);

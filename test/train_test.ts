@@ -67,15 +67,19 @@ Deno.test("Training.run() goes on to the same bytes after a stop at any step", a
   const { training: whole } = await train(OPTIONS);
   const stopped = await Training.create(await sharedGpu(), data, OPTIONS);
   const controller = new AbortController();
-  await assertRejects(async () => {
-    const options = {
-      signal: controller.signal,
-      onStep: (step: number) => {
-        if (step >= 13) controller.abort(new Error("told to stop"));
-      },
-    };
-    for await (const _row of stopped.run(options));
-  }, "told to stop");
+  await assertRejects(
+    async () => {
+      const options = {
+        signal: controller.signal,
+        onStep: (step: number) => {
+          if (step >= 13) controller.abort(new Error("told to stop"));
+        },
+      };
+      for await (const _row of stopped.run(options));
+    },
+    Error,
+    "told to stop",
+  );
   assert(stopped.step >= 13 && stopped.step < 40, `${stopped.step}`);
   for await (const _row of stopped.run());
   assertEquals(await stopped.state(), await whole.state());
@@ -116,9 +120,13 @@ Deno.test("Training.restore() gives a row that was due when the training was tol
       if (step >= stop) controller.abort(new Error("told to stop"));
     };
     const rows: MetricRow[][] = [];
-    await assertRejects(async () => {
-      for await (const row of first.run({ signal: controller.signal, onStep })) rows.push(row);
-    }, "told to stop");
+    await assertRejects(
+      async () => {
+        for await (const row of first.run({ signal: controller.signal, onStep })) rows.push(row);
+      },
+      Error,
+      "told to stop",
+    );
     const second = await Training.create(await sharedGpu(), data, OPTIONS);
     second.restore(await first.state());
     for await (const row of second.run()) rows.push(row);

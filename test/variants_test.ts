@@ -269,3 +269,23 @@ Deno.test("checkVariant() names what there is when there is no such variant", ()
   const error = assertThrows(() => checkVariant("fast"), ArgumentError);
   for (const name of VARIANTS) assert(error.message.includes(name));
 });
+
+Deno.test("candidates() has no variant whose textures would be too large", async () => {
+  const gpu = await sharedGpu();
+  const { maxTextureDimension2D, maxTextureArrayLayers } = gpu.device.limits;
+  const architecture = { inputs: 12, hidden: [7], classes: 10, batchNorm: false };
+  const shape = { architecture, networks: 1, batch: 20 };
+  const wide = { ...architecture, hidden: [7, maxTextureDimension2D + 1] };
+  for (
+    const [large, left] of [
+      [{ ...shape, networks: maxTextureArrayLayers + 1 }, /^(fused|tiled)/],
+      [{ ...shape, batch: 4 * maxTextureDimension2D + 4 }, /^(fused|tiled)/],
+      [{ ...shape, architecture: wide }, /^(fused|tiled|per-operation)/],
+    ] as const
+  ) {
+    const names = VARIANTS.filter((name) => variantFits(name, gpu, large));
+    assertEquals(names.filter((name) => !left.test(name)), []);
+    assert(names.includes("tiled"));
+    assert(candidates(gpu, large).every((name) => names.includes(name)));
+  }
+});

@@ -26,6 +26,7 @@ import { main } from "../tasks/doctor.ts";
 import { CapturedContext } from "./_context.ts";
 import { type Mutant, plant } from "./_mutants.ts";
 import { RELU_MUTANTS } from "./_mutants_divergence.ts";
+import { withoutMemory } from "./_no_memory.ts";
 import { eventsOf, exists, inDirectory, runInProcess } from "./_tasks.ts";
 
 const dataset = await createVerifyData();
@@ -51,6 +52,16 @@ async function verify(shaders: ShaderTexts): Promise<VerifyRow[]> {
     gpu.destroy();
   }
 }
+
+Deno.test("verifyVariant() does not run what the adapter has no memory for, nor what comes behind it", async () => {
+  const gpu = await Gpu.request();
+  withoutMemory(gpu.device, "layer 1 outputs");
+  const rows = await Array.fromAsync(verifyVariant(gpu, { variant: VARIANT, dataset }));
+  gpu.destroy();
+
+  assertEquals(rows.map(({ check, outcome }) => [check, outcome]), [[CHECKS[0], "not run"]]);
+  assertMatch(rows[0].detail, /no memory left for the layer 1 outputs/);
+});
 
 /** Runs the doctor as it is used, but with a mistake planted or with another file to remember in. */
 function runDoctor(args: readonly string[], testing: { shaders?: ShaderTexts; memory: string }) {
