@@ -3,8 +3,8 @@
  * waits for this program.
  *
  * What shapes it is that in Deno the call that asks to hear of the end of submitted work waits for that end, and that the
- * promise it returns is heard some 11 ms later. So the next piece is encoded before the one under way is waited for, and
- * submitted right after; nobody awaits a promise while the GPU has nothing to do. Where the call returns at once, as in
+ * promise it returns is heard some 11 ms later. So the next piece is encoded before the one under way is waited for
+ * (after, on a software driver, which needs the cores itself), and submitted right after; nobody awaits a promise while the GPU has nothing to do. Where the call returns at once, as in
  * browsers, a piece is submitted while the one before runs, and then the promise of that one is awaited.
  *
  * @module
@@ -14,7 +14,7 @@ import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 
 /** How long a submit should take, in milliseconds: Ctrl-C may wait for two of them. */
-const TARGET = 90;
+const TARGET = 100;
 
 /** A submit may have this many times the units of the last one of its kind, whose time may be a coarse measurement. */
 const GROWTH = 16;
@@ -138,12 +138,14 @@ export class Pacer {
       }
       signal?.throwIfAborted();
       this.check();
+      // A software driver computes on the cores that this program encodes on: ahead of the wait, it would be in the way.
+      const early = this.#gpu.adapter.software ? this.#waitIfDue(size) : undefined;
       // From here to the submit nothing else happens: what the work notes as it encodes comes true.
       const last = first + size.units === work.count;
       const encoder = this.#encode(work, first, size.units);
       if (last) copies = (work.reads ?? []).map((range) => this.#copy(encoder, range));
       const commands = encoder.finish();
-      const wait = this.#mustWait(size) ? this.#wait() : undefined;
+      const wait = early ?? this.#waitIfDue(size);
       this.#gpu.device.queue.submit([commands]);
       for (const copy of copies) this.#copies.add(copy);
       this.#flight ??= { began: performance.now(), pieces: [] };
@@ -234,10 +236,11 @@ export class Pacer {
     return encoder;
   }
 
-  /** Whether what is under way has to be over before so much more is submitted, or somebody waits to read of it. */
-  #mustWait({ milliseconds }: { milliseconds: number }): boolean {
-    if (!this.#flight) return false;
-    return timeOf(this.#flight.pieces) + milliseconds > TARGET || this.#copies.size > 0;
+  /** Waits where what is under way has to be over before so much more is submitted, or somebody wants to read of it. */
+  #waitIfDue({ milliseconds }: { milliseconds: number }): Wait | undefined {
+    if (!this.#flight) return undefined;
+    const due = timeOf(this.#flight.pieces) + milliseconds > TARGET || this.#copies.size > 0;
+    return due ? this.#wait() : undefined;
   }
 
   /** Waits for what is under way where the call does that, and otherwise asks to hear of its end. */

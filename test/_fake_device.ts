@@ -15,6 +15,8 @@ export type Manner =
 /** What things cost. */
 export interface FakeDeviceOptions {
   readonly manner: Manner;
+  /** Whether it says that it computes on the CPU; it does not unless given. */
+  readonly software?: boolean;
   /** Milliseconds that a dispatch takes on the GPU, by the kernel's name and the number of workgroups. */
   cost(kernel: string, workgroups: readonly number[]): number;
   /** Milliseconds of this program to record a dispatch; 0 unless given. */
@@ -57,7 +59,7 @@ export class FakeDevice {
     this.gpu = new Gpu(this.#device(), {
       description: "simulated",
       vendor: "",
-      software: false,
+      software: options.software ?? false,
     });
   }
 
