@@ -459,7 +459,7 @@ export class Training {
     const evaluation = await this.#population.startEvaluation(splits, signal);
     return async () => {
       const { evaluations: [train, val], diverged } = await evaluation.result();
-      // After the last update no batch follows whose loss would show it; the cost shows what became of the weights.
+      // No batch follows the last update, whose loss would show that it diverged: the cost does.
       const shown = train.map(({ cost }) => Number.isFinite(cost) ? null : step);
       return {
         rows: this.#rows(step, { train, val }),
