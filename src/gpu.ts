@@ -152,7 +152,7 @@ export class Gpu {
    * @throws {DeviceLostError} If the device went away.
    */
   async orLost<T>(promise: Promise<T>): Promise<T> {
-    // Not Promise.race(): each race with a promise that never settles would leave something behind.
+    // A promise for this wait alone: each race with one that never settles would leave something behind in it.
     const { promise: lost, reject } = Promise.withResolvers<never>();
     const settled = promise.finally(() => this.#waiting.delete(reject));
     this.#waiting.add(reject);

@@ -121,7 +121,6 @@ const STAMPED = 10;
 
 /** Images of a part of the data set that are evaluated in one go, and where their sums go. */
 interface Chunk {
-  readonly split: Split;
   readonly kernels: readonly BoundKernel[];
   readonly first: number;
   readonly rows: number;
@@ -669,14 +668,11 @@ export class Population {
     const { evaluationRows } = this.#buffers;
     const chunks: Chunk[] = [];
     for (const split of splits) {
-      const kernels = await this.#evaluation(split).catch((error) => {
-        this.#pacer.check(); // If the networks were destroyed meanwhile, that explains it.
-        throw error;
-      });
+      const kernels = await this.#evaluation(split);
       const { count } = this.#data.source[split];
       for (let first = 0; first < count; first += evaluationRows) {
         const rows = Math.min(evaluationRows, count - first);
-        chunks.push({ split, kernels, first, rows, slot: chunks.length + 1 });
+        chunks.push({ kernels, first, rows, slot: chunks.length + 1 });
       }
     }
     this.#pacer.check(); // Others may have run meanwhile.

@@ -6,12 +6,12 @@
 
 import type { DeviceDataSet } from "./device_data.ts";
 import type { Gpu } from "./gpu.ts";
-import { type Architecture, initialise } from "./network.ts";
-import { Population, type StepPlan } from "./population.ts";
+import type { Architecture } from "./network.ts";
+import type { Population } from "./population.ts";
 import type { ProfileRow } from "./profile_records.ts";
 import { spreadOf } from "./spread.ts";
 import { checkStamps } from "./stamps.ts";
-import { timedSteps } from "./timed_steps.ts";
+import { planSteps, timedPopulation, timedSteps } from "./timed_steps.ts";
 import { timeUnit, unitsFor } from "./timing.ts";
 
 /** What is profiled. */
@@ -70,22 +70,14 @@ export async function profileStep(
   data: DeviceDataSet,
   options: ProfileOptions,
 ): Promise<ProfileRow[]> {
-  const { architecture, networks, batch, variant, steps = 20, least, signal } = options;
+  const { steps = 20, least, signal } = options;
   checkStamps(gpu); // Before anything is compiled for nothing.
-  const population = await Population.create(gpu, {
-    architecture,
-    networks: Array.from({ length: networks }, () => ({ lambda: 0, etaMin: 0, etaMax: 0 })),
-    batch,
-    data,
-    variant,
-  });
+  const population = await timedPopulation(gpu, data, options);
   try {
-    const parameters = initialise(architecture, { seed: 1, identity: "profile" });
-    population.write({ parameters: Array.from({ length: networks }, () => parameters) });
-    population.setOrder(Uint32Array.from({ length: population.images }, (_, i) => i));
     const whole = await timeOfStep(gpu, population, { least, signal });
-    // Of the last there is no next, of which some kernels do a part.
-    const times = await population.profile(plansOf(population, steps + 1), signal);
+    // One more, which does not count: the last step has no successor, so kernels that span two steps do less in it.
+    const plans = planSteps(population, { first: 0, count: steps + 1 });
+    const times = await population.profile(plans, signal);
     const kernels = times.map(({ name, layer, milliseconds }) => {
       const { median, least, most } = spreadOf(milliseconds.slice(0, steps));
       return { kernel: name, layer: layer + 1, ms: median, ms_least: least, ms_most: most };
@@ -112,11 +104,4 @@ async function timeOfStep(
   const times: number[] = [];
   while (times.length < REPEAT) times.push(await timeUnit(work, units));
   return spreadOf(times).least;
-}
-
-function plansOf({ images, batch }: Population, steps: number): StepPlan[] {
-  const perEpoch = Math.floor(images / batch);
-  return Array.from({ length: steps }, (_, number) => {
-    return { first: number % perEpoch * batch, rise: 0, number };
-  });
 }

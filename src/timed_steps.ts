@@ -4,12 +4,72 @@
  * @module
  */
 
+import type { DeviceDataSet } from "./device_data.ts";
 import type { Gpu } from "./gpu.ts";
 import { type Architecture, layout } from "./network.ts";
-import type { Population, StepPlan } from "./population.ts";
+import { Population, type PopulationOptions, type StepPlan } from "./population.ts";
 import { Random } from "./random.ts";
 import { hasStamps } from "./stamps.ts";
 import { type TimedWork, timedWork } from "./timing.ts";
+
+/** A population to be timed: its networks differ in nothing, and stay as they are. */
+export interface TimedPopulationOptions
+  extends Pick<PopulationOptions, "architecture" | "batch" | "variant"> {
+  /** Networks that train together. */
+  readonly networks: number;
+  /** What every network starts from, [layout.count]; {@linkcode timingParameters} unless given. */
+  readonly parameters?: Float32Array;
+}
+
+/**
+ * Makes a population whose steps are timed and whose results nobody reads.
+ *
+ * @param gpu The device.
+ * @param data The data set on it.
+ * @param options What it is made of.
+ * @returns The population, with parameters and the images in file order.
+ * @throws {ArgumentError} If the adapter cannot hold the networks.
+ * @throws {GpuError} If the device refused an operation.
+ * @throws {DeviceLostError} If the device went away.
+ */
+export async function timedPopulation(
+  gpu: Gpu,
+  data: DeviceDataSet,
+  options: TimedPopulationOptions,
+): Promise<Population> {
+  const { architecture, networks, batch, variant, parameters } = options;
+  const population = await Population.create(gpu, {
+    architecture,
+    networks: Array.from({ length: networks }, () => ({ lambda: 0, etaMin: 0, etaMax: 0 })),
+    batch,
+    data,
+    variant,
+  });
+  const shared = parameters ?? timingParameters(architecture);
+  population.write({ parameters: Array.from({ length: networks }, () => shared) });
+  population.setOrder(Uint32Array.from({ length: population.images }, (_, i) => i));
+  return population;
+}
+
+/**
+ * Plans steps through the images, again and again.
+ *
+ * @param population The population.
+ * @param steps How many, and the number of the first; `rise` is how far the learning rate has risen at a step, by its
+ * number: 0 unless given.
+ * @returns The steps, in order.
+ */
+export function planSteps(
+  { images, batch }: Pick<Population, "images" | "batch">,
+  steps: { first: number; count: number; rise?: (number: number) => number },
+): StepPlan[] {
+  const { first, count, rise = () => 0 } = steps;
+  const perEpoch = Math.floor(images / batch);
+  return Array.from({ length: count }, (_, i): StepPlan => {
+    const number = first + i;
+    return { first: number % perEpoch * batch, rise: rise(number), number };
+  });
+}
 
 /** How the steps are made. */
 export interface TimedStepsOptions {
@@ -33,15 +93,10 @@ export function timedSteps(
   population: Population,
   options: TimedStepsOptions = {},
 ): TimedWork {
-  const { rise = () => 0, signal } = options;
-  const { images, batch } = population;
-  const perEpoch = Math.floor(images / batch);
+  const { rise, signal } = options;
   let made = 0;
   return timedWork(async (units) => {
-    const plans = Array.from({ length: units }, (_, i): StepPlan => {
-      const number = made + i;
-      return { first: number % perEpoch * batch, rise: rise(number), number };
-    });
+    const plans = planSteps(population, { first: made, count: units, rise });
     made += units;
     const { milliseconds, stamped } = await population.time(plans, signal);
     return stamped ? milliseconds : undefined;

@@ -9,8 +9,8 @@ import type { DeviceDataSet } from "./device_data.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Gpu } from "./gpu.ts";
 import type { Architecture } from "./network.ts";
-import { Population } from "./population.ts";
-import { timedSteps, timingParameters } from "./timed_steps.ts";
+import type { Population } from "./population.ts";
+import { timedPopulation, timedSteps, timingParameters } from "./timed_steps.ts";
 import { candidates, checkVariant } from "./variants.ts";
 
 /** What is to be trained, and how long may be measured. */
@@ -71,16 +71,9 @@ export async function measureVariants(
   const parameters = timingParameters(architecture);
   const populations: Population[] = [];
   async function enter(variant: string) {
-    const population = await Population.create(gpu, {
-      architecture,
-      networks: Array.from({ length: networks }, () => ({ lambda: 0, etaMin: 0, etaMax: 0 })),
-      batch,
-      data,
-      variant,
-    });
+    const shape = { architecture, networks, batch, variant, parameters };
+    const population = await timedPopulation(gpu, data, shape);
     populations.push(population);
-    population.write({ parameters: Array.from({ length: networks }, () => parameters) });
-    population.setOrder(Uint32Array.from({ length: population.images }, (_, i) => i));
     return timedSteps(gpu, population, { signal });
   }
   try {
