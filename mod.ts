@@ -26,36 +26,36 @@
  */
 
 export * from "./src/errors.ts";
-export { Random } from "./src/random.ts";
-export * from "./src/dataset.ts";
-export * from "./src/cifar10.ts";
-export * from "./src/synthetic.ts";
-export * from "./src/network.ts";
-export * from "./src/schedule.ts";
-export * from "./src/reference.ts";
-export * from "./src/differences.ts";
-export * from "./src/gpu.ts";
-export * from "./src/device_data.ts";
-export type { AdvanceOptions, NetworkSettings } from "./src/population.ts";
-export type { ShaderTexts } from "./src/kernels.ts";
-export * from "./src/train.ts";
-export * from "./src/metrics.ts";
-export * from "./src/search.ts";
-export * from "./src/sensitivity.ts";
-export * from "./src/records.ts";
-export * from "./src/profile.ts";
-export * from "./src/profile_records.ts";
-export * from "./src/tuning.ts";
+export { Random } from "./src/model/random.ts";
+export * from "./src/data/dataset.ts";
+export * from "./src/data/cifar10.ts";
+export * from "./src/data/synthetic.ts";
+export * from "./src/model/network.ts";
+export * from "./src/model/schedule.ts";
+export * from "./src/model/reference.ts";
+export * from "./src/model/numerical_gradients.ts";
+export * from "./src/gpu/device.ts";
+export * from "./src/gpu/device_data.ts";
+export type { AdvanceOptions, NetworkSettings } from "./src/train/population.ts";
+export type { ShaderTexts } from "./src/gpu/kernels.ts";
+export * from "./src/train/training.ts";
+export * from "./src/model/metrics.ts";
+export * from "./src/train/lambda_search.ts";
+export * from "./src/train/sensitivity.ts";
+export * from "./src/records/metrics.ts";
+export * from "./src/measure/profile.ts";
+export * from "./src/records/profile.ts";
+export * from "./src/measure/tuning.ts";
 export {
   candidates,
   defaultVariant,
   variantFits,
   VARIANTS,
   type VariantShape,
-} from "./src/variants.ts";
-export * from "./src/search_records.ts";
-export * from "./src/sensitivity_records.ts";
-export * from "./src/scaling.ts";
-export * from "./src/scaling_records.ts";
-export * from "./src/checkpoint.ts";
-export * from "./src/safetensors.ts";
+} from "./src/programs/variants.ts";
+export * from "./src/records/lambda_search.ts";
+export * from "./src/records/sensitivity.ts";
+export * from "./src/measure/scaling.ts";
+export * from "./src/records/scaling.ts";
+export * from "./src/model/checkpoint.ts";
+export * from "./src/model/safetensors.ts";

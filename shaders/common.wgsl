@@ -1,7 +1,7 @@
 // What every kernel knows, placed in front of each of the other files.
 //
 // The network is the z of the workgroup; where a file does not say otherwise, one thread does one tile. All tensors are row-major and have the
-// network as their first axis. A name and its binding number mean the same in all files (src/bindings.ts lists them).
+// network as their first axis. A name and its binding number mean the same in all files (src/gpu/bindings.ts lists them).
 
 // Threads per workgroup: the same number feeds the dispatch.
 override WORKGROUP: u32;

@@ -12,7 +12,7 @@ override WORKGROUP: u32; // threads per workgroup
 @group(0) @binding(11) var<storage, read> x: array<vec4f>; // what is copied; in front a and b, which no compiler knows
 @group(0) @binding(12) var<storage, read_write> y: array<vec4f>; // the copy, or the sums of each thread
 
-const ROUNDS = 256u; // of 32 x 12 operations, as in src/peak.ts
+const ROUNDS = 256u; // of 32 x 12 operations, as in src/measure/adapter_peak.ts
 const PIECES = 4u; // of 16 bytes that a thread copies
 
 fn once(s: mat3x4f, a: vec4f, b: vec4f) -> mat3x4f {

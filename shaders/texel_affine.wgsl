@@ -6,7 +6,7 @@
 //
 // A texel of H, S and their gradients holds four rows, one of W four inputs. Rows past the last have gradients of 0, inputs
 // past the last weights of 0. A thread does 4 rows x TILE_OUTPUTS outputs, 4 rows x 8 inputs, or 4 inputs x TILE_OUTPUTS
-// outputs. Loops over TILE_OUTPUTS are unrolled in tile_*.wgsl, made by tasks/_tile.ts.
+// outputs. Loops over TILE_OUTPUTS are unrolled in tile_*.wgsl, made by tasks/_kit/tile.ts.
 
 // layer, step, networks, parameters and gradients: descent.wgsl; weight_texels and those written: texel_descent.wgsl
 @group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (i, b), layer P: H[4b .. 4b + 3, i]

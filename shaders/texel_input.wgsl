@@ -7,7 +7,7 @@
 // Everything between kernels is a texel of four: pixels and weights of four inputs, sums and gradients of four rows.
 // Inputs past the last have scale, shift and weights of 0; rows past the last have gradients of 0. A forward thread does a
 // tile of rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch.
-// The tile's size and its unrolled loops are in tile_*.wgsl, made by tasks/_tile.ts.
+// The tile's size and its unrolled loops are in tile_*.wgsl, made by tasks/_kit/tile.ts.
 
 // layer, step, networks: descent.wgsl; weight_texels and those that are written with them: texel_descent.wgsl
 @group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer

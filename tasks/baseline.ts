@@ -4,21 +4,25 @@
  * @module
  */
 import { join } from "@std/path";
-import type { DataSet } from "../src/dataset.ts";
-import { DeviceDataSet } from "../src/device_data.ts";
-import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/variants.ts";
-import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_HIDDEN, PUBLISHED_RUN } from "../src/published.ts";
-import { isComparable } from "../src/report_settings.ts";
-import { announceAdapter } from "./_adapter.ts";
-import { checkCapacity } from "./_capacity.ts";
-import { alignColumns } from "./_columns.ts";
-import type { TaskContext } from "./_context.ts";
-import { loadDataSet } from "./_data.ts";
-import { writeEvent } from "./_events.ts";
-import { Figures } from "./_figures.ts";
-import { helpText } from "./_help.ts";
-import { EXIT, runTask } from "./_main.ts";
+import type { DataSet } from "../src/data/dataset.ts";
+import { DeviceDataSet } from "../src/gpu/device_data.ts";
+import { Gpu } from "../src/gpu/device.ts";
+import { checkVariant } from "../src/programs/variants.ts";
+import {
+  PUBLISHED_BASELINE_ACCURACY,
+  PUBLISHED_HIDDEN,
+  PUBLISHED_RUN,
+} from "../src/model/published.ts";
+import { isComparable } from "../src/report/settings.ts";
+import { announceAdapter } from "./_kit/adapter.ts";
+import { checkCapacity } from "./_kit/capacity.ts";
+import { alignColumns } from "./_kit/columns.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { loadDataSet } from "./_kit/data.ts";
+import { writeEvent } from "./_kit/events.ts";
+import { Figures } from "./_kit/figures.ts";
+import { helpText } from "./_kit/help.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
 import {
   checkTraining,
   COMMON_OPTIONS,
@@ -26,12 +30,12 @@ import {
   type Task,
   TRAINING_OPTIONS,
   type Values,
-} from "./_options.ts";
-import { PROFILE_OPTION, profileAll } from "./_profile.ts";
-import { Progress } from "./_progress.ts";
-import { QUICK_COUNTS } from "./_quick.ts";
-import { openResults, type Results, type RunConfig, runConfig } from "./_results.ts";
-import { percent, tableHeading } from "./_text.ts";
+} from "./_kit/options.ts";
+import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
+import { Progress } from "./_kit/progress.ts";
+import { QUICK_COUNTS } from "./_kit/quick.ts";
+import { openResults, type Results, type RunConfig, runConfig } from "./_kit/results.ts";
+import { percent, tableHeading } from "./_kit/text.ts";
 import {
   describeOutcome,
   readSummary,
@@ -40,8 +44,8 @@ import {
   type Summary,
   type TrainingRun,
   trainInto,
-} from "./_training_run.ts";
-import { VariantChooser } from "./_variant.ts";
+} from "./_run/training_run.ts";
+import { VariantChooser } from "./_run/variant.ts";
 
 const OPTIONS = { ...COMMON_OPTIONS, ...PROFILE_OPTION, ...TRAINING_OPTIONS };
 

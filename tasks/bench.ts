@@ -4,29 +4,29 @@
  * @module
  */
 import { fromFileUrl, join } from "@std/path";
-import type { DataSet } from "../src/dataset.ts";
-import { DeviceDataSet } from "../src/device_data.ts";
+import type { DataSet } from "../src/data/dataset.ts";
+import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu.ts";
+import { Gpu } from "../src/gpu/device.ts";
 import { maximum } from "../src/lists.ts";
-import { checkVariant } from "../src/variants.ts";
-import { measurePeak, type Peak } from "../src/peak.ts";
-import { PUBLISHED_HIDDEN } from "../src/published.ts";
-import type { BenchRow } from "../src/records.ts";
-import { compareWithEarlier } from "../src/regression.ts";
-import { timeUnit, unitsFor } from "../src/timing.ts";
-import { announceAdapter } from "./_adapter.ts";
-import { readBenchRows, writeBenchRows } from "./_bench_files.ts";
-import { COMPARE_RULE, reportBench, reportComparisons } from "./_bench_report.ts";
-import { describePlan, type Plan } from "./_capacity.ts";
-import { currentCommit } from "./_commit.ts";
-import type { TaskContext } from "./_context.ts";
-import { loadDataSet } from "./_data.ts";
-import { writeEvent } from "./_events.ts";
-import { Figures } from "./_figures.ts";
-import { helpText } from "./_help.ts";
-import { flag, integer, real, widths } from "./_kinds.ts";
-import { EXIT, runTask } from "./_main.ts";
+import { checkVariant } from "../src/programs/variants.ts";
+import { measurePeak, type Peak } from "../src/measure/adapter_peak.ts";
+import { PUBLISHED_HIDDEN } from "../src/model/published.ts";
+import type { BenchRow } from "../src/records/metrics.ts";
+import { compareWithEarlier } from "../src/measure/slowdown.ts";
+import { timeUnit, unitsFor } from "../src/measure/timing.ts";
+import { announceAdapter } from "./_kit/adapter.ts";
+import { readBenchRows, writeBenchRows } from "./_bench/files.ts";
+import { COMPARE_RULE, reportBench, reportComparisons } from "./_bench/report.ts";
+import { describePlan, type Plan } from "./_kit/capacity.ts";
+import { currentCommit } from "./_bench/commit.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { loadDataSet } from "./_kit/data.ts";
+import { writeEvent } from "./_kit/events.ts";
+import { Figures } from "./_kit/figures.ts";
+import { helpText } from "./_kit/help.ts";
+import { flag, integer, real, widths } from "./_kit/kinds.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
 import {
   type Load,
   measure,
@@ -34,20 +34,20 @@ import {
   type Measurement,
   operationsPerStep,
   Runner,
-} from "./_measure.ts";
+} from "./_bench/measure.ts";
 import {
   COMMON_OPTIONS,
   parseOptions,
   type Task,
   TRAINING_OPTIONS,
   type Values,
-} from "./_options.ts";
-import { PeakMemory } from "./_peak_memory.ts";
-import { measurePeers, type Peer, type PeerRow, peersOf, readPeerRows } from "./_peers.ts";
-import { PROFILE_OPTION, profileInto } from "./_profile.ts";
-import { QUICK_COUNTS } from "./_quick.ts";
-import { VariantChooser } from "./_variant.ts";
-import { DENO_VERSION, PACKAGE_VERSION } from "./_version.ts";
+} from "./_kit/options.ts";
+import { PeakMemory } from "./_bench/peak_memory.ts";
+import { measurePeers, type Peer, type PeerRow, peersOf, readPeerRows } from "./_bench/peers.ts";
+import { PROFILE_OPTION, profileInto } from "./_run/profile.ts";
+import { QUICK_COUNTS } from "./_kit/quick.ts";
+import { VariantChooser } from "./_run/variant.ts";
+import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
 
 const OPTIONS = {
   networks: widths({

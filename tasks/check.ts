@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { runDeno } from "./_children.ts";
-import type { TaskContext } from "./_context.ts";
-import { helpText } from "./_help.ts";
-import { EXIT, runTask } from "./_main.ts";
-import { COMMON_OPTIONS, parseOptions } from "./_options.ts";
+import { runDeno } from "./_kit/children.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { helpText } from "./_kit/help.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
+import { COMMON_OPTIONS, parseOptions } from "./_kit/options.ts";
 import { DRIFT, shadersAreCurrent } from "./shaders.ts";
 
 /** The modules that the package exports. */
-const ENTRY_POINTS = ["mod.ts", "src/figures.ts"];
+const ENTRY_POINTS = ["mod.ts", "src/figures/mod.ts"];
 
 const TASK = {
   name: "check",

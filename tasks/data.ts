@@ -4,17 +4,22 @@
  * @module
  */
 import { join } from "@std/path";
-import { CIFAR10_FILE_SIZE, CIFAR10_FILES, CIFAR10_FOLDER, readCifar10 } from "../src/cifar10.ts";
-import type { DataSet } from "../src/dataset.ts";
+import {
+  CIFAR10_FILE_SIZE,
+  CIFAR10_FILES,
+  CIFAR10_FOLDER,
+  readCifar10,
+} from "../src/data/cifar10.ts";
+import type { DataSet } from "../src/data/dataset.ts";
 import { DataError } from "../src/errors.ts";
-import type { TaskContext } from "./_context.ts";
-import { type Archive, download, DownloadError } from "./_download.ts";
-import { writeEvent } from "./_events.ts";
-import { helpText } from "./_help.ts";
-import { flag, type Option } from "./_kinds.ts";
-import { EXIT, runTask } from "./_main.ts";
-import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
-import { unpackFiles } from "./_tar.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { type Archive, download, DownloadError } from "./_kit/download.ts";
+import { writeEvent } from "./_kit/events.ts";
+import { helpText } from "./_kit/help.ts";
+import { flag, type Option } from "./_kit/kinds.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
+import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_kit/options.ts";
+import { unpackFiles } from "./_kit/tar.ts";
 
 /** CIFAR-10 as its authors publish it, which never changes. */
 const CIFAR10: Archive = {

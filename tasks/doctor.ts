@@ -3,27 +3,27 @@
  *
  * @module
  */
-import { readCifar10 } from "../src/cifar10.ts";
-import type { DataSet } from "../src/dataset.ts";
-import { DeviceDataSet } from "../src/device_data.ts";
+import { readCifar10 } from "../src/data/cifar10.ts";
+import type { DataSet } from "../src/data/dataset.ts";
+import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu.ts";
-import { checkOnGpu, passes } from "../src/gradient_check.ts";
-import type { ShaderTexts } from "../src/kernels.ts";
-import { createSynthetic } from "../src/synthetic.ts";
-import { checkVariant, type VariantShape } from "../src/variants.ts";
-import { announceAdapter, describeAdapter, vendorName } from "./_adapter.ts";
-import { alignColumns } from "./_columns.ts";
-import type { TaskContext } from "./_context.ts";
-import { usualDirectory } from "./_data.ts";
-import { writeEvent } from "./_events.ts";
-import { helpText, wrap } from "./_help.ts";
-import { flag } from "./_kinds.ts";
-import { EXIT, runTask } from "./_main.ts";
-import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
-import { failedVariants, soundVariant, warnIfFailed } from "./_verified.ts";
-import { type VerifyRun, verifyVariants } from "./_verify_run.ts";
-import { DENO_VERSION, PACKAGE_NAME, PACKAGE_VERSION } from "./_version.ts";
+import { Gpu } from "../src/gpu/device.ts";
+import { checkOnGpu, passes } from "../src/train/kernel_check.ts";
+import type { ShaderTexts } from "../src/gpu/kernels.ts";
+import { createSynthetic } from "../src/data/synthetic.ts";
+import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
+import { announceAdapter, describeAdapter, vendorName } from "./_kit/adapter.ts";
+import { alignColumns } from "./_kit/columns.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { usualDirectory } from "./_kit/data.ts";
+import { writeEvent } from "./_kit/events.ts";
+import { helpText, wrap } from "./_kit/help.ts";
+import { flag } from "./_kit/kinds.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
+import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_kit/options.ts";
+import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
+import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
+import { DENO_VERSION, PACKAGE_NAME, PACKAGE_VERSION } from "./_kit/version.ts";
 
 const { help, seed, data, json, requireGpu, variant } = COMMON_OPTIONS;
 const verify = flag({

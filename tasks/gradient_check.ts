@@ -4,36 +4,42 @@
  * @module
  */
 
-import { cutInputs, type DataSet, standardise, subset, type SubsetCounts } from "../src/dataset.ts";
-import { DeviceDataSet } from "../src/device_data.ts";
-import { compareWithDifferences } from "../src/differences.ts";
+import {
+  cutInputs,
+  type DataSet,
+  standardise,
+  subset,
+  type SubsetCounts,
+} from "../src/data/dataset.ts";
+import { DeviceDataSet } from "../src/gpu/device_data.ts";
+import { compareWithDifferences } from "../src/model/numerical_gradients.ts";
 import { ArgumentError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu.ts";
-import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "../src/gradient_check.ts";
-import type { ShaderTexts } from "../src/kernels.ts";
-import { checkVariant, type VariantShape } from "../src/variants.ts";
-import { initialise } from "../src/network.ts";
-import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/published.ts";
-import { COMPARED_STEPS } from "../src/report_gradients.ts";
-import { type GradientCheckRow, gradientCheckToCsv } from "../src/records.ts";
-import { isComparable, otherSettings } from "../src/report_settings.ts";
-import { announceAdapter } from "./_adapter.ts";
-import { alignColumns } from "./_columns.ts";
-import type { TaskContext } from "./_context.ts";
-import { loadDataSet } from "./_data.ts";
-import { writeEvent } from "./_events.ts";
-import { helpText } from "./_help.ts";
-import { choice, integer } from "./_kinds.ts";
-import { EXIT, runTask } from "./_main.ts";
+import { Gpu } from "../src/gpu/device.ts";
+import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
+import type { ShaderTexts } from "../src/gpu/kernels.ts";
+import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
+import { initialise } from "../src/model/network.ts";
+import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
+import { COMPARED_STEPS } from "../src/report/gradients.ts";
+import { type GradientCheckRow, gradientCheckToCsv } from "../src/records/metrics.ts";
+import { isComparable, otherSettings } from "../src/report/settings.ts";
+import { announceAdapter } from "./_kit/adapter.ts";
+import { alignColumns } from "./_kit/columns.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { loadDataSet } from "./_kit/data.ts";
+import { writeEvent } from "./_kit/events.ts";
+import { helpText } from "./_kit/help.ts";
+import { choice, integer } from "./_kit/kinds.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
 import {
   COMMON_OPTIONS,
   parseOptions,
   type Task,
   TRAINING_OPTIONS,
   type Values,
-} from "./_options.ts";
-import { openResults, type RunConfig, runConfig } from "./_results.ts";
-import { soundVariant, warnIfFailed } from "./_verified.ts";
+} from "./_kit/options.ts";
+import { openResults, type RunConfig, runConfig } from "./_kit/results.ts";
+import { soundVariant, warnIfFailed } from "./_run/verified.ts";
 
 const OPTIONS = {
   ...COMMON_OPTIONS,

@@ -4,23 +4,23 @@
  * @module
  */
 import { join } from "@std/path";
-import type { DataSet } from "../src/dataset.ts";
-import { DeviceDataSet } from "../src/device_data.ts";
-import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/variants.ts";
-import { VariantChooser } from "./_variant.ts";
-import { isComparable } from "../src/report_settings.ts";
-import { describeRuns } from "../src/sensitivity.ts";
-import { announceAdapter } from "./_adapter.ts";
-import { checkCapacity } from "./_capacity.ts";
-import { alignColumns } from "./_columns.ts";
-import type { TaskContext } from "./_context.ts";
-import { loadDataSet } from "./_data.ts";
-import { writeEvent } from "./_events.ts";
-import { Figures } from "./_figures.ts";
-import { helpText } from "./_help.ts";
-import { initialisations, integer } from "./_kinds.ts";
-import { EXIT, runTask } from "./_main.ts";
+import type { DataSet } from "../src/data/dataset.ts";
+import { DeviceDataSet } from "../src/gpu/device_data.ts";
+import { Gpu } from "../src/gpu/device.ts";
+import { checkVariant } from "../src/programs/variants.ts";
+import { VariantChooser } from "./_run/variant.ts";
+import { isComparable } from "../src/report/settings.ts";
+import { describeRuns } from "../src/train/sensitivity.ts";
+import { announceAdapter } from "./_kit/adapter.ts";
+import { checkCapacity } from "./_kit/capacity.ts";
+import { alignColumns } from "./_kit/columns.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { loadDataSet } from "./_kit/data.ts";
+import { writeEvent } from "./_kit/events.ts";
+import { Figures } from "./_kit/figures.ts";
+import { helpText } from "./_kit/help.ts";
+import { initialisations, integer } from "./_kit/kinds.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
 import {
   checkTraining,
   COMMON_OPTIONS,
@@ -28,11 +28,11 @@ import {
   type Task,
   TRAINING_OPTIONS,
   type Values,
-} from "./_options.ts";
-import { PROFILE_OPTION, profileAll } from "./_profile.ts";
-import { Progress } from "./_progress.ts";
-import { QUICK_COUNTS } from "./_quick.ts";
-import { openResults, type RunConfig, runConfig } from "./_results.ts";
+} from "./_kit/options.ts";
+import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
+import { Progress } from "./_kit/progress.ts";
+import { QUICK_COUNTS } from "./_kit/quick.ts";
+import { openResults, type RunConfig, runConfig } from "./_kit/results.ts";
 import {
   normsOf,
   populationName,
@@ -41,8 +41,8 @@ import {
   type SensitivitySummary,
   STUDY_FILES,
   studyInto,
-} from "./_sensitivity_run.ts";
-import { percent, tableHeading } from "./_text.ts";
+} from "./_run/sensitivity_run.ts";
+import { percent, tableHeading } from "./_kit/text.ts";
 
 const { init: _init, ...TRAINING_WITHOUT_INIT } = TRAINING_OPTIONS;
 

@@ -4,35 +4,40 @@
  * @module
  */
 import { join } from "@std/path";
-import type { DataSet } from "../src/dataset.ts";
-import { DeviceDataSet } from "../src/device_data.ts";
+import type { DataSet } from "../src/data/dataset.ts";
+import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu.ts";
-import { checkVariant } from "../src/variants.ts";
-import { VariantChooser } from "./_variant.ts";
-import { PUBLISHED_FINAL_ACCURACY } from "../src/published.ts";
-import { isComparable } from "../src/report_settings.ts";
-import { bestResults } from "../src/search.ts";
-import type { BestRow } from "../src/search_records.ts";
-import { announceAdapter } from "./_adapter.ts";
-import { checkCapacity } from "./_capacity.ts";
-import { alignColumns } from "./_columns.ts";
-import type { TaskContext } from "./_context.ts";
-import { loadDataSet } from "./_data.ts";
-import { writeEvent } from "./_events.ts";
-import { Figures } from "./_figures.ts";
-import { helpText } from "./_help.ts";
-import { EXIT, FigureError, runTask } from "./_main.ts";
-import { checkTraining, parseOptions, type Task } from "./_options.ts";
-import { profileAll, type Profiled } from "./_profile.ts";
-import { Progress } from "./_progress.ts";
-import { QUICK_COUNTS } from "./_quick.ts";
-import { openResults, type RunConfig, runConfig } from "./_results.ts";
-import { bestRows, finalInto, openFinal } from "./_search_final.ts";
-import { readSearchSummary, searchFiles, type SearchSummary, stageNames } from "./_search_files.ts";
-import { SEARCH_OPTIONS, type SearchOptions } from "./_search_options.ts";
-import { searchInto } from "./_search_stages.ts";
-import { percent, tableHeading } from "./_text.ts";
+import { Gpu } from "../src/gpu/device.ts";
+import { checkVariant } from "../src/programs/variants.ts";
+import { VariantChooser } from "./_run/variant.ts";
+import { PUBLISHED_FINAL_ACCURACY } from "../src/model/published.ts";
+import { isComparable } from "../src/report/settings.ts";
+import { bestResults } from "../src/train/lambda_search.ts";
+import type { BestRow } from "../src/records/lambda_search.ts";
+import { announceAdapter } from "./_kit/adapter.ts";
+import { checkCapacity } from "./_kit/capacity.ts";
+import { alignColumns } from "./_kit/columns.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { loadDataSet } from "./_kit/data.ts";
+import { writeEvent } from "./_kit/events.ts";
+import { Figures } from "./_kit/figures.ts";
+import { helpText } from "./_kit/help.ts";
+import { EXIT, FigureError, runTask } from "./_kit/main.ts";
+import { checkTraining, parseOptions, type Task } from "./_kit/options.ts";
+import { profileAll, type Profiled } from "./_run/profile.ts";
+import { Progress } from "./_kit/progress.ts";
+import { QUICK_COUNTS } from "./_kit/quick.ts";
+import { openResults, type RunConfig, runConfig } from "./_kit/results.ts";
+import { bestRows, finalInto, openFinal } from "./_run/search_final.ts";
+import {
+  readSearchSummary,
+  searchFiles,
+  type SearchSummary,
+  stageNames,
+} from "./_run/search_files.ts";
+import { SEARCH_OPTIONS, type SearchOptions } from "./_run/search_options.ts";
+import { searchInto } from "./_run/search_stages.ts";
+import { percent, tableHeading } from "./_kit/text.ts";
 
 /** The task as its users see it. */
 export const TASK: Task<typeof SEARCH_OPTIONS> = {

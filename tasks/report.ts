@@ -4,15 +4,15 @@
  * @module
  */
 import { join } from "@std/path";
-import { readTextIfThere, writeFileDurably } from "../src/files.ts";
-import { renderReport } from "../src/report.ts";
-import type { TaskContext } from "./_context.ts";
-import { writeEvent } from "./_events.ts";
-import { helpText } from "./_help.ts";
-import { EXIT, runTask } from "./_main.ts";
-import { COMMON_OPTIONS, parseOptions, type Task } from "./_options.ts";
-import { Progress } from "./_progress.ts";
-import { type DrawnFigure, readReproduction } from "./_report_read.ts";
+import { readTextIfThere, writeFileDurably } from "./_kit/files.ts";
+import { renderReport } from "../src/report/mod.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { writeEvent } from "./_kit/events.ts";
+import { helpText } from "./_kit/help.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
+import { COMMON_OPTIONS, parseOptions, type Task } from "./_kit/options.ts";
+import { Progress } from "./_kit/progress.ts";
+import { type DrawnFigure, readReproduction } from "./_report/read.ts";
 
 const { help, out, quick, json } = COMMON_OPTIONS;
 

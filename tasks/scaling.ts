@@ -3,27 +3,27 @@
  *
  * @module
  */
-import type { DataSet } from "../src/dataset.ts";
-import { DeviceDataSet } from "../src/device_data.ts";
-import { Gpu } from "../src/gpu.ts";
-import { SCALING_AXES } from "../src/scaling.ts";
-import type { ScalingRow } from "../src/scaling_records.ts";
-import { checkVariant } from "../src/variants.ts";
-import { announceAdapter } from "./_adapter.ts";
-import { alignColumns } from "./_columns.ts";
-import type { TaskContext } from "./_context.ts";
-import { loadDataSet } from "./_data.ts";
-import { writeEvent } from "./_events.ts";
-import { Figures } from "./_figures.ts";
-import { helpText } from "./_help.ts";
-import { choices, integer } from "./_kinds.ts";
-import { EXIT, runTask } from "./_main.ts";
-import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_options.ts";
-import { QUICK_COUNTS } from "./_quick.ts";
-import { openResults, runConfig } from "./_results.ts";
-import { keepScaling, readScaling, scaleInto, SCALING_FILES } from "./_scaling_run.ts";
-import { tableHeading } from "./_text.ts";
-import { VariantChooser } from "./_variant.ts";
+import type { DataSet } from "../src/data/dataset.ts";
+import { DeviceDataSet } from "../src/gpu/device_data.ts";
+import { Gpu } from "../src/gpu/device.ts";
+import { SCALING_AXES } from "../src/measure/scaling.ts";
+import type { ScalingRow } from "../src/records/scaling.ts";
+import { checkVariant } from "../src/programs/variants.ts";
+import { announceAdapter } from "./_kit/adapter.ts";
+import { alignColumns } from "./_kit/columns.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { loadDataSet } from "./_kit/data.ts";
+import { writeEvent } from "./_kit/events.ts";
+import { Figures } from "./_kit/figures.ts";
+import { helpText } from "./_kit/help.ts";
+import { choices, integer } from "./_kit/kinds.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
+import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_kit/options.ts";
+import { QUICK_COUNTS } from "./_kit/quick.ts";
+import { openResults, runConfig } from "./_kit/results.ts";
+import { keepScaling, readScaling, scaleInto, SCALING_FILES } from "./_bench/scaling_run.ts";
+import { tableHeading } from "./_kit/text.ts";
+import { VariantChooser } from "./_run/variant.ts";
 
 const OPTIONS = {
   axes: choices(SCALING_AXES, { default: SCALING_AXES, help: "what grows, one at a time" }),

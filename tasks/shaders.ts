@@ -1,26 +1,26 @@
 /**
- * Writes src/shaders.gen.ts from shaders/*.wgsl.
+ * Writes src/gpu/shaders.gen.ts from shaders/*.wgsl.
  *
  * The kernels live in files of their own, for editors and for review, but a published module cannot read files beside
  * itself: there `import.meta.url` is an https address. So their text is carried in a generated module.
  *
  * @module
  */
-import { TILES } from "../src/kernel_table.ts";
-import type { TaskContext } from "./_context.ts";
-import { helpText } from "./_help.ts";
-import { flag } from "./_kinds.ts";
-import { EXIT, runTask } from "./_main.ts";
-import { COMMON_OPTIONS, parseOptions } from "./_options.ts";
-import { blocksText, outputsText } from "./_tile.ts";
+import { TILES } from "../src/gpu/kernel_table.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { helpText } from "./_kit/help.ts";
+import { flag } from "./_kit/kinds.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
+import { COMMON_OPTIONS, parseOptions } from "./_kit/options.ts";
+import { blocksText, outputsText } from "./_kit/tile.ts";
 
 const SHADER_DIRECTORY = new URL("../shaders/", import.meta.url);
 
 /** The generated module, the only place that the package reads its kernels from. */
-const GENERATED_FILE = new URL("../src/shaders.gen.ts", import.meta.url);
+const GENERATED_FILE = new URL("../src/gpu/shaders.gen.ts", import.meta.url);
 
 /** What to say when the two differ. */
-export const DRIFT = "src/shaders.gen.ts differs from shaders/*.wgsl: run `deno task shaders`";
+export const DRIFT = "src/gpu/shaders.gen.ts differs from shaders/*.wgsl: run `deno task shaders`";
 
 const HEADER = `// Generated from shaders/*.wgsl by \`deno task shaders\`. Do not edit.
 
@@ -29,9 +29,9 @@ export const SHADERS: Readonly<Record<string, string>> = {
 `;
 
 /**
- * Makes the text of src/shaders.gen.ts from the kernel files as they are now, in the order of their names.
+ * Makes the text of src/gpu/shaders.gen.ts from the kernel files as they are now, in the order of their names.
  *
- * @returns the text that src/shaders.gen.ts should have
+ * @returns the text that src/gpu/shaders.gen.ts should have
  * @throws {Error} when a kernel file's name cannot be an identifier
  */
 export async function generateShaders(): Promise<string> {
@@ -60,7 +60,7 @@ function entry(name: string, source: string): string {
 }
 
 /**
- * Says whether src/shaders.gen.ts holds the kernel files as they are now.
+ * Says whether src/gpu/shaders.gen.ts holds the kernel files as they are now.
  *
  * @returns true when nothing drifted
  */
@@ -76,7 +76,7 @@ export async function shadersAreCurrent(): Promise<boolean> {
 
 const TASK = {
   name: "shaders",
-  summary: "Writes src/shaders.gen.ts from shaders/*.wgsl.",
+  summary: "Writes src/gpu/shaders.gen.ts from shaders/*.wgsl.",
   options: {
     check: flag({ help: "write nothing; exit with 1 where the file is not what it would be" }),
     help: COMMON_OPTIONS.help,
@@ -96,7 +96,7 @@ async function main(args: readonly string[], context: TaskContext): Promise<numb
     return EXIT.failed;
   }
   await Deno.writeTextFile(GENERATED_FILE, await generateShaders());
-  context.stderr("Wrote src/shaders.gen.ts");
+  context.stderr("Wrote src/gpu/shaders.gen.ts");
   return EXIT.done;
 }
 

@@ -1,5 +1,5 @@
 /** A row of `bench.csv` for tests that need some. */
-import type { BenchRow } from "../src/records.ts";
+import type { BenchRow } from "../src/records/metrics.ts";
 
 /** A measurement of a step of one network, on the given day of August 2026. */
 export function benchRow(day: number, changes: Partial<BenchRow> = {}): BenchRow {

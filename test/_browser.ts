@@ -1,7 +1,7 @@
 /** What tests of pages share: a page in a real browser without a network, and what goes wrong in it. */
 import { fromFileUrl, toFileUrl } from "@std/path";
 import { chromium, type Page } from "playwright-core";
-import { withoutLinkerVariables } from "../tasks/_children.ts";
+import { withoutLinkerVariables } from "../tasks/_kit/children.ts";
 
 /** A path rather than a name: the only program, besides `sh`, `env` and Deno, that tests may start. */
 const CHROMIUM: string = fromFileUrl(new URL("_chromium.sh", import.meta.url));

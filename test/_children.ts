@@ -2,8 +2,8 @@
  * A program that starts children as `bench --peers` and `check` do, for a test that runs it with their permissions. It prints
  * a line of JSON: the rows of two peers, what was said of one that fails, and how a child of its own Deno ended.
  */
-import { runDeno } from "../tasks/_children.ts";
-import { measurePeers } from "../tasks/_peers.ts";
+import { runDeno } from "../tasks/_kit/children.ts";
+import { measurePeers } from "../tasks/_bench/peers.ts";
 import { CapturedContext } from "./_context.ts";
 
 const [program, out] = Deno.args;

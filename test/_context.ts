@@ -1,5 +1,5 @@
 /** A context that keeps what a task writes, for tests that run tasks in process. */
-import { StreamContext } from "../tasks/_context.ts";
+import { StreamContext } from "../tasks/_kit/context.ts";
 
 /** A context together with everything that was written to it. */
 export class CapturedContext extends StreamContext {

@@ -2,8 +2,8 @@
  * A device that computes nothing and takes a set time for it, by a clock of its own: what hardware does with work that is
  * submitted to it, seen without hardware.
  */
-import { NEVER } from "../src/buffers.ts";
-import { Gpu } from "../src/gpu.ts";
+import { NEVER } from "../src/programs/buffers.ts";
+import { Gpu } from "../src/gpu/device.ts";
 
 /** When a program hears that submitted work is done. */
 export type Manner =

@@ -1,7 +1,7 @@
 /** What tests on the GPU share: one device for a test file, data sets of random bytes, and how errors are measured. */
-import { createDataSet, type DataSet, type Records } from "../src/dataset.ts";
-import { Gpu } from "../src/gpu.ts";
-import { Random } from "../src/random.ts";
+import { createDataSet, type DataSet, type Records } from "../src/data/dataset.ts";
+import { Gpu } from "../src/gpu/device.ts";
+import { Random } from "../src/model/random.ts";
 
 let shared: Promise<Gpu> | undefined;
 

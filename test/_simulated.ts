@@ -1,6 +1,6 @@
 /** A GPU that does nothing but let time pass, by a clock of its own: what measures can be measured by it. */
-import { Random } from "../src/random.ts";
-import type { TimedWork } from "../src/timing.ts";
+import { Random } from "../src/model/random.ts";
+import type { TimedWork } from "../src/measure/timing.ts";
 
 /** By how much a time of the GPU's clock varies: the standard deviation, as a share. */
 const NOISE = 0.005;

@@ -1,8 +1,8 @@
 /** What tests of tasks share: running one in process or as a process, and looking at the files that it leaves. */
 import { fromFileUrl } from "@std/path";
-import { withoutLinkerVariables } from "../tasks/_children.ts";
-import type { TaskContext, TaskMain } from "../tasks/_context.ts";
-import { runMain } from "../tasks/_main.ts";
+import { withoutLinkerVariables } from "../tasks/_kit/children.ts";
+import type { TaskContext, TaskMain } from "../tasks/_kit/context.ts";
+import { runMain } from "../tasks/_kit/main.ts";
 import { CapturedContext } from "./_context.ts";
 
 /** How a task ended, and all that it wrote to the standard streams. */

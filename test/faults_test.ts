@@ -1,12 +1,12 @@
 /** What several trainings on one device, and what is left of those that are gone, must not do to each other. */
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { DeviceDataSet } from "../src/device_data.ts";
+import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { ArgumentError, GpuError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu.ts";
-import { Kernels } from "../src/kernels.ts";
-import { Population } from "../src/population.ts";
-import { Training, type TrainingOptions } from "../src/train.ts";
-import { VARIANTS } from "../src/variants.ts";
+import { Gpu } from "../src/gpu/device.ts";
+import { Kernels } from "../src/gpu/kernels.ts";
+import { Population } from "../src/train/population.ts";
+import { Training, type TrainingOptions } from "../src/train/training.ts";
+import { VARIANTS } from "../src/programs/variants.ts";
 import { FakeDevice } from "./_fake_device.ts";
 import { createRandomData } from "./_gpu.ts";
 import { withoutMemory } from "./_no_memory.ts";

@@ -1,9 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { verticalAxis } from "../src/chart.ts";
+import { verticalAxis } from "../src/figures/chart.ts";
 import { maximum, minimum } from "../src/lists.ts";
-import { logAxis } from "../src/log_axis.ts";
-import { sensitivityFigure } from "../src/sensitivity_figure.ts";
-import { alignColumns } from "../tasks/_columns.ts";
+import { logAxis } from "../src/figures/log_axis.ts";
+import { sensitivityFigure } from "../src/figures/sensitivity.ts";
+import { alignColumns } from "../tasks/_kit/columns.ts";
 
 /** More values than can be arguments of a function. */
 const MANY = 130_000;

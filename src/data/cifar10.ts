@@ -1,0 +1,201 @@
+/**
+ * Reads the binary version of CIFAR-10: 60,000 images of 32 × 32 pixels in 10 classes.
+ *
+ * @module
+ */
+
+import { createDataSet, type DataSet, type Records } from "./dataset.ts";
+import { DataError } from "../errors.ts";
+
+/** Names of the CIFAR-10 classes, in the order of their labels. */
+export const CIFAR10_CLASSES: readonly string[] = [
+  "airplane",
+  "automobile",
+  "bird",
+  "cat",
+  "deer",
+  "dog",
+  "frog",
+  "horse",
+  "ship",
+  "truck",
+];
+
+/** Names of the six files of CIFAR-10, training first. */
+export const CIFAR10_FILES: readonly string[] = [
+  "data_batch_1.bin",
+  "data_batch_2.bin",
+  "data_batch_3.bin",
+  "data_batch_4.bin",
+  "data_batch_5.bin",
+  "test_batch.bin",
+];
+
+/** The folder that the CIFAR-10 archive unpacks to. */
+export const CIFAR10_FOLDER = "cifar-10-batches-bin";
+
+const PIXELS = 3 * 32 * 32;
+const RECORD = 1 + PIXELS;
+const RECORDS_PER_FILE = 10_000;
+
+/** The length of each of {@linkcode CIFAR10_FILES}, in bytes. */
+export const CIFAR10_FILE_SIZE: number = RECORDS_PER_FILE * RECORD;
+
+/**
+ * Splits CIFAR-10 records, each a label byte and then 1024 red, 1024 green and 1024 blue bytes, row
+ * by row, into images and labels.
+ *
+ * @param bytes Any whole number of records of 3073 bytes, at least one.
+ * @param name What errors call the bytes: the name of the file they came from.
+ * @returns Images [count, 3072] and labels [count].
+ * @throws {DataError} When the bytes are no whole number of records, or a label is above 9.
+ *
+ * @example Usage
+ * ```ts
+ * import { parseCifar10 } from "@headless/mlp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = new Uint8Array(2 * 3073);
+ * bytes[3073] = 9;
+ * const { labels, count } = parseCifar10(bytes, "two black images");
+ * assertEquals(count, 2);
+ * assertEquals(labels, Uint8Array.of(0, 9));
+ * ```
+ */
+export function parseCifar10(bytes: Uint8Array, name: string): Records {
+  if (bytes.length === 0 || bytes.length % RECORD !== 0) {
+    throw new DataError(
+      `Cannot read ${name}: it has ${bytes.length} bytes, expected whole records of ${RECORD}`,
+    );
+  }
+  const records = allocate(bytes.length / RECORD);
+  unpack(bytes, { name, records, start: 0 });
+  return records;
+}
+
+/**
+ * Reads CIFAR-10 from the six files of its binary version. The last 5,000 of the 50,000 training
+ * records become the validation split.
+ *
+ * @param directory The folder of the files, or the folder that holds `cifar-10-batches-bin`.
+ * @returns The data set.
+ * @throws {DataError} When the folder or a file is missing, a file is not exactly 10,000 records
+ * long, or a label is above 9; the message names the file.
+ *
+ * @example Usage
+ * ```ts no-eval
+ * import { readCifar10 } from "@headless/mlp";
+ *
+ * const dataset = await readCifar10("data");
+ * console.log(dataset.training.count); // 45000
+ * ```
+ */
+export async function readCifar10(directory: string): Promise<DataSet> {
+  const folder = await findFolder(directory);
+  const training = allocate(5 * RECORDS_PER_FILE);
+  const test = allocate(RECORDS_PER_FILE);
+  // One buffer for every file keeps the peak at one copy of the data and one file.
+  const bytes = new Uint8Array(CIFAR10_FILE_SIZE);
+  for (const [i, file] of CIFAR10_FILES.entries()) {
+    const name = `${folder}/${file}`;
+    await readWhole(name, bytes);
+    unpack(bytes, {
+      name,
+      records: i < 5 ? training : test,
+      start: i < 5 ? i * RECORDS_PER_FILE : 0,
+    });
+  }
+  return createDataSet(training, test, { name: "CIFAR-10", classNames: CIFAR10_CLASSES });
+}
+
+function allocate(count: number): Records {
+  return { images: new Uint8Array(count * PIXELS), labels: new Uint8Array(count), count };
+}
+
+/** Copies interleaved records to their place in `records`, from record `start` on. */
+function unpack(
+  bytes: Uint8Array,
+  { name, records, start }: { name: string; records: Records; start: number },
+): void {
+  for (let i = 0; i * RECORD < bytes.length; i++) {
+    const label = bytes[i * RECORD];
+    if (label >= CIFAR10_CLASSES.length) {
+      throw new DataError(
+        `Cannot read ${name}: record ${i} (from 0) has label ${label}, expected 0 to 9`,
+      );
+    }
+    records.labels[start + i] = label;
+    records.images.set(bytes.subarray(i * RECORD + 1, (i + 1) * RECORD), (start + i) * PIXELS);
+  }
+}
+
+async function findFolder(directory: string): Promise<string> {
+  if (!(await stat(directory))?.isDirectory) {
+    throw new DataError(
+      `Cannot read CIFAR-10 from ${directory}: there is no such folder, ` +
+        `expected one with ${CIFAR10_FILES[0]} to ${CIFAR10_FILES.at(-1)}`,
+    );
+  }
+  // Any file decides, so that a folder that lacks one is told which.
+  for (const folder of [directory, `${directory}/${CIFAR10_FOLDER}`]) {
+    for (const file of CIFAR10_FILES) {
+      if (await stat(`${folder}/${file}`)) return folder;
+    }
+  }
+  throw new DataError(
+    `Cannot read CIFAR-10 from ${directory}: expected ${CIFAR10_FILES[0]} to ` +
+      `${CIFAR10_FILES.at(-1)} in it or in its folder ${CIFAR10_FOLDER}`,
+  );
+}
+
+/** Fills `bytes` with the file `name`, which must be exactly as long. */
+async function readWhole(name: string, bytes: Uint8Array): Promise<void> {
+  const info = await stat(name);
+  if (!info?.isFile) {
+    throw new DataError(
+      `Cannot read ${name}: there is no such file, expected ${RECORDS_PER_FILE} CIFAR-10 records`,
+    );
+  }
+  checkSize(name, info.size);
+  using file = await attempt(name, () => Deno.open(name));
+  let size = 0;
+  while (size < bytes.length) {
+    const read = await attempt(name, () => file.read(bytes.subarray(size)));
+    if (read === null) break;
+    size += read;
+  }
+  checkSize(name, size);
+}
+
+function checkSize(name: string, size: number): void {
+  if (size === CIFAR10_FILE_SIZE) return;
+  const problem = size === 0
+    ? "it is empty"
+    : `it is ${size < CIFAR10_FILE_SIZE ? "cut short" : "too long"} with ${size} bytes`;
+  throw new DataError(
+    `Cannot read ${name}: ${problem}, ` +
+      `expected ${CIFAR10_FILE_SIZE} (${RECORDS_PER_FILE} records of ${RECORD})`,
+  );
+}
+
+function stat(name: string): Promise<Deno.FileInfo | null> {
+  return attempt(name, async () => {
+    try {
+      return await Deno.stat(name);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+        return null;
+      }
+      throw error;
+    }
+  });
+}
+
+/** Turns what the system says, of permissions or a broken disk, into an error that names the file. */
+async function attempt<T>(name: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw new DataError(`Cannot read ${name}: ${(error as Error).message}`, { cause: error });
+  }
+}

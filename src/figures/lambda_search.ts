@@ -1,0 +1,211 @@
+/**
+ * The figure of one stage of a λ search: how the trials did on the validation images.
+ *
+ * @module
+ */
+
+import {
+  type Chart,
+  COLOURS,
+  dataLine,
+  draw,
+  type FigureOptions,
+  heading,
+  type Layers,
+  type Panel,
+  short,
+  titleOf,
+  verticalAxis,
+  Y_AXIS,
+} from "./chart.ts";
+import { ArgumentError } from "../errors.ts";
+import { maximum, minimum } from "../lists.ts";
+import { type LogAxis, logAxis } from "./log_axis.ts";
+import { bestResults, type LambdaResult, summariseTrials } from "../train/lambda_search.ts";
+import type { TrialRow } from "../records/lambda_search.ts";
+
+/** Size of each of the two panels, without its axes. */
+const PANEL = { width: 306, height: 260 };
+/** The vertical axes; a longer title would push the panels apart. */
+const MEASURES = {
+  val_accuracy: { title: "Validation accuracy (%)" },
+  val_cost: {
+    title: "Validation cost (loss + λ ∑ ‖W‖²)",
+    logTitle: "Validation cost (log scale)",
+    logAbove: 1000,
+  },
+};
+/** How the trials and the best of them are drawn. */
+const TRIAL = { color: COLOURS[0], shape: "circle", size: 64 };
+const BEST = { color: COLOURS[1], shape: "diamond", size: 190 };
+/** Between the lines of the key, in pixels. */
+const KEY_LINE = 24;
+
+/**
+ * Draws the trials of one stage of a search: validation accuracy and validation cost against λ. Where a λ is trained
+ * from several initial weights, the mean is drawn, with a bar from the least to the most. The best λ, by
+ * {@linkcode bestResults}, is marked and named. Networks that diverged are named and not drawn.
+ *
+ * @param rows The trials of one stage.
+ * @param options Heading, data set, and what else the figure says.
+ * @returns The text of an SVG file, 830 pixels wide; the same rows and options give the same text.
+ * @throws {ArgumentError} If there are no rows, or a λ is not positive.
+ */
+export function searchFigure(
+  rows: readonly TrialRow[],
+  options: FigureOptions,
+): Promise<string> {
+  if (rows.length === 0) {
+    throw new ArgumentError("Cannot draw the search: there are no rows, expected at least 1");
+  }
+  const odd = rows.find(({ lambda }) => !(lambda > 0 && lambda < Infinity));
+  if (odd !== undefined) {
+    throw new ArgumentError(
+      `Cannot draw the search: lambda is ${odd.lambda}, expected a positive number`,
+    );
+  }
+  const title = titleOf(options);
+  const results = summariseTrials(rows);
+  const [first] = bestResults(rows, 1);
+  // Where all networks of the first diverged, so did all others.
+  const best = first.diverged < first.runs ? first : null;
+  const lines = [dataLine(options)];
+  const diverged = results.filter(({ diverged }) => diverged > 0);
+  if (diverged.length > 0) {
+    lines.push(`Diverged and not drawn: ${diverged.map(divergedText).join(", ")}`);
+  }
+  const axis = logAxis(results.map(({ lambda }) => lambda), { title: "L2 weight λ (log scale)" });
+  const panels = (["val_accuracy", "val_cost"] as const).map((measure) =>
+    measurePanel(results, { measure, best, axis })
+  );
+  const spec: Chart = {
+    title: heading(title, lines),
+    spacing: 26,
+    vconcat: [
+      keyPanel(results, best),
+      // By the panels alone: labels below their ends would push them apart.
+      { spacing: Y_AXIS + 26, bounds: "flush", hconcat: panels },
+    ],
+  };
+  const description = "Two charts against λ on a logarithmic axis: validation accuracy and " +
+    `validation cost. ${lines.join(". ")}. ${bestText(best)}. ` +
+    `All: ${results.map(describe).join("; ")}.`;
+  return draw(spec, { title: `${title}: search for λ`, description });
+}
+
+interface MeasureOptions {
+  readonly measure: keyof typeof MEASURES;
+  readonly best: LambdaResult | null;
+  readonly axis: LogAxis;
+}
+
+function measurePanel(results: readonly LambdaResult[], options: MeasureOptions): Panel {
+  const { measure, best, axis } = options;
+  const unit = measure === "val_accuracy" ? 100 : 1;
+  const values = results.flatMap(({ trial, lambda, [measure]: { mean, min, max } }) => {
+    // Not where all networks diverged; and infinity has no place on an axis.
+    if (!Number.isFinite(max)) return [];
+    const value = { mean: unit * mean, least: unit * min, most: unit * max };
+    return [{ lambda, ...value, best: trial === best?.trial }];
+  });
+  const ends = values.flatMap(({ least, most }) => [least, most]);
+  const y = verticalAxis(ends, { ...MEASURES[measure], zero: false });
+  const bars: Layers = values.every(({ least, most }) => least === most) ? [] : [
+    {
+      mark: { type: "rule", color: TRIAL.color, strokeWidth: 2 },
+      encoding: { y: { field: "least" }, y2: { field: "most" } },
+    },
+    ...["least", "most"].map((end) => ({
+      mark: {
+        type: "tick" as const,
+        color: TRIAL.color,
+        orient: "horizontal" as const,
+        thickness: 2,
+        opacity: 1,
+        size: 11,
+      },
+      encoding: { y: { field: end } },
+    })),
+  ];
+  return {
+    ...PANEL,
+    data: { values },
+    encoding: {
+      x: { field: "lambda", type: "quantitative", ...axis },
+      y: { field: "mean", ...y, scale: wideScale(ends) ?? y.scale },
+    },
+    layer: [
+      {
+        transform: [{ filter: "datum.best" }],
+        mark: { type: "rule", color: "#888888", strokeDash: [4, 4] },
+        encoding: { y: { value: 0 }, y2: { value: PANEL.height } },
+      },
+      ...bars,
+      { transform: [{ filter: "!datum.best" }], mark: { type: "point", ...TRIAL } },
+      { transform: [{ filter: "datum.best" }], mark: { type: "point", ...BEST } },
+    ],
+  };
+}
+
+/** Widens the axis of values that are all but the same: its ticks would have many digits otherwise. */
+function wideScale(values: readonly number[]): { domain: number[] } | null {
+  const least = minimum(values);
+  const most = maximum(values);
+  const margin = 0.01 * most;
+  return margin > 0 && most - least < 2 * margin
+    ? { domain: [least - margin, most + margin] }
+    : null;
+}
+
+/** Draws what the points stand for, a line for each kind. */
+function keyPanel(results: readonly LambdaResult[], best: LambdaResult | null): Panel {
+  const networks = maximum(results.map((result) => result.runs));
+  const usual = networks === 1
+    ? "One network for each λ"
+    : `Mean of ${networks} networks for each λ, bar from least to most`;
+  const texts = [usual, bestText(best)];
+  const marks = best === null ? [TRIAL] : [TRIAL, BEST];
+  return {
+    // From the left of the axes, in line with the heading.
+    width: 2 * PANEL.width + Y_AXIS,
+    height: KEY_LINE,
+    layer: [
+      ...marks.map((mark, i) => ({
+        data: { values: [{}] },
+        mark: { type: "point" as const, ...mark },
+        encoding: { x: { value: 10 - Y_AXIS }, y: { value: KEY_LINE * i } },
+      })),
+      ...texts.map((text, i) => ({
+        data: { values: [{}] },
+        mark: { type: "text" as const, text },
+        encoding: { x: { value: 28 - Y_AXIS }, y: { value: KEY_LINE * i } },
+      })),
+    ],
+  };
+}
+
+function bestText(best: LambdaResult | null): string {
+  return best === null
+    ? "No best λ: all networks diverged"
+    : `Best: λ = ${lambdaText(best.lambda)}, ${valuesText(best)}`;
+}
+
+function divergedText({ lambda, diverged, runs }: LambdaResult): string {
+  // Blanks that do not break keep each λ on one line.
+  return `λ = ${lambdaText(lambda)}` +
+    (runs === 1 ? "" : ` (${diverged} of ${runs})`);
+}
+
+function describe(result: LambdaResult): string {
+  return `λ = ${lambdaText(result.lambda)}, ${valuesText(result)}`;
+}
+
+function valuesText({ val_accuracy, val_cost, diverged, runs }: LambdaResult): string {
+  return diverged === runs
+    ? "diverged"
+    : `accuracy ${(100 * val_accuracy.mean).toFixed(2)} %, cost ${short(val_cost.mean)}`;
+}
+
+function lambdaText(lambda: number): string {
+  return lambda.toExponential(2);
+}

@@ -1,0 +1,180 @@
+/**
+ * The figure of a training: learning rate, loss, cost and accuracy.
+ *
+ * @module
+ */
+
+import {
+  type Chart,
+  curveLayers,
+  dataLine,
+  draw,
+  type FigureOptions,
+  finite,
+  heading,
+  keyPanel,
+  type Panel,
+  short,
+  titleOf,
+  verticalAxis,
+} from "./chart.ts";
+import { ArgumentError } from "../errors.ts";
+import type { MetricRow } from "../model/metrics.ts";
+import { type Cycle, eta, totalSteps } from "../model/schedule.ts";
+
+/** The curves of a training. */
+const SETS = ["Training", "Validation"];
+/** What stands above the panels of a training; a longer text would push the panels apart. */
+const MEASURES = {
+  loss: { title: "Loss (mean cross-entropy, nats)", logTitle: "Loss (nats, log scale)" },
+  cost: { title: "Cost (loss + λ ∑ ‖W‖²)", logTitle: "Cost (log scale)" },
+  accuracy: { title: "Accuracy (% of images)" },
+};
+
+/** Size of one of four panels, without its axes. */
+const PANEL = { width: 316, height: 190 };
+
+/** What a figure of a training says beside its curves. */
+export interface BaselineFigureOptions extends FigureOptions {
+  /** The cycle of the learning rate, which is then drawn exactly; otherwise from the values in the rows. */
+  readonly cycle?: Cycle;
+}
+
+/**
+ * Draws a training in four parts: learning rate, loss, cost and accuracy against steps. Values that are NaN or
+ * infinite leave a gap, and the figure says at which step the first of them came.
+ *
+ * @param rows The metrics, in the order of training.
+ * @param options Heading, data set, and what else the figure says.
+ * @returns The text of an SVG file, 830 pixels wide; the same rows and options give the same text.
+ * @throws {ArgumentError} If there are no rows, or the cycle is not allowed.
+ */
+export function baselineFigure(
+  rows: readonly MetricRow[],
+  options: BaselineFigureOptions,
+): Promise<string> {
+  if (rows.length === 0) {
+    throw new ArgumentError("Cannot draw the training: there are no rows, expected at least 1");
+  }
+  const { cycle } = options;
+  // Only for its checks: the corners of a half cycle of 0 would have no end.
+  if (cycle !== undefined) totalSteps(cycle, 1);
+  const { step: steps, epoch: epochs } = rows[rows.length - 1];
+  const perEpoch = epochs > 0 ? steps / epochs : NaN;
+  const xTitle = Number.isInteger(perEpoch) ? `Steps (1 epoch = ${perEpoch})` : "Steps";
+  const bad = firstBad(rows);
+
+  const title = titleOf(options);
+  const lines = [dataLine(options)];
+  if (bad !== null) lines.push(`Diverged: the first NaN or infinity is at step ${bad.step}`);
+  const spec: Chart = {
+    title: heading(title, lines),
+    spacing: 26,
+    vconcat: [
+      keyPanel(SETS, { width: 280 }),
+      {
+        columns: 2,
+        spacing: { row: 30, column: 26 },
+        concat: [
+          learningRatePanel(rows, { cycle, xTitle }),
+          curvesPanel(rows, { measure: "loss", xTitle }),
+          curvesPanel(rows, { measure: "cost", xTitle }),
+          curvesPanel(rows, { measure: "accuracy", xTitle }),
+        ],
+      },
+    ],
+  };
+  return draw(spec, { title: `${title}: training`, description: describe(rows, lines) });
+}
+
+interface LearningRateOptions {
+  readonly cycle?: Cycle;
+  readonly xTitle: string;
+}
+
+function learningRatePanel(
+  rows: readonly MetricRow[],
+  { cycle, xTitle }: LearningRateOptions,
+): Panel {
+  const steps = rows[rows.length - 1].step;
+  const values = cycle === undefined
+    ? rows.map((row) => ({ step: row.step, eta: row.eta }))
+    : cornerSteps(steps, cycle).map((step) => ({ step, eta: eta(step, cycle) }));
+  const y = verticalAxis(values.map((value) => value.eta), {
+    title: "Learning rate η",
+    zero: true,
+  });
+  return {
+    ...PANEL,
+    data: { values },
+    mark: { type: "line", point: cycle === undefined },
+    encoding: { x: stepAxis(steps, xTitle), y: { field: "eta", ...y } },
+  };
+}
+
+/** Lists the steps between which the learning rate is a straight line. */
+function cornerSteps(steps: number, { halfCycle }: Cycle): number[] {
+  const corners: number[] = [];
+  for (let step = 0; step < steps; step += halfCycle) corners.push(step);
+  corners.push(steps);
+  return corners;
+}
+
+interface CurvesOptions {
+  readonly measure: keyof typeof MEASURES;
+  readonly xTitle: string;
+}
+
+function curvesPanel(rows: readonly MetricRow[], options: CurvesOptions): Panel {
+  const { measure, xTitle } = options;
+  const share = measure === "accuracy";
+  // Points on every row of a long training would hide its curves.
+  const every = Math.ceil(rows.length / 30);
+  const values = rows.flatMap(({ step, train, val }, index) =>
+    [train[measure], val[measure]].map((value, i) => ({
+      step,
+      value: finite(share ? 100 * value : value),
+      series: SETS[i],
+      marked: index % every === 0,
+    }))
+  );
+  const y = verticalAxis(values.map(({ value }) => value), {
+    ...MEASURES[measure],
+    zero: share,
+    // A run that diverges passes through many powers of ten first.
+    logAbove: share ? Infinity : 1000,
+  });
+  return {
+    ...PANEL,
+    data: { values },
+    layer: curveLayers(SETS),
+    encoding: {
+      x: stepAxis(rows[rows.length - 1].step, xTitle),
+      y: { field: "value", ...y },
+    },
+  };
+}
+
+function stepAxis(steps: number, title: string) {
+  const scale = { domain: [0, Math.max(steps, 1)], nice: false };
+  return { field: "step", type: "quantitative" as const, scale, axis: { title, tickMinStep: 1 } };
+}
+
+function firstBad(rows: readonly MetricRow[]): MetricRow | null {
+  return rows.find(({ train, val }) =>
+    [train.loss, train.cost, val.loss, val.cost].some((value) => !Number.isFinite(value))
+  ) ?? null;
+}
+
+function describe(rows: readonly MetricRow[], lines: readonly string[]): string {
+  const { step, epoch, train, val } = rows[rows.length - 1];
+  return "Four charts against steps: learning rate, loss, cost and accuracy, the last three with a curve for training " +
+    `and one for validation. ${lines.join(". ")}. After ${step} steps (${
+      short(epoch)
+    } epochs): training loss ` +
+    `${short(train.loss)}, validation loss ${short(val.loss)}; training cost ${
+      short(train.cost)
+    }, ` +
+    `validation cost ${short(val.cost)}; training accuracy ${short(100 * train.accuracy)} %, ` +
+    `validation accuracy ${short(100 * val.accuracy)} %.`;
+}

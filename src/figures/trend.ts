@@ -1,0 +1,156 @@
+/**
+ * The figure of a speed that is measured again and again.
+ *
+ * @module
+ */
+
+import {
+  type Chart,
+  curveLayers,
+  draw,
+  finite,
+  heading,
+  keyPanel,
+  type Panel,
+  short,
+  verticalAxis,
+  WIDTH,
+  Y_AXIS,
+} from "./chart.ts";
+import { ArgumentError } from "../errors.ts";
+import { distinct, maximum, minimum } from "../lists.ts";
+import { logAxis, plainTicks } from "./log_axis.ts";
+import type { BenchRow } from "../records/metrics.ts";
+
+/** In milliseconds. */
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const DAY = 24 * 60 * MINUTE;
+
+/** Of each panel, without its axes. */
+const PANEL_WIDTH = WIDTH - Y_AXIS - 32;
+const PANEL_HEIGHT = 300;
+
+/** A time this many times as long as another makes the axis logarithmic. */
+const LOG_ABOVE = 5;
+
+/** What a figure of measurements says beside its curves. */
+export interface TrendFigureOptions {
+  /** The heading. */
+  readonly title?: string;
+}
+
+/**
+ * Draws the time of a step over the dates of the measurements: a panel for each adapter, in it a curve for each number of
+ * networks and whatever else differs between the measurements. The kernels are no such thing: it is their time that counts.
+ *
+ * @param rows The measurements.
+ * @param options The heading.
+ * @returns The text of an SVG file; the same rows and options give the same text.
+ * @throws {ArgumentError} If there are no rows.
+ */
+export function trendFigure(
+  rows: readonly BenchRow[],
+  options: TrendFigureOptions = {},
+): Promise<string> {
+  if (rows.length === 0) {
+    throw new ArgumentError("Cannot draw the trend: there are no rows, expected at least 1");
+  }
+  const { title = "Time of a training step" } = options;
+  const measurements = rows.map((row) => ({
+    adapter: row.adapter,
+    date: Date.parse(row.date),
+    time: finite(row.ms_per_step),
+    series: seriesName(row, rows),
+  }));
+  const series = distinct(measurements.map((measurement) => measurement.series));
+  const adapters = distinct(measurements.map(({ adapter }) => adapter));
+  const lines = [`Data: ${distinct(rows.map(({ data }) => data)).join(", ")}`];
+  const dates = dateTicks(measurements.map(({ date }) => date));
+  const panels = adapters.map((adapter): Panel => {
+    const values = measurements.filter((measurement) => measurement.adapter === adapter);
+    return {
+      width: PANEL_WIDTH,
+      height: PANEL_HEIGHT,
+      data: { values },
+      layer: curveLayers(series),
+      encoding: {
+        x: {
+          field: "date",
+          type: "temporal",
+          scale: { type: "utc", domain: domainOf(measurements.map(({ date }) => date)) },
+          axis: { title: "Date (UTC)", ...dates },
+        },
+        y: { field: "time", ...timeAxis(values.map(({ time }) => time), adapter) },
+      },
+    };
+  });
+  const spec: Chart = {
+    title: heading(title, lines),
+    spacing: 30,
+    vconcat: [keyPanel(series, { width: PANEL_WIDTH, vertical: true }), ...panels],
+  };
+  const last = measurements[measurements.length - 1];
+  const description = `Milliseconds per step against the date, ${rows.length} measurements on ` +
+    `${adapters.join("; ")}: ${series.join("; ")}. ${lines[0]}. ` +
+    `The last took ${short(last.time)} ms (${last.series}, ${last.adapter}).`;
+  return draw(spec, { title, description });
+}
+
+/** From 0 where the times lie close together, and logarithmic where the short ones could not be told apart. */
+function timeAxis(times: readonly (number | null)[], adapter: string) {
+  const known = times.filter((time) => time !== null);
+  const title = `${adapter}: milliseconds per step`;
+  const least = minimum(known);
+  if (!(least > 0) || maximum(known) <= LOG_ABOVE * least) {
+    return verticalAxis(times, { title, zero: true });
+  }
+  const type = "quantitative" as const;
+  return { type, ...plainTicks(logAxis(known, { title: `${title} (log scale)` })) };
+}
+
+/** The same for all panels. */
+function domainOf(dates: readonly number[]): number[] | undefined {
+  const [first, last] = [minimum(dates), maximum(dates)];
+  return first === last ? undefined : [first, last];
+}
+
+/** Chooses ticks whose labels all differ: none are closer than what their format can tell. */
+function dateTicks(dates: readonly number[]) {
+  const first = minimum(dates);
+  const last = maximum(dates);
+  const span = last - first;
+  // Without other wishes ticks are about a fifth of the span apart.
+  if (span >= 5 * DAY) return { format: "%Y-%m-%d" };
+  if (span === 0 || span >= 5 * MINUTE) return { format: "%m-%d %H:%M" };
+  const format = "%m-%d %H:%M:%S";
+  if (span >= 5 * SECOND) return { format };
+  const seconds: number[] = [];
+  for (let date = Math.ceil(first / SECOND) * SECOND; date <= last; date += SECOND) {
+    seconds.push(date);
+  }
+  return { format, values: seconds };
+}
+
+function seriesName(row: BenchRow, rows: readonly BenchRow[]): string {
+  const parts = [`${row.networks} ${row.networks === 1 ? "network" : "networks"}`];
+  const others: [key: keyof BenchRow, text: string][] = [
+    ["data", row.data],
+    ["hidden", describeHidden(row, rows)],
+    ["batch_norm", `batch norm ${row.batch_norm ? "on" : "off"}`],
+    ["batch", `batch ${row.batch}`],
+  ];
+  for (const [key, text] of others) {
+    if (rows.some((other) => other[key] !== row[key])) parts.push(text);
+  }
+  return parts.join(", ");
+}
+
+/** The number of layers, which is short, unless others have as many. */
+function describeHidden({ hidden }: BenchRow, rows: readonly BenchRow[]): string {
+  const depth = hidden.split(",").length;
+  const ambiguous = rows.some((other) =>
+    other.hidden !== hidden && other.hidden.split(",").length === depth
+  );
+  return ambiguous ? `hidden ${hidden}` : `${depth + 1} layers`;
+}

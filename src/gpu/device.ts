@@ -1,0 +1,274 @@
+/**
+ * A WebGPU device with its errors made fatal: nothing that the GPU refuses goes by unnoticed.
+ *
+ * @module
+ */
+
+import { ArgumentError, DeviceLostError, GpuError, GpuUnavailableError } from "../errors.ts";
+
+/** What is known of an adapter, as plain values. */
+export interface AdapterSummary {
+  /** What the driver calls it, as in "llvmpipe (LLVM 15.0.6, 256 bits)". */
+  readonly description: string;
+  /** A name, or a vendor number as a decimal string. */
+  readonly vendor: string;
+  /** Whether it computes on the CPU. */
+  readonly software: boolean;
+}
+
+/** A call that takes this many milliseconds has waited for the GPU; one that does not wait takes microseconds. */
+const VISIBLE_WAIT = 1;
+
+/** How many such calls are convincing: a pause of the runtime looks the same as one. */
+const CONVINCING = 2;
+
+/** The end of all that was submitted so far. */
+export interface Completion {
+  /** Resolves when all of it is done. */
+  readonly heard: Promise<void>;
+  /**
+   * Whether all of it was done already when the call returned. In Deno it always is: the call itself waits, and the
+   * promise is heard some 11 ms later.
+   */
+  readonly over: boolean;
+}
+
+/** A device, what it can do, and the first thing that went wrong with it. */
+export class Gpu {
+  /** The device; its buffers and pipelines may be used beside those made here. */
+  readonly device: GPUDevice;
+  /** The adapter behind the device. */
+  readonly adapter: AdapterSummary;
+  #failure: Error | undefined;
+  #destroyed = false;
+  /** Reject what waits for the device when it is lost. */
+  readonly #waiting = new Set<(reason: Error) => void>();
+  /** Calls that were seen to wait until the GPU was done. */
+  #visibleWaits = 0;
+
+  /**
+   * Takes over a device of the caller's. From here on every uncaptured error of the device is kept and thrown by the
+   * next {@linkcode Gpu.check}.
+   *
+   * @param device The device.
+   * @param adapter What to call it; read from the device where it tells.
+   */
+  constructor(device: GPUDevice, adapter: AdapterSummary = summarise(device.adapterInfo)) {
+    this.device = device;
+    this.adapter = adapter;
+    device.addEventListener("uncapturederror", (event) => {
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.#fail(new GpuError(`The GPU refused an operation: ${error.message}`));
+    });
+    device.lost.then(({ message }) => {
+      if (this.#destroyed) return;
+      this.#fail(new DeviceLostError(`The GPU device was lost: ${message || "no reason given"}`));
+      this.#rejectWaiting();
+    });
+  }
+
+  /**
+   * Asks for an adapter and a device with all that the adapter allows.
+   *
+   * @returns The device, ready for use.
+   * @throws {GpuUnavailableError} If there is no WebGPU, no adapter, or the adapter gives no device.
+   */
+  static async request(): Promise<Gpu> {
+    const adapter = await globalThis.navigator?.gpu?.requestAdapter({
+      powerPreference: "high-performance",
+    });
+    if (!adapter) {
+      throw new GpuUnavailableError(
+        "No GPU adapter was found: install a Vulkan driver (a hardware vendor's, or Mesa's software driver: " +
+          "mesa-vulkan-drivers on Debian and Ubuntu, mesa-vulkan-drivers on Fedora, mesa-vulkan-swrast on Alpine)",
+      );
+    }
+    const { limits } = adapter;
+    const device = await adapter.requestDevice({
+      requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
+      requiredLimits: {
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxBufferSize: limits.maxBufferSize,
+        maxTextureDimension2D: limits.maxTextureDimension2D,
+        maxTextureArrayLayers: limits.maxTextureArrayLayers,
+        maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+        minUniformBufferOffsetAlignment: limits.minUniformBufferOffsetAlignment,
+      },
+    }).catch((error: Error) => {
+      throw new GpuUnavailableError(`The GPU adapter gave no device: ${error.message}`);
+    });
+    return new Gpu(device, summarise(adapter.info));
+  }
+
+  /**
+   * Throws the first thing that went wrong, if anything did.
+   *
+   * @throws {ArgumentError} If {@linkcode Gpu.destroy} was called.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+    if (this.#destroyed) throw destroyedError();
+  }
+
+  /**
+   * Waits until all that was submitted is done.
+   *
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async done(): Promise<void> {
+    await this.completion().heard;
+  }
+
+  /**
+   * Asks to hear when all that was submitted is done. In Deno this waits until it is; elsewhere it returns at once.
+   *
+   * @returns The promise, and whether the work is over already.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  completion(): Completion {
+    this.check();
+    const began = performance.now();
+    const done = this.device.queue.onSubmittedWorkDone();
+    if (performance.now() - began >= VISIBLE_WAIT) this.#visibleWaits++;
+    const heard = this.orLost(done);
+    heard.catch(() => {}); // Thrown where somebody awaits it; after another failure nobody may.
+    return { heard, over: this.#visibleWaits >= CONVINCING };
+  }
+
+  /**
+   * Waits for a promise of the device's, but not for longer than the device is there.
+   *
+   * @param promise What to wait for.
+   * @returns What it gives.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async orLost<T>(promise: Promise<T>): Promise<T> {
+    // A promise for this wait alone: each race with one that never settles would leave something behind in it.
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    const settled = promise.finally(() => this.#waiting.delete(reject));
+    this.#waiting.add(reject);
+    if (this.#failure || this.#destroyed) this.#rejectWaiting();
+    try {
+      return await Promise.race([settled, lost]);
+    } catch (error) {
+      // The loss of a device is told a turn of the event loop later than what it makes fail.
+      if (!this.#failure) await new Promise((resolve) => setTimeout(resolve, 0));
+      throw error;
+    } finally {
+      this.check(); // What went wrong first explains what went wrong here.
+    }
+  }
+
+  /**
+   * Makes a buffer.
+   *
+   * @param label What to call it in messages.
+   * @param size Bytes, rounded up to a multiple of 4.
+   * @param usage How it is used; storage, copied to and from, unless told otherwise.
+   * @returns The buffer, filled with zeros.
+   * @throws {ArgumentError} If it is larger than the adapter can hold.
+   */
+  buffer(label: string, size: number, usage: GPUBufferUsageFlags = STORAGE): GPUBuffer {
+    if (this.#destroyed) throw destroyedError();
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    const most = usage & GPUBufferUsage.STORAGE
+      ? Math.min(maxBufferSize, maxStorageBufferBindingSize)
+      : maxBufferSize;
+    if (size > most) {
+      throw new ArgumentError(
+        `The ${label} need ${size} bytes, and this adapter holds at most ${most} in one buffer: ` +
+          "use smaller layers, smaller batches or fewer networks",
+      );
+    }
+    return this.device.createBuffer({ label, size: Math.max(4, Math.ceil(size / 4) * 4), usage });
+  }
+
+  /**
+   * Makes a buffer and fills it.
+   *
+   * @param label What to call it in messages.
+   * @param contents What goes in; a whole number of 4-byte words.
+   * @param usage How it is used; storage, copied to and from, unless told otherwise.
+   * @returns The buffer.
+   * @throws {ArgumentError} If it is larger than the adapter can hold.
+   */
+  upload(
+    label: string,
+    contents: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
+    usage: GPUBufferUsageFlags = STORAGE,
+  ): GPUBuffer {
+    const buffer = this.buffer(label, contents.byteLength, usage);
+    this.device.queue.writeBuffer(buffer, 0, contents);
+    return buffer;
+  }
+
+  /**
+   * Reads a buffer back, which waits for all that was submitted before.
+   *
+   * @param buffer The buffer; it must allow copying from.
+   * @param size How many bytes from its beginning; all of them unless told otherwise.
+   * @returns A copy of its contents.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async read(buffer: GPUBuffer, size: number = buffer.size): Promise<ArrayBuffer> {
+    this.check();
+    const { device } = this;
+    const staging = device.createBuffer({
+      label: `${buffer.label}, read back`,
+      size,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    try {
+      const encoder = device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
+      device.queue.submit([encoder.finish()]);
+      await this.orLost(staging.mapAsync(GPUMapMode.READ));
+      return staging.getMappedRange().slice(0);
+    } finally {
+      staging.destroy();
+    }
+  }
+
+  /** Gives the device back; what was made on it can no longer be used. */
+  destroy(): void {
+    this.#destroyed = true;
+    this.device.destroy();
+    this.#rejectWaiting();
+  }
+
+  #rejectWaiting(): void {
+    const reason = this.#failure ?? destroyedError();
+    for (const reject of this.#waiting) reject(reason);
+    this.#waiting.clear();
+  }
+
+  #fail(failure: Error): void {
+    this.#failure ??= failure;
+  }
+}
+
+function destroyedError(): ArgumentError {
+  return new ArgumentError("Cannot use the GPU: it was destroyed");
+}
+
+const STORAGE = 0x80 | 0x4 | 0x8; // GPUBufferUsage STORAGE, COPY_SRC, COPY_DST; the names exist only where WebGPU does.
+
+function summarise(info: GPUAdapterInfo): AdapterSummary {
+  return {
+    description: info.description || info.device || info.architecture || info.vendor ||
+      "unnamed adapter",
+    vendor: info.vendor,
+    software: info.isFallbackAdapter ||
+      /llvmpipe|lavapipe|softpipe|swiftshader|software/i.test(info.description),
+  };
+}

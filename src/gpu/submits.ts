@@ -1,0 +1,344 @@
+/**
+ * Work cut into submits of a fraction of a second, so that no watchdog and no Ctrl-C waits for long, and the GPU never
+ * waits for this program.
+ *
+ * What shapes it is that in Deno the call that asks to hear of the end of submitted work waits for that end, and that the
+ * promise it returns is heard some 11 ms later. So the next piece is encoded before the one under way is waited for
+ * (after, on a software driver, which needs the cores itself), and submitted right after; nobody awaits a promise while the GPU has nothing to do. Where the call returns at once, as in
+ * browsers, a piece is submitted while the one before runs, and then the promise of that one is awaited.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "../errors.ts";
+import type { Gpu } from "./device.ts";
+
+/** How long a submit should take, in milliseconds: Ctrl-C may wait for two of them. */
+const TARGET = 100;
+
+/** A submit may have this many times the units of the last one of its kind, whose time may be a coarse measurement. */
+const GROWTH = 16;
+
+/** No submit is taken to be shorter, in milliseconds: that is what submitting itself takes. */
+const SHORTEST = 0.2;
+
+/** A wait of this many milliseconds shows when the work ended; before a shorter one it may have ended long ago. */
+const TELLING = 0.5;
+
+/** The most milliseconds between turns of the event loop, in which signals are handled and promises resolve. */
+const TURN = 20;
+
+/** The most waits whose promises are pending. More would mean that the calls do not wait for the GPU after all. */
+const UNHEARD = 8;
+
+/** A run of like units of work. */
+export interface Work {
+  /** Names the kind: units of one kind take about the same time. */
+  readonly kind: string;
+  /** How many units. */
+  readonly count: number;
+  /** The most units that may go into one submit; no bound unless given. */
+  readonly most?: number;
+  /** Time stamps: at the beginning of the first submit's pass, and at the end of the last's. */
+  readonly stamps?: GPUQuerySet;
+  /** What is copied after the last unit, to be read. */
+  readonly reads?: readonly Range[];
+  /** Called before units [first, first + count) are encoded, to write what they will read. */
+  prepare?(first: number, count: number): void;
+  /** Called after each submit with the units submitted so far, of which the last may still run. */
+  submitted?(units: number): void;
+  /** Encodes unit `first + index` of a submit that begins with unit `first`. */
+  encode(pass: GPUComputePassEncoder, first: number, index: number): void;
+}
+
+/** The beginning of a buffer. */
+export interface Range {
+  readonly buffer: GPUBuffer;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What is read back while other work goes on. */
+export interface Reading {
+  /**
+   * Gives what was copied, as soon as it is there. Asked for before the next submit, it is waited for.
+   *
+   * @returns The bytes.
+   * @throws {ArgumentError} If the pacer was destroyed before they were there.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  bytes(): Promise<ArrayBuffer>;
+}
+
+/** What was submitted since the last wait. */
+interface Flight {
+  /** When the first of it was submitted. */
+  readonly began: number;
+  readonly pieces: Piece[];
+}
+
+/** A submit. */
+interface Piece {
+  readonly kind: string;
+  readonly units: number;
+  /** How long it should take. */
+  readonly milliseconds: number;
+}
+
+/** A copy that is to be read. */
+interface Copy {
+  readonly staging: GPUBuffer;
+  /** Bytes of it that were copied. */
+  readonly size: number;
+  /** Once it was asked for. */
+  bytes?: Promise<ArrayBuffer>;
+}
+
+/** A wait for all that was submitted. */
+interface Wait {
+  readonly over: boolean;
+  readonly heard: Promise<void>;
+}
+
+/** Submits work in pieces whose size follows the measured time. */
+export class Pacer {
+  readonly #gpu: Gpu;
+  readonly #pace = new Map<string, { units: number; milliseconds: number }>();
+  readonly #copies = new Set<Copy>();
+  #flight: Flight | undefined;
+  #unheard: Promise<void>[] = [];
+  #lastEnd = 0;
+  #lastTurn = 0;
+  #destroyed = false;
+
+  /** @param gpu The device to submit to. */
+  constructor(gpu: Gpu) {
+    this.#gpu = gpu;
+  }
+
+  /**
+   * Submits some work; when it returns, the last pieces may still run.
+   *
+   * @param work What to do.
+   * @param signal Ends the work between two pieces.
+   * @returns What is read of it, in the order of `reads`.
+   * @throws {ArgumentError} If the pacer was destroyed, also between two pieces.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async run(work: Work, signal?: AbortSignal): Promise<Reading[]> {
+    let copies: Copy[] = [];
+    for (let first = 0; first < work.count;) {
+      let size = this.#size(work, first);
+      if (size.growing && this.#flight?.pieces.some(({ kind }) => kind === work.kind)) {
+        const { over, heard } = this.#wait();
+        if (!over) await heard;
+        size = this.#size(work, first); // By what was learnt from the last one.
+      }
+      signal?.throwIfAborted();
+      this.check();
+      // A software driver computes on the cores that this program encodes on: ahead of the wait, it would be in the way.
+      const early = this.#gpu.adapter.software ? this.#waitIfDue(size) : undefined;
+      // From here to the submit nothing else happens: what the work notes as it encodes comes true.
+      const last = first + size.units === work.count;
+      const encoder = this.#encode(work, first, size.units);
+      if (last) copies = (work.reads ?? []).map((range) => this.#copy(encoder, range));
+      const commands = encoder.finish();
+      const wait = early ?? this.#waitIfDue(size);
+      this.#gpu.device.queue.submit([commands]);
+      for (const copy of copies) this.#copies.add(copy);
+      this.#flight ??= { began: performance.now(), pieces: [] };
+      this.#flight.pieces.push({ kind: work.kind, ...size });
+      first += size.units;
+      work.submitted?.(first);
+      await this.#holdBack(wait);
+    }
+    return copies.map((copy): Reading => ({ bytes: () => this.#read(copy) }));
+  }
+
+  /**
+   * Waits until all that was submitted is done.
+   *
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async drain(): Promise<void> {
+    if (this.#flight) this.#wait();
+    await Promise.all(this.#unheard);
+    this.#gpu.check();
+  }
+
+  /**
+   * Reads buffers back as they are when all that was submitted is done. What is read is settled when this returns its promise.
+   *
+   * @param ranges The buffers, which allow copying from.
+   * @param encode Encodes what is to be done before.
+   * @returns Copies of their contents.
+   * @throws {ArgumentError} If the pacer was destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async read(
+    ranges: readonly Range[],
+    encode?: (pass: GPUComputePassEncoder) => void,
+  ): Promise<ArrayBuffer[]> {
+    this.check();
+    const encoder = this.#gpu.device.createCommandEncoder();
+    if (encode) {
+      const pass = encoder.beginComputePass();
+      encode(pass);
+      pass.end();
+    }
+    const copies = ranges.map((range) => this.#copy(encoder, range));
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    for (const copy of copies) this.#copies.add(copy);
+    return await Promise.all(copies.map((copy) => this.#read(copy)));
+  }
+
+  /**
+   * Checks that more can be submitted. A destroyed buffer must not be used: the device would refuse it, and with it the
+   * work of others.
+   *
+   * @throws {ArgumentError} If the pacer was destroyed, and with it the networks that it works on.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  check(): void {
+    if (this.#destroyed) throw new ArgumentError("Cannot use the networks: they were destroyed");
+    this.#gpu.check();
+  }
+
+  /** Ends the work after the piece that was submitted last, and frees what was copied and never read. */
+  destroy(): void {
+    this.#destroyed = true;
+    for (const { staging } of this.#copies) staging.destroy();
+    this.#copies.clear();
+  }
+
+  /** The units of the next submit, how long they should take, and whether more will fit when more is known. */
+  #size({ kind, count, most = Infinity }: Work, first: number) {
+    const pace = this.#pace.get(kind);
+    const allowed = Math.min(count - first, most);
+    if (!pace) return { units: 1, milliseconds: TARGET, growing: true };
+    const each = pace.milliseconds / pace.units;
+    const fitting = Math.max(1, Math.min(Math.floor(TARGET / each), allowed));
+    const units = Math.min(fitting, GROWTH * pace.units);
+    return { units, milliseconds: each * units, growing: units < fitting };
+  }
+
+  #encode(work: Work, first: number, units: number): GPUCommandEncoder {
+    work.prepare?.(first, units);
+    const encoder = this.#gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass({ timestampWrites: stampsOf(work, first, units) });
+    for (let i = 0; i < units; i++) work.encode(pass, first, i);
+    pass.end();
+    return encoder;
+  }
+
+  /** Waits where what is under way has to be over before so much more is submitted, or somebody wants to read of it. */
+  #waitIfDue({ milliseconds }: { milliseconds: number }): Wait | undefined {
+    if (!this.#flight) return undefined;
+    const due = timeOf(this.#flight.pieces) + milliseconds > TARGET || this.#copies.size > 0;
+    return due ? this.#wait() : undefined;
+  }
+
+  /** Waits for what is under way where the call does that, and otherwise asks to hear of its end. */
+  #wait(): Wait {
+    const flight = this.#flight;
+    this.#flight = undefined;
+    const asked = performance.now();
+    const { heard, over } = this.#gpu.completion();
+    if (over) this.#learn(flight, asked);
+    // All at once: each by itself would be heard 11 ms after the one before.
+    for (const copy of this.#copies) copy.bytes = this.#map(copy);
+    this.#copies.clear();
+    const hearing = heard.then(() => {
+      if (!over) this.#learn(flight, asked);
+      this.#unheard = this.#unheard.filter((other) => other !== hearing);
+    });
+    hearing.catch(() => {}); // Thrown where it is awaited; after another failure nobody may.
+    this.#unheard.push(hearing);
+    return { over, heard: hearing };
+  }
+
+  /** Sees to it that not too much is under way, and that signals are handled and promises heard. */
+  async #holdBack(wait: Wait | undefined): Promise<void> {
+    if (wait && !wait.over) {
+      await wait.heard;
+      this.#lastTurn = performance.now();
+    } else if (this.#unheard.length > UNHEARD) {
+      await this.#unheard[0];
+      this.#lastTurn = performance.now();
+    } else if (performance.now() - this.#lastTurn >= TURN) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.#lastTurn = performance.now();
+    }
+    this.#gpu.check();
+  }
+
+  /** Takes the time of work that has just been found to be over, by a wait that began at `asked`. */
+  #learn(flight: Flight | undefined, asked: number): void {
+    const now = performance.now();
+    if (flight) {
+      const took = Math.max(now - Math.max(flight.began, this.#lastEnd), SHORTEST);
+      const telling = now - asked >= TELLING;
+      for (const [kind, own] of Map.groupBy(flight.pieces, ({ kind }) => kind)) {
+        const units = own.reduce((sum, piece) => sum + piece.units, 0);
+        // Several kinds share the time as they were expected to.
+        const milliseconds = took * timeOf(own) / timeOf(flight.pieces);
+        const before = this.#pace.get(kind);
+        const faster = !before || milliseconds / units < before.milliseconds / before.units;
+        // Where it is not known when the work ended, it took as long at most.
+        if (telling || faster) this.#pace.set(kind, { units, milliseconds });
+      }
+    }
+    this.#lastEnd = now;
+  }
+
+  #copy(encoder: GPUCommandEncoder, { buffer, size }: Range): Copy {
+    const staging = this.#gpu.device.createBuffer({
+      label: `${buffer.label}, read back`,
+      size: Math.max(4, size),
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    if (size > 0) encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
+    return { staging, size };
+  }
+
+  async #read(copy: Copy): Promise<ArrayBuffer> {
+    if (!copy.bytes) {
+      this.check(); // Its staging buffer may be gone.
+      this.#wait();
+    }
+    return await copy.bytes!;
+  }
+
+  #map({ staging, size }: Copy): Promise<ArrayBuffer> {
+    const bytes = this.#gpu.orLost(staging.mapAsync(GPUMapMode.READ))
+      .then(() => staging.getMappedRange().slice(0, size))
+      .finally(() => staging.destroy());
+    bytes.catch(() => {}); // As above.
+    return bytes;
+  }
+}
+
+/** Milliseconds that submits should take together. */
+function timeOf(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+}
+
+function stampsOf(
+  { stamps: querySet, count }: Work,
+  first: number,
+  units: number,
+): GPUComputePassTimestampWrites | undefined {
+  const begins = first === 0;
+  const ends = first + units === count;
+  if (!querySet || !(begins || ends)) return undefined;
+  return {
+    querySet,
+    ...begins && { beginningOfPassWriteIndex: 0 },
+    ...ends && { endOfPassWriteIndex: 1 },
+  };
+}

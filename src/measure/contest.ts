@@ -1,0 +1,187 @@
+/**
+ * A choice among ways to do the same work, by their measured times and in a limited time.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "../errors.ts";
+import { spreadOf } from "./spread.ts";
+import { TELLING, type TimedWork, timeUnit, unitsFor, WAIT_SPREAD } from "./timing.ts";
+
+/** One of the ways. */
+export interface Contestant {
+  /** What it is called. */
+  readonly name: string;
+  /**
+   * Prepares it.
+   *
+   * @returns Its work.
+   * @throws {ArgumentError} If it cannot do the work.
+   */
+  enter(): Promise<TimedWork>;
+}
+
+/** How long may be measured. */
+export interface ContestOptions {
+  /** Milliseconds for everything, preparing included. */
+  readonly budget: number;
+  /** The clock, in milliseconds; this program's unless given. */
+  readonly now?: () => number;
+  /** Ends the contest between two measurements. */
+  readonly signal?: AbortSignal;
+}
+
+/** A contestant and what it takes. */
+export interface ContestResult {
+  /** Its name. */
+  readonly name: string;
+  /** Milliseconds per unit. */
+  readonly milliseconds: number;
+}
+
+/** Of the budget, what is kept for measuring what was prepared. */
+const MEASURING = 0.2;
+
+/** Measurements of each contestant, in turn, so that a machine whose speed drifts hits all of them. */
+const ROUNDS = 4;
+
+/** How long a measurement takes where there is time for all of them: a share of the budget, up to `max` milliseconds. */
+const LENGTH = { share: 1 / 40, max: 250 };
+
+/** The shortest measurement that says anything, and the one that the first idea of a time comes from; milliseconds. */
+const SHORTEST = 20;
+const ROUGH = 10;
+
+/** What waits and encoding may add to a measurement, in milliseconds, until it is known. */
+const OVERHEAD = 25;
+
+/** How much longer than by the measurements before the next may take. */
+const SLACK = 1.1;
+
+/** How far off a time may be after one measurement; after n of them it is this over n². */
+const FIRST_LOOK = 0.3;
+
+/** Times that differ by less are the same: by this share at least, and by that at most however far measurements spread. */
+const TIE = { min: 0.04, max: 0.1 };
+
+/** How far off the time of a contestant may be that was measured less than twice. */
+const UNSURE = 0.1;
+
+/** A contestant that can do the work. */
+interface Entrant {
+  readonly name: string;
+  readonly work: TimedWork;
+  /** Milliseconds per unit, about. */
+  readonly rough: number;
+  readonly measured: { readonly units: number; readonly each: number }[];
+  /** Milliseconds of a measurement that are not work, at most. */
+  overhead: number;
+}
+
+/**
+ * Finds the contestant that takes the shortest time. The first is always prepared, the others as long as the budget
+ * lasts, which is judged by how long those before took. All are measured in turn, several times; those that are clearly
+ * slower drop out, which leaves the others more time. Among contestants whose times cannot be told apart, the first in the
+ * list wins, so that the choice is the same each time.
+ *
+ * @param contestants The contestants, the most promising first.
+ * @param options How long may be measured.
+ * @returns The contestants that were measured: the winner, then the others, the fastest first.
+ * @throws {ArgumentError} If none of them can do the work.
+ */
+export async function contest(
+  contestants: readonly Contestant[],
+  options: ContestOptions,
+): Promise<ContestResult[]> {
+  const { budget, now = () => performance.now(), signal } = options;
+  const deadline = now() + budget;
+  const entrants = await enterAll(contestants, { budget, now, signal });
+  if (entrants.length > 1) await compete(entrants, { budget, deadline, now, signal });
+  const fastest = entrants.toSorted((a, b) => timeOf(a) - timeOf(b));
+  const winner = entrants.find((entrant) => isTie(entrant, fastest[0]))!;
+  return [winner, ...fastest.filter((entrant) => entrant !== winner)]
+    .map((entrant) => ({ name: entrant.name, milliseconds: timeOf(entrant) }));
+}
+
+async function enterAll(
+  contestants: readonly Contestant[],
+  { budget, now, signal }: Required<Omit<ContestOptions, "signal">> & ContestOptions,
+): Promise<Entrant[]> {
+  const entrants: Entrant[] = [];
+  const last = now() + budget * (1 - MEASURING);
+  let longest = 0;
+  let refusal = new ArgumentError("Cannot choose among 0 contestants, expected at least 1");
+  for (const { name, enter } of contestants) {
+    const started = now();
+    if (entrants.length > 0 && started + longest > last) break;
+    signal?.throwIfAborted();
+    try {
+      const work = await enter();
+      await work.time(1); // Drivers compile when a kernel first runs.
+      const { each } = await unitsFor(work, { min: 2, milliseconds: ROUGH });
+      entrants.push({ name, work, rough: each, measured: [], overhead: OVERHEAD });
+    } catch (error) {
+      if (!(error instanceof ArgumentError)) throw error;
+      refusal = error; // Another one may be able to.
+    }
+    longest = Math.max(longest, now() - started);
+  }
+  if (entrants.length === 0) throw refusal;
+  return entrants;
+}
+
+async function compete(
+  entrants: readonly Entrant[],
+  options: ContestOptions & { readonly deadline: number; readonly now: () => number },
+): Promise<void> {
+  const { budget, deadline, now, signal } = options;
+  let field = entrants;
+  for (let round = 1; round <= ROUNDS && field.length > 1; round++) {
+    const overhead = Math.max(...field.map((entrant) => entrant.overhead));
+    const left = (deadline - now()) / ((ROUNDS - round + 1) * field.length) - overhead;
+    const wanted = field.every(({ work }) => work.stamped) ? 0 : TELLING;
+    const length = Math.max(
+      SHORTEST,
+      Math.min(left, Math.max(Math.min(budget * LENGTH.share, LENGTH.max), wanted)),
+    );
+    for (const entrant of field) {
+      const expected = timeOf(entrant);
+      const units = Math.max(1, Math.round(length / expected));
+      const began = now();
+      if (began + SLACK * units * expected + entrant.overhead > deadline) return;
+      signal?.throwIfAborted();
+      const each = await timeUnit(entrant.work, units);
+      entrant.measured.push({ units, each });
+      const overhead = now() - began - units * each + 2 * WAIT_SPREAD; // There are two waits.
+      entrant.overhead = Math.max(entrant.overhead, overhead);
+    }
+    const best = Math.min(...field.map(timeOf));
+    const doubt = FIRST_LOOK / round ** 2;
+    const bound = best * (1 + doubt) * (1 + TIE.min) / (1 - doubt);
+    field = field.filter(({ measured }) => Math.min(...measured.map(({ each }) => each)) <= bound);
+  }
+}
+
+/** Milliseconds per unit by all that is known. */
+function timeOf({ work, rough, measured }: Entrant): number {
+  if (measured.length === 0) return rough;
+  // What disturbs the work makes one time longer, which the median passes over.
+  if (work.stamped) return spreadOf(measured.map(({ each }) => each)).median;
+  // The waits are out in both directions, and by the less the longer the work.
+  const units = measured.reduce((sum, { units }) => sum + units, 0);
+  return measured.reduce((sum, { units, each }) => sum + units * each, 0) / units;
+}
+
+/** Whether the time of an entrant cannot be told from that of the fastest. */
+function isTie(entrant: Entrant, fastest: Entrant): boolean {
+  const unsure = uncertaintyOf(entrant) + uncertaintyOf(fastest);
+  const tolerance = Math.min(TIE.max, Math.max(TIE.min, unsure));
+  return timeOf(entrant) <= timeOf(fastest) * (1 + tolerance);
+}
+
+/** How far off the time of an entrant may be, as a share of it. */
+function uncertaintyOf({ measured }: Entrant): number {
+  if (measured.length < 2) return UNSURE;
+  const { least, median, most } = spreadOf(measured.map(({ each }) => each));
+  return (most - least) / median / 2 / Math.sqrt(measured.length);
+}

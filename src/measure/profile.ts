@@ -1,0 +1,107 @@
+/**
+ * Where the time of a training step goes.
+ *
+ * @module
+ */
+
+import type { DeviceDataSet } from "../gpu/device_data.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { Architecture } from "../model/network.ts";
+import type { Population } from "../train/population.ts";
+import type { ProfileRow } from "../records/profile.ts";
+import { spreadOf } from "./spread.ts";
+import { checkStamps } from "../gpu/timestamps.ts";
+import { planSteps, timedPopulation, timedSteps } from "./timed_steps.ts";
+import { timeUnit, unitsFor } from "./timing.ts";
+
+/** What is profiled. */
+export interface ProfileOptions {
+  /** The architecture of all networks. */
+  readonly architecture: Architecture;
+  /** Networks that train together. */
+  readonly networks: number;
+  /** Images in a batch. */
+  readonly batch: number;
+  /** The kernel variant; the one that should suit the adapter unless given. */
+  readonly variant?: string;
+  /**
+   * Steps that each kernel is measured in.
+   *
+   * @default {20}
+   */
+  readonly steps?: number;
+  /**
+   * Milliseconds that a measurement of whole steps takes at least, of which there are five.
+   *
+   * @default {250}
+   */
+  readonly least?: number;
+  /** Ends the measuring between two submits. */
+  readonly signal?: AbortSignal;
+}
+
+/** Milliseconds of a measurement of whole steps: many submits, and the gaps between them. */
+const LEAST = 250;
+
+/** Measurements of whole steps, of which the least counts: what disturbs one makes it longer. */
+const REPEAT = 5;
+
+/** Steps in a measurement to begin with: they warm up, too. */
+const FEWEST = 8;
+
+/** What is left of a step's time when that of its kernels is taken away. */
+export const BETWEEN = "between kernels";
+
+/**
+ * Measures the kernels of a training step one by one, on networks of their own, so that no training is changed by it.
+ *
+ * @param gpu The device.
+ * @param data The data set on it.
+ * @param options What is profiled.
+ * @returns A row for each kernel in the order of a step, and a last one for the time between them: how much longer a step
+ * takes that is not measured kernel by kernel, or 0 where the measuring costs more than that. Shares add up to 1.
+ * @throws {ArgumentError} If the adapter cannot hold the networks.
+ * @throws {GpuUnavailableError} If the adapter has no time stamps.
+ * @throws {GpuError} If the device refused an operation.
+ * @throws {DeviceLostError} If the device went away.
+ */
+export async function profileStep(
+  gpu: Gpu,
+  data: DeviceDataSet,
+  options: ProfileOptions,
+): Promise<ProfileRow[]> {
+  const { steps = 20, least, signal } = options;
+  checkStamps(gpu); // Before anything is compiled for nothing.
+  const population = await timedPopulation(gpu, data, options);
+  try {
+    const whole = await timeOfStep(gpu, population, { least, signal });
+    // One more, which does not count: the last step has no successor, so kernels that span two steps do less in it.
+    const plans = planSteps(population, { first: 0, count: steps + 1 });
+    const times = await population.profile(plans, signal);
+    const kernels = times.map(({ name, layer, milliseconds }) => {
+      const { median, least, most } = spreadOf(milliseconds.slice(0, steps));
+      return { kernel: name, layer: layer + 1, ms: median, ms_least: least, ms_most: most };
+    });
+    const within = kernels.reduce((sum, { ms }) => sum + ms, 0);
+    const rest = Math.max(0, whole - within);
+    const none = { layer: null, ms_least: null, ms_most: null };
+    return [...kernels, { kernel: BETWEEN, ...none, ms: rest }]
+      .map((row) => ({ ...row, share: row.ms / (within + rest) }));
+  } finally {
+    population.destroy();
+  }
+}
+
+/** Milliseconds of a whole step, measured as in a training: submit after submit. */
+async function timeOfStep(
+  gpu: Gpu,
+  population: Population,
+  { least = LEAST, signal }: { least?: number; signal?: AbortSignal },
+): Promise<number> {
+  const work = timedSteps(gpu, population, { signal });
+  await work.time(FEWEST); // Compiles, and finds the size of submits.
+  const { units } = await unitsFor(work, { min: FEWEST, milliseconds: least });
+  const times: number[] = [];
+  while (times.length < REPEAT) times.push(await timeUnit(work, units));
+  return spreadOf(times).least;
+}

@@ -1,0 +1,176 @@
+/**
+ * How the cost of a step grows with the work: the sizes that are looked at, one axis at a time, and which of them cost
+ * far more than the sizes around them make expect.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "../errors.ts";
+import { maximum } from "../lists.ts";
+
+/** What grows: images in a batch, the widths of all hidden layers, affine layers, or networks trained together. */
+export type ScalingAxis = "batch" | "width" | "depth" | "networks";
+
+/**
+ * The sizes along each axis. Widths are round numbers and powers of two in turn: rows whose length is a power of two may
+ * share a few lines of a cache, and then stick out between their neighbours.
+ */
+export const SCALING_SIZES: Readonly<Record<ScalingAxis, readonly number[]>> = {
+  batch: [50, 100, 200, 400, 800, 1600],
+  width: [50, 64, 100, 128, 200, 256, 400, 512, 800, 1024],
+  depth: [2, 3, 4, 6, 9, 12, 16],
+  networks: [1, 2, 4, 8, 16, 32, 64],
+};
+
+/** The axes, in the order of tables and figures. */
+export const SCALING_AXES = Object.keys(SCALING_SIZES) as readonly ScalingAxis[];
+
+/** A size is a cliff when it costs more than so many times what its neighbours make expect. */
+export const CLIFF = 2;
+
+/** What is trained at one size. */
+export interface ScalingPlan {
+  /** Widths of the hidden layers. */
+  readonly hidden: readonly number[];
+  /** Whether hidden layers have batch norm. */
+  readonly batchNorm: boolean;
+  /** Images in a batch. */
+  readonly batch: number;
+  /** Networks that train together. */
+  readonly networks: number;
+}
+
+/** Where the axes cross: the three layers of the report. */
+export const SCALING_BASE: ScalingPlan = {
+  hidden: [50, 50],
+  batchNorm: true,
+  batch: 100,
+  networks: 1,
+};
+
+/**
+ * Tells what is trained at one size of an axis; all else is as in {@linkcode SCALING_BASE}.
+ *
+ * @param axis What grows.
+ * @param size How large it is.
+ * @returns What is trained.
+ *
+ * @example Nine affine layers have eight hidden ones
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { scalingPlan } from "./scaling.ts";
+ *
+ * assertEquals(scalingPlan("depth", 9).hidden, [50, 50, 50, 50, 50, 50, 50, 50]);
+ * ```
+ */
+export function scalingPlan(axis: ScalingAxis, size: number): ScalingPlan {
+  const { hidden } = SCALING_BASE;
+  switch (axis) {
+    case "batch":
+      return { ...SCALING_BASE, batch: size };
+    case "width":
+      return { ...SCALING_BASE, hidden: hidden.map(() => size) };
+    case "depth":
+      return { ...SCALING_BASE, hidden: Array.from({ length: size - 1 }, () => hidden[0]) };
+    case "networks":
+      return { ...SCALING_BASE, networks: size };
+  }
+}
+
+/** What a step costs at one size. */
+export interface SizedCost {
+  /** The size, a positive number. */
+  readonly size: number;
+  /** The cost, a positive number in any unit. */
+  readonly cost: number;
+}
+
+/**
+ * Finds the cliffs among the costs along an axis: sizes that cost more than {@linkcode CLIFF} times their trend. A trend
+ * is a straight line through two other sizes where size and cost are both logarithmic:
+ *
+ * - between the ends, the line through the size before and the one after, which finds a size that sticks out;
+ * - there, too, the line through the two sizes before, provided that the line through the size and the one after puts the
+ *   size before as far below: then the cost jumps and stays up, which the first line shows by the square root of the jump
+ *   alone;
+ * - at an end, the line through the two nearest sizes, and that through the two nearest that are no cliffs themselves,
+ *   whichever expects more; and the first size must cost more than the second.
+ *
+ * @param costs The costs, sizes ascending.
+ * @returns How many times its trend each cliff costs, and null for every other size.
+ * @throws {ArgumentError} If sizes do not ascend, or a size or cost is not a positive number.
+ *
+ * @example A size that sticks out
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { findCliffs } from "./scaling.ts";
+ *
+ * const costs = [[1, 10], [2, 20], [4, 120], [8, 80]].map(([size, cost]) => ({ size, cost }));
+ *
+ * assertEquals(findCliffs(costs).map((times) => times?.toFixed(1) ?? null), [null, null, "3.0", null]);
+ * ```
+ */
+export function findCliffs(costs: readonly SizedCost[]): (number | null)[] {
+  checkCosts(costs);
+  if (costs.length === 0) return [];
+  const last = costs.length - 1;
+  const excesses = costs.map((_, i) => Math.max(peakAt(costs, i), jumpAt(costs, i)));
+  const others = excesses.flatMap((excess, i) => excess > CLIFF ? [] : [i])
+    .filter((i) => i !== 0 && i !== last);
+  excesses[0] = excessOfEnd(costs, 0, [[1, 2], others.slice(0, 2)]);
+  // Otherwise the size after the second costs too much, so that the line through both predicts too little for the first.
+  if (last > 0 && costs[0].cost <= costs[1].cost) excesses[0] = 0;
+  excesses[last] = excessOfEnd(costs, last, [[last - 2, last - 1], others.slice(-2)]);
+  return excesses.map((excess) => excess > CLIFF ? excess : null);
+}
+
+/** How far a size sticks out between its neighbours; 0 where it has but one. */
+function peakAt(costs: readonly SizedCost[], i: number): number {
+  const [before, here, after] = [costs[i - 1], costs[i], costs[i + 1]];
+  if (before === undefined || after === undefined) return 0;
+  return here.cost / trend(before, after, here.size);
+}
+
+/** How far the costs jump from the size before to this one and stay up; 0 where there are not two sizes on either side. */
+function jumpAt(costs: readonly SizedCost[], i: number): number {
+  if (i < 2 || i + 1 >= costs.length) return 0;
+  const [first, before, here, after] = costs.slice(i - 2, i + 2);
+  const up = here.cost / trend(first, before, here.size);
+  const down = trend(here, after, before.size) / before.cost;
+  return Math.min(up, down);
+}
+
+/** How far the cost at an end lies above the highest of some lines, each through two sizes; 0 where there is none. */
+function excessOfEnd(
+  costs: readonly SizedCost[],
+  end: number,
+  lines: readonly (readonly number[])[],
+): number {
+  const expected = lines.filter((pair) => pair.length === 2 && pair.every((i) => i in costs))
+    .map(([a, b]) => trend(costs[a], costs[b], costs[end].size));
+  return expected.length === 0 ? 0 : costs[end].cost / maximum(expected);
+}
+
+/** The cost at a size by the straight line through two others on logarithmic axes. */
+function trend(a: SizedCost, b: SizedCost, size: number): number {
+  const slope = Math.log(b.cost / a.cost) / Math.log(b.size / a.size);
+  return a.cost * (size / a.size) ** slope;
+}
+
+function checkCosts(costs: readonly SizedCost[]): void {
+  costs.forEach(({ size, cost }, i) => {
+    for (const [name, value] of [["size", size], ["cost", cost]] as const) {
+      if (value > 0 && value < Infinity) continue;
+      throw new ArgumentError(
+        `Cannot look for cliffs: ${name} is ${value}, expected a positive number`,
+      );
+    }
+    if (i > 0 && size <= costs[i - 1].size) {
+      throw new ArgumentError(
+        `Cannot look for cliffs: size ${size} follows ${
+          costs[i - 1].size
+        }, expected ascending sizes`,
+      );
+    }
+  });
+}

@@ -1,0 +1,107 @@
+/**
+ * Whether training got slower: a run of the benchmark against those before it.
+ *
+ * @module
+ */
+
+import type { BenchRow } from "../records/metrics.ts";
+import { spreadOf } from "./spread.ts";
+
+/** So many earlier runs are looked at, the last ones: what was slow long ago is no excuse. */
+export const LOOKED_AT = 10;
+
+/** With fewer earlier runs there is no telling what is usual. */
+export const FEWEST = 3;
+
+/**
+ * Deviations from the median that are put down to noise. Times that are spread normally lie beyond three in one case of a
+ * thousand, to the slow side.
+ */
+export const DEVIATIONS = 3;
+
+/** The standard deviation of what is spread normally, over its median absolute deviation: 1 / Φ⁻¹(3/4). */
+const NORMAL = 1.4826;
+
+/** A time that is compared, by the name of its column; the fastest measurement stands in that with `_least` behind it. */
+export type Figure = "ms_per_step" | "evaluation_ms";
+
+const FIGURES: readonly Figure[] = ["ms_per_step", "evaluation_ms"];
+
+/** What two rows must have in common to be compared. The kernels may be others: it is the time that counts. */
+const SETTINGS = ["adapter", "data", "networks", "hidden", "batch_norm", "batch"] as const;
+
+/** How to compare. */
+export interface RegressionOptions {
+  /** The share by which a time may be longer than it usually is. */
+  readonly worseBy: number;
+}
+
+/** One time of one row against the same time of earlier rows. */
+export interface Comparison {
+  /** Which time. */
+  readonly figure: Figure;
+  /** The row. */
+  readonly row: BenchRow;
+  /** The time, in milliseconds. */
+  readonly value: number;
+  /** How many earlier runs there are to compare with, at most {@linkcode LOOKED_AT}. */
+  readonly runs: number;
+  /** The median of the earlier times; null with fewer than {@linkcode FEWEST} of them. */
+  readonly usual: number | null;
+  /** The share by which it may be longer, noise included; null with too few. */
+  readonly allowed: number | null;
+  /** Whether it is longer than that; null with too few. */
+  readonly worse: boolean | null;
+}
+
+/**
+ * Compares the times of a run with those of the last runs with the same settings on the same adapter.
+ *
+ * Let m be the median of the earlier times, each of which is the median of its run's measurements, and d the median of
+ * their distances from m. A time is worse if
+ *
+ *     median of this run > m (1 + max(worseBy, 3 · 1.4826 d / m))
+ *     fastest of this run > m
+ *
+ * The first line allows for the noise between runs: medians, so that one bad night in the past changes neither what is
+ * usual nor what is allowed. The second allows for the noise within this run: while one of its measurements was as fast
+ * as usual, it is the machine that was busy, not the program that got slower. A run whose measurements spread to one
+ * side only, however far, is still found out.
+ *
+ * @param rows The rows of this run.
+ * @param earlier All rows from before, oldest first.
+ * @param options How much longer a time may be.
+ * @returns A comparison for each time of each row, in the order of the rows.
+ */
+export function compareWithEarlier(
+  rows: readonly BenchRow[],
+  earlier: readonly BenchRow[],
+  options: RegressionOptions,
+): Comparison[] {
+  return rows.flatMap((row) => {
+    const like = earlier.filter((other) => SETTINGS.every((name) => other[name] === row[name]));
+    return FIGURES.flatMap((figure) => {
+      const value = row[figure];
+      if (value === null) return [];
+      const times = like.map((other) => other[figure]).filter((time) => time !== null);
+      const verdict = judge(times.slice(-LOOKED_AT), options, {
+        value,
+        fastest: row[`${figure}_least`] ?? value,
+      });
+      return [{ figure, row, value, ...verdict }];
+    });
+  });
+}
+
+function judge(
+  times: readonly number[],
+  { worseBy }: RegressionOptions,
+  { value, fastest }: { value: number; fastest: number },
+): Pick<Comparison, "runs" | "usual" | "allowed" | "worse"> {
+  const runs = times.length;
+  if (runs < FEWEST) return { runs, usual: null, allowed: null, worse: null };
+  const { median: usual } = spreadOf(times);
+  const { median: deviation } = spreadOf(times.map((time) => Math.abs(time - usual)));
+  const allowed = Math.max(worseBy, DEVIATIONS * NORMAL * deviation / usual);
+  return { runs, usual, allowed, worse: value > usual * (1 + allowed) && fastest > usual };
+}

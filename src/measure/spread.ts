@@ -1,0 +1,39 @@
+/**
+ * What is told of several measurements of one thing: the middle one, and how far they lie apart.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "../errors.ts";
+
+/** Several measurements of one thing. */
+export interface Spread {
+  /** The middle one, or what lies midway between the two middle ones. */
+  readonly median: number;
+  /** The smallest. */
+  readonly least: number;
+  /** The largest. */
+  readonly most: number;
+}
+
+/**
+ * Sums measurements up.
+ *
+ * @param values The measurements, at least one.
+ * @returns Their median, and the smallest and largest; each is NaN where a measurement is.
+ * @throws {ArgumentError} If there are none.
+ */
+export function spreadOf(values: readonly number[]): Spread {
+  if (values.length === 0) {
+    throw new ArgumentError("Cannot sum up 0 measurements, expected at least 1");
+  }
+  // Sorting would put it anywhere, and the others in no order.
+  if (values.some(Number.isNaN)) return { median: NaN, least: NaN, most: NaN };
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return {
+    median: (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2,
+    least: sorted[0],
+    most: sorted[sorted.length - 1],
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * Which kernel variant is the fastest on the adapter in hand, found by measuring.
+ *
+ * @module
+ */
+
+import { contest } from "./contest.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
+import { ArgumentError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { Architecture } from "../model/network.ts";
+import type { Population } from "../train/population.ts";
+import { timedPopulation, timedSteps, timingParameters } from "./timed_steps.ts";
+import { candidates, checkVariant } from "../programs/variants.ts";
+
+/** What is to be trained, and how long may be measured. */
+export interface TuningOptions {
+  /** The networks' architecture. */
+  readonly architecture: Architecture;
+  /** Networks that train together. */
+  readonly networks: number;
+  /** Images in a batch. */
+  readonly batch: number;
+  /** Milliseconds that measuring may take, compiling included; 2000 on hardware and 15,000 on a software driver. */
+  readonly budget?: number;
+  /** The variants to measure, the most promising first; all that are worth trying for the shape unless given. */
+  readonly variants?: readonly string[];
+  /** Ends the measuring. */
+  readonly signal?: AbortSignal;
+}
+
+/** One variant and what it takes. */
+export interface VariantTime {
+  /** Its name. */
+  readonly variant: string;
+  /** Of a step of all networks together, gathering the batch included. */
+  readonly msPerStep: number;
+}
+
+/** Milliseconds to choose in. */
+const BUDGET = { hardware: 2000, software: 15_000 };
+
+/**
+ * Measures the variants that can run a shape. The first is always measured; the others as long as the budget lasts,
+ * which is judged by how long the ones before took to compile.
+ *
+ * @param gpu The device.
+ * @param data The data set on it.
+ * @param options What is to be trained, and how long may be measured.
+ * @returns The variants that were measured: first the one to train with, which is the fastest, or of several whose times
+ * cannot be told apart the first in the list; then the others, the fastest first.
+ * @throws {ArgumentError} If no variant can run the shape on this adapter.
+ * @throws {GpuError} If the device refused an operation.
+ * @throws {DeviceLostError} If the device went away.
+ */
+export async function measureVariants(
+  gpu: Gpu,
+  data: DeviceDataSet,
+  options: TuningOptions,
+): Promise<VariantTime[]> {
+  const { architecture, networks, batch, signal } = options;
+  const names = options.variants ?? candidates(gpu, { architecture, networks, batch });
+  const budget = options.budget ?? (gpu.adapter.software ? BUDGET.software : BUDGET.hardware);
+  names.forEach(checkVariant);
+  if (names.length === 0) {
+    throw new ArgumentError("Cannot choose among 0 variants, expected at least 1");
+  }
+  // Neither uploading the images nor drawing parameters is any variant's doing.
+  await data.part("training");
+  await gpu.done();
+  const parameters = timingParameters(architecture);
+  const populations: Population[] = [];
+  async function enter(variant: string) {
+    const shape = { architecture, networks, batch, variant, parameters };
+    const population = await timedPopulation(gpu, data, shape);
+    populations.push(population);
+    return timedSteps(gpu, population, { signal });
+  }
+  try {
+    const contestants = names.map((name) => ({ name, enter: () => enter(name) }));
+    const results = await contest(contestants, { budget, signal });
+    return results.map(({ name, milliseconds }) => ({ variant: name, msPerStep: milliseconds }));
+  } finally {
+    for (const population of populations) population.destroy();
+  }
+}

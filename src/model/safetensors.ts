@@ -1,0 +1,219 @@
+/**
+ * The safetensors format: the length of a header as a little-endian u64, the header as JSON, then the raw values of all
+ * tensors, little-endian and without holes. Tensors of 32-bit floats only.
+ *
+ * Format: https://github.com/huggingface/safetensors#format
+ *
+ * @module
+ */
+
+import { ArgumentError, DataError } from "../errors.ts";
+
+/** A tensor of 32-bit floats. */
+export interface Tensor {
+  /** Its sizes, slowest first; empty for a single number. */
+  readonly shape: readonly number[];
+  /** Its values, row-major. */
+  readonly data: Float32Array;
+}
+
+/** What a safetensors file holds. */
+export interface Safetensors {
+  /** The tensors by name, in the order of the file. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  /** Free text by name. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Where the bytes of a checkpoint came from. */
+export interface DecodeOptions {
+  /** The name of the file, for error messages. */
+  readonly name: string;
+}
+
+const LENGTH_BYTES = 8;
+/** A longer header is refused, as by the format's own library: it can only be a file of another kind. */
+const LONGEST_HEADER = 100_000_000;
+const METADATA = "__metadata__";
+
+/**
+ * Puts tensors into the safetensors format. The same tensors and metadata give the same bytes.
+ *
+ * @param tensors The tensors by name, in the order they shall have in the file.
+ * @param metadata Free text by name, for instance what the tensors belong to.
+ * @returns The bytes of the file.
+ * @throws {ArgumentError} If a tensor has not as many values as its shape says, or the name that the format keeps to itself.
+ *
+ * @example A file of one tensor
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
+ *
+ * const bytes = encodeSafetensors(new Map([["x", { shape: [2], data: new Float32Array([1, 2]) }]]));
+ *
+ * assertEquals(decodeSafetensors(bytes, { name: "x.safetensors" }).tensors.get("x")?.shape, [2]);
+ * ```
+ */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const entries: [string, unknown][] = [];
+  if (Object.keys(metadata).length > 0) entries.push([METADATA, metadata]);
+  let end = 0;
+  for (const [name, { shape, data }] of tensors) {
+    if (name === METADATA || data.length !== product(shape)) {
+      throw new ArgumentError(
+        `Cannot encode tensor ${JSON.stringify(name)}: it has ${data.length} values and shape ` +
+          `[${shape}], expected as many values as the shape says and a name other than ${METADATA}`,
+      );
+    }
+    const begin = end;
+    end += data.byteLength;
+    entries.push([name, { dtype: "F32", shape, data_offsets: [begin, end] }]);
+  }
+
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  // Spaces after the header, so that the values start at a multiple of 8 and can be mapped into memory.
+  const headerLength = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(LENGTH_BYTES + headerLength + end);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, BigInt(headerLength), true);
+  bytes.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerLength);
+  bytes.set(json, LENGTH_BYTES);
+  let offset = LENGTH_BYTES + headerLength;
+  for (const { data } of tensors.values()) {
+    for (const value of data) {
+      view.setFloat32(offset, value, true);
+      offset += 4;
+    }
+  }
+  return bytes;
+}
+
+/**
+ * Takes tensors out of the safetensors format.
+ *
+ * @param bytes The bytes of the file.
+ * @param options The name of the file.
+ * @returns The tensors, in copies of their own, and the metadata.
+ * @throws {DataError} If the bytes are cut short, have something over, or are in any other way not a safetensors file of
+ * 32-bit floats; the message names the file.
+ */
+export function decodeSafetensors(bytes: Uint8Array, options: DecodeOptions): Safetensors {
+  const { name: file } = options;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { header, dataStart } = readHeader(view, file);
+  const { [METADATA]: metadata = {}, ...rest } = header;
+  if (!isObject(metadata) || !Object.values(metadata).every((text) => typeof text === "string")) {
+    throw new DataError(`Cannot read ${file}: ${METADATA} of its header is no object of strings`);
+  }
+
+  const entries = Object.entries(rest).map(([name, value]) => checkEntry(name, value, file));
+  const dataEnd = entries.reduce((most, { end }) => Math.max(most, end), 0);
+  if (dataStart + dataEnd !== bytes.length) {
+    throw new DataError(
+      `Cannot read ${file}: it has ${bytes.length} bytes, expected ${
+        dataStart + dataEnd
+      } by its header`,
+    );
+  }
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  const tensors = new Map<string, Tensor>();
+  let expected = 0;
+  for (const { name, shape, begin, end } of entries) {
+    if (begin !== expected) {
+      throw new DataError(
+        `Cannot read ${file}: tensor ${
+          JSON.stringify(name)
+        } begins at byte ${begin} of the data, ` +
+          `expected ${expected}, the end of the tensor before it`,
+      );
+    }
+    expected = end;
+    const data = new Float32Array((end - begin) / 4);
+    for (let i = 0; i < data.length; i++) {
+      data[i] = view.getFloat32(dataStart + begin + 4 * i, true);
+    }
+    tensors.set(name, { shape, data });
+  }
+  return { tensors, metadata: metadata as Record<string, string> };
+}
+
+function readHeader(
+  view: DataView,
+  file: string,
+): { header: Record<string, unknown>; dataStart: number } {
+  if (view.byteLength < LENGTH_BYTES) {
+    throw new DataError(
+      `Cannot read ${file}: it has ${view.byteLength} bytes, expected a safetensors file of at ` +
+        `least ${LENGTH_BYTES}`,
+    );
+  }
+  const length = Number(view.getBigUint64(0, true));
+  const most = Math.min(view.byteLength - LENGTH_BYTES, LONGEST_HEADER);
+  if (length > most) {
+    throw new DataError(
+      `Cannot read ${file}: its header is said to have ${length} bytes, expected at most ${most}: ` +
+        "the file is cut short, or no safetensors file",
+    );
+  }
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + LENGTH_BYTES, length);
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    // Neither a SyntaxError nor a TypeError tells more than that: the file has no header.
+  }
+  if (!isObject(header)) {
+    throw new DataError(
+      `Cannot read ${file}: its header is no JSON object, expected a safetensors file`,
+    );
+  }
+  return { header, dataStart: LENGTH_BYTES + length };
+}
+
+/** A tensor as the header describes it; the offsets are bytes from the start of the data. */
+interface Entry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+function checkEntry(name: string, value: unknown, file: string): Entry {
+  const action = `Cannot read ${file}: tensor ${JSON.stringify(name)}`;
+  const { dtype, shape, data_offsets: offsets } = isObject(value) ? value : {};
+  if (dtype !== "F32") {
+    throw new DataError(`${action} is of dtype ${JSON.stringify(dtype)}, expected "F32"`);
+  }
+  if (!isSizes(shape)) {
+    throw new DataError(
+      `${action} has shape ${JSON.stringify(shape)}, expected a list of whole numbers`,
+    );
+  }
+  if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
+    throw new DataError(
+      `${action} has data_offsets ${JSON.stringify(offsets)}, expected its begin and its end`,
+    );
+  }
+  const [begin, end] = offsets;
+  if (end - begin !== 4 * product(shape)) {
+    throw new DataError(
+      `${action} has ${end - begin} bytes, expected ${4 * product(shape)} for shape [${shape}]`,
+    );
+  }
+  return { name, shape, begin, end };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((result, size) => result * size, 1);
+}

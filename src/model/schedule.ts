@@ -1,0 +1,100 @@
+/**
+ * The cyclical learning rate (Smith 2017, "Cyclical Learning Rates for Training Neural Networks", the triangular
+ * policy): from a least value up to a greatest one in a straight line, and back.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "../errors.ts";
+
+/** A triangular cycle of the learning rate. */
+export interface Cycle {
+  /** The learning rate at the beginning and the end of a cycle, at least 0. */
+  readonly etaMin: number;
+  /** The learning rate in the middle of a cycle, at least `etaMin`. */
+  readonly etaMax: number;
+  /** Steps from the one to the other (n_s), an integer of at least 1; a cycle has twice as many. */
+  readonly halfCycle: number;
+}
+
+/**
+ * Tells how far the learning rate has risen at a step: 0 at etaMin, 1 at etaMax. It does not depend on the range, so
+ * networks with other ranges can share a table of phases.
+ *
+ * @param step The step, an integer from 0: step number t is the (t + 1)-th update.
+ * @param halfCycle Steps from the least value to the greatest.
+ * @returns A share in [0, 1].
+ *
+ * @example One cycle of four steps
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { phase } from "./schedule.ts";
+ *
+ * assertEquals([0, 1, 2, 3, 4].map((step) => phase(step, 2)), [0, 0.5, 1, 0.5, 0]);
+ * ```
+ */
+export function phase(step: number, halfCycle: number): number {
+  const inCycle = step % (2 * halfCycle);
+  return (inCycle <= halfCycle ? inCycle : 2 * halfCycle - inCycle) / halfCycle;
+}
+
+/**
+ * Gives the learning rate of a step.
+ *
+ * @param step The step, an integer from 0.
+ * @param cycle The range and the half cycle.
+ * @returns The learning rate, in [etaMin, etaMax].
+ *
+ * @example The middle of the first cycle
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { eta } from "./schedule.ts";
+ *
+ * assertEquals(eta(900, { etaMin: 1e-5, etaMax: 1e-1, halfCycle: 900 }), 1e-1);
+ * ```
+ */
+export function eta(step: number, cycle: Cycle): number {
+  const share = phase(step, cycle.halfCycle);
+  // Weighing the two ends, rather than adding a part of the range, hits both of them exactly.
+  return (1 - share) * cycle.etaMin + share * cycle.etaMax;
+}
+
+/**
+ * Counts the steps of some cycles.
+ *
+ * @param cycle The range and the half cycle.
+ * @param cycles How many cycles, above 0; halves are fine as long as the steps come out whole.
+ * @returns The number of updates.
+ * @throws {ArgumentError} If the range or the half cycle is not allowed, or the steps are no whole number above 0.
+ *
+ * @example Two cycles
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { totalSteps } from "./schedule.ts";
+ *
+ * assertEquals(totalSteps({ etaMin: 1e-5, etaMax: 1e-1, halfCycle: 2250 }, 2), 9000);
+ * ```
+ */
+export function totalSteps(cycle: Cycle, cycles: number): number {
+  const { etaMin, etaMax, halfCycle } = cycle;
+  if (!Number.isSafeInteger(halfCycle) || halfCycle < 1) {
+    throw new ArgumentError(
+      `Cannot plan the learning rate: halfCycle is ${halfCycle}, expected an integer of at least 1`,
+    );
+  }
+  if (!(etaMin >= 0 && etaMin <= etaMax && etaMax < Infinity)) {
+    throw new ArgumentError(
+      `Cannot plan the learning rate: etaMin is ${etaMin} and etaMax ${etaMax}, ` +
+        "expected 0 <= etaMin <= etaMax, both finite",
+    );
+  }
+  const length = 2 * halfCycle;
+  const steps = length * cycles;
+  if (!Number.isSafeInteger(steps) || steps < 1) {
+    throw new ArgumentError(
+      `Cannot plan the learning rate: ${cycles} cycles of ${length} steps are ${steps} steps, ` +
+        "expected a whole number above 0",
+    );
+  }
+  return steps;
+}

@@ -1,0 +1,144 @@
+/**
+ * What a report is made of: the parts of a reproduction as far as they are there, read from their files.
+ *
+ * @module
+ */
+
+import type { Evaluation } from "../model/metrics.ts";
+import type { GradientCheckRow } from "../records/metrics.ts";
+import type { BestRow, Confusion, TrialRow } from "../records/lambda_search.ts";
+import type { SensitivityRun } from "../train/sensitivity.ts";
+
+/** What `config.json` says of how a part was made. */
+export interface PartConfig {
+  /** The task that made it. */
+  readonly task: string;
+  /** What decided its results, by names in snake_case. */
+  readonly settings: { readonly [name: string]: unknown };
+  /** What it was made with and on: versions, adapter, kernel variant. */
+  readonly made_with: { readonly [name: string]: unknown };
+}
+
+/** What one task left behind for one seed. */
+export interface Part {
+  /** The seed. */
+  readonly seed: number;
+  /** How it was made. */
+  readonly config: PartConfig;
+  /** Where the files of the task for that seed lie, as in `baseline/seed-2`. */
+  readonly folder: string;
+}
+
+/** A comparison of the GPU with the reference at one setting. */
+export interface GradientTrial {
+  /** Widths of the hidden layers. */
+  readonly hidden: readonly number[];
+  /** Whether the network has batch norm. */
+  readonly batch_norm: boolean;
+  /** Values per image that were used. */
+  readonly inputs: number;
+  /** Images in a batch. */
+  readonly batch: number;
+  /** The quantity that comes nearest to what it may be off; a number that was NaN is null. */
+  readonly worst: {
+    readonly name: string;
+    readonly kind: string;
+    readonly error: number | null;
+    readonly bar: number;
+  };
+}
+
+/** A gradient check. */
+export interface GradientCheckPart extends Part {
+  /** A row for each parameter. */
+  readonly rows: readonly GradientCheckRow[];
+  /** Whether nothing was further off than it may be; false too where the check was cut off before that was known. */
+  readonly passed: boolean;
+  /** What else was compared; none unless the check passed. */
+  readonly trials: readonly GradientTrial[];
+}
+
+/** How a training ended. */
+export interface RunEnding {
+  /** On all training images. */
+  readonly train: Evaluation;
+  /** On all validation images. */
+  readonly val: Evaluation;
+  /** On all test images. */
+  readonly test: Evaluation;
+  /** Updates made. */
+  readonly steps: number;
+  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
+  readonly diverged_at: number | null;
+}
+
+/** The training of one network. */
+export interface RunPart extends Part {
+  /** Its name, as in `3-layer-batch-norm`. */
+  readonly name: string;
+  /** How it ended. */
+  readonly ending: RunEnding;
+  /** Its figure, the text of an SVG file. */
+  readonly figure: string;
+}
+
+/** A search for λ, as far as it went. */
+export interface SearchPart extends Part {
+  /** All trials, stage by stage. */
+  readonly trials: readonly TrialRow[];
+  /** A figure for each stage, each the text of an SVG file. */
+  readonly figures: readonly { readonly stage: string; readonly svg: string }[];
+  /** The best λ; null where they are missing. */
+  readonly best: readonly BestRow[] | null;
+  /** The network that was trained with the best λ; null where it is missing. */
+  readonly final: RunPart | null;
+  /** What that network takes the test images for, with its figure; null where it is missing. */
+  readonly confusion: { readonly matrix: Confusion; readonly svg: string } | null;
+}
+
+/** A study of initial weights. */
+export interface SensitivityPart extends Part {
+  /** How its networks ended. */
+  readonly runs: readonly SensitivityRun[];
+  /** Number of classes. */
+  readonly classes: number;
+  /** Its figure, the text of an SVG file. */
+  readonly figure: string;
+}
+
+/** Commands that make a reproduction again, as they are typed. */
+export interface ReportCommands {
+  /** All of it. */
+  readonly all: string;
+  /** One part after another, of one seed. */
+  readonly parts: readonly string[];
+  /** The figures and the page alone. */
+  readonly page: string;
+}
+
+/** All that a report shows; each list in the order of the seeds. */
+export interface ReportData {
+  /** Gradient checks, one for each seed. */
+  readonly gradientChecks: readonly GradientCheckPart[];
+  /** Baseline runs, some for each seed. */
+  readonly baselines: readonly RunPart[];
+  /** Searches, one for each seed. */
+  readonly searches: readonly SearchPart[];
+  /** Studies of initial weights, one for each seed. */
+  readonly sensitivities: readonly SensitivityPart[];
+  /** What a whole reproduction has and this one lacks, as in `baseline/seed-2`. */
+  readonly missing: readonly string[];
+  /** How to make it again; null where nothing is there. */
+  readonly commands: ReportCommands | null;
+}
+
+/**
+ * Lists all parts of a report.
+ *
+ * @param data The report.
+ * @returns The parts, in the order of the report.
+ */
+export function allParts(data: Omit<ReportData, "commands">): Part[] {
+  const { gradientChecks, baselines, searches, sensitivities } = data;
+  return [...gradientChecks, ...baselines, ...searches, ...sensitivities];
+}

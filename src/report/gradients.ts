@@ -1,0 +1,160 @@
+/**
+ * The section of a report about gradient checks.
+ *
+ * @module
+ */
+
+import { type Html, markup, tableHtml } from "./html.ts";
+import { maximum } from "../lists.ts";
+import type { GradientCheckRow } from "../records/metrics.ts";
+import type { GradientCheckPart, GradientTrial, ReportData } from "./data.ts";
+import { captionOf, NO_PUBLISHED, NOT_COMPARABLE, NOTHING, settingsHtml } from "./parts.ts";
+import { isComparable } from "./settings.ts";
+import { scientific, scientificDifference } from "./text.ts";
+
+/** Greek letters as the field writes them. */
+const LETTERS: readonly (readonly [name: string, letter: string])[] = [
+  ["gamma", "γ"],
+  ["beta", "β"],
+];
+
+/** What stands for passed and not passed; a check that was cut off leaves the same files as one that fell short. */
+const VERDICTS = { passed: "passed", other: "not passed: it fell short, or was cut off" };
+
+/** How many steps the task `gradient-check` compares at each setting of its second table. */
+export const COMPARED_STEPS = 2;
+
+/**
+ * Makes the section.
+ *
+ * @param data What the report shows.
+ * @returns All below the section's heading.
+ */
+export function gradientSection({ gradientChecks: checks }: ReportData): Html {
+  if (checks.length === 0) return NOTHING;
+  return markup`<p>The largest relative error of an entry, |a − n| / max(1e-6, |a| + |n|), of each parameter's gradient. The
+report compares with a forward difference (h = 1e-6), whose own error depends on the seed; a five-point difference
+tells more of the gradient. Entries that are <em>left out</em> of it are those whose probe, of two steps to each side,
+takes the input of a ReLU over its kink at 0, where there is no derivative. The last comparison is of the GPU with a
+float64 reference, ‖gpu − reference‖ / ‖reference‖; for a bias in front of batch norm, whose gradient is 0 in exact
+arithmetic, ‖db‖ / ‖dβ‖.</p>
+${settingsHtml(checks.map(({ config }) => config))}<h3>Errors</h3>
+${errorTable(checks[0])}${seedTable(checks)}${trialTable(checks[0])}`;
+}
+
+function errorTable(check: GradientCheckPart): Html {
+  const comparable = isComparable(check.config);
+  const head = ["Parameter", "Forward", "Published", "Difference", "Five-point", "GPU", "Left out"];
+  const cells = (row: GradientCheckRow) => [
+    parameterName(row.parameter),
+    scientific(row.forward),
+    ...published(row, comparable),
+    scientific(row.five_point),
+    scientific(row.gpu_norm),
+    `${row.left_out} of ${row.entries}`,
+  ];
+  return tableHtml({
+    id: "gradient-errors",
+    caption: captionOf(`Largest errors of the gradients, seed ${check.seed}`, [check]),
+    head: head.filter((name) => comparable || name !== "Difference"),
+    rows: judgedRows(check).map(cells),
+    groups: [{
+      heading: "Biases in front of batch norm: exactly 0 but for rounding",
+      rows: check.rows.filter((row) => isCancelled(row, check)).map(cells),
+    }],
+  });
+}
+
+function published({ published, forward }: GradientCheckRow, comparable: boolean): string[] {
+  if (!comparable) return [NOT_COMPARABLE];
+  if (published === null) return [NO_PUBLISHED, NO_PUBLISHED];
+  return [scientific(published), scientificDifference(forward - published)];
+}
+
+/** The rows whose errors say something of the gradient. */
+function judgedRows(check: GradientCheckPart): GradientCheckRow[] {
+  return check.rows.filter((row) => !isCancelled(row, check));
+}
+
+/** Whether a row is of a bias in front of batch norm: `b` with the number of a hidden layer. */
+function isCancelled({ parameter }: GradientCheckRow, { config }: GradientCheckPart): boolean {
+  const { hidden, batch_norm: batchNorm } = config.settings;
+  const layer = Number(parameter.match(/^b(\d+)$/)?.[1] ?? NaN);
+  return batchNorm === "on" && Array.isArray(hidden) && layer <= hidden.length;
+}
+
+/** As in "γ1". */
+function parameterName(name: string): string {
+  return LETTERS.reduce((text, [word, letter]) => text.replace(word, letter), name);
+}
+
+function seedTable(checks: readonly GradientCheckPart[]): Html {
+  const worst = (check: GradientCheckPart, name: "forward" | "five_point" | "gpu_norm") =>
+    scientific(maximum(judgedRows(check).map((row) => row[name])));
+  const cancelled = checks.some((check) => check.rows.some((row) => isCancelled(row, check)));
+  return tableHtml({
+    id: "gradient-seeds",
+    caption: captionOf(
+      `The worst parameter of each seed${
+        cancelled ? ", biases in front of batch norm left aside" : ""
+      }, and whether the whole check passed`,
+      checks,
+    ),
+    head: ["Seed", "Forward", "Five-point", "GPU", "Check"],
+    words: [4],
+    rows: checks.map((check) => [
+      check.seed,
+      worst(check, "forward"),
+      worst(check, "five_point"),
+      worst(check, "gpu_norm"),
+      check.passed ? VERDICTS.passed : VERDICTS.other,
+    ]),
+  });
+}
+
+function trialTable(check: GradientCheckPart): Html | null {
+  if (check.trials.length === 0) return null;
+  return markup`<p>The kernels are run as a training runs them, too, at several settings: every quantity of
+${COMPARED_STEPS} steps is compared, and the one that comes nearest to what it may be off is shown. An
+<em>update</em> is what a step changes in a parameter, or in a moving average of batch norm.</p>
+${
+    tableHtml({
+      id: "gradient-trials",
+      caption: captionOf(
+        `The GPU against float64 over ${COMPARED_STEPS} steps, seed ${check.seed}: what comes nearest to its limit`,
+        [check],
+      ),
+      head: ["Layers", "Batch norm", "Inputs per image", "Batch", "Quantity", "Error", "At most"],
+      words: [1, 4],
+      rows: check.trials.map(({ hidden, batch_norm, inputs, batch, worst }) => [
+        hidden.length + 1,
+        batch_norm ? "on" : "off",
+        inputs,
+        batch,
+        quantityName(worst),
+        scientific(worst.error ?? NaN),
+        scientific(worst.bar),
+      ]),
+    })
+  }`;
+}
+
+/** As in "update of γ1"; a kind that is not known here is called by its name. */
+function quantityName({ kind, name }: GradientTrial["worst"]): string {
+  const what = parameterName(name).replace(/^mean(\d+)$/, "the moving mean $1")
+    .replace(/^var(\d+)$/, "the moving variance $1");
+  switch (kind) {
+    case "gradient":
+      return `gradient of ${what}`;
+    case "cancelled":
+      return `gradient of ${what}, which is 0`;
+    case "change":
+      return `update of ${what}`;
+    case "loss":
+      return `${what} of the batch`;
+    case "evaluation":
+      return `validation ${what}`;
+    default:
+      return `${kind} of ${what}`;
+  }
+}

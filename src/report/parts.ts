@@ -1,0 +1,92 @@
+/**
+ * What the sections of a report share.
+ *
+ * @module
+ */
+
+import { type Content, type Html, inlineSvg, markup } from "./html.ts";
+import { distinct, enumerate } from "../lists.ts";
+import type { Part, PartConfig } from "./data.ts";
+import { dataOf, isQuick, settingLines } from "./settings.ts";
+
+/** What stands in the published column where the report has no such number. */
+export const NO_PUBLISHED = "none";
+
+/** What stands there where the report's number is of other data or other settings. */
+export const NOT_COMPARABLE = "not comparable";
+
+/** A section whose part is missing. */
+export const NOTHING: Html = markup`<p>Not measured: this part is missing.</p>
+`;
+
+/**
+ * Makes the caption of a table or a figure, which says what data it is of, and that it is no result where it is none.
+ *
+ * @param text What is shown.
+ * @param parts The parts that it is shown of.
+ * @returns The caption, in one line.
+ */
+export function captionOf(text: string, parts: readonly Part[]): string {
+  const configs = parts.map(({ config }) => config);
+  const quick = configs.some(isQuick) ? " Quick run: not a result." : "";
+  const data = configs.length === 0 ? "" : ` Data: ${enumerate(distinct(configs.map(dataOf)))}.`;
+  return `${text}.${data}${quick}`;
+}
+
+/**
+ * Makes a figure.
+ *
+ * @param svg The text of an SVG file.
+ * @param options `id`: prefix of the ids within, different for every figure of a page; `caption`: what stands below.
+ * @returns The figure.
+ */
+export function figureHtml(svg: string, options: { id: string; caption: Content }): Html {
+  const { id, caption } = options;
+  return markup`<figure id="${id}">
+${inlineSvg(svg, `${id}-`)}
+<figcaption>${caption}</figcaption>
+</figure>
+`;
+}
+
+/**
+ * Lists the settings of parts of one task.
+ *
+ * @param configs How each was made.
+ * @returns The list, with its heading.
+ */
+export function settingsHtml(configs: readonly PartConfig[]): Html {
+  return markup`<h3>Settings</h3>
+<dl>
+${
+    settingLines(configs).map(({ name, value }) =>
+      markup`<div><dt>${name}</dt> <dd>${value}</dd></div>\n`
+    )
+  }</dl>
+`;
+}
+
+/**
+ * Lists the seeds of some parts.
+ *
+ * @param parts The parts.
+ * @returns Each seed once, ascending.
+ */
+export function seedsOf(parts: readonly Part[]): number[] {
+  return distinct(parts.map(({ seed }) => seed)).sort((a, b) => a - b);
+}
+
+/**
+ * Says where the figures of other seeds than the first are.
+ *
+ * @param parts The parts of one task.
+ * @returns A sentence; null where there is one seed only.
+ */
+export function otherSeeds(parts: readonly Part[]): Html | null {
+  const [first] = seedsOf(parts);
+  const folders = distinct(parts.filter(({ seed }) => seed !== first).map(({ folder }) => folder));
+  if (folders.length === 0) return null;
+  const list = folders.map((folder, i) => markup`${i === 0 ? "" : ", "}<code>${folder}</code>`);
+  return markup`<p>The figures are of seed ${first}; those of the others lie in ${list}.</p>
+`;
+}

@@ -1,0 +1,104 @@
+/**
+ * The section of a report about the sensitivity to initial weights.
+ *
+ * @module
+ */
+
+import { type Html, markup, tableHtml } from "./html.ts";
+import { distinct, enumerate } from "../lists.ts";
+import type { ReportData, SensitivityPart } from "./data.ts";
+import { accuracyHtml, countedAccuracy, divergedNote } from "./outcomes.ts";
+import { captionOf, figureHtml, NOTHING, otherSeeds, seedsOf, settingsHtml } from "./parts.ts";
+import { isComparable } from "./settings.ts";
+import { initialWeightsName, mean, NBSP, percent } from "./text.ts";
+import { describeRuns, type SensitivityRun } from "../train/sensitivity.ts";
+
+/**
+ * Makes the section.
+ *
+ * @param data What the report shows.
+ * @returns All below the section's heading.
+ */
+export function sensitivitySection({ sensitivities: studies }: ReportData): Html {
+  if (studies.length === 0) return NOTHING;
+  const [first] = studies;
+  return markup`<p>One network from several initial weights, normally distributed with the deviation σ, without and with batch
+norm. A training <em>diverged</em> where a loss or a parameter became NaN or infinite; it <em>stalled</em> where its
+training loss ended within 1 % of that of guessing. The report gives no numbers here.</p>
+${findings(studies)}${settingsHtml(studies.map(({ config }) => config))}<h3>Training loss</h3>
+${otherSeeds(studies)}${
+    figureHtml(first.figure, {
+      id: "sensitivity-curves",
+      caption: captionOf(`Training loss from several initial weights, seed ${first.seed}`, [first]),
+    })
+  }<h3>Outcomes</h3>
+${outcomeTable(first)}${studies.length > 1 ? seedTable(studies) : null}${
+    divergedNote(studies.flatMap(({ runs }) => runs))
+  }`;
+}
+
+/** What was seen, in a sentence for each seed, or for several that saw the same. */
+function findings(studies: readonly SensitivityPart[]): Html[] {
+  const sentences = Map.groupBy(studies, (study) => {
+    const comparable = isComparable(study.config);
+    // A blank on each side of the sign at which no line is broken.
+    return describeRuns(study.runs, { ...study, comparable }).replaceAll(" = ", `${NBSP}=${NBSP}`);
+  });
+  return [...sentences].map(([sentence, same]) => {
+    const seeds = `${same.length > 1 ? "Seeds" : "Seed"} ${enumerate(seedsOf(same))}`;
+    return markup`<p>${seeds}: ${sentence}</p>\n`;
+  });
+}
+
+function outcomeTable(study: SensitivityPart): Html {
+  return tableHtml({
+    id: "sensitivity-outcomes",
+    caption: captionOf(`How the trainings ended, seed ${study.seed}`, [study]),
+    head: [
+      "Initial weights",
+      "Batch norm",
+      "Training loss",
+      "Validation accuracy",
+      "Test accuracy",
+      "Outcome",
+    ],
+    words: [1, 5],
+    rows: study.runs.map((run) => [
+      initialWeightsName(run.sigma),
+      run.batch_norm ? "on" : "off",
+      run.train.loss.toFixed(3),
+      percent(countedAccuracy(run, run.val)),
+      percent(countedAccuracy(run, run.test)),
+      run.outcome,
+    ]),
+  });
+}
+
+/** Test accuracies of all seeds, with the outcome where it is not that of a training that went well. */
+function seedTable(studies: readonly SensitivityPart[]): Html {
+  const kinds = distinct(studies.flatMap(({ runs }) => runs.map(kindOf)));
+  const find = (study: SensitivityPart, kind: string) =>
+    study.runs.find((run) => kindOf(run) === kind);
+  return tableHtml({
+    id: "sensitivity-seeds",
+    caption: captionOf("Test accuracy over the seeds", studies),
+    head: ["Initial weights", ...studies.map(({ seed }) => `Seed ${seed}`), "Mean"],
+    rows: kinds.map((kind) => {
+      const runs = studies.map((study) => find(study, kind));
+      const known = runs.filter((run) => run !== undefined);
+      return [
+        kind,
+        ...runs.map((run) =>
+          run === undefined ? "missing" : accuracyHtml(countedAccuracy(run, run.test), run.outcome)
+        ),
+        percent(mean(known.map((run) => countedAccuracy(run, run.test)))),
+      ];
+    }),
+  });
+}
+
+/** As in "σ = 0.001, batch norm". */
+function kindOf({ sigma, batch_norm }: SensitivityRun): string {
+  const name = initialWeightsName(sigma);
+  return batch_norm ? `${name}, batch norm` : name;
+}

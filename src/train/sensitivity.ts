@@ -1,0 +1,207 @@
+/**
+ * A study of initial weights: the same network from several initialisations, without and with batch norm.
+ *
+ * @module
+ */
+
+import { enumerate } from "../lists.ts";
+import type { Evaluation, MetricRow } from "../model/metrics.ts";
+import type { Initialisation } from "../model/network.ts";
+import type { NetworkSettings } from "./population.ts";
+import { PUBLISHED_SMALL_SIGMAS } from "../model/published.ts";
+import type { CurveRow } from "../records/sensitivity.ts";
+import type { TrainingNetwork } from "./training.ts";
+
+/** How far from ln(classes) the loss of a training that stalled may end, as a share of it. */
+const STALLED_WITHIN = 0.01;
+
+/** How one network of a study ended. */
+export interface SensitivityRun {
+  /** How the weights started, as {@linkcode sigmaName} says it. */
+  readonly sigma: string;
+  /** Whether the network has batch norm. */
+  readonly batch_norm: boolean;
+  /** On all training images. */
+  readonly train: Evaluation;
+  /** On all validation images. */
+  readonly val: Evaluation;
+  /** On all test images. */
+  readonly test: Evaluation;
+  /** Updates that its population made: one that diverged is carried along by those that did not. */
+  readonly steps: number;
+  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
+  readonly diverged_at: number | null;
+  /** What became of it, as {@linkcode outcomeOf} says it. */
+  readonly outcome: string;
+}
+
+/** What tells how a training ended. */
+export interface Ending {
+  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
+  readonly diverged_at: number | null;
+  /** Mean cross-entropy, in nats, on all training images at the end. */
+  readonly train_loss: number;
+  /** Number of classes. */
+  readonly classes: number;
+}
+
+/**
+ * Names an initialisation, as files do.
+ *
+ * @param initialisation How the weights start.
+ * @returns `"he"`, `"xavier"`, or the standard deviation in the shortest form that reads back as the same number.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { sigmaName } from "./sensitivity.ts";
+ *
+ * assertEquals(sigmaName(1e-3), "0.001");
+ * ```
+ */
+export function sigmaName(initialisation: Initialisation): string {
+  return String(initialisation);
+}
+
+/**
+ * Says what became of a training.
+ *
+ * @param ending How it ended.
+ * @returns As in `"diverged at step 12"`; `"stalled"` where the training loss ended within 1 % of ln(classes), which is
+ * that of guessing; otherwise `"trained"`.
+ *
+ * @example A network of ten classes that has learnt nothing
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { outcomeOf } from "./sensitivity.ts";
+ *
+ * assertEquals(outcomeOf({ diverged_at: null, train_loss: 2.3026, classes: 10 }), "stalled");
+ * ```
+ */
+export function outcomeOf({ diverged_at, train_loss, classes }: Ending): string {
+  if (diverged_at !== null) return `diverged at step ${diverged_at}`;
+  const guessing = Math.log(classes);
+  return Math.abs(train_loss - guessing) <= STALLED_WITHIN * guessing ? "stalled" : "trained";
+}
+
+/**
+ * Makes the networks of a study. Each is told apart by its initialisation, so that it starts alike whichever others
+ * train beside it, and with batch norm as without.
+ *
+ * @param initialisations How the weights start, all different.
+ * @param settings What all of them have in common.
+ * @returns A network for each initialisation, in the same order.
+ */
+export function sensitivityNetworks(
+  initialisations: readonly Initialisation[],
+  settings: NetworkSettings,
+): TrainingNetwork[] {
+  return initialisations.map((initialisation) => ({
+    ...settings,
+    identity: sigmaName(initialisation),
+    initialisation,
+  }));
+}
+
+/** Which networks metric rows belong to. */
+export interface CurveOptions {
+  /** How the weights of each network started. */
+  readonly initialisations: readonly Initialisation[];
+  /** Whether the networks have batch norm. */
+  readonly batchNorm: boolean;
+}
+
+/**
+ * Puts the rows of networks that trained together in the order of `curves.csv`: network by network.
+ *
+ * @param rows What the training gave, [evaluations][networks].
+ * @param options Which networks they are.
+ * @returns The curves, one after another, each in the order of training.
+ */
+export function curveRows(
+  rows: readonly (readonly MetricRow[])[],
+  options: CurveOptions,
+): CurveRow[] {
+  const { initialisations, batchNorm } = options;
+  return initialisations.flatMap((initialisation, i) =>
+    rows.map(({ [i]: { step, train } }) => ({
+      sigma: sigmaName(initialisation),
+      batch_norm: batchNorm,
+      step,
+      train_loss: train.loss,
+    }))
+  );
+}
+
+/** What {@linkcode describeRuns} needs to know beside the runs. */
+export interface DescribeRunsOptions {
+  /** Number of classes. */
+  readonly classes: number;
+  /** Whether data and settings are those of the published report, so that its finding may stand beside ours. */
+  readonly comparable: boolean;
+}
+
+/**
+ * Says in a sentence which runs of a study trained, stalled or diverged.
+ *
+ * @param runs The runs.
+ * @param options The number of classes, and whether the report's finding belongs there.
+ * @returns The sentence.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { describeRuns } from "./sensitivity.ts";
+ *
+ * const some = { loss: 1.4, cost: 1.6, accuracy: 0.5 };
+ * const run = { train: some, val: some, test: some, steps: 3600, diverged_at: null };
+ * const sentence = describeRuns([
+ *   { ...run, sigma: "0.1", batch_norm: false, outcome: "trained" },
+ *   { ...run, sigma: "0.001", batch_norm: false, outcome: "stalled" },
+ * ], { classes: 10, comparable: false });
+ *
+ * assertEquals(
+ *   sentence,
+ *   "Without batch norm σ = 0.1 trained, and σ = 0.001 stalled at the loss of guessing (2.303).",
+ * );
+ * ```
+ */
+export function describeRuns(
+  runs: readonly SensitivityRun[],
+  options: DescribeRunsOptions,
+): string {
+  const { classes, comparable } = options;
+  const seen = [false, true]
+    .map((batchNorm) => runs.filter((run) => run.batch_norm === batchNorm))
+    .filter(({ length }) => length > 0)
+    .map((some) =>
+      `${some[0].batch_norm ? "with" : "without"} batch norm ${outcomes(some, classes)}`
+    )
+    .join("; ");
+  const small = PUBLISHED_SMALL_SIGMAS.map(sigmaName);
+  const told = runs.some((run) => !run.batch_norm && small.includes(run.sigma));
+  return comparable && told
+    ? `The report says that a small σ diverges without batch norm; here, ${seen}.`
+    : `${seen.charAt(0).toUpperCase()}${seen.slice(1)}.`;
+}
+
+/** As in "σ = 0.1 trained, and σ = 0.001 and σ = 0.0001 diverged". */
+function outcomes(runs: readonly SensitivityRun[], classes: number): string {
+  const verbs = Map.groupBy(runs, ({ outcome }) => outcome.split(" ")[0]);
+  const clauses = [...verbs].map(([verb, group]) => {
+    const all = group.length === runs.length && runs.length > 1;
+    const who = all ? "all" : enumerate(group.map(({ sigma }) => subject(sigma)));
+    return verb === "stalled"
+      ? `${who} stalled at the loss of guessing (${Math.log(classes).toFixed(3)})`
+      : `${who} ${verb}`;
+  });
+  return clauses.length < 2
+    ? clauses.join()
+    : `${clauses.slice(0, -1).join(", ")}, and ${clauses.at(-1)}`;
+}
+
+/** What a sentence calls an initialisation. */
+function subject(sigma: string): string {
+  if (sigma === "he") return "He";
+  return sigma === "xavier" ? "Xavier" : `σ = ${sigma}`;
+}

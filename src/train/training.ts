@@ -1,0 +1,489 @@
+/**
+ * Training: batches and learning rates in, an asynchronous stream of metric rows out.
+ *
+ * @module
+ */
+
+import type { DataSet } from "../data/dataset.ts";
+import { DeviceDataSet, type Split } from "../gpu/device_data.ts";
+import { ArgumentError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { ShaderTexts } from "../gpu/kernels.ts";
+import { type Architecture, type Initialisation, initialise, layout } from "../model/network.ts";
+import {
+  type AdvanceOptions,
+  type NetworkSettings,
+  Population,
+  type StepPlan,
+} from "./population.ts";
+import { Random } from "../model/random.ts";
+import type { Evaluation, MetricRow } from "../model/metrics.ts";
+import { eta, phase, totalSteps } from "../model/schedule.ts";
+
+/** One network of a training. */
+export interface TrainingNetwork extends NetworkSettings {
+  /** Names the network among those of the same seed: its initial weights come from the seed and this. */
+  readonly identity: string | number;
+  /**
+   * How its weights start.
+   *
+   * @default {"he"}
+   */
+  readonly initialisation?: Initialisation;
+}
+
+/** What to train, and for how long. */
+export interface TrainingOptions {
+  /** Widths of the hidden layers. */
+  readonly hidden: readonly number[];
+  /** Whether hidden layers have batch norm. */
+  readonly batchNorm: boolean;
+  /** The networks: they see the same batches. */
+  readonly networks: readonly TrainingNetwork[];
+  /** Steps from the least learning rate to the greatest (n_s). */
+  readonly halfCycle: number;
+  /** How many cycles of 2 n_s steps. */
+  readonly cycles: number;
+  /**
+   * What batches and initial weights come from: an integer in [0, 2^32).
+   *
+   * @default {1}
+   */
+  readonly seed?: number;
+  /**
+   * Images in a batch. A remainder of the training images smaller than that is left out of each epoch.
+   *
+   * @default {100}
+   */
+  readonly batch?: number;
+  /** Steps from one metric row to the next; an epoch unless given. The last step always has a row. */
+  readonly evaluateEvery?: number;
+  /** The kernel variant; the one that should suit the adapter unless given. */
+  readonly variant?: string;
+  /** Other shader texts than the project's own, which is how tests plant mistakes. */
+  readonly shaders?: ShaderTexts;
+}
+
+/** How a training runs. */
+export interface RunOptions extends AdvanceOptions {
+  /**
+   * Whether updates go on while rows are read back. A row then comes when the training is up to two rows further:
+   * evaluations, predictions and states asked for in the loop are of a later step than the row's.
+   *
+   * @default {false}
+   */
+  readonly ahead?: boolean;
+}
+
+/** Rows that are being read back while the training goes on. */
+const AHEAD = 2;
+
+/** Rows that may still be read back. */
+type PendingRows = () => Promise<FoundRows>;
+
+/** The rows of one evaluation. */
+export interface FoundRows {
+  /** A row for each network, [networks]. */
+  readonly rows: readonly MetricRow[];
+  /** When each network diverged, as far as it was known then, or null, [networks]. */
+  readonly diverged: readonly (number | null)[];
+}
+
+/** All that a training has learnt, from which it goes on to the same bytes and the same rows. */
+export interface TrainingState {
+  /** Updates made. */
+  readonly step: number;
+  /** Whether there is to be a row of this step that was not begun yet. */
+  readonly rowDue: boolean;
+  /** Rows that were begun and not given yet, the oldest first. */
+  readonly pending: readonly FoundRows[];
+  /** Whether it ended early because all networks have diverged. */
+  readonly ended: boolean;
+  /** Flat parameter vectors, [networks][layout.count]. */
+  readonly parameters: readonly Float32Array[];
+  /** Moving averages of batch norm, [networks][layout.statisticCount]. */
+  readonly statistics: readonly Float32Array[];
+  /** When each network diverged, or null, [networks]. */
+  readonly diverged: readonly (number | null)[];
+}
+
+/**
+ * Networks of one architecture being trained on the GPU.
+ *
+ * @example A small network on the built-in data
+ * ```ts ignore
+ * import { createSynthetic, Gpu, Training } from "@headless/mlp";
+ *
+ * const gpu = await Gpu.request();
+ * const data = await createSynthetic({ training: 2000, test: 500 });
+ * const training = await Training.create(gpu, data, {
+ *   hidden: [50, 50],
+ *   batchNorm: true,
+ *   networks: [{ identity: "first", lambda: 0.005, etaMin: 1e-5, etaMax: 1e-1 }],
+ *   halfCycle: 50,
+ *   cycles: 2,
+ * });
+ * for await (const [row] of training.run()) console.log(row.step, row.val.accuracy);
+ * const [test] = await training.evaluate("test");
+ * console.log(test.accuracy);
+ * training.destroy();
+ * gpu.destroy();
+ * ```
+ */
+export class Training {
+  /** The architecture of all networks. */
+  readonly architecture: Architecture;
+  /** The kernel variant that it runs on. */
+  readonly variant: string;
+  /** Updates that the whole training makes. */
+  readonly steps: number;
+  /** Updates in an epoch. */
+  readonly stepsPerEpoch: number;
+  readonly #population: Population;
+  readonly #data: DeviceDataSet;
+  readonly #ownsData: boolean;
+  readonly #options: TrainingOptions;
+  readonly #seed: number;
+  readonly #batch: number;
+  #step = 0;
+  #epoch = -1; // whose order of images is on the GPU
+  #rowDue = true;
+  #pending: PendingRows[] = [];
+  /** What was known before the first step that this object made. */
+  #divergedBefore: readonly (number | null)[];
+  /** What the rows that were given have shown. */
+  #diverged: readonly (number | null)[];
+  #ended = false;
+  #running = false;
+  #destroyed = false;
+
+  private constructor(
+    options: TrainingOptions,
+    parts: { population: Population; data: DeviceDataSet; ownsData: boolean; steps: number },
+  ) {
+    this.#options = options;
+    this.#population = parts.population;
+    this.#data = parts.data;
+    this.#ownsData = parts.ownsData;
+    this.architecture = parts.population.architecture;
+    this.variant = parts.population.variant;
+    this.steps = parts.steps;
+    this.#seed = options.seed ?? 1;
+    this.#batch = parts.population.batch;
+    this.#divergedBefore = options.networks.map(() => null);
+    this.#diverged = this.#divergedBefore;
+    this.stepsPerEpoch = Math.floor(parts.data.source.training.count / this.#batch);
+  }
+
+  /**
+   * Puts networks with their initial weights on the GPU.
+   *
+   * @param gpu The device.
+   * @param data The data: given as a `DeviceDataSet`, it is shared and stays the caller's.
+   * @param options What to train.
+   * @returns The training, before its first step.
+   * @throws {ArgumentError} If an option is not allowed, or the adapter cannot hold the networks.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  static async create(
+    gpu: Gpu,
+    data: DataSet | DeviceDataSet,
+    options: TrainingOptions,
+  ): Promise<Training> {
+    const { networks, halfCycle, cycles, seed = 1, batch = 100, evaluateEvery = 1 } = options;
+    if (!Number.isSafeInteger(evaluateEvery) || evaluateEvery < 1) {
+      throw new ArgumentError(
+        `Cannot evaluate every ${evaluateEvery} steps, expected an integer of at least 1`,
+      );
+    }
+    let steps = 0;
+    for (const { lambda, etaMin, etaMax } of networks) {
+      if (!(lambda >= 0 && lambda < Infinity)) {
+        throw new ArgumentError(
+          `Cannot train with lambda ${lambda}, expected a finite number of at least 0`,
+        );
+      }
+      steps = totalSteps({ etaMin, etaMax, halfCycle }, cycles);
+    }
+    const source = data instanceof DeviceDataSet ? data.source : data;
+    const architecture = {
+      inputs: source.inputs,
+      hidden: options.hidden,
+      classes: source.classes,
+      batchNorm: options.batchNorm,
+    };
+    const deviceData = data instanceof DeviceDataSet ? data : new DeviceDataSet(gpu, data);
+    const ownsData = deviceData !== data;
+    let population: Population | undefined;
+    try {
+      // Before the initial weights are drawn: what the adapter cannot hold, this process may not hold either.
+      population = await Population.create(gpu, {
+        architecture,
+        networks,
+        batch,
+        data: deviceData,
+        variant: options.variant,
+        shaders: options.shaders,
+      });
+      population.write({
+        parameters: networks.map(({ identity, initialisation }) =>
+          initialise(architecture, { seed, identity, initialisation })
+        ),
+      });
+      return new Training(options, { population, data: deviceData, ownsData, steps });
+    } catch (error) {
+      population?.destroy();
+      if (ownsData) deviceData.destroy();
+      throw error;
+    }
+  }
+
+  /** Updates made so far. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /**
+   * Trains to the end, with a row for each network before the first step, after every epoch (or `evaluateEvery` steps)
+   * and after the last. It ends early when all networks have diverged.
+   *
+   * Leaving the loop, or stopping it by the signal, keeps the networks as they are; another call goes on from there, with
+   * the rows that were due if it was cut off.
+   *
+   * @param options `signal` ends the training between two submits; `onStep` is told how many updates were submitted;
+   * `ahead` has the next updates made while a row is read back, so that the GPU never waits.
+   * @yields Rows, [networks].
+   * @throws {ArgumentError} If the training was destroyed, or another call is under way.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async *run(options: RunOptions = {}): AsyncGenerator<MetricRow[], void, void> {
+    let rows: MetricRow[] | undefined;
+    while ((rows = await this.#nextRows(options))) yield rows;
+  }
+
+  /** Goes on to the next rows; undefined where there are none left. */
+  async #nextRows(options: RunOptions): Promise<MetricRow[] | undefined> {
+    const { signal, ahead = false } = options;
+    const every = this.#options.evaluateEvery ?? this.stepsPerEpoch;
+    if (this.#isOver()) return undefined;
+    this.#check();
+    this.#checkIdle("run");
+    this.#running = true;
+    try {
+      while (!this.#isOver()) {
+        if (this.#rowDue) {
+          this.#pending.push(await this.#startRows(signal));
+          this.#rowDue = false;
+        }
+        if (this.#pending.length > (ahead && this.#step < this.steps ? AHEAD : 0)) {
+          signal?.throwIfAborted();
+          const { rows, diverged } = await this.#pending[0]();
+          this.#pending.shift();
+          this.#diverged = merge(this.#diverged, diverged);
+          this.#ended = diverged.every((step) => step !== null);
+          if (this.#ended) this.#pending = [];
+          return [...rows];
+        }
+        const next = Math.min((Math.floor(this.#step / every) + 1) * every, this.steps);
+        await this.#advanceTo(next, options);
+      }
+      return undefined;
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /**
+   * Evaluates all networks as they are now.
+   *
+   * @param split Which part of the data.
+   * @param options `signal` ends the evaluation between two submits.
+   * @returns Loss, cost and accuracy, [networks].
+   * @throws {ArgumentError} If the training was destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async evaluate(split: Split, options: { signal?: AbortSignal } = {}): Promise<Evaluation[]> {
+    this.#check();
+    const [evaluations] = await this.#population.evaluate([split], options.signal);
+    return evaluations;
+  }
+
+  /**
+   * Finds the class of every image as the networks are now: that of the largest logit, the first of equal ones.
+   *
+   * @param split Which part of the data.
+   * @param options `signal` ends the work between two submits.
+   * @returns Classes by number in the order of the images, [networks][images].
+   * @throws {ArgumentError} If the training was destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async predict(split: Split, options: { signal?: AbortSignal } = {}): Promise<Uint16Array[]> {
+    this.#check();
+    return await this.#population.predict(split, options.signal);
+  }
+
+  /**
+   * Tells when each network diverged: had a loss or a parameter that was NaN or infinite. Losses are looked at in every
+   * step, parameters whenever there is a row.
+   *
+   * @returns The number of updates made before, or null, [networks].
+   * @throws {ArgumentError} If the training was destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async diverged(): Promise<(number | null)[]> {
+    this.#check();
+    const noticed = await this.#population.readDiverged();
+    // By what was known before, what rows have shown, and what the GPU has noticed.
+    return merge(this.#divergedBefore, merge(this.#diverged, noticed));
+  }
+
+  /**
+   * Takes out all that was learnt, as it is when this is called: {@linkcode Training.run} may go on meanwhile.
+   *
+   * @returns A copy.
+   * @throws {ArgumentError} If the training was destroyed.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async state(): Promise<TrainingState> {
+    this.#check();
+    const { step } = this;
+    const [rowDue, ended] = [this.#rowDue, this.#ended];
+    const [before, shown] = [this.#divergedBefore, this.#diverged];
+    const [{ parameters, statistics, diverged: noticed }, ...pending] = await Promise.all([
+      this.#population.readState(),
+      ...this.#pending.map((finish) => finish()),
+    ]);
+    const diverged = merge(before, merge(shown, noticed));
+    return { step, rowDue, pending, ended, parameters, statistics, diverged };
+  }
+
+  /**
+   * Puts back what another training with the same options had learnt, so that this one goes on from there.
+   *
+   * @param state What {@linkcode Training.state} gave.
+   * @throws {ArgumentError} If it is of other networks or another length, the training was destroyed, or
+   * {@linkcode Training.run} is under way.
+   */
+  restore(state: TrainingState): void {
+    this.#check();
+    this.#checkIdle("restore");
+    const { count, statisticCount } = layout(this.architecture);
+    const { size } = this.#population;
+    const fits = state.parameters.length === size && state.statistics.length === size &&
+      state.diverged.length === size &&
+      state.pending.every(({ rows, diverged }) =>
+        rows.length === size && diverged.length === size
+      ) &&
+      state.parameters.every(({ length }) => length === count) &&
+      state.statistics.every(({ length }) => length === statisticCount);
+    if (!fits || !Number.isSafeInteger(state.step) || state.step < 0 || state.step > this.steps) {
+      throw new ArgumentError(
+        `Cannot restore the training: the state is not one of ${size} networks of ${count} parameters ` +
+          `and at most ${this.steps} steps`,
+      );
+    }
+    const { parameters, statistics, step, rowDue, pending, ended, diverged } = state;
+    this.#population.write(step === 0 ? { parameters } : { parameters, statistics });
+    this.#step = step;
+    this.#epoch = -1;
+    this.#rowDue = rowDue;
+    this.#pending = pending.map((found) => () => Promise.resolve(found));
+    this.#divergedBefore = [...diverged];
+    this.#diverged = this.#divergedBefore;
+    this.#ended = ended;
+  }
+
+  /** Frees the memory on the GPU. */
+  destroy(): void {
+    this.#destroyed = true;
+    this.#population.destroy();
+    if (this.#ownsData) this.#data.destroy();
+  }
+
+  #check(): void {
+    if (this.#destroyed) throw new ArgumentError("Cannot use the training: it was destroyed");
+  }
+
+  /** Two that made updates at once would make some of them twice. */
+  #checkIdle(action: string): void {
+    if (!this.#running) return;
+    throw new ArgumentError(
+      `Cannot ${action} the training: run() is under way, expected that its next row is awaited`,
+    );
+  }
+
+  /** Whether all rows were given. */
+  #isOver(): boolean {
+    const rowsLeft = this.#rowDue || this.#pending.length > 0;
+    return this.#ended || this.#step >= this.steps && !rowsLeft;
+  }
+
+  async #advanceTo(step: number, options: AdvanceOptions): Promise<void> {
+    const { halfCycle } = this.#options;
+    while (this.#step < step) {
+      const epoch = Math.floor(this.#step / this.stepsPerEpoch);
+      if (epoch !== this.#epoch) {
+        const random = new Random(this.#seed, "batches", epoch);
+        this.#population.setOrder(random.permutation(this.#data.source.training.count));
+        this.#epoch = epoch;
+      }
+      const end = Math.min(step, (epoch + 1) * this.stepsPerEpoch);
+      const plans: StepPlan[] = [];
+      for (let number = this.#step; number < end; number++) {
+        const first = (number - epoch * this.stepsPerEpoch) * this.#batch;
+        plans.push({ first, rise: phase(number, halfCycle), number });
+      }
+      const begun = this.#step;
+      await this.#population.advance(plans, {
+        signal: options.signal,
+        onStep: (steps) => {
+          // Kept up with, so that a training that was told to stop knows where it is.
+          this.#step = begun + steps;
+          this.#rowDue = this.#step === step;
+          options.onStep?.(this.#step);
+        },
+      });
+    }
+  }
+
+  async #startRows(signal?: AbortSignal): Promise<PendingRows> {
+    const step = this.#step;
+    const before = this.#divergedBefore;
+    const splits = ["training", "validation"] as const;
+    const evaluation = await this.#population.startEvaluation(splits, signal);
+    return async () => {
+      const { evaluations: [train, val], diverged } = await evaluation.result();
+      // No batch follows the last update, whose loss would show that it diverged: the cost does.
+      const shown = train.map(({ cost }) => Number.isFinite(cost) ? null : step);
+      return {
+        rows: this.#rows(step, { train, val }),
+        diverged: merge(before, merge(diverged, shown)),
+      };
+    };
+  }
+
+  #rows(step: number, { train, val }: Record<"train" | "val", Evaluation[]>): MetricRow[] {
+    const { networks, halfCycle } = this.#options;
+    return networks.map(({ etaMin, etaMax }, i) => ({
+      step,
+      epoch: step / this.stepsPerEpoch,
+      eta: step === 0 ? null : eta(step - 1, { etaMin, etaMax, halfCycle }),
+      train: train[i],
+      val: val[i],
+    }));
+  }
+}
+
+/** When each network diverged: as was known before, or else as was found since. */
+function merge(
+  before: readonly (number | null)[],
+  since: readonly (number | null)[],
+): (number | null)[] {
+  return before.map((step, i) => step ?? since[i]);
+}

@@ -1,0 +1,378 @@
+/**
+ * A kernel variant on an adapter that nobody has tried: does it compute what the reference computes, and the same bytes
+ * every time?
+ *
+ * @module
+ */
+
+import { cutInputs, type DataSet, subset } from "../data/dataset.ts";
+import { DeviceDataSet } from "../gpu/device_data.ts";
+import { checkDivergence } from "./divergence_check.ts";
+import { ArgumentError, DeviceLostError, GpuError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "./kernel_check.ts";
+import type { ShaderTexts } from "../gpu/kernels.ts";
+import { initialise, layout } from "../model/network.ts";
+import { Population, type StepPlan } from "./population.ts";
+import { PUBLISHED_HIDDEN } from "../model/published.ts";
+import { Random } from "../model/random.ts";
+import { createSynthetic } from "../data/synthetic.ts";
+import { variantFits } from "../programs/variants.ts";
+
+/** What to verify, and on which images. */
+export interface VerifyOptions {
+  /** The kernel variant. */
+  readonly variant: string;
+  /** The images, from {@linkcode createVerifyData}. */
+  readonly dataset: DataSet;
+  /** Other shader texts than the project's own, which is how tests plant mistakes. */
+  readonly shaders?: ShaderTexts;
+  /** Ends the work between two checks. */
+  readonly signal?: AbortSignal;
+}
+
+/** What one check of a variant came to. */
+export interface VerifyRow {
+  /** The check, as in "9 layers, batch norm". */
+  readonly check: string;
+  /** "not run" where the variant cannot run the check's sizes on this adapter. */
+  readonly outcome: "passed" | "failed" | "not run";
+  /** How close it was, or what is wrong. */
+  readonly detail: string;
+}
+
+/** A row without the name of its check. */
+type Finding = Omit<VerifyRow, "check">;
+
+/** A check that has not run yet. */
+interface Check {
+  readonly check: string;
+  run(): Promise<Finding>;
+}
+
+/** A network to train, and what it is trained on. */
+export interface VerifySetting {
+  /** Name of the check. */
+  readonly check: string;
+  /** Values of an image that are used, its first ones. */
+  readonly inputs: number;
+  /** Widths of the hidden layers. */
+  readonly hidden: readonly number[];
+  /** Whether hidden layers have batch norm. */
+  readonly batchNorm: boolean;
+  /** Images in a batch. */
+  readonly batch: number;
+  /** Networks that train together: the first of {@linkcode VERIFY_NETWORKS}. */
+  readonly networks: number;
+  /** Steps to compare. */
+  readonly steps: number;
+  /** What batches and initial weights come from. */
+  readonly seed: number;
+}
+
+/** Networks that differ in all that networks of a population may differ in. */
+export const VERIFY_NETWORKS = [
+  { lambda: 0.5, etaMin: 1e-5, etaMax: 0.1 },
+  { lambda: 0, etaMin: 0, etaMax: 0.2 },
+  { lambda: 0.01, etaMin: 0.05, etaMax: 0.05 },
+] as const;
+
+const [THREE_LAYERS, NINE_LAYERS] = PUBLISHED_HIDDEN;
+
+/** Values of an image of the built-in data set. */
+const ALL_INPUTS = 3072;
+
+/**
+ * The settings whose steps are compared with the float64 reference. 71 inputs are no whole number of texels; widths of 67
+ * and 9 and 130 images no whole number of tiles.
+ *
+ * With these seeds no input of a ReLU comes within 1e-4 of 0: float32 rounding, some 1e-6, moves none to the other side,
+ * where it would change gradients by far more than a bar allows.
+ */
+export const VERIFY_SETTINGS: readonly VerifySetting[] = [
+  {
+    check: "3 layers, batch norm",
+    inputs: ALL_INPUTS,
+    hidden: THREE_LAYERS,
+    batchNorm: true,
+    batch: 100,
+    networks: 2,
+    steps: 2,
+    seed: 129,
+  },
+  {
+    check: "3 layers",
+    inputs: ALL_INPUTS,
+    hidden: THREE_LAYERS,
+    batchNorm: false,
+    batch: 100,
+    networks: 1,
+    steps: 2,
+    seed: 258,
+  },
+  {
+    check: "awkward sizes",
+    inputs: 71,
+    hidden: [67, 9],
+    batchNorm: true,
+    batch: 130,
+    networks: 3,
+    steps: 2,
+    seed: 386,
+  },
+  {
+    check: "9 layers, batch norm",
+    inputs: 71,
+    hidden: NINE_LAYERS,
+    batchNorm: true,
+    batch: 50,
+    networks: 2,
+    steps: 2,
+    seed: 353,
+  },
+];
+
+/**
+ * The network that NaN and infinities are planted in. Some classes have no image in its first batch, and the first and the
+ * last class have not as many validation images: both tell more of the softmax.
+ */
+const PLANTED = {
+  inputs: 10,
+  hidden: [6, 5],
+  batch: 7,
+  counts: { training: 60, validation: 22 },
+};
+
+/** The network whose trainings have to end in the same bytes. */
+const REPEATED = {
+  architecture: { inputs: ALL_INPUTS, hidden: THREE_LAYERS, classes: 10, batchNorm: true },
+  batch: 100,
+  seed: 1,
+};
+
+/** Steps of a training that is repeated. After an odd number, weights that alternate between two places are in the second. */
+const REPEATED_STEPS = 21;
+
+/** Where a training in several pieces is cut: after an odd and after an even number of steps. */
+const CUTS = [1, 8];
+
+/** Where a training in one piece is. */
+const ONE_PIECE: readonly number[] = [];
+
+/** The network that is trained alone, too, by its place among three. */
+const MIDDLE = 1;
+
+/** Images that verifying takes: two batches of every setting, and an evaluation whose last part is not a whole tile. */
+const IMAGES = { training: 300, test: 1 };
+
+/**
+ * Makes the images that variants are verified on. They are the same on every machine.
+ *
+ * @returns The data set, with the width of CIFAR-10.
+ */
+export function createVerifyData(): Promise<DataSet> {
+  return createSynthetic(IMAGES);
+}
+
+/**
+ * Puts a kernel variant through every check on the adapter in hand: steps of several networks beside the float64
+ * reference; NaN and infinities, which must be reported; then a training again, alone and among others, in one piece and in
+ * several, each to the same bytes.
+ *
+ * @param gpu The device. Where a check failed it may be lost or in a bad state: verify nothing else on it.
+ * @param options What to verify, and on which images.
+ * @yields What a check came to, as soon as it is done. Where the device refuses an operation or is lost, that check
+ * failed and is the last; where it has no memory left, the check was not run and is the last.
+ */
+export async function* verifyVariant(gpu: Gpu, options: VerifyOptions): AsyncGenerator<VerifyRow> {
+  const checks = [referenceChecks, divergenceChecks, byteChecks];
+  for (const { check, run } of checks.flatMap((each) => each(gpu, options))) {
+    options.signal?.throwIfAborted();
+    try {
+      yield { check, ...await run() };
+    } catch (error) {
+      if (error instanceof ArgumentError) {
+        // There is no room for it, and what comes behind may need what it would have left.
+        yield { check, outcome: "not run", detail: error.message };
+        return;
+      }
+      if (!(error instanceof GpuError || error instanceof DeviceLostError)) throw error;
+      yield { check, outcome: "failed", detail: error.message };
+      return;
+    }
+  }
+}
+
+const NOT_RUN: Finding = { outcome: "not run", detail: "it cannot run these sizes here" };
+
+// -------------------------------------------------------------------------------------------------------------------
+// Beside the reference
+
+function referenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
+  return VERIFY_SETTINGS.map((setting) => {
+    return { check: setting.check, run: () => compareWithReference(gpu, setting, options) };
+  });
+}
+
+async function compareWithReference(
+  gpu: Gpu,
+  setting: VerifySetting,
+  { dataset, variant, shaders }: VerifyOptions,
+): Promise<Finding> {
+  const { inputs, hidden, batchNorm, batch } = setting;
+  const networks = VERIFY_NETWORKS.slice(0, setting.networks);
+  const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
+  const shape = { architecture, networks: networks.length, batch };
+  if (!variantFits(variant, gpu, shape)) return NOT_RUN;
+  const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
+  try {
+    return judge(await checkOnGpu(gpu, { ...setting, networks, data, variant, shaders }));
+  } finally {
+    data.destroy();
+  }
+}
+
+function judge(rows: readonly GpuCheckRow[]): Finding {
+  const { kind, name, error, bar } = worstOf(rows);
+  const what = kind === name ? name : `${kind} of ${name}`;
+  const detail = `${what} is off by ${error.toExponential(1)}, at most ${bar.toExponential()}`;
+  return { outcome: rows.every(passes) ? "passed" : "failed", detail };
+}
+
+// -------------------------------------------------------------------------------------------------------------------
+// NaN and infinities
+
+function divergenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
+  return [true, false].map((batchNorm) => ({
+    check: batchNorm ? "NaN, batch norm" : "NaN",
+    run: () => plantNaN(gpu, batchNorm, options),
+  }));
+}
+
+async function plantNaN(
+  gpu: Gpu,
+  batchNorm: boolean,
+  { dataset, variant, shaders }: VerifyOptions,
+): Promise<Finding> {
+  const { inputs, hidden, batch, counts } = PLANTED;
+  const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
+  if (!variantFits(variant, gpu, { architecture, networks: 2, batch })) return NOT_RUN;
+  const data = new DeviceDataSet(gpu, cutInputs(subset(dataset, counts), inputs));
+  try {
+    const rows = await checkDivergence(gpu, { ...PLANTED, batchNorm, data, variant, shaders });
+    const wrong = rows.filter(({ passed }) => !passed);
+    if (wrong.length === 0) return { outcome: "passed", detail: `${rows.length} cases` };
+    const [{ name, detail }] = wrong;
+    const cases = `${wrong.length} of ${rows.length} cases, the first`;
+    return { outcome: "failed", detail: `${cases}: ${name}: ${detail}` };
+  } finally {
+    data.destroy();
+  }
+}
+
+// -------------------------------------------------------------------------------------------------------------------
+// The same bytes
+
+/** What a training left of a network. */
+interface Trained {
+  readonly parameters: Float32Array;
+  readonly statistics: Float32Array;
+}
+
+function byteChecks(gpu: Gpu, options: VerifyOptions): Check[] {
+  const { architecture, batch } = REPEATED;
+  const everyone = VERIFY_NETWORKS.map((_, identity) => identity);
+  const fits = variantFits(options.variant, gpu, {
+    architecture,
+    networks: everyone.length,
+    batch,
+  });
+  let among: Trained;
+  let alone: Trained;
+  const checks: Record<string, () => Promise<Finding>> = {
+    "same bytes twice": async () => {
+      // In the same memory, so that what the first training left there would show.
+      const trainings = [ONE_PIECE, ONE_PIECE];
+      const [once, again] = await train(gpu, options, { identities: everyone, trainings });
+      among = once[MIDDLE];
+      return compareBytes(once, again);
+    },
+    "same bytes alone": async () => {
+      [[alone]] = await train(gpu, options, { identities: [MIDDLE], trainings: [ONE_PIECE] });
+      return compareBytes([among], [alone]);
+    },
+    "same bytes in pieces": async () => {
+      const [pieces] = await train(gpu, options, { identities: [MIDDLE], trainings: [CUTS] });
+      return compareBytes([alone], pieces);
+    },
+  };
+  return Object.entries(checks).map(([check, run]) => {
+    return { check, run: fits ? run : () => Promise.resolve(NOT_RUN) };
+  });
+}
+
+/** Trains some networks from their initial weights, once for each list of cuts, and gives what each training left. */
+async function train(
+  gpu: Gpu,
+  { dataset, variant, shaders }: VerifyOptions,
+  work: { identities: readonly number[]; trainings: readonly (readonly number[])[] },
+): Promise<Trained[][]> {
+  const { identities, trainings } = work;
+  const { architecture, batch, seed } = REPEATED;
+  const { count } = dataset.training;
+  const steps = Array.from({ length: REPEATED_STEPS }, (_, number): StepPlan => {
+    const first = number % Math.floor(count / batch) * batch;
+    return { first, rise: number / REPEATED_STEPS, number };
+  });
+  const data = new DeviceDataSet(gpu, dataset);
+  let population: Population | undefined;
+  try {
+    const networks = identities.map((identity) => VERIFY_NETWORKS[identity]);
+    const options = { architecture, networks, batch, data, variant, shaders };
+    population = await Population.create(gpu, options);
+    population.setOrder(new Random(seed, "batches", 0).permutation(count));
+    const results: Trained[][] = [];
+    for (const cuts of trainings) {
+      population.write({
+        parameters: identities.map((identity) => initialise(architecture, { seed, identity })),
+      });
+      for (const [i, from] of [0, ...cuts].entries()) {
+        await population.advance(steps.slice(from, cuts[i]));
+      }
+      const { parameters, statistics } = await population.readState();
+      results.push(identities.map((_, i) => {
+        return { parameters: parameters[i], statistics: statistics[i] };
+      }));
+    }
+    return results;
+  } finally {
+    population?.destroy();
+    data.destroy();
+  }
+}
+
+/** Compares trainings of the same networks bit by bit. */
+function compareBytes(found: readonly Trained[], expected: readonly Trained[]): Finding {
+  const { parameters, statistics } = layout(REPEATED.architecture);
+  for (const [i, network] of found.entries()) {
+    const wrong = difference(parameters, network.parameters, expected[i].parameters) ??
+      difference(statistics, network.statistics, expected[i].statistics);
+    if (wrong !== undefined) {
+      return { outcome: "failed", detail: `${wrong} after ${REPEATED_STEPS} steps` };
+    }
+  }
+  return { outcome: "passed", detail: `${REPEATED_STEPS} steps` };
+}
+
+/** The first value that differs in a bit, or is not finite, if there is one. */
+function difference(
+  tensors: readonly { name: string; offset: number; size: number }[],
+  a: Float32Array,
+  b: Float32Array,
+): string | undefined {
+  const [x, y] = [a, b].map((v) => new Uint32Array(v.buffer, v.byteOffset, v.length));
+  const at = x.findIndex((bits, i) => bits !== y[i] || !Number.isFinite(a[i]));
+  if (at < 0) return undefined;
+  const { name } = tensors.find(({ offset, size }) => at < offset + size)!;
+  return x[at] === y[at] ? `${name} has ${a[at]}` : `${name} has ${a[at]} and ${b[at]}`;
+}

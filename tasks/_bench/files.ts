@@ -1,0 +1,66 @@
+/**
+ * The files that the task `bench` leaves behind: rows that are appended to, and the figure of them.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { ArgumentError } from "../../src/errors.ts";
+import { trendFigure } from "../../src/figures/mod.ts";
+import { writeFileDurably } from "../_kit/files.ts";
+import { benchFromCsv, type BenchRow, benchToCsv } from "../../src/records/metrics.ts";
+import type { Figures } from "../_kit/figures.ts";
+
+/** The names of the files. */
+export const BENCH_FILES = { rows: "bench.csv", figure: "trend.svg" } as const;
+
+/**
+ * Reads the rows that are there already.
+ *
+ * @param options The directory, and whether to begin anew.
+ * @returns Them, oldest first; none where there is no file, or with `force`.
+ * @throws {ArgumentError} When the directory is or goes through a file.
+ * @throws {DataError} When the file is damaged; the message names the line.
+ */
+export async function readBenchRows(
+  { out, force }: { out: string; force: boolean },
+): Promise<BenchRow[]> {
+  const name = join(out, BENCH_FILES.rows);
+  const text = await readAppended(name, out);
+  return text === undefined || force ? [] : benchFromCsv(text, { name });
+}
+
+/**
+ * Reads a file that rows are appended to.
+ *
+ * @param path The file.
+ * @param out The directory of the option `--out`, for the error message.
+ * @returns Its text; undefined where there is none.
+ * @throws {ArgumentError} When the directory is or goes through a file.
+ */
+export async function readAppended(path: string, out: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (!(error instanceof Deno.errors.NotADirectory)) throw error;
+    throw new ArgumentError(`--out expects a directory, and ${out} is or goes through a file`);
+  }
+}
+
+/**
+ * Writes all rows, and plans the figure of them.
+ *
+ * @param rows The rows, oldest first.
+ * @param options The directory, whether this was a quick try, and where to plan the figure.
+ */
+export async function writeBenchRows(
+  rows: readonly BenchRow[],
+  { out, quick, figures }: { out: string; quick: boolean; figures: Figures },
+): Promise<void> {
+  const write = (name: string, text: string | Uint8Array) =>
+    writeFileDurably(join(out, name), text);
+  await Deno.mkdir(out, { recursive: true });
+  await write(BENCH_FILES.rows, benchToCsv(rows));
+  const title = quick ? "Time of a training step (quick runs)" : undefined;
+  figures.add({ directory: out, write }, BENCH_FILES.figure, () => trendFigure(rows, { title }));
+}

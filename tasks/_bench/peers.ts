@@ -1,0 +1,294 @@
+/**
+ * Other libraries making the same training steps on the same machine, each in a process of its own and in turn with ours.
+ *
+ * @module
+ */
+import { fromFileUrl, join } from "@std/path";
+import { writeFileDurably } from "../_kit/files.ts";
+import { spreadOf } from "../../src/measure/spread.ts";
+import { type Columns, readTable, writeTable } from "../../src/records/table.ts";
+import { alignColumns } from "../_kit/columns.ts";
+import { readAppended } from "./files.ts";
+import { type Command, withLinkerVariables, withoutLinkerVariables } from "../_kit/children.ts";
+import type { TaskContext } from "../_kit/context.ts";
+import { writeEvent } from "../_kit/events.ts";
+
+/** A program that measures a library: it prints lines of JSON, each a {@linkcode PeerLine}. */
+export interface Peer {
+  /** What messages call it. */
+  readonly name: string;
+  /** The program that runs it, and its arguments. */
+  readonly command: Command;
+}
+
+/** What a peer prints for each way in which it makes steps. */
+export interface PeerLine {
+  readonly peer: string;
+  readonly version: string;
+  /** How it makes steps, as in "webgpu, nothing read". */
+  readonly mode: string;
+  readonly ms_per_step: number;
+  readonly steps: number;
+}
+
+/** One row of `peers.csv`: one measurement of a peer beside ours, from the same round. */
+export interface PeerRow extends PeerLine {
+  /** When, as in 2026-08-31T09:00:00Z. */
+  readonly date: string;
+  readonly commit: string;
+  readonly adapter: string;
+  /** Milliseconds that our step of one network took in the same round. */
+  readonly own_ms_per_step: number;
+}
+
+const COLUMNS: Columns<PeerRow> = {
+  date: "date",
+  commit: "text",
+  adapter: "text",
+  peer: "text",
+  version: "text",
+  mode: "text",
+  ms_per_step: "number",
+  steps: "integer",
+  own_ms_per_step: "number",
+};
+
+const FILE = "peers.csv";
+
+/** A peer that takes longer than this, in milliseconds, hangs. */
+const PATIENCE = 300_000;
+
+/** The least milliseconds of a peer's measurement, as an argument: hearing of its end may take 10 more. */
+const LEAST = "1000";
+
+/**
+ * The peers that there are, each with the least number of steps of a measurement.
+ *
+ * @param options Whether measurements are to be as short as can be.
+ * @returns Them, in the order in which they are measured.
+ */
+export function peersOf({ quick }: { quick: boolean }): Peer[] {
+  const few = quick ? ["2", "0"] : ["10", LEAST];
+  const many = quick ? ["2", "0"] : ["450", LEAST];
+  return [
+    denoPeer("TensorFlow.js", "tfjs.ts", few),
+    denoPeer("jax-js", "jax_js.ts", few),
+    pythonPeer("NumPy", "numpy_step.py", many),
+    pythonPeer("PyTorch", "torch_step.py", many),
+    pythonPeer("JAX", "jax_step.py", many),
+  ];
+}
+
+/** Without the project's configuration: a peer's packages are not among its own. It needs no permission. */
+function denoPeer(name: string, file: string, args: readonly string[]): Peer {
+  const options = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-prompt"];
+  return { name, command: [Deno.execPath(), "run", ...options, pathOf(file), ...args] };
+}
+
+function pythonPeer(name: string, file: string, args: readonly string[]): Peer {
+  return { name, command: ["python3", pathOf(file), ...args] };
+}
+
+function pathOf(file: string): string {
+  return fromFileUrl(new URL(`../peers/${file}`, import.meta.url));
+}
+
+/** How peers are measured. */
+export interface PeerOptions {
+  /** How often each is measured. */
+  readonly rounds: number;
+  /** Measures our own step: milliseconds. */
+  own(): Promise<number>;
+  /** Who is measured. */
+  readonly peers: readonly Peer[];
+  /** The rows that are in `peers.csv` already. */
+  readonly before: readonly PeerRow[];
+  readonly commit: string;
+  readonly adapter: string;
+  /** Where peers.csv goes. */
+  readonly out: string;
+  /** Whether to write events in place of a table. */
+  readonly json: boolean;
+  /** Whether this is a quick try. */
+  readonly quick: boolean;
+  /** Milliseconds after which a peer is given up. */
+  readonly patience?: number;
+}
+
+/**
+ * Reads the rows that are there already.
+ *
+ * @param options The directory, and whether to begin anew.
+ * @returns Them, oldest first; none where there is no file, or with `force`.
+ * @throws {ArgumentError} When the directory is or goes through a file.
+ * @throws {DataError} When the file is damaged; the message names the line.
+ */
+export async function readPeerRows(
+  { out, force }: { out: string; force: boolean },
+): Promise<PeerRow[]> {
+  const name = join(out, FILE);
+  const text = await readAppended(name, out);
+  return text === undefined || force ? [] : readTable(text, { columns: COLUMNS, name });
+}
+
+/**
+ * Measures ours and the peers in turn, prints a table of the ratios and appends to `peers.csv`. A peer that cannot run is
+ * left out, with a line that says why.
+ *
+ * @param context Where to write, and what ends the measuring.
+ * @param options What to measure, and how.
+ * @returns The rows of this run.
+ */
+export async function measurePeers(
+  context: TaskContext,
+  options: PeerOptions,
+): Promise<PeerRow[]> {
+  const { rounds, own, peers, before, commit, adapter, out, json, quick } = options;
+  const path = join(out, FILE);
+  const rows: PeerRow[] = [];
+  const left = new Set<Peer>();
+  for (let round = 1; round <= rounds; round++) {
+    for (const peer of peers) {
+      if (left.has(peer)) continue;
+      context.signal.throwIfAborted();
+      const doing = `Peers, round ${round} of ${rounds}: ${peer.name}`;
+      if (context.isTerminal) context.progress(doing);
+      else context.stderr(doing);
+      const ownTime = await own();
+      const lines = await runPeer(peer, context.signal, options.patience ?? PATIENCE);
+      if (typeof lines === "string") {
+        context.stderr(`${peer.name} is left out: ${lines}`);
+        left.add(peer);
+        continue;
+      }
+      const date = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+      rows.push(
+        ...lines.map((line) => ({ date, commit, adapter, ...line, own_ms_per_step: ownTime })),
+      );
+    }
+  }
+  context.progress("");
+  if (rows.length === 0) return rows;
+  await Deno.mkdir(out, { recursive: true });
+  await writeFileDurably(path, writeTable([...before, ...rows], COLUMNS));
+  report(context, rows, { json, quick, path });
+  return rows;
+}
+
+/** The lines that a peer printed, or why there are none. */
+async function runPeer(
+  { command }: Peer,
+  signal: AbortSignal,
+  patience: number,
+): Promise<PeerLine[] | string> {
+  const timeout = AbortSignal.timeout(patience);
+  let output: Deno.CommandOutput;
+  const [program, ...args] = withLinkerVariables(command);
+  try {
+    output = await new Deno.Command(program, {
+      args,
+      env: { ...withoutLinkerVariables(), NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      signal: AbortSignal.any([signal, timeout]),
+    }).output();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return `there is no ${command[0]}`;
+    if (error instanceof Deno.errors.NotCapable) return error.message;
+    throw error;
+  }
+  signal.throwIfAborted();
+  // Started through `env`, which ends so when it finds no such program.
+  if (program !== command[0] && output.code === 127) return `there is no ${command[0]}`;
+  if (timeout.aborted) return `it was not done after ${patience / 1000} s`;
+  const lines = new TextDecoder().decode(output.stdout).split("\n").flatMap(parseLine);
+  if (lines.length > 0) return lines;
+  const reason = tellingLine(new TextDecoder().decode(output.stderr));
+  return reason || `it ended with ${output.code} and printed no time`;
+}
+
+/** What Python writes before the calls that led to an exception, which are indented; the exception itself follows. */
+const TRACEBACK = "Traceback (most recent call last):";
+
+/**
+ * Finds the line that says why a program failed, among all that it wrote to standard error.
+ *
+ * Programs warn before they fail, and say where they failed after they say why: so it is the first line that speaks of an
+ * error. In Python's traceback it is the exception, which comes after the calls; of several tracebacks the last one ended
+ * the program.
+ *
+ * @param text All that it wrote.
+ * @returns The line; the first one where none speaks of an error; empty where there is none.
+ */
+export function tellingLine(text: string): string {
+  const lines = text.split(/\r?\n/);
+  const traceback = lines.lastIndexOf(TRACEBACK);
+  if (traceback >= 0) {
+    const at = lines.findIndex((line, i) => i > traceback && /^\S/.test(line));
+    // NumPy's own begins on the line after `ImportError:`.
+    if (at > 0) return lines.slice(at).join("\n").match(/^\S+:\s+.+|.+/)![0].replace(/\s+/g, " ");
+  }
+  const written = lines.map((line) => line.trim()).filter((line) => line !== "");
+  return written.find((line) => /error\b|\bpanicked\b/i.test(line)) ?? written[0] ?? "";
+}
+
+function parseLine(line: string): PeerLine[] {
+  try {
+    const { peer, version, mode, ms_per_step, steps } = JSON.parse(line);
+    const texts = [peer, version, mode].every((text) => typeof text === "string");
+    return texts && ms_per_step > 0 && steps > 0
+      ? [{ peer, version, mode, ms_per_step, steps }]
+      : [];
+  } catch {
+    return []; // Something else that it prints.
+  }
+}
+
+function report(
+  context: TaskContext,
+  rows: readonly PeerRow[],
+  { json, quick, path }: { json: boolean; quick: boolean; path: string },
+): void {
+  const kinds = Map.groupBy(
+    rows,
+    ({ peer, version, mode }) => JSON.stringify([peer, version, mode]),
+  );
+  const table = [["peer", "version", "mode", "ms/step", "ours", "ratio (least to most)"]];
+  for (const own of kinds.values()) {
+    const [{ peer, version, mode }] = own;
+    const ratio = spreadOf(own.map((row) => row.ms_per_step / row.own_ms_per_step));
+    const summary = {
+      peer,
+      version,
+      mode,
+      rounds: own.length,
+      ms_per_step: spreadOf(own.map((row) => row.ms_per_step)).median,
+      own_ms_per_step: spreadOf(own.map((row) => row.own_ms_per_step)).median,
+      ratio: ratio.median,
+      ratio_least: ratio.least,
+      ratio_most: ratio.most,
+    };
+    if (json) writeEvent(context, "peer", { ...summary, ...quick && { quick } });
+    table.push([
+      peer,
+      version,
+      mode,
+      short(summary.ms_per_step),
+      short(summary.own_ms_per_step),
+      `${short(summary.ratio)} (${short(summary.ratio_least)} to ${short(summary.ratio_most)})`,
+    ]);
+  }
+  if (json) return;
+  context.stdout(
+    "Beside other libraries, one network of 3 layers with batch norm, batch 100, in turn" +
+      (quick ? "; quick run, not a result" : ""),
+  );
+  for (const line of alignColumns(table)) context.stdout(line);
+  context.stdout(`File: ${path}`);
+}
+
+/** Three digits, without an exponent. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,175 @@
+/**
+ * What the task `bench` tells in the end: a table for people, or an event for each of its rows.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { maximum } from "../../src/lists.ts";
+import type { BenchRow } from "../../src/records/metrics.ts";
+import { type Comparison, DEVIATIONS, FEWEST, LOOKED_AT } from "../../src/measure/slowdown.ts";
+import { BENCH_FILES } from "./files.ts";
+import { alignColumns } from "../_kit/columns.ts";
+import type { TaskContext } from "../_kit/context.ts";
+import { writeEvent } from "../_kit/events.ts";
+import { percent } from "../_kit/text.ts";
+
+/** How to tell it. */
+export interface BenchReportOptions {
+  /** Whether to write events in place of a table. */
+  readonly json: boolean;
+  /** Whether this was a quick try. */
+  readonly quick: boolean;
+  /** Where the files are. */
+  readonly out: string;
+}
+
+/**
+ * Tells what was measured.
+ *
+ * @param context Where to write.
+ * @param rows The rows of this run, at least one.
+ * @param options How to tell it.
+ */
+export function reportBench(
+  context: TaskContext,
+  rows: readonly BenchRow[],
+  options: BenchReportOptions,
+): void {
+  const { json, quick, out } = options;
+  if (json) {
+    for (const row of rows) {
+      writeEvent(context, "result", {
+        ...row,
+        ...quick && { quick },
+        share_of_peak: shareOfPeak(row),
+        out,
+      });
+    }
+    return;
+  }
+  const [{ data, batch, repeat }] = rows;
+  context.stdout(
+    `${data}, batch ${batch}; median (least to most) of ${repeat} measurements` +
+      (quick ? "; quick run, not a result" : ""),
+  );
+  for (const line of alignColumns(table(rows))) context.stdout(line);
+  for (const line of circumstances(rows[0])) context.stdout(line);
+  context.stdout(`Files: ${join(out, BENCH_FILES.rows)}, ${join(out, BENCH_FILES.figure)}`);
+}
+
+/**
+ * Tells how the run compares with those before it.
+ *
+ * @param context Where to write.
+ * @param comparisons The comparisons.
+ * @param options Whether to write events, too.
+ * @returns Whether anything got worse.
+ */
+export function reportComparisons(
+  context: TaskContext,
+  comparisons: readonly Comparison[],
+  options: Pick<BenchReportOptions, "json">,
+): boolean {
+  if (options.json) {
+    for (const { figure, row, value, runs, usual, allowed, worse } of comparisons) {
+      const { networks, hidden, batch_norm, adapter } = row;
+      const about = { networks, hidden, batch_norm, adapter };
+      writeEvent(context, "regression", { figure, ...about, value, runs, usual, allowed, worse });
+    }
+  }
+  const unknown = comparisons.filter(({ worse }) => worse === null);
+  if (unknown.length > 0) {
+    const most = maximum(unknown.map(({ runs }) => runs));
+    context.stderr(
+      `Nothing to compare with yet for ${unknown.length} of ${comparisons.length} times: ` +
+        `${FEWEST} earlier runs are needed, and there ${most === 1 ? "is" : "are"} ${most}`,
+    );
+  }
+  const worse = comparisons.filter((comparison) => comparison.worse);
+  for (const { figure, row, value, runs, usual, allowed } of worse) {
+    const name = figure === "ms_per_step" ? "a step" : "an evaluation";
+    context.stderr(
+      `Worse: ${name} of ${describeNetworks(row)} takes ${short(value)} ms, ` +
+        `${percent(value / usual! - 1)} more than the median of the last ${runs} runs, ` +
+        `${short(usual!)} ms, of which ${percent(allowed!)} are allowed`,
+    );
+  }
+  if (worse.length === 0 && unknown.length < comparisons.length) {
+    context.stderr(
+      `None of ${comparisons.length - unknown.length} times is worse than those of earlier runs`,
+    );
+  }
+  return worse.length > 0;
+}
+
+/** The rule of `--compare`, for the help text. */
+export const COMPARE_RULE =
+  `A time is worse when it exceeds the median m of the last ${LOOKED_AT} runs with the same ` +
+  `adapter, data, networks, hidden layers, batch norm and batch by more than --worse-by or ` +
+  `${DEVIATIONS} · 1.4826 · (median distance of those runs from m), whichever is more, and even ` +
+  `the fastest of this run's measurements exceeds m. Fewer than ${FEWEST} such runs are not ` +
+  "compared with.";
+
+function table(rows: readonly BenchRow[]): string[][] {
+  return [
+    [
+      "hidden",
+      "networks",
+      "batch norm",
+      "variant",
+      "steps",
+      "ms/step",
+      "steps/s",
+      "GFLOP/s",
+      "of peak",
+      "evaluation, ms/50,000 images",
+    ],
+    ...rows.map((row) => [
+      row.hidden,
+      String(row.networks),
+      row.batch_norm ? "on" : "off",
+      row.variant,
+      String(row.steps),
+      spread(row.ms_per_step, row.ms_per_step_least, row.ms_per_step_most),
+      short(row.steps_per_s),
+      short(row.gflop_per_s),
+      percent(shareOfPeak(row) ?? NaN),
+      spread(row.evaluation_ms, row.evaluation_ms_least, row.evaluation_ms_most),
+    ]),
+  ];
+}
+
+/** What was measured once for all rows. */
+function circumstances(row: BenchRow): string[] {
+  const { peak_gflop_per_s, peak_gb_per_s, startup_ms, data_ms, compile_ms } = row;
+  const memory = (row.peak_memory_bytes ?? NaN) / 2 ** 20;
+  return [
+    `Peak of the adapter: ${short(peak_gflop_per_s)} GFLOP/s computing only, ` +
+    `${short(peak_gb_per_s)} GB/s copying (read and written)`,
+    `Start: adapter ${short(startup_ms)} ms, data ${short(data_ms)} ms, ` +
+    `compiling to the end of the first step ${short(compile_ms)} ms`,
+    `Memory of this process: ${Math.round(memory)} MiB at most`,
+  ];
+}
+
+/** How much of what the adapter does at most a row reached; null where that was not measured. */
+function shareOfPeak({ gflop_per_s, peak_gflop_per_s }: BenchRow): number | null {
+  return peak_gflop_per_s === null ? null : gflop_per_s / peak_gflop_per_s;
+}
+
+/** What a row was measured with, in words. */
+function describeNetworks(
+  { networks, hidden, batch_norm }: Pick<BenchRow, "networks" | "hidden" | "batch_norm">,
+): string {
+  return `${networks} ${networks === 1 ? "network" : "networks"} (hidden ${hidden}, ` +
+    `batch norm ${batch_norm ? "on" : "off"})`;
+}
+
+function spread(median: number | null, least: number | null, most: number | null): string {
+  return `${short(median)} (${short(least)} to ${short(most)})`;
+}
+
+/** Three digits, without an exponent. */
+function short(value: number | null): string {
+  return value === null ? "" : String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,301 @@
+/**
+ * The options of tasks: declared once, parsed strictly, every mistake answered in one sentence.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { ArgumentError } from "../../src/errors.ts";
+import { choice, flag, initialisation, integer, type Option, real, text, widths } from "./kinds.ts";
+
+/** The options of a task by their names in camelCase; `etaMin` is `--eta-min` on the command line. */
+export type OptionTable = { readonly [name: string]: Option<unknown> };
+
+/** What a table of options is parsed into. */
+export type Values<O extends OptionTable> = {
+  readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
+};
+
+/** A task as its users see it: what it is for and which options it has. */
+export interface Task<O extends OptionTable> {
+  /** As in `deno task NAME`. */
+  readonly name: string;
+  /** What it does and what it writes, in whole sentences; wrapped by the help text. */
+  readonly summary: string;
+  /** The options it has. */
+  readonly options: O;
+  /** Defaults that differ from those that the options come with. */
+  readonly defaults?: Partial<Values<NoInfer<O>>>;
+  /** Defaults that differ from those with `--quick`. */
+  readonly quick?: Partial<Values<NoInfer<O>>>;
+  /** What the help text says of a default that no single value describes, as in "both depths". */
+  readonly defaultTexts?: { readonly [K in keyof NoInfer<O>]?: string };
+  /** Checks between options; throws an `ArgumentError` that names them. */
+  readonly check?: (options: Values<NoInfer<O>>) => void;
+  /** Command lines worth showing, each with what it is good for. */
+  readonly examples: readonly { readonly command: string; readonly purpose: string }[];
+}
+
+/** The options of one call. */
+export interface Parsed<O extends OptionTable> {
+  /** A value for every option, defaults included. */
+  readonly options: Values<O>;
+  /** The options that were on the command line. */
+  readonly given: ReadonlySet<keyof O>;
+}
+
+/** The options that every task has. */
+export const COMMON_OPTIONS = {
+  help: flag({ help: "show this text and end" }),
+  seed: integer({
+    min: 0,
+    max: 2 ** 32 - 1,
+    default: 1,
+    help: "seed of initial weights and batch order",
+  }),
+  out: text({
+    placeholder: "DIR",
+    expects: "a directory to write into",
+    default: (task, quick) => `out/${task}${quick ? "-quick" : ""}`,
+    help: "directory that the results are written into",
+  }),
+  data: text({
+    placeholder: "DIR|synthetic",
+    expects: 'the folder of the CIFAR-10 .bin files, its parent, or "synthetic"',
+    default: undefined,
+    help: "folder of the CIFAR-10 .bin files or its parent, or the built-in synthetic set",
+  }),
+  quick: flag({ help: "the whole path in seconds, for trying out: not a result" }),
+  force: flag({ help: "replace results in --out, whichever settings they were made with" }),
+  json: flag({
+    help: 'write one JSON object a line, {"event": …}, to standard output; a number that is null ' +
+      'is NaN, infinite or absent; a failure is an "error" event as well as a sentence',
+  }),
+  requireGpu: flag({ help: "refuse a software adapter" }),
+  variant: text({
+    placeholder: "NAME",
+    expects: "the name of a kernel variant",
+    default: undefined,
+    help: "kernel variant to use, instead of the one that suits the adapter",
+  }),
+} as const;
+
+/** The options of tasks that train. */
+export const TRAINING_OPTIONS = {
+  hidden: widths({ default: [50, 50], help: "widths of the hidden layers" }),
+  batchNorm: choice(["on", "off", "both"], { default: "on", help: "batch normalisation" }),
+  lambda: real({ min: 0, default: 0.005, help: "weight λ of the L2 term" }),
+  batch: integer({ min: 1, default: 100, help: "images in a batch" }),
+  etaMin: real({ min: 0, default: 1e-5, help: "lowest learning rate η of a cycle" }),
+  etaMax: real({ min: 0, default: 1e-1, help: "highest learning rate η of a cycle" }),
+  halfCycle: integer({ min: 1, default: 2250, help: "steps from lowest to highest η, n_s" }),
+  cycles: integer({ min: 1, default: 2, help: "cycles of 2 n_s steps each" }),
+  init: initialisation({ default: "he", help: "initial weights; SIGMA is a fixed deviation" }),
+} as const;
+
+/** The values of the options that every task has. */
+export type CommonOptions = Values<typeof COMMON_OPTIONS>;
+
+/** The values of the options of tasks that train. */
+export type TrainingOptions = Values<typeof TRAINING_OPTIONS>;
+
+/** Steps are counted in a `u32` on the GPU; half of that leaves room for sums. */
+const MOST_STEPS = 2 ** 31 - 1;
+
+/**
+ * Checks the options of training against each other.
+ *
+ * @param options The values of the training options.
+ * @throws {ArgumentError} When two of them contradict each other.
+ */
+export function checkTraining(options: Omit<TrainingOptions, "hidden" | "lambda" | "init">): void {
+  const { batch, batchNorm, etaMin, etaMax, halfCycle, cycles } = options;
+  if (etaMax < etaMin) {
+    throw new ArgumentError(
+      `--eta-max expects at least --eta-min, which is ${etaMin}, not ${etaMax}`,
+    );
+  }
+  if (batch === 1 && batchNorm !== "off") {
+    throw new ArgumentError(
+      "--batch expects at least 2 with batch normalisation, not 1: a single image has no deviation",
+    );
+  }
+  const steps = 2 * halfCycle * cycles;
+  if (steps > MOST_STEPS) {
+    throw new ArgumentError(
+      `--half-cycle ${halfCycle} with --cycles ${cycles} makes ${steps} steps, expected at most ${MOST_STEPS}`,
+    );
+  }
+}
+
+/**
+ * Parses the arguments of a task.
+ *
+ * With `--help` among them nothing else is looked at: whoever asks for help gets it.
+ *
+ * @param task The task, with its options.
+ * @param args The arguments as typed.
+ * @returns A value for every option, and which of them were given.
+ * @throws {ArgumentError} When an option is unknown, repeated, or has a value that it does not accept.
+ *
+ * @example
+ * ```ts ignore
+ * const { options, given } = parseOptions(TASK, ["--eta-max", "0.2"]);
+ * options.etaMax; // 0.2
+ * given.has("etaMax"); // true
+ * ```
+ */
+export function parseOptions<O extends OptionTable>(
+  task: Task<O>,
+  args: readonly string[],
+): Parsed<O> {
+  const asksForHelp = "help" in task.options &&
+    args.some((arg) => arg === "--help" || arg === "-h");
+  const texts = readTexts(task, asksForHelp ? ["--help"] : args);
+  const quick = texts.get("quick") !== undefined;
+  const values: { [name: string]: unknown } = {};
+  for (const [name, option] of Object.entries(task.options)) {
+    const given = texts.get(name);
+    values[name] = given === undefined
+      ? defaultOf(task, { name, quick })
+      : readValue(option, { name, text: given });
+  }
+  // Every name of the table has been given a value by its own option, which the compiler cannot follow.
+  const options = values as Values<O>;
+  task.check?.(options);
+  return { options, given: new Set(texts.keys()) };
+}
+
+/**
+ * The value that an option has when it is not given.
+ *
+ * @param task The task.
+ * @param options `name`: the option's name in camelCase; `quick`: whether `--quick` is given.
+ * @returns The task's default, or else the option's own.
+ */
+export function defaultOf<O extends OptionTable>(
+  task: Task<O>,
+  options: { name: string; quick: boolean },
+): unknown {
+  const { name, quick } = options;
+  if (quick && task.quick !== undefined && name in task.quick) return task.quick[name];
+  if (task.defaults !== undefined && name in task.defaults) return task.defaults[name];
+  const { default: value } = task.options[name];
+  return typeof value === "function" ? value(task.name, quick) : value;
+}
+
+/** An option's name as it is typed: "etaMin" is "--eta-min". */
+export function optionName(name: string): string {
+  return "--" + name.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
+}
+
+/** The texts behind the options given, by the options' names in camelCase; "" for a flag. */
+function readTexts<O extends OptionTable>(
+  task: Task<O>,
+  args: readonly string[],
+): Map<keyof O & string, string> {
+  const byTyped = new Map(Object.keys(task.options).map((name) => [optionName(name), name]));
+  const typed = [...byTyped.keys()];
+  const names = typed.map((name) => name.slice(2));
+  const parsed: Record<string, unknown> = parseArgs(joinValues(task, { args, byTyped }), {
+    string: names,
+    collect: names,
+    unknown: (arg: string, key?: string): unknown => {
+      throw new ArgumentError(explainUnknown(task, { arg, key, typed }));
+    },
+  });
+  // What follows a "--" is handed over without being asked about.
+  for (const arg of parsed._ as readonly string[]) {
+    throw new ArgumentError(explainUnknown(task, { arg, typed }));
+  }
+  const texts = new Map<keyof O & string, string>();
+  for (const [typedName, name] of byTyped) {
+    const all = parsed[typedName.slice(2)] as readonly string[] | undefined ?? [];
+    if (all.length > 1) {
+      throw new ArgumentError(
+        `${typedName} is expected once, not ${all.length} times${
+          all[0] === "" ? "" : ` (${all.join(", ")})`
+        }`,
+      );
+    }
+    if (all.length === 1) texts.set(name, all[0]);
+  }
+  return texts;
+}
+
+/**
+ * Ties each option to its value with "=": `parseArgs` would take the "-1" of `--lambda -1` for an
+ * option, and the "true" of `--quick true` for the flag's value.
+ */
+function joinValues<O extends OptionTable>(
+  task: Task<O>,
+  options: { args: readonly string[]; byTyped: ReadonlyMap<string, string> },
+): string[] {
+  const { byTyped } = options;
+  // Those used to npm put "--" in front of the options; it means nothing here.
+  const args = options.args[0] === "--" ? options.args.slice(1) : options.args;
+  const joined: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const name = byTyped.get(args[i]);
+    if (name === undefined) {
+      joined.push(args[i]);
+    } else if (task.options[name].placeholder === undefined) {
+      joined.push(`${args[i]}=`);
+    } else if (i + 1 < args.length && !args[i + 1].startsWith("--")) {
+      joined.push(`${args[i]}=${args[++i]}`);
+    } else {
+      throw new ArgumentError(`${args[i]} expects ${task.options[name].expects}, not nothing`);
+    }
+  }
+  return joined;
+}
+
+/** The value that a text stands for. */
+function readValue(option: Option<unknown>, given: { name: string; text: string }): unknown {
+  const value = option.parse(given.text);
+  if (value !== undefined) return value;
+  throw new ArgumentError(
+    `${optionName(given.name)} expects ${option.expects}, not ${
+      given.text === "" ? "nothing" : JSON.stringify(given.text)
+    }`,
+  );
+}
+
+/** What to say about an argument that is no option of the task. */
+function explainUnknown<O extends OptionTable>(
+  task: Task<O>,
+  given: { arg: string; key?: string; typed: readonly string[] },
+): string {
+  const { arg, key, typed } = given;
+  const name = arg.split("=")[0];
+  const near = nearest(`--${name.replace(/^-+/, "")}`, typed);
+  const advice = near === undefined
+    ? `"deno task ${task.name} --help" lists its options`
+    : `did you mean ${near}?`;
+  return key === undefined
+    ? `${task.name} takes options only, not ${JSON.stringify(arg)}; ${advice}`
+    : `${task.name} has no option ${name}; ${advice}`;
+}
+
+/** The name that was probably meant: it begins alike, or few letters differ. */
+function nearest(name: string, names: readonly string[]): string | undefined {
+  const beginning = names.find((other) => name.length >= 4 && other.startsWith(name));
+  if (beginning !== undefined) return beginning;
+  const distances = names.map((other) => editDistance(name, other));
+  const least = Math.min(...distances);
+  // Two, so that swapped letters are seen through, but at most half of the letters.
+  return least <= Math.min(2, (name.length - 2) / 2) ? names[distances.indexOf(least)] : undefined;
+}
+
+/** The fewest letters to insert, delete or replace to get from one word to the other (Levenshtein). */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1));
+    }
+    row = next;
+  }
+  return row[to.length];
+}

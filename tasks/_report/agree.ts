@@ -1,0 +1,161 @@
+/**
+ * Files of a reproduction that say the same thing must agree: where they do not, someone has changed one of them.
+ *
+ * @module
+ */
+import { DataError } from "../../src/errors.ts";
+import type { MetricRow } from "../../src/model/metrics.ts";
+import { metricLine } from "../../src/records/metrics.ts";
+import type { PartConfig, RunEnding } from "../../src/report/data.ts";
+import { bestResults } from "../../src/train/lambda_search.ts";
+import type { BestRow, Confusion, TrialRow } from "../../src/records/lambda_search.ts";
+import type { SensitivityRun } from "../../src/train/sensitivity.ts";
+import type { CurveRow } from "../../src/records/sensitivity.ts";
+
+/**
+ * Checks that the curves of a training end as its summary says.
+ *
+ * @param rows The rows of `metrics.csv`, at least one.
+ * @param files The path of that file, and what `summary.json` says.
+ * @throws {DataError} When the last row is another; the message names file, line and column.
+ */
+export function checkMetrics(
+  rows: readonly MetricRow[],
+  { name, ending: { steps: step, train, val } }: { name: string; ending: RunEnding },
+): void {
+  const last = rows[rows.length - 1];
+  const expected = metricLine({ ...last, step, train, val });
+  checkLine(metricLine(last), expected, { name, line: rows.length + 1, other: "summary.json" });
+}
+
+/**
+ * Checks that the best λ of a search are those of its trials.
+ *
+ * @param best The rows of `best.csv`.
+ * @param files The path of that file, and the rows of `trials.csv`.
+ * @throws {DataError} When a row is another; the message names file, line and column.
+ */
+export function checkBest(
+  best: readonly BestRow[],
+  { name, trials }: { name: string; trials: readonly TrialRow[] },
+): void {
+  const results = bestResults(trials, best.length);
+  if (best.length > results.length) {
+    throw new DataError(
+      `Cannot read ${name}, line ${results.length + 2}: it is one row too many, ` +
+        `expected at most one for each λ in trials.csv, of which there are ${results.length}`,
+    );
+  }
+  results.forEach(({ lambda, val_accuracy: { mean } }, i) => {
+    const expected = { rank: i + 1, lambda, val_accuracy: mean };
+    checkLine(best[i], expected, { name, line: i + 2, other: "trials.csv" });
+  });
+}
+
+/**
+ * Checks that the final network of a search was trained with the best λ.
+ *
+ * @param config What the `config.json` of the final network says.
+ * @param files The path of that file, and the rows of `best.csv`, at least one.
+ * @throws {DataError} When it was trained with another λ.
+ */
+export function checkLambda(
+  { settings }: PartConfig,
+  { name, best: [{ lambda }] }: { name: string; best: readonly BestRow[] },
+): void {
+  if (settings.lambda === lambda) return;
+  throw new DataError(
+    `Cannot read ${name}: lambda is ${JSON.stringify(settings.lambda)}, ` +
+      `expected ${lambda} as in best.csv, line 2, column lambda`,
+  );
+}
+
+/**
+ * Checks that a confusion matrix has as many test images on its diagonal as the network found.
+ *
+ * @param matrix What `confusion.csv` says.
+ * @param files The path of that file, and what the `summary.json` of the network says.
+ * @throws {DataError} When they are more or fewer.
+ */
+export function checkConfusion(
+  { counts }: Confusion,
+  { name, ending: { test, diverged_at } }: { name: string; ending: RunEnding },
+): void {
+  // The class that is found among NaNs is whichever the machine takes.
+  if (diverged_at !== null) return;
+  const all = counts.flat().reduce((sum, count) => sum + count, 0);
+  const right = counts.reduce((sum, row, i) => sum + row[i], 0);
+  // Both are quotients of the same whole numbers, and so the same to the last bit.
+  if (right / all === test.accuracy) return;
+  throw new DataError(
+    `Cannot read ${name}: ${right} of ${all} images are on its diagonal, ` +
+      `expected a share of ${test.accuracy} as in final/summary.json`,
+  );
+}
+
+/**
+ * Checks that the curves of a study are of the runs in its summary, and end as it says.
+ *
+ * @param rows The rows of `curves.csv`.
+ * @param files The path of that file, and the runs in `summary.json`.
+ * @throws {DataError} When a run is in one of them only, or ends in another way; the message names file and, where it
+ * has one, line and column.
+ */
+export function checkCurves(
+  rows: readonly CurveRow[],
+  { name, runs }: { name: string; runs: readonly SensitivityRun[] },
+): void {
+  const other = "summary.json";
+  const known = new Set(runs.map(runName));
+  const odd = rows.findIndex((row) => !known.has(runName(row)));
+  if (odd >= 0) {
+    throw new DataError(
+      `Cannot read ${name}, line ${odd + 2}, column sigma: it is of a run with ` +
+        `${runName(rows[odd])}, expected one of those in ${other}`,
+    );
+  }
+  for (const run of runs) {
+    const last = rows.findLastIndex((row) => runName(row) === runName(run));
+    if (last < 0) {
+      throw new DataError(
+        `Cannot read ${name}: it has no row of the run with ${runName(run)}, ` +
+          `expected some of each run in ${other}`,
+      );
+    }
+    const expected = { step: run.steps, train_loss: run.train.loss };
+    checkLine(rows[last], expected, { name, line: last + 2, other });
+  }
+}
+
+/** As in "σ = 0.1 and batch norm off". */
+function runName({ sigma, batch_norm }: { sigma: string; batch_norm: boolean }): string {
+  return `σ = ${sigma} and batch norm ${batch_norm ? "on" : "off"}`;
+}
+
+/** Where a line stands, and the file that it is compared with. */
+interface Place {
+  readonly name: string;
+  readonly line: number;
+  readonly other: string;
+}
+
+/** Refuses a line of which a column is not what another file says. */
+function checkLine<Line extends object>(
+  given: Line,
+  expected: Partial<Line>,
+  { name, line, other }: Place,
+): void {
+  for (const column of Object.keys(expected) as (keyof Line & string)[]) {
+    if (isSame(given[column], expected[column])) continue;
+    throw new DataError(
+      `Cannot read ${name}, line ${line}, column ${column}: it is ${given[column]}, ` +
+        `expected ${expected[column]} as in ${other}`,
+    );
+  }
+}
+
+/** Whether two values are the same where one comes from a JSON file, which has null for NaN and infinity. */
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b ||
+    typeof a === "number" && typeof b === "number" && !Number.isFinite(a) && !Number.isFinite(b);
+}

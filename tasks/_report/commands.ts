@@ -1,0 +1,67 @@
+/**
+ * The commands that make a reproduction again.
+ *
+ * @module
+ */
+import { distinct, minimum } from "../../src/lists.ts";
+import type { Part, PartConfig, ReportCommands } from "../../src/report/data.ts";
+import { isQuick, otherSettings, settingText } from "../../src/report/settings.ts";
+import { DEFAULT_SEEDS } from "../_run/seeds.ts";
+
+/**
+ * Finds the commands that make parts of a reproduction again.
+ *
+ * @param parts What is there, at least one part.
+ * @returns The commands.
+ */
+export function commandsFor(parts: readonly Part[]): ReportCommands {
+  const quick = parts.some(({ config }) => isQuick(config));
+  return {
+    all: reproduceCommand(parts),
+    parts: partCommands(parts),
+    page: `deno task report${quick ? " --quick" : ""}`,
+  };
+}
+
+function reproduceCommand(parts: readonly Part[]): string {
+  const seeds = distinct(parts.map(({ seed }) => seed));
+  const first = minimum(seeds);
+  const { config } = parts[0];
+  const usual = isQuick(config) ? DEFAULT_SEEDS.quick : DEFAULT_SEEDS.usual;
+  return [
+    "deno task reproduce",
+    ...first === 1 ? [] : [`--seed ${first}`],
+    ...seeds.length === usual ? [] : [`--seeds ${seeds.length}`],
+    ...commonOptions(config),
+  ].join(" ");
+}
+
+/** A command for each task; for the runs of a baseline that are not the report's, one each. */
+function partCommands(parts: readonly Part[]): string[] {
+  return distinct(
+    parts.filter(({ seed }) => seed === parts[0].seed).map(({ config, seed }) =>
+      [
+        `deno task ${config.task} --seed ${seed}`,
+        ...commonOptions(config),
+        // A quick try has settings of its own, which its flag brings back.
+        ...isQuick(config)
+          ? []
+          : otherSettings(config).map(([name, value]) =>
+            `--${name.replaceAll("_", "-")} ${settingText(value)}`
+          ),
+      ].join(" ")
+    ),
+  );
+}
+
+/** Options that any task takes. Where the data lie is left to whoever makes it again. */
+function commonOptions({ settings, made_with }: PartConfig): string[] {
+  const { variant, quick } = settings;
+  const { data_option: data } = made_with;
+  return [
+    ...quick === true ? ["--quick"] : [],
+    ...data === "synthetic" ? ["--data synthetic"] : [],
+    ...typeof data === "string" && data !== "synthetic" ? ["--data DIR"] : [],
+    ...typeof variant === "string" ? [`--variant ${variant}`] : [],
+  ];
+}

@@ -1,0 +1,317 @@
+/**
+ * A directory as `reproduce` leaves it, read as far as it is there, with its figures drawn again.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { ArgumentError, DataError } from "../../src/errors.ts";
+import { readTextIfThere } from "../_kit/files.ts";
+import { distinct } from "../../src/lists.ts";
+import {
+  type CsvOptions,
+  gradientCheckFromCsv,
+  metricsFromCsv,
+} from "../../src/records/metrics.ts";
+import type {
+  GradientCheckPart,
+  PartConfig,
+  ReportData,
+  RunPart,
+  SearchPart,
+  SensitivityPart,
+} from "../../src/report/data.ts";
+import { allParts } from "../../src/report/data.ts";
+import {
+  bestFromCsv,
+  type BestRow,
+  confusionFromCsv,
+  type TrialRow,
+  trialsFromCsv,
+} from "../../src/records/lambda_search.ts";
+import { curvesFromCsv } from "../../src/records/sensitivity.ts";
+import { drawConfusion, drawRun, drawStage, drawStudy } from "../_run/draw.ts";
+import { checkBest, checkConfusion, checkCurves, checkLambda, checkMetrics } from "./agree.ts";
+import { describeFailure } from "../_kit/figures.ts";
+import { FigureError } from "../_kit/main.ts";
+import { commandsFor } from "./commands.ts";
+import { readJson, toConfig, toEnding, toStudy, toTrials } from "./json.ts";
+
+/** The folders of a reproduction, in the order of the report. */
+const TASKS = ["gradient-check", "baseline", "lambda-search", "init-sensitivity"] as const;
+
+type TaskName = typeof TASKS[number];
+
+/** The runs of a whole baseline. */
+const RUNS = ["3-layer", "3-layer-batch-norm", "9-layer", "9-layer-batch-norm"];
+
+/** The folder of one seed. */
+const SEED_FOLDER = /^seed-(\d+)$/;
+
+/** A figure that was drawn again. */
+export interface DrawnFigure {
+  /** Where it belongs. */
+  readonly path: string;
+  /** The text of the SVG file. */
+  readonly svg: string;
+}
+
+/** What was read. */
+export interface Reproduction {
+  /** What the page shows. */
+  readonly data: ReportData;
+  /** All figures; nothing has been written yet. */
+  readonly figures: readonly DrawnFigure[];
+}
+
+/**
+ * Reads a reproduction and draws its figures; writes nothing.
+ *
+ * @param directory The directory.
+ * @returns What is there, and the names of what is not.
+ * @throws {ArgumentError} When there is nothing at all.
+ * @throws {DataError} When a file is not what this program writes, or two of them contradict each other; the message
+ * names the file, of a CSV file line and column, too.
+ * @throws {FigureError} When a figure cannot be drawn; the message names it with the reason.
+ */
+export async function readReproduction(directory: string): Promise<Reproduction> {
+  const found = new Map<TaskName, number[]>();
+  for (const task of TASKS) found.set(task, await seedsIn(join(directory, task)));
+  const seeds = distinct([...found.values()].flat()).sort((a, b) => a - b);
+  if (seeds.length === 0) {
+    throw new ArgumentError(
+      `--out ${directory} holds no part of a reproduction: expected what "deno task reproduce" leaves there, ` +
+        "as in baseline/seed-1",
+    );
+  }
+  const reader = new Reader(directory);
+  for (const [task, own] of found) {
+    if (own.length === 0) reader.miss(task);
+    else for (const seed of seeds) await reader.read(task, seed);
+  }
+  return reader.reproduction();
+}
+
+/** Reads part after part, and keeps what it finds. */
+class Reader {
+  readonly #directory: string;
+  readonly #gradientChecks: GradientCheckPart[] = [];
+  readonly #baselines: RunPart[] = [];
+  readonly #searches: SearchPart[] = [];
+  readonly #sensitivities: SensitivityPart[] = [];
+  readonly #missing: string[] = [];
+  readonly #figures: DrawnFigure[] = [];
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** What was read so far. */
+  reproduction(): Reproduction {
+    const found = {
+      gradientChecks: this.#gradientChecks,
+      baselines: this.#baselines,
+      searches: this.#searches,
+      sensitivities: this.#sensitivities,
+      missing: this.#missing,
+    };
+    const parts = allParts(found);
+    const commands = parts.length === 0 ? null : commandsFor(parts);
+    return { data: { ...found, commands }, figures: this.#figures };
+  }
+
+  /** Notes that a part is missing. */
+  miss(part: string): void {
+    this.#missing.push(part);
+  }
+
+  /** Reads what a task left behind for a seed. */
+  async read(task: TaskName, seed: number): Promise<void> {
+    const part = `${task}/seed-${seed}`;
+    switch (task) {
+      case "gradient-check":
+        return await this.#readGradientCheck(part, seed);
+      case "baseline":
+        return await this.#readBaseline(part, seed);
+      case "lambda-search":
+        return await this.#readSearch(part, seed);
+      case "init-sensitivity":
+        return await this.#readStudy(part, seed);
+    }
+  }
+
+  async #readGradientCheck(part: string, seed: number): Promise<void> {
+    if (!await this.#has(part, ["config.json", "gradient_check.csv"])) return;
+    const config = await this.#config(part);
+    const rows = await this.#rows(`${part}/gradient_check.csv`, gradientCheckFromCsv);
+    // Written only when the check has passed.
+    const trials = await readJson(this.#path(`${part}/summary.json`), toTrials);
+    const passed = trials !== undefined;
+    if (!passed) this.miss(`${part}/summary.json (it fell short, or was cut off)`);
+    this.#gradientChecks.push({ seed, config, folder: part, rows, passed, trials: trials ?? [] });
+  }
+
+  async #readBaseline(part: string, seed: number): Promise<void> {
+    const folders = await foldersIn(this.#path(part));
+    if (folders.length === 0) return this.miss(part);
+    // Runs of other widths lie beside those of the report.
+    for (const name of distinct([...RUNS, ...folders])) {
+      const run = await this.#readRun(`${part}/${name}`, { name, seed, folder: part });
+      if (run !== null) this.#baselines.push(run);
+    }
+  }
+
+  async #readRun(
+    part: string,
+    run: Pick<RunPart, "name" | "seed" | "folder">,
+  ): Promise<RunPart | null> {
+    if (!await this.#has(part, ["config.json", "metrics.csv", "summary.json"])) return null;
+    const config = await this.#config(part);
+    const rows = await this.#rows(`${part}/metrics.csv`, metricsFromCsv);
+    const ending = (await readJson(this.#path(`${part}/summary.json`), toEnding))!;
+    checkMetrics(rows, { name: this.#path(`${part}/metrics.csv`), ending });
+    const figure = await this.#draw(part, {
+      file: "metrics.svg",
+      from: "metrics.csv",
+      draw: () => drawRun(rows, config),
+    });
+    // The same as in the summary, which cannot tell infinity from NaN.
+    const { train, val } = rows[rows.length - 1];
+    return { ...run, config, ending: { ...ending, train, val }, figure };
+  }
+
+  async #readSearch(part: string, seed: number): Promise<void> {
+    if (!await this.#has(part, ["config.json", "trials.csv"])) return;
+    const config = await this.#config(part);
+    const trials = await this.#rows(`${part}/trials.csv`, trialsFromCsv);
+    const figures: { stage: string; svg: string }[] = [];
+    for (const stage of distinct(trials.map(({ stage }) => stage))) {
+      const first = trials.findIndex((trial) => trial.stage === stage);
+      const rows = trials.filter((trial) => trial.stage === stage);
+      const before = trials.slice(0, first);
+      const svg = await this.#draw(part, {
+        file: `${stage}.svg`,
+        from: "trials.csv",
+        draw: () => drawStage(rows, { config, before }),
+      });
+      figures.push({ stage, svg });
+    }
+    const best = await this.#readBest(part, trials);
+    const final = await this.#readRun(`${part}/final`, { name: "final", seed, folder: part });
+    if (final !== null && best !== null) {
+      checkLambda(final.config, { name: this.#path(`${part}/final/config.json`), best });
+    }
+    const confusion = await this.#readConfusion(part, { config, final });
+    this.#searches.push({ seed, config, folder: part, trials, figures, best, final, confusion });
+  }
+
+  async #readBest(part: string, trials: readonly TrialRow[]): Promise<BestRow[] | null> {
+    if (!await this.#has(part, ["best.csv"])) return null;
+    const best = await this.#rows(`${part}/best.csv`, bestFromCsv);
+    checkBest(best, { name: this.#path(`${part}/best.csv`), trials });
+    return best;
+  }
+
+  async #readConfusion(
+    part: string,
+    { config, final }: Pick<SearchPart, "config" | "final">,
+  ): Promise<SearchPart["confusion"]> {
+    if (!await this.#has(part, ["confusion.csv"])) return null;
+    const name = this.#path(`${part}/confusion.csv`);
+    const matrix = confusionFromCsv(await Deno.readTextFile(name), { name });
+    if (final !== null) checkConfusion(matrix, { name, ending: final.ending });
+    const of = final === null ? { config } : { config: final.config, steps: final.ending.steps };
+    const svg = await this.#draw(part, {
+      file: "confusion.svg",
+      from: "confusion.csv",
+      draw: () => drawConfusion(matrix, of),
+    });
+    return { matrix, svg };
+  }
+
+  async #readStudy(part: string, seed: number): Promise<void> {
+    if (!await this.#has(part, ["config.json", "curves.csv", "summary.json"])) return;
+    const config = await this.#config(part);
+    const rows = await this.#rows(`${part}/curves.csv`, curvesFromCsv);
+    const study = (await readJson(this.#path(`${part}/summary.json`), toStudy))!;
+    checkCurves(rows, { name: this.#path(`${part}/curves.csv`), runs: study.runs });
+    const figure = await this.#draw(part, {
+      file: "sensitivity.svg",
+      from: "curves.csv",
+      draw: () => drawStudy(rows, { config, ...study }),
+    });
+    this.#sensitivities.push({ seed, config, folder: part, ...study, figure });
+  }
+
+  /** Whether files of a part are there; notes those that are not, or the part where all are missing. */
+  async #has(part: string, files: readonly string[]): Promise<boolean> {
+    const missing: string[] = [];
+    for (const file of files) {
+      if (await readTextIfThere(this.#path(`${part}/${file}`)) === undefined) missing.push(file);
+    }
+    const whole = files.length > 1 && missing.length === files.length;
+    if (whole) this.miss(part);
+    else for (const file of missing) this.miss(`${part}/${file}`);
+    return missing.length === 0;
+  }
+
+  async #config(part: string): Promise<PartConfig> {
+    return (await readJson(this.#path(`${part}/config.json`), toConfig))!;
+  }
+
+  /** The rows of a CSV file that is there. */
+  async #rows<Row>(
+    file: string,
+    parse: (text: string, options: CsvOptions) => Row[],
+  ): Promise<Row[]> {
+    const name = this.#path(file);
+    const rows = parse(await Deno.readTextFile(name), { name });
+    if (rows.length === 0) {
+      throw new DataError(`Cannot read ${name}: it has no rows, expected at least 1`);
+    }
+    return rows;
+  }
+
+  /** Draws a figure of a part; what is refused is a mistake in its files. */
+  async #draw(
+    part: string,
+    { file, from, draw }: { file: string; from: string; draw: () => Promise<string> },
+  ): Promise<string> {
+    const path = this.#path(`${part}/${file}`);
+    try {
+      const svg = await draw();
+      this.#figures.push({ path, svg });
+      return svg;
+    } catch (error) {
+      if (!(error instanceof ArgumentError)) throw new FigureError(describeFailure(path, error));
+      throw new DataError(`Cannot draw ${path} from ${from} and config.json: ${error.message}`);
+    }
+  }
+
+  #path(file: string): string {
+    return join(this.#directory, file);
+  }
+}
+
+/** The seeds that a task's folder has folders of. */
+async function seedsIn(directory: string): Promise<number[]> {
+  return (await foldersIn(directory)).flatMap((name) => {
+    const seed = name.match(SEED_FOLDER)?.[1];
+    return seed === undefined ? [] : [Number(seed)];
+  });
+}
+
+/** The names of the folders in a directory, sorted; none where it is missing. */
+async function foldersIn(directory: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(directory)) {
+      if (entry.isDirectory) names.push(entry.name);
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return [];
+    }
+    throw error;
+  }
+  return names.sort();
+}

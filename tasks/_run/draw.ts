@@ -1,0 +1,171 @@
+/**
+ * The figures of all tasks, drawn from the rows of their CSV files and the settings in config.json alone, so that they can
+ * be drawn again to the same bytes.
+ *
+ * @module
+ */
+import { ArgumentError } from "../../src/errors.ts";
+import {
+  baselineFigure,
+  confusionFigure,
+  scalingFigure,
+  searchFigure,
+  sensitivityFigure,
+} from "../../src/figures/mod.ts";
+import type { MetricRow } from "../../src/model/metrics.ts";
+import type { PartConfig } from "../../src/report/data.ts";
+import { dataOf, isQuick } from "../../src/report/settings.ts";
+import { SCALING_BASE } from "../../src/measure/scaling.ts";
+import type { ScalingRow } from "../../src/records/scaling.ts";
+import { refineRange } from "../../src/train/lambda_search.ts";
+import type { Confusion, TrialRow } from "../../src/records/lambda_search.ts";
+import type { SensitivityRun } from "../../src/train/sensitivity.ts";
+import type { CurveRow } from "../../src/records/sensitivity.ts";
+
+/** Draws the training of a network: a baseline run, or the final network of a search. */
+export function drawRun(rows: readonly MetricRow[], config: PartConfig): Promise<string> {
+  const { eta_min: etaMin, eta_max: etaMax, half_cycle: halfCycle } = config.settings;
+  return baselineFigure(rows, {
+    ...common(config),
+    title: config.task === "lambda-search"
+      ? `Final network, ${networkOf(config)}`
+      : networkOf(config),
+    subtitle: trainingSubtitle(config),
+    cycle: { etaMin: Number(etaMin), etaMax: Number(etaMax), halfCycle: Number(halfCycle) },
+  });
+}
+
+/**
+ * Draws one stage of a search.
+ *
+ * @param rows The trials of the stage.
+ * @param search The settings, and the trials of the stages before.
+ * @returns The text of the SVG file.
+ * @throws {ArgumentError} When it is not known where the stage looked for λ.
+ */
+export function drawStage(
+  rows: readonly TrialRow[],
+  search: { config: PartConfig; before: readonly TrialRow[] },
+): Promise<string> {
+  const { config } = search;
+  const { hidden, batch_norm: batchNorm, half_cycle: halfCycle, cycles, seed, repeat } =
+    config.settings;
+  const [{ stage }] = rows;
+  const [from, to] = rangeOf(stage, search).map(short);
+  return searchFigure(rows, {
+    ...common(config),
+    title: `${stage[0].toUpperCase()}${stage.slice(1)} search, λ from ${from} to ${to}`,
+    subtitle: joinParts([
+      `hidden ${hidden}`,
+      `batch norm ${batchNorm}`,
+      `${2 * Number(halfCycle) * Number(cycles)} steps`,
+      `seed ${seed}`,
+      ...Number(repeat) > 1 ? [`${repeat} networks with each λ`] : [],
+    ]),
+  });
+}
+
+/** Where a stage looks for λ: in its own setting, or around the best of the stages before. */
+function rangeOf(
+  stage: string,
+  { config, before }: { config: PartConfig; before: readonly TrialRow[] },
+): number[] {
+  if (stage !== "coarse" && stage !== "fine") {
+    const { from, to } = refineRange(before);
+    return [from, to];
+  }
+  const range = config.settings[stage];
+  if (!Array.isArray(range) || range.length !== 2 || range.some((end) => !Number.isFinite(end))) {
+    throw new ArgumentError(
+      `Cannot draw the stage ${stage} of a search: its range is ${JSON.stringify(range)}, ` +
+        "expected two numbers",
+    );
+  }
+  return range;
+}
+
+/**
+ * Draws the confusion matrix of the final network of a search.
+ *
+ * @param confusion The matrix.
+ * @param final How the network was trained, and for how many steps; or how the search was made, where only that is known.
+ * @returns The text of the SVG file.
+ */
+export function drawConfusion(
+  confusion: Confusion,
+  final: { config: PartConfig; steps?: number },
+): Promise<string> {
+  const { config, steps } = final;
+  const { seed, lambda } = config.settings;
+  const training = steps === undefined
+    ? []
+    : [`λ = ${Number(lambda).toExponential(2)}`, `${steps} steps`];
+  return confusionFigure(confusion, {
+    ...common(config),
+    title: "Final network: what test images are taken for",
+    subtitle: joinParts([...training, `seed ${seed}`]),
+  });
+}
+
+/** Draws a study of initial weights. */
+export function drawStudy(
+  rows: readonly CurveRow[],
+  study: { config: PartConfig; runs: readonly SensitivityRun[]; classes: number },
+): Promise<string> {
+  const { config, runs, classes } = study;
+  return sensitivityFigure(rows, {
+    ...common(config),
+    title: "Initial weights and batch norm",
+    subtitle: trainingSubtitle(config),
+    outcomes: runs,
+    classes,
+  });
+}
+
+/** Draws how the cost of a step grows. */
+export function drawScaling(rows: readonly ScalingRow[], config: PartConfig): Promise<string> {
+  const { hidden, batchNorm, batch, networks } = SCALING_BASE;
+  const { adapter } = config.made_with;
+  return scalingFigure(rows, {
+    ...common(config),
+    title: "Time of a training step as the work grows",
+    subtitle: joinParts([
+      `${adapter}`,
+      `otherwise hidden ${hidden}`,
+      `batch norm ${batchNorm ? "on" : "off"}`,
+      `batch ${batch}`,
+      networks === 1 ? "1 network" : `${networks} networks`,
+    ]),
+  });
+}
+
+/** What all figures say. */
+function common(config: PartConfig): { dataSet: string; quick: boolean } {
+  return { dataSet: dataOf(config), quick: isQuick(config) };
+}
+
+/** As in "3 layers with batch norm". */
+function networkOf({ settings: { hidden, batch_norm: batchNorm } }: PartConfig): string {
+  const layers = (Array.isArray(hidden) ? hidden.length : 0) + 1;
+  return `${layers} layers ${batchNorm === "on" ? "with" : "without"} batch norm`;
+}
+
+/** The settings of a training below the heading of its figure. */
+function trainingSubtitle({ settings: { hidden, lambda, batch, seed } }: PartConfig): string {
+  return joinParts([
+    `hidden ${hidden}`,
+    `λ = ${short(Number(lambda))}`,
+    `batch ${batch}`,
+    `seed ${seed}`,
+  ]);
+}
+
+/** A number in at most three digits. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}
+
+/** Blanks that do not break keep each part on one line. */
+function joinParts(parts: readonly string[]): string {
+  return parts.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
+}

@@ -1,0 +1,103 @@
+/**
+ * What `doctor --verify` does: every kernel variant through every check, and a note of those that failed.
+ *
+ * @module
+ */
+import { Gpu } from "../../src/gpu/device.ts";
+import type { ShaderTexts } from "../../src/gpu/kernels.ts";
+import { VARIANTS } from "../../src/programs/variants.ts";
+import { createVerifyData, type VerifyRow, verifyVariant } from "../../src/train/variant_check.ts";
+import type { TaskContext } from "../_kit/context.ts";
+import { writeEvent } from "../_kit/events.ts";
+import { failedVariants, rememberVerified, warn } from "./verified.ts";
+
+/** What to verify, and where to remember it. */
+export interface VerifyRun {
+  /** The only variant to verify; all of them unless given. */
+  readonly variant?: string;
+  /** Whether events are wanted. */
+  readonly json: boolean;
+  /** Shader texts with planted mistakes. */
+  readonly shaders?: ShaderTexts;
+  /** The file that failures are remembered in, if not the usual one. */
+  readonly memory?: string;
+}
+
+/** What became of it. */
+export interface Verified {
+  /** The variants that ran a check. */
+  readonly ran: readonly string[];
+  /** Those of them that failed one. */
+  readonly failed: readonly string[];
+}
+
+const OUTCOMES = { "passed": "ok", "failed": "FAILED", "not run": "not run" } as const;
+
+/** Widths of the columns: the longest name of each. */
+const COLUMNS = {
+  variant: Math.max(...VARIANTS.map((name) => name.length)),
+  check: 20,
+  outcome: 7,
+};
+
+/**
+ * Verifies kernel variants, with a line or a `verification` event for each check.
+ *
+ * @param context Where to write.
+ * @param run What to verify.
+ * @returns Which variants ran, and which of them failed.
+ * @throws {GpuUnavailableError} When the adapter gives no device any more.
+ */
+export async function verifyVariants(context: TaskContext, run: VerifyRun): Promise<Verified> {
+  const { shaders, memory } = run;
+  const variants = run.variant === undefined ? VARIANTS : [run.variant];
+  const dataset = await createVerifyData();
+  let gpu = await Gpu.request();
+  try {
+    const known = new Set(await failedVariants(gpu, memory));
+    const ran: string[] = [];
+    const failed: string[] = [];
+    let remembered = true;
+    for (const variant of variants) {
+      const outcomes = new Set<VerifyRow["outcome"]>();
+      const { signal } = context;
+      for await (const row of verifyVariant(gpu, { dataset, variant, shaders, signal })) {
+        outcomes.add(row.outcome);
+        say(context, { ...row, variant }, run);
+      }
+      if (outcomes.has("passed") || outcomes.has("failed")) ran.push(variant);
+      if (outcomes.has("failed")) {
+        failed.push(variant);
+        known.add(variant);
+      } else if (outcomes.has("passed")) {
+        known.delete(variant);
+      }
+      // At once: the next variant may take the driver down, and this process with it.
+      remembered = await rememberVerified(gpu, [...known], memory);
+      if (!outcomes.has("failed")) continue;
+      gpu.destroy();
+      gpu = await Gpu.request();
+    }
+    if (failed.length > 0 && !remembered) {
+      warn(context, "Cannot write .cache/verified.json: tasks may still choose what failed", run);
+    }
+    return { ran, failed };
+  } finally {
+    gpu.destroy();
+  }
+}
+
+function say(
+  context: TaskContext,
+  row: VerifyRow & { variant: string },
+  { json }: VerifyRun,
+): void {
+  if (json) return writeEvent(context, "verification", { ...row });
+  const { variant, check, outcome, detail } = row;
+  context.stdout([
+    variant.padEnd(COLUMNS.variant),
+    check.padEnd(COLUMNS.check),
+    OUTCOMES[outcome].padEnd(COLUMNS.outcome),
+    detail,
+  ].join("  "));
+}

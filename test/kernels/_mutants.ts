@@ -1,0 +1,568 @@
+/**
+ * Mistakes to plant in the shaders: at least one for each term of each formula. Every one must be found by the checks
+ * that the real kernels pass.
+ *
+ * @module
+ */
+
+import { SHADERS } from "../../src/gpu/shaders.gen.ts";
+import type { ShaderTexts } from "../../src/gpu/kernels.ts";
+
+/** A mistake: a piece of a shader's text and what it is replaced by. */
+export interface Mutant {
+  /** The shader file without its extension. */
+  readonly file: string;
+  /** What is wrong. */
+  readonly mistake: string;
+  /** Stands in the file once, or as often as `times` says. */
+  readonly from: string;
+  /** What stands there instead. */
+  readonly to: string;
+  /** How often `from` stands in the file. */
+  readonly times?: number;
+  /** The variant that it is looked at with, where that is not the one of the file's name. */
+  readonly variant?: string;
+}
+
+/** The variants that the kernel files are looked at with, by how the files' names begin. */
+export const VARIANT_OF: readonly (readonly [beginning: string, variant: string])[] = [
+  ["texel", "texel-12x8"],
+  ["tile_12x8", "texel-12x8"],
+  ["tile_20x10", "texel-20x10"],
+  ["fused", "fused-16-256"],
+  ["tiled", "tiled"],
+];
+
+/** The variant that a mistake is looked at with. */
+export function variantOf({ file, variant }: Pick<Mutant, "file" | "variant">): string {
+  const own = VARIANT_OF.find(([beginning]) => file.startsWith(beginning))?.[1];
+  return variant ?? own ?? "per-operation";
+}
+
+/** All of them. */
+export const MUTANTS: readonly Mutant[] = [
+  // descent: theta <- theta - eta g, g + 2 lambda W
+  {
+    file: "descent",
+    mistake: "no 2 lambda W",
+    from: "let g = gradient + d.decay * w;",
+    to: "let g = gradient;",
+  },
+  {
+    file: "descent",
+    mistake: "lambda W instead of 2 lambda W",
+    from: "2.0 * n.lambda",
+    to: "n.lambda",
+  },
+  {
+    file: "descent",
+    mistake: "the first network's lambda for all",
+    from: "2.0 * n.lambda",
+    to: "2.0 * networks[0].lambda",
+  },
+  {
+    file: "descent",
+    mistake: "uphill",
+    from: "w - d.eta * g",
+    to: "w + d.eta * g",
+  },
+  {
+    file: "descent",
+    mistake: "biases, gammas and betas go uphill",
+    from: "parameters[d.first + at] -= d.eta * gradient;",
+    to: "parameters[d.first + at] += d.eta * gradient;",
+  },
+  {
+    file: "descent",
+    mistake: "the first network's learning rate for all",
+    from: "return Descent(network * layer.parameters, eta,",
+    to: "return Descent(network * layer.parameters, networks[0].eta_max * step.rise,",
+  },
+  {
+    file: "descent",
+    mistake: "the learning rate stays at its lowest",
+    from: "(1.0 - step.rise) * n.eta_min + step.rise * n.eta_max",
+    to: "n.eta_min",
+  },
+  {
+    file: "descent",
+    mistake: "every network moves the first one's parameters",
+    from: "Descent(network * layer.parameters, eta",
+    to: "Descent(0u, eta",
+  },
+  {
+    file: "descent",
+    mistake: "L2 of another network's weight",
+    from: "let w = parameters[d.first + at];",
+    to: "let w = parameters[at];",
+  },
+  // input_affine: S = X W, dW = X^T dS
+  {
+    file: "input_affine",
+    mistake: "pixels are not scaled",
+    from: "standard.scale, standard.shift",
+    to: "vec4f(1.0), standard.shift",
+  },
+  {
+    file: "input_affine",
+    mistake: "pixels are not shifted",
+    from: "standard.scale, standard.shift",
+    to: "standard.scale, vec4f(0.0)",
+  },
+  {
+    file: "input_affine",
+    mistake: "batches always begin with the first image",
+    from: "order[step.first + min(row, step.rows - 1u)]",
+    to: "order[min(row, step.rows - 1u)]",
+  },
+  {
+    file: "input_affine",
+    mistake: "images in file order",
+    from: "order[step.first + min(row, step.rows - 1u)]",
+    to: "(step.first + min(row, step.rows - 1u))",
+  },
+  {
+    file: "input_affine",
+    mistake: "W transposed within four inputs",
+    from:
+      "return textureLoad(weight_texels, vec2u(min(output, layer.outputs - 1u), k), network, 0);",
+    to:
+      "return textureLoad(weight_texels, vec2u(min(output, layer.outputs - 1u), k), network, 0).yxzw;",
+  },
+  {
+    file: "input_affine",
+    mistake: "a row of the tile is another row",
+    from: "place(row + 2u), place(row + 3u)",
+    to: "place(row + 3u), place(row + 2u)",
+  },
+  {
+    file: "input_affine",
+    mistake: "an output of the tile is another output",
+    from: "weight_at(network, k, output + 3u)",
+    to: "weight_at(network, k, output + 2u)",
+  },
+  {
+    file: "input_affine",
+    mistake: "weights of another network",
+    from: "vec2u(min(output, layer.outputs - 1u), k), network, 0)",
+    to: "vec2u(min(output, layer.outputs - 1u), k), 0u, 0)",
+  },
+  {
+    file: "input_affine",
+    mistake: "a slice ends one texel early",
+    from: "let end = min((slice + 1u) * per_slice, layer.texels);",
+    to: "let end = min((slice + 1u) * per_slice, layer.texels) - 1u;",
+  },
+  {
+    file: "input_affine",
+    mistake: "dW past the last input is stored",
+    from: "if inputs > 2u {\n    moved.z",
+    to: "if inputs > 0u {\n    moved.z",
+  },
+  {
+    file: "input_affine",
+    mistake: "dW lacks the first image",
+    from: "for (var row = 0u; row < step.rows; row += 4u) {\n    let at",
+    to: "for (var row = 4u; row < step.rows; row += 4u) {\n    let at",
+  },
+  {
+    file: "input_affine",
+    mistake: "dW lacks one image of four",
+    from: " + x[3] * g.w",
+    to: "",
+  },
+  {
+    file: "input_affine",
+    mistake: "dW of another network's dS",
+    from: "min(output, layer.outputs - 1u), row / 4u), network, 0)",
+    to: "min(output, layer.outputs - 1u), row / 4u), 0u, 0)",
+  },
+  {
+    file: "input_affine",
+    mistake: "db of the first layer lacks one image of four",
+    from: "sum + four.x + four.y + four.z + four.w",
+    to: "sum + four.x + four.y + four.z",
+  },
+  {
+    file: "input_affine",
+    mistake: "dS past the last image is not 0",
+    from: "if row >= step.rows {\n    return 0.0;",
+    to: "if row >= step.rows {\n    return 1e-3;",
+  },
+  {
+    file: "input_affine",
+    mistake: "one weight of four stays as it was in the texels",
+    from: "moved.y = descend_weight(d, at + layer.outputs, gradient.y);",
+    to:
+      "moved.y = parameters[d.first + at + layer.outputs]; _ = descend_weight(d, at + layer.outputs, gradient.y);",
+  },
+  // slice_sum: S = b + sum over s
+  {
+    file: "slice_sum",
+    mistake: "no bias in the first layer",
+    from: "sum + weights[id.z * layer.parameters + layer.bias + i % layer.outputs]",
+    to: "sum",
+  },
+  {
+    file: "slice_sum",
+    mistake: "the first slice is left out",
+    from: "for (var s = 0u;",
+    to: "for (var s = 1u;",
+  },
+  // affine: Y = X W + b, dX = dY W^T, dW = X^T dY, db = sum of dY
+  {
+    file: "affine",
+    mistake: "no bias",
+    from: "value_at(values, c) + weights[bias + c]",
+    to: "value_at(values, c)",
+  },
+  {
+    file: "affine",
+    mistake: "Y lacks the last input",
+    from: "i < inputs; i++",
+    to: "i + 1u < inputs; i++",
+  },
+  {
+    file: "affine",
+    mistake: "W transposed in dX",
+    from: "weights_at(w + o, inputs)",
+    to: "weights_at(w + o, neighbours(input, layer.inputs, 1u))",
+  },
+  {
+    file: "affine",
+    mistake: "a row of the tile is another row",
+    from: "return Values(tile.ba[2], tile.bb[2]);",
+    to: "return Values(tile.ba[1], tile.bb[1]);",
+  },
+  {
+    file: "affine",
+    mistake: "a quarter of the tile is another quarter",
+    from: "outer(rows.a, columns.b)",
+    to: "outer(rows.a, columns.a)",
+  },
+  {
+    file: "affine",
+    mistake: "dX lacks the last output",
+    from: "o < outputs; o++",
+    to: "o + 1u < outputs; o++",
+  },
+  {
+    file: "affine",
+    mistake: "dW transposed",
+    from: "descend_weight(d, to + r * layer.outputs + c, value_at(values, c));",
+    to: "descend_weight(d, to + r * layer.outputs + c, value_at(tile_row(tile, c), r));",
+  },
+  {
+    file: "affine",
+    mistake: "dW without L2",
+    from: "descend_weight(d, to",
+    to: "descend(d, to",
+  },
+  {
+    file: "affine",
+    mistake: "dW lacks the last image",
+    from: "r < (id.z + 1u) * step.rows; r++",
+    to: "r + 1u < (id.z + 1u) * step.rows; r++",
+  },
+  {
+    file: "affine",
+    mistake: "db is a mean",
+    from: "layer.bias + output, sum);",
+    to: "layer.bias + output, sum / f32(step.rows));",
+  },
+  {
+    file: "affine",
+    mistake: "b is never updated",
+    from: "descend(descent_of(id.z), layer.bias + output, sum);",
+    to: "gradients[descent_of(id.z).first + layer.bias + output] = sum;",
+  },
+  // batch_norm, forward
+  {
+    file: "batch_norm",
+    mistake: "the mean is not subtracted",
+    from: "let n = (x[at] - mean) * inverse;",
+    to: "let n = x[at] * inverse;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the mean is a sum",
+    from: "  mean /= rows;",
+    to: "",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the variance is divided by n - 1",
+    from: "  variance /= rows;",
+    to: "  variance /= rows - 1.0;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the variance is not about the mean",
+    from: "let difference = x[first + row * layer.outputs] - mean;",
+    to: "let difference = x[first + row * layer.outputs];",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no epsilon in training",
+    from: "let inverse = or_nan(1.0 / sqrt(variance + EPSILON),",
+    to: "let inverse = or_nan(1.0 / sqrt(variance),",
+  },
+  {
+    file: "batch_norm",
+    mistake: "epsilon outside of the root",
+    from: "let inverse = or_nan(1.0 / sqrt(variance + EPSILON),",
+    to: "let inverse = or_nan(1.0 / (sqrt(variance) + EPSILON),",
+  },
+  {
+    file: "batch_norm",
+    mistake: "gamma is not used in training",
+    from: "    y[at] = relu(gamma * n + beta);",
+    to: "    y[at] = relu(n + beta);",
+  },
+  {
+    file: "batch_norm",
+    mistake: "beta is not used in training",
+    from: "    y[at] = relu(gamma * n + beta);",
+    to: "    y[at] = relu(gamma * n);",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no ReLU in training",
+    from: "    y[at] = relu(gamma * n + beta);",
+    to: "    y[at] = gamma * n + beta;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no ReLU in evaluation",
+    from: "  y[id.z * size + i] = relu(gamma * n + beta);",
+    to: "  y[id.z * size + i] = gamma * n + beta;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the first batch does not set the averages",
+    from: "select(MOMENTUM, 0.0, step.fresh == 1u)",
+    to: "MOMENTUM",
+  },
+  {
+    file: "batch_norm",
+    mistake: "every batch sets the averages",
+    from: "select(MOMENTUM, 0.0, step.fresh == 1u)",
+    to: "0.0",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the average of the mean is never updated",
+    from: "statistics[mean_at] = past * statistics[mean_at] + (1.0 - past) * mean;",
+    to: "statistics[mean_at] = statistics[mean_at];",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the average of the variance is unbiased",
+    from: "(1.0 - past) * variance;",
+    to: "(1.0 - past) * variance * rows / (rows - 1.0);",
+  },
+  // batch_norm, evaluation
+  {
+    file: "batch_norm",
+    mistake: "evaluation without the average mean",
+    from: "let n = (x[id.z * size + i] - mean)",
+    to: "let n = (x[id.z * size + i] - 0.0 * mean)",
+  },
+  {
+    file: "batch_norm",
+    mistake: "evaluation without the average variance",
+    from: "* or_nan(1.0 / sqrt(variance + EPSILON),",
+    to: "* or_nan(1.0 / sqrt(1.0 + 0.0 * variance + EPSILON),",
+  },
+  {
+    file: "batch_norm",
+    mistake: "evaluation without gamma",
+    from: "  y[id.z * size + i] = relu(gamma * n + beta);",
+    to: "  y[id.z * size + i] = relu(n + beta);",
+  },
+  {
+    file: "batch_norm",
+    mistake: "evaluation without beta",
+    from: "  y[id.z * size + i] = relu(gamma * n + beta);",
+    to: "  y[id.z * size + i] = relu(gamma * n);",
+  },
+  // batch_norm, backward
+  {
+    file: "batch_norm",
+    mistake: "no ReLU mask in dgamma and dbeta",
+    from: "    let g = relu_gradient(dy[at], y[at]);\n    dbeta += g;",
+    to: "    let g = dy[at];\n    dbeta += g;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no ReLU mask in dS",
+    from: "    let g = relu_gradient(dy[at], y[at]);\n    dx[at]",
+    to: "    let g = dy[at];\n    dx[at]",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no mean term in dS",
+    from: "(g - dbeta / rows - normalised",
+    to: "(g - normalised",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no variance term in dS",
+    from: " - normalised[at] * dgamma / rows);",
+    to: ");",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no gamma in dS",
+    from: "let scale = gamma * inverse_deviation",
+    to: "let scale = inverse_deviation",
+  },
+  {
+    file: "batch_norm",
+    mistake: "no deviation in dS",
+    from: "let scale = gamma * inverse_deviation[id.z * layer.outputs + feature];",
+    to: "let scale = gamma;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "dgamma of S instead of N",
+    from: "dgamma += g * normalised[at];",
+    to: "dgamma += g * y[at];",
+  },
+  {
+    file: "batch_norm",
+    mistake: "gamma is never updated",
+    from: "descend(d, layer.gamma + feature, dgamma);",
+    to: "gradients[d.first + layer.gamma + feature] = dgamma;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "beta is never updated",
+    from: "descend(d, layer.beta + feature, dbeta);",
+    to: "gradients[d.first + layer.beta + feature] = dbeta;",
+  },
+  {
+    file: "batch_norm",
+    mistake: "the first network's gamma for all",
+    from: "let gamma = parameters[id.z * layer.parameters + layer.gamma + feature];",
+    to: "let gamma = parameters[layer.gamma + feature];",
+  },
+  // relu
+  {
+    file: "relu",
+    mistake: "no ReLU",
+    from: "relu(x[id.z * size + i])",
+    to: "x[id.z * size + i]",
+  },
+  {
+    file: "relu",
+    mistake: "no ReLU mask",
+    from: "relu_gradient(dy[at], y[at])",
+    to: "dy[at]",
+  },
+  {
+    file: "relu",
+    mistake: "the mask lets only the negative through",
+    from: "relu_gradient(dy[at], y[at])",
+    to: "(dy[at] - relu_gradient(dy[at], y[at]))",
+  },
+  // bits
+  {
+    file: "bits",
+    mistake: "the ReLU lets everything through",
+    from: "select(bits, 0u, bits - 0x80000001u < INFINITY_BITS)",
+    to: "bits",
+  },
+  {
+    file: "bits",
+    mistake: "gradients pass a closed ReLU",
+    from: "select(bitcast<u32>(dh), 0u, (bitcast<u32>(h) & MAGNITUDE_BITS) == 0u)",
+    to: "bitcast<u32>(dh)",
+  },
+  // softmax_cross_entropy
+  {
+    file: "softmax_cross_entropy",
+    mistake: "dS is a sum",
+    from: " / f32(step.rows);",
+    to: ";",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "dS without the label",
+    from: "(p - f32(c == label))",
+    to: "p",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "dS without the probabilities",
+    from: "(p - f32(c == label))",
+    to: "(0.0 * p - f32(c == label))",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "probabilities are not normalised",
+    from: "exp(x[at + c] - s.largest) / s.sum",
+    to: "exp(x[at + c] - s.largest)",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "the loss lacks the label's logit",
+    from: "log(s.sum) - (x[at + label] - s.largest)",
+    to: "log(s.sum)",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "the loss lacks the sum",
+    from: "log(s.sum) - (x[at + label] - s.largest)",
+    to: "-(x[at + label] - s.largest)",
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "labels in file order",
+    from: "labels[order[step.first + row]]",
+    to: "labels[step.first + row]",
+    times: 2,
+  },
+  {
+    file: "softmax_cross_entropy",
+    mistake: "predicted is the second of the largest",
+    from: "s.predicted = c;",
+    to: "s.predicted = c - 1u;",
+  },
+  // sums
+  {
+    file: "sums",
+    mistake: "outcomes of every second row of a part only",
+    from: "row < step.rows; row += PARTS",
+    to: "row < step.rows; row += 2u * PARTS",
+  },
+  {
+    file: "sums",
+    mistake: "the cost has the sum of |W|",
+    from: "sum += w * w;",
+    to: "sum += abs(w);",
+  },
+  {
+    file: "sums",
+    mistake: "L2 of all parameters",
+    from: "i < layer.weights;",
+    to: "i < layer.parameters;",
+  },
+];
+
+/**
+ * Plants a mistake.
+ *
+ * @param mutant The mistake.
+ * @param texts Where to, which may have others already; the project's own unless given.
+ * @returns The shader texts with it.
+ * @throws {Error} If its text stands in the file another number of times than it should.
+ */
+export function plant(mutant: Mutant, texts: ShaderTexts = SHADERS): ShaderTexts {
+  const { file, from, to, times = 1 } = mutant;
+  const parts = texts[file].split(from);
+  if (parts.length !== times + 1) {
+    throw new Error(`${file}.wgsl has ${JSON.stringify(from)} ${parts.length - 1} times`);
+  }
+  return { ...texts, [file]: parts.join(to) };
+}

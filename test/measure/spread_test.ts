@@ -1,0 +1,23 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ArgumentError } from "../../src/errors.ts";
+import { spreadOf } from "../../src/measure/spread.ts";
+
+Deno.test("spreadOf() gives the middle one, the smallest and the largest, in whatever order they come", () => {
+  assertEquals(spreadOf([5, 100, 1, 20, 3]), { median: 5, least: 1, most: 100 });
+  assertEquals(spreadOf([7]), { median: 7, least: 7, most: 7 });
+});
+
+Deno.test("spreadOf() goes midway between the two middle ones when their number is even", () => {
+  assertEquals(spreadOf([4, 1, 9, 2]), { median: 3, least: 1, most: 9 });
+});
+
+Deno.test("spreadOf() gives NaN wherever a measurement is", () => {
+  const unknown = { median: NaN, least: NaN, most: NaN };
+  for (const values of [[NaN, 1, 2], [2, NaN, 1], [1, 2, NaN]]) {
+    assertEquals(spreadOf(values), unknown);
+  }
+});
+
+Deno.test("spreadOf() refuses to sum up nothing", () => {
+  assertThrows(() => spreadOf([]), ArgumentError, "Cannot sum up 0 measurements");
+});

@@ -1,0 +1,137 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  networkFromTensors,
+  networkTensors,
+  type TrainedNetwork,
+} from "../../src/model/checkpoint.ts";
+import { ArgumentError, DataError } from "../../src/errors.ts";
+import { initialise, layout } from "../../src/model/network.ts";
+import { decodeSafetensors, encodeSafetensors, type Tensor } from "../../src/model/safetensors.ts";
+
+/** 2 inputs, hidden 3 and 1, 2 classes; the value of every entry is its place in the flat vector. */
+function counted(batchNorm: boolean): TrainedNetwork {
+  const architecture = { inputs: 2, hidden: [3, 1], classes: 2, batchNorm };
+  const { count, statisticCount } = layout(architecture);
+  return {
+    architecture,
+    parameters: Float32Array.from({ length: count }, (_, i) => i),
+    statistics: Float32Array.from({ length: statisticCount }, (_, i) => 100 + i),
+    mean: new Float32Array([0.25, 0.5]),
+    std: new Float32Array([1, 2]),
+  };
+}
+
+function asLists(tensors: ReadonlyMap<string, Tensor>): [string, number[], number[]][] {
+  return Array.from(tensors, ([name, { shape, data }]) => [name, [...shape], [...data]]);
+}
+
+Deno.test("networkTensors() names tensors as PyTorch does and turns weights to [out, in]", () => {
+  // Flat: W1 0-5, W2 6-8, W3 9-10, b1 11-13, b2 14, b3 15-16, gamma1 17-19, gamma2 20, beta1 21-23, beta2 24.
+  const { tensors, metadata } = networkTensors(counted(true));
+  assertEquals(asLists(tensors), [
+    ["input.mean", [2], [0.25, 0.5]],
+    ["input.std", [2], [1, 2]],
+    ["layers.0.weight", [3, 2], [0, 3, 1, 4, 2, 5]],
+    ["layers.0.bias", [3], [11, 12, 13]],
+    ["norms.0.weight", [3], [17, 18, 19]],
+    ["norms.0.bias", [3], [21, 22, 23]],
+    ["norms.0.running_mean", [3], [100, 101, 102]],
+    ["norms.0.running_var", [3], [103, 104, 105]],
+    ["layers.1.weight", [1, 3], [6, 7, 8]],
+    ["layers.1.bias", [1], [14]],
+    ["norms.1.weight", [1], [20]],
+    ["norms.1.bias", [1], [24]],
+    ["norms.1.running_mean", [1], [106]],
+    ["norms.1.running_var", [1], [107]],
+    ["layers.2.weight", [2, 1], [9, 10]],
+    ["layers.2.bias", [2], [15, 16]],
+  ]);
+  assertEquals(metadata, {
+    inputs: "2",
+    hidden: "[3,1]",
+    classes: "2",
+    batch_norm: "true",
+    epsilon: "0.00001",
+  });
+});
+
+Deno.test("networkTensors() has no norms without batch norm", () => {
+  const { tensors, metadata } = networkTensors(counted(false));
+  assertEquals([...tensors.keys()].filter((name) => name.startsWith("norms")), []);
+  assertEquals(metadata.batch_norm, "false");
+});
+
+Deno.test("networkTensors() refuses vectors of another length", () => {
+  assertThrows(
+    () => networkTensors({ ...counted(true), statistics: new Float32Array(3) }),
+    ArgumentError,
+    "statistics has 3 entries, expected 8",
+  );
+});
+
+Deno.test("networkFromTensors() gives back the network through a file, byte for byte", () => {
+  for (const batchNorm of [true, false]) {
+    for (const hidden of [[], [50, 50], [7, 1, 3]]) {
+      const architecture = { inputs: 11, hidden, classes: 10, batchNorm };
+      const { statisticCount } = layout(architecture);
+      const network: TrainedNetwork = {
+        architecture,
+        parameters: initialise(architecture, { seed: 7, identity: "a" }),
+        statistics: Float32Array.from({ length: statisticCount }, (_, i) => 1 / (i + 3)),
+        mean: Float32Array.from({ length: 11 }, (_, i) => i / 11),
+        std: Float32Array.from({ length: 11 }, (_, i) => 1 + i / 7),
+      };
+      const { tensors, metadata } = networkTensors(network);
+      const bytes = encodeSafetensors(tensors, metadata);
+      const name = "model.safetensors";
+      const back = networkFromTensors(decodeSafetensors(bytes, { name }), { name });
+      assertEquals(back, network);
+      const again = networkTensors(back);
+      assertEquals(encodeSafetensors(again.tensors, again.metadata), bytes);
+    }
+  }
+});
+
+Deno.test("networkFromTensors() takes metadata that are not its own", () => {
+  const { tensors, metadata } = networkTensors(counted(true));
+  const file = { tensors, metadata: { ...metadata, data: "CIFAR-10" } };
+  assertEquals(networkFromTensors(file, { name: "m" }), counted(true));
+});
+
+Deno.test("networkFromTensors() names the file and what is wrong with it", () => {
+  const { tensors, metadata } = networkTensors(counted(true));
+  const one: Tensor = { shape: [1], data: new Float32Array(1) };
+  const { hidden: _, ...withoutHidden } = metadata;
+  const cases: [Record<string, string>, ReadonlyMap<string, Tensor>, string][] = [
+    [withoutHidden, tensors, "hidden of its metadata is missing, expected JSON"],
+    [{ ...metadata, hidden: "3,1" }, tensors, 'hidden of its metadata is "3,1", expected JSON'],
+    [{ ...metadata, hidden: "3" }, tensors, "expected numbers inputs and classes, a list hidden"],
+    [{ ...metadata, epsilon: "0.001" }, tensors, "epsilon 0.00001"],
+    [{ ...metadata, hidden: "[0]" }, tensors, "hidden[0] is 0, expected an integer"],
+    [{ ...metadata, hidden: '["3",1]' }, tensors, "hidden[0] is 3, expected an integer"],
+    [
+      { ...metadata, inputs: "1e15" },
+      tensors,
+      "tensor input.mean is of shape [2], expected shape [1000000000000000]",
+    ],
+    [
+      metadata,
+      new Map([...tensors].filter(([name]) => name !== "norms.1.running_var")),
+      "tensor norms.1.running_var is missing, expected shape [1]",
+    ],
+    [
+      metadata,
+      new Map([...tensors, ["layers.2.weight", { shape: [1, 2], data: new Float32Array(2) }]]),
+      "tensor layers.2.weight is of shape [1,2], expected shape [2,1]",
+    ],
+    [metadata, new Map([...tensors, ["more", one]]), "it has the tensor more, expected no tensors"],
+  ];
+  for (const [metadata, tensors, message] of cases) {
+    const error = assertThrows(
+      () => networkFromTensors({ metadata, tensors }, { name: "a/m.safetensors" }),
+      DataError,
+      "Cannot read a network from a/m.safetensors: ",
+    );
+    assertEquals(error.message.includes(message), true, `${error.message} | ${message}`);
+  }
+});

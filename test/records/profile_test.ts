@@ -1,0 +1,38 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { DataError } from "../../src/errors.ts";
+import { profileFromCsv, type ProfileRow, profileToCsv } from "../../src/records/profile.ts";
+
+const NONE = { layer: null, ms_least: null, ms_most: null };
+
+const ROWS: readonly ProfileRow[] = [
+  { kernel: "affine_forward", layer: 2, ms: 1.5, ms_least: 1.25, ms_most: 4, share: 0.75 },
+  { kernel: "between kernels", ...NONE, ms: 0.5, share: 0.25 },
+];
+
+const TEXT = "kernel,layer,ms,ms_least,ms_most,share\n" +
+  "affine_forward,2,1.5,1.25,4,0.75\n" +
+  "between kernels,,0.5,,,0.25\n";
+
+Deno.test("profileToCsv() prints the columns of profile.csv, and nothing where there is none", () => {
+  assertEquals(profileToCsv(ROWS), TEXT);
+});
+
+Deno.test("profileFromCsv() gives back what profileToCsv() was given", () => {
+  assertEquals(profileFromCsv(TEXT, { name: "profile.csv" }), [...ROWS]);
+});
+
+Deno.test("profileFromCsv() names file, line and column of an edited cell", () => {
+  const cases: [from: string, to: string, message: string][] = [
+    ["forward,2", "forward,one", 'line 2, column layer: it is "one", expected a whole number'],
+    ["2,1.5", "2,", 'line 2, column ms: it is "", expected a number'],
+    [",0.25", ",1.25", 'line 3, column share: it is "1.25", expected a number between 0 and 1'],
+    ["kernel,", "name,", 'line 1: the name of column 1 is "name", expected "kernel"'],
+  ];
+  for (const [from, to, message] of cases) {
+    assertThrows(
+      () => profileFromCsv(TEXT.replace(from, to), { name: "out/profile.csv" }),
+      DataError,
+      `Cannot read out/profile.csv, ${message}`,
+    );
+  }
+});

@@ -1,0 +1,132 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ArgumentError, DataError } from "../../src/errors.ts";
+import {
+  type Columns,
+  type Kind,
+  readTable,
+  type Value,
+  writeTable,
+} from "../../src/records/table.ts";
+
+function read(text: string, columns: Record<string, Kind>): Record<string, Value>[] {
+  return readTable(text, { columns: columns as Columns<Record<string, Value>>, name: "t.csv" });
+}
+
+Deno.test("writeTable() prints columns in their own order, quotes, empty cells and no last line", () => {
+  const rows = [
+    { b: null, a: 'say "hi", you', c: true },
+    { a: "", b: 1e-300, c: false },
+  ];
+  assertEquals(
+    writeTable(rows, { a: "text", b: "optional number", c: "boolean" }),
+    'a,b,c\n"say ""hi"", you",,true\n,1e-300,false\n',
+  );
+  assertEquals(writeTable<{ a: string }>([], { a: "text" }), "a\n");
+});
+
+Deno.test("writeTable() refuses a text with a line break", () => {
+  assertThrows(
+    () => writeTable([{ a: "two\nlines" }], { a: "text" }),
+    ArgumentError,
+    '"two\\nlines" has a line break',
+  );
+});
+
+Deno.test("readTable() gives back every float64 that writeTable() printed", () => {
+  const numbers = [
+    0,
+    -0,
+    0.1 + 0.2,
+    Math.fround(0.1),
+    5e-324,
+    1.7976931348623157e308,
+    -1e21,
+    Number.MAX_SAFE_INTEGER,
+    NaN,
+    Infinity,
+    -Infinity,
+  ];
+  const text = writeTable(numbers.map((x) => ({ x, tail: "" })), { x: "number", tail: "text" });
+  const back = read(text, { x: "number", tail: "text" });
+  assertEquals(back.length, numbers.length);
+  // assertEquals() takes -0 and 0 for different, and NaN for NaN, as Object.is() does.
+  back.forEach(({ x }, i) => assertEquals(Object.is(x, numbers[i]), true, `${x}, ${numbers[i]}`));
+});
+
+Deno.test("readTable() takes a byte order mark, carriage returns and empty lines at the end", () => {
+  assertEquals(read("\uFEFFa,b\r\n1,x\r\n\r\n", { a: "integer", b: "text" }), [{ a: 1, b: "x" }]);
+  assertEquals(read("a,b", { a: "integer", b: "text" }), []);
+});
+
+Deno.test("readTable() takes each kind of cell and refuses what is not of the kind", () => {
+  const cases: { kind: Kind; good: [string, Value][]; bad: string[] }[] = [
+    { kind: "text", good: [["", ""], [" a ", " a "], ["7", "7"]], bad: [] },
+    {
+      kind: "date",
+      good: [["2026-08-31", "2026-08-31"], ["2026-08-31T09:00:00Z", "2026-08-31T09:00:00Z"]],
+      bad: ["", "31.08.2026", "2026-13-01", "8"],
+    },
+    { kind: "boolean", good: [["true", true], ["false", false]], bad: ["", "1", "TRUE"] },
+    { kind: "integer", good: [["0", 0], ["9000", 9000]], bad: ["", "-1", "1.5", "1e3", "9e99"] },
+    {
+      kind: "number",
+      good: [["1e-5", 1e-5], ["-.5", -0.5], ["3.", 3], ["-Infinity", -Infinity], ["+2E2", 200]],
+      bad: ["", " ", "0x10", "1e999", "nan", "1,5", "12 ", "five", "e5", "."],
+    },
+    {
+      kind: "positive",
+      good: [["5e-324", 5e-324], ["3.51e-3", 3.51e-3]],
+      bad: ["", "0", "-0.1", "NaN", "Infinity", "few"],
+    },
+    { kind: "share", good: [["0", 0], ["1", 1], ["NaN", NaN]], bad: ["53.8", "-0.1", "Infinity"] },
+    { kind: "optional integer", good: [["", null], ["5", 5]], bad: ["-5", "NaN"] },
+    { kind: "optional number", good: [["", null], ["NaN", NaN]], bad: ["-"] },
+    { kind: "optional positive", good: [["", null], ["2", 2]], bad: ["0", "NaN"] },
+    { kind: "optional share", good: [["", null], ["0.5", 0.5]], bad: ["2"] },
+    {
+      kind: { fits: (cell) => cell.startsWith("a"), expected: "a word that begins with a" },
+      good: [["a", "a"], ["an apple", "an apple"]],
+      bad: ["", "pear"],
+    },
+  ];
+  for (const { kind, good, bad } of cases) {
+    for (const [cell, value] of good) {
+      assertEquals(read(`x,y\n"${cell}",\n`, { x: kind, y: "text" })[0].x, value);
+    }
+    for (const cell of bad) {
+      const error = assertThrows(
+        () => read(`x,y\n"${cell}",\n`, { x: kind, y: "text" }),
+        DataError,
+        "Cannot read t.csv, line 2, column x: it is ",
+      );
+      assertEquals(error.message.includes(JSON.stringify(cell)), true, error.message);
+    }
+  }
+});
+
+Deno.test("readTable() says which texts it expects", () => {
+  const size = { fits: (cell: string) => cell === "S" || cell === "L", expected: "S or L" };
+  assertThrows(
+    () => read("step,size\n0,S\n1,M\n", { step: "integer", size }),
+    DataError,
+    'Cannot read t.csv, line 3, column size: it is "M", expected S or L',
+  );
+});
+
+Deno.test("readTable() names file, line and column of what is wrong", () => {
+  const columns: Record<string, Kind> = { step: "integer", eta: "optional number" };
+  const cases: [text: string, message: string][] = [
+    ["", 'line 1: the name of column 1 is missing, expected "step"'],
+    ["step,rate\n", 'line 1: the name of column 2 is "rate", expected "eta"'],
+    ["step\n", 'line 1: the name of column 2 is missing, expected "eta"'],
+    ["step,eta,x\n", 'line 1: the name of column 3 is "x", expected no more columns'],
+    ["step,eta\n0,\n1\n", "line 3: it has 1 cells, expected 2 (step to eta)"],
+    ["step,eta\n0,\n1,2,3\n", "line 3: it has 3 cells, expected 2"],
+    ["step,eta\n0,\n\n2,\n", "line 3: it has 0 cells, expected 2"],
+    ['step,eta\n0,\n1,"2\n', "line 3: it is not CSV"],
+    ["step,eta\n0,\n1,\n2,x1\n", 'line 4, column eta: it is "x1", expected a number, or nothing'],
+  ];
+  for (const [text, message] of cases) {
+    assertThrows(() => read(text, columns), DataError, `Cannot read t.csv, ${message}`);
+  }
+});

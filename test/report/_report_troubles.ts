@@ -1,0 +1,115 @@
+/** Made-up troubles in a reproduction: what a page must show as plainly as results that are as they should be. */
+import type { Evaluation } from "../../src/model/metrics.ts";
+import { metricsFromCsv, metricsToCsv } from "../../src/records/metrics.ts";
+import { bestResults } from "../../src/train/lambda_search.ts";
+import {
+  bestToCsv,
+  type TrialRow,
+  trialsFromCsv,
+  trialsToCsv,
+} from "../../src/records/lambda_search.ts";
+import { curvesFromCsv, curvesToCsv } from "../../src/records/sensitivity.ts";
+
+/** As a network that is lost ends. */
+const LOST: Evaluation = { loss: NaN, cost: NaN, accuracy: NaN };
+
+/** As a network ends that has learnt nothing of ten classes. */
+const STALLED: Evaluation = { loss: 2.3026, cost: 2.3031, accuracy: 0.1 };
+
+/**
+ * Puts troubles into what `writeReproduceDirectory` has written: a check that fell short (seed 1), nine layers that
+ * diverged (seed 1) and stalled (seed 2), a search in rounds with a trial that diverged (seed 1), its final network
+ * stalled, and a study with a run that diverged (seed 1).
+ *
+ * @param directory The directory, with at least two seeds.
+ */
+export async function makeTroubles(directory: string): Promise<void> {
+  await Deno.remove(`${directory}/gradient-check/seed-1/summary.json`);
+  await endRun(`${directory}/baseline/seed-1/9-layer`, { ending: LOST, diverged_at: 900 });
+  await endRun(`${directory}/baseline/seed-2/9-layer`, { ending: STALLED, diverged_at: null });
+  await searchInRounds(`${directory}/lambda-search/seed-1`);
+  await endRun(`${directory}/lambda-search/seed-1/final`, { ending: STALLED, diverged_at: null });
+  await divergeInStudy(`${directory}/init-sensitivity/seed-1`);
+}
+
+/** Lets a run end so, on all images. */
+async function endRun(
+  folder: string,
+  { ending, diverged_at }: { ending: Evaluation; diverged_at: number | null },
+): Promise<void> {
+  const name = `${folder}/metrics.csv`;
+  const rows = metricsFromCsv(await Deno.readTextFile(name), { name });
+  const from = diverged_at ?? rows[rows.length - 1].step;
+  const changed = rows.map((row) => row.step < from ? row : { ...row, train: ending, val: ending });
+  await Deno.writeTextFile(name, metricsToCsv(changed));
+  await changeJson(`${folder}/summary.json`, (summary) => ({
+    ...summary,
+    ...{ train: ending, val: ending, diverged_at },
+    // The confusion matrix of a final network is made of its test images.
+    ...folder.endsWith("/final") ? {} : { test: ending },
+  }));
+}
+
+/** Makes rounds of the fine stage, and lets the first trial of all diverge. */
+async function searchInRounds(folder: string): Promise<void> {
+  const name = `${folder}/trials.csv`;
+  const rows = trialsFromCsv(await Deno.readTextFile(name), { name });
+  const lost: Partial<TrialRow> = {
+    ...{ val_loss: NaN, val_cost: NaN, val_accuracy: NaN },
+    ...{ train_loss: NaN, train_cost: NaN, train_accuracy: NaN },
+    diverged_at: 40,
+  };
+  const coarse = rows.filter(({ stage }) => stage === "coarse");
+  const fine = rows.filter(({ stage }) => stage === "fine");
+  const changed = [
+    ...coarse.map((row, i) => i === 0 ? { ...row, ...lost } : row),
+    ...fine.map((row) => ({ ...row, stage: "refine-1" })),
+    ...fine.map((row) => ({
+      ...row,
+      stage: "refine-2",
+      lambda: 1.01 * row.lambda,
+      val_accuracy: row.val_accuracy - 0.01,
+    })),
+  ];
+  await Deno.writeTextFile(name, trialsToCsv(changed));
+  const best = bestResults(changed, 3).map(({ lambda, val_accuracy }, i) => ({
+    ...{ rank: i + 1, lambda, val_accuracy: val_accuracy.mean },
+    ...{ published_lambda: null, published_val_accuracy: null },
+  }));
+  await Deno.writeTextFile(`${folder}/best.csv`, bestToCsv(best));
+  await changeJson(`${folder}/config.json`, (config) => ({
+    ...config,
+    settings: { ...config.settings as object, refine: 2 },
+  }));
+}
+
+/** Lets the first run of a study diverge at step 150. */
+async function divergeInStudy(folder: string): Promise<void> {
+  const name = `${folder}/curves.csv`;
+  const rows = curvesFromCsv(await Deno.readTextFile(name), { name });
+  const [{ sigma, batch_norm }] = rows;
+  const changed = rows.map((row) =>
+    row.sigma === sigma && row.batch_norm === batch_norm && row.step > 150
+      ? { ...row, train_loss: NaN }
+      : row
+  );
+  await Deno.writeTextFile(name, curvesToCsv(changed));
+  await changeJson(`${folder}/summary.json`, (summary) => {
+    const [first, ...others] = summary.runs as object[];
+    const outcome = "diverged at step 150";
+    // Among NaNs the first class is found, which is right for a tenth of the images.
+    const ending = { ...LOST, accuracy: 0.1 };
+    const lost = { ...first, train: ending, val: ending, test: ending, diverged_at: 150, outcome };
+    return { ...summary, runs: [lost, ...others] };
+  });
+}
+
+interface Fields {
+  readonly [name: string]: unknown;
+}
+
+/** Changes a JSON file; NaN becomes null there. */
+async function changeJson(path: string, change: (fields: Fields) => Fields): Promise<void> {
+  const fields = change(JSON.parse(await Deno.readTextFile(path)));
+  await Deno.writeTextFile(path, JSON.stringify(fields, null, 2) + "\n");
+}

@@ -1,0 +1,231 @@
+import { assert, assertEquals } from "@std/assert";
+import type { PartConfig, ReportData, RunPart } from "../../src/report/data.ts";
+import { judgeStatements, type Statement } from "../../src/report/claims.ts";
+
+const NOTHING: ReportData = {
+  gradientChecks: [],
+  baselines: [],
+  searches: [],
+  sensitivities: [],
+  missing: [],
+  commands: null,
+};
+
+const TRAINING = {
+  data: "CIFAR-10",
+  quick: false,
+  hidden: [50, 50],
+  batch_norm: "on",
+  lambda: 0.005,
+  batch: 100,
+  eta_min: 1e-5,
+  eta_max: 0.1,
+  half_cycle: 2250,
+  cycles: 2,
+  init: "he",
+};
+
+const SEARCH = {
+  coarse: [1e-5, 1e-1],
+  coarse_count: 10,
+  fine: [1e-3, 1e-2],
+  fine_count: 10,
+  refine: 0,
+  repeat: 1,
+  final_cycles: 3,
+};
+
+function config(task: string, own: object = {}): PartConfig {
+  return { task, settings: { ...TRAINING, ...own }, made_with: {} };
+}
+
+/** A run whose validation and test accuracy are the same. */
+function run(name: string, seed: number, accuracy: number, own: object = {}): RunPart {
+  const evaluation = { loss: 1.3, cost: 1.5, accuracy };
+  const ending = {
+    train: evaluation,
+    val: evaluation,
+    test: evaluation,
+    steps: 9000,
+    diverged_at: null,
+  };
+  const folder = `baseline/seed-${seed}`;
+  return { name, seed, folder, config: config("baseline", own), ending, figure: "<svg/>" };
+}
+
+/** Runs of two names with an accuracy for each seed, from 1. */
+function runs(accuracies: { [name: string]: readonly number[] }, own: object = {}): RunPart[] {
+  return Object.entries(accuracies).flatMap(([name, all]) =>
+    all.map((accuracy, i) => run(name, i + 1, accuracy, own))
+  );
+}
+
+/** The one statement whose text has these words in it. */
+function find(data: Partial<ReportData>, words: string): Statement {
+  const found = judgeStatements({ ...NOTHING, ...data }).filter(({ text }) => text.includes(words));
+  assertEquals(found.length, 1, words);
+  return found[0];
+}
+
+/** With ordinary blanks. */
+function plain(lines: readonly string[]): string[] {
+  return lines.map((line) => line.replaceAll("\u00a0", " "));
+}
+
+Deno.test("judgeStatements() gives all statements as not measured when there is nothing", () => {
+  const statements = judgeStatements(NOTHING);
+  assertEquals(statements.length, 10);
+  for (const { verdict, numbers, seeds } of statements) {
+    assertEquals([verdict, numbers, seeds], ["not measured", [], []]);
+  }
+});
+
+Deno.test("judgeStatements() counts the seeds in which batch norm improves the validation accuracy", () => {
+  const accuracies = { "3-layer": [0.52, 0.53, 0.51], "3-layer-batch-norm": [0.53, 0.53, 0.54] };
+  const data = { baselines: runs(accuracies) };
+  const statement = find(data, "validation accuracy of three layers");
+  assertEquals(statement.verdict, "holds in 2 of 3 seeds");
+  assertEquals(statement.seeds, [1, 2, 3]);
+  assertEquals(plain(statement.numbers), [
+    "without 52.00 % (51.00 to 53.00)",
+    "with 53.33 % (53.00 to 54.00)",
+    "difference +1.33 points (0.00 to +3.00)",
+  ]);
+  assertEquals(find(data, "validation accuracy of nine layers").verdict, "not measured");
+});
+
+Deno.test("judgeStatements() compares only the seeds that both runs have", () => {
+  const accuracies = { "3-layer": [0.52, 0.53], "3-layer-batch-norm": [0.53] };
+  const statement = find({ baselines: runs(accuracies) }, "validation accuracy of three layers");
+  assertEquals([statement.verdict, statement.seeds], ["holds", [1]]);
+  assertEquals(plain(statement.numbers)[0], "without 52.00 %");
+});
+
+Deno.test("judgeStatements() calls nine layers considerably worse from one point on", () => {
+  for (const [nine, verdict] of [[0.42, "holds"], [0.4201, "does not hold"]] as const) {
+    const baselines = runs({ "3-layer": [0.43], "9-layer": [nine] });
+    assertEquals(find({ baselines }, "three without batch norm").verdict, verdict);
+    assertEquals(find({ baselines }, "three with batch norm").verdict, "not measured");
+  }
+});
+
+Deno.test("judgeStatements() takes a network that is lost for one that finds nothing", () => {
+  const baselines = runs({ "9-layer": [NaN], "9-layer-batch-norm": [0.1] });
+  assertEquals(find({ baselines }, "validation accuracy of nine layers").verdict, "holds");
+});
+
+Deno.test("judgeStatements() takes less than one point for about, and gives the difference", () => {
+  for (const [accuracy, verdict] of [[0.5281, "holds"], [0.528, "does not hold"]] as const) {
+    const baselines = runs({ "3-layer-batch-norm": [accuracy] });
+    assertEquals(find({ baselines }, "about 53.8").verdict, verdict);
+  }
+  const baselines = runs({ "3-layer-batch-norm": [0.53] });
+  assertEquals(plain(find({ baselines }, "about 53.8").numbers), [
+    "test 53.00 %",
+    "difference −0.80 points",
+  ]);
+});
+
+Deno.test("judgeStatements() compares neither other data, nor other settings, nor quick tries", () => {
+  for (const own of [{ data: "synthetic" }, { cycles: 1 }, { quick: true }, { hidden: [7] }]) {
+    const baselines = runs({ "3-layer-batch-norm": [0.53] }, own);
+    const { verdict, numbers } = find({ baselines }, "about 53.8");
+    assertEquals([verdict, plain(numbers)], ["not comparable", ["test 53.00 %"]]);
+  }
+});
+
+/** A search whose coarse stage finds one λ and all of whose stages find another. */
+function search(coarse: number, best: number, accuracy = 0.544): ReportData["searches"][number] {
+  const trial = {
+    stage: "coarse",
+    seed: 1,
+    val_loss: 1.4,
+    val_cost: 1.6,
+    train_loss: 1.2,
+    train_cost: 1.4,
+    train_accuracy: 0.6,
+    diverged_at: null,
+  };
+  return {
+    seed: 1,
+    folder: "lambda-search/seed-1",
+    config: config("lambda-search", SEARCH),
+    trials: [
+      { ...trial, trial: 1, lambda: 1e-5, val_accuracy: 0.5 },
+      { ...trial, trial: 2, lambda: coarse, val_accuracy: 0.53 },
+      { ...trial, stage: "fine", trial: 1, lambda: best, val_accuracy: 0.54 },
+    ],
+    figures: [],
+    best: [{
+      rank: 1,
+      lambda: best,
+      val_accuracy: 0.54,
+      published_lambda: null,
+      published_val_accuracy: null,
+    }],
+    final: run("final", 1, accuracy, { cycles: 3 }),
+    confusion: null,
+  };
+}
+
+Deno.test("judgeStatements() tells the best λ of the coarse stage from that of the whole search", () => {
+  const data = { searches: [search(0.02, 0.01)] };
+  const coarse = find(data, "the coarse search");
+  const whole = find(data, "the whole search");
+  assertEquals([coarse.verdict, coarse.numbers], ["does not hold", ["λ 2.00e-2"]]);
+  assertEquals([whole.verdict, whole.numbers], ["holds", ["λ 1.00e-2"]]);
+});
+
+Deno.test("judgeStatements() compares the final network by the settings of the search", () => {
+  const { verdict, numbers } = find({ searches: [search(0.004, 0.004)] }, "final network");
+  assertEquals([verdict, plain(numbers)], ["holds", ["test 54.40 %", "difference 0.00 points"]]);
+  assertEquals(
+    find({ searches: [search(0.004, 0.004, 0.53)] }, "final network").verdict,
+    "does not hold",
+  );
+});
+
+/** A study with the outcomes of σ = 0.001. */
+function study(
+  seed: number,
+  without: { outcome: string; accuracy: number },
+  withNorm: { outcome: string; accuracy: number },
+): ReportData["sensitivities"][number] {
+  return {
+    seed,
+    folder: `init-sensitivity/seed-${seed}`,
+    config: config("init-sensitivity", { half_cycle: 900, batch_norm: "both" }),
+    classes: 10,
+    figure: "<svg/>",
+    runs: [without, withNorm].map(({ outcome, accuracy }, i) => ({
+      ...run("", seed, accuracy).ending,
+      sigma: "0.001",
+      batch_norm: i === 1,
+      outcome,
+    })),
+  };
+}
+
+Deno.test("judgeStatements() says that batch norm rescues what stalls or diverges without it", () => {
+  const good = { outcome: "trained", accuracy: 0.51 };
+  const stalled = { outcome: "stalled", accuracy: 0.1 };
+  const diverged = { outcome: "diverged at step 12", accuracy: 0.1 };
+  const data = {
+    sensitivities: [study(1, stalled, good), study(2, diverged, good), study(3, good, good)],
+  };
+  const statement = find(data, "σ\u00a0=\u00a00.001");
+  assertEquals(statement.verdict, "holds in 2 of 3 seeds");
+  assertEquals(plain(statement.numbers).slice(1), [
+    "test with 51.00 % (51.00 to 51.00)",
+    "without: stalled (1 of 3), diverged (1 of 3) and trained (1 of 3)",
+    "with: trained (3 of 3)",
+  ]);
+  assertEquals(find(data, "σ\u00a0=\u00a00.0001").verdict, "not measured");
+  // Trained, but hardly better than guessing.
+  const poor = { outcome: "trained", accuracy: 0.19 };
+  for (const withNorm of [poor, stalled]) {
+    const one = { sensitivities: [study(1, stalled, withNorm)] };
+    assertEquals(find(one, "σ\u00a0=\u00a00.001").verdict, "does not hold");
+  }
+  assert(statement.rule.includes("twice"));
+});

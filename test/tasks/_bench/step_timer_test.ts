@@ -1,0 +1,114 @@
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { DeviceDataSet } from "../../../src/gpu/device_data.ts";
+import { ArgumentError } from "../../../src/errors.ts";
+import { Gpu } from "../../../src/gpu/device.ts";
+import { checkOnGpu, passes } from "../../../src/train/kernel_check.ts";
+import { SCALING_SIZES } from "../../../src/measure/scaling.ts";
+import { timeUnit } from "../../../src/measure/timing.ts";
+import { StoppedError } from "../../../tasks/_kit/main.ts";
+import { CHOICE_BUDGET } from "../../../tasks/_bench/scaling_run.ts";
+import { StepTimer, TIMER_PACE, warmUp } from "../../../tasks/_bench/step_timer.ts";
+import { createRandomData } from "../../_gpu.ts";
+import { SimulatedGpu } from "../../_simulated.ts";
+import { steadyOrder } from "../../_steady.ts";
+
+/** Runs a test with some small images on the GPU. */
+async function onGpu(test: (gpu: Gpu, data: DeviceDataSet) => Promise<void>): Promise<void> {
+  const gpu = await Gpu.request();
+  const data = new DeviceDataSet(gpu, await createRandomData({ inputs: 12, training: 60 }));
+  try {
+    await test(gpu, data);
+  } finally {
+    data.destroy();
+    gpu.destroy();
+  }
+}
+
+const PLAN = { hidden: [6, 5], batchNorm: true, batch: 20, networks: 2, seed: 1 };
+
+Deno.test("StepTimer.time() takes the time of a step, also over several epochs", async () => {
+  await onGpu(async (gpu, data) => {
+    const { signal } = new AbortController();
+    const timer = await StepTimer.create(gpu, data, { ...PLAN, signal });
+    const steps = await timer.warmUp({ max: 20 });
+    assert(steps >= 5 && steps <= 20, `${steps} steps`);
+    const milliseconds = await timer.time(steps);
+    assert(milliseconds > 0 && Number.isFinite(milliseconds), `${milliseconds}`);
+    assertEquals(await timer.warmUp({ max: 20, steps }), steps);
+    timer.destroy();
+  });
+});
+
+Deno.test("warmUp() finds steps for a measurement that is right to 1 %", async () => {
+  for (const stamped of [false, true]) {
+    for (const each of [0.03, 0.5, 60]) {
+      for (let seed = 1; seed <= 50; seed++) {
+        const work = new SimulatedGpu({ seed, stamped }).work(each);
+        const pace = TIMER_PACE[stamped ? "stamped" : "unstamped"];
+        const steps = await warmUp(work, { max: 20_000, pace });
+        assert(steps >= 5, `${steps} steps`);
+        // The noise of the time stamps, 0.5 % in the mean, is not its doing.
+        assertAlmostEquals(await timeUnit(work, steps), each, (stamped ? 0.02 : 0.012) * each);
+      }
+    }
+  }
+});
+
+Deno.test("all sizes of all axes are measured within 90 s where steps take 30 to 500 µs", async () => {
+  const sizes = Object.values(SCALING_SIZES).flat().length;
+  const rounds = 5;
+  /** Making a population on a fast GPU: two waits, and filling its parameters. */
+  const creating = 60;
+  for (const stamped of [false, true]) {
+    let total = 0;
+    for (const each of [0.03, 0.133, 0.5]) {
+      const gpu = new SimulatedGpu({ seed: 1, stamped });
+      const work = gpu.work(each);
+      let steps: number | undefined;
+      for (let round = 0; round < rounds; round++) {
+        const pace = TIMER_PACE[stamped ? "stamped" : "unstamped"];
+        steps = await warmUp(work, { max: 20_000, steps, pace });
+        await timeUnit(work, steps);
+      }
+      total = Math.max(total, sizes * (CHOICE_BUDGET + rounds * creating + gpu.clock));
+    }
+    assert(total < 90_000, `${Math.round(total / 1000)} s`);
+  }
+});
+
+Deno.test("StepTimer.time() gives up when it is told to stop", async () => {
+  await onGpu(async (gpu, data) => {
+    const stop = new AbortController();
+    const timer = await StepTimer.create(gpu, data, { ...PLAN, signal: stop.signal });
+    stop.abort(new StoppedError("SIGINT"));
+    await assertRejects(() => timer.time(7), StoppedError);
+    timer.destroy();
+  });
+});
+
+Deno.test("StepTimer.create() refuses a batch that is larger than the data", async () => {
+  await onGpu(async (gpu, data) => {
+    const { signal } = new AbortController();
+    await assertRejects(
+      () => StepTimer.create(gpu, data, { ...PLAN, batch: 61, signal }),
+      ArgumentError,
+      "--batch expects at most 60",
+    );
+  });
+});
+
+Deno.test("a network trains as the reference does at the largest width that is measured", async () => {
+  await onGpu(async (gpu, data) => {
+    const setting = {
+      hidden: [1024, 1024],
+      batchNorm: true,
+      networks: [{ lambda: 0.005, etaMin: 0.1, etaMax: 0.1 }],
+      batch: 20,
+      steps: 2,
+    };
+    const order = steadyOrder(data.source, setting);
+    const rows = await checkOnGpu(gpu, { ...setting, data, order });
+    assert(rows.length > 0);
+    assertEquals(rows.filter((row) => !passes(row)), []);
+  });
+});

@@ -1,0 +1,372 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ArgumentError } from "../../../src/errors.ts";
+import {
+  COMMON_OPTIONS,
+  parseOptions,
+  type Task,
+  TRAINING_OPTIONS,
+} from "../../../tasks/_kit/options.ts";
+import {
+  openResults,
+  type Results,
+  type ResultsOptions,
+  runConfig,
+} from "../../../tasks/_kit/results.ts";
+import configuration from "../../../deno.json" with { type: "json" };
+import { CapturedContext } from "../../_context.ts";
+
+const OPTIONS = { ...COMMON_OPTIONS, ...TRAINING_OPTIONS };
+
+const TASK: Task<typeof OPTIONS> = {
+  name: "trial",
+  summary: "",
+  options: OPTIONS,
+  examples: [],
+};
+
+const CIRCUMSTANCES = {
+  task: "trial",
+  dataset: { name: "synthetic", sha256: "0123456789abcdef".repeat(4) },
+  adapter: { description: "llvmpipe", vendor: "65541", software: true },
+  variant: "plain",
+};
+
+const FILES: ResultsOptions = { files: ["metrics.csv", "summary.json"], finished: "summary.json" };
+
+/** The configuration of a run with the given arguments. */
+function config(args: string[] = [], circumstances: Partial<typeof CIRCUMSTANCES> = {}) {
+  const { options } = parseOptions(TASK, args);
+  return runConfig(options, { ...CIRCUMSTANCES, ...circumstances });
+}
+
+/** Runs a test in a temporary directory, and hands over the name of one inside that does not exist. */
+async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {
+  const parent = await Deno.makeTempDir();
+  try {
+    await test(`${parent}/out`);
+  } finally {
+    await Deno.remove(parent, { recursive: true });
+  }
+}
+
+/** Names and contents of the files in a directory, in the order of their names. */
+async function contents(directory: string): Promise<Record<string, string>> {
+  const names = (await Array.fromAsync(Deno.readDir(directory))).map((entry) => entry.name).sort();
+  const entries = names.map(async (name) =>
+    [name, await Deno.readTextFile(`${directory}/${name}`)] as const
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Leaves the results of a whole run behind. */
+async function finish(directory: string, args: string[] = []): Promise<void> {
+  const results = await openResults(directory, config(args), FILES);
+  await results.start();
+  await results.write("metrics.csv", "old metrics");
+  await results.write("summary.json", "old summary");
+}
+
+/** The sentence that a directory is refused with; checks that nothing in it was touched. */
+async function refusal(
+  directory: string,
+  open: () => Promise<Results>,
+): Promise<string> {
+  const before = await contents(directory);
+  const { message } = await assertRejects(open, ArgumentError);
+  assertEquals(await contents(directory), before);
+  return message;
+}
+
+Deno.test("runConfig() keeps what decides the results apart from what they were made with", () => {
+  const args = ["--seed", "7", "--data", "synthetic", "--out", "x", "--force", "--json"];
+  assertEquals(config(args), {
+    package: "@headless/mlp",
+    task: "trial",
+    settings: {
+      seed: 7,
+      quick: false,
+      variant: null,
+      hidden: [50, 50],
+      batch_norm: "on",
+      lambda: 0.005,
+      batch: 100,
+      eta_min: 1e-5,
+      eta_max: 0.1,
+      half_cycle: 2250,
+      cycles: 2,
+      init: "he",
+      data: "synthetic",
+      data_sha256: "0123456789abcdef".repeat(4),
+    },
+    made_with: {
+      package_version: configuration.version,
+      deno_version: Deno.version.deno,
+      adapter: "llvmpipe",
+      vendor: "Mesa",
+      software: true,
+      variant: "plain",
+      data_option: "synthetic",
+    },
+  });
+});
+
+Deno.test("openResults() touches nothing until the run starts", async () => {
+  await inDirectory(async (directory) => {
+    const results = await openResults(directory, config(), FILES);
+    assertEquals(results.state, "new");
+    await assertRejects(() => Deno.stat(directory), Deno.errors.NotFound);
+    await results.start();
+    assertEquals(JSON.parse((await contents(directory))["config.json"]), config());
+  });
+});
+
+Deno.test("openResults() leaves files of other names alone", async () => {
+  await inDirectory(async (directory) => {
+    await Deno.mkdir(directory);
+    await Deno.writeTextFile(`${directory}/notes.txt`, "mine");
+    await finish(directory);
+    const results = await openResults(directory, config(["--seed", "2"]), {
+      ...FILES,
+      force: true,
+    });
+    await results.start();
+    const after = await contents(directory);
+    assertEquals(Object.keys(after), ["config.json", "notes.txt"]);
+    assertEquals(after["notes.txt"], "mine");
+  });
+});
+
+Deno.test("openResults() finds results finished when their settings are the same", async () => {
+  await inDirectory(async (directory) => {
+    await finish(directory);
+    const before = await contents(directory);
+    // Another day: versions, adapter and the variant chosen may differ.
+    const today = config([], {
+      adapter: { description: "NVIDIA H200", vendor: "4318", software: false },
+      variant: "tiled",
+    });
+    const results = await openResults(directory, today, FILES);
+    assertEquals(results.state, "finished");
+    assertEquals(await contents(directory), before);
+
+    const context = new CapturedContext();
+    results.sayFinished(context, { json: true });
+    assertEquals(
+      context.errors,
+      `${directory} holds the finished results of these settings: nothing to do (--force runs again)\n`,
+    );
+    assertEquals(context.events, [{ event: "finished_before", out: directory }]);
+  });
+});
+
+Deno.test("openResults() finds results finished without their figures, and names those", async () => {
+  await inDirectory(async (directory) => {
+    await finish(directory);
+    const figures = { ...FILES, files: [...FILES.files, "metrics.svg"], figures: ["metrics.svg"] };
+    const undrawn = await openResults(directory, config(), figures);
+    assertEquals([undrawn.state, undrawn.undrawn], ["finished", ["metrics.svg"]]);
+    const context = new CapturedContext();
+    undrawn.sayFinished(context);
+    assertEquals(
+      context.errors,
+      `${directory} holds the finished results of these settings: drawing metrics.svg ` +
+        "(--force runs again)\n",
+    );
+
+    await undrawn.write("metrics.svg", "<svg/>");
+    const drawn = await openResults(directory, config(), figures);
+    assertEquals([drawn.state, drawn.undrawn], ["finished", []]);
+    const forced = await openResults(directory, config(), { ...figures, force: true });
+    assertEquals([forced.state, forced.undrawn], ["unfinished", []]);
+    await Deno.remove(`${directory}/metrics.csv`);
+    assertEquals((await openResults(directory, config(), figures)).state, "unfinished");
+  });
+});
+
+Deno.test("openResults() starts a run that was cut off from scratch", async () => {
+  await inDirectory(async (directory) => {
+    const first = await openResults(directory, config(), FILES);
+    await first.start();
+    await first.write("metrics.csv", "half of the metrics");
+    const id = crypto.randomUUID();
+    await Deno.writeTextFile(`${directory}/.metrics.csv.${id}.tmp`, "half of a file");
+    await Deno.writeTextFile(`${directory}/.notes.txt.${id}.tmp`, "mine");
+    const second = await openResults(directory, config(), FILES);
+    assertEquals(second.state, "unfinished");
+    await second.start();
+    assertEquals(
+      Object.keys(await contents(directory)),
+      [`.notes.txt.${id}.tmp`, "config.json"],
+    );
+  });
+});
+
+Deno.test("openResults() names directory and settings when those there are others", async () => {
+  await inDirectory(async (directory) => {
+    await finish(directory, ["--lambda", "0.01", "--hidden", "20"]);
+    const advice = "expected another directory, or --force to replace them";
+    assertEquals(
+      await refusal(directory, () => openResults(directory, config(), FILES)),
+      `--out ${directory} holds results of other settings ` +
+        `(hidden [20] there, [50,50] here; lambda 0.01 there, 0.005 here): ${advice}`,
+    );
+    const dataset = { name: "synthetic", sha256: "fedcba9876543210".repeat(4) };
+    const others = config(["--lambda", "0.01", "--hidden", "20", "--variant", "tiled"], {
+      dataset,
+    });
+    assertEquals(
+      await refusal(directory, () => openResults(directory, others, FILES)),
+      `--out ${directory} holds results of other settings (variant none there, tiled here; ` +
+        `data_sha256 0123456789ab… there, fedcba987654… here): ${advice}`,
+    );
+    assertEquals(
+      await refusal(directory, () => openResults(directory, config([], { task: "other" }), FILES)),
+      `--out ${directory} holds results of other settings (task trial there, other here): ${advice}`,
+    );
+  });
+});
+
+Deno.test("openResults() refuses other settings when the run there was cut off", async () => {
+  await inDirectory(async (directory) => {
+    const results = await openResults(directory, config(["--seed", "2"]), FILES);
+    await results.start();
+    const sentence = await refusal(directory, () => openResults(directory, config(), FILES));
+    assertEquals(sentence.includes("(seed 2 there, 1 here)"), true);
+  });
+});
+
+Deno.test("openResults() replaces results when forced, whichever their settings", async () => {
+  for (const args of [[], ["--seed", "2"]]) {
+    await inDirectory(async (directory) => {
+      await finish(directory, args);
+      const results = await openResults(directory, config(), { ...FILES, force: true });
+      assertEquals(results.state, "unfinished");
+      assertEquals((await contents(directory))["summary.json"], "old summary");
+      await results.start();
+      const after = await contents(directory);
+      assertEquals(Object.keys(after), ["config.json"]);
+      assertEquals(JSON.parse(after["config.json"]), config());
+    });
+  }
+});
+
+Deno.test("Results.start() leaves nothing that looks finished when it fails half way", async () => {
+  await inDirectory(async (directory) => {
+    await finish(directory);
+    await Deno.remove(`${directory}/metrics.csv`);
+    await Deno.mkdir(`${directory}/metrics.csv/mine`, { recursive: true });
+    const results = await openResults(directory, config(), { ...FILES, force: true });
+    await assertRejects(() => results.start());
+    assertEquals((await openResults(directory, config(), FILES)).state, "unfinished");
+  });
+});
+
+Deno.test("openResults() refuses files of the same names that are not ours, even when forced", async () => {
+  const cases: Record<string, string>[] = [
+    { "metrics.csv": "mine" },
+    { "config.json": "not JSON" },
+    { "config.json": "null" },
+    { "config.json": '{"package":"other","task":"trial","settings":{}}' },
+    { "config.json": '{"package":"@headless/mlp","task":"trial","settings":null}' },
+  ];
+  for (const files of cases) {
+    for (const force of [false, true]) {
+      await inDirectory(async (directory) => {
+        await Deno.mkdir(directory);
+        for (const [name, text] of Object.entries(files)) {
+          await Deno.writeTextFile(`${directory}/${name}`, text);
+        }
+        assertEquals(
+          await refusal(directory, () => openResults(directory, config(), { ...FILES, force })),
+          `--out ${directory} holds ${
+            Object.keys(files).join(", ")
+          } without the config.json that ` +
+            "this program writes: expected another directory, or that these are moved away",
+        );
+      });
+    }
+  }
+});
+
+Deno.test("openResults() takes results that differ as they may for unfinished, and still refuses others", async () => {
+  await inDirectory(async (directory) => {
+    await finish(directory, ["--lambda", "0.01", "--seed", "2"]);
+    const files = { ...FILES, mayDiffer: ["lambda"] };
+    assertEquals(
+      (await openResults(directory, config(["--lambda", "0.01", "--seed", "2"]), files)).state,
+      "finished",
+    );
+    const results = await openResults(directory, config(["--seed", "2"]), files);
+    assertEquals(results.state, "unfinished");
+    const sentence = await refusal(directory, () => openResults(directory, config(), files));
+    assertEquals(sentence.includes("(seed 2 there, 1 here)"), true, sentence);
+
+    await results.start();
+    const after = await contents(directory);
+    assertEquals(Object.keys(after), ["config.json"]);
+    assertEquals(JSON.parse(after["config.json"]).settings.lambda, 0.005);
+  });
+});
+
+Deno.test("Results.start() removes the files that only a run of other settings had", async () => {
+  await inDirectory(async (directory) => {
+    const files = { ...FILES, otherFiles: /^part-\d+\.svg$/ };
+    await finish(directory);
+    const id = crypto.randomUUID();
+    for (const name of ["part-1.svg", `.part-2.svg.${id}.tmp`, "part-x.svg", "my-part-1.svg"]) {
+      await Deno.writeTextFile(`${directory}/${name}`, "");
+    }
+    const results = await openResults(directory, config(["--seed", "2"]), {
+      ...files,
+      force: true,
+    });
+    await results.start();
+    const left = ["config.json", "my-part-1.svg", "part-x.svg"];
+    assertEquals(Object.keys(await contents(directory)), left);
+  });
+});
+
+Deno.test("openResults() refuses such files of somebody else", async () => {
+  await inDirectory(async (directory) => {
+    await Deno.mkdir(directory);
+    await Deno.writeTextFile(`${directory}/part-1.svg`, "mine");
+    const files = { ...FILES, otherFiles: /^part-\d+\.svg$/ };
+    const sentence = await refusal(directory, () => openResults(directory, config(), files));
+    assertEquals(sentence.includes("holds part-1.svg without the config.json"), true, sentence);
+  });
+});
+
+Deno.test("Results.clear() removes the run's files and nothing else", async () => {
+  await inDirectory(async (directory) => {
+    const missing = await openResults(directory, config(), FILES);
+    await missing.clear();
+
+    await finish(directory);
+    await Deno.writeTextFile(`${directory}/notes.txt`, "mine");
+    const results = await openResults(directory, config(), FILES);
+    await results.clear();
+    assertEquals(await contents(directory), { "notes.txt": "mine" });
+  });
+});
+
+Deno.test("openResults() refuses a file in place of a directory", async () => {
+  await inDirectory(async (directory) => {
+    await Deno.writeTextFile(directory, "a file");
+    for (const path of [directory, `${directory}/deeper`]) {
+      const { message } = await assertRejects(
+        () => openResults(path, config(), { ...FILES, force: true }),
+        ArgumentError,
+      );
+      assertEquals(message, `--out expects a directory, and ${path} is or goes through a file`);
+    }
+    assertEquals(await Deno.readTextFile(directory), "a file");
+  });
+});
+
+Deno.test("Results.write() refuses a file that the run did not announce", async () => {
+  await inDirectory(async (directory) => {
+    const results = await openResults(directory, config(), FILES);
+    await results.start();
+    await assertRejects(() => results.write("notes.txt", ""), TypeError, "notes.txt");
+  });
+});

@@ -1,0 +1,342 @@
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { networkFromTensors } from "../../src/model/checkpoint.ts";
+import { metricsFromCsv } from "../../src/records/metrics.ts";
+import { decodeSafetensors } from "../../src/model/safetensors.ts";
+import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
+import { parseOptions } from "../../tasks/_kit/options.ts";
+import { runConfig } from "../../tasks/_kit/results.ts";
+import type { Summary } from "../../tasks/_run/training_run.ts";
+import { type FinishedRun, main, reportRuns, TASK } from "../../tasks/baseline.ts";
+import { CapturedContext } from "../_context.ts";
+import {
+  type Ended,
+  eventsOf,
+  exists,
+  filesIn,
+  inDirectory,
+  runInProcess,
+  runWithoutAdapter,
+} from "../_tasks.ts";
+
+const FILES = [
+  "config.json",
+  "metrics.csv",
+  "metrics.svg",
+  "model.safetensors",
+  "summary.json",
+];
+
+/** Four steps to an epoch, and six steps in all. */
+const SHORT = ["--quick", "--data", "synthetic", "--half-cycle", "3", "--batch", "500"];
+
+/** One small network. */
+const SMALL = [...SHORT, "--hidden", "6,5", "--batch-norm", "on"];
+
+/** Trains into a directory. */
+function train(directory: string, args: readonly string[]): Promise<Ended> {
+  return runInProcess(main, [...args, "--out", directory]);
+}
+
+function text(bytes: Uint8Array | undefined): string {
+  return new TextDecoder().decode(bytes);
+}
+
+Deno.test("baseline trains the four networks of the report, each into a folder of its own", async () => {
+  await inDirectory(async (out) => {
+    const { status, output, errors } = await train(out, SHORT);
+    assertEquals(status, 0, errors);
+    const runs = ["3-layer", "3-layer-batch-norm", "9-layer", "9-layer-batch-norm"];
+    const files = await filesIn(out);
+    const expected = runs.flatMap((run) => FILES.map((file) => `${run}/${file}`));
+    assertEquals([...files.keys()], expected.sort());
+
+    for (const run of runs) {
+      const name = `${run}/model.safetensors`;
+      const tensors = decodeSafetensors(files.get(name)!, { name });
+      const { architecture } = networkFromTensors(tensors, { name });
+      assertEquals(architecture, {
+        inputs: 3072,
+        hidden: run.startsWith("3") ? [50, 50] : [50, 30, 20, 20, 10, 10, 10, 10],
+        classes: 10,
+        batchNorm: run.endsWith("batch-norm"),
+      });
+
+      const rows = metricsFromCsv(text(files.get(`${run}/metrics.csv`)), { name: "metrics.csv" });
+      assertEquals(rows.map(({ step, epoch }) => [step, epoch]), [[0, 0], [4, 1], [6, 1.5]]);
+      const summary: Summary = JSON.parse(text(files.get(`${run}/summary.json`)));
+      const { train, val, test, adapter, software, ...rest } = summary;
+      assertEquals({ train, val }, { train: rows[2].train, val: rows[2].val });
+      assertEquals(Object.keys(test), ["loss", "cost", "accuracy"]);
+      assertEquals([typeof adapter, typeof software], ["string", "boolean"]);
+      assertEquals(rest, {
+        data: "synthetic",
+        steps: 6,
+        epochs: 1.5,
+        diverged_at: null,
+        quick: true,
+      });
+
+      const config = JSON.parse(text(files.get(`${run}/config.json`)));
+      assertEquals(config.settings.hidden, architecture.hidden);
+      assertEquals(config.settings.batch_norm, architecture.batchNorm ? "on" : "off");
+      const figure = text(files.get(`${run}/metrics.svg`));
+      assertMatch(figure, /quick run/);
+      assertMatch(figure, /Data: synthetic/);
+    }
+    const lines = output.trim().split("\n");
+    assertEquals(lines.slice(2, 6).map((line) => line.split(" ")[0]), runs);
+    assertMatch(lines[0], /^synthetic, quick run on 2000 training images: not a result$/);
+    assertMatch(errors, /^Adapter: .*(software|hardware)\nData: .*synthetic/);
+    assertMatch(errors, /^9-layer \(quick\): 6 steps in /m);
+  });
+});
+
+Deno.test("baseline gives the same bytes for the same seed, and others for another", async () => {
+  await inDirectory(async (out) => {
+    for (const [name, seed] of [["a", "7"], ["b", "7"], ["c", "8"]]) {
+      const { status, errors } = await train(`${out}/${name}`, [...SMALL, "--seed", seed]);
+      assertEquals(status, 0, errors);
+    }
+    const files = await filesIn(out);
+    for (const file of ["metrics.csv", "metrics.svg", "model.safetensors"]) {
+      const [a, b, c] = ["a", "b", "c"].map((name) =>
+        files.get(`${name}/hidden-6-5-batch-norm/${file}`)!
+      );
+      assertEquals(a, b, file);
+      assertNotEquals(a, c, file);
+    }
+  });
+});
+
+Deno.test("baseline keeps finished results of the same settings, and replaces them when forced", async () => {
+  await inDirectory(async (out) => {
+    const first = await train(out, SMALL);
+    assertEquals(first.status, 0, first.errors);
+    const folder = `${out}/hidden-6-5-batch-norm`;
+    const before = await filesIn(out);
+    const { mtime } = await Deno.stat(folder);
+
+    const again = await train(out, SMALL);
+    assertEquals(again.status, 0);
+    assertMatch(again.errors, /hidden-6-5-batch-norm holds the finished results of these settings/);
+    assertEquals(again.output, first.output);
+    assertEquals(await filesIn(out), before);
+    assertEquals((await Deno.stat(folder)).mtime, mtime);
+
+    const other = await train(out, [...SMALL, "--lambda", "0.1"]);
+    assertEquals(other.status, 2);
+    assertMatch(
+      other.errors,
+      /--out .* holds results of other settings \(lambda 0\.005 there, 0\.1/,
+    );
+    assertEquals(await filesIn(out), before);
+
+    const forced = await train(out, [...SMALL, "--lambda", "0.1", "--force"]);
+    assertEquals(forced.status, 0, forced.errors);
+    const after = await filesIn(out);
+    assertEquals([...after.keys()], [...before.keys()]);
+    assertMatch(text(after.get("hidden-6-5-batch-norm/config.json")), /"lambda": 0.1,/);
+  });
+});
+
+Deno.test("baseline refuses finished results whose summary was damaged, before it trains", async () => {
+  await inDirectory(async (out) => {
+    assertEquals((await train(out, SMALL)).status, 0);
+    const path = `${out}/hidden-6-5-batch-norm/summary.json`;
+    for (const damaged of ["{", "null", "{}"]) {
+      await Deno.writeTextFile(path, damaged);
+      const { status, errors } = await train(out, [...SHORT, "--hidden", "6,5"]);
+      assertEquals(status, 2);
+      assert(errors.includes(`error: Cannot read ${path}: `), errors);
+      assertEquals(await exists(`${out}/hidden-6-5`), false);
+    }
+  });
+});
+
+/** Tells the task to stop as soon as it writes the given event. */
+class StoppingContext extends CapturedContext {
+  readonly #event: string;
+
+  constructor(event: string) {
+    super();
+    this.#event = event;
+  }
+
+  override stdout(line: string): void {
+    super.stdout(line);
+    if (JSON.parse(line).event === this.#event) this.abort(new StoppedError("SIGTERM"));
+  }
+}
+
+Deno.test("baseline leaves nothing that looks finished when it is stopped, and can be started again", async () => {
+  await inDirectory(async (out) => {
+    const args = [...SHORT, "--hidden", "6", "--out", out, "--json"];
+    const within = new StoppingContext("evaluation");
+    assertEquals(await runMain(main, { args, context: within }), 75);
+    assertMatch(within.errors, /error: stopped by SIGTERM before the end/);
+    assertEquals([...(await filesIn(out)).keys()], ["hidden-6/config.json"]);
+
+    const between = new StoppingContext("done");
+    assertEquals(await runMain(main, { args, context: between }), 75);
+    // Figures come after all results.
+    const results = FILES.filter((file) => file !== "metrics.svg");
+    assertEquals([...(await filesIn(out)).keys()], results.map((file) => `hidden-6/${file}`));
+
+    const { status, errors } = await runInProcess(main, args);
+    assertEquals(status, 0);
+    assertMatch(errors, /hidden-6 holds the finished results/);
+    assertEquals((await filesIn(out)).size, 2 * FILES.length);
+  });
+});
+
+Deno.test("baseline says where a training diverged, and ends it there", async () => {
+  await inDirectory(async (out) => {
+    const settings = [...SHORT, "--hidden", "6,5", "--batch-norm", "off", "--eta-max", "1e30"];
+    const ended = await train(out, [...settings, "--json"]);
+    assertEquals(ended.status, 0, ended.errors);
+    const summary = JSON.parse(await Deno.readTextFile(`${out}/hidden-6-5/summary.json`));
+    const step = summary.diverged_at;
+    assert(step >= 1 && step <= 4, `diverged_at is ${step}`);
+    assertEquals([summary.steps, summary.train.loss], [4, null]);
+    const result = eventsOf(ended).find(({ event }) => event === "result")!;
+    assertEquals(result.outcome, `diverged at step ${step}`);
+    assert(await exists(`${out}/hidden-6-5/metrics.svg`));
+    // What JSON cannot hold is read back as what it was.
+    const again = await train(out, settings);
+    assertEquals(again.status, 0);
+    assertMatch(again.output, new RegExp(`^hidden-6-5 .* diverged at step ${step}$`, "m"));
+  });
+});
+
+Deno.test("baseline tells programs how it goes with --json", async () => {
+  await inDirectory(async (out) => {
+    const ended = await train(out, [...SMALL, "--json"]);
+    const events = eventsOf(ended);
+    assertEquals(
+      events.map(({ event }) => event),
+      ["adapter", "data", "start", "evaluation", "evaluation", "evaluation", "done", "result"],
+    );
+    for (const { event, quick } of events.slice(2)) assertEquals(quick, true, event);
+    const summary = JSON.parse(
+      await Deno.readTextFile(`${out}/hidden-6-5-batch-norm/summary.json`),
+    );
+    assertEquals(events[7], {
+      event: "result",
+      run: "hidden-6-5-batch-norm",
+      ...summary,
+      outcome: events[7].outcome,
+      published_test_accuracy: null,
+      out: `${out}/hidden-6-5-batch-norm`,
+    });
+  });
+});
+
+Deno.test("baseline refuses bad input in one sentence, and writes nothing", async () => {
+  const cases: [args: string[], sentence: RegExp][] = [
+    [["--hiden", "50"], /^error: baseline has no option --hiden; did you mean --hidden\?$/],
+    [["--hidden", "50,0"], /^error: --hidden expects whole numbers of at least 1/],
+    [
+      ["--hidden", "1000000"],
+      /^error: --hidden 1000000 with --batch 100: .* adapter holds at most/,
+    ],
+    [["--hidden", "40000,40000"], /^error: --hidden 40000,40000 with --batch 100: .*at most/],
+    [["--batch", "2001"], /^error: --batch expects at most 2000, .* training images, not 2001$/],
+    [["--batch", "1"], /^error: --batch expects at least 2 with batch normalisation, not 1/],
+    [["--lambda", "nan"], /^error: --lambda expects a number/],
+    [["--eta-max", "inf"], /^error: --eta-max expects a number/],
+    [["--cycles", "0"], /^error: --cycles expects a whole number/],
+    [["--variant", "unrolled"], /^error: .*variant .*"unrolled".*expected .*per-operation/],
+    [["--data", "/nonexistent"], /^error: Cannot read CIFAR-10 from \/nonexistent: /],
+  ];
+  for (const [args, sentence] of cases) {
+    await inDirectory(async (out) => {
+      const data = args.includes("--data") ? [] : ["--data", "synthetic"];
+      const { status, output, errors } = await train(out, ["--quick", ...data, ...args]);
+      const said = errors.trim().split("\n").filter((line) => !/^(Adapter|Data): /.test(line));
+      assertEquals([status, output, said.length], [2, "", 1], errors);
+      assertMatch(said[0], sentence);
+      assertEquals(await exists(out), false, args.join(" "));
+    });
+  }
+});
+
+Deno.test("baseline refuses a data file that was cut short, and writes nothing", async () => {
+  await inDirectory(async (out) => {
+    const data = `${out}-data`;
+    await Deno.mkdir(data);
+    await Deno.writeFile(`${data}/data_batch_1.bin`, new Uint8Array(3073));
+    const { status, errors } = await train(out, ["--quick", "--data", data]);
+    assertEquals(status, 2);
+    assert(errors.includes(`error: Cannot read ${data}/data_batch_1.bin: it is cut short`), errors);
+    assertEquals(await exists(out), false);
+  });
+});
+
+Deno.test("baseline says what to install where there is no adapter, and writes nothing", async () => {
+  await inDirectory(async (out) => {
+    const { status, output, errors } = await runWithoutAdapter("baseline", ["--out", out]);
+    assertEquals([status, output], [1, ""], errors);
+    assertMatch(errors, /^error: No GPU adapter was found: install .*mesa-vulkan-drivers/m);
+    assertEquals(await exists(out), false);
+  });
+});
+
+/** How a run on CIFAR-10 with the given training loss might end. */
+function summaryWith(loss: number, options: { diverged_at?: number } = {}): Summary {
+  const train = { loss, cost: loss + 1, accuracy: 0.5 };
+  return {
+    data: "CIFAR-10",
+    train,
+    val: { ...train, accuracy: 0.5275 },
+    test: { ...train, accuracy: 0.5314 },
+    steps: 9000,
+    epochs: 20,
+    diverged_at: options.diverged_at ?? null,
+    adapter: "llvmpipe",
+    software: true,
+  };
+}
+
+/** The lines that are written when three runs have ended. */
+function linesOf(args: readonly string[], name = "CIFAR-10"): string[] {
+  const { options } = parseOptions(TASK, ["--out", "out", ...args]);
+  const training = { images: new Uint8Array(), labels: new Uint8Array(), count: 45_000 };
+  const circumstances = {
+    task: TASK.name,
+    dataset: { name, sha256: "0" },
+    adapter: { description: "llvmpipe", vendor: "", software: true },
+    variant: "per-operation",
+  };
+  const end = (name: string, hidden: readonly number[], summary: Summary): FinishedRun => {
+    return { name, config: runConfig({ ...options, hidden }, circumstances), summary };
+  };
+  const context = new CapturedContext();
+  reportRuns(context, {
+    options,
+    dataset: { name, classes: 10, training },
+    runs: [
+      end("3-layer-batch-norm", [50, 50], summaryWith(1.2)),
+      end("9-layer", [50, 30, 20, 20, 10, 10, 10, 10], summaryWith(Math.log(10) - 0.02)),
+      end("hidden-3", [3], summaryWith(NaN, { diverged_at: 12 })),
+    ],
+  });
+  return context.output.trimEnd().split("\n");
+}
+
+Deno.test("reportRuns() puts the report's figure beside ours for its data and settings only", () => {
+  assertEquals(linesOf(["--seed", "3"]), [
+    "CIFAR-10, seed 3",
+    "run                 validation accuracy  test accuracy  report's test accuracy",
+    "3-layer-batch-norm               52.8 %         53.1 %            about 53.8 %",
+    "9-layer                          52.8 %         53.1 %                    none              stalled",
+    "hidden-3                         52.8 %         53.1 %                    none  diverged at step 12",
+    "Files: out",
+  ]);
+  const published = (args: readonly string[], data?: string) =>
+    linesOf(["--json", ...args], data).map((line) => JSON.parse(line).published_test_accuracy);
+  assertEquals(published([]), [0.538, null, null]);
+  for (const [args, data] of [[["--lambda", "0.01"]], [["--quick"]], [[], "synthetic"]] as const) {
+    assertEquals(/report|53\.8/.test(linesOf(args, data).join("\n")), false);
+    assertEquals(published(args, data), [null, null, null]);
+  }
+});

@@ -1,0 +1,172 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { dirname, join } from "@std/path";
+import type { TaskContext } from "../../tasks/_kit/context.ts";
+import { Figures } from "../../tasks/_kit/figures.ts";
+import { EXIT, FigureError, runMain } from "../../tasks/_kit/main.ts";
+import { main as baseline } from "../../tasks/baseline.ts";
+import { main as bench } from "../../tasks/bench.ts";
+import { main as initSensitivity } from "../../tasks/init_sensitivity.ts";
+import { main as lambdaSearch } from "../../tasks/lambda_search.ts";
+import { main as scaling } from "../../tasks/scaling.ts";
+import { CapturedContext } from "../_context.ts";
+import { filesIn, inDirectory, runInProcess } from "../_tasks.ts";
+
+/** A context in which a folder lies where a figure belongs, as soon as results are begun there. */
+class ObstructedContext extends CapturedContext {
+  readonly #paths: readonly string[];
+
+  constructor(paths: readonly string[]) {
+    super();
+    this.#paths = paths;
+  }
+
+  override stdout(text: string): void {
+    this.#obstruct();
+    super.stdout(text);
+  }
+
+  override stderr(text: string): void {
+    this.#obstruct();
+    super.stderr(text);
+  }
+
+  #obstruct(): void {
+    for (const path of this.#paths) {
+      try {
+        Deno.statSync(join(dirname(path), "config.json"));
+      } catch {
+        continue;
+      }
+      Deno.mkdirSync(join(path, "in the way"), { recursive: true });
+    }
+  }
+}
+
+const COMMON = "--quick --data synthetic --batch 500 --hidden 5 --variant per-operation".split(" ");
+
+/** A task that draws figures, and what it leaves behind. */
+interface DrawingTask {
+  readonly main: (args: readonly string[], context: TaskContext) => Promise<number>;
+  readonly args: readonly string[];
+  readonly figures: readonly string[];
+  readonly results: readonly string[];
+}
+
+const TASKS: readonly DrawingTask[] = [
+  {
+    main: baseline,
+    args: [...COMMON, "--half-cycle", "2", "--batch-norm", "both"],
+    figures: ["hidden-5/metrics.svg", "hidden-5-batch-norm/metrics.svg"],
+    results: ["hidden-5", "hidden-5-batch-norm"].flatMap((run) =>
+      ["config.json", "metrics.csv", "model.safetensors", "summary.json"]
+        .map((file) => `${run}/${file}`)
+    ),
+  },
+  {
+    main: initSensitivity,
+    args: [...COMMON, "--half-cycle", "2", "--inits", "0.1", "--every", "1"],
+    figures: ["sensitivity.svg"],
+    results: ["config.json", "curves.csv", "summary.json"],
+  },
+  {
+    main: lambdaSearch,
+    args: [...COMMON, "--half-cycle", "2", "--coarse-count", "2", "--fine-count", "2"],
+    figures: ["coarse.svg", "fine.svg", "confusion.svg", "final/metrics.svg"],
+    results: [
+      ...["best.csv", "config.json", "confusion.csv", "final/config.json", "final/metrics.csv"],
+      ...["final/model.safetensors", "final/summary.json", "summary.json", "trials.csv"],
+    ],
+  },
+  {
+    main: scaling,
+    args: "--quick --axes depth --rounds 1 --steps 2 --variant per-operation".split(" "),
+    figures: ["scaling.svg"],
+    results: ["config.json", "scaling.csv"],
+  },
+];
+
+for (const { main, args, figures, results } of TASKS) {
+  Deno.test(`${figures.join(", ")}: what cannot be drawn loses no results, and is drawn later`, async () => {
+    await inDirectory(async (out) => {
+      const paths = figures.map((figure) => join(out, figure));
+      const context = new ObstructedContext(paths);
+      const command = [...args, "--out", out];
+      assertEquals(await runMain(main, { args: command, context }), EXIT.failed, context.errors);
+      const [, sentence] = context.errors.match(/(?:^|\n)error: (.*)\n$/)!;
+      for (const path of paths) assert(sentence.includes(`Cannot draw ${path}: `), sentence);
+      assertMatch(sentence, /The results are written, and the same command draws what is missing$/);
+      assertMatch(context.output, /\nFiles: /);
+
+      // What is in the way of a figure is not taken for one.
+      const still = await runInProcess(main, command);
+      assertEquals(still.status, EXIT.failed, still.errors);
+      assertMatch(still.errors, /\nerror: Cannot draw .* is a directory/);
+
+      for (const path of paths) await Deno.remove(path, { recursive: true });
+      const before = await filesIn(out);
+      assertEquals([...before.keys()].sort(), [...results].sort());
+
+      const again = await runInProcess(main, command);
+      assertEquals(again.status, EXIT.done, again.errors);
+      assertEquals(again.output, context.output);
+      assertEquals(/Training|Measuring/.test(again.errors), false, again.errors);
+      const after = await filesIn(out);
+      assertEquals([...after.keys()].sort(), [...results, ...figures].sort());
+      for (const [name, bytes] of before) assertEquals(after.get(name), bytes, name);
+
+      const whole = await runInProcess(main, command);
+      assertMatch(whole.errors, /nothing to do/);
+      assertEquals(await filesIn(out), after);
+    });
+  });
+}
+
+Deno.test("bench keeps and prints its rows when its figure cannot be written", async () => {
+  await inDirectory(async (out) => {
+    await Deno.mkdir(`${out}/trend.svg/in the way`, { recursive: true });
+    const args = [...COMMON, "--networks", "1", "--steps", "2", "--repeat", "1", "--out", out];
+    const { status, output, errors } = await runInProcess(bench, args);
+    assertEquals(status, EXIT.failed, errors);
+    assertMatch(errors, /\nerror: Cannot draw .*trend\.svg: /);
+    assertMatch(output, /\nFiles: /);
+    assertEquals((await Deno.readTextFile(`${out}/bench.csv`)).trim().split("\n").length, 2);
+  });
+});
+
+Deno.test("Figures.draw() draws the others when one fails, and names those that failed", async () => {
+  const written: string[] = [];
+  const results = {
+    directory: "out",
+    write(name: string): Promise<void> {
+      if (name === "full.svg") {
+        throw new Error("No space left on device (os error 28): writefile 'out/full.svg'");
+      }
+      written.push(name);
+      return Promise.resolve();
+    },
+  };
+  const figures = new Figures();
+  figures.add(results, "a.svg", () => Promise.resolve("<svg/>"));
+  figures.add(results, "b.svg", () => Promise.reject(new RangeError("Maximum call stack")));
+  figures.add(results, "full.svg", () => Promise.resolve("<svg/>"));
+  figures.add(results, "c.svg", () => Promise.resolve("<svg/>"));
+  const { signal } = new AbortController();
+  const { message } = await assertRejects(() => figures.draw(signal), FigureError);
+  assertEquals(written, ["a.svg", "c.svg"]);
+  assertEquals(
+    message,
+    "Cannot draw out/b.svg: Maximum call stack; Cannot draw out/full.svg: cannot write " +
+      "'out/full.svg': no space left on device. The results are written, and the same command " +
+      "draws what is missing",
+  );
+  // They have been told: a second time there is nothing to draw.
+  await figures.draw(signal);
+
+  figures.add(results, "d.svg", () => Promise.resolve("<svg/>"));
+  await assertRejects(
+    () => figures.draw(AbortSignal.abort(new Error("told to"))),
+    Error,
+    "told to",
+  );
+  assertEquals(written, ["a.svg", "c.svg"]);
+});

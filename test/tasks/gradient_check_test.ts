@@ -1,0 +1,100 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { runMain } from "../../tasks/_kit/main.ts";
+import { main } from "../../tasks/gradient_check.ts";
+import { gradientCheckFromCsv } from "../../src/records/metrics.ts";
+import { CapturedContext } from "../_context.ts";
+import { inDirectory } from "../_tasks.ts";
+import { MUTANTS, plant, variantOf } from "../kernels/_mutants.ts";
+import { VARIANT_MUTANTS } from "../kernels/_mutants_variants.ts";
+
+/** A small setting: the differences of a whole network of the report's take seconds. */
+const SMALL = ["--quick", "--data", "synthetic", "--hidden", "6", "--batch", "5", "--inputs", "6"];
+
+Deno.test("gradient-check writes its table and ends with 0 when nothing falls short", async () => {
+  await inDirectory(async (out) => {
+    const context = new CapturedContext();
+    const args = [...SMALL, "--out", out];
+    assertEquals(await runMain(main, { args, context }), 0, context.errors);
+    assertStringIncludes(context.output, "Gradient check passed (quick).");
+    const name = join(out, "gradient_check.csv");
+    const rows = gradientCheckFromCsv(await Deno.readTextFile(name), { name });
+    assertEquals(
+      rows.map(({ parameter }) => parameter),
+      ["W1", "W2", "b1", "b2", "gamma1", "beta1"],
+    );
+    assert(rows.every(({ gpu_norm }) => gpu_norm > 0 && gpu_norm < 1e-5));
+    // The published figures are of CIFAR-10, which this is not.
+    assert(rows.every(({ published }) => published === null));
+    const summary = JSON.parse(await Deno.readTextFile(join(out, "summary.json")));
+    assertEquals([summary.data, summary.passed, summary.quick], ["synthetic", true, true]);
+
+    const again = new CapturedContext();
+    assertEquals(await runMain(main, { args, context: again }), 0);
+    assertStringIncludes(again.errors, "nothing to do");
+    assertEquals(again.output, "");
+  });
+});
+
+Deno.test("gradient-check ends with 3 and names what falls short when a kernel has a mistake", async () => {
+  for (
+    const mutants of Map.groupBy([...MUTANTS, ...VARIANT_MUTANTS], ({ file }) => file).values()
+  ) {
+    await inDirectory(async (out) => {
+      const context = new CapturedContext();
+      const args = [...SMALL, "--variant", variantOf(mutants[0]), "--out", out];
+      const mistaken = { shaders: plant(mutants[0]) };
+      const status = await runMain((args, context) => main(args, context, mistaken), {
+        args,
+        context,
+      });
+      assertEquals(status, 3, mutants[0].mistake);
+      assertStringIncludes(context.errors, "Fell short: GPU ");
+      assertStringIncludes(context.output, "Gradient check failed");
+      // Not finished: the same command checks again.
+      const left = [...Deno.readDirSync(out)].map(({ name }) => name).sort();
+      assertEquals(left, ["config.json", "gradient_check.csv"]);
+    });
+  }
+});
+
+Deno.test("gradient-check tells programs what it has compared with --json, and that it was quick", async () => {
+  await inDirectory(async (out) => {
+    const context = new CapturedContext();
+    const args = [...SMALL, "--json", "--out", out];
+    assertEquals(await runMain(main, { args, context }), 0, context.errors);
+    const [adapter, data, ...events] = context.events;
+    assertEquals([adapter.event, data.event], ["adapter", "data"]);
+    const counts = Map.groupBy(events, ({ event }) => event);
+    assertEquals(
+      [...counts].map(([event, some]) => [event, some.length]),
+      [["gradient", 6], ["comparison", 4], ["done", 1]],
+    );
+    for (const { event, quick } of events) assertEquals(quick, true, event);
+    const { trials } = JSON.parse(await Deno.readTextFile(join(out, "summary.json")));
+    assertEquals(
+      counts.get("comparison"),
+      trials.map((trial: object) => ({ event: "comparison", ...trial, quick: true })),
+    );
+  });
+});
+
+Deno.test("gradient-check refuses what it cannot do and writes nothing", async () => {
+  const refused: [string[], string][] = [
+    [["--batch", "1"], "--batch expects at least 2 with batch norm"],
+    [["--batch", "99999"], "--batch expects at most the"],
+    [["--inputs", "4000"], "--inputs expects at most the 3072 values"],
+    [["--variant", "magic"], "magic"],
+    [["--batch-norm", "both"], "--batch-norm expects"],
+  ];
+  for (const [more, sentence] of refused) {
+    await inDirectory(async (out) => {
+      const context = new CapturedContext();
+      const args = ["--quick", "--data", "synthetic", "--out", out, ...more];
+      assertEquals(await runMain(main, { args, context }), 2, more.join(" "));
+      assertStringIncludes(context.errors, sentence);
+      assert(!context.errors.includes("    at "), context.errors);
+      assertEquals([...Deno.readDirSync(dirname(out))], []);
+    });
+  }
+});

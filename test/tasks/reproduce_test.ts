@@ -1,0 +1,297 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  equal,
+} from "@std/assert";
+import { ArgumentError, DeviceLostError } from "../../src/errors.ts";
+import { VARIANTS } from "../../src/programs/variants.ts";
+import type { TaskContext, TaskMain } from "../../tasks/_kit/context.ts";
+import { EXIT, FigureError, runMain, StoppedError } from "../../tasks/_kit/main.ts";
+import { type Experiment, EXPERIMENTS, main } from "../../tasks/reproduce.ts";
+import { CapturedContext } from "../_context.ts";
+import { type Ended, eventsOf, exists, filesIn, inDirectory, runInProcess } from "../_tasks.ts";
+
+/** What stand-ins for the experiments are told to do. */
+interface StandIns {
+  /** Called in place of an experiment's work; it returns the exit status. */
+  readonly work?: (name: string, args: readonly string[]) => number;
+  /** Called before an experiment's work and before it looks whether it has been told to stop. */
+  readonly refuse?: (args: readonly string[]) => void;
+}
+
+/** Runs the task with stand-ins for two experiments and the page; `calls` are theirs, in order. */
+async function run(
+  args: readonly string[],
+  standIns: StandIns = {},
+  context = new CapturedContext(),
+): Promise<Ended & { calls: string[] }> {
+  const { work = () => EXIT.done, refuse } = standIns;
+  const calls: string[] = [];
+  const standIn = (name: string): TaskMain => async (args, { signal }) => {
+    await Promise.resolve(refuse?.(args));
+    signal.throwIfAborted();
+    calls.push(`${name} ${args.join(" ")}`);
+    return work(name, args);
+  };
+  const experiments: Experiment[] = [
+    { name: "first", trainings: { usual: 2, quick: 1 }, main: standIn("first") },
+    { name: "second", trainings: { usual: 1, quick: 0 }, main: standIn("second") },
+  ];
+  const reproduce = (args: readonly string[], context: TaskContext) =>
+    main(args, context, { experiments, report: standIn("page") });
+  const status = await runMain(reproduce, { args, context });
+  return { status, output: context.output, errors: context.errors, calls };
+}
+
+Deno.test("reproduce runs every experiment for a seed, then the page, then the next seed", async () => {
+  const { status, output, errors, calls } = await run(["--seeds", "2", "--seed", "7"]);
+  assertEquals(status, EXIT.done);
+  assertEquals(calls, [
+    "first --seed 7 --out out/reproduce/first/seed-7",
+    "second --seed 7 --out out/reproduce/second/seed-7",
+    "page --out out/reproduce",
+    "first --seed 8 --out out/reproduce/first/seed-8",
+    "second --seed 8 --out out/reproduce/second/seed-8",
+    "page --out out/reproduce",
+  ]);
+  assertEquals(output, "");
+  const [adapter, ...lines] = errors.trimEnd().split("\n");
+  assertMatch(adapter, /^Adapter: .*(software|hardware)$/);
+  assertEquals(lines, [
+    "2 seeds, 4 parts, 6 trainings; what is finished already is kept",
+    "Part 1 of 4: first, seed 7",
+    "Part 2 of 4: second, seed 7",
+    "Part 3 of 4: first, seed 8",
+    "Part 4 of 4: second, seed 8",
+  ]);
+});
+
+Deno.test("reproduce passes the options of every task on to its parts", async () => {
+  const options = ["--data", "synthetic", "--variant", VARIANTS[0], "--quick", "--force", "--json"];
+  const ended = await run([...options, "--out", "a b"]);
+  const { calls, errors } = ended;
+  const common = `--data synthetic --variant ${VARIANTS[0]} --quick --force --json`;
+  assertEquals(calls, [
+    `first --seed 1 --out a b/first/seed-1 ${common}`,
+    `second --seed 1 --out a b/second/seed-1 ${common}`,
+    "page --out a b --json",
+  ], errors);
+  const [, ...events] = eventsOf(ended);
+  assertEquals(
+    events.map(({ event, quick }) => [event, quick]),
+    [["part", true], ["part", true], ["done", true]],
+  );
+});
+
+Deno.test("reproduce passes --profile on to the parts that train", async () => {
+  const { calls, errors } = await run(["--profile", "--seeds", "1"]);
+  assertEquals(calls, [
+    "first --seed 1 --out out/reproduce/first/seed-1 --profile",
+    "second --seed 1 --out out/reproduce/second/seed-1 --profile",
+    "page --out out/reproduce",
+  ], errors);
+  const [{ name, trainings }] = EXPERIMENTS;
+  assertEquals([name, trainings.usual], ["gradient-check", 0]);
+  const untrained: TaskMain = (args) => {
+    assertEquals(args.includes("--profile"), false);
+    return Promise.resolve(EXIT.done);
+  };
+  const context = new CapturedContext();
+  const status = await main(["--profile", "--seeds", "1"], context, {
+    experiments: [{ name, trainings, main: untrained }],
+    report: () => Promise.resolve(EXIT.done),
+  });
+  assertEquals(status, EXIT.done);
+});
+
+Deno.test("reproduce writes an event for every part with --json", async () => {
+  const fallsShort = (name: string) => name === "second" ? EXIT.checkFailed : EXIT.done;
+  const ended = await run(["--json", "--seeds", "1"], { work: fallsShort });
+  const [adapter, ...events] = eventsOf(ended);
+  assertEquals(adapter.event, "adapter");
+  assertEquals(events, [
+    { event: "part", part: "first", seed: 1, number: 1, parts: 2 },
+    { event: "part", part: "second", seed: 1, number: 2, parts: 2 },
+    { event: "done", parts: 2, fell_short: ["second, seed 1"] },
+  ]);
+});
+
+Deno.test("reproduce goes on after a part that fell short, names it and ends with 3", async () => {
+  const { status, errors, calls } = await run(["--seeds", "2"], {
+    work: (_, args) => args.at(-1)!.endsWith("first/seed-1") ? EXIT.checkFailed : EXIT.done,
+  });
+  assertEquals(status, EXIT.checkFailed);
+  assertEquals(calls.length, 6);
+  assert(errors.endsWith("\nFell short: first, seed 1\n"), errors);
+});
+
+Deno.test("reproduce goes on after figures that cannot be drawn, and ends with 1", async () => {
+  const { status, errors, calls } = await run(["--seeds", "2"], {
+    work: (_, args) => {
+      if (!args.at(-1)!.endsWith("seed-1")) return EXIT.done;
+      throw new FigureError("Cannot draw metrics.svg: no space left on device");
+    },
+  });
+  assertEquals(status, EXIT.failed);
+  assertEquals(calls.length, 6);
+  assert(
+    errors.endsWith("\nerror: Cannot draw metrics.svg: no space left on device\n"),
+    errors,
+  );
+});
+
+Deno.test("reproduce stops at once when the device is lost, a part gives up or it is told to stop", async () => {
+  const context = new CapturedContext();
+  const stops: { work: () => number; status: number; context?: CapturedContext }[] = [
+    {
+      work: () => {
+        throw new DeviceLostError("the device was lost");
+      },
+      status: EXIT.tryAgain,
+    },
+    { work: () => EXIT.tryAgain, status: EXIT.tryAgain },
+    { work: () => EXIT.failed, status: EXIT.failed },
+    {
+      work: () => {
+        context.abort(new StoppedError("SIGTERM"));
+        return EXIT.done;
+      },
+      context,
+      status: EXIT.tryAgain,
+    },
+  ];
+  for (const { work, status, context } of stops) {
+    const ended = await run([], { work }, context);
+    assertEquals(ended.status, status, ended.errors);
+    assertEquals(ended.calls, ["first --seed 1 --out out/reproduce/first/seed-1"]);
+  }
+});
+
+Deno.test("reproduce has every part refuse what it has to before any of them begins", async () => {
+  const { status, errors, calls } = await run([], {
+    refuse: (args) => {
+      if (args.at(-1)!.endsWith("second/seed-3")) throw new ArgumentError("not this one");
+    },
+  });
+  assertEquals(status, EXIT.refused);
+  assertEquals(calls, []);
+  assert(errors.endsWith("\nerror: not this one\n"), errors);
+});
+
+Deno.test("reproduce refuses seeds beyond the last one, and bad counts", async () => {
+  const cases: [args: string[], sentence: RegExp][] = [
+    [
+      ["--seeds", "3", "--seed", "4294967294"],
+      /--seeds expects at most 2 from --seed 4294967294 on/,
+    ],
+    [["--seeds", "0"], /--seeds expects a whole number from 1/],
+    [["--seeds", "1.5"], /--seeds expects a whole number/],
+    [["--seed", "4294967296"], /--seed expects a whole number/],
+    [["--variant", "nope"], /nope/],
+    [["--lambda", "1"], /reproduce has no option --lambda/],
+  ];
+  for (const [args, sentence] of cases) {
+    const { status, errors, calls } = await run(args);
+    assertEquals([status, calls], [EXIT.refused, []]);
+    assertMatch(errors, sentence);
+  }
+  const last = await run(["--seeds", "2", "--seed", "4294967294"]);
+  assertEquals(last.status, EXIT.done);
+});
+
+/** The experiments themselves, with fewer steps than `--quick` makes. */
+const SHORT: readonly Experiment[] = EXPERIMENTS.map(({ name, trainings, main }) => ({
+  name,
+  trainings,
+  main: (args, context) =>
+    main(name === "gradient-check" ? args : [...args, "--half-cycle", "5"], context),
+}));
+
+/** Runs every experiment for one seed, and the report. */
+function reproduceShort(out: string): Promise<Ended> {
+  return runInProcess(
+    (args, context) => main(args, context, { experiments: SHORT }),
+    ["--quick", "--data", "synthetic", "--out", out],
+  );
+}
+
+Deno.test("reproduce --quick makes everything once, and keeps what is finished", async () => {
+  await inDirectory(async (out) => {
+    const first = await reproduceShort(out);
+    assertEquals(first.status, EXIT.done, first.errors);
+    const files = await filesIn(out);
+    for (
+      const name of [
+        "gradient-check/seed-1/gradient_check.csv",
+        "baseline/seed-1/3-layer/metrics.csv",
+        "baseline/seed-1/9-layer-batch-norm/metrics.svg",
+        "lambda-search/seed-1/trials.csv",
+        "lambda-search/seed-1/final/model.safetensors",
+        "lambda-search/seed-1/confusion.svg",
+        "init-sensitivity/seed-1/curves.csv",
+        "init-sensitivity/seed-1/sensitivity.svg",
+        "report.html",
+      ]
+    ) assert(files.has(name), `expected ${name} among ${[...files.keys()].join(", ")}`);
+    assertEquals(first.errors.match(/^Part .*$/gm), [
+      "Part 1 of 4: gradient-check, seed 1",
+      "Part 2 of 4: baseline, seed 1",
+      "Part 3 of 4: lambda-search, seed 1",
+      "Part 4 of 4: init-sensitivity, seed 1",
+    ]);
+    assertMatch(first.errors, /^1 seed, 4 parts, 17 trainings \(quick\);/m);
+    assertEquals(trainingsIn(files), 17);
+    // The page draws figures as the experiments have drawn them.
+    assertMatch(first.errors, /^Figures: 9, of which 0 were drawn anew$/m);
+
+    const again = await reproduceShort(out);
+    assertEquals(again.status, EXIT.done, again.errors);
+    assertEquals(again.errors.match(/holds the finished results/g)?.length, 7, again.errors);
+    const after = await filesIn(out);
+    assertEquals([...after.keys()], [...files.keys()]);
+    const changed = [...files].filter(([name, bytes]) => !equal(bytes, after.get(name)));
+    assertEquals(changed.map(([name]) => name), []);
+  });
+});
+
+/** How many networks were trained for the results that are there. */
+function trainingsIn(files: ReadonlyMap<string, Uint8Array>): number {
+  const rows = (path: string) => text(files, path).trim().split("\n").length - 1;
+  const models = [...files.keys()].filter((path) => path.endsWith("/model.safetensors"));
+  const { runs } = JSON.parse(text(files, "init-sensitivity/seed-1/summary.json"));
+  return models.length + rows("lambda-search/seed-1/trials.csv") + runs.length;
+}
+
+function text(files: ReadonlyMap<string, Uint8Array>, path: string): string {
+  return new TextDecoder().decode(files.get(path));
+}
+
+Deno.test("every experiment of reproduce writes nothing when it is told to stop beforehand", async () => {
+  await inDirectory(async (out) => {
+    for (const { name, main } of EXPERIMENTS) {
+      const context = new CapturedContext();
+      const reason = new StoppedError("SIGTERM");
+      context.abort(reason);
+      const args = ["--quick", "--data", "synthetic", "--out", `${out}/${name}`];
+      const error = await assertRejects(async () => await main(args, context));
+      assertStrictEquals(error, reason);
+      assertEquals(await exists(`${out}/${name}`), false, name);
+    }
+  });
+});
+
+Deno.test("reproduce begins with nothing when one of its folders holds results of other settings", async () => {
+  await inDirectory(async (out) => {
+    const folder = `${out}/init-sensitivity/seed-1`;
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(`${folder}/curves.csv`, "somebody else's\n");
+    const { status, errors } = await reproduceShort(out);
+    assertEquals(status, EXIT.refused, errors);
+    assert(errors.includes(folder), errors);
+    assertEquals([...(await filesIn(out)).keys()], ["init-sensitivity/seed-1/curves.csv"]);
+    assertEquals(await exists(`${out}/baseline`), false);
+  });
+});

@@ -1,0 +1,273 @@
+import { assert, assertAlmostEquals, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import type { DataSet } from "../../src/data/dataset.ts";
+import { DeviceDataSet } from "../../src/gpu/device_data.ts";
+import { ArgumentError } from "../../src/errors.ts";
+import { Gpu } from "../../src/gpu/device.ts";
+import { scalingFromCsv, type ScalingRow } from "../../src/records/scaling.ts";
+import { Figures } from "../../tasks/_kit/figures.ts";
+import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
+import { openResults, type RunConfig } from "../../tasks/_kit/results.ts";
+import { scaleInto, SCALING_FILES, type ScalingOptions } from "../../tasks/_bench/scaling_run.ts";
+import { VariantChooser } from "../../tasks/_run/variant.ts";
+import { main } from "../../tasks/scaling.ts";
+import { CapturedContext } from "../_context.ts";
+import { createRandomData } from "../_gpu.ts";
+import {
+  type Ended,
+  eventsOf,
+  exists,
+  filesIn,
+  inDirectory,
+  runInProcess,
+  runWithoutAdapter,
+} from "../_tasks.ts";
+
+const FILES = ["config.json", "scaling.csv", "scaling.svg"];
+
+/** One axis, measured for as short as can be. */
+const SHORT = "--quick --axes depth --rounds 1 --steps 2".split(" ");
+
+/** Measures into a directory. */
+function scale(directory: string, args: readonly string[]): Promise<Ended> {
+  return runInProcess(main, [...args, "--out", directory]);
+}
+
+/** The rows of a directory's `scaling.csv`. */
+async function rowsIn(directory: string): Promise<ScalingRow[]> {
+  const path = `${directory}/scaling.csv`;
+  return scalingFromCsv(await Deno.readTextFile(path), { name: path });
+}
+
+Deno.test("scaling measures each size of each axis, and draws them", async () => {
+  await inDirectory(async (out) => {
+    const args = "--quick --axes networks,batch --rounds 2 --steps 2 --variant per-operation"
+      .split(" ");
+    const { status, output, errors } = await scale(out, args);
+    assertEquals(status, 0, errors);
+    assertEquals([...(await filesIn(out)).keys()], FILES);
+
+    const rows = await rowsIn(out);
+    assertEquals(rows.map(({ axis, value, batch, networks }) => [axis, value, batch, networks]), [
+      ["batch", 50, 50, 1],
+      ["batch", 100, 100, 1],
+      ["batch", 200, 200, 1],
+      ["networks", 1, 100, 1],
+      ["networks", 2, 100, 2],
+      ["networks", 4, 100, 4],
+    ]);
+    for (const row of rows) {
+      assert(row.least > 0 && row.least <= row.ms_per_step && row.ms_per_step <= row.most);
+      // 2 · (2 · 3072 · 50 + 3 · (50 · 50 + 50 · 10)) operations for each image and network.
+      assertAlmostEquals(row.mflop, 0.6324 * row.batch * row.networks, 1e-9);
+      assertAlmostEquals(row.gflop_per_s * row.ms_per_step, row.mflop, 1e-9);
+      assertEquals(
+        [row.steps, row.variant, row.data, row.hidden],
+        [2, "per-operation", "synthetic", "50,50"],
+      );
+    }
+    const figure = await Deno.readTextFile(`${out}/scaling.svg`);
+    const adapter = rows[0].adapter.replaceAll(" ", "\u00a0");
+    for (const text of ["quick run", "Data: synthetic", adapter, "Images in a batch"]) {
+      assert(figure.includes(text), text);
+    }
+    const lines = output.trimEnd().split("\n");
+    assertEquals(lines[0], "synthetic, quick run on 2000 training images: not a result");
+    assertEquals(lines.slice(2, 8).map((line) => line.split(/ +/).slice(0, 2)), [
+      ...["50", "100", "200"].map((size) => ["batch", size]),
+      ...["1", "2", "4"].map((size) => ["networks", size]),
+    ]);
+    assertMatch(lines[2], / 1\.00 /, "the first size is what the others are compared with");
+    assertMatch(lines[8], /^(Cliff: |No cliff: )/);
+    assertEquals(lines[lines.length - 1], `Files: ${out}`);
+    assertMatch(errors, /^Measuring batch 50, 100, 200\nMeasuring networks 1, 2, 4$/m);
+  });
+});
+
+Deno.test("scaling keeps what is finished, and refuses to replace it by results of other settings", async () => {
+  await inDirectory(async (out) => {
+    const first = await scale(out, [...SHORT, "--json"]);
+    assertEquals(first.status, 0, first.errors);
+    const before = await filesIn(out);
+    const rows = await rowsIn(out);
+    const results = rows.map((row) => ({ event: "result", ...row, quick: true, out }));
+    assertEquals(eventsOf(first).filter(({ event }) => event === "result"), results);
+    assertEquals(eventsOf(first).filter(({ event }) => event === "part"), [
+      { event: "part", part: "depth", number: 1, parts: 1, values: [2, 3, 4], quick: true },
+    ]);
+
+    const again = await scale(out, [...SHORT, "--json"]);
+    assertEquals(again.status, 0, again.errors);
+    assertEquals(eventsOf(again).slice(2), [{ event: "finished_before", out }, ...results]);
+    assertEquals(await filesIn(out), before);
+
+    const other = await scale(out, [...SHORT.slice(0, -1), "3"]);
+    assertEquals(other.status, 2);
+    assertMatch(other.errors, /error: --out .* holds results of other settings \(steps 2 there, 3/);
+    assertEquals(await filesIn(out), before);
+
+    const config = JSON.parse(await Deno.readTextFile(`${out}/config.json`));
+    assertEquals(config.settings.adapter, rows[0].adapter);
+    config.settings.adapter = "another";
+    await Deno.writeTextFile(`${out}/config.json`, JSON.stringify(config));
+    assertMatch((await scale(out, SHORT)).errors, /other settings \(adapter another there, /);
+  });
+});
+
+Deno.test("scaling names each cliff, and the line of a damaged table", async () => {
+  await inDirectory(async (out) => {
+    const first = await scale(out, SHORT);
+    assertEquals(first.status, 0, first.errors);
+    const path = `${out}/scaling.csv`;
+    const text = await Deno.readTextFile(path);
+    // The end of the line of depth 3.
+    await Deno.writeTextFile(path, text.replace(/^(depth,3,.*,)[\d.]*$/m, "$12.345"));
+    const { status, output } = await scale(out, SHORT);
+    assertEquals(status, 0);
+    const [, row] = await rowsIn(out);
+    const time = Number(row.ms_per_step.toPrecision(3));
+    assertMatch(output, /^depth +3 .* cliff$/m);
+    const sentence =
+      `Cliff: depth 3 takes ${time} ms a step, 2.3 times the trend of its neighbours`;
+    assert(output.includes(sentence), output);
+
+    await Deno.writeTextFile(path, text.replace("depth,3,", "depth,three,"));
+    const damaged = await scale(out, SHORT);
+    assertEquals(damaged.status, 2);
+    assert(
+      damaged.errors.includes(`error: Cannot read ${path}, line 3, column value: it is "three"`),
+      damaged.errors,
+    );
+  });
+});
+
+/** Measures small networks on images of 12 values, of which there are so many. */
+async function scaleSmall(
+  images: number,
+  test: (run: {
+    readonly context: CapturedContext;
+    readonly scale: () => Promise<ScalingRow[]>;
+    readonly out: string;
+  }) => Promise<void>,
+): Promise<void> {
+  await inDirectory(async (out) => {
+    const dataset: DataSet = await createRandomData({ inputs: 12, training: images });
+    const gpu = await Gpu.request();
+    const data = new DeviceDataSet(gpu, dataset);
+    const context = new CapturedContext();
+    const config: RunConfig = {
+      package: "@headless/mlp",
+      task: "scaling",
+      settings: { data: dataset.name },
+      made_with: { adapter: "an adapter" },
+    };
+    const options: ScalingOptions = {
+      axes: ["batch", "depth"],
+      rounds: 2,
+      steps: 3,
+      seed: 1,
+      quick: true,
+      json: true,
+    };
+    try {
+      const results = await openResults(out, config, SCALING_FILES);
+      const chooser = new VariantChooser(context, { gpu, data }, options);
+      const figures = new Figures();
+      const run = async () => {
+        const rows = await scaleInto(results, options, { gpu, data, chooser, context, figures });
+        await figures.draw(context.signal);
+        return rows;
+      };
+      await test({ context, scale: run, out });
+    } finally {
+      data.destroy();
+      gpu.destroy();
+    }
+  });
+}
+
+Deno.test("scaling names the sizes that cannot be held, once each, and goes on without them", async () => {
+  await scaleSmall(110, async ({ context, scale, out }) => {
+    const rows = await scale();
+    assertEquals(rows.map(({ axis, value }) => [axis, value]), [
+      ["batch", 50],
+      ["batch", 100],
+      ["depth", 2],
+      ["depth", 3],
+      ["depth", 4],
+    ]);
+    assertEquals(await rowsIn(out), rows);
+    const message = "batch 200 is left out: --batch expects at most 110, " +
+      "the number of training images, not 200";
+    assertEquals(context.errors.match(/^warning: .*$/gm), [`warning: ${message}`]);
+    assertEquals(context.events.filter(({ event }) => event === "warning"), [
+      { event: "warning", message },
+    ]);
+  });
+});
+
+Deno.test("scaling fails when no size can be held, and does not look finished", async () => {
+  await scaleSmall(20, async ({ scale, out }) => {
+    await assertRejects(scale, ArgumentError, "The adapter can hold none of the sizes");
+    assertEquals(await exists(`${out}/scaling.svg`), false);
+  });
+});
+
+Deno.test("scaling that is stopped keeps the axes that are done, and does not look finished", async () => {
+  await scaleSmall(200, async ({ context, scale, out }) => {
+    const stderr = context.stderr.bind(context);
+    context.stderr = (line) => {
+      stderr(line);
+      if (line.startsWith("Measuring depth")) context.abort(new StoppedError("SIGTERM"));
+    };
+    await assertRejects(scale, StoppedError);
+    assertEquals((await rowsIn(out)).map(({ value }) => value), [50, 100, 200]);
+    assertEquals(await exists(`${out}/scaling.svg`), false);
+  });
+});
+
+Deno.test("scaling writes nothing when it is stopped before it begins", async () => {
+  await inDirectory(async (out) => {
+    const context = new CapturedContext();
+    context.abort(new StoppedError("SIGINT"));
+    assertEquals(await runMain(main, { args: [...SHORT, "--out", out], context }), 75);
+    assertEquals(await exists(out), false);
+  });
+});
+
+Deno.test("scaling refuses bad input in one sentence, and writes nothing", async () => {
+  const cases: [args: string[], sentence: RegExp][] = [
+    [
+      ["--axes", "height"],
+      /^error: --axes expects different ones of batch, width, depth and networks with commas /,
+    ],
+    [["--axes", "batch,batch"], /^error: --axes expects different ones of batch, width/],
+    [["--rounds", "0"], /^error: --rounds expects a whole number from 1/],
+    [["--steps", "x"], /^error: --steps expects a whole number from 1/],
+    [["--hidden", "50"], /^error: scaling has no option --hidden/],
+    [["--variant", "unrolled"], /^error: .*"unrolled"/],
+  ];
+  for (const [args, sentence] of cases) {
+    await inDirectory(async (out) => {
+      const { status, output, errors } = await scale(out, ["--quick", ...args]);
+      assertEquals([status, output, errors.trim().split("\n").length], [2, "", 1], errors);
+      assertMatch(errors, sentence);
+      assertEquals(await exists(out), false, args.join(" "));
+    });
+  }
+});
+
+Deno.test("scaling refuses a software adapter when a GPU is required", async () => {
+  await inDirectory(async (out) => {
+    const { status, errors } = await scale(out, [...SHORT, "--require-gpu"]);
+    const software = errors.split("\n")[0].endsWith(", software");
+    assertEquals([status, await exists(out)], software ? [1, false] : [0, true]);
+  });
+});
+
+Deno.test("scaling says what to install where there is no adapter", async () => {
+  await inDirectory(async (out) => {
+    const { status, errors } = await runWithoutAdapter("scaling", ["--out", out]);
+    assertEquals([status, await exists(out)], [1, false]);
+    assertMatch(errors, /^error: No GPU adapter was found: install /m);
+  });
+});

@@ -1,0 +1,220 @@
+import { assert, assertEquals } from "@std/assert";
+import { cutInputs, type DataSet, standardise, subset } from "../../src/data/dataset.ts";
+import { DeviceDataSet } from "../../src/gpu/device_data.ts";
+import { compareWithDifferences } from "../../src/model/numerical_gradients.ts";
+import { Gpu } from "../../src/gpu/device.ts";
+import {
+  checkOnGpu,
+  type GpuCheckOptions,
+  type GpuCheckRow,
+  passes,
+  worstOf,
+} from "../../src/train/kernel_check.ts";
+import { type Architecture, initialise } from "../../src/model/network.ts";
+import type { PopulationState } from "../../src/train/population.ts";
+import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../../src/model/published.ts";
+import { createSynthetic } from "../../src/data/synthetic.ts";
+import { Training } from "../../src/train/training.ts";
+import { defaultVariant, variantFits, VARIANTS } from "../../src/programs/variants.ts";
+import { steadyOrder } from "../_steady.ts";
+
+const [THREE_LAYERS, NINE_LAYERS] = PUBLISHED_HIDDEN;
+
+const whole = await createSynthetic({ training: 1400, test: 20 });
+const dataset: DataSet = subset(whole, { training: 1000, validation: 130 });
+
+Deno.test("compareWithDifferences() meets the report's figures at its setting for seeds 1 to 10", async () => {
+  const small = cutInputs(dataset, 10);
+  const architecture = { inputs: 10, hidden: THREE_LAYERS, classes: 10, batchNorm: true };
+  const batch = {
+    x: standardise(small.training.images.subarray(0, 20 * 10), small),
+    labels: small.training.labels.subarray(0, 20),
+  };
+  const short: string[] = [];
+  for (let seed = 1; seed <= 10; seed++) {
+    const parameters = initialise(architecture, { seed, identity: 0 });
+    const rows = await compareWithDifferences({ architecture, parameters }, batch, { lambda: 0.5 });
+    let judged = 0;
+    for (const { parameter, fivePoint, norm } of rows) {
+      const bar = PUBLISHED_GRADIENT_ERRORS[parameter];
+      if (bar === undefined) continue;
+      judged++;
+      if (!(fivePoint <= bar)) {
+        short.push(`seed ${seed}: ${parameter} ${fivePoint}, at most ${bar}`);
+      }
+      if (!(norm! <= 1e-7)) short.push(`seed ${seed}: ${parameter} in norm ${norm}`);
+    }
+    assertEquals(judged, 7);
+    const leftOut = rows.reduce((sum, row) => sum + row.leftOut, 0);
+    const entries = rows.reduce((sum, row) => sum + row.entries, 0);
+    if (!(leftOut <= 0.05 * entries)) short.push(`seed ${seed}: ${leftOut} of ${entries} left out`);
+  }
+  assertEquals(short, []);
+});
+
+/** What falls short, each with the setting it does so at. */
+async function failures(
+  gpu: Gpu,
+  options: GpuCheckOptions & { data: DeviceDataSet },
+  kinds: readonly GpuCheckRow["kind"][],
+): Promise<string[]> {
+  const rows = await checkOnGpu(gpu, options);
+  for (const kind of kinds) {
+    const expected = kind !== "cancelled" || options.batchNorm;
+    assertEquals(rows.some((row) => row.kind === kind), expected, `rows of kind ${kind}`);
+  }
+  const { hidden, batchNorm, batch, networks, start, data, variant } = options;
+  return rows.filter((row) => !passes(row)).map(({ kind, name, error, bar }) =>
+    `${kind} of ${name} ${error}, at most ${bar}: ${variant}, ${
+      hidden.length + 1
+    } layers, batch norm ${batchNorm}, ` +
+    `${data.source.inputs} inputs, batch ${batch}, λ ${
+      networks[0].lambda
+    }, P ${networks.length}, ` +
+    `${start ? "trained" : "initial"}`
+  );
+}
+
+const ETA = { etaMin: 1e-5, etaMax: 1e-1 };
+
+const BATCHES = [100, 20];
+
+/** What a variant is checked at, for each architecture: λ, batch, networks, and whether they were trained before. */
+const SETTINGS = [false, true].flatMap((ofTrained) =>
+  [0, 0.5].flatMap((lambda) =>
+    BATCHES.flatMap((batch) => [1, 3].map((size) => ({ ofTrained, lambda, batch, size })))
+  )
+);
+
+for (const inputs of [10, 3072]) {
+  for (const hidden of [THREE_LAYERS, NINE_LAYERS]) {
+    for (const batchNorm of [true, false]) {
+      const name = `${hidden.length + 1} layers ${
+        batchNorm ? "with" : "without"
+      } batch norm, ${inputs} inputs`;
+      Deno.test(`checkOnGpu() finds gradients within their bars when there are ${name}`, async () => {
+        const gpu = await Gpu.request();
+        const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
+        const trained = await trainedState(gpu, { data, hidden, batchNorm });
+        const architecture = { inputs, hidden, classes: data.source.classes, batchNorm };
+        const orders = new Map<string, Uint32Array>();
+        for (const ofTrained of [false, true]) {
+          for (const batch of BATCHES) {
+            const networks = Array.from({ length: 3 }, () => ({ lambda: 0, ...ETA }));
+            const options = { hidden, batchNorm, networks, batch, steps: 1 };
+            const start = ofTrained ? trained : undefined;
+            orders.set(`${ofTrained} ${batch}`, steadyOrder(data.source, { ...options, start }));
+          }
+        }
+        const short: string[] = [];
+        for (const variant of fittingVariants(gpu, architecture)) {
+          const settings = isWhole(variant, gpu, architecture) ? SETTINGS : SETTINGS.slice(-1);
+          for (const { lambda, batch, size, ofTrained } of settings) {
+            const networks = Array.from({ length: size }, () => ({ lambda, ...ETA }));
+            const start = ofTrained
+              ? {
+                parameters: trained.parameters.slice(0, size),
+                statistics: trained.statistics.slice(0, size),
+              }
+              : undefined;
+            const options = {
+              data,
+              hidden,
+              batchNorm,
+              networks,
+              batch,
+              order: orders.get(`${ofTrained} ${batch}`),
+              start,
+              steps: 1,
+              evaluation: false,
+              variant,
+            };
+            short.push(...await failures(gpu, options, ["gradient", "cancelled"]));
+          }
+        }
+        data.destroy();
+        gpu.destroy();
+        assertEquals(short, []);
+      });
+    }
+  }
+}
+
+/** All variants that can run an architecture. */
+function fittingVariants(gpu: Gpu, architecture: Architecture): string[] {
+  return VARIANTS.filter((name) =>
+    variantFits(name, gpu, { architecture, networks: 3, batch: 100 })
+  );
+}
+
+/** Whether a variant is held to the bars at every setting; the others are at the last. */
+function isWhole(variant: string, gpu: Gpu, architecture: Architecture): boolean {
+  const usual = defaultVariant(gpu, { architecture, networks: 1, batch: 100 });
+  return variant === usual || variant === "per-operation";
+}
+
+/** Three networks after 500 steps: one cycle of the learning rate. */
+async function trainedState(
+  gpu: Gpu,
+  options: { data: DeviceDataSet; hidden: readonly number[]; batchNorm: boolean },
+): Promise<Required<PopulationState>> {
+  const { data, ...architecture } = options;
+  const training = await Training.create(gpu, data, {
+    ...architecture,
+    networks: [0, 1, 2].map((identity) => ({ identity, lambda: 0.005, ...ETA })),
+    batch: 20,
+    halfCycle: 250,
+    cycles: 1,
+    evaluateEvery: 500,
+  });
+  let loss = Infinity;
+  for await (const [row] of training.run()) loss = Math.min(loss, row.train.loss);
+  assert(Number.isFinite(loss));
+  const state = await training.state();
+  assertEquals(state.step, 500);
+  training.destroy();
+  return state;
+}
+
+for (const hidden of [THREE_LAYERS, NINE_LAYERS]) {
+  for (const batchNorm of [true, false]) {
+    const name = `${hidden.length + 1} layers ${batchNorm ? "with" : "without"} batch norm`;
+    Deno.test(`checkOnGpu() finds ten steps within their bars when there are ${name}`, async () => {
+      const gpu = await Gpu.request();
+      const networks = [{ lambda: 0.005, etaMin: 0.1, etaMax: 0.1 }];
+      const short: string[] = [];
+      for (const source of [dataset, cutInputs(dataset, 70)]) {
+        const { inputs, classes } = source;
+        const architecture = { inputs, hidden, classes, batchNorm };
+        const data = new DeviceDataSet(gpu, source);
+        const setting = { hidden, batchNorm, networks, batch: 100, steps: 10 };
+        const order = steadyOrder(source, setting);
+        for (const variant of fittingVariants(gpu, architecture)) {
+          if (isWhole(variant, gpu, architecture) !== (source === dataset)) continue;
+          const options = { ...setting, data, order, variant };
+          short.push(...await failures(gpu, options, ["loss", "change", "evaluation"]));
+        }
+        data.destroy();
+      }
+      gpu.destroy();
+      assertEquals(short, []);
+    });
+  }
+}
+
+Deno.test("passes() refuses NaN", () => {
+  assert(passes({ error: 1, bar: 1 }));
+  assert(!passes({ error: 1.1, bar: 1 }));
+  assert(!passes({ error: NaN, bar: 1 }));
+});
+
+Deno.test("worstOf() finds what comes nearest to its bar, and NaN wherever it stands", () => {
+  const rows = [0.5, 0.9, 0.2].map((error, i) => (
+    { name: `W${i + 1}`, kind: "gradient", error, bar: 2 } as const
+  ));
+  assertEquals(worstOf(rows).name, "W2");
+  for (const at of [0, 1, 2]) {
+    const broken = rows.with(at, { ...rows[at], error: NaN });
+    assertEquals(worstOf(broken).name, `W${at + 1}`);
+  }
+});

@@ -1,0 +1,145 @@
+import { assertEquals } from "@std/assert";
+import type { MetricRow } from "../../src/model/metrics.ts";
+import {
+  curveRows,
+  describeRuns,
+  outcomeOf,
+  sensitivityNetworks,
+  type SensitivityRun,
+  sigmaName,
+} from "../../src/train/sensitivity.ts";
+
+Deno.test("sigmaName() tells different initialisations apart, and gives equal ones one name", () => {
+  assertEquals(["he", "xavier", 1e-3, 0.001, 1e-7, 2].map((one) => sigmaName(one as number)), [
+    "he",
+    "xavier",
+    "0.001",
+    "0.001",
+    "1e-7",
+    "2",
+  ]);
+});
+
+Deno.test("outcomeOf() says stalled within 1 % of ln(classes), on both sides and no further", () => {
+  const cases: [classes: number, share: number, outcome: string][] = [
+    [10, 1, "stalled"],
+    [10, 0.9901, "stalled"],
+    [10, 1.0099, "stalled"],
+    [10, 0.9899, "trained"],
+    [10, 1.0101, "trained"],
+    [3, 0.9901, "stalled"],
+    [3, 0.9899, "trained"],
+  ];
+  for (const [classes, share, outcome] of cases) {
+    const train_loss = share * Math.log(classes);
+    assertEquals(outcomeOf({ diverged_at: null, train_loss, classes }), outcome, `${train_loss}`);
+  }
+});
+
+Deno.test("outcomeOf() says when a training diverged, be it before the first step", () => {
+  for (const step of [0, 12]) {
+    const ending = { diverged_at: step, train_loss: NaN, classes: 10 };
+    assertEquals(outcomeOf(ending), `diverged at step ${step}`);
+  }
+});
+
+Deno.test("sensitivityNetworks() tells networks apart by their initialisation alone", () => {
+  const settings = { lambda: 0.005, etaMin: 1e-5, etaMax: 0.1 };
+  const both = sensitivityNetworks([0.001, "he"], settings);
+  assertEquals(both, [
+    { ...settings, identity: "0.001", initialisation: 0.001 },
+    { ...settings, identity: "he", initialisation: "he" },
+  ]);
+  assertEquals(sensitivityNetworks(["he"], settings), [both[1]]);
+});
+
+/** A row of which only the step and the training loss matter. */
+function rowAt(step: number, loss: number): MetricRow {
+  const evaluation = { loss, cost: loss + 1, accuracy: 0.1 };
+  const val = { loss: -1, cost: -1, accuracy: 0 };
+  return { step, epoch: step / 4, eta: null, train: evaluation, val };
+}
+
+Deno.test("curveRows() gives the training losses network by network, NaN included", () => {
+  const rows = [[rowAt(0, 2.3), rowAt(0, 3)], [rowAt(5, 2.2), rowAt(5, NaN)]];
+  assertEquals(curveRows(rows, { initialisations: ["xavier", 0.1], batchNorm: true }), [
+    { sigma: "xavier", batch_norm: true, step: 0, train_loss: 2.3 },
+    { sigma: "xavier", batch_norm: true, step: 5, train_loss: 2.2 },
+    { sigma: "0.1", batch_norm: true, step: 0, train_loss: 3 },
+    { sigma: "0.1", batch_norm: true, step: 5, train_loss: NaN },
+  ]);
+});
+
+/** Runs that ended in the given ways, all without or all with batch norm. */
+function runsOf(
+  batch_norm: boolean,
+  outcomes: readonly (readonly [sigma: string, outcome: string])[],
+): SensitivityRun[] {
+  const evaluation = { loss: 1.5, cost: 1.6, accuracy: 0.5 };
+  return outcomes.map(([sigma, outcome]) => ({
+    sigma,
+    batch_norm,
+    train: evaluation,
+    val: evaluation,
+    test: evaluation,
+    steps: 3600,
+    diverged_at: null,
+    outcome,
+  }));
+}
+
+const STALLED = [["0.1", "trained"], ["0.001", "stalled"], ["0.0001", "stalled"]] as const;
+const TRAINED = [["0.1", "trained"], ["0.001", "trained"], ["0.0001", "trained"]] as const;
+
+Deno.test("describeRuns() says of each setting which runs trained, stalled and diverged", () => {
+  const mixed = [
+    ["xavier", "diverged at step 3"],
+    ["he", "trained"],
+    ["0.1", "diverged at step 50"],
+    ["2", "stalled"],
+  ] as const;
+  const cases: [runs: SensitivityRun[], sentence: string][] = [
+    [
+      [...runsOf(false, STALLED), ...runsOf(true, TRAINED)],
+      "Without batch norm σ = 0.1 trained, and σ = 0.001 and σ = 0.0001 stalled at the loss of " +
+      "guessing (2.303); with batch norm all trained.",
+    ],
+    [
+      runsOf(true, mixed),
+      "With batch norm Xavier and σ = 0.1 diverged, He trained, and σ = 2 stalled at the loss of " +
+      "guessing (2.303).",
+    ],
+    [runsOf(false, [["he", "diverged at step 0"]]), "Without batch norm He diverged."],
+  ];
+  for (const [runs, sentence] of cases) {
+    assertEquals(describeRuns(runs, { classes: 10, comparable: false }), sentence);
+  }
+  const stalled = runsOf(false, [["1", "stalled"], ["2", "stalled"]]);
+  assertEquals(
+    describeRuns(stalled, { classes: 3, comparable: false }),
+    "Without batch norm all stalled at the loss of guessing (1.099).",
+  );
+});
+
+Deno.test("describeRuns() sets what was seen against the report's finding, whichever it was", () => {
+  const comparable = { classes: 10, comparable: true };
+  assertEquals(
+    describeRuns([...runsOf(false, STALLED), ...runsOf(true, TRAINED)], comparable),
+    "The report says that a small σ diverges without batch norm; here, without batch norm " +
+      "σ = 0.1 trained, and σ = 0.001 and σ = 0.0001 stalled at the loss of guessing (2.303); " +
+      "with batch norm all trained.",
+  );
+  const diverged = runsOf(false, [["0.1", "trained"], ["0.001", "diverged at step 9"]]);
+  assertEquals(
+    describeRuns(diverged, comparable),
+    "The report says that a small σ diverges without batch norm; here, without batch norm " +
+      "σ = 0.1 trained, and σ = 0.001 diverged.",
+  );
+});
+
+Deno.test("describeRuns() leaves the report's finding out where no run is one that it speaks of", () => {
+  for (const runs of [runsOf(true, TRAINED), runsOf(false, [["0.1", "trained"]])]) {
+    const sentence = describeRuns(runs, { classes: 10, comparable: true });
+    assertEquals(sentence.includes("report"), false, sentence);
+  }
+});
