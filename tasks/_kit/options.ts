@@ -4,6 +4,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import type { SubsetCounts } from "../../src/data/dataset.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { choice, flag, initialisation, integer, type Option, real, text, widths } from "./kinds.ts";
 
@@ -27,6 +28,8 @@ export interface Task<O extends OptionTable> {
   readonly defaults?: Partial<Values<NoInfer<O>>>;
   /** Defaults that differ from those with `--quick`. */
   readonly quick?: Partial<Values<NoInfer<O>>>;
+  /** How many images of each split `--quick` uses; as other tasks do unless given. */
+  readonly quickCounts?: SubsetCounts;
   /** What the help text says of a default that no single value describes, as in "both depths". */
   readonly defaultTexts?: { readonly [K in keyof NoInfer<O>]?: string };
   /** Checks between options; throws an `ArgumentError` that names them. */
