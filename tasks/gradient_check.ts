@@ -12,13 +12,13 @@ import {
   type SubsetCounts,
 } from "../src/data/dataset.ts";
 import { DeviceDataSet } from "../src/gpu/device_data.ts";
-import { compareWithDifferences } from "../src/model/numerical_gradients.ts";
+import { checkGradients } from "../src/model/reference/numerical_gradients.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
 import type { ShaderTexts } from "../src/gpu/kernels.ts";
 import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
-import { initialise } from "../src/model/network.ts";
+import { initialise } from "../src/model/initialisation.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import { COMPARED_STEPS } from "../src/report/gradients.ts";
 import { type GradientCheckRow, gradientCheckToCsv } from "../src/records/metrics.ts";
@@ -227,7 +227,7 @@ async function checkSetting(
 
   const architecture = { inputs: dataset.inputs, hidden, classes: dataset.classes, batchNorm };
   const parameters = initialise(architecture, { seed, identity: 0 });
-  const differences = await compareWithDifferences({ architecture, parameters }, {
+  const differences = await checkGradients({ architecture, parameters }, {
     x: standardise(dataset.training.images, dataset, order.subarray(0, batch)),
     labels: dataset.training.labels.subarray(0, batch),
   }, { lambda, signal: run.signal });

@@ -11,11 +11,12 @@ import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ShaderTexts } from "../gpu/kernels.ts";
 import { maximum } from "../lists.ts";
-import { type Architecture, initialise, isCancelledBias, layout } from "../model/network.ts";
+import { initialise } from "../model/initialisation.ts";
+import { type Architecture, isCancelledBias, layout } from "../model/network.ts";
 import { type NetworkSettings, Population, type PopulationState } from "./population.ts";
 import { Random } from "../model/random.ts";
 import type { Evaluation } from "../model/metrics.ts";
-import { evaluate, gradients, updateStatistics } from "../model/reference.ts";
+import { evaluate, gradients, updateStatistics } from "../model/reference/network.ts";
 import { eta as etaOf } from "../model/schedule.ts";
 
 /** What to run. */

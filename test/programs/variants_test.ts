@@ -5,7 +5,7 @@ import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import { checkOnGpu, passes } from "../../src/train/kernel_check.ts";
-import { initialise } from "../../src/model/network.ts";
+import { initialise } from "../../src/model/initialisation.ts";
 import { Population, type StepPlan } from "../../src/train/population.ts";
 import { PUBLISHED_HIDDEN } from "../../src/model/published.ts";
 import { createSynthetic } from "../../src/data/synthetic.ts";

@@ -4,9 +4,9 @@ import { cutInputs, standardise } from "../../src/data/dataset.ts";
 import { GpuError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import type { ShaderTexts } from "../../src/gpu/kernels.ts";
-import { initialise } from "../../src/model/network.ts";
+import { initialise } from "../../src/model/initialisation.ts";
 import { Random } from "../../src/model/random.ts";
-import { gradients, sgdStep } from "../../src/model/reference.ts";
+import { gradients, sgdStep } from "../../src/model/reference/network.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { defaultVariant, VARIANTS } from "../../src/programs/variants.ts";
 import {
