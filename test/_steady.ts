@@ -15,7 +15,7 @@ const MARGIN = 1e-5;
 /** Orders that are tried, and batches in place of one that does not clear the margin: one of a few does. */
 const TRIES = 20;
 
-/** Steps as `checkOnGpu()` makes them. */
+/** Steps as `checkKernels()` makes them. */
 export interface SteadyOptions {
   readonly hidden: readonly number[];
   readonly batchNorm: boolean;

@@ -3,9 +3,9 @@ import { cutInputs, type DataSet, subset } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import {
-  checkOnGpu,
-  type GpuCheckOptions,
-  type GpuCheckRow,
+  checkKernels,
+  type KernelCheckOptions,
+  type KernelCheckRow,
   passes,
   worstOf,
 } from "../../src/train/kernel_check.ts";
@@ -25,10 +25,10 @@ const dataset: DataSet = subset(whole, { training: 1000, validation: 130 });
 /** What falls short, each with the setting it does so at. */
 async function failures(
   gpu: Gpu,
-  options: GpuCheckOptions & { data: DeviceDataSet },
-  kinds: readonly GpuCheckRow["kind"][],
+  options: KernelCheckOptions,
+  kinds: readonly KernelCheckRow["kind"][],
 ): Promise<string[]> {
-  const rows = await checkOnGpu(gpu, options);
+  const rows = await checkKernels(gpu, options);
   for (const kind of kinds) {
     const expected = kind !== "cancelled" || options.batchNorm;
     assertEquals(rows.some((row) => row.kind === kind), expected, `rows of kind ${kind}`);
@@ -62,7 +62,7 @@ for (const inputs of [10, 3072]) {
       const name = `${hidden.length + 1} layers ${
         batchNorm ? "with" : "without"
       } batch norm, ${inputs} inputs`;
-      Deno.test(`checkOnGpu() finds gradients within their bars when there are ${name}`, async () => {
+      Deno.test(`checkKernels() finds gradients within their bars when there are ${name}`, async () => {
         const gpu = await Gpu.request();
         const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
         const trained = await trainedState(gpu, { data, hidden, batchNorm });
@@ -149,7 +149,7 @@ async function trainedState(
 for (const hidden of [THREE_LAYERS, NINE_LAYERS]) {
   for (const batchNorm of [true, false]) {
     const name = `${hidden.length + 1} layers ${batchNorm ? "with" : "without"} batch norm`;
-    Deno.test(`checkOnGpu() finds ten steps within their bars when there are ${name}`, async () => {
+    Deno.test(`checkKernels() finds ten steps within their bars when there are ${name}`, async () => {
       const gpu = await Gpu.request();
       const networks = [{ lambda: 0.005, etaMin: 0.1, etaMax: 0.1 }];
       const short: string[] = [];
