@@ -12,7 +12,7 @@ import {
 } from "../src/model/published.ts";
 import { isComparable } from "../src/report/settings.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
@@ -27,7 +27,6 @@ import {
 import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
 import { openResults, type Results, type RunConfig, runConfig } from "./_kit/results.ts";
-import { percent, tableHeading } from "./_kit/text.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 import {
   describeOutcome,

@@ -22,7 +22,16 @@ import type { TaskContext } from "./_kit/context.ts";
 import { announceData } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { flag, integer, real, widths } from "./_kit/kinds.ts";
+import {
+  COMMON_OPTIONS,
+  flag,
+  integer,
+  real,
+  type Task,
+  TRAINING_OPTIONS,
+  type Values,
+  widths,
+} from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import {
   type Load,
@@ -32,7 +41,6 @@ import {
   operationsPerStep,
   Runner,
 } from "./_bench/measure.ts";
-import { COMMON_OPTIONS, type Task, TRAINING_OPTIONS, type Values } from "./_kit/options.ts";
 import { PeakMemory } from "./_bench/peak_memory.ts";
 import { measurePeers, type Peer, type PeerRow, peersOf, readPeerRows } from "./_bench/peers.ts";
 import { PROFILE_OPTION, profileInto } from "./_run/profile.ts";

@@ -23,12 +23,18 @@ import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/publis
 import { COMPARED_STEPS } from "../src/report/gradients.ts";
 import { type GradientCheckRow, gradientCheckToCsv } from "../src/records/metrics.ts";
 import { isComparable, otherSettings } from "../src/report/settings.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { choice, integer } from "./_kit/kinds.ts";
+import {
+  choice,
+  COMMON_OPTIONS,
+  integer,
+  type Task,
+  TRAINING_OPTIONS,
+  type Values,
+} from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, type Task, TRAINING_OPTIONS, type Values } from "./_kit/options.ts";
 import { openResults, type Results, type RunConfig, runConfig } from "./_kit/results.ts";
 import { soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";

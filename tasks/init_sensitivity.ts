@@ -9,19 +9,20 @@ import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 import { isComparable } from "../src/report/settings.ts";
 import { describeRuns } from "../src/train/sensitivity.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { initialisations, integer } from "./_kit/kinds.ts";
-import { EXIT, runTask } from "./_kit/main.ts";
 import {
   checkTraining,
   COMMON_OPTIONS,
+  initialisations,
+  integer,
   type Task,
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
 import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
 import { openResults, type Results, type RunConfig, runConfig } from "./_kit/results.ts";
@@ -34,7 +35,6 @@ import {
   STUDY_FILES,
   studyInto,
 } from "./_run/sensitivity_run.ts";
-import { percent, tableHeading } from "./_kit/text.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 
 const { init: _init, ...TRAINING_WITHOUT_INIT } = TRAINING_OPTIONS;

@@ -14,7 +14,7 @@ import { isComparable } from "../src/report/settings.ts";
 import { bestResults } from "../src/train/lambda_search.ts";
 import type { BestRow } from "../src/records/lambda_search.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
@@ -26,13 +26,13 @@ import { openResults, type Results, type RunConfig, runConfig } from "./_kit/res
 import { bestRows, finalInto, openFinal } from "./_run/search_final.ts";
 import {
   readSearchSummary,
+  SEARCH_OPTIONS,
   searchFiles,
+  type SearchOptions,
   type SearchSummary,
   stageNames,
-} from "./_run/search_files.ts";
-import { SEARCH_OPTIONS, type SearchOptions } from "./_run/search_options.ts";
+} from "./_run/search.ts";
 import { searchInto } from "./_run/search_stages.ts";
-import { percent, tableHeading } from "./_kit/text.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 
 /** The task as its users see it. */

@@ -6,16 +6,14 @@
 import type { DataSet } from "../src/data/dataset.ts";
 import { SCALING_AXES } from "../src/measure/scaling.ts";
 import type { ScalingRow } from "../src/records/scaling.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns, short, spread, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { choices, integer } from "./_kit/kinds.ts";
+import { choices, COMMON_OPTIONS, integer, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, type Task, type Values } from "./_kit/options.ts";
 import { openResults, type Results, runConfig } from "./_kit/results.ts";
 import { keepScaling, readScaling, scaleInto, SCALING_FILES } from "./_bench/scaling_run.ts";
-import { tableHeading } from "./_kit/text.ts";
 import { VariantChooser } from "./_run/variant.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 
@@ -135,7 +133,7 @@ function report(
   const lines = rows.map((row) => [
     row.axis,
     String(row.value),
-    `${short(row.ms_per_step)} (${short(row.least)} to ${short(row.most)})`,
+    spread(row.ms_per_step, row.least, row.most),
     timesArithmetic(row, rows),
     short(row.gflop_per_s),
     String(row.steps),
@@ -160,11 +158,6 @@ function report(
 function timesArithmetic(row: ScalingRow, rows: readonly ScalingRow[]): string {
   const first = rows.find(({ axis }) => axis === row.axis)!;
   return (row.ms_per_step / first.ms_per_step / (row.mflop / first.mflop)).toFixed(2);
-}
-
-/** Three digits, without an exponent. */
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)));
 }
 
 if (import.meta.main) await runTask(main);

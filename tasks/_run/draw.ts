@@ -17,6 +17,7 @@ import type { PartConfig } from "../../src/report/data.ts";
 import { dataOf, isQuick } from "../../src/report/settings.ts";
 import { SCALING_BASE } from "../../src/measure/scaling.ts";
 import type { ScalingRow } from "../../src/records/scaling.ts";
+import { short } from "../_kit/table.ts";
 import { refineRange } from "../../src/train/lambda_search.ts";
 import type { Confusion, TrialRow } from "../../src/records/lambda_search.ts";
 import type { SensitivityRun } from "../../src/train/sensitivity.ts";
@@ -158,11 +159,6 @@ function trainingSubtitle({ settings: { hidden, lambda, batch, seed } }: PartCon
     `batch ${batch}`,
     `seed ${seed}`,
   ]);
-}
-
-/** A number in at most three digits. */
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)));
 }
 
 /** Blanks that do not break keep each part on one line. */

@@ -19,8 +19,7 @@ import {
 import type { Training } from "../../src/train/training.ts";
 import { drawConfusion } from "./draw.ts";
 import { openResults, type Results, type RunConfig } from "../_kit/results.ts";
-import type { SearchSummary } from "./search_files.ts";
-import type { SearchOptions } from "./search_options.ts";
+import type { SearchOptions, SearchSummary } from "./search.ts";
 import type { SearchContext } from "./search_stages.ts";
 import { readSummary, redrawRun, RUN_FILES, type Summary, trainInto } from "./training_run.ts";
 

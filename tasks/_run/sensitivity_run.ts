@@ -16,12 +16,11 @@ import {
 } from "../../src/train/sensitivity.ts";
 import { type CurveRow, curvesFromCsv, curvesToCsv } from "../../src/records/sensitivity.ts";
 import { Training } from "../../src/train/training.ts";
-import { bestOf } from "./best.ts";
+import { bestOf, reviveEvaluation, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 import { drawStudy } from "./draw.ts";
 import type { Figures } from "../_kit/figures.ts";
 import type { CommonOptions, TrainingOptions } from "../_kit/options.ts";
 import type { Results } from "../_kit/results.ts";
-import { reviveEvaluation, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 
 /** The files of a study: what {@linkcode openResults} is to be given for {@linkcode studyInto}. */
 export const STUDY_FILES = {

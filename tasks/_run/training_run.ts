@@ -7,6 +7,7 @@ import { join } from "@std/path";
 import { networkTensors } from "../../src/model/checkpoint.ts";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { DataError } from "../../src/errors.ts";
+import { maximum } from "../../src/lists.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import type { Evaluation, MetricRow } from "../../src/model/metrics.ts";
 import { metricsFromCsv, metricsToCsv } from "../../src/records/metrics.ts";
@@ -217,4 +218,17 @@ export function describeOutcome(
 ): string {
   const outcome = outcomeOf({ diverged_at, train_loss: train.loss, classes });
   return outcome === "trained" ? "" : outcome;
+}
+
+/**
+ * Finds the network that gives most validation images their class.
+ *
+ * @param rows An evaluation of networks that train together, [networks].
+ * @returns The index of the best; of one whose training loss or accuracy is NaN or infinite only where all are.
+ */
+export function bestOf(rows: readonly MetricRow[]): number {
+  const scores = rows.map(({ train, val }) =>
+    Number.isFinite(train.loss) && Number.isFinite(val.accuracy) ? val.accuracy : -1
+  );
+  return scores.indexOf(maximum(scores));
 }

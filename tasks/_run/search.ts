@@ -1,13 +1,65 @@
 /**
- * The files of a λ search.
+ * A λ search: its options, the names of its stages and its files.
  *
  * @module
  */
 import { join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
 import type { BestRow } from "../../src/records/lambda_search.ts";
+import {
+  choice,
+  COMMON_OPTIONS,
+  integer,
+  range,
+  TRAINING_OPTIONS,
+  type Values,
+} from "../_kit/options.ts";
 import type { Results, ResultsOptions } from "../_kit/results.ts";
+import { PROFILE_OPTION } from "./profile.ts";
 import { reviveSummary, type Summary } from "./training_run.ts";
+
+const { lambda: _lambda, batchNorm: _batchNorm, ...TRAINING } = TRAINING_OPTIONS;
+
+/** Far more than any adapter trains together, and few enough to be counted before it refuses them. */
+const MOST = 1000;
+
+/** The options of the task `lambda-search`. */
+export const SEARCH_OPTIONS = {
+  ...COMMON_OPTIONS,
+  ...PROFILE_OPTION,
+  ...TRAINING,
+  batchNorm: choice(["on", "off"], { default: "on", help: "batch normalisation" }),
+  coarse: range({ default: [1e-5, 1e-1], help: "where λ is looked for first" }),
+  coarseCount: integer({
+    min: 1,
+    max: MOST,
+    default: 10,
+    help: "values of λ that are tried first",
+  }),
+  fine: range({ default: [1e-3, 1e-2], help: "where λ is looked for then" }),
+  fineCount: integer({
+    min: 1,
+    max: MOST,
+    default: 10,
+    help: "values of λ that are tried then, each round",
+  }),
+  refine: integer({
+    min: 0,
+    max: 100,
+    default: 0,
+    help: "rounds between the neighbours of the best λ so far, instead of --fine",
+  }),
+  repeat: integer({
+    min: 1,
+    max: MOST,
+    default: 1,
+    help: "networks with each λ, of other initial weights",
+  }),
+  finalCycles: integer({ min: 1, default: 3, help: "cycles of the network with the best λ" }),
+};
+
+/** The values of the options of the task `lambda-search`. */
+export type SearchOptions = Values<typeof SEARCH_OPTIONS>;
 
 /** `summary.json`: how a search ended. */
 export interface SearchSummary {
