@@ -11,7 +11,6 @@ import { type DataSet, standardise } from "../data/dataset.ts";
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { ShaderTexts } from "../gpu/kernels.ts";
 import type { Evaluation } from "../model/metrics.ts";
 import {
   type Architecture,
@@ -38,8 +37,6 @@ export interface DivergenceCheckOptions {
   readonly batch: number;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
-  /** Other shader texts than the project's own, which is how tests plant mistakes. */
-  readonly shaders?: ShaderTexts;
 }
 
 /** What became of a network with something that is not finite in it, or of those beside it. */
@@ -336,7 +333,7 @@ async function run(
   cases: readonly Case[],
   options: DivergenceCheckOptions & { architecture: Architecture },
 ): Promise<{ planted: Found[]; faults: string[] }> {
-  const { architecture, data, batch, variant, shaders } = options;
+  const { architecture, data, batch, variant } = options;
   const planted = withHealthy(cases);
   const networks = planted.map((own) => own?.settings ?? SETTINGS);
   const population = await Population.create(gpu, {
@@ -345,7 +342,6 @@ async function run(
     batch,
     data,
     variant,
-    shaders,
   });
   try {
     const { count } = data.source.training;

@@ -9,7 +9,6 @@
 import { standardise } from "../data/dataset.ts";
 import type { DeviceDataSet, Split } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { ShaderTexts } from "../gpu/kernels.ts";
 import { maximum } from "../lists.ts";
 import { type Architecture, initialise, isCancelledBias, layout } from "../model/network.ts";
 import { type NetworkSettings, Population, type PopulationState } from "./population.ts";
@@ -50,8 +49,6 @@ export interface GpuCheckOptions {
   readonly order?: Uint32Array;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
-  /** Other shader texts than the project's own, which is how tests plant mistakes. */
-  readonly shaders?: ShaderTexts;
 }
 
 /** How far a quantity on the GPU is from the reference, at worst over networks and steps. */
@@ -106,7 +103,7 @@ export async function checkOnGpu(
   gpu: Gpu,
   options: GpuCheckOptions & { data: DeviceDataSet },
 ): Promise<GpuCheckRow[]> {
-  const { data, hidden, batchNorm, networks, batch, seed = 1, start, variant, shaders } = options;
+  const { data, hidden, batchNorm, networks, batch, seed = 1, start, variant } = options;
   const { inputs, classes, training } = data.source;
   const architecture = { inputs, hidden, classes, batchNorm };
   const population = await Population.create(gpu, {
@@ -115,7 +112,6 @@ export async function checkOnGpu(
     batch,
     data,
     variant,
-    shaders,
   });
   try {
     population.write(

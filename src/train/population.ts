@@ -19,7 +19,7 @@ import type { DeviceDataSet, Split } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { SUM_PARTS, tiles } from "../gpu/kernel_table.ts";
-import { type BoundKernel, dispatch, Kernels, type ShaderTexts } from "../gpu/kernels.ts";
+import { type BoundKernel, dispatch, Kernels } from "../gpu/kernels.ts";
 import type { Evaluation } from "../model/metrics.ts";
 import { type Architecture, initialStatistics } from "../model/network.ts";
 import { Pacer, type Range, type Reading } from "../gpu/submits.ts";
@@ -50,8 +50,6 @@ export interface PopulationOptions {
   readonly data: DeviceDataSet;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
-  /** Other shader texts than the project's own, which is how tests plant mistakes. */
-  readonly shaders?: ShaderTexts;
 }
 
 /** One update. */
@@ -225,7 +223,7 @@ export class Population {
         "Cannot train in batches of 1 with batch norm: one image has no variance, expected at least 2",
       );
     }
-    const kernels = Kernels.of(gpu, options.shaders);
+    const kernels = Kernels.of(gpu);
     const shape = { architecture, networks: networks.length, batch };
     const variant = options.variant ?? defaultVariant(gpu, shape);
     const buffers = await PopulationBuffers.create(gpu, { ...shape, data });

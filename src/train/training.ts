@@ -8,7 +8,6 @@ import type { DataSet } from "../data/dataset.ts";
 import { DeviceDataSet, type Split } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { ShaderTexts } from "../gpu/kernels.ts";
 import { type Architecture, type Initialisation, initialise, layout } from "../model/network.ts";
 import {
   type AdvanceOptions,
@@ -60,8 +59,6 @@ export interface TrainingOptions {
   readonly evaluateEvery?: number;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
-  /** Other shader texts than the project's own, which is how tests plant mistakes. */
-  readonly shaders?: ShaderTexts;
 }
 
 /** How a training runs. */
@@ -224,7 +221,6 @@ export class Training {
         batch,
         data: deviceData,
         variant: options.variant,
-        shaders: options.shaders,
       });
       population.write({
         parameters: networks.map(({ identity, initialisation }) =>

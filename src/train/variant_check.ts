@@ -11,7 +11,6 @@ import { checkDivergence } from "./divergence_check.ts";
 import { ArgumentError, DeviceLostError, GpuError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "./kernel_check.ts";
-import type { ShaderTexts } from "../gpu/kernels.ts";
 import { initialise, layout } from "../model/network.ts";
 import { Population, type StepPlan } from "./population.ts";
 import { PUBLISHED_HIDDEN } from "../model/published.ts";
@@ -25,8 +24,6 @@ export interface VerifyOptions {
   readonly variant: string;
   /** The images, from {@linkcode createVerifyData}. */
   readonly dataset: DataSet;
-  /** Other shader texts than the project's own, which is how tests plant mistakes. */
-  readonly shaders?: ShaderTexts;
   /** Ends the work between two checks. */
   readonly signal?: AbortSignal;
 }
@@ -217,7 +214,7 @@ function referenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
 async function compareWithReference(
   gpu: Gpu,
   setting: VerifySetting,
-  { dataset, variant, shaders }: VerifyOptions,
+  { dataset, variant }: VerifyOptions,
 ): Promise<Finding> {
   const { inputs, hidden, batchNorm, batch } = setting;
   const networks = VERIFY_NETWORKS.slice(0, setting.networks);
@@ -226,7 +223,7 @@ async function compareWithReference(
   if (!variantFits(variant, gpu, shape)) return NOT_RUN;
   const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
   try {
-    return judge(await checkOnGpu(gpu, { ...setting, networks, data, variant, shaders }));
+    return judge(await checkOnGpu(gpu, { ...setting, networks, data, variant }));
   } finally {
     data.destroy();
   }
@@ -252,14 +249,14 @@ function divergenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
 async function plantNaN(
   gpu: Gpu,
   batchNorm: boolean,
-  { dataset, variant, shaders }: VerifyOptions,
+  { dataset, variant }: VerifyOptions,
 ): Promise<Finding> {
   const { inputs, hidden, batch, counts } = PLANTED;
   const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
   if (!variantFits(variant, gpu, { architecture, networks: 2, batch })) return NOT_RUN;
   const data = new DeviceDataSet(gpu, cutInputs(subset(dataset, counts), inputs));
   try {
-    const rows = await checkDivergence(gpu, { ...PLANTED, batchNorm, data, variant, shaders });
+    const rows = await checkDivergence(gpu, { ...PLANTED, batchNorm, data, variant });
     const wrong = rows.filter(({ passed }) => !passed);
     if (wrong.length === 0) return { outcome: "passed", detail: `${rows.length} cases` };
     const [{ name, detail }] = wrong;
@@ -314,7 +311,7 @@ function byteChecks(gpu: Gpu, options: VerifyOptions): Check[] {
 /** Trains some networks from their initial weights, once for each list of cuts, and gives what each training left. */
 async function train(
   gpu: Gpu,
-  { dataset, variant, shaders }: VerifyOptions,
+  { dataset, variant }: VerifyOptions,
   work: { identities: readonly number[]; trainings: readonly (readonly number[])[] },
 ): Promise<Trained[][]> {
   const { identities, trainings } = work;
@@ -328,7 +325,7 @@ async function train(
   let population: Population | undefined;
   try {
     const networks = identities.map((identity) => VERIFY_NETWORKS[identity]);
-    const options = { architecture, networks, batch, data, variant, shaders };
+    const options = { architecture, networks, batch, data, variant };
     population = await Population.create(gpu, options);
     population.setOrder(new Random(seed, "batches", 0).permutation(count));
     const results: Trained[][] = [];

@@ -7,7 +7,7 @@ import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import { checkOnGpu, type GpuCheckRow, passes } from "../../src/train/kernel_check.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
-import type { ShaderTexts } from "../../src/gpu/kernels.ts";
+import { type ShaderTexts, withShaders } from "../../src/gpu/kernels.ts";
 import { type Mutant, MUTANTS, plant, VARIANT_OF, variantOf } from "./_mutants.ts";
 import { VARIANT_MUTANTS } from "./_mutants_variants.ts";
 
@@ -29,16 +29,8 @@ async function failures(
   const data = new DeviceDataSet(gpu, dataset);
   const failed: GpuCheckRow[] = [];
   for (const batchNorm of [true, false]) {
-    const rows = await checkOnGpu(gpu, {
-      data,
-      hidden: [11, 6],
-      batchNorm,
-      networks: NETWORKS,
-      batch: 37,
-      steps: 3,
-      variant,
-      shaders,
-    });
+    const setting = { data, hidden: [11, 6], networks: NETWORKS, batch: 37, steps: 3, variant };
+    const rows = await withShaders(shaders, () => checkOnGpu(gpu, { ...setting, batchNorm }));
     failed.push(...rows.filter((row) => !passes(row)));
     if (failed.length > 0) break; // Caught: the other setting cannot change that.
   }

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { cutInputs, standardise } from "../../src/data/dataset.ts";
 import { GpuError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/device.ts";
-import type { ShaderTexts } from "../../src/gpu/kernels.ts";
+import { type ShaderTexts, withShaders } from "../../src/gpu/kernels.ts";
 import { initialise } from "../../src/model/network.ts";
 import { Random } from "../../src/model/random.ts";
 import { gradients, sgdStep } from "../../src/model/reference.ts";
@@ -22,6 +22,7 @@ import {
   soundVariant,
   warnIfFailed,
 } from "../../tasks/_run/verified.ts";
+import type { TaskMain } from "../../tasks/_kit/context.ts";
 import { main } from "../../tasks/doctor.ts";
 import { CapturedContext } from "../_context.ts";
 import { type Mutant, plant } from "../kernels/_mutants.ts";
@@ -47,7 +48,10 @@ const CHECKS = [
 async function verify(shaders: ShaderTexts): Promise<VerifyRow[]> {
   const gpu = await Gpu.request();
   try {
-    return await Array.fromAsync(verifyVariant(gpu, { variant: VARIANT, dataset, shaders }));
+    return await withShaders(
+      shaders,
+      () => Array.fromAsync(verifyVariant(gpu, { variant: VARIANT, dataset })),
+    );
   } finally {
     gpu.destroy();
   }
@@ -63,9 +67,13 @@ Deno.test("verifyVariant() does not run what the adapter has no memory for, nor 
   assertMatch(rows[0].detail, /no memory left for the layer 1 outputs/);
 });
 
-/** Runs the doctor as it is used, but with a mistake planted or with another file to remember in. */
-function runDoctor(args: readonly string[], testing: { shaders?: ShaderTexts; memory: string }) {
-  return runInProcess((args, context) => main(args, context, testing), [...SYNTHETIC, ...args]);
+/** Runs the doctor as it is used, but with another file to remember in and perhaps with mistakes planted. */
+function runDoctor(
+  args: readonly string[],
+  { shaders = SHADERS, memory }: { shaders?: ShaderTexts; memory: string },
+) {
+  const run: TaskMain = (args, context) => main(args, context, { memory });
+  return withShaders(shaders, () => runInProcess(run, [...SYNTHETIC, ...args]));
 }
 
 // -------------------------------------------------------------------------------------------------------------------
