@@ -10,7 +10,8 @@ import { GpuUnavailableError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { checkOnGpu, passes } from "../src/train/kernel_check.ts";
 import { createSynthetic } from "../src/data/synthetic.ts";
-import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
+import type { PopulationShape } from "../src/model/shape.ts";
+import { checkVariant } from "../src/programs/variants.ts";
 import { announceAdapter, describeAdapter, vendorName } from "./_kit/adapter.ts";
 import { alignColumns } from "./_kit/columns.ts";
 import type { TaskContext } from "./_kit/context.ts";
@@ -345,7 +346,7 @@ async function testGpu(
 }
 
 /** The shape of the self-test. */
-function shapeOf({ inputs, classes }: DataSet): VariantShape {
+function shapeOf({ inputs, classes }: DataSet): PopulationShape {
   const { hidden, batchNorm, networks, batch } = SELF_TEST;
   const architecture = { inputs, hidden, classes, batchNorm };
   return { architecture, networks: networks.length, batch };

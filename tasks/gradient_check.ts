@@ -16,7 +16,8 @@ import { compareWithDifferences } from "../src/model/numerical_gradients.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
-import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
+import type { PopulationShape } from "../src/model/shape.ts";
+import { checkVariant } from "../src/programs/variants.ts";
 import { initialise } from "../src/model/network.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import { COMPARED_STEPS } from "../src/report/gradients.ts";
@@ -162,7 +163,7 @@ export async function main(
 }
 
 /** The shape of the setting asked for. */
-function shapeOf(options: Options, { classes }: DataSet): VariantShape {
+function shapeOf(options: Options, { classes }: DataSet): PopulationShape {
   const { hidden, inputs, batch } = options;
   const batchNorm = options.batchNorm === "on";
   return { architecture: { inputs, hidden, classes, batchNorm }, networks: 1, batch };

@@ -11,9 +11,9 @@ import { tiles } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Constants, Resources } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
 import { layout } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 import { Binder, type Program, type ProgramContext, recordResources } from "./program.ts";
 import { TiledForward } from "./tiled.ts";
-import type { VariantShape } from "./variants.ts";
 
 /** What the variants differ in. */
 export interface FusedOptions {
@@ -65,7 +65,7 @@ export class Fused implements Program {
    * @param options What the variants differ in.
    * @returns Whether the device has room for it, also in a workgroup, and one workgroup a network is enough.
    */
-  static fits(gpu: Gpu, shape: VariantShape, options: FusedOptions): boolean {
+  static fits(gpu: Gpu, shape: PopulationShape, options: FusedOptions): boolean {
     const { limits } = gpu.device;
     const { widths } = layout(shape.architecture);
     const behind = widths.slice(1, -1).reduce((sum, width, i) => sum + width * widths[i + 2], 0);
