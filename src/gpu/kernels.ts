@@ -20,9 +20,7 @@ import {
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../model/network.ts";
 import { scoped } from "./scopes.ts";
 import { SHADERS } from "./shaders.gen.ts";
-
-/** Bytes of the struct `Step` in common.wgsl. */
-export const STEP_BYTES = 32;
+import { STEP } from "./structs.ts";
 
 /** The texts of the shader files, by name without the extension. */
 export type ShaderTexts = Readonly<Record<string, string>>;
@@ -156,7 +154,7 @@ export class Kernels {
       const resource = resources[b];
       if (!resource) throw new TypeError(`Cannot bind ${name}: there is no resource for ${b}`);
       if (!("size" in resource)) return { binding: BINDINGS[b].binding, resource };
-      const size = b === "step" ? STEP_BYTES : undefined;
+      const size = b === "step" ? STEP.size : undefined;
       return { binding: BINDINGS[b].binding, resource: { buffer: resource, size } };
     });
     const { device } = this.#gpu;

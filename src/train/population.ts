@@ -25,6 +25,7 @@ import type { Evaluation } from "../model/metrics.ts";
 import { type Architecture, initialStatistics } from "../model/network.ts";
 import { checkShape, type PopulationShape } from "../model/shape.ts";
 import { Pacer, type Range, type Reading } from "../gpu/submits.ts";
+import { NETWORK } from "../gpu/structs.ts";
 import { Binder, type Program, type ProgramContext } from "../programs/program.ts";
 import { encodeSteps, FORWARD, type Step, UPDATE } from "../programs/steps.ts";
 import { hasStamps, StampPair, Stamps } from "../gpu/timestamps.ts";
@@ -180,10 +181,7 @@ export class Population {
     this.#buffers = buffers;
     this.#program = parts.program;
     this.#squares = parts.squares;
-    const settings = this.#networks.flatMap((
-      { lambda, etaMin, etaMax },
-    ) => [lambda, etaMin, etaMax]);
-    gpu.device.queue.writeBuffer(buffers.networks, 0, Float32Array.from(settings));
+    gpu.device.queue.writeBuffer(buffers.networks, 0, NETWORK.encode(this.#networks));
   }
 
   /**
