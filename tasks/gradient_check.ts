@@ -16,8 +16,7 @@ import { checkGradients, type GradientError } from "../src/model/reference/numer
 import { ArgumentError } from "../src/errors.ts";
 import type { Gpu } from "../src/gpu/device.ts";
 import { checkKernels, type KernelCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
-import type { ShaderTexts } from "../src/gpu/kernels.ts";
-import type { VariantShape } from "../src/programs/variants.ts";
+import { type PopulationShape, shapeOf } from "../src/model/shape.ts";
 import { initialise } from "../src/model/initialisation.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import { COMPARED_STEPS } from "../src/report/gradients.ts";
@@ -104,25 +103,14 @@ export interface CheckPlan extends DataCall<typeof OPTIONS> {
 export async function plan(call: DataCall<typeof OPTIONS>): Promise<CheckPlan> {
   const { options, gpu, data: { source: dataset } } = call;
   checkBatch(options, dataset);
-  const variant = options.variant ?? await soundVariant(gpu, shapeOf(options, dataset));
+  const variant = options.variant ?? await soundVariant(gpu, settingShape(options, dataset));
   const config = runConfig(options, { task: TASK.name, dataset, adapter: gpu.adapter, variant });
   const { force, out } = options;
   return { ...call, variant, results: await openResults(out, config, { ...FILES, force }) };
 }
 
-/**
- * Does what was planned.
- *
- * @param planned The check.
- * @param context Where to write, and how to hear of being told to stop.
- * @param testing Shader texts with planted mistakes, which the check must find.
- * @returns The exit status.
- */
-export async function run(
-  planned: CheckPlan,
-  context: TaskContext,
-  testing: { shaders?: ShaderTexts } = {},
-): Promise<number> {
+/** Does what was planned, and returns the exit status. */
+export async function run(planned: CheckPlan, context: TaskContext): Promise<number> {
   const { options, gpu, data: { source: dataset }, results } = planned;
   await warnIfFailed(context, gpu, options);
   if (results.state === "finished") {
@@ -132,9 +120,9 @@ export async function run(
 
   const { signal } = context;
   signal.throwIfAborted();
-  const { rows, failures } = await checkSetting(planned, { ...testing, signal });
+  const { rows, failures } = await checkSetting(planned, signal);
   report(context, rows, { dataset, options });
-  const trials = await checkTrials(gpu, { options, dataset, context, ...testing });
+  const trials = await checkTrials(gpu, { options, dataset, context });
   reportTrials(context, trials, options);
   failures.push(...trials.flatMap((trial) => trial.failures));
   const passed = failures.length === 0;
@@ -156,25 +144,20 @@ export async function run(
   return passed ? EXIT.done : EXIT.checkFailed;
 }
 
-/** Runs the task, and returns the exit status; `testing` is handed to {@linkcode run}. */
-export async function main(
-  args: readonly string[],
-  context: TaskContext,
-  testing: { shaders?: ShaderTexts } = {},
-): Promise<number> {
-  return await withData(
-    TASK,
-    args,
-    context,
-    async (call) => await run(await plan(call), context, testing),
-  );
+/** Runs the task, and returns the exit status. */
+export async function main(args: readonly string[], context: TaskContext): Promise<number> {
+  return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }
 
 /** The shape of the setting asked for. */
-function shapeOf(options: Options, { classes }: DataSet): VariantShape {
-  const { hidden, inputs, batch } = options;
-  const batchNorm = options.batchNorm === "on";
-  return { architecture: { inputs, hidden, classes, batchNorm }, networks: 1, batch };
+function settingShape(
+  { hidden, inputs, batch, batchNorm }: Options,
+  { classes }: DataSet,
+): PopulationShape {
+  return shapeOf({ hidden, batchNorm: batchNorm === "on", networks: 1, batch }, {
+    inputs,
+    classes,
+  });
 }
 
 /** Before anything is written. */
@@ -199,17 +182,16 @@ function checkBatch({ batch, batchNorm, inputs }: Options, dataset: DataSet): vo
 /** The setting asked for, three ways, on the first images of the data. */
 async function checkSetting(
   { options, gpu, data: { source }, variant, results }: CheckPlan,
-  on: { shaders?: ShaderTexts; signal: AbortSignal },
+  signal: AbortSignal,
 ): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
   const { hidden, lambda, batch, seed } = options;
-  const { shaders, signal } = on;
   const batchNorm = options.batchNorm === "on";
   const dataset = firstInputs(source, options);
   const data = new DeviceDataSet(gpu, dataset);
   const order = Uint32Array.from({ length: dataset.training.count }, (_, i) => i);
   const networks = [{ lambda, etaMin: 0, etaMax: 0.1 }];
   const setting = { hidden, batchNorm, networks, batch, steps: 1, seed, order, evaluation: false };
-  const onGpu = await checkKernels(gpu, { data, ...setting, variant, shaders });
+  const onGpu = await checkKernels(gpu, { data, ...setting, variant });
   data.destroy();
 
   const architecture = { inputs: dataset.inputs, hidden, classes: dataset.classes, batchNorm };
@@ -324,9 +306,9 @@ interface Trial {
 /** The GPU beside the reference for some steps, over all that a network may be. */
 async function checkTrials(
   gpu: Gpu,
-  run: { options: Options; dataset: DataSet; shaders?: ShaderTexts; context: TaskContext },
+  run: { options: Options; dataset: DataSet; context: TaskContext },
 ): Promise<Trial[]> {
-  const { options: { quick, seed }, dataset, shaders, context } = run;
+  const { options: { quick, seed }, dataset, context } = run;
   const trials: Trial[] = [];
   for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
     context.signal.throwIfAborted();
@@ -338,7 +320,7 @@ async function checkTrials(
     const shape = { architecture, networks: networks.length, batch };
     const variant = run.options.variant ?? await soundVariant(gpu, shape);
     const setting = { hidden, batchNorm, networks, batch, steps: COMPARED_STEPS, seed };
-    const rows = await checkKernels(gpu, { data, ...setting, variant, shaders });
+    const rows = await checkKernels(gpu, { data, ...setting, variant });
     data.destroy();
     const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
       `${inputs} inputs, batch ${batch}`;

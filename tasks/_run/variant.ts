@@ -4,16 +4,11 @@
  *
  * @module
  */
-import type { DataSet } from "../../src/data/dataset.ts";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { type PopulationShape, shapeOf } from "../../src/model/shape.ts";
 import { measureVariants, type VariantTime } from "../../src/measure/tuning.ts";
-import {
-  checkVariant,
-  variantFits,
-  VARIANTS,
-  type VariantShape,
-} from "../../src/programs/variants.ts";
+import { checkVariant, variantFits, VARIANTS } from "../../src/programs/variants.ts";
 import { describePlan, type Plan } from "../_kit/capacity.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
@@ -119,7 +114,7 @@ export class VariantChooser {
     }
     if (candidates === undefined) return variant;
     const { plan, budget } = choice;
-    const shape = shapeOf(this.#data.source, plan);
+    const shape = shapeOf(plan, this.#data.source);
     context.stderr(`Measuring kernel variants for ${describePlan(plan)}`);
     const measured = await measureVariants(this.#gpu, this.#data, {
       ...shape,
@@ -151,7 +146,7 @@ export class VariantChooser {
     const { variant, force, verified } = this.#options;
     const asked = checkVariant(variant);
     if (asked !== undefined) return { variant: asked };
-    const shape = shapeOf(this.#data.source, plan);
+    const shape = shapeOf(plan, this.#data.source);
     const candidates = await soundVariants(this.#gpu, shape, verified);
     if (directory !== undefined && !force) {
       const begun = await readVariant(directory, this.#gpu.adapter);
@@ -187,13 +182,8 @@ export class VariantChooser {
   }
 }
 
-function shapeOf({ inputs, classes }: DataSet, plan: Plan): VariantShape {
-  const { hidden, batchNorm, batch, networks } = plan;
-  return { architecture: { inputs, hidden, classes, batchNorm }, batch, networks };
-}
-
 /** What a measurement is remembered by. */
-function keyOf({ adapter }: Gpu, { architecture, networks, batch }: VariantShape): string {
+function keyOf({ adapter }: Gpu, { architecture, networks, batch }: PopulationShape): string {
   const { inputs, hidden, classes, batchNorm } = architecture;
   return [
     adapterKey(adapter),
