@@ -6,8 +6,8 @@
  * @module
  */
 
-import { standardise } from "../data/dataset.ts";
-import type { DeviceDataSet, Split } from "../gpu/device_data.ts";
+import { type Split, standardise } from "../data/dataset.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ShaderTexts } from "../gpu/kernels.ts";
 import { maximum } from "../lists.ts";

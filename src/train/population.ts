@@ -15,7 +15,8 @@ import {
   STEP_SLOTS,
 } from "../programs/buffers.ts";
 import { cached } from "../gpu/cache.ts";
-import type { DeviceDataSet, Split } from "../gpu/device_data.ts";
+import type { Split } from "../data/dataset.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { SUM_PARTS, tiles } from "../gpu/kernel_table.ts";

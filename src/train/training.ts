@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { DataSet } from "../data/dataset.ts";
-import { DeviceDataSet, type Split } from "../gpu/device_data.ts";
+import type { DataSet, Split } from "../data/dataset.ts";
+import { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ShaderTexts } from "../gpu/kernels.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type DataSet, subset } from "../../src/data/dataset.ts";
-import { DeviceDataSet, type Split } from "../../src/gpu/device_data.ts";
+import { type DataSet, type Split, subset } from "../../src/data/dataset.ts";
+import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import { type Architecture, initialise, layout } from "../../src/model/network.ts";
 import type { PendingEvaluation, Population } from "../../src/train/population.ts";
