@@ -29,15 +29,15 @@ const BARE = /^import\s+"([^"]+)"/gm;
 const DYNAMIC = /\bimport\(\s*["`]([^"`]+)["`]/g;
 
 /**
- * Reads the imports of every module in some folders: those of values and of types, static and dynamic.
+ * Reads the imports of modules: those of values and of types, static and dynamic.
  *
- * @param folders Folders of the checkout, such as `"src"`.
+ * @param places Modules and folders of the checkout, such as `"mod.ts"` and `"src"`.
  * @returns What each module imports. Modules of the checkout are paths from its root, packages are named as imported.
  */
-export async function readImports(...folders: string[]): Promise<Map<string, string[]>> {
+export async function readImports(...places: string[]): Promise<Map<string, string[]>> {
   const imports = new Map<string, string[]>();
-  for (const folder of folders) {
-    for (const path of await modulesIn(folder)) {
+  for (const place of places) {
+    for (const path of place.endsWith(".ts") ? [place] : await modulesIn(place)) {
       imports.set(path, importsOf(path, await Deno.readTextFile(new URL(path, ROOT))));
     }
   }
