@@ -53,8 +53,9 @@ export { type AdapterSummary, type Completion, Gpu } from "./src/gpu/device.ts";
 export { DeviceDataSet, type DeviceImages } from "./src/gpu/device_data.ts";
 
 // Training, and the ways to run a step.
+export type { Initialisation } from "./src/model/initialisation.ts";
 export type { Evaluation, MetricRow } from "./src/model/metrics.ts";
-export type { Architecture, Initialisation } from "./src/model/network.ts";
+export type { Architecture } from "./src/model/network.ts";
 export { VARIANTS } from "./src/programs/variants.ts";
 export type { ShaderTexts } from "./src/gpu/kernels.ts";
 export type { AdvanceOptions, NetworkSettings } from "./src/train/population.ts";

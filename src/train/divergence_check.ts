@@ -13,17 +13,16 @@ import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ShaderTexts } from "../gpu/kernels.ts";
 import type { Evaluation } from "../model/metrics.ts";
+import { initialise, initialStatistics } from "../model/initialisation.ts";
 import {
   type Architecture,
-  initialise,
-  initialStatistics,
   type Layout,
   layout,
   type Parameter,
   type ParameterKind,
 } from "../model/network.ts";
 import { type NetworkSettings, Population, type StepPlan } from "./population.ts";
-import { type Batch, cost as costOf } from "../model/reference.ts";
+import { type Batch, cost as costOf } from "../model/reference/network.ts";
 import { defaultVariant, variantFits } from "../programs/variants.ts";
 
 /** What to run. */

@@ -9,7 +9,8 @@ import { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ShaderTexts } from "../gpu/kernels.ts";
-import { type Architecture, type Initialisation, initialise, layout } from "../model/network.ts";
+import { type Initialisation, initialise } from "../model/initialisation.ts";
+import { type Architecture, layout } from "../model/network.ts";
 import {
   type AdvanceOptions,
   type NetworkSettings,

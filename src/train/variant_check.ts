@@ -10,9 +10,10 @@ import { DeviceDataSet } from "../gpu/device_data.ts";
 import { checkDivergence } from "./divergence_check.ts";
 import { ArgumentError, DeviceLostError, GpuError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "./kernel_check.ts";
+import { checkKernels, type KernelCheckRow, passes, worstOf } from "./kernel_check.ts";
 import type { ShaderTexts } from "../gpu/kernels.ts";
-import { initialise, layout } from "../model/network.ts";
+import { initialise } from "../model/initialisation.ts";
+import { layout } from "../model/network.ts";
 import { Population, type StepPlan } from "./population.ts";
 import { PUBLISHED_HIDDEN } from "../model/published.ts";
 import { Random } from "../model/random.ts";
@@ -20,10 +21,10 @@ import { createSynthetic } from "../data/synthetic.ts";
 import { variantFits } from "../programs/variants.ts";
 
 /** What to verify, and on which images. */
-export interface VerifyOptions {
+export interface VariantCheckOptions {
   /** The kernel variant. */
   readonly variant: string;
-  /** The images, from {@linkcode createVerifyData}. */
+  /** The images, from {@linkcode createVariantCheckData}. */
   readonly dataset: DataSet;
   /** Other shader texts than the project's own, which is how tests plant mistakes. */
   readonly shaders?: ShaderTexts;
@@ -32,7 +33,7 @@ export interface VerifyOptions {
 }
 
 /** What one check of a variant came to. */
-export interface VerifyRow {
+export interface VariantCheckRow {
   /** The check, as in "9 layers, batch norm". */
   readonly check: string;
   /** "not run" where the variant cannot run the check's sizes on this adapter. */
@@ -42,7 +43,7 @@ export interface VerifyRow {
 }
 
 /** A row without the name of its check. */
-type Finding = Omit<VerifyRow, "check">;
+type Finding = Omit<VariantCheckRow, "check">;
 
 /** A check that has not run yet. */
 interface Check {
@@ -51,7 +52,7 @@ interface Check {
 }
 
 /** A network to train, and what it is trained on. */
-export interface VerifySetting {
+export interface VariantCheckSetting {
   /** Name of the check. */
   readonly check: string;
   /** Values of an image that are used, its first ones. */
@@ -62,7 +63,7 @@ export interface VerifySetting {
   readonly batchNorm: boolean;
   /** Images in a batch. */
   readonly batch: number;
-  /** Networks that train together: the first of {@linkcode VERIFY_NETWORKS}. */
+  /** Networks that train together: the first of {@linkcode VARIANT_CHECK_NETWORKS}. */
   readonly networks: number;
   /** Steps to compare. */
   readonly steps: number;
@@ -71,7 +72,7 @@ export interface VerifySetting {
 }
 
 /** Networks that differ in all that networks of a population may differ in. */
-export const VERIFY_NETWORKS = [
+export const VARIANT_CHECK_NETWORKS = [
   { lambda: 0.5, etaMin: 1e-5, etaMax: 0.1 },
   { lambda: 0, etaMin: 0, etaMax: 0.2 },
   { lambda: 0.01, etaMin: 0.05, etaMax: 0.05 },
@@ -89,7 +90,7 @@ const ALL_INPUTS = 3072;
  * With these seeds no input of a ReLU comes within 1e-4 of 0: float32 rounding, some 1e-6, moves none to the other side,
  * where it would change gradients by far more than a bar allows.
  */
-export const VERIFY_SETTINGS: readonly VerifySetting[] = [
+export const VARIANT_CHECK_SETTINGS: readonly VariantCheckSetting[] = [
   {
     check: "3 layers, batch norm",
     inputs: ALL_INPUTS,
@@ -170,7 +171,7 @@ const IMAGES = { training: 300, test: 1 };
  *
  * @returns The data set, with the width of CIFAR-10.
  */
-export function createVerifyData(): Promise<DataSet> {
+export function createVariantCheckData(): Promise<DataSet> {
   return createSynthetic(IMAGES);
 }
 
@@ -184,7 +185,10 @@ export function createVerifyData(): Promise<DataSet> {
  * @yields What a check came to, as soon as it is done. Where the device refuses an operation or is lost, that check
  * failed and is the last; where it has no memory left, the check was not run and is the last.
  */
-export async function* verifyVariant(gpu: Gpu, options: VerifyOptions): AsyncGenerator<VerifyRow> {
+export async function* verifyVariant(
+  gpu: Gpu,
+  options: VariantCheckOptions,
+): AsyncGenerator<VariantCheckRow> {
   const checks = [referenceChecks, divergenceChecks, byteChecks];
   for (const { check, run } of checks.flatMap((each) => each(gpu, options))) {
     options.signal?.throwIfAborted();
@@ -208,31 +212,31 @@ const NOT_RUN: Finding = { outcome: "not run", detail: "it cannot run these size
 // -------------------------------------------------------------------------------------------------------------------
 // Beside the reference
 
-function referenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
-  return VERIFY_SETTINGS.map((setting) => {
+function referenceChecks(gpu: Gpu, options: VariantCheckOptions): Check[] {
+  return VARIANT_CHECK_SETTINGS.map((setting) => {
     return { check: setting.check, run: () => compareWithReference(gpu, setting, options) };
   });
 }
 
 async function compareWithReference(
   gpu: Gpu,
-  setting: VerifySetting,
-  { dataset, variant, shaders }: VerifyOptions,
+  setting: VariantCheckSetting,
+  { dataset, variant, shaders }: VariantCheckOptions,
 ): Promise<Finding> {
   const { inputs, hidden, batchNorm, batch } = setting;
-  const networks = VERIFY_NETWORKS.slice(0, setting.networks);
+  const networks = VARIANT_CHECK_NETWORKS.slice(0, setting.networks);
   const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
   const shape = { architecture, networks: networks.length, batch };
   if (!variantFits(variant, gpu, shape)) return NOT_RUN;
   const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
   try {
-    return judge(await checkOnGpu(gpu, { ...setting, networks, data, variant, shaders }));
+    return judge(await checkKernels(gpu, { ...setting, networks, data, variant, shaders }));
   } finally {
     data.destroy();
   }
 }
 
-function judge(rows: readonly GpuCheckRow[]): Finding {
+function judge(rows: readonly KernelCheckRow[]): Finding {
   const { kind, name, error, bar } = worstOf(rows);
   const what = kind === name ? name : `${kind} of ${name}`;
   const detail = `${what} is off by ${error.toExponential(1)}, at most ${bar.toExponential()}`;
@@ -242,7 +246,7 @@ function judge(rows: readonly GpuCheckRow[]): Finding {
 // -------------------------------------------------------------------------------------------------------------------
 // NaN and infinities
 
-function divergenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
+function divergenceChecks(gpu: Gpu, options: VariantCheckOptions): Check[] {
   return [true, false].map((batchNorm) => ({
     check: batchNorm ? "NaN, batch norm" : "NaN",
     run: () => plantNaN(gpu, batchNorm, options),
@@ -252,7 +256,7 @@ function divergenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
 async function plantNaN(
   gpu: Gpu,
   batchNorm: boolean,
-  { dataset, variant, shaders }: VerifyOptions,
+  { dataset, variant, shaders }: VariantCheckOptions,
 ): Promise<Finding> {
   const { inputs, hidden, batch, counts } = PLANTED;
   const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
@@ -279,9 +283,9 @@ interface Trained {
   readonly statistics: Float32Array;
 }
 
-function byteChecks(gpu: Gpu, options: VerifyOptions): Check[] {
+function byteChecks(gpu: Gpu, options: VariantCheckOptions): Check[] {
   const { architecture, batch } = REPEATED;
-  const everyone = VERIFY_NETWORKS.map((_, identity) => identity);
+  const everyone = VARIANT_CHECK_NETWORKS.map((_, identity) => identity);
   const fits = variantFits(options.variant, gpu, {
     architecture,
     networks: everyone.length,
@@ -314,7 +318,7 @@ function byteChecks(gpu: Gpu, options: VerifyOptions): Check[] {
 /** Trains some networks from their initial weights, once for each list of cuts, and gives what each training left. */
 async function train(
   gpu: Gpu,
-  { dataset, variant, shaders }: VerifyOptions,
+  { dataset, variant, shaders }: VariantCheckOptions,
   work: { identities: readonly number[]; trainings: readonly (readonly number[])[] },
 ): Promise<Trained[][]> {
   const { identities, trainings } = work;
@@ -327,7 +331,7 @@ async function train(
   const data = new DeviceDataSet(gpu, dataset);
   let population: Population | undefined;
   try {
-    const networks = identities.map((identity) => VERIFY_NETWORKS[identity]);
+    const networks = identities.map((identity) => VARIANT_CHECK_NETWORKS[identity]);
     const options = { architecture, networks, batch, data, variant, shaders };
     population = await Population.create(gpu, options);
     population.setOrder(new Random(seed, "batches", 0).permutation(count));
