@@ -17,7 +17,7 @@
  *   halfCycle: 50,
  *   cycles: 2,
  * });
- * for await (const [row] of training.run()) console.log(row.step, row.val.accuracy);
+ * for await (const [row] of training.run()) console.log(row.step, row.validation.accuracy);
  * training.destroy();
  * gpu.destroy();
  * ```
@@ -42,9 +42,9 @@ export * from "./src/train/training.ts";
 export * from "./src/model/metrics.ts";
 export * from "./src/train/lambda_search.ts";
 export * from "./src/train/sensitivity.ts";
-export * from "./src/records/metrics.ts";
+export * from "./src/train/gradient_check.ts";
+export * from "./src/measure/bench.ts";
 export * from "./src/measure/profile.ts";
-export * from "./src/records/profile.ts";
 export * from "./src/measure/tuning.ts";
 export {
   candidates,
@@ -53,9 +53,6 @@ export {
   VARIANTS,
   type VariantShape,
 } from "./src/programs/variants.ts";
-export * from "./src/records/lambda_search.ts";
-export * from "./src/records/sensitivity.ts";
 export * from "./src/measure/scaling.ts";
-export * from "./src/records/scaling.ts";
 export * from "./src/model/checkpoint.ts";
 export * from "./src/model/safetensors.ts";

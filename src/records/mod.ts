@@ -1,0 +1,22 @@
+/**
+ * The formats of the files that tasks write: each is read and written here alone.
+ *
+ * Fields have camelCase names in the program and snake_case ones in the files.
+ *
+ * @module
+ */
+
+export { BENCH_CSV, PEERS_CSV } from "./bench.ts";
+export { CONFIG_JSON, type RunConfig, type Setting, type Settings } from "./config.ts";
+export { CONFUSION_CSV } from "./confusion.ts";
+export { CURVES_CSV } from "./curves.ts";
+export { GRADIENT_CHECK_CSV } from "./gradient_check.ts";
+export { type JsonFields, JsonFile, type JsonValue } from "./json.ts";
+export { METRICS_CSV } from "./metrics.ts";
+export type { FileName } from "./names.ts";
+export { PROFILE_CSV } from "./profile.ts";
+export { SCALING_CSV } from "./scaling.ts";
+export * from "./summary.ts";
+export { CsvTable } from "./table.ts";
+export type * from "./table.ts";
+export { BEST_CSV, TRIALS_CSV } from "./trials.ts";
