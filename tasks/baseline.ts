@@ -26,14 +26,14 @@ import {
 } from "./_kit/options.ts";
 import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
-import { openResults, type Results, type RunConfig, runConfig } from "./_kit/results.ts";
+import type { RunConfig } from "../src/records/config.ts";
+import { RUN_SUMMARY_JSON, type RunSummary } from "../src/records/summary.ts";
+import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 import {
   describeOutcome,
-  readSummary,
   redrawRun,
   RUN_FILES,
-  type Summary,
   type TrainingRun,
   trainInto,
 } from "./_run/training_run.ts";
@@ -76,7 +76,7 @@ interface OpenRun {
   readonly results: Results;
   readonly choice: VariantChoice;
   /** How it ended, where it is there already. */
-  readonly finished?: Summary;
+  readonly finished?: RunSummary;
 }
 
 /** The runs of a call, none of them begun. */
@@ -101,7 +101,9 @@ export async function plan(call: DataCall<typeof OPTIONS>): Promise<BaselinePlan
     const circumstances = { task: TASK.name, dataset: data.source, adapter: gpu.adapter, variant };
     const config = runConfig(own, circumstances);
     const results = await openResults(directory, config, { ...RUN_FILES, force: options.force });
-    const finished = results.state === "finished" ? await readSummary(results) : undefined;
+    const finished = results.state === "finished"
+      ? await readSummary(directory, RUN_SUMMARY_JSON)
+      : undefined;
     runs.push({ run, results, choice, finished });
     if (finished === undefined) await checkCapacity(gpu, data, { ...plan, variant });
   }
@@ -188,7 +190,7 @@ export interface FinishedRun {
   /** What its `config.json` says. */
   readonly config: RunConfig;
   /** How it ended. */
-  readonly summary: Summary;
+  readonly summary: RunSummary;
 }
 
 /** The runs of a call when they are over. */
@@ -213,7 +215,7 @@ export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
   const heading = ["run", "validation accuracy", "test accuracy"];
   const table = [[...heading, ...comparable ? ["report's test accuracy"] : [], ""]];
   for (const { name, config, summary } of runs) {
-    const { val, test } = summary;
+    const { validation, test } = summary;
     const published = name === PUBLISHED_RUN && isComparable(config)
       ? PUBLISHED_BASELINE_ACCURACY
       : null;
@@ -221,13 +223,13 @@ export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
     if (options.json) {
       writeEvent(context, "result", {
         run: name,
-        ...summary,
+        ...RUN_SUMMARY_JSON.fields(summary),
         outcome,
         published_test_accuracy: published,
         out: join(options.out, name),
       });
     }
-    const accuracies = [percent(val.accuracy), percent(test.accuracy)];
+    const accuracies = [percent(validation.accuracy), percent(test.accuracy)];
     const other = published === null ? "none" : `about ${percent(published)}`;
     table.push([name, ...accuracies, ...comparable ? [other] : [], outcome]);
   }

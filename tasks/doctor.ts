@@ -21,7 +21,8 @@ import { COMMON_OPTIONS, flag, parseOptions, type Task, type Values } from "./_k
 import { EXIT, runTask } from "./_kit/main.ts";
 import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
-import { DENO_VERSION, PACKAGE_NAME, PACKAGE_VERSION } from "./_kit/version.ts";
+import { PACKAGE_NAME } from "../src/records/config.ts";
+import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
 
 const { help, seed, data, json, requireGpu, variant } = COMMON_OPTIONS;
 const verify = flag({

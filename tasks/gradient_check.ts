@@ -20,7 +20,9 @@ import { type PopulationShape, shapeOf } from "../src/model/shape.ts";
 import { initialise } from "../src/model/initialisation.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import { COMPARED_STEPS } from "../src/report/gradients.ts";
-import { type GradientCheckRow, gradientCheckToCsv } from "../src/records/metrics.ts";
+import { GRADIENT_CHECK_CSV } from "../src/records/gradient_check.ts";
+import { GRADIENT_CHECK_SUMMARY_JSON, gradientTrialFields } from "../src/records/summary.ts";
+import type { GradientCheckRow, GradientTrial } from "../src/train/gradient_check.ts";
 import { isComparable, otherSettings } from "../src/report/settings.ts";
 import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
@@ -33,8 +35,9 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
+import type { RunConfig } from "../src/records/config.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { openResults, type Results, type RunConfig, runConfig } from "./_kit/results.ts";
+import { openResults, type Results, runConfig } from "./_kit/results.ts";
 import { soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 
@@ -128,12 +131,12 @@ export async function run(planned: CheckPlan, context: TaskContext): Promise<num
   const passed = failures.length === 0;
   for (const failure of failures) context.stderr(`Fell short: ${failure}`);
   await results.start();
-  await results.write("gradient_check.csv", gradientCheckToCsv(rows));
+  await results.write("gradient_check.csv", GRADIENT_CHECK_CSV.encode(rows));
   if (passed) {
     const { description: adapter, software } = gpu.adapter;
     const quick = quickField(options);
     const summary = { data: dataset.name, passed, trials, adapter, software, ...quick };
-    await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+    await results.write("summary.json", GRADIENT_CHECK_SUMMARY_JSON.encode(summary));
   }
   if (options.json) {
     writeEvent(context, "done", { passed, failures, ...quickField(options) });
@@ -206,16 +209,16 @@ async function checkSetting(
     return {
       parameter: row.parameter,
       published: publishedErrors(results.config).published[row.parameter] ?? null,
-      five_point: row.fivePoint,
+      fivePoint: row.fivePoint,
       forward: row.forward,
-      gpu_norm: onGpu.find(({ name, kind }) =>
+      gpuNorm: onGpu.find(({ name, kind }) =>
         name === row.parameter && (kind === "gradient" || kind === "cancelled")
       )!.error,
-      left_out: row.leftOut,
+      leftOut: row.leftOut,
       entries: row.entries,
     };
   });
-  const leftOut = rows.reduce((sum, row) => sum + row.left_out, 0);
+  const leftOut = rows.reduce((sum, row) => sum + row.leftOut, 0);
   const entries = rows.reduce((sum, row) => sum + row.entries, 0);
   if (leftOut > LEFT_OUT_BAR * entries) {
     failures.push(`entries left out: ${leftOut} of ${entries}, at most ${LEFT_OUT_BAR * 100} %`);
@@ -269,7 +272,9 @@ function report(
 ): void {
   if (run.options.json) {
     const quick = quickField(run.options);
-    for (const row of rows) writeEvent(context, "gradient", { ...row, ...quick });
+    for (const row of rows) {
+      writeEvent(context, "gradient", { ...GRADIENT_CHECK_CSV.cells(row), ...quick });
+    }
     return;
   }
   const { hidden, batchNorm, lambda, batch, inputs, seed } = run.options;
@@ -282,34 +287,22 @@ function report(
     lines.push([
       row.parameter,
       row.published === null ? "" : show(row.published),
-      show(row.five_point),
+      show(row.fivePoint),
       show(row.forward),
-      show(row.gpu_norm),
-      `${row.left_out} of ${row.entries}`,
+      show(row.gpuNorm),
+      `${row.leftOut} of ${row.entries}`,
     ]);
   }
   for (const line of alignColumns(lines)) context.stdout(line);
-}
-
-/** What a trial came to. */
-interface Trial {
-  readonly hidden: readonly number[];
-  readonly batch_norm: boolean;
-  readonly inputs: number;
-  readonly batch: number;
-  /** The quantity that comes nearest to its bar. */
-  readonly worst: KernelCheckRow;
-  /** Sentences on what falls short. */
-  readonly failures: readonly string[];
 }
 
 /** The GPU beside the reference for some steps, over all that a network may be. */
 async function checkTrials(
   gpu: Gpu,
   run: { options: Options; dataset: DataSet; context: TaskContext },
-): Promise<Trial[]> {
+): Promise<GradientTrial[]> {
   const { options: { quick, seed }, dataset, context } = run;
-  const trials: Trial[] = [];
+  const trials: GradientTrial[] = [];
   for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
     context.signal.throwIfAborted();
     const { hidden, batchNorm, batch } = trial;
@@ -327,19 +320,21 @@ async function checkTrials(
     const failures = rows.filter((row) => !passes(row))
       .map((row) => `${describeFailure(row)} (${name})`);
     const worst = worstOf(rows);
-    trials.push({ hidden, batch_norm: batchNorm, inputs, batch, worst, failures });
+    trials.push({ hidden, batchNorm, inputs, batch, worst, failures });
   }
   return trials;
 }
 
 function reportTrials(
   context: TaskContext,
-  trials: readonly Trial[],
+  trials: readonly GradientTrial[],
   options: Pick<Options, "json" | "quick">,
 ): void {
   if (options.json) {
     const quick = quickField(options);
-    for (const trial of trials) writeEvent(context, "comparison", { ...trial, ...quick });
+    for (const trial of trials) {
+      writeEvent(context, "comparison", { ...gradientTrialFields(trial), ...quick });
+    }
     return;
   }
   context.stdout("");
@@ -348,10 +343,10 @@ function reportTrials(
       "the quantity that comes nearest to its bar",
   );
   const lines = [["layers", "batch norm", "inputs", "batch", "worst", "error", "at most"]];
-  for (const { hidden, batch_norm, inputs, batch, worst } of trials) {
+  for (const { hidden, batchNorm, inputs, batch, worst } of trials) {
     lines.push([
       String(hidden.length + 1),
-      batch_norm ? "on" : "off",
+      batchNorm ? "on" : "off",
       String(inputs),
       String(batch),
       `${worst.kind} ${worst.name}`,

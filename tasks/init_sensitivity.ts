@@ -25,13 +25,13 @@ import {
 import { EXIT, runTask } from "./_kit/main.ts";
 import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
-import { openResults, type Results, type RunConfig, runConfig } from "./_kit/results.ts";
+import type { RunConfig } from "../src/records/config.ts";
+import { STUDY_SUMMARY_JSON, type StudySummary } from "../src/records/summary.ts";
+import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import {
   normsOf,
   populationName,
-  readSensitivity,
   redrawStudy,
-  type SensitivitySummary,
   STUDY_FILES,
   studyInto,
 } from "./_run/sensitivity_run.ts";
@@ -83,7 +83,7 @@ export interface StudyPlan extends DataCall<typeof OPTIONS> {
   readonly choice: VariantChoice;
   readonly results: Results;
   /** How it ended, where it is there already. */
-  readonly finished?: SensitivitySummary;
+  readonly finished?: StudySummary;
 }
 
 /** Checks everything that can be refused, and touches nothing. */
@@ -101,7 +101,7 @@ export async function plan(call: DataCall<typeof OPTIONS>): Promise<StudyPlan> {
   const results = await openResults(out, config, { ...STUDY_FILES, force });
   const planned = { ...call, chooser, choice, results };
   if (results.state === "finished") {
-    return { ...planned, finished: await readSensitivity(results.directory) };
+    return { ...planned, finished: await readSummary(out, STUDY_SUMMARY_JSON) };
   }
   for (const batchNorm of norms) {
     await checkCapacity(gpu, data, { ...plan, batchNorm, variant });
@@ -172,7 +172,7 @@ export interface FinishedStudy {
   /** The data set, or what the table says of it. */
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;
   /** How it ended. */
-  readonly summary: SensitivitySummary;
+  readonly summary: StudySummary;
 }
 
 /**
@@ -185,17 +185,19 @@ export function reportStudy(context: TaskContext, study: FinishedStudy): void {
   const { options, config, dataset, summary: { runs, quick } } = study;
   const { out } = options;
   if (options.json) {
-    for (const run of runs) writeEvent(context, "result", { ...run, ...quick && { quick }, out });
+    for (const run of STUDY_SUMMARY_JSON.fields(study.summary).runs as object[]) {
+      writeEvent(context, "result", { ...run, ...quick && { quick }, out });
+    }
     return;
   }
   const { classes } = dataset;
   context.stdout(tableHeading(dataset, options));
   const heading = ["σ", "batch norm", "training loss", "validation accuracy", "test accuracy", ""];
-  const lines = runs.map(({ sigma, batch_norm, train, val, test, outcome }) => [
+  const lines = runs.map(({ sigma, batchNorm, training, validation, test, outcome }) => [
     sigma,
-    batch_norm ? "on" : "off",
-    train.loss.toFixed(3),
-    percent(val.accuracy),
+    batchNorm ? "on" : "off",
+    training.loss.toFixed(3),
+    percent(validation.accuracy),
     percent(test.accuracy),
     outcome,
   ]);
