@@ -57,7 +57,6 @@ export type { Initialisation } from "./src/model/initialisation.ts";
 export type { Evaluation, MetricRow } from "./src/model/metrics.ts";
 export type { Architecture } from "./src/model/network.ts";
 export { VARIANTS } from "./src/programs/variants.ts";
-export type { ShaderTexts } from "./src/gpu/kernels.ts";
 export type { AdvanceOptions, NetworkSettings } from "./src/train/population.ts";
 export {
   type FoundRows,

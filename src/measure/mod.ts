@@ -38,9 +38,5 @@
 export { BETWEEN, type ProfileOptions, profileStep } from "./profile.ts";
 export * from "./scaling.ts";
 export { measureVariants, type TuningOptions, type VariantTime } from "./tuning.ts";
-export {
-  candidates,
-  defaultVariant,
-  variantFits,
-  type VariantShape,
-} from "../programs/variants.ts";
+export type { PopulationPlan, PopulationShape } from "../model/shape.ts";
+export { candidates, defaultVariant, variantFits } from "../programs/variants.ts";
