@@ -31,13 +31,13 @@ export * from "./src/data/dataset.ts";
 export * from "./src/data/cifar10.ts";
 export * from "./src/data/synthetic.ts";
 export * from "./src/model/network.ts";
+export type { PopulationPlan, PopulationShape } from "./src/model/shape.ts";
 export * from "./src/model/schedule.ts";
-export * from "./src/model/reference.ts";
-export * from "./src/model/numerical_gradients.ts";
+export * from "./src/model/initialisation.ts";
+export * from "./src/model/reference/mod.ts";
 export * from "./src/gpu/device.ts";
 export * from "./src/gpu/device_data.ts";
 export type { AdvanceOptions, NetworkSettings } from "./src/train/population.ts";
-export type { ShaderTexts } from "./src/gpu/kernels.ts";
 export * from "./src/train/training.ts";
 export * from "./src/model/metrics.ts";
 export * from "./src/train/lambda_search.ts";
@@ -46,13 +46,7 @@ export * from "./src/train/gradient_check.ts";
 export * from "./src/measure/bench.ts";
 export * from "./src/measure/profile.ts";
 export * from "./src/measure/tuning.ts";
-export {
-  candidates,
-  defaultVariant,
-  variantFits,
-  VARIANTS,
-  type VariantShape,
-} from "./src/programs/variants.ts";
+export { candidates, defaultVariant, variantFits, VARIANTS } from "./src/programs/variants.ts";
 export * from "./src/measure/scaling.ts";
 export * from "./src/model/checkpoint.ts";
 export * from "./src/model/safetensors.ts";

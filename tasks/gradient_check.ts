@@ -12,13 +12,13 @@ import {
   type SubsetCounts,
 } from "../src/data/dataset.ts";
 import { DeviceDataSet } from "../src/gpu/device_data.ts";
-import { compareWithDifferences } from "../src/model/numerical_gradients.ts";
+import { checkGradients } from "../src/model/reference/numerical_gradients.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
-import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
-import type { ShaderTexts } from "../src/gpu/kernels.ts";
-import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
-import { initialise } from "../src/model/network.ts";
+import { checkKernels, type KernelCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
+import type { PopulationShape } from "../src/model/shape.ts";
+import { checkVariant } from "../src/programs/variants.ts";
+import { initialise } from "../src/model/initialisation.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import { COMPARED_STEPS } from "../src/report/gradients.ts";
 import { GRADIENT_CHECK_CSV } from "../src/records/gradient_check.ts";
@@ -103,20 +103,17 @@ const TRIAL_COUNTS: Required<SubsetCounts> = { training: 1000, validation: 150, 
  *
  * @param args The arguments as typed.
  * @param context Where to write.
- * @param testing Shader texts with planted mistakes, which the check must find.
  * @returns The exit status.
  */
 export async function main(
   args: readonly string[],
   context: TaskContext,
-  testing: { shaders?: ShaderTexts } = {},
 ): Promise<number> {
   const { options } = parseOptions(TASK, args);
   if (options.help) {
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const { shaders } = testing;
   checkVariant(options.variant);
   const gpu = await Gpu.request();
   try {
@@ -140,11 +137,10 @@ export async function main(
       config,
       dataset,
       variant,
-      shaders,
       signal: context.signal,
     });
     report(context, rows, { dataset, options });
-    const trials = await checkTrials(gpu, { options, dataset, shaders, context });
+    const trials = await checkTrials(gpu, { options, dataset, context });
     reportTrials(context, trials, options);
     failures.push(...trials.flatMap((trial) => trial.failures));
     const passed = failures.length === 0;
@@ -170,7 +166,7 @@ export async function main(
 }
 
 /** The shape of the setting asked for. */
-function shapeOf(options: Options, { classes }: DataSet): VariantShape {
+function shapeOf(options: Options, { classes }: DataSet): PopulationShape {
   const { hidden, inputs, batch } = options;
   const batchNorm = options.batchNorm === "on";
   return { architecture: { inputs, hidden, classes, batchNorm }, networks: 1, batch };
@@ -203,17 +199,16 @@ async function checkSetting(
     config: RunConfig;
     dataset: DataSet;
     variant: string;
-    shaders?: ShaderTexts;
     signal: AbortSignal;
   },
 ): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
-  const { options, config, variant, shaders } = run;
+  const { options, config, variant } = run;
   const { hidden, lambda, batch, seed } = options;
   const batchNorm = options.batchNorm === "on";
   const dataset = firstInputs(run.dataset, options);
   const data = new DeviceDataSet(gpu, dataset);
   const order = Uint32Array.from({ length: dataset.training.count }, (_, i) => i);
-  const onGpu = await checkOnGpu(gpu, {
+  const onGpu = await checkKernels(gpu, {
     data,
     hidden,
     batchNorm,
@@ -224,13 +219,12 @@ async function checkSetting(
     order,
     evaluation: false,
     variant,
-    shaders,
   });
   data.destroy();
 
   const architecture = { inputs: dataset.inputs, hidden, classes: dataset.classes, batchNorm };
   const parameters = initialise(architecture, { seed, identity: 0 });
-  const differences = await compareWithDifferences({ architecture, parameters }, {
+  const differences = await checkGradients({ architecture, parameters }, {
     x: standardise(dataset.training.images, dataset, order.subarray(0, batch)),
     labels: dataset.training.labels.subarray(0, batch),
   }, { lambda, signal: run.signal });
@@ -326,9 +320,9 @@ function report(
 /** The GPU beside the reference for some steps, over all that a network may be. */
 async function checkTrials(
   gpu: Gpu,
-  run: { options: Options; dataset: DataSet; shaders?: ShaderTexts; context: TaskContext },
+  run: { options: Options; dataset: DataSet; context: TaskContext },
 ): Promise<GradientTrial[]> {
-  const { options: { quick, seed }, dataset, shaders, context } = run;
+  const { options: { quick, seed }, dataset, context } = run;
   const trials: GradientTrial[] = [];
   for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
     context.signal.throwIfAborted();
@@ -340,7 +334,7 @@ async function checkTrials(
     const shape = { architecture, networks: networks.length, batch };
     const variant = run.options.variant ?? await soundVariant(gpu, shape);
     const setting = { hidden, batchNorm, networks, batch, steps: COMPARED_STEPS, seed };
-    const rows = await checkOnGpu(gpu, { data, ...setting, variant, shaders });
+    const rows = await checkKernels(gpu, { data, ...setting, variant });
     data.destroy();
     const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
       `${inputs} inputs, batch ${batch}`;
@@ -396,7 +390,7 @@ function firstInputs(dataset: DataSet, size: { inputs: number; batch: number }):
   return cutInputs(subset(dataset, counts), Math.min(size.inputs, dataset.inputs));
 }
 
-function describeFailure({ kind, name, error, bar }: GpuCheckRow): string {
+function describeFailure({ kind, name, error, bar }: KernelCheckRow): string {
   return `GPU ${kind} of ${name}: ${show(error)}, at most ${show(bar)}`;
 }
 

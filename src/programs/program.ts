@@ -6,22 +6,18 @@
 
 import type { BindingName } from "../gpu/bindings.ts";
 import type { PopulationBuffers } from "./buffers.ts";
-import type { DeviceDataSet, DeviceRecords, Split } from "../gpu/device_data.ts";
+import type { Split } from "../data/dataset.ts";
+import type { DeviceDataSet, DeviceImages } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { KernelName, TileName } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Constants, Kernels, Resources } from "../gpu/kernels.ts";
-import type { Architecture } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 
 /** What the kernels of a program are bound to, whichever variant it is of. */
-export interface ProgramContext {
+export interface ProgramContext extends PopulationShape {
   readonly gpu: Gpu;
   readonly kernels: Kernels;
   readonly buffers: PopulationBuffers;
-  readonly architecture: Architecture;
-  /** Networks. */
-  readonly networks: number;
-  /** Images in a training batch. */
-  readonly batch: number;
   readonly data: DeviceDataSet;
 }
 
@@ -120,6 +116,6 @@ export class Binder {
 }
 
 /** Images and labels of a part of the data set as resources. */
-export function recordResources({ images, labels }: DeviceRecords): Resources {
+export function imageResources({ images, labels }: DeviceImages): Resources {
   return { images, labels };
 }

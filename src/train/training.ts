@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { DataSet } from "../data/dataset.ts";
-import { DeviceDataSet, type Split } from "../gpu/device_data.ts";
+import type { DataSet, Split } from "../data/dataset.ts";
+import { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { ShaderTexts } from "../gpu/kernels.ts";
-import { type Architecture, type Initialisation, initialise, layout } from "../model/network.ts";
+import { type Initialisation, initialise } from "../model/initialisation.ts";
+import { type Architecture, layout } from "../model/network.ts";
 import {
   type AdvanceOptions,
   type NetworkSettings,
@@ -60,8 +60,6 @@ export interface TrainingOptions {
   readonly evaluateEvery?: number;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
-  /** Other shader texts than the project's own, which is how tests plant mistakes. */
-  readonly shaders?: ShaderTexts;
 }
 
 /** How a training runs. */
@@ -224,7 +222,6 @@ export class Training {
         batch,
         data: deviceData,
         variant: options.variant,
-        shaders: options.shaders,
       });
       population.write({
         parameters: networks.map(({ identity, initialisation }) =>

@@ -5,7 +5,7 @@
  */
 import { join } from "@std/path";
 import type { MetricRow } from "../../src/model/metrics.ts";
-import type { Initialisation } from "../../src/model/network.ts";
+import type { Initialisation } from "../../src/model/initialisation.ts";
 import {
   type CurveRow,
   curveRows,

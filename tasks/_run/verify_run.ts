@@ -4,9 +4,12 @@
  * @module
  */
 import { Gpu } from "../../src/gpu/device.ts";
-import type { ShaderTexts } from "../../src/gpu/kernels.ts";
 import { VARIANTS } from "../../src/programs/variants.ts";
-import { createVerifyData, type VerifyRow, verifyVariant } from "../../src/train/variant_check.ts";
+import {
+  createVariantCheckData,
+  type VariantCheckRow,
+  verifyVariant,
+} from "../../src/train/variant_check.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
 import { failedVariants, rememberVerified, warn } from "./verified.ts";
@@ -17,8 +20,6 @@ export interface VerifyRun {
   readonly variant?: string;
   /** Whether events are wanted. */
   readonly json: boolean;
-  /** Shader texts with planted mistakes. */
-  readonly shaders?: ShaderTexts;
   /** The file that failures are remembered in, if not the usual one. */
   readonly memory?: string;
 }
@@ -49,9 +50,9 @@ const COLUMNS = {
  * @throws {GpuUnavailableError} When the adapter gives no device any more.
  */
 export async function verifyVariants(context: TaskContext, run: VerifyRun): Promise<Verified> {
-  const { shaders, memory } = run;
+  const { memory } = run;
   const variants = run.variant === undefined ? VARIANTS : [run.variant];
-  const dataset = await createVerifyData();
+  const dataset = await createVariantCheckData();
   let gpu = await Gpu.request();
   try {
     const known = new Set(await failedVariants(gpu, memory));
@@ -59,9 +60,9 @@ export async function verifyVariants(context: TaskContext, run: VerifyRun): Prom
     const failed: string[] = [];
     let remembered = true;
     for (const variant of variants) {
-      const outcomes = new Set<VerifyRow["outcome"]>();
+      const outcomes = new Set<VariantCheckRow["outcome"]>();
       const { signal } = context;
-      for await (const row of verifyVariant(gpu, { dataset, variant, shaders, signal })) {
+      for await (const row of verifyVariant(gpu, { dataset, variant, signal })) {
         outcomes.add(row.outcome);
         say(context, { ...row, variant }, run);
       }
@@ -89,7 +90,7 @@ export async function verifyVariants(context: TaskContext, run: VerifyRun): Prom
 
 function say(
   context: TaskContext,
-  row: VerifyRow & { variant: string },
+  row: VariantCheckRow & { variant: string },
   { json }: VerifyRun,
 ): void {
   if (json) return writeEvent(context, "verification", { ...row });

@@ -4,7 +4,11 @@ import { type DataSet, standardise } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import type { KernelName } from "../../src/gpu/kernel_table.ts";
 import type { Random } from "../../src/model/random.ts";
-import { affineBackward, affineBackwardInput, affineForward } from "../../src/model/reference.ts";
+import {
+  affineBackward,
+  affineBackwardInput,
+  affineForward,
+} from "../../src/model/reference/layers.ts";
 import { createRandomData, sharedGpu } from "../_gpu.ts";
 import {
   absolute,
@@ -79,7 +83,7 @@ export async function drawImages(random: Random, sizes: Sizes, own?: DeviceDataS
   const indices = order.subarray(FIRST, FIRST + sizes.rows);
   return {
     order,
-    fields: { texels, images_per_layer: imagesPerLayer },
+    fields: { texels, imagesPerLayer },
     resources: { images: (await data.part("training")).images, standard },
     x: standardise(source.training.images, source, indices),
     magnitudes: standardisedMagnitudes(source, indices),

@@ -9,7 +9,7 @@ import {
   reluBackward,
   reluForward,
   updateStatistics,
-} from "../../src/model/reference.ts";
+} from "../../src/model/reference/mod.ts";
 import {
   absolute,
   draw,
@@ -91,7 +91,7 @@ function normForwardCase(sizes: Sizes, random: Random): KernelCase {
         statistics: averages.length,
         ...averages.offsets,
       },
-      step: { fresh },
+      step: { fresh: Number(fresh) },
       inputs: { weights: flat.values, x: s },
       outputs: {
         y: size,

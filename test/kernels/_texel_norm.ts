@@ -1,7 +1,7 @@
 /** Tests of batch norm and of the ReLU whose tensors are texels. */
 import type { KernelName } from "../../src/gpu/kernel_table.ts";
 import type { Random } from "../../src/model/random.ts";
-import { reluBackward, reluForward } from "../../src/model/reference.ts";
+import { reluBackward, reluForward } from "../../src/model/reference/layers.ts";
 import {
   draw,
   errorOf,
@@ -109,7 +109,7 @@ function normForwardCase(sizes: Sizes, random: Random): KernelCase {
         ...averages.offsets,
       },
       constants: { FEATURES: outputs, SLICES: slices },
-      step: { fresh },
+      step: { fresh: Number(fresh) },
       inputs: { weights: flat.values },
       texels: { x_texels },
       newTexels: {
