@@ -34,14 +34,14 @@ import {
 import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
 import { QUICK_COUNTS } from "./_kit/quick.ts";
-import { openResults, type Results, type RunConfig, runConfig } from "./_kit/results.ts";
+import type { RunConfig } from "../src/records/config.ts";
+import { RUN_SUMMARY_JSON, type RunSummary } from "../src/records/summary.ts";
+import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { percent, tableHeading } from "./_kit/text.ts";
 import {
   describeOutcome,
-  readSummary,
   redrawRun,
   RUN_FILES,
-  type Summary,
   type TrainingRun,
   trainInto,
 } from "./_run/training_run.ts";
@@ -85,7 +85,7 @@ interface OpenRun {
   /** The kernel variant that it trains with. */
   readonly variant: string;
   /** How it ended, where it is there already. */
-  readonly finished?: Summary;
+  readonly finished?: RunSummary;
 }
 
 /**
@@ -200,7 +200,9 @@ async function openRun(
   const config = runConfig(own, { task: TASK.name, dataset, adapter, variant });
   const { force, out } = options;
   const results = await openResults(join(out, run.name), config, { ...RUN_FILES, force });
-  const finished = results.state === "finished" ? await readSummary(results) : undefined;
+  const finished = results.state === "finished"
+    ? await readSummary(results.directory, RUN_SUMMARY_JSON)
+    : undefined;
   return { run, results, variant, finished };
 }
 
@@ -211,7 +213,7 @@ export interface FinishedRun {
   /** What its `config.json` says. */
   readonly config: RunConfig;
   /** How it ended. */
-  readonly summary: Summary;
+  readonly summary: RunSummary;
 }
 
 /** The runs of a call when they are over. */
@@ -236,7 +238,7 @@ export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
   const heading = ["run", "validation accuracy", "test accuracy"];
   const table = [[...heading, ...comparable ? ["report's test accuracy"] : [], ""]];
   for (const { name, config, summary } of runs) {
-    const { val, test } = summary;
+    const { validation, test } = summary;
     const published = name === PUBLISHED_RUN && isComparable(config)
       ? PUBLISHED_BASELINE_ACCURACY
       : null;
@@ -244,13 +246,13 @@ export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
     if (options.json) {
       writeEvent(context, "result", {
         run: name,
-        ...summary,
+        ...RUN_SUMMARY_JSON.fields(summary),
         outcome,
         published_test_accuracy: published,
         out: join(options.out, name),
       });
     }
-    const accuracies = [percent(val.accuracy), percent(test.accuracy)];
+    const accuracies = [percent(validation.accuracy), percent(test.accuracy)];
     const other = published === null ? "none" : `about ${percent(published)}`;
     table.push([name, ...accuracies, ...comparable ? [other] : [], outcome]);
   }

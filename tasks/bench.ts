@@ -12,7 +12,7 @@ import { maximum } from "../src/lists.ts";
 import { checkVariant } from "../src/programs/variants.ts";
 import { measurePeak, type Peak } from "../src/measure/adapter_peak.ts";
 import { PUBLISHED_HIDDEN } from "../src/model/published.ts";
-import type { BenchRow } from "../src/records/metrics.ts";
+import type { BenchRow, PeerRow } from "../src/measure/bench.ts";
 import { compareWithEarlier } from "../src/measure/slowdown.ts";
 import { timeUnit, unitsFor } from "../src/measure/timing.ts";
 import { announceAdapter } from "./_kit/adapter.ts";
@@ -43,7 +43,7 @@ import {
   type Values,
 } from "./_kit/options.ts";
 import { PeakMemory } from "./_bench/peak_memory.ts";
-import { measurePeers, type Peer, type PeerRow, peersOf, readPeerRows } from "./_bench/peers.ts";
+import { measurePeers, type Peer, peersOf, readPeerRows } from "./_bench/peers.ts";
 import { PROFILE_OPTION, profileInto } from "./_run/profile.ts";
 import { QUICK_COUNTS } from "./_kit/quick.ts";
 import { VariantChooser } from "./_run/variant.ts";
@@ -365,32 +365,32 @@ function makeRow(
   return {
     date: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
     commit,
-    package_version: PACKAGE_VERSION,
-    deno_version: DENO_VERSION,
+    packageVersion: PACKAGE_VERSION,
+    denoVersion: DENO_VERSION,
     adapter: gpu.adapter.description,
     software: gpu.adapter.software,
     variant,
     data: dataset.name,
     networks,
     hidden: hidden.join(","),
-    batch_norm: batchNorm,
+    batchNorm,
     batch,
     steps,
-    ms_per_step: step.median,
-    steps_per_s: 1000 / step.median,
-    gflop_per_s: operations / step.median / 1e6,
+    msPerStep: step.median,
+    stepsPerS: 1000 / step.median,
+    gflopPerS: operations / step.median / 1e6,
     repeat,
-    ms_per_step_least: step.least,
-    ms_per_step_most: step.most,
-    evaluation_ms: evaluation.median,
-    evaluation_ms_least: evaluation.least,
-    evaluation_ms_most: evaluation.most,
-    peak_gflop_per_s: peak.gflopPerS,
-    peak_gb_per_s: peak.gbPerS,
-    startup_ms: startup.adapter,
-    data_ms: startup.data,
-    compile_ms: startup.compile,
-    peak_memory_bytes: memory,
+    msPerStepMin: step.least,
+    msPerStepMax: step.most,
+    evaluationMs: evaluation.median,
+    evaluationMsMin: evaluation.least,
+    evaluationMsMax: evaluation.most,
+    peakGflopPerS: peak.gflopPerS,
+    peakGbPerS: peak.gbPerS,
+    startupMs: startup.adapter,
+    dataMs: startup.data,
+    compileMs: startup.compile,
+    peakMemoryBytes: memory,
   };
 }
 

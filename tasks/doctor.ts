@@ -23,7 +23,8 @@ import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_kit/options.ts";
 import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
-import { DENO_VERSION, PACKAGE_NAME, PACKAGE_VERSION } from "./_kit/version.ts";
+import { PACKAGE_NAME } from "../src/records/config.ts";
+import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
 
 const { help, seed, data, json, requireGpu, variant } = COMMON_OPTIONS;
 const verify = flag({

@@ -21,7 +21,9 @@ import { checkVariant } from "../src/programs/variants.ts";
 import { initialise } from "../src/model/initialisation.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import { COMPARED_STEPS } from "../src/report/gradients.ts";
-import { type GradientCheckRow, gradientCheckToCsv } from "../src/records/metrics.ts";
+import { GRADIENT_CHECK_CSV } from "../src/records/gradient_check.ts";
+import { GRADIENT_CHECK_SUMMARY_JSON, gradientTrialFields } from "../src/records/summary.ts";
+import type { GradientCheckRow, GradientTrial } from "../src/train/gradient_check.ts";
 import { isComparable, otherSettings } from "../src/report/settings.ts";
 import { announceAdapter } from "./_kit/adapter.ts";
 import { alignColumns } from "./_kit/columns.ts";
@@ -38,7 +40,8 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
-import { openResults, type RunConfig, runConfig } from "./_kit/results.ts";
+import type { RunConfig } from "../src/records/config.ts";
+import { openResults, runConfig } from "./_kit/results.ts";
 import { soundVariant, warnIfFailed } from "./_run/verified.ts";
 
 const OPTIONS = {
@@ -143,12 +146,12 @@ export async function main(
     const passed = failures.length === 0;
     for (const failure of failures) context.stderr(`Fell short: ${failure}`);
     await results.start();
-    await results.write("gradient_check.csv", gradientCheckToCsv(rows));
+    await results.write("gradient_check.csv", GRADIENT_CHECK_CSV.encode(rows));
     if (passed) {
       const { description: adapter, software } = gpu.adapter;
       const quick = quickField(options);
       const summary = { data: dataset.name, passed, trials, adapter, software, ...quick };
-      await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+      await results.write("summary.json", GRADIENT_CHECK_SUMMARY_JSON.encode(summary));
     }
     if (options.json) {
       writeEvent(context, "done", { passed, failures, ...quickField(options) });
@@ -246,14 +249,14 @@ async function checkSetting(
     return {
       parameter: row.parameter,
       published: published[row.parameter] ?? null,
-      five_point: row.fivePoint,
+      fivePoint: row.fivePoint,
       forward: row.forward,
-      gpu_norm: gpuRow.error,
-      left_out: row.leftOut,
+      gpuNorm: gpuRow.error,
+      leftOut: row.leftOut,
       entries: row.entries,
     };
   });
-  const leftOut = rows.reduce((sum, row) => sum + row.left_out, 0);
+  const leftOut = rows.reduce((sum, row) => sum + row.leftOut, 0);
   const entries = rows.reduce((sum, row) => sum + row.entries, 0);
   if (leftOut > LEFT_OUT_BAR * entries) {
     failures.push(`entries left out: ${leftOut} of ${entries}, at most ${LEFT_OUT_BAR * 100} %`);
@@ -290,7 +293,9 @@ function report(
 ): void {
   if (run.options.json) {
     const quick = quickField(run.options);
-    for (const row of rows) writeEvent(context, "gradient", { ...row, ...quick });
+    for (const row of rows) {
+      writeEvent(context, "gradient", { ...GRADIENT_CHECK_CSV.cells(row), ...quick });
+    }
     return;
   }
   const { hidden, batchNorm, lambda, batch, inputs, seed } = run.options;
@@ -303,34 +308,22 @@ function report(
     lines.push([
       row.parameter,
       row.published === null ? "" : show(row.published),
-      show(row.five_point),
+      show(row.fivePoint),
       show(row.forward),
-      show(row.gpu_norm),
-      `${row.left_out} of ${row.entries}`,
+      show(row.gpuNorm),
+      `${row.leftOut} of ${row.entries}`,
     ]);
   }
   for (const line of alignColumns(lines)) context.stdout(line);
-}
-
-/** What a trial came to. */
-interface Trial {
-  readonly hidden: readonly number[];
-  readonly batch_norm: boolean;
-  readonly inputs: number;
-  readonly batch: number;
-  /** The quantity that comes nearest to its bar. */
-  readonly worst: KernelCheckRow;
-  /** Sentences on what falls short. */
-  readonly failures: readonly string[];
 }
 
 /** The GPU beside the reference for some steps, over all that a network may be. */
 async function checkTrials(
   gpu: Gpu,
   run: { options: Options; dataset: DataSet; context: TaskContext },
-): Promise<Trial[]> {
+): Promise<GradientTrial[]> {
   const { options: { quick, seed }, dataset, context } = run;
-  const trials: Trial[] = [];
+  const trials: GradientTrial[] = [];
   for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
     context.signal.throwIfAborted();
     const { hidden, batchNorm, batch } = trial;
@@ -348,19 +341,21 @@ async function checkTrials(
     const failures = rows.filter((row) => !passes(row))
       .map((row) => `${describeFailure(row)} (${name})`);
     const worst = worstOf(rows);
-    trials.push({ hidden, batch_norm: batchNorm, inputs, batch, worst, failures });
+    trials.push({ hidden, batchNorm, inputs, batch, worst, failures });
   }
   return trials;
 }
 
 function reportTrials(
   context: TaskContext,
-  trials: readonly Trial[],
+  trials: readonly GradientTrial[],
   options: Pick<Options, "json" | "quick">,
 ): void {
   if (options.json) {
     const quick = quickField(options);
-    for (const trial of trials) writeEvent(context, "comparison", { ...trial, ...quick });
+    for (const trial of trials) {
+      writeEvent(context, "comparison", { ...gradientTrialFields(trial), ...quick });
+    }
     return;
   }
   context.stdout("");
@@ -369,10 +364,10 @@ function reportTrials(
       "the quantity that comes nearest to its bar",
   );
   const lines = [["layers", "batch norm", "inputs", "batch", "worst", "error", "at most"]];
-  for (const { hidden, batch_norm, inputs, batch, worst } of trials) {
+  for (const { hidden, batchNorm, inputs, batch, worst } of trials) {
     lines.push([
       String(hidden.length + 1),
-      batch_norm ? "on" : "off",
+      batchNorm ? "on" : "off",
       String(inputs),
       String(batch),
       `${worst.kind} ${worst.name}`,

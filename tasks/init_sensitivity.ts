@@ -32,13 +32,13 @@ import {
 import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
 import { QUICK_COUNTS } from "./_kit/quick.ts";
-import { openResults, type RunConfig, runConfig } from "./_kit/results.ts";
+import type { RunConfig } from "../src/records/config.ts";
+import { STUDY_SUMMARY_JSON, type StudySummary } from "../src/records/summary.ts";
+import { openResults, readSummary, runConfig } from "./_kit/results.ts";
 import {
   normsOf,
   populationName,
-  readSensitivity,
   redrawStudy,
-  type SensitivitySummary,
   STUDY_FILES,
   studyInto,
 } from "./_run/sensitivity_run.ts";
@@ -123,9 +123,9 @@ export async function main(
     const results = await openResults(out, config, { ...STUDY_FILES, force });
     const { signal } = context;
     const figures = new Figures();
-    let summary: SensitivitySummary;
+    let summary: StudySummary;
     if (results.state === "finished") {
-      summary = await readSensitivity(results.directory);
+      summary = await readSummary(out, STUDY_SUMMARY_JSON);
       results.sayFinished(context, options);
       redrawStudy(results, summary, figures);
     } else {
@@ -173,7 +173,7 @@ export interface FinishedStudy {
   /** The data set, or what the table says of it. */
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;
   /** How it ended. */
-  readonly summary: SensitivitySummary;
+  readonly summary: StudySummary;
 }
 
 /**
@@ -186,17 +186,19 @@ export function reportStudy(context: TaskContext, study: FinishedStudy): void {
   const { options, config, dataset, summary: { runs, quick } } = study;
   const { out } = options;
   if (options.json) {
-    for (const run of runs) writeEvent(context, "result", { ...run, ...quick && { quick }, out });
+    for (const run of STUDY_SUMMARY_JSON.fields(study.summary).runs as object[]) {
+      writeEvent(context, "result", { ...run, ...quick && { quick }, out });
+    }
     return;
   }
   const { classes } = dataset;
   context.stdout(tableHeading(dataset, options));
   const heading = ["σ", "batch norm", "training loss", "validation accuracy", "test accuracy", ""];
-  const lines = runs.map(({ sigma, batch_norm, train, val, test, outcome }) => [
+  const lines = runs.map(({ sigma, batchNorm, training, validation, test, outcome }) => [
     sigma,
-    batch_norm ? "on" : "off",
-    train.loss.toFixed(3),
-    percent(val.accuracy),
+    batchNorm ? "on" : "off",
+    training.loss.toFixed(3),
+    percent(validation.accuracy),
     percent(test.accuracy),
     outcome,
   ]);

@@ -12,8 +12,7 @@ import { checkVariant } from "../src/programs/variants.ts";
 import { VariantChooser } from "./_run/variant.ts";
 import { PUBLISHED_FINAL_ACCURACY } from "../src/model/published.ts";
 import { isComparable } from "../src/report/settings.ts";
-import { bestResults } from "../src/train/lambda_search.ts";
-import type { BestRow } from "../src/records/lambda_search.ts";
+import { bestResults, type BestRow } from "../src/train/lambda_search.ts";
 import { announceAdapter } from "./_kit/adapter.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
 import { alignColumns } from "./_kit/columns.ts";
@@ -27,14 +26,16 @@ import { checkTraining, parseOptions, type Task } from "./_kit/options.ts";
 import { profileAll, type Profiled } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
 import { QUICK_COUNTS } from "./_kit/quick.ts";
-import { openResults, type RunConfig, runConfig } from "./_kit/results.ts";
-import { bestRows, finalInto, openFinal } from "./_run/search_final.ts";
+import type { RunConfig } from "../src/records/config.ts";
 import {
-  readSearchSummary,
-  searchFiles,
+  RUN_SUMMARY_JSON,
+  SEARCH_SUMMARY_JSON,
   type SearchSummary,
-  stageNames,
-} from "./_run/search_files.ts";
+} from "../src/records/summary.ts";
+import { BEST_CSV } from "../src/records/trials.ts";
+import { openResults, readSummary, runConfig } from "./_kit/results.ts";
+import { bestRows, finalInto, openFinal } from "./_run/search_final.ts";
+import { searchFiles, stageNames } from "./_run/search_files.ts";
 import { SEARCH_OPTIONS, type SearchOptions } from "./_run/search_options.ts";
 import { searchInto } from "./_run/search_stages.ts";
 import { percent, tableHeading } from "./_kit/text.ts";
@@ -100,8 +101,8 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     const results = await openResults(out, config, { ...searchFiles(options), force });
     const before = await openFinal(results, { lambda: null, force });
     if (results.state === "finished") {
-      const summary = await readSearchSummary(results);
-      const final = await openFinal(results, { lambda: summary.best_lambda, force });
+      const summary = await readSummary(out, SEARCH_SUMMARY_JSON);
+      const final = await openFinal(results, { lambda: summary.bestLambda, force });
       // Someone may have removed it, or one of its files; a figure is missing where it could not be drawn.
       if (final.state === "finished" && final.undrawn.length === 0) {
         results.sayFinished(context, options);
@@ -128,7 +129,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
     }
     const rows = await searchInto(results, options, { ...training, context });
     const best = bestRows(bestResults(rows, BEST), isComparable(config));
-    if (Number.isNaN(best[0].val_accuracy)) {
+    if (Number.isNaN(best[0].validationAccuracy)) {
       await figures.draw(signal).catch((error) => {
         if (!(error instanceof FigureError)) throw error;
         context.stderr(error.message); // What follows matters more.
@@ -204,11 +205,13 @@ export function reportSearch(context: TaskContext, search: FinishedSearch): void
   const { best, final, quick } = summary;
   const comparable = isComparable(config);
   if (options.json) {
-    for (const row of best) writeEvent(context, "result", { ...row, ...quick && { quick }, out });
+    for (const row of best) {
+      writeEvent(context, "result", { ...BEST_CSV.cells(row), ...quick && { quick }, out });
+    }
     writeEvent(context, "result", {
       run: "final",
-      lambda: summary.best_lambda,
-      ...final,
+      lambda: summary.bestLambda,
+      ...RUN_SUMMARY_JSON.fields(final),
       published_test_accuracy: comparable ? PUBLISHED_FINAL_ACCURACY : null,
       out: join(out, "final"),
     });
@@ -222,21 +225,21 @@ export function reportSearch(context: TaskContext, search: FinishedSearch): void
   for (const line of alignColumns(table)) context.stdout(line);
   const published = comparable ? ` (report: ${percent(PUBLISHED_FINAL_ACCURACY)})` : "";
   context.stdout(
-    `Final network${quick ? " (quick)" : ""}, λ = ${lambdaText(summary.best_lambda)}, ` +
-      `${final.steps} steps: validation accuracy ${percent(final.val.accuracy)}, ` +
+    `Final network${quick ? " (quick)" : ""}, λ = ${lambdaText(summary.bestLambda)}, ` +
+      `${final.steps} steps: validation accuracy ${percent(final.validation.accuracy)}, ` +
       `test accuracy ${percent(final.test.accuracy)}${published}`,
   );
   context.stdout(`Files: ${out}`);
 }
 
 function bestLine(row: BestRow, comparable: boolean): string[] {
-  const own = [String(row.rank), lambdaText(row.lambda), percent(row.val_accuracy)];
+  const own = [String(row.rank), lambdaText(row.lambda), percent(row.validationAccuracy)];
   if (!comparable) return own;
-  const { published_lambda, published_val_accuracy } = row;
+  const { publishedLambda, publishedValidationAccuracy } = row;
   return [
     ...own,
-    published_lambda === null ? "" : lambdaText(published_lambda),
-    published_val_accuracy === null ? "" : percent(published_val_accuracy),
+    publishedLambda === null ? "" : lambdaText(publishedLambda),
+    publishedValidationAccuracy === null ? "" : percent(publishedValidationAccuracy),
   ];
 }
 

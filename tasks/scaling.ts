@@ -6,8 +6,8 @@
 import type { DataSet } from "../src/data/dataset.ts";
 import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { Gpu } from "../src/gpu/device.ts";
-import { SCALING_AXES } from "../src/measure/scaling.ts";
-import type { ScalingRow } from "../src/records/scaling.ts";
+import { SCALING_AXES, type ScalingRow } from "../src/measure/scaling.ts";
+import { SCALING_CSV } from "../src/records/scaling.ts";
 import { checkVariant } from "../src/programs/variants.ts";
 import { announceAdapter } from "./_kit/adapter.ts";
 import { alignColumns } from "./_kit/columns.ts";
@@ -131,7 +131,9 @@ function report(
 ): void {
   const { json, quick, out } = options;
   if (json) {
-    for (const row of rows) writeEvent(context, "result", { ...row, ...quick && { quick }, out });
+    for (const row of rows) {
+      writeEvent(context, "result", { ...SCALING_CSV.cells(row), ...quick && { quick }, out });
+    }
     return;
   }
   context.stdout(tableHeading(dataset, options));
@@ -148,18 +150,18 @@ function report(
   const lines = rows.map((row) => [
     row.axis,
     String(row.value),
-    `${short(row.ms_per_step)} (${short(row.least)} to ${short(row.most)})`,
+    `${short(row.msPerStep)} (${short(row.min)} to ${short(row.max)})`,
     timesArithmetic(row, rows),
-    short(row.gflop_per_s),
+    short(row.gflopPerS),
     String(row.steps),
     row.variant,
     row.cliff === null ? "" : "cliff",
   ]);
   for (const line of alignColumns([heading, ...lines])) context.stdout(line);
   const cliffs = rows.filter(({ cliff }) => cliff !== null);
-  for (const { axis, value, ms_per_step, cliff } of cliffs) {
+  for (const { axis, value, msPerStep, cliff } of cliffs) {
     context.stdout(
-      `Cliff: ${axis} ${value} takes ${short(ms_per_step)} ms a step, ` +
+      `Cliff: ${axis} ${value} takes ${short(msPerStep)} ms a step, ` +
         `${cliff!.toFixed(1)} times the trend of its neighbours`,
     );
   }
@@ -172,7 +174,7 @@ function report(
 /** How many times as long a step takes as it would in proportion to the arithmetic, from the first size of the axis on. */
 function timesArithmetic(row: ScalingRow, rows: readonly ScalingRow[]): string {
   const first = rows.find(({ axis }) => axis === row.axis)!;
-  return (row.ms_per_step / first.ms_per_step / (row.mflop / first.mflop)).toFixed(2);
+  return (row.msPerStep / first.msPerStep / (row.mflop / first.mflop)).toFixed(2);
 }
 
 /** Three digits, without an exponent. */

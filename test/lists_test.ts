@@ -28,7 +28,7 @@ Deno.test("figures and tables are made of more values than a call can have", asy
   assertEquals(logAxis(values, { title: "Times" }).scale.domain, [1, 1e6]);
   assertEquals(alignColumns(values.map((value) => [String(value)])).length, MANY);
   const rows = values.map((step) => (
-    { sigma: "he", batch_norm: false, step, train_loss: 2.3 - step * 1e-6 }
+    { sigma: "he", batchNorm: false, step, trainingLoss: 2.3 - step * 1e-6 }
   ));
   // As after a study with an evaluation at every step.
   const svg = await sensitivityFigure(rows, { title: "Study", dataSet: "synthetic" });

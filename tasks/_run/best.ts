@@ -13,8 +13,8 @@ import type { MetricRow } from "../../src/model/metrics.ts";
  * @returns The index of the best; of one whose training loss or accuracy is NaN or infinite only where all are.
  */
 export function bestOf(rows: readonly MetricRow[]): number {
-  const scores = rows.map(({ train, val }) =>
-    Number.isFinite(train.loss) && Number.isFinite(val.accuracy) ? val.accuracy : -1
+  const scores = rows.map(({ training, validation: { accuracy } }) =>
+    Number.isFinite(training.loss) && Number.isFinite(accuracy) ? accuracy : -1
   );
   return scores.indexOf(maximum(scores));
 }
