@@ -35,7 +35,7 @@
  * @module
  */
 
-export * from "./bench.ts";
+export type { BenchRow, PeerRow } from "./bench.ts";
 export { BETWEEN, type ProfileOptions, type ProfileRow, profileStep } from "./profile.ts";
 export * from "./scaling.ts";
 export { measureVariants, type TuningOptions, type VariantTime } from "./tuning.ts";

@@ -16,6 +16,6 @@
  */
 
 export type { Ending } from "../model/metrics.ts";
-export * from "./gradient_check.ts";
+export type { GradientCheckRow, GradientTrial } from "./gradient_check.ts";
 export * from "./lambda_search.ts";
 export * from "./sensitivity.ts";
