@@ -105,7 +105,7 @@ const SLIGHT: readonly [check: string, mistake: string][] = [
 for (const [check, mistake] of SLIGHT) {
   Deno.test(`verifyVariant() finds the bytes to differ, and nothing else: ${check}`, async () => {
     const mutant: Mutant = {
-      file: "descent",
+      file: "shared/descent",
       mistake,
       from:
         "  gradients[d.first + at] = gradient;\n  parameters[d.first + at] -= d.eta * gradient;",
@@ -131,10 +131,10 @@ Deno.test("verifyVariant() finds that NaN is hidden, and nothing else", async ()
 });
 
 Deno.test("verifyVariant() ends with the check that the device refused", async () => {
-  const batch_norm = `${SHADERS.batch_norm}\nfn broken( {`;
-  const rows = await verify({ ...SHADERS, batch_norm });
+  const broken = `${SHADERS["per_operation/batch_norm"]}\nfn broken( {`;
+  const rows = await verify({ ...SHADERS, "per_operation/batch_norm": broken });
   assertEquals(rows.map(({ check, outcome }) => [check, outcome]), [[CHECKS[0], "failed"]]);
-  assertMatch(rows[0].detail, /^Cannot compile shaders\/batch_norm\.wgsl: /);
+  assertMatch(rows[0].detail, /^Cannot compile shaders\/per_operation\/batch_norm\.wgsl: /);
 });
 
 // -------------------------------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ Deno.test("doctor --verify exits 3 when a check fails, and remembers the variant
     const memory = `${directory}/verified.json`;
     const args = ["--verify", "--variant", VARIANT];
     const shaders = plant({
-      file: "batch_norm",
+      file: "per_operation/batch_norm",
       mistake: "the variance is divided by n - 1",
       from: "  variance /= rows;",
       to: "  variance /= rows - 1.0;",
@@ -195,7 +195,7 @@ Deno.test("doctor tests itself on a variant that has not failed, and writes noth
     // Broken kernels of a variant that is not chosen do no harm.
     const broken = "fn broken( {";
     const { status, output, errors } = await runDoctor([], {
-      shaders: { ...SHADERS, texel_norm: broken, fused_norm: broken },
+      shaders: { ...SHADERS, "texel/norm": broken, "fused/norm": broken },
       memory,
     });
     assertEquals(status, 0, output + errors);
