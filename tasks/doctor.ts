@@ -8,7 +8,7 @@ import type { DataSet } from "../src/data/dataset.ts";
 import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
-import { checkOnGpu, passes } from "../src/train/kernel_check.ts";
+import { checkKernels, passes } from "../src/train/kernel_check.ts";
 import type { ShaderTexts } from "../src/gpu/kernels.ts";
 import { createSynthetic } from "../src/data/synthetic.ts";
 import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
@@ -328,7 +328,7 @@ async function testGpu(
   try {
     data = new DeviceDataSet(gpu, dataset);
     const variant = options.variant ?? await soundVariant(gpu, shapeOf(dataset), memory);
-    const rows = await checkOnGpu(gpu, { ...SELF_TEST, data, seed, variant, shaders });
+    const rows = await checkKernels(gpu, { ...SELF_TEST, data, seed, variant, shaders });
     const bad = rows.find((row) => !passes(row));
     const text = bad === undefined
       ? `ok: ${SELF_TEST.steps} steps of 3 layers with batch norm agree with float64`

@@ -12,13 +12,13 @@ import {
   type SubsetCounts,
 } from "../src/data/dataset.ts";
 import { DeviceDataSet } from "../src/gpu/device_data.ts";
-import { compareWithDifferences } from "../src/model/numerical_gradients.ts";
+import { checkGradients } from "../src/model/reference/numerical_gradients.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
-import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
+import { checkKernels, type KernelCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
 import type { ShaderTexts } from "../src/gpu/kernels.ts";
 import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
-import { initialise } from "../src/model/network.ts";
+import { initialise } from "../src/model/initialisation.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import { COMPARED_STEPS } from "../src/report/gradients.ts";
 import { type GradientCheckRow, gradientCheckToCsv } from "../src/records/metrics.ts";
@@ -210,7 +210,7 @@ async function checkSetting(
   const dataset = firstInputs(run.dataset, options);
   const data = new DeviceDataSet(gpu, dataset);
   const order = Uint32Array.from({ length: dataset.training.count }, (_, i) => i);
-  const onGpu = await checkOnGpu(gpu, {
+  const onGpu = await checkKernels(gpu, {
     data,
     hidden,
     batchNorm,
@@ -227,7 +227,7 @@ async function checkSetting(
 
   const architecture = { inputs: dataset.inputs, hidden, classes: dataset.classes, batchNorm };
   const parameters = initialise(architecture, { seed, identity: 0 });
-  const differences = await compareWithDifferences({ architecture, parameters }, {
+  const differences = await checkGradients({ architecture, parameters }, {
     x: standardise(dataset.training.images, dataset, order.subarray(0, batch)),
     labels: dataset.training.labels.subarray(0, batch),
   }, { lambda, signal: run.signal });
@@ -325,7 +325,7 @@ interface Trial {
   readonly inputs: number;
   readonly batch: number;
   /** The quantity that comes nearest to its bar. */
-  readonly worst: GpuCheckRow;
+  readonly worst: KernelCheckRow;
   /** Sentences on what falls short. */
   readonly failures: readonly string[];
 }
@@ -347,7 +347,7 @@ async function checkTrials(
     const shape = { architecture, networks: networks.length, batch };
     const variant = run.options.variant ?? await soundVariant(gpu, shape);
     const setting = { hidden, batchNorm, networks, batch, steps: COMPARED_STEPS, seed };
-    const rows = await checkOnGpu(gpu, { data, ...setting, variant, shaders });
+    const rows = await checkKernels(gpu, { data, ...setting, variant, shaders });
     data.destroy();
     const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
       `${inputs} inputs, batch ${batch}`;
@@ -401,7 +401,7 @@ function firstInputs(dataset: DataSet, size: { inputs: number; batch: number }):
   return cutInputs(subset(dataset, counts), Math.min(size.inputs, dataset.inputs));
 }
 
-function describeFailure({ kind, name, error, bar }: GpuCheckRow): string {
+function describeFailure({ kind, name, error, bar }: KernelCheckRow): string {
   return `GPU ${kind} of ${name}: ${show(error)}, at most ${show(bar)}`;
 }
 

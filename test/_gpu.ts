@@ -1,5 +1,5 @@
 /** What tests on the GPU share: one device for a test file, data sets of random bytes, and how errors are measured. */
-import { createDataSet, type DataSet, type Records } from "../src/data/dataset.ts";
+import { createDataSet, type DataSet, type LabelledImages } from "../src/data/dataset.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { Random } from "../src/model/random.ts";
 
@@ -40,7 +40,7 @@ export interface RandomDataOptions {
 export function createRandomData(options: RandomDataOptions): Promise<DataSet> {
   const { inputs, training = 60, validation = 20, test = 20, classes = 10, seed = 1 } = options;
   const random = new Random(seed, "random data", inputs);
-  function draw(count: number): Records {
+  function draw(count: number): LabelledImages {
     const images = Uint8Array.from({ length: count * inputs }, () => random.below(256));
     for (let i = 1; i < images.length && inputs > 1; i += inputs) images[i] = 77;
     return {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createDataSet, type DataSet, type Records } from "./dataset.ts";
+import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 import { DataError } from "../errors.ts";
 
 /** Names of the CIFAR-10 classes, in the order of their labels. */
@@ -45,10 +45,10 @@ export const CIFAR10_FILE_SIZE: number = RECORDS_PER_FILE * RECORD;
  * Splits CIFAR-10 records, each a label byte and then 1024 red, 1024 green and 1024 blue bytes, row
  * by row, into images and labels.
  *
- * @param bytes Any whole number of records of 3073 bytes, at least one.
+ * @param bytes A whole number of records of 3073 bytes, at least one.
  * @param name What errors call the bytes: the name of the file they came from.
  * @returns Images [count, 3072] and labels [count].
- * @throws {DataError} When the bytes are no whole number of records, or a label is above 9.
+ * @throws {DataError} If the bytes are not a whole number of records, or a label is above 9.
  *
  * @example Usage
  * ```ts
@@ -62,24 +62,24 @@ export const CIFAR10_FILE_SIZE: number = RECORDS_PER_FILE * RECORD;
  * assertEquals(labels, Uint8Array.of(0, 9));
  * ```
  */
-export function parseCifar10(bytes: Uint8Array, name: string): Records {
+export function parseCifar10(bytes: Uint8Array, name: string): LabelledImages {
   if (bytes.length === 0 || bytes.length % RECORD !== 0) {
     throw new DataError(
       `Cannot read ${name}: it has ${bytes.length} bytes, expected whole records of ${RECORD}`,
     );
   }
-  const records = allocate(bytes.length / RECORD);
-  unpack(bytes, { name, records, start: 0 });
-  return records;
+  const result = allocate(bytes.length / RECORD);
+  unpack(bytes, { name, result, start: 0 });
+  return result;
 }
 
 /**
  * Reads CIFAR-10 from the six files of its binary version. The last 5,000 of the 50,000 training
- * records become the validation split.
+ * images become the validation split.
  *
  * @param directory The folder of the files, or the folder that holds `cifar-10-batches-bin`.
  * @returns The data set.
- * @throws {DataError} When the folder or a file is missing, a file is not exactly 10,000 records
+ * @throws {DataError} If the folder or a file is missing, a file is not exactly 10,000 records
  * long, or a label is above 9; the message names the file.
  *
  * @example Usage
@@ -101,21 +101,21 @@ export async function readCifar10(directory: string): Promise<DataSet> {
     await readWhole(name, bytes);
     unpack(bytes, {
       name,
-      records: i < 5 ? training : test,
+      result: i < 5 ? training : test,
       start: i < 5 ? i * RECORDS_PER_FILE : 0,
     });
   }
   return createDataSet(training, test, { name: "CIFAR-10", classNames: CIFAR10_CLASSES });
 }
 
-function allocate(count: number): Records {
+function allocate(count: number): LabelledImages {
   return { images: new Uint8Array(count * PIXELS), labels: new Uint8Array(count), count };
 }
 
-/** Copies interleaved records to their place in `records`, from record `start` on. */
+/** Copies records to `result`, from image `start` on. */
 function unpack(
   bytes: Uint8Array,
-  { name, records, start }: { name: string; records: Records; start: number },
+  { name, result, start }: { name: string; result: LabelledImages; start: number },
 ): void {
   for (let i = 0; i * RECORD < bytes.length; i++) {
     const label = bytes[i * RECORD];
@@ -124,8 +124,8 @@ function unpack(
         `Cannot read ${name}: record ${i} (from 0) has label ${label}, expected 0 to 9`,
       );
     }
-    records.labels[start + i] = label;
-    records.images.set(bytes.subarray(i * RECORD + 1, (i + 1) * RECORD), (start + i) * PIXELS);
+    result.labels[start + i] = label;
+    result.images.set(bytes.subarray(i * RECORD + 1, (i + 1) * RECORD), (start + i) * PIXELS);
   }
 }
 
@@ -148,7 +148,7 @@ async function findFolder(directory: string): Promise<string> {
   );
 }
 
-/** Fills `bytes` with the file `name`, which must be exactly as long. */
+/** Fills `bytes` with the file `name`, which must have exactly that length. */
 async function readWhole(name: string, bytes: Uint8Array): Promise<void> {
   const info = await stat(name);
   if (!info?.isFile) {
@@ -191,7 +191,7 @@ function stat(name: string): Promise<Deno.FileInfo | null> {
   });
 }
 
-/** Turns what the system says, of permissions or a broken disk, into an error that names the file. */
+/** Turns errors of the system, such as a denied permission, into ones that name the file. */
 async function attempt<T>(name: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();

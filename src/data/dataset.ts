@@ -1,5 +1,5 @@
 /**
- * A data set: images and labels, split, with the statistics that standardise the images.
+ * A data set: labelled images, split, with the statistics that standardise them.
  *
  * @module
  */
@@ -7,20 +7,23 @@
 import { ArgumentError } from "../errors.ts";
 
 /** Images of one size, a byte per value, with their labels. */
-export interface Records {
+export interface LabelledImages {
   /** Pixels, [count, inputs], 0 to 255. */
   readonly images: Uint8Array;
   /** Classes, [count], 0 to classes − 1. */
   readonly labels: Uint8Array;
-  /** How many records there are. */
+  /** Number of images. */
   readonly count: number;
 }
 
-/** Records split for training, validation and test, and what is known about them. */
-export interface DataSet {
-  /** What figures and files call it. */
+/** The parts of a data set. */
+export type Split = "training" | "validation" | "test";
+
+/** Images split for training, validation and test. */
+export interface DataSet extends Readonly<Record<Split, LabelledImages>> {
+  /** Its name in figures and files. */
   readonly name: string;
-  /** Lower-case hexadecimal digest of all records, see {@linkcode createDataSet}. */
+  /** Lower-case hexadecimal digest of all images, see {@linkcode createDataSet}. */
   readonly sha256: string;
   /** Values per image. */
   readonly inputs: number;
@@ -28,61 +31,48 @@ export interface DataSet {
   readonly classes: number;
   /** Names of the classes, [classes]. */
   readonly classNames: readonly string[];
-  /** The records to learn from. */
-  readonly training: Records;
-  /** The records to choose settings by. */
-  readonly validation: Records;
-  /** The records to report on. */
-  readonly test: Records;
-  /** Mean of each value / 255 over the training records, [inputs]. */
+  /** Mean of each value / 255 over the training images, [inputs]. */
   readonly mean: Float32Array;
-  /** Standard deviation (÷ n) of each value / 255 over the training records, [inputs]; 1 where it is 0. */
+  /** Standard deviation (÷ n) of each value / 255 over the training images, [inputs]; 1 where it is 0. */
   readonly std: Float32Array;
 }
 
 /** Options for {@linkcode createDataSet}. */
 export interface DataSetOptions {
-  /** What figures and files will call the data set. */
+  /** The name of the data set in figures and files. */
   name: string;
   /** Names of the classes; there are as many classes as names. */
   classNames: readonly string[];
   /**
-   * How many of the last training records to keep for validation.
+   * How many of the last training images to keep for validation.
    *
    * @default {5000}
    */
   validation?: number;
 }
 
-/** How many records to keep in {@linkcode subset}; what is left out is kept whole. */
-export interface SubsetCounts {
-  /** Number of training records. */
-  training?: number;
-  /** Number of validation records. */
-  validation?: number;
-  /** Number of test records. */
-  test?: number;
-}
+/** How many images {@linkcode subset} keeps of each split; all where left out. */
+export type SubsetCounts = Partial<Record<Split, number>>;
 
 const MAX_CLASSES = 256;
-const RECORDS_PER_BLOCK = 10_000;
+const IMAGES_PER_BLOCK = 10_000;
 
 /**
- * Makes a data set: splits off the validation records, computes mean and standard deviation of the
- * training records exactly (sums of integers, one rounding), and takes a digest of everything.
+ * Makes a data set: splits off the validation images, computes mean and standard deviation of the
+ * training images exactly (sums of integers, one rounding), and computes the digest of everything.
  *
- * The records are not copied: the splits are views of them.
+ * The images are not copied: the splits are views of them.
  *
- * The digest is SHA-256 over the SHA-256 digests of blocks of 10,000 records (the last block of
- * each part may be shorter), training records first, then test records, each record its label byte
+ * The digest is SHA-256 over the SHA-256 digests of blocks of 10,000 images (the last block of
+ * each part may be shorter), training images first, then test images, each image as its label byte
  * followed by its pixels. For CIFAR-10 a block is a file, so with its six files in order
  * `sha256sum … | cut -c1-64 | xxd -r -p | sha256sum` gives the same.
  *
- * @param training Records to train and validate with, in order.
- * @param test Records to report on.
+ * @param training Images to train and validate with, in order.
+ * @param test Images to report on.
  * @param options Names, and the size of the validation split.
  * @returns The data set.
- * @throws {ArgumentError} When counts, sizes or labels do not fit each other or the options.
+ * @throws {ArgumentError} If counts, sizes or labels do not fit each other or the options.
  *
  * @example Usage
  * ```ts
@@ -101,16 +91,16 @@ const RECORDS_PER_BLOCK = 10_000;
  * ```
  */
 export async function createDataSet(
-  training: Records,
-  test: Records,
+  training: LabelledImages,
+  test: LabelledImages,
   options: DataSetOptions,
 ): Promise<DataSet> {
   const { name, classNames, validation = 5000 } = options;
   const inputs = training.images.length / training.count;
   checkCount(`classes of ${name}`, classNames.length, 2, MAX_CLASSES);
-  checkRecords(`training records of ${name}`, training, inputs, classNames.length);
-  checkRecords(`test records of ${name}`, test, inputs, classNames.length);
-  checkCount(`validation records of ${name}`, validation, 1, training.count - 1);
+  checkImages(`training images of ${name}`, training, inputs, classNames.length);
+  checkImages(`test images of ${name}`, test, inputs, classNames.length);
+  checkCount(`validation images of ${name}`, validation, 1, training.count - 1);
 
   const trainingCount = training.count - validation;
   const split = slice(training, 0, trainingCount);
@@ -128,13 +118,13 @@ export async function createDataSet(
 }
 
 /**
- * Keeps the first records of each split, for quick runs. Statistics and digest stay those of the
- * whole data set; the records are views, not copies.
+ * Keeps the first images of each split, for quick runs. Statistics and digest stay those of the
+ * whole data set; the images are views, not copies.
  *
  * @param dataset The data set to take from.
- * @param counts How many records to keep of each split.
+ * @param counts How many images to keep of each split.
  * @returns The smaller data set.
- * @throws {ArgumentError} When a count is not an integer from 1 to what the split has.
+ * @throws {ArgumentError} If a count is not an integer from 1 to the size of the split.
  *
  * @example Usage
  * ```ts
@@ -149,18 +139,43 @@ export async function createDataSet(
  * ```
  */
 export function subset(dataset: DataSet, counts: SubsetCounts): DataSet {
-  const first = (split: "training" | "validation" | "test"): Records => {
-    const records = dataset[split];
-    const count = counts[split] ?? records.count;
-    checkCount(`${split} records of ${dataset.name}`, count, 1, records.count);
-    return slice(records, 0, count);
-  };
-  return {
-    ...dataset,
-    training: first("training"),
-    validation: first("validation"),
-    test: first("test"),
-  };
+  return mapSplits(dataset, (part, split) => {
+    const count = counts[split] ?? part.count;
+    checkCount(`${split} images of ${dataset.name}`, count, 1, part.count);
+    return slice(part, 0, count);
+  });
+}
+
+/**
+ * Cuts every image down to its first values, to make gradient checks quick.
+ *
+ * @param dataset The data set to take from.
+ * @param inputs How many values to keep of each image.
+ * @returns A data set with its own copy of the images; the digest stays that of the whole.
+ * @throws {ArgumentError} If `inputs` is not an integer from 1 to the values of an image.
+ *
+ * @example Usage
+ * ```ts
+ * import { createSynthetic, cutInputs } from "@headless/mlp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const dataset = await createSynthetic({ training: 300, test: 100 });
+ * const small = cutInputs(dataset, 10);
+ * assertEquals(small.training.images.length, 10 * small.training.count);
+ * assertEquals(small.mean, dataset.mean.slice(0, 10));
+ * ```
+ */
+export function cutInputs(dataset: DataSet, inputs: number): DataSet {
+  checkCount(`inputs of ${dataset.name}`, inputs, 1, dataset.inputs);
+  const cut = mapSplits(dataset, ({ images, labels, count }) => {
+    const kept = new Uint8Array(count * inputs);
+    for (let i = 0; i < count; i++) {
+      const first = i * dataset.inputs;
+      kept.set(images.subarray(first, first + inputs), i * inputs);
+    }
+    return { images: kept, labels, count };
+  });
+  return { ...cut, inputs, mean: dataset.mean.slice(0, inputs), std: dataset.std.slice(0, inputs) };
 }
 
 /**
@@ -170,7 +185,7 @@ export function subset(dataset: DataSet, counts: SubsetCounts): DataSet {
  * @param dataset Where `inputs`, `mean` and `std` come from.
  * @param indices Which images to take, in which order; all of them when left out.
  * @returns Standardised images, [indices or count, inputs].
- * @throws {ArgumentError} When the images are no whole number of images, or an index is not among them.
+ * @throws {ArgumentError} If the bytes are not a whole number of images, or an index is out of range.
  *
  * @example Usage
  * ```ts
@@ -209,11 +224,23 @@ export function standardise(
   return result;
 }
 
-function slice(records: Records, start: number, end: number): Records {
-  const inputs = records.images.length / records.count;
+function mapSplits(
+  dataset: DataSet,
+  change: (part: LabelledImages, split: Split) => LabelledImages,
+): DataSet {
   return {
-    images: records.images.subarray(start * inputs, end * inputs),
-    labels: records.labels.subarray(start, end),
+    ...dataset,
+    training: change(dataset.training, "training"),
+    validation: change(dataset.validation, "validation"),
+    test: change(dataset.test, "test"),
+  };
+}
+
+function slice({ images, labels, count }: LabelledImages, start: number, end: number) {
+  const inputs = images.length / count;
+  return {
+    images: images.subarray(start * inputs, end * inputs),
+    labels: labels.subarray(start, end),
     count: end - start,
   };
 }
@@ -223,7 +250,7 @@ function slice(records: Records, start: number, end: number): Records {
  * n Σv² − (Σv)², up to 370,000 images; a one-pass float formula would cancel badly here.
  */
 function statistics(
-  { images, count }: Records,
+  { images, count }: LabelledImages,
   inputs: number,
 ): Pick<DataSet, "mean" | "std"> {
   const sums = new Float64Array(inputs);
@@ -242,21 +269,21 @@ function statistics(
   return { mean: Float32Array.from(mean), std: Float32Array.from(std) };
 }
 
-/** WebCrypto hashes one buffer at a time; blocks spare a second copy of all records. */
-async function digest(parts: readonly Records[]): Promise<string> {
+/** WebCrypto hashes one buffer at a time; blocks avoid a second copy of all images. */
+async function digest(parts: readonly LabelledImages[]): Promise<string> {
   const digests: number[] = [];
   for (const { images, labels, count } of parts) {
     const inputs = images.length / count;
     const size = inputs + 1;
-    const block = new Uint8Array(Math.min(count, RECORDS_PER_BLOCK) * size);
-    for (let start = 0; start < count; start += RECORDS_PER_BLOCK) {
-      const records = Math.min(RECORDS_PER_BLOCK, count - start);
-      for (let i = 0; i < records; i++) {
+    const block = new Uint8Array(Math.min(count, IMAGES_PER_BLOCK) * size);
+    for (let start = 0; start < count; start += IMAGES_PER_BLOCK) {
+      const n = Math.min(IMAGES_PER_BLOCK, count - start);
+      for (let i = 0; i < n; i++) {
         const from = (start + i) * inputs;
         block[i * size] = labels[start + i];
         block.set(images.subarray(from, from + inputs), i * size + 1);
       }
-      digests.push(...await sha256(block.subarray(0, records * size)));
+      digests.push(...await sha256(block.subarray(0, n * size)));
     }
   }
   const bytes = await sha256(Uint8Array.from(digests));
@@ -267,8 +294,8 @@ async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }
 
-function checkRecords(what: string, records: Records, inputs: number, classes: number): void {
-  const { images, labels, count } = records;
+function checkImages(what: string, part: LabelledImages, inputs: number, classes: number): void {
+  const { images, labels, count } = part;
   if (!Number.isInteger(count) || count < 1 || labels.length !== count) {
     throw new ArgumentError(
       `Cannot use ${count} ${what} with ${labels.length} labels: expected one label each`,
@@ -277,62 +304,22 @@ function checkRecords(what: string, records: Records, inputs: number, classes: n
   if (!Number.isInteger(inputs) || inputs < 1 || images.length !== count * inputs) {
     throw new ArgumentError(
       `Cannot use ${count} ${what} in ${images.length} bytes: ` +
-        `expected as many bytes in every training and test record`,
+        `expected as many bytes in every training and test image`,
     );
   }
   const wrong = labels.findIndex((label) => label >= classes);
   if (wrong >= 0) {
     throw new ArgumentError(
-      `Cannot use ${what}: record ${wrong} (from 0) has label ${labels[wrong]}, ` +
+      `Cannot use ${what}: image ${wrong} (from 0) has label ${labels[wrong]}, ` +
         `expected 0 to ${classes - 1}`,
     );
   }
 }
 
-function checkCount(what: string, count: number, least: number, most: number): void {
-  if (!Number.isInteger(count) || count < least || count > most) {
+function checkCount(what: string, count: number, min: number, max: number): void {
+  if (!Number.isInteger(count) || count < min || count > max) {
     throw new ArgumentError(
-      `Cannot take ${count} ${what}: expected an integer from ${least} to ${most}`,
+      `Cannot take ${count} ${what}: expected an integer from ${min} to ${max}`,
     );
   }
-}
-
-/**
- * Cuts every image down to its first values, as gradient checks do to be quick.
- *
- * @param dataset The data set to take from.
- * @param inputs How many values to keep of each image.
- * @returns A data set of its own images; the digest stays that of the whole.
- * @throws {ArgumentError} When `inputs` is not an integer from 1 to what an image has.
- *
- * @example Usage
- * ```ts
- * import { createSynthetic, cutInputs } from "@headless/mlp";
- * import { assertEquals } from "@std/assert";
- *
- * const dataset = await createSynthetic({ training: 300, test: 100 });
- * const small = cutInputs(dataset, 10);
- * assertEquals(small.training.images.length, 10 * small.training.count);
- * assertEquals(small.mean, dataset.mean.slice(0, 10));
- * ```
- */
-export function cutInputs(dataset: DataSet, inputs: number): DataSet {
-  checkCount(`inputs of ${dataset.name}`, inputs, 1, dataset.inputs);
-  function cut({ images, labels, count }: Records): Records {
-    const kept = new Uint8Array(count * inputs);
-    for (let i = 0; i < count; i++) {
-      const first = i * dataset.inputs;
-      kept.set(images.subarray(first, first + inputs), i * inputs);
-    }
-    return { images: kept, labels, count };
-  }
-  return {
-    ...dataset,
-    inputs,
-    mean: dataset.mean.slice(0, inputs),
-    std: dataset.std.slice(0, inputs),
-    training: cut(dataset.training),
-    validation: cut(dataset.validation),
-    test: cut(dataset.test),
-  };
 }

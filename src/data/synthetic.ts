@@ -4,26 +4,26 @@
  * @module
  */
 
-import { createDataSet, type DataSet, type Records } from "./dataset.ts";
+import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 import { ArgumentError } from "../errors.ts";
 import { Random } from "../model/random.ts";
 
 /** Options for {@linkcode createSynthetic}. */
 export interface SyntheticOptions {
   /**
-   * What the images are made from, an integer in [0, 2³²).
+   * The seed, an integer in [0, 2³²).
    *
    * @default {1}
    */
   seed?: number;
   /**
-   * Number of training records, of which the last tenth is kept for validation.
+   * Number of training images, of which the last tenth is kept for validation.
    *
    * @default {50000}
    */
   training?: number;
   /**
-   * Number of test records.
+   * Number of test images.
    *
    * @default {10000}
    */
@@ -35,42 +35,42 @@ const PLANE = SIDE * SIDE;
 const PIXELS = 3 * PLANE;
 const CLASSES = 10;
 
-/** A class is several patterns, each seen now and then as its negative: no linear model has that. */
+/** A class has several patterns, each sometimes shown as its negative: no linear model captures that. */
 const PATTERNS_PER_CLASS = 3;
 const NEGATIVES_IN_100 = 30;
 /** Patterns are smooth: this many cells to a side, interpolated between their corners. */
 const CELLS = 4;
-/** Furthest shift of a pattern, in pixels. */
+/** Largest shift of a pattern, in pixels. */
 const SHIFT = 2;
 /** Standard deviations in grey levels: the pattern, another class's pattern over it, the noise. */
-const CONTRAST = { least: 20, most: 45 };
-const DISTRACTION = { least: 10, most: 50 };
+const CONTRAST = { min: 20, max: 45 };
+const DISTRACTION = { min: 10, max: 50 };
 const NOISE = 20;
-/** Furthest change of a colour's brightness, in grey levels. */
+/** Largest change of a colour's brightness, in grey levels. */
 const TINT = 30;
-/** Furthest change of brightness from pixel to pixel, in 1/256 grey levels. */
+/** Largest change of brightness from pixel to pixel, in 1/256 grey levels. */
 const SLANT = 480;
 /** Largest side of the square that hides a part, in pixels. */
 const OCCLUSION = 14;
 
-/** Patterns and noise are whole numbers of 1/256. */
+/** Patterns and noise are in units of 1/256. */
 const ONE = 256;
 const NOISE_TABLE = 2 ** 16;
 
 /**
  * Makes a data set of 3 × 32 × 32 images in 10 classes, with the layout of CIFAR-10.
  *
- * Each class has smooth patterns of its own. An image shows one of them, shifted, sometimes as a
- * negative, with a pattern of another class over it, in a tinted and slanting light, partly hidden, and with
- * noise. Classes come equally often, each once in every ten records, and the first records do not
- * depend on how many follow.
+ * Each class has its own smooth patterns. An image shows one of them, shifted, sometimes as a
+ * negative, overlaid with a pattern of another class, tinted, lit unevenly, partly hidden, and with
+ * noise. Every ten images contain each class once, and the first images do not depend on how many
+ * follow.
  *
- * The bytes are the same on every machine: images are made of integers, and patterns of float64 with
- * nothing but the operations that IEEE 754 rounds exactly (+, −, ×, ÷, square root).
+ * The bytes are the same on every machine: images are computed in integers, and patterns in float64
+ * with only the operations that IEEE 754 rounds correctly (+, −, ×, ÷, square root).
  *
- * @param options The seed, and how many records to make.
+ * @param options The seed, and how many images to make.
  * @returns The data set, named "synthetic".
- * @throws {ArgumentError} When the seed or a count is out of range.
+ * @throws {ArgumentError} If the seed or a count is out of range.
  *
  * @example Usage
  * ```ts
@@ -91,8 +91,8 @@ export async function createSynthetic(options: SyntheticOptions = {}): Promise<D
   const patterns = Array.from({ length: CLASSES * PATTERNS_PER_CLASS }, () => drawPattern(random));
   const noise = drawNoise(new Random(seed, "synthetic", "noise"));
   return await createDataSet(
-    drawRecords(training, { patterns, noise, random: new Random(seed, "synthetic", "training") }),
-    drawRecords(test, { patterns, noise, random: new Random(seed, "synthetic", "test") }),
+    drawImages(training, { patterns, noise, random: new Random(seed, "synthetic", "training") }),
+    drawImages(test, { patterns, noise, random: new Random(seed, "synthetic", "test") }),
     {
       name: "synthetic",
       classNames: Array.from({ length: CLASSES }, (_, i) => `pattern ${i}`),
@@ -102,14 +102,14 @@ export async function createSynthetic(options: SyntheticOptions = {}): Promise<D
 }
 
 interface Source {
-  /** Patterns [3, 32, 32] of mean 0 and deviation 256; pattern i is of class i mod 10. */
+  /** Patterns [3, 32, 32] of mean 0 and deviation 256; pattern i belongs to class i mod 10. */
   readonly patterns: readonly Int16Array[];
-  /** Noise in 1/256 grey levels, to be read from any place on. */
+  /** Noise in 1/256 grey levels; an image reads it from a random start. */
   readonly noise: Int16Array;
   readonly random: Random;
 }
 
-function drawRecords(count: number, source: Source): Records {
+function drawImages(count: number, source: Source): LabelledImages {
   const images = new Uint8Array(count * PIXELS);
   const labels = new Uint8Array(count);
   let order: Uint32Array = new Uint32Array(CLASSES);
@@ -125,9 +125,9 @@ function drawImage(image: Uint8Array, label: number, source: Source): void {
   const { noise, random } = source;
   const shape = place(source, label);
   const sign = random.below(100) < NEGATIVES_IN_100 ? -1 : 1;
-  const contrast = sign * between(random, CONTRAST.least, CONTRAST.most);
+  const contrast = sign * between(random, CONTRAST.min, CONTRAST.max);
   const other = place(source, (label + 1 + random.below(CLASSES - 1)) % CLASSES);
-  const distraction = between(random, DISTRACTION.least, DISTRACTION.most);
+  const distraction = between(random, DISTRACTION.min, DISTRACTION.max);
   const slantX = between(random, -SLANT, SLANT);
   const slantY = between(random, -SLANT, SLANT);
   const noiseStart = random.below(NOISE_TABLE);
@@ -139,7 +139,7 @@ function drawImage(image: Uint8Array, label: number, source: Source): void {
       const light = tint + slantY * (y - SIDE / 2);
       for (let x = 0; x < SIDE; x++) {
         const i = plane + y * SIDE + x;
-        // Masks, because remainders would take three quarters of the time.
+        // Masks: remainders would take three quarters of the time.
         const value = light + slantX * (x - SIDE / 2) +
           contrast * shape.pattern[shapeRow + ((x + shape.x) & (SIDE - 1))] +
           distraction * other.pattern[otherRow + ((x + other.x) & (SIDE - 1))] +
@@ -171,7 +171,7 @@ function hidePart(image: Uint8Array, random: Random): void {
   }
 }
 
-/** Draws a smooth picture that wraps around: value noise, half of it shared by the three colours. */
+/** Draws a smooth pattern that wraps around: value noise, half of it shared by the three colours. */
 function drawPattern(random: Random): Int16Array {
   const shared = drawField(random);
   const pattern = new Float64Array(PIXELS);
@@ -213,7 +213,7 @@ function smooth(t: number): number {
   return t * t * (3 - 2 * t);
 }
 
-/** Draws nearly normal noise: sums of four uniform numbers, which need no logarithm. */
+/** Draws nearly normal noise: sums of four uniform numbers, which take no logarithm. */
 function drawNoise(random: Random): Int16Array {
   // A uniform number has variance 1/12, a sum of four 1/3.
   const scale = NOISE * ONE * Math.sqrt(3);
@@ -223,15 +223,15 @@ function drawNoise(random: Random): Int16Array {
   });
 }
 
-/** Draws an integer from `least` to `most`, both included. */
-function between(random: Random, least: number, most: number): number {
-  return least + random.below(most - least + 1);
+/** Draws an integer from `min` to `max`, both included. */
+function between(random: Random, min: number, max: number): number {
+  return min + random.below(max - min + 1);
 }
 
-function checkCount(what: string, count: number, least: number): void {
-  if (!Number.isInteger(count) || count < least) {
+function checkCount(what: string, count: number, min: number): void {
+  if (!Number.isInteger(count) || count < min) {
     throw new ArgumentError(
-      `Cannot make ${count} synthetic ${what} records: expected an integer of at least ${least}`,
+      `Cannot make ${count} synthetic ${what} images: expected an integer of at least ${min}`,
     );
   }
 }

@@ -5,16 +5,13 @@
  */
 
 import { cached } from "./cache.ts";
-import type { DataSet, Records } from "../data/dataset.ts";
+import type { DataSet, LabelledImages, Split } from "../data/dataset.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "./device.ts";
 import { Memory } from "./memory.ts";
 
-/** The parts of a data set. */
-export type Split = "training" | "validation" | "test";
-
 /** Images and labels of one part of a data set on the GPU. */
-export interface DeviceRecords {
+export interface DeviceImages {
   /** How many. */
   readonly count: number;
   /** Texel (k, n % imagesPerLayer) of layer n / imagesPerLayer: bytes 4k … 4k + 3 of image n. */
@@ -40,7 +37,7 @@ export class DeviceDataSet {
   readonly standard: GPUBuffer;
   readonly #gpu: Gpu;
   readonly #memory: Memory;
-  readonly #parts = new Map<Split, Promise<DeviceRecords>>();
+  readonly #parts = new Map<Split, Promise<DeviceImages>>();
   #destroyed = false;
 
   /**
@@ -79,7 +76,7 @@ export class DeviceDataSet {
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
-  async part(split: Split): Promise<DeviceRecords> {
+  async part(split: Split): Promise<DeviceImages> {
     this.check();
     return await cached(this.#parts, split, () => this.#load(split));
   }
@@ -110,7 +107,7 @@ export class DeviceDataSet {
   }
 
   /** Takes the memory of a part of its own, so that where there is none for it the others are as they were. */
-  async #load(split: Split): Promise<DeviceRecords> {
+  async #load(split: Split): Promise<DeviceImages> {
     const { texels, imagesPerLayer, source } = this;
     const { count, labels } = source[split];
     const memory = new Memory(this.#gpu);
@@ -133,7 +130,7 @@ export class DeviceDataSet {
     }
   }
 
-  async #upload(texture: GPUTexture, { images, count }: Records): Promise<void> {
+  async #upload(texture: GPUTexture, { images, count }: LabelledImages): Promise<void> {
     const { queue } = this.#gpu.device;
     const { texels, imagesPerLayer, source: { inputs } } = this;
     for (let layer = 0; layer < texture.depthOrArrayLayers; layer++) {

@@ -5,14 +5,14 @@
  * @module
  */
 
-import type { Split } from "../gpu/device_data.ts";
+import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { tiles } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Constants, Resources } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
 import { LAYER_PLACE } from "../gpu/structs.ts";
 import { layout } from "../model/network.ts";
-import { Binder, type Program, type ProgramContext, recordResources } from "./program.ts";
+import { Binder, imageResources, type Program, type ProgramContext } from "./program.ts";
 import { TiledForward } from "./tiled.ts";
 import type { VariantShape } from "./variants.ts";
 
@@ -161,7 +161,7 @@ export class Fused implements Program {
 
   async evaluation(split: Split): Promise<readonly BoundKernel[]> {
     const { buffers, data } = this.#context;
-    const records = { ...recordResources(await data.part(split)), order: buffers.identity };
+    const records = { ...imageResources(await data.part(split)), order: buffers.identity };
     return await this.#evaluation.kernels(records);
   }
 

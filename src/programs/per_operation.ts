@@ -5,11 +5,11 @@
  * @module
  */
 
-import type { Split } from "../gpu/device_data.ts";
+import type { Split } from "../data/dataset.ts";
 import { INPUT_TILE, tiles } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Resources } from "../gpu/kernels.ts";
 import { Memory, type Texels } from "../gpu/memory.ts";
-import { Binder, type Program, type ProgramContext, recordResources } from "./program.ts";
+import { Binder, imageResources, type Program, type ProgramContext } from "./program.ts";
 
 /** Threads that the first layer's product should take at least. */
 const INPUT_THREADS = 200;
@@ -125,7 +125,7 @@ export class PerOperation implements Program {
 
   async evaluation(split: Split): Promise<readonly BoundKernel[]> {
     const { buffers, data } = this.#context;
-    const records = { ...recordResources(await data.part(split)), order: buffers.identity };
+    const records = { ...imageResources(await data.part(split)), order: buffers.identity };
     const binder = this.#binder("evaluation");
     return [...await this.#forward(binder, records), ...await this.#loss(binder, records)];
   }

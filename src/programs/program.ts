@@ -6,7 +6,8 @@
 
 import type { BindingName } from "../gpu/bindings.ts";
 import type { PopulationBuffers } from "./buffers.ts";
-import type { DeviceDataSet, DeviceRecords, Split } from "../gpu/device_data.ts";
+import type { Split } from "../data/dataset.ts";
+import type { DeviceDataSet, DeviceImages } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { KernelName, TileName } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Constants, Kernels, Resources } from "../gpu/kernels.ts";
@@ -120,6 +121,6 @@ export class Binder {
 }
 
 /** Images and labels of a part of the data set as resources. */
-export function recordResources({ images, labels }: DeviceRecords): Resources {
+export function imageResources({ images, labels }: DeviceImages): Resources {
   return { images, labels };
 }

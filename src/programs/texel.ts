@@ -5,12 +5,12 @@
  * @module
  */
 
-import type { Split } from "../gpu/device_data.ts";
+import type { Split } from "../data/dataset.ts";
 import { type TileName, TILES, tiles } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Constants, Resources } from "../gpu/kernels.ts";
 import { Memory, type Texels } from "../gpu/memory.ts";
 import { writeWeights } from "./per_operation.ts";
-import { Binder, type Program, type ProgramContext, recordResources } from "./program.ts";
+import { Binder, imageResources, type Program, type ProgramContext } from "./program.ts";
 
 /** What the variants differ in. */
 export interface TexelOptions {
@@ -108,7 +108,7 @@ export class TexelProgram implements Program {
     try {
       const { buffers, data } = context;
       await program.#memory.ready();
-      const records = { ...recordResources(await data.part("training")), order: buffers.order };
+      const records = { ...imageResources(await data.part("training")), order: buffers.order };
       const binder = program.#binder("training");
       const forward = await program.#forward(binder, records);
       const loss = await program.#loss(binder, records);
@@ -139,7 +139,7 @@ export class TexelProgram implements Program {
 
   async evaluation(split: Split): Promise<readonly BoundKernel[]> {
     const { buffers, data } = this.#context;
-    const records = { ...recordResources(await data.part(split)), order: buffers.identity };
+    const records = { ...imageResources(await data.part(split)), order: buffers.identity };
     const binder = this.#binder("evaluation");
     return [...await this.#forward(binder, records), ...await this.#loss(binder, records)];
   }

@@ -5,16 +5,10 @@
  * @module
  */
 
-import type { Split } from "../gpu/device_data.ts";
+import type { Split } from "../data/dataset.ts";
 import type { BoundKernel, Resources } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
-import {
-  Binder,
-  type Mode,
-  type Program,
-  type ProgramContext,
-  recordResources,
-} from "./program.ts";
+import { Binder, imageResources, type Mode, type Program, type ProgramContext } from "./program.ts";
 
 /** The memory of one layer's forward part. */
 interface ForwardBuffers {
@@ -165,7 +159,7 @@ export class Tiled implements Program {
         },
       }));
       await memory.ready();
-      const records = { ...recordResources(await data.part("training")), order: buffers.order };
+      const records = { ...imageResources(await data.part("training")), order: buffers.order };
       const binder = new Binder(context, { mode: "training" });
       const before = await forward.forward(binder, { mode: "training", records });
       const loss = await forward.loss(binder, records);
@@ -181,7 +175,7 @@ export class Tiled implements Program {
 
   async evaluation(split: Split): Promise<readonly BoundKernel[]> {
     const { buffers, data } = this.#context;
-    const records = { ...recordResources(await data.part(split)), order: buffers.identity };
+    const records = { ...imageResources(await data.part(split)), order: buffers.identity };
     return await this.#forward.kernels(records);
   }
 

@@ -15,13 +15,15 @@ import {
   STEP_SLOTS,
 } from "../programs/buffers.ts";
 import { cached } from "../gpu/cache.ts";
-import type { DeviceDataSet, Split } from "../gpu/device_data.ts";
+import type { Split } from "../data/dataset.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { SUM_PARTS, tiles } from "../gpu/kernel_table.ts";
 import { type BoundKernel, dispatch, Kernels, type ShaderTexts } from "../gpu/kernels.ts";
 import type { Evaluation } from "../model/metrics.ts";
-import { type Architecture, initialStatistics } from "../model/network.ts";
+import { initialStatistics } from "../model/initialisation.ts";
+import type { Architecture } from "../model/network.ts";
 import { Pacer, type Range, type Reading } from "../gpu/submits.ts";
 import { NETWORK } from "../gpu/structs.ts";
 import { Binder, type Program, type ProgramContext } from "../programs/program.ts";

@@ -6,7 +6,7 @@
 
 import { enumerate } from "../lists.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
-import type { Initialisation } from "../model/network.ts";
+import type { Initialisation } from "../model/initialisation.ts";
 import type { NetworkSettings } from "./population.ts";
 import { PUBLISHED_SMALL_SIGMAS } from "../model/published.ts";
 import type { CurveRow } from "../records/sensitivity.ts";

@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { DataSet } from "../data/dataset.ts";
-import { DeviceDataSet, type Split } from "../gpu/device_data.ts";
+import type { DataSet, Split } from "../data/dataset.ts";
+import { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ShaderTexts } from "../gpu/kernels.ts";
-import { type Architecture, type Initialisation, initialise, layout } from "../model/network.ts";
+import { type Initialisation, initialise } from "../model/initialisation.ts";
+import { type Architecture, layout } from "../model/network.ts";
 import {
   type AdvanceOptions,
   type NetworkSettings,

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { type DataSet, subset } from "../../src/data/dataset.ts";
-import { DeviceDataSet, type Split } from "../../src/gpu/device_data.ts";
+import { type DataSet, type Split, subset } from "../../src/data/dataset.ts";
+import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
-import { type Architecture, initialise, layout } from "../../src/model/network.ts";
+import { initialise } from "../../src/model/initialisation.ts";
+import { type Architecture, layout } from "../../src/model/network.ts";
 import type { PendingEvaluation, Population } from "../../src/train/population.ts";
 import { Random } from "../../src/model/random.ts";
 import { phase } from "../../src/model/schedule.ts";

@@ -14,7 +14,7 @@ import { writeEvent } from "./events.ts";
 export interface LoadOptions {
   /** Whether to write a `data` event. */
   readonly json?: boolean;
-  /** How many records to keep of each split; all of them when left out. */
+  /** How many images to keep of each split; all of them when left out. */
   readonly counts?: SubsetCounts;
   /** Where CIFAR-10 is looked for without `--data`; `data/cifar-10-batches-bin` of this project when left out. */
   readonly usual?: string;

@@ -4,7 +4,7 @@
  * @module
  */
 import { enumerate } from "../../src/lists.ts";
-import type { Initialisation } from "../../src/model/network.ts";
+import type { Initialisation } from "../../src/model/initialisation.ts";
 
 /** One option, declared once: parsing, default and help text all come from here. */
 export interface Option<T> {

@@ -6,7 +6,7 @@
 import { join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
 import type { MetricRow } from "../../src/model/metrics.ts";
-import type { Initialisation } from "../../src/model/network.ts";
+import type { Initialisation } from "../../src/model/initialisation.ts";
 import {
   curveRows,
   outcomeOf,

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import {
   createDataSet,
   cutInputs,
-  type Records,
+  type LabelledImages,
   standardise,
   subset,
 } from "../../src/data/dataset.ts";
@@ -12,8 +12,8 @@ import { Random } from "../../src/model/random.ts";
 
 const CLASS_NAMES = ["a", "b", "c"];
 
-/** Random records: inputs bytes each, labels below 3. */
-function drawRecords(count: number, inputs: number): Records {
+/** Random images: inputs bytes each, labels below 3. */
+function drawImages(count: number, inputs: number): LabelledImages {
   const random = new Random(count, "records", inputs);
   return {
     images: Uint8Array.from({ length: count * inputs }, () => random.below(256)),
@@ -24,16 +24,16 @@ function drawRecords(count: number, inputs: number): Records {
 
 function createSmall(options: { training?: number; validation?: number; inputs?: number } = {}) {
   const { training = 100, validation = 20, inputs = 7 } = options;
-  return createDataSet(drawRecords(training, inputs), drawRecords(30, inputs), {
+  return createDataSet(drawImages(training, inputs), drawImages(30, inputs), {
     name: "small",
     classNames: CLASS_NAMES,
     validation,
   });
 }
 
-Deno.test("createDataSet() keeps the last training records for validation", async () => {
-  const training = drawRecords(100, 7);
-  const test = drawRecords(30, 7);
+Deno.test("createDataSet() keeps the last training images for validation", async () => {
+  const training = drawImages(100, 7);
+  const test = drawImages(30, 7);
   const dataset = await createDataSet(training, test, {
     name: "small",
     classNames: CLASS_NAMES,
@@ -53,8 +53,8 @@ Deno.test("createDataSet() keeps the last training records for validation", asyn
 });
 
 Deno.test("createDataSet() copies no image", async () => {
-  const training = drawRecords(100, 7);
-  const dataset = await createDataSet(training, drawRecords(30, 7), {
+  const training = drawImages(100, 7);
+  const dataset = await createDataSet(training, drawImages(30, 7), {
     name: "small",
     classNames: CLASS_NAMES,
     validation: 20,
@@ -63,8 +63,8 @@ Deno.test("createDataSet() copies no image", async () => {
   assert(dataset.validation.images.buffer === training.images.buffer);
 });
 
-Deno.test("createDataSet() keeps 5000 records for validation unless told otherwise", async () => {
-  const dataset = await createDataSet(drawRecords(5003, 1), drawRecords(1, 1), {
+Deno.test("createDataSet() keeps 5000 images for validation unless told otherwise", async () => {
+  const dataset = await createDataSet(drawImages(5003, 1), drawImages(1, 1), {
     name: "small",
     classNames: CLASS_NAMES,
   });
@@ -72,7 +72,7 @@ Deno.test("createDataSet() keeps 5000 records for validation unless told otherwi
   assertEquals(dataset.validation.count, 5000);
 });
 
-Deno.test("createDataSet() takes mean and deviation of the training records alone", async () => {
+Deno.test("createDataSet() takes mean and deviation of the training images alone", async () => {
   const { training, mean, std, inputs } = await createSmall();
   for (let j = 0; j < inputs; j++) {
     const values = Array.from(
@@ -93,7 +93,7 @@ Deno.test("createDataSet() gives statistics that are exact to the last bit of fl
   images[17] = 255;
   const { mean, std } = await createDataSet(
     { images, labels: new Uint8Array(count), count },
-    drawRecords(1, 1),
+    drawImages(1, 1),
     { name: "near", classNames: CLASS_NAMES, validation: 1 },
   );
   const n = 40_001;
@@ -106,7 +106,7 @@ Deno.test("createDataSet() counts a deviation of 0 as 1", async () => {
   const images = Uint8Array.of(5, 1, 5, 2, 5, 3);
   const { mean, std } = await createDataSet(
     { images, labels: new Uint8Array(3), count: 3 },
-    drawRecords(1, 2),
+    drawImages(1, 2),
     { name: "constant", classNames: CLASS_NAMES, validation: 1 },
   );
   assertEquals(std[0], 1);
@@ -114,11 +114,11 @@ Deno.test("createDataSet() counts a deviation of 0 as 1", async () => {
   assertEquals(std[1], Math.fround(0.5 / 255));
 });
 
-Deno.test("createDataSet() takes the digest of blocks of 10,000 records, labels first", async () => {
+Deno.test("createDataSet() takes the digest of blocks of 10,000 images, labels first", async () => {
   const inputs = 2;
-  const training = drawRecords(10_003, inputs);
-  const test = drawRecords(5, inputs);
-  const interleave = ({ images, labels }: Records, start: number, end: number): Uint8Array =>
+  const training = drawImages(10_003, inputs);
+  const test = drawImages(5, inputs);
+  const interleave = ({ images, labels }: LabelledImages, start: number, end: number): Uint8Array =>
     Uint8Array.from(
       Array.from({ length: end - start }, (_, i) => [
         labels[start + i],
@@ -141,30 +141,30 @@ Deno.test("createDataSet() takes the digest of blocks of 10,000 records, labels 
   assert((await createDataSet(training, other, options)).sha256 !== sha256);
 });
 
-Deno.test("createDataSet() refuses records that do not fit", async () => {
-  const good = drawRecords(10, 4);
+Deno.test("createDataSet() refuses images that do not fit", async () => {
+  const good = drawImages(10, 4);
   const options = { name: "small", classNames: CLASS_NAMES, validation: 2 };
-  const refuses = (training: Records, test: Records, message: string, more = {}) =>
+  const refuses = (training: LabelledImages, test: LabelledImages, message: string, more = {}) =>
     assertRejects(
       () => createDataSet(training, test, { ...options, ...more }),
       ArgumentError,
       message,
     );
-  await refuses({ ...good, count: 0 }, good, "training records of small");
+  await refuses({ ...good, count: 0 }, good, "training images of small");
   await refuses({ ...good, count: 9 }, good, "expected one label each");
   await refuses(
     { ...good, images: good.images.subarray(1) },
     good,
     "39 bytes: expected as many bytes",
   );
-  await refuses(good, drawRecords(10, 5), "10 test records of small in 50 bytes");
+  await refuses(good, drawImages(10, 5), "10 test images of small in 50 bytes");
   await refuses(
     good,
     { ...good, labels: new Uint8Array(10).fill(3, 6) },
-    "record 6 (from 0) has label 3, expected 0 to 2",
+    "image 6 (from 0) has label 3, expected 0 to 2",
   );
   for (const validation of [0, 10, 2.5, NaN, -1]) {
-    await refuses(good, good, "validation records of small: expected an integer from 1 to 9", {
+    await refuses(good, good, "validation images of small: expected an integer from 1 to 9", {
       validation,
     });
   }
@@ -173,7 +173,7 @@ Deno.test("createDataSet() refuses records that do not fit", async () => {
   });
 });
 
-Deno.test("subset() keeps the first records and the whole set's statistics", async () => {
+Deno.test("subset() keeps the first images and the whole set's statistics", async () => {
   const dataset = await createSmall();
   const quick = subset(dataset, { training: 10, test: 4 });
   assertEquals(quick.training.count, 10);
@@ -191,10 +191,10 @@ Deno.test("subset() refuses counts that the splits do not have", async () => {
   assertThrows(
     () => subset(dataset, { training: 81 }),
     ArgumentError,
-    "Cannot take 81 training records of small: expected an integer from 1 to 80",
+    "Cannot take 81 training images of small: expected an integer from 1 to 80",
   );
-  assertThrows(() => subset(dataset, { validation: 0 }), ArgumentError, "0 validation records");
-  assertThrows(() => subset(dataset, { test: 1.5 }), ArgumentError, "1.5 test records");
+  assertThrows(() => subset(dataset, { validation: 0 }), ArgumentError, "0 validation images");
+  assertThrows(() => subset(dataset, { test: 1.5 }), ArgumentError, "1.5 test images");
 });
 
 Deno.test("cutInputs() keeps the first values of every image, and their statistics", async () => {
@@ -217,7 +217,7 @@ Deno.test("cutInputs() keeps the first values of every image, and their statisti
   );
 });
 
-Deno.test("standardise() gives the training records mean 0 and deviation 1", async () => {
+Deno.test("standardise() gives the training images mean 0 and deviation 1", async () => {
   const dataset = await createSmall();
   const { inputs, training } = dataset;
   const values = standardise(training.images, dataset);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import type { Records } from "../../src/data/dataset.ts";
+import type { LabelledImages } from "../../src/data/dataset.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { createSynthetic } from "../../src/data/synthetic.ts";
 
@@ -31,7 +31,7 @@ Deno.test("createSynthetic() makes every class equally often", async () => {
   }
 });
 
-Deno.test("createSynthetic() makes the same first records however many follow", async () => {
+Deno.test("createSynthetic() makes the same first images however many follow", async () => {
   const few = await createSynthetic({ training: 40, test: 5 });
   const more = await createSynthetic({ training: 400, test: 25 });
   const { training, validation, test } = few;
@@ -40,7 +40,7 @@ Deno.test("createSynthetic() makes the same first records however many follow", 
   assertEquals(test.images, more.test.images.slice(0, 5 * PIXELS));
 });
 
-Deno.test("createSynthetic() makes other records from another seed, and no record twice", async () => {
+Deno.test("createSynthetic() makes other images from another seed, and no image twice", async () => {
   const one = await createSynthetic({ seed: 1, training: 50, test: 50 });
   const two = await createSynthetic({ seed: 2, training: 50, test: 50 });
   assertNotEquals(one.sha256, two.sha256);
@@ -76,19 +76,22 @@ Deno.test("createSynthetic() refuses counts and seeds out of range", async () =>
   await assertRejects(
     () => createSynthetic({ training: 9 }),
     ArgumentError,
-    "Cannot make 9 synthetic training records: expected an integer of at least 10",
+    "Cannot make 9 synthetic training images: expected an integer of at least 10",
   );
   await assertRejects(() => createSynthetic({ training: 10.5 }), ArgumentError, "Cannot make 10.5");
   await assertRejects(
     () => createSynthetic({ test: 0 }),
     ArgumentError,
-    "0 synthetic test records",
+    "0 synthetic test images",
   );
   await assertRejects(() => createSynthetic({ seed: -1 }), ArgumentError, "Cannot seed");
 });
 
-/** The share of records whose label is what `classify` says. */
-function accuracy({ images, labels, count }: Records, classify: (image: Uint8Array) => number) {
+/** The share of images whose label is what `classify` says. */
+function accuracy(
+  { images, labels, count }: LabelledImages,
+  classify: (image: Uint8Array) => number,
+) {
   let right = 0;
   for (let i = 0; i < count; i++) {
     if (classify(images.subarray(i * PIXELS, (i + 1) * PIXELS)) === labels[i]) right++;
@@ -112,7 +115,7 @@ function nearest(image: Uint8Array, candidates: Uint8Array | Float64Array): numb
 }
 
 /** The mean image of each class, [10, PIXELS]. */
-function classMeans({ images, labels, count }: Records): Float64Array {
+function classMeans({ images, labels, count }: LabelledImages): Float64Array {
   const means = new Float64Array(10 * PIXELS);
   for (let i = 0; i < count; i++) {
     for (let j = 0; j < PIXELS; j++) {

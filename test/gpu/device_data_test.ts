@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { type DataSet, standardise } from "../../src/data/dataset.ts";
-import { DeviceDataSet, type Split } from "../../src/gpu/device_data.ts";
+import { type DataSet, type Split, standardise } from "../../src/data/dataset.ts";
+import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError, GpuError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import { createRandomData, sharedGpu } from "../_gpu.ts";

@@ -8,7 +8,7 @@ import {
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { initialise } from "../../src/model/network.ts";
+import { initialise } from "../../src/model/initialisation.ts";
 import { Population, type StepPlan } from "../../src/train/population.ts";
 import { BETWEEN, profileStep } from "../../src/measure/profile.ts";
 import { Training } from "../../src/train/training.ts";

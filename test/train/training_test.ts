@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { createDataSet, type DataSet, type Records } from "../../src/data/dataset.ts";
+import { createDataSet, type DataSet, type LabelledImages } from "../../src/data/dataset.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { Random } from "../../src/model/random.ts";
 import type { MetricRow } from "../../src/model/metrics.ts";
@@ -9,7 +9,7 @@ import { sharedGpu } from "../_gpu.ts";
 /** Images of 6 values whose class shows in the first of them, so that there is something to learn. */
 async function learnable(count: number): Promise<DataSet> {
   const random = new Random(5, "learnable");
-  function records(n: number): Records {
+  function records(n: number): LabelledImages {
     const images = new Uint8Array(6 * n).map(() => random.below(256));
     const labels = new Uint8Array(n).map((_, i) => Math.floor(images[6 * i] / 86));
     return { images, labels, count: n };
