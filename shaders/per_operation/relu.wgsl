@@ -1,3 +1,5 @@
+// includes shared/common, shared/bits
+//
 // The ReLU of hidden layers without batch norm:
 //
 //   forward   H = max(0, S)
@@ -5,8 +7,6 @@
 //
 // NaN stays NaN, and lets dH through (bits.wgsl). A thread does one value.
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H

@@ -1,3 +1,5 @@
+// includes shared/common, shared/bits
+//
 // Softmax and cross-entropy of a batch, with the label of row r being t:
 //
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
@@ -7,8 +9,6 @@
 // the label's is -infinity. A thread does one row. The backward kernel also notes the first step at which a loss was NaN or
 // infinite.
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] logits S

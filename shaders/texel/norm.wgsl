@@ -1,3 +1,5 @@
+// includes shared/descent, shared/bits
+//
 // What stands between the affine maps where texels are cheap to read (texel_input.wgsl says why): the sum of the slices,
 // the bias, batch norm (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3) and ReLU. For each feature:
 //

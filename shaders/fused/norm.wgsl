@@ -1,3 +1,5 @@
+// includes fused/layers, shared/bits
+//
 // The first of a fused step's three dispatches: what stands between the first layer's product and the second layer.
 //
 //   S = b + sum over the slices, in order

@@ -1,3 +1,5 @@
+// includes shared/descent
+//
 // The affine map of every layer but the first with its operands staged in workgroup memory, for wide layers:
 //
 //   forward          Y = X W + b

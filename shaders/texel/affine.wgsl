@@ -1,3 +1,5 @@
+// includes texel/descent, texel/{tile}_outputs
+//
 // The affine map of every layer but the first where texels are cheap to read (texel_input.wgsl says why):
 //
 //   forward          S = H W, without the bias

@@ -1,3 +1,5 @@
+// includes shared/descent
+//
 // The affine map of every layer but the first:
 //
 //   forward   Y = X W + b

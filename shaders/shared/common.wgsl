@@ -43,6 +43,9 @@ struct Network {
   eta_max: f32,
 }
 
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(1) var<uniform> step: Step;
+
 // The index of this thread among those of its network. Dispatches too wide for one axis go on along y.
 fn thread_index(id: vec3u, workgroups: vec3u) -> u32 {
   return id.x + id.y * workgroups.x * WORKGROUP;

@@ -1,3 +1,5 @@
+// includes shared/descent
+//
 // Stochastic gradient descent of weights that are kept as texels, four inputs of one output each:
 //
 //   W <- W - eta g    g = d cost / d W = gradient of the loss + 2 lambda W

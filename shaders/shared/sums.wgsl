@@ -1,3 +1,5 @@
+// includes shared/common, shared/bits
+//
 // Sums that are read back, each in a fixed order so that the same run gives the same bytes. 64 threads of a network each
 // add up every 64th entry, and the 64 parts are added on the CPU in float64.
 //
@@ -5,8 +7,6 @@
 //   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise; (NaN, 0) where a parameter
 //                 of any kind is NaN or infinite, so that no cost is finite then
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss, correct
 @group(0) @binding(19) var<storage, read_write> sums: array<vec2f>; // [slots, P, 64]

@@ -1,3 +1,5 @@
+// includes fused/layers, shared/bits
+//
 // The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup for each network.
 //
 //   forward   S = H W + b;  hidden: batch norm (fused_norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy

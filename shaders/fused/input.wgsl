@@ -1,3 +1,5 @@
+// includes fused/layers
+//
 // The last of a fused step's three dispatches: the first layer's weight gradient of this step, its update, and the product
 // of the next step, for one slice of the inputs. A slice needs nothing of the others, so no dispatch stands between the three:
 //

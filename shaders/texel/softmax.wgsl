@@ -1,3 +1,5 @@
+// includes shared/common, shared/bits
+//
 // Softmax and cross-entropy of a batch whose logits lie in texels of four rows, with the label of row r being t:
 //
 //   S = x + b
@@ -8,8 +10,6 @@
 // the label's is -infinity. A thread does four rows at once; gradients of rows past the last are 0. The backward kernel also
 // notes the first step at which a loss was NaN or infinite.
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only

@@ -1,3 +1,5 @@
+// includes texel/descent, texel/{tile}_outputs, texel/{tile}_blocks
+//
 // The affine map of the first layer where texels are cheap to read: a software driver reads a texel of four numbers at a
 // third of the cost of one number from a buffer.
 //

@@ -1,3 +1,5 @@
+// includes shared/common
+//
 // Stochastic gradient descent, placed in front of the files whose kernels find the gradient of a parameter:
 //
 //   theta <- theta - eta g    g = d cost / d theta, to which L2 adds 2 lambda W for a weight
@@ -5,8 +7,6 @@
 //
 // Gradients are kept beside the parameters they moved, so that what is checked is what trains.
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(2) var<storage, read> networks: array<Network>; // [P]
 @group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
 @group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]

@@ -1,3 +1,5 @@
+// includes shared/descent
+//
 // What the three kernels of the fused step share: where each layer's tensors lie, and the arena that holds them.
 //
 // Tensors of a batch are rows of vec4s, [rows, columns] with columns = width / 4 rounded up; what lies past the last feature

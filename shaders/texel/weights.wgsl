@@ -1,10 +1,11 @@
+// includes shared/common
+//
 // Copies weights and their gradients from texels of four inputs to the flat vectors that are read back:
 //
 //   parameters[W[4k + j, o]] = weight_texels(o, k)[j],  gradients likewise
 //
 // A thread does one texel.
 
-@group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
 @group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
 @group(0) @binding(21) var weight_texels: texture_2d_array<f32>; // texel (o, k), layer P: W[4k .. 4k + 3, o]

@@ -1,3 +1,5 @@
+// includes shared/descent
+//
 // The affine map of the first layer, which reads images as bytes and standardises them as they are read:
 //
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]

@@ -1,9 +1,9 @@
+// includes shared/common
+//
 // Adds up the slices of the first layer's product, in order, and the bias:
 //
 //   S[r, o] = b[o] + sum over s of slices[s, r, o]
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(15) var<storage, read_write> slices: array<f32>; // [P, slices, rows, outputs]
