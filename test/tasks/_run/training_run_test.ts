@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { MetricRow } from "../../../src/model/metrics.ts";
-import { bestOf } from "../../../tasks/_run/best.ts";
+import { bestOf } from "../../../tasks/_run/training_run.ts";
 
 /** An evaluation with a training loss and a validation accuracy. */
 function row(loss: number, accuracy: number): MetricRow {
