@@ -37,7 +37,6 @@ export * from "./src/model/reference/mod.ts";
 export * from "./src/gpu/device.ts";
 export * from "./src/gpu/device_data.ts";
 export type { AdvanceOptions, NetworkSettings } from "./src/train/population.ts";
-export type { ShaderTexts } from "./src/gpu/kernels.ts";
 export * from "./src/train/training.ts";
 export * from "./src/model/metrics.ts";
 export * from "./src/train/lambda_search.ts";
