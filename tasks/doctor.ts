@@ -9,9 +9,9 @@ import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { checkKernels, passes } from "../src/train/kernel_check.ts";
-import type { ShaderTexts } from "../src/gpu/kernels.ts";
 import { createSynthetic } from "../src/data/synthetic.ts";
-import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
+import type { PopulationShape } from "../src/model/shape.ts";
+import { checkVariant } from "../src/programs/variants.ts";
 import { announceAdapter, describeAdapter, vendorName } from "./_kit/adapter.ts";
 import { alignColumns } from "./_kit/columns.ts";
 import type { TaskContext } from "./_kit/context.ts";
@@ -113,14 +113,13 @@ interface Finding {
  *
  * @param args The arguments as typed.
  * @param context Where to write.
- * @param testing Shader texts with planted mistakes, which the checks must find, and another file than the usual one to
- * remember failed variants in.
+ * @param testing Another file than the usual one to remember failed variants in.
  * @returns The exit status.
  */
 export async function main(
   args: readonly string[],
   context: TaskContext,
-  testing: { shaders?: ShaderTexts; memory?: string } = {},
+  testing: { memory?: string } = {},
 ): Promise<number> {
   const { options } = parseOptions(TASK, args);
   if (options.help) {
@@ -319,16 +318,16 @@ async function verifyHere(context: TaskContext, run: VerifyRun): Promise<Finding
 /** Some training steps on the GPU beside the float64 reference. */
 async function testGpu(
   gpu: Gpu,
-  options: { seed: number; variant?: string; shaders?: ShaderTexts; memory?: string },
+  options: { seed: number; variant?: string; memory?: string },
 ): Promise<Finding> {
   const name = "Self-test";
-  const { seed, shaders, memory } = options;
+  const { seed, memory } = options;
   const dataset = await createSynthetic({ seed, ...SELF_TEST_IMAGES });
   let data: DeviceDataSet | undefined;
   try {
     data = new DeviceDataSet(gpu, dataset);
     const variant = options.variant ?? await soundVariant(gpu, shapeOf(dataset), memory);
-    const rows = await checkKernels(gpu, { ...SELF_TEST, data, seed, variant, shaders });
+    const rows = await checkKernels(gpu, { ...SELF_TEST, data, seed, variant });
     const bad = rows.find((row) => !passes(row));
     const text = bad === undefined
       ? `ok: ${SELF_TEST.steps} steps of 3 layers with batch norm agree with float64`
@@ -347,7 +346,7 @@ async function testGpu(
 }
 
 /** The shape of the self-test. */
-function shapeOf({ inputs, classes }: DataSet): VariantShape {
+function shapeOf({ inputs, classes }: DataSet): PopulationShape {
   const { hidden, batchNorm, networks, batch } = SELF_TEST;
   const architecture = { inputs, hidden, classes, batchNorm };
   return { architecture, networks: networks.length, batch };

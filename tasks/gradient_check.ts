@@ -16,8 +16,8 @@ import { checkGradients } from "../src/model/reference/numerical_gradients.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { checkKernels, type KernelCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
-import type { ShaderTexts } from "../src/gpu/kernels.ts";
-import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
+import type { PopulationShape } from "../src/model/shape.ts";
+import { checkVariant } from "../src/programs/variants.ts";
 import { initialise } from "../src/model/initialisation.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import { COMPARED_STEPS } from "../src/report/gradients.ts";
@@ -100,20 +100,17 @@ const TRIAL_COUNTS: Required<SubsetCounts> = { training: 1000, validation: 150, 
  *
  * @param args The arguments as typed.
  * @param context Where to write.
- * @param testing Shader texts with planted mistakes, which the check must find.
  * @returns The exit status.
  */
 export async function main(
   args: readonly string[],
   context: TaskContext,
-  testing: { shaders?: ShaderTexts } = {},
 ): Promise<number> {
   const { options } = parseOptions(TASK, args);
   if (options.help) {
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  const { shaders } = testing;
   checkVariant(options.variant);
   const gpu = await Gpu.request();
   try {
@@ -137,11 +134,10 @@ export async function main(
       config,
       dataset,
       variant,
-      shaders,
       signal: context.signal,
     });
     report(context, rows, { dataset, options });
-    const trials = await checkTrials(gpu, { options, dataset, shaders, context });
+    const trials = await checkTrials(gpu, { options, dataset, context });
     reportTrials(context, trials, options);
     failures.push(...trials.flatMap((trial) => trial.failures));
     const passed = failures.length === 0;
@@ -167,7 +163,7 @@ export async function main(
 }
 
 /** The shape of the setting asked for. */
-function shapeOf(options: Options, { classes }: DataSet): VariantShape {
+function shapeOf(options: Options, { classes }: DataSet): PopulationShape {
   const { hidden, inputs, batch } = options;
   const batchNorm = options.batchNorm === "on";
   return { architecture: { inputs, hidden, classes, batchNorm }, networks: 1, batch };
@@ -200,11 +196,10 @@ async function checkSetting(
     config: RunConfig;
     dataset: DataSet;
     variant: string;
-    shaders?: ShaderTexts;
     signal: AbortSignal;
   },
 ): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
-  const { options, config, variant, shaders } = run;
+  const { options, config, variant } = run;
   const { hidden, lambda, batch, seed } = options;
   const batchNorm = options.batchNorm === "on";
   const dataset = firstInputs(run.dataset, options);
@@ -221,7 +216,6 @@ async function checkSetting(
     order,
     evaluation: false,
     variant,
-    shaders,
   });
   data.destroy();
 
@@ -333,9 +327,9 @@ interface Trial {
 /** The GPU beside the reference for some steps, over all that a network may be. */
 async function checkTrials(
   gpu: Gpu,
-  run: { options: Options; dataset: DataSet; shaders?: ShaderTexts; context: TaskContext },
+  run: { options: Options; dataset: DataSet; context: TaskContext },
 ): Promise<Trial[]> {
-  const { options: { quick, seed }, dataset, shaders, context } = run;
+  const { options: { quick, seed }, dataset, context } = run;
   const trials: Trial[] = [];
   for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
     context.signal.throwIfAborted();
@@ -347,7 +341,7 @@ async function checkTrials(
     const shape = { architecture, networks: networks.length, batch };
     const variant = run.options.variant ?? await soundVariant(gpu, shape);
     const setting = { hidden, batchNorm, networks, batch, steps: COMPARED_STEPS, seed };
-    const rows = await checkKernels(gpu, { data, ...setting, variant, shaders });
+    const rows = await checkKernels(gpu, { data, ...setting, variant });
     data.destroy();
     const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
       `${inputs} inputs, batch ${batch}`;

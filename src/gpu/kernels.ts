@@ -20,9 +20,7 @@ import {
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../model/network.ts";
 import { scoped } from "./scopes.ts";
 import { SHADERS } from "./shaders.gen.ts";
-
-/** Bytes of the struct `Step` in common.wgsl. */
-export const STEP_BYTES = 32;
+import { STEP } from "./structs.ts";
 
 /** The texts of the shader files, by name without the extension. */
 export type ShaderTexts = Readonly<Record<string, string>>;
@@ -61,6 +59,25 @@ export interface BindOptions {
   readonly constants?: Constants;
 }
 
+/** The texts that kernels are compiled from: the project's own, except within {@linkcode withShaders}. */
+let texts: ShaderTexts = SHADERS;
+
+/**
+ * Has everything that is created during a call use other shader texts, which is how tests plant mistakes.
+ *
+ * @param shaders The texts.
+ * @param action The call; no other one may be under way.
+ * @returns What it returns.
+ */
+export async function withShaders<T>(shaders: ShaderTexts, action: () => Promise<T>): Promise<T> {
+  texts = shaders;
+  try {
+    return await action();
+  } finally {
+    texts = SHADERS;
+  }
+}
+
 /** The pipelines of a device: each is made when it is first asked for. */
 export class Kernels {
   static #made = new WeakMap<GPUDevice, Kernels>();
@@ -78,12 +95,11 @@ export class Kernels {
    * Gives the kernels of a device.
    *
    * @param gpu The device.
-   * @param shaders Other texts than the project's own, which is how tests plant mistakes.
-   * @returns The same object for the same device and the project's own texts, so that nothing is compiled twice.
+   * @returns The same object for the same device, so that nothing is compiled twice.
    */
-  static of(gpu: Gpu, shaders: ShaderTexts = SHADERS): Kernels {
-    if (shaders !== SHADERS) return new Kernels(gpu, shaders);
-    const made = Kernels.#made.get(gpu.device) ?? new Kernels(gpu, shaders);
+  static of(gpu: Gpu): Kernels {
+    if (texts !== SHADERS) return new Kernels(gpu, texts);
+    const made = Kernels.#made.get(gpu.device) ?? new Kernels(gpu, texts);
     Kernels.#made.set(gpu.device, made);
     return made;
   }
@@ -138,7 +154,7 @@ export class Kernels {
       const resource = resources[b];
       if (!resource) throw new TypeError(`Cannot bind ${name}: there is no resource for ${b}`);
       if (!("size" in resource)) return { binding: BINDINGS[b].binding, resource };
-      const size = b === "step" ? STEP_BYTES : undefined;
+      const size = b === "step" ? STEP.size : undefined;
       return { binding: BINDINGS[b].binding, resource: { buffer: resource, size } };
     });
     const { device } = this.#gpu;

@@ -639,10 +639,6 @@ struct LayerPlace {
   n: u32, // N, before batch norm S
   g: u32, // gradient of H, then of S
   inverse: u32, // 1 / sqrt(var + eps), [columns]
-  unused_0: u32,
-  unused_1: u32,
-  unused_2: u32,
-  unused_3: u32,
 }
 
 @group(0) @binding(35) var<uniform> places: array<LayerPlace, 32>; // one for each layer

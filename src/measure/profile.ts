@@ -6,7 +6,7 @@
 
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { Architecture } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 import type { Population } from "../train/population.ts";
 import type { ProfileRow } from "../records/profile.ts";
 import { spreadOf } from "./spread.ts";
@@ -15,13 +15,7 @@ import { planSteps, timedPopulation, timedSteps } from "./timed_steps.ts";
 import { timeUnit, unitsFor } from "./timing.ts";
 
 /** What is profiled. */
-export interface ProfileOptions {
-  /** The architecture of all networks. */
-  readonly architecture: Architecture;
-  /** Networks that train together. */
-  readonly networks: number;
-  /** Images in a batch. */
-  readonly batch: number;
+export interface ProfileOptions extends PopulationShape {
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
   /**

@@ -7,6 +7,7 @@
 
 import { ArgumentError } from "../errors.ts";
 import { maximum } from "../lists.ts";
+import type { PopulationPlan } from "../model/shape.ts";
 
 /** What grows: images in a batch, the widths of all hidden layers, affine layers, or networks trained together. */
 export type ScalingAxis = "batch" | "width" | "depth" | "networks";
@@ -28,20 +29,8 @@ export const SCALING_AXES = Object.keys(SCALING_SIZES) as readonly ScalingAxis[]
 /** A size is a cliff when it costs more than so many times what its neighbours make expect. */
 export const CLIFF = 2;
 
-/** What is trained at one size. */
-export interface ScalingPlan {
-  /** Widths of the hidden layers. */
-  readonly hidden: readonly number[];
-  /** Whether hidden layers have batch norm. */
-  readonly batchNorm: boolean;
-  /** Images in a batch. */
-  readonly batch: number;
-  /** Networks that train together. */
-  readonly networks: number;
-}
-
 /** Where the axes cross: the three layers of the report. */
-export const SCALING_BASE: ScalingPlan = {
+export const SCALING_BASE: PopulationPlan = {
   hidden: [50, 50],
   batchNorm: true,
   batch: 100,
@@ -63,7 +52,7 @@ export const SCALING_BASE: ScalingPlan = {
  * assertEquals(scalingPlan("depth", 9).hidden, [50, 50, 50, 50, 50, 50, 50, 50]);
  * ```
  */
-export function scalingPlan(axis: ScalingAxis, size: number): ScalingPlan {
+export function scalingPlan(axis: ScalingAxis, size: number): PopulationPlan {
   const { hidden } = SCALING_BASE;
   switch (axis) {
     case "batch":

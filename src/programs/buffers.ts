@@ -8,9 +8,10 @@
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { SUM_PARTS, tiles } from "../gpu/kernel_table.ts";
-import { STEP_BYTES } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
-import { type Architecture, type Layout, layout } from "../model/network.ts";
+import { LAYER, STEP } from "../gpu/structs.ts";
+import { type Layout, layout } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 
 /** Steps that the buffer of steps holds, and so the most in one submit. */
 export const STEP_SLOTS = 2048;
@@ -32,12 +33,7 @@ const EVALUATION = {
 };
 
 /** What the memory is measured by. */
-export interface BufferSizes {
-  readonly architecture: Architecture;
-  /** Networks. */
-  readonly networks: number;
-  /** Images in a training batch. */
-  readonly batch: number;
+export interface BufferSizes extends PopulationShape {
   readonly data: DeviceDataSet;
 }
 
@@ -111,7 +107,7 @@ export class PopulationBuffers {
     const fitting = Math.floor(Math.min(most.values / widest, bound));
     const parts = [training.count, validation.count, test.count];
     this.evaluationRows = Math.max(1, Math.min(most.rows, fitting, Math.max(...parts)));
-    this.stepStride = Math.max(gpu.device.limits.minUniformBufferOffsetAlignment, STEP_BYTES);
+    this.stepStride = Math.max(gpu.device.limits.minUniformBufferOffsetAlignment, STEP.size);
     const rows = Math.max(batch, this.evaluationRows);
     const chunks = parts.reduce((sum, n) => sum + tiles(n, this.evaluationRows), 0);
     const identity = Uint32Array.from({ length: Math.max(...parts) }, (_, i) => i);
@@ -143,7 +139,7 @@ export class PopulationBuffers {
   }
 
   /**
-   * Gives the struct `Layer` of common.wgsl.
+   * Gives the struct `Layer` of the shaders.
    *
    * @param layer Which layer, counted from 0.
    * @param slices Parts that the first layer's sum over the inputs is split into.
@@ -162,22 +158,22 @@ export class PopulationBuffers {
       return [...parameters, ...statistics]
         .find((p) => p.layer === layer && p.kind === kind)?.offset ?? 0;
     }
-    const fields = Uint32Array.of(
-      widths[layer],
-      widths[layer + 1],
-      count,
+    const fields = LAYER.encode([{
+      inputs: widths[layer],
+      outputs: widths[layer + 1],
+      parameters: count,
       weights,
-      offset("weight"),
-      offset("bias"),
-      offset("gamma"),
-      offset("beta"),
-      statisticCount,
-      offset("mean"),
-      offset("variance"),
-      this.#data.texels,
-      this.#data.imagesPerLayer,
+      weight: offset("weight"),
+      bias: offset("bias"),
+      gamma: offset("gamma"),
+      beta: offset("beta"),
+      statistics: statisticCount,
+      mean: offset("mean"),
+      variance: offset("variance"),
+      texels: this.#data.texels,
+      imagesPerLayer: this.#data.imagesPerLayer,
       slices,
-    );
+    }]);
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     return this.#memory.upload(`layer ${layer + 1} sizes`, fields, usage);
   }

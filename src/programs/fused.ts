@@ -10,10 +10,11 @@ import type { Gpu } from "../gpu/device.ts";
 import { tiles } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Constants, Resources } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
+import { LAYER_PLACE } from "../gpu/structs.ts";
 import { layout } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 import { Binder, imageResources, type Program, type ProgramContext } from "./program.ts";
 import { TiledForward } from "./tiled.ts";
-import type { VariantShape } from "./variants.ts";
 
 /** What the variants differ in. */
 export interface FusedOptions {
@@ -23,9 +24,8 @@ export interface FusedOptions {
   readonly threads: number;
 }
 
-/** Layers that `places` in fused_layers.wgsl has room for, and words of each. */
+/** Layers that `places` in fused_layers.wgsl has room for. */
 const MOST_LAYERS = 32;
-const PLACE_WORDS = 16;
 
 /** Storage buffers of `fused_tail`. */
 const STORAGE_BUFFERS = 9;
@@ -65,7 +65,7 @@ export class Fused implements Program {
    * @param options What the variants differ in.
    * @returns Whether the device has room for it, also in a workgroup, and one workgroup a network is enough.
    */
-  static fits(gpu: Gpu, shape: VariantShape, options: FusedOptions): boolean {
+  static fits(gpu: Gpu, shape: PopulationShape, options: FusedOptions): boolean {
     const { limits } = gpu.device;
     const { widths } = layout(shape.architecture);
     const behind = widths.slice(1, -1).reduce((sum, width, i) => sum + width * widths[i + 2], 0);
@@ -186,16 +186,24 @@ export class Fused implements Program {
   /** `places` of fused_layers.wgsl. */
   #places(places: readonly Place[]): GPUBuffer {
     const { widths, parameters, statistics } = this.#context.buffers.layout;
-    const words = new Uint32Array(MOST_LAYERS * PLACE_WORDS);
-    places.forEach(({ h, n, g, inverse }, layer) => {
+    const words = new Uint32Array(MOST_LAYERS * LAYER_PLACE.size / 4);
+    words.set(LAYER_PLACE.encode(places.map((place, layer) => {
       function offset(kind: string): number {
         return [...parameters, ...statistics]
           .find((p) => p.layer === layer && p.kind === kind)?.offset ?? 0;
       }
-      const kinds = ["weight", "bias", "gamma", "beta", "mean", "variance"];
-      const own = [widths[layer], widths[layer + 1], ...kinds.map(offset), h, n, g, inverse];
-      words.set(own, layer * PLACE_WORDS);
-    });
+      return {
+        inputs: widths[layer],
+        outputs: widths[layer + 1],
+        weight: offset("weight"),
+        bias: offset("bias"),
+        gamma: offset("gamma"),
+        beta: offset("beta"),
+        mean: offset("mean"),
+        variance: offset("variance"),
+        ...place,
+      };
+    })));
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     return this.#memory.upload("places of the layers", words, usage);
   }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { STEP_BYTES } from "../gpu/kernels.ts";
+import { STEP } from "../gpu/structs.ts";
 
-/** The struct `Step` of common.wgsl. */
+/** The struct `Step` of the shaders. */
 export interface Step {
   readonly first: number;
   readonly rows: number;
@@ -20,7 +20,7 @@ export interface Step {
   readonly parts?: number;
 }
 
-/** `Step.parts` of common.wgsl. */
+/** Bits of `Step.parts`. */
 export const UPDATE = 1;
 export const FORWARD = 2;
 
@@ -28,22 +28,14 @@ export const FORWARD = 2;
  * Lays steps out for the buffer of steps.
  *
  * @param steps The steps, in order.
- * @param stride Bytes from one to the next, at least {@linkcode STEP_BYTES}.
- * @returns The bytes.
+ * @param stride Bytes from one to the next, at least the size of one.
+ * @returns The words.
  */
-export function encodeSteps(steps: readonly Step[], stride: number): ArrayBuffer {
-  const bytes = new ArrayBuffer(steps.length * stride);
-  steps.forEach((step, i) => {
-    const { first, rows, rise = 0, fresh = false, slot, number = 0, next = 0, parts = 0 } = step;
-    const view = new DataView(bytes, i * stride, STEP_BYTES);
-    view.setUint32(0, first, true);
-    view.setUint32(4, rows, true);
-    view.setFloat32(8, rise, true);
-    view.setUint32(12, Number(fresh), true);
-    view.setUint32(16, slot, true);
-    view.setUint32(20, number, true);
-    view.setUint32(24, next, true);
-    view.setUint32(28, parts, true);
-  });
-  return bytes;
+export function encodeSteps(steps: readonly Step[], stride: number): Uint32Array<ArrayBuffer> {
+  const values = steps.map(
+    ({ rise = 0, fresh = false, number = 0, next = 0, parts = 0, ...step }) => {
+      return { ...step, rise, fresh: Number(fresh), number, next, parts };
+    },
+  );
+  return STEP.encode(values, stride);
 }

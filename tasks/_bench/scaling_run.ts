@@ -6,13 +6,13 @@
 import { join } from "@std/path";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
+import type { PopulationPlan } from "../../src/model/shape.ts";
 import { readTextIfThere } from "../_kit/files.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import {
   findCliffs,
   SCALING_SIZES,
   type ScalingAxis,
-  type ScalingPlan,
   scalingPlan,
 } from "../../src/measure/scaling.ts";
 import { scalingFromCsv, type ScalingRow, scalingToCsv } from "../../src/records/scaling.ts";
@@ -70,7 +70,7 @@ export interface ScalingContext {
 /** The measurements of one size so far. */
 interface Size {
   readonly value: number;
-  readonly plan: ScalingPlan;
+  readonly plan: PopulationPlan;
   /** The kernel variant that a long training of this size has; chosen before the first measurement. */
   variant?: string;
   /** Steps in each measurement; chosen before the first. */

@@ -4,16 +4,11 @@
  *
  * @module
  */
-import type { DataSet } from "../../src/data/dataset.ts";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { type PopulationShape, shapeOf } from "../../src/model/shape.ts";
 import { measureVariants, type VariantTime } from "../../src/measure/tuning.ts";
-import {
-  checkVariant,
-  variantFits,
-  VARIANTS,
-  type VariantShape,
-} from "../../src/programs/variants.ts";
+import { checkVariant, variantFits, VARIANTS } from "../../src/programs/variants.ts";
 import { describePlan, type Plan } from "../_kit/capacity.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
@@ -120,7 +115,7 @@ export class VariantChooser {
       this.#warned = true; // Once for all that this chooses.
       return asked;
     }
-    const shape = shapeOf(this.#data.source, plan);
+    const shape = shapeOf(plan, this.#data.source);
     const possible = await soundVariants(this.#gpu, shape, this.#verified);
     if (directory !== undefined && !this.#options.force) {
       const begun = await readVariant(directory, this.#gpu.adapter);
@@ -173,13 +168,8 @@ export class VariantChooser {
   }
 }
 
-function shapeOf({ inputs, classes }: DataSet, plan: Plan): VariantShape {
-  const { hidden, batchNorm, batch, networks } = plan;
-  return { architecture: { inputs, hidden, classes, batchNorm }, batch, networks };
-}
-
 /** What a measurement is remembered by. */
-function keyOf({ adapter }: Gpu, { architecture, networks, batch }: VariantShape): string {
+function keyOf({ adapter }: Gpu, { architecture, networks, batch }: PopulationShape): string {
   const { inputs, hidden, classes, batchNorm } = architecture;
   return [
     adapterKey(adapter),

@@ -23,7 +23,7 @@ async function readImages(data: DeviceDataSet, split: Split): Promise<Float32Arr
       outputs: inputs,
       slices: 1,
       texels: data.texels,
-      images_per_layer: data.imagesPerLayer,
+      imagesPerLayer: data.imagesPerLayer,
     },
     inputs: { order: Uint32Array.from({ length: count }, (_, i) => i) },
     resources: { images, standard: data.standard },

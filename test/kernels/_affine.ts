@@ -83,7 +83,7 @@ export async function drawImages(random: Random, sizes: Sizes, own?: DeviceDataS
   const indices = order.subarray(FIRST, FIRST + sizes.rows);
   return {
     order,
-    fields: { texels, images_per_layer: imagesPerLayer },
+    fields: { texels, imagesPerLayer },
     resources: { images: (await data.part("training")).images, standard },
     x: standardise(source.training.images, source, indices),
     magnitudes: standardisedMagnitudes(source, indices),

@@ -7,6 +7,7 @@ import { type BindingName, BINDINGS } from "../../src/gpu/bindings.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import type { KernelName, Shape, TileName } from "../../src/gpu/kernel_table.ts";
 import { type Constants, dispatch, Kernels } from "../../src/gpu/kernels.ts";
+import { LAYER, STEP, type StructValues } from "../../src/gpu/structs.ts";
 import type { Random } from "../../src/model/random.ts";
 import { COPY_ALIGNMENT, type Reading } from "../_reading.ts";
 import { readingOfTexels, type TexelArray, uploadTexels } from "./_texels.ts";
@@ -14,36 +15,11 @@ import { readingOfTexels, type TexelArray, uploadTexels } from "./_texels.ts";
 /** Rounding to float32 changes a number by at most this share of it. */
 export const UNIT = 2 ** -24;
 
-/** The fields of `Layer` in common.wgsl that a kernel reads; others are filled with what would lead it astray. */
-export type LayerFields = Partial<Record<(typeof LAYER_FIELDS)[number], number>>;
+/** The fields of `Layer` that a kernel reads; others are filled with what would lead it astray. */
+export type LayerFields = Partial<StructValues<typeof LAYER>>;
 
-const LAYER_FIELDS = [
-  "inputs",
-  "outputs",
-  "parameters",
-  "weights",
-  "weight",
-  "bias",
-  "gamma",
-  "beta",
-  "statistics",
-  "mean",
-  "variance",
-  "texels",
-  "images_per_layer",
-  "slices",
-] as const;
-
-/** The struct `Step` of common.wgsl; the number of rows comes from the shape. */
-export interface StepFields {
-  readonly first?: number;
-  readonly rise?: number;
-  readonly fresh?: boolean;
-  readonly slot?: number;
-  readonly number?: number;
-  readonly next?: number;
-  readonly parts?: number;
-}
+/** The fields of `Step`; the number of rows comes from the shape, and others are 0. */
+export type StepFields = Partial<Omit<StructValues<typeof STEP>, "rows">>;
 
 /** A run of one kernel. */
 export interface KernelRun {
@@ -153,7 +129,7 @@ interface Submitted {
 async function submit(gpu: Gpu, kernel: KernelName, run: KernelRun): Promise<Submitted> {
   const { shape, networks, layer, step = {}, inputs, outputs, texels = {}, newTexels = {} } = run;
   const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-  const fields = Uint32Array.from(LAYER_FIELDS, (field) => layer[field] ?? ASTRAY);
+  const fields = LAYER.encode([filled(LAYER, ASTRAY, layer)]);
   const stride = gpu.device.limits.minUniformBufferOffsetAlignment;
   const buffers: Record<string, GPUBuffer> = {
     layer: gpu.upload("layer", fields, uniform),
@@ -290,12 +266,20 @@ function stepsWithAStray(
   options: { step: StepFields; stride: number },
 ): Uint32Array<ArrayBuffer> {
   const { step, stride } = options;
-  const { first = 0, rise = 0, fresh = false, slot = 0, number = 0, next = 0, parts = 0 } = step;
+  const own = STEP.encode([filled(STEP, 0, { ...step, rows })]);
   const words = new Uint32Array(2 * stride / 4).fill(ASTRAY);
-  const at = stride / 4;
-  words.set([first, rows, 0, Number(fresh), slot, number, next, parts], at);
-  new Float32Array(words.buffer)[at + 2] = rise;
+  words.set(own, stride / 4);
   return words;
+}
+
+/** A number for every field of a struct, and where none is given the same one. */
+function filled<S extends typeof LAYER | typeof STEP>(
+  struct: S,
+  other: number,
+  values: Partial<StructValues<S>>,
+): StructValues<S> {
+  const others = struct.fields.map(({ name }) => [name, other]);
+  return { ...Object.fromEntries(others), ...values };
 }
 
 function withEnd(

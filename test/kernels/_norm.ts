@@ -91,7 +91,7 @@ function normForwardCase(sizes: Sizes, random: Random): KernelCase {
         statistics: averages.length,
         ...averages.offsets,
       },
-      step: { fresh },
+      step: { fresh: Number(fresh) },
       inputs: { weights: flat.values, x: s },
       outputs: {
         y: size,

@@ -78,7 +78,7 @@ export async function texelInputForwardCase(
     run: {
       shape: { rows, inputs, outputs, slices },
       networks,
-      layer: { images_per_layer: fields.images_per_layer },
+      layer: { imagesPerLayer: fields.imagesPerLayer },
       constants: { FEATURES: outputs, TEXELS: fields.texels, SLICES: slices },
       tile: tileOf(sizes),
       step: { first: FIRST },
@@ -110,7 +110,7 @@ export async function texelInputBackwardCase(
     weight: weightGradient(part(dy, n, networks), { x, magnitudes, n: rows }),
   }));
   return descent.case("texel_input_backward", {
-    layer: { images_per_layer: fields.images_per_layer },
+    layer: { imagesPerLayer: fields.imagesPerLayer },
     constants: { FEATURES: outputs, TEXELS: fields.texels, SLICES: 1 },
     tile: tileOf(sizes),
     first: FIRST,

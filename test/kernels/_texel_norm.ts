@@ -109,7 +109,7 @@ function normForwardCase(sizes: Sizes, random: Random): KernelCase {
         ...averages.offsets,
       },
       constants: { FEATURES: outputs, SLICES: slices },
-      step: { fresh },
+      step: { fresh: Number(fresh) },
       inputs: { weights: flat.values },
       texels: { x_texels },
       newTexels: {

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { withShaders } from "../../src/gpu/kernels.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { PACKAGE_VERSION } from "../../tasks/_kit/version.ts";
 import { main } from "../../tasks/doctor.ts";
@@ -47,9 +48,9 @@ Deno.test("doctor gives programs one result with --json", async () => {
 Deno.test("doctor exits 3 when the adapter does not compute what it should", async () => {
   const batch_norm = SHADERS.batch_norm.replace("variance /= rows", "variance /= rows - 1.0");
   assert(batch_norm !== SHADERS.batch_norm);
-  const { status, output } = await runInProcess(
-    (args, context) => main(args, context, { shaders: { ...SHADERS, batch_norm } }),
-    [...SYNTHETIC, "--variant", "per-operation"],
+  const { status, output } = await withShaders(
+    { ...SHADERS, batch_norm },
+    () => runInProcess(main, [...SYNTHETIC, "--variant", "per-operation"]),
   );
   assertEquals(status, 3);
   assertMatch(output, /^Self-test: FAILED: \w+ of \w+ is off by \S+ from float64, expected/m);
@@ -57,9 +58,9 @@ Deno.test("doctor exits 3 when the adapter does not compute what it should", asy
 
 Deno.test("doctor exits 1 when a kernel does not compile, and names it", async () => {
   const relu = `${SHADERS.batch_norm}\nfn broken( {`;
-  const { status, errors } = await runInProcess(
-    (args, context) => main(args, context, { shaders: { ...SHADERS, batch_norm: relu } }),
-    [...SYNTHETIC, "--variant", "per-operation"],
+  const { status, errors } = await withShaders(
+    { ...SHADERS, batch_norm: relu },
+    () => runInProcess(main, [...SYNTHETIC, "--variant", "per-operation"]),
   );
   assertEquals(status, 1);
   assertMatch(errors, /^error: Cannot compile shaders\/batch_norm\.wgsl: /m);

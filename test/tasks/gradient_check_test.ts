@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
+import { withShaders } from "../../src/gpu/kernels.ts";
 import { runMain } from "../../tasks/_kit/main.ts";
 import { main } from "../../tasks/gradient_check.ts";
 import { gradientCheckFromCsv } from "../../src/records/metrics.ts";
@@ -43,11 +44,10 @@ Deno.test("gradient-check ends with 3 and names what falls short when a kernel h
     await inDirectory(async (out) => {
       const context = new CapturedContext();
       const args = [...SMALL, "--variant", variantOf(mutants[0]), "--out", out];
-      const mistaken = { shaders: plant(mutants[0]) };
-      const status = await runMain((args, context) => main(args, context, mistaken), {
-        args,
-        context,
-      });
+      const status = await withShaders(
+        plant(mutants[0]),
+        () => runMain(main, { args, context }),
+      );
       assertEquals(status, 3, mutants[0].mistake);
       assertStringIncludes(context.errors, "Fell short: GPU ");
       assertStringIncludes(context.output, "Gradient check failed");
