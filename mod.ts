@@ -17,7 +17,7 @@
  *   halfCycle: 50,
  *   cycles: 2,
  * });
- * for await (const [row] of training.run()) console.log(row.step, row.val.accuracy);
+ * for await (const [row] of training.run()) console.log(row.step, row.validation.accuracy);
  * training.destroy();
  * gpu.destroy();
  * ```

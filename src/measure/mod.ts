@@ -35,7 +35,8 @@
  * @module
  */
 
-export { BETWEEN, type ProfileOptions, profileStep } from "./profile.ts";
+export type { BenchRow, PeerRow } from "./bench.ts";
+export { BETWEEN, type ProfileOptions, type ProfileRow, profileStep } from "./profile.ts";
 export * from "./scaling.ts";
 export { measureVariants, type TuningOptions, type VariantTime } from "./tuning.ts";
 export type { PopulationPlan, PopulationShape } from "../model/shape.ts";

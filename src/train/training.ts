@@ -121,7 +121,7 @@ export interface TrainingState {
  *   halfCycle: 50,
  *   cycles: 2,
  * });
- * for await (const [row] of training.run()) console.log(row.step, row.val.accuracy);
+ * for await (const [row] of training.run()) console.log(row.step, row.validation.accuracy);
  * const [test] = await training.evaluate("test");
  * console.log(test.accuracy);
  * training.destroy();
@@ -431,25 +431,22 @@ export class Training {
 
   async #startRows(signal?: AbortSignal): Promise<PendingRows> {
     const step = this.#step;
+    const { networks, halfCycle } = this.#options;
     const splits = ["training", "validation"] as const;
     const evaluation = await this.#population.startEvaluation(splits, signal);
     return async () => {
-      const { evaluations: [train, val], diverged } = await evaluation.result();
+      const { evaluations: [training, validation], diverged } = await evaluation.result();
       // The loss of the next batch would show that the last update diverged; without one, the cost does.
-      const shown = train.map(({ cost }) => Number.isFinite(cost) ? null : step);
-      return { rows: this.#rows(step, { train, val }), diverged: merge(diverged, shown) };
+      const shown = training.map(({ cost }) => Number.isFinite(cost) ? null : step);
+      const rows = networks.map(({ etaMin, etaMax }, i) => ({
+        step,
+        epoch: step / this.stepsPerEpoch,
+        eta: step === 0 ? null : eta(step - 1, { etaMin, etaMax, halfCycle }),
+        training: training[i],
+        validation: validation[i],
+      }));
+      return { rows, diverged: merge(diverged, shown) };
     };
-  }
-
-  #rows(step: number, { train, val }: Record<"train" | "val", Evaluation[]>): MetricRow[] {
-    const { networks, halfCycle } = this.#options;
-    return networks.map(({ etaMin, etaMax }, i) => ({
-      step,
-      epoch: step / this.stepsPerEpoch,
-      eta: step === 0 ? null : eta(step - 1, { etaMin, etaMax, halfCycle }),
-      train: train[i],
-      val: val[i],
-    }));
   }
 }
 
