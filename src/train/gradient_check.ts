@@ -6,7 +6,6 @@
 
 import type { Architecture } from "../model/network.ts";
 import type { GradientError } from "../model/reference/numerical_gradients.ts";
-import type { KernelCheckRow } from "./kernel_check.ts";
 
 /** The errors of the gradients of one parameter, in three comparisons. */
 export interface GradientCheckRow extends Omit<GradientError, "cancelled" | "norm"> {
@@ -21,7 +20,7 @@ export interface GradientTrial extends Pick<Architecture, "inputs" | "hidden" | 
   /** Images in a batch. */
   readonly batch: number;
   /** The quantity whose error is largest relative to its bar. */
-  readonly worst: Omit<KernelCheckRow, "kind"> & { readonly kind: string };
+  readonly worst: Readonly<Record<"name" | "kind", string> & Record<"error" | "bar", number>>;
   /** A sentence on each quantity beyond its bar. */
   readonly failures: readonly string[];
 }
