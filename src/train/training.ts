@@ -33,11 +33,7 @@ export interface TrainingNetwork extends NetworkSettings {
 }
 
 /** What to train, and for how long. */
-export interface TrainingOptions {
-  /** Widths of the hidden layers. */
-  readonly hidden: readonly number[];
-  /** Whether hidden layers have batch norm. */
-  readonly batchNorm: boolean;
+export interface TrainingOptions extends Pick<Architecture, "hidden" | "batchNorm"> {
   /** The networks: they see the same batches. */
   readonly networks: readonly TrainingNetwork[];
   /** Steps from the smallest learning rate to the largest (n_s). */
