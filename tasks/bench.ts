@@ -10,7 +10,7 @@ import { ArgumentError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { maximum } from "../src/lists.ts";
 import { checkVariant } from "../src/programs/variants.ts";
-import { measurePeak, type Peak } from "../src/measure/adapter_peak.ts";
+import { type AdapterPeak, measureAdapterPeak } from "../src/measure/adapter_peak.ts";
 import { PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import type { BenchRow } from "../src/records/metrics.ts";
 import { compareWithEarlier } from "../src/measure/slowdown.ts";
@@ -137,7 +137,7 @@ interface Circumstances {
   readonly commit: string;
   readonly repeat: number;
   readonly startup: Startup;
-  readonly peak: Peak;
+  readonly peak: AdapterPeak;
   readonly memory: number;
 }
 
@@ -217,7 +217,10 @@ export async function main(
       compile: await measureCompiling(dataset, { plan: plans[0], seed, signal }),
     };
     if (json) writeStartup(context, startup, plans[0]);
-    const peak = await measurePeak(gpu, { signal, ...quick && { least: 50, repeat: 2 } });
+    const peak = await measureAdapterPeak(gpu, {
+      signal,
+      ...quick && { minMilliseconds: 50, repeat: 2 },
+    });
     if (json) {
       writeEvent(context, "peak", { gflop_per_s: peak.gflopPerS, gb_per_s: peak.gbPerS });
     }
@@ -380,11 +383,11 @@ function makeRow(
     steps_per_s: 1000 / step.median,
     gflop_per_s: operations / step.median / 1e6,
     repeat,
-    ms_per_step_least: step.least,
-    ms_per_step_most: step.most,
+    ms_per_step_least: step.min,
+    ms_per_step_most: step.max,
     evaluation_ms: evaluation.median,
-    evaluation_ms_least: evaluation.least,
-    evaluation_ms_most: evaluation.most,
+    evaluation_ms_least: evaluation.min,
+    evaluation_ms_most: evaluation.max,
     peak_gflop_per_s: peak.gflopPerS,
     peak_gb_per_s: peak.gbPerS,
     startup_ms: startup.adapter,

@@ -37,8 +37,7 @@ export interface BoundKernel {
   /** The layer that it works on, counted from 0. */
   readonly layer: number;
   readonly pipeline: GPUComputePipeline;
-  /** Resources of even and of odd steps: what a step writes, the next reads. */
-  readonly groups: readonly [even: GPUBindGroup, odd: GPUBindGroup];
+  readonly group: GPUBindGroup;
   /** Workgroups along x, y and z. */
   readonly workgroups: readonly [number, number, number];
 }
@@ -51,8 +50,6 @@ export interface BindOptions {
   readonly layer?: number;
   /** A resource for every binding of the kernel; further ones are passed over, so that one set can serve several. */
   readonly resources: Resources;
-  /** Those that are others in odd steps. */
-  readonly odd?: Resources;
   /** The name of the tile, where the kernel works in tiles. */
   readonly tile?: TileName;
   /** Values of the overrides that are the kernel's own; `WORKGROUP` replaces the size that the table gives. */
@@ -115,17 +112,16 @@ export class Kernels {
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
     this.#gpu.check();
-    const { networks, layer = 0, resources, odd, constants = {}, tile } = options;
+    const { networks, layer = 0, resources, constants = {}, tile } = options;
     const shape = { ...options.shape, tile: tile && TILES[tile] };
     const definition: Definition = KERNELS[name];
     const workgroup = constants.WORKGROUP ?? definition.workgroup;
     const pipeline = await this.#pipeline(name, { ...constants, WORKGROUP: workgroup }, tile);
-    const even = await this.#group(name, pipeline, resources);
     return {
       name,
       layer,
       pipeline,
-      groups: [even, odd ? await this.#group(name, pipeline, { ...resources, ...odd }) : even],
+      group: await this.#group(name, pipeline, resources),
       workgroups: [
         ...this.#workgroups(definition, shape, { ...constants, WORKGROUP: workgroup }),
         networks,
@@ -228,15 +224,15 @@ export class Kernels {
  *
  * @param pass Where to.
  * @param kernel The kernel with its resources.
- * @param at Bytes to the step in the buffer of steps, and whether the step is an odd one.
+ * @param offset Bytes to its step in the buffer of steps.
  */
 export function dispatch(
   pass: GPUComputePassEncoder,
   kernel: BoundKernel,
-  at: { readonly offset: number; readonly odd?: boolean },
+  offset: number,
 ): void {
   pass.setPipeline(kernel.pipeline);
-  pass.setBindGroup(0, kernel.groups[at.odd ? 1 : 0], [at.offset]);
+  pass.setBindGroup(0, kernel.group, [offset]);
   pass.dispatchWorkgroups(...kernel.workgroups);
 }
 

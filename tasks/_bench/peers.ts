@@ -266,8 +266,8 @@ function report(
       ms_per_step: spreadOf(own.map((row) => row.ms_per_step)).median,
       own_ms_per_step: spreadOf(own.map((row) => row.own_ms_per_step)).median,
       ratio: ratio.median,
-      ratio_least: ratio.least,
-      ratio_most: ratio.most,
+      ratio_least: ratio.min,
+      ratio_most: ratio.max,
     };
     if (json) writeEvent(context, "peer", { ...summary, ...quick && { quick } });
     table.push([
