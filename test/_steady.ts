@@ -1,9 +1,9 @@
 /** Batches on which no ReLU decides by rounding, so that float32 and float64 agree on every adapter. */
 import { type DataSet, standardise } from "../src/data/dataset.ts";
-import { initialise } from "../src/model/network.ts";
+import { initialise } from "../src/model/initialisation.ts";
 import type { NetworkSettings } from "../src/train/population.ts";
 import { Random } from "../src/model/random.ts";
-import { gradients, sgdStep } from "../src/model/reference.ts";
+import { gradients, sgdStep } from "../src/model/reference/network.ts";
 
 /**
  * How close to 0 the input of a ReLU may come, in units of the root mean square of its layer's. A sum over 3072 inputs in
@@ -15,7 +15,7 @@ const MARGIN = 1e-5;
 /** Orders that are tried, and batches in place of one that does not clear the margin: one of a few does. */
 const TRIES = 20;
 
-/** Steps as `checkOnGpu()` makes them. */
+/** Steps as `checkKernels()` makes them. */
 export interface SteadyOptions {
   readonly hidden: readonly number[];
   readonly batchNorm: boolean;

@@ -1,17 +1,15 @@
 /**
- * An architecture: what a network is made of, where each of its parameters lies in one flat vector, and how
- * that vector is filled before training.
+ * An architecture: the layers of a network, and where each of its parameters lies in one flat vector.
  *
  * A hidden layer is affine, batch norm (if on), ReLU; the output layer is affine. The flat vector has all weights
- * first, then all biases, then all gammas, then all betas: what L2 sees is one leading run of entries.
+ * first, then all biases, then all gammas, then all betas, so that L2 applies to one leading range.
  *
  * @module
  */
 
 import { ArgumentError } from "../errors.ts";
-import { Random } from "./random.ts";
 
-/** Added to the variance inside the root of batch norm. */
+/** ε of batch norm, added to the variance inside the root. */
 export const BATCH_NORM_EPSILON = 1e-5;
 
 /** The weight of the past in the moving averages of batch norm. */
@@ -25,18 +23,18 @@ export interface Architecture {
   readonly hidden: readonly number[];
   /** Number of classes, at least 2. */
   readonly classes: number;
-  /** Whether batch norm stands between the affine map and the ReLU of every hidden layer. */
+  /** Whether every hidden layer has batch norm between its affine map and its ReLU. */
   readonly batchNorm: boolean;
 }
 
-/** What a parameter is: a weight matrix, a bias, or a scale (gamma) or shift (beta) of batch norm. */
+/** A weight matrix, a bias, or a scale (gamma) or shift (beta) of batch norm. */
 export type ParameterKind = "weight" | "bias" | "gamma" | "beta";
 
 /** One parameter tensor and its place in the flat vector. */
 export interface Parameter {
   /** `W1`, `b1`, `gamma1`, `beta1`, …, numbered by layer from 1. */
   readonly name: string;
-  /** What it is. */
+  /** Weight, bias, gamma or beta. */
   readonly kind: ParameterKind;
   /** Its layer, counted from 0. */
   readonly layer: number;
@@ -68,7 +66,7 @@ export interface Layout {
   readonly widths: readonly number[];
   /** All parameters in the order of the flat vector. */
   readonly parameters: readonly Parameter[];
-  /** How many leading entries are weights: the ones that L2 sees. */
+  /** Number of weights, which come first and are the ones that L2 applies to. */
   readonly weights: number;
   /** Length of the flat vector of parameters. */
   readonly count: number;
@@ -79,27 +77,11 @@ export interface Layout {
 }
 
 /**
- * How the weights start: `"he"` draws from N(0, 2 / in) (He et al. 2015, equation 10), `"xavier"` from N(0, 1 / in),
- * and a number is a standard deviation for all layers.
- */
-export type Initialisation = "he" | "xavier" | number;
-
-/** What the initial parameters come from. */
-export interface InitialiseOptions {
-  /** The seed of the run: an integer in [0, 2^32). */
-  readonly seed: number;
-  /** Names the network among those of the same seed, so that it starts alike alone and in a population. */
-  readonly identity: string | number;
-  /** How the weights start; He unless told otherwise. */
-  readonly initialisation?: Initialisation;
-}
-
-/**
  * Finds the place of every parameter and running average of an architecture.
  *
  * @param architecture Layer sizes, and batch norm on or off.
  * @returns The parameters in the order of the flat vector (weights, biases, gammas, betas) and the statistics.
- * @throws {ArgumentError} If a width is no integer of at least 1, or there are fewer than 2 classes.
+ * @throws {ArgumentError} If a width is not an integer of at least 1, or there are fewer than 2 classes.
  *
  * @example Where the second weight matrix lies
  * ```ts
@@ -153,7 +135,7 @@ export function layout(architecture: Architecture): Layout {
 }
 
 /**
- * Tells whether a parameter is a bias in front of batch norm. Batch norm takes the batch mean away and the bias
+ * Tells whether a parameter is a bias in front of batch norm. Batch norm subtracts the batch mean and the bias
  * with it, so in exact arithmetic the gradient of such a bias is 0.
  *
  * @param architecture The network's architecture.
@@ -165,75 +147,10 @@ export function isCancelledBias(architecture: Architecture, parameter: Parameter
     parameter.layer < architecture.hidden.length;
 }
 
-/**
- * Makes the initial parameters of a network: random weights, biases and betas 0, gammas 1. The same architecture, seed,
- * identity and initialisation give the same bytes everywhere.
- *
- * @param architecture The network's architecture.
- * @param options Where the weights come from.
- * @returns The flat vector, [layout.count].
- * @throws {ArgumentError} If the architecture, the seed or the initialisation is not allowed.
- *
- * @example A fixed standard deviation
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { initialise } from "./network.ts";
- *
- * const architecture = { inputs: 2, hidden: [], classes: 2, batchNorm: false };
- * const parameters = initialise(architecture, { seed: 1, identity: 0, initialisation: 1e-3 });
- *
- * assertEquals(parameters.length, 6);
- * assertEquals([...parameters.subarray(4)], [0, 0]);
- * ```
- */
-export function initialise(architecture: Architecture, options: InitialiseOptions): Float32Array {
-  const { seed, identity, initialisation = "he" } = options;
-  const { parameters, count } = layout(architecture);
-  const vector = new Float32Array(count);
-  const random = new Random(seed, "weights", identity);
-  for (const { kind, shape, offset, size } of parameters) {
-    if (kind === "weight") {
-      const sigma = standardDeviation(initialisation, shape[0]);
-      for (let i = 0; i < size; i++) vector[offset + i] = sigma * random.normal();
-    } else if (kind === "gamma") {
-      vector.fill(1, offset, offset + size);
-    }
-  }
-  return vector;
-}
-
-/**
- * Makes the running averages of a network that has seen no batch yet: means 0, variances 1.
- *
- * @param architecture The network's architecture.
- * @returns The flat vector, [layout.statisticCount]; empty without batch norm.
- * @throws {ArgumentError} If the architecture is not allowed.
- */
-export function initialStatistics(architecture: Architecture): Float32Array {
-  const { statistics, statisticCount } = layout(architecture);
-  const vector = new Float32Array(statisticCount);
-  for (const { kind, offset, size } of statistics) {
-    if (kind === "variance") vector.fill(1, offset, offset + size);
-  }
-  return vector;
-}
-
-function checkWidth(name: string, width: number, least: number): void {
-  if (!Number.isSafeInteger(width) || width < least) {
+function checkWidth(name: string, width: number, min: number): void {
+  if (!Number.isSafeInteger(width) || width < min) {
     throw new ArgumentError(
-      `Cannot lay out the network: ${name} is ${width}, expected an integer of at least ${least}`,
+      `Cannot lay out the network: ${name} is ${width}, expected an integer of at least ${min}`,
     );
   }
-}
-
-function standardDeviation(initialisation: Initialisation, inputs: number): number {
-  if (initialisation === "he") return Math.sqrt(2 / inputs);
-  if (initialisation === "xavier") return Math.sqrt(1 / inputs);
-  if (typeof initialisation === "number" && Number.isFinite(initialisation) && initialisation > 0) {
-    return initialisation;
-  }
-  throw new ArgumentError(
-    `Cannot initialise the network: initialisation is ${initialisation}, expected "he", "xavier" ` +
-      "or a standard deviation above 0",
-  );
 }

@@ -8,7 +8,7 @@
 import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { tiles } from "../gpu/kernel_table.ts";
-import { type BoundKernel, type Constants, dispatch, type Resources } from "../gpu/kernels.ts";
+import { type BoundKernel, dispatch } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
 import { LAYER_PLACE, STEP } from "../gpu/structs.ts";
 import { layout } from "../model/network.ts";
@@ -54,7 +54,7 @@ function variant(name: string, options: FusedOptions): Variant {
   };
 }
 
-/** Layers that `places` in fused_layers.wgsl has room for. */
+/** Layers that `places` in fused/layers.wgsl has room for. */
 const MAX_LAYERS = 32;
 
 /** Storage buffers of `fused_tail`. */
@@ -104,7 +104,7 @@ class Fused implements Program {
   readonly #evaluation: BufferLayers;
   /** The struct `Step` that goes before the first step. */
   readonly #stepBefore: GPUBuffer;
-  #before: readonly BoundKernel[] = [];
+  #before!: BoundKernel;
   #step: readonly BoundKernel[] = [];
   #stepWithLoss: readonly BoundKernel[] = [];
 
@@ -143,28 +143,22 @@ class Fused implements Program {
       SLICE: options.slice,
       SLICES: slices,
     };
-    async function bind(
-      name: keyof typeof CONSTANTS,
-      { workgroup, resources }: { workgroup?: number; resources?: Resources } = {},
-    ): Promise<BoundKernel[]> {
-      const all: Constants = { ...constants, ...workgroup && { WORKGROUP: workgroup } };
-      const own = CONSTANTS[name].filter((key) => key in all).map((key) => [key, all[key]]);
-      return await binder.bind([[name, 0, { resources, constants: Object.fromEntries(own) }]]);
-    }
-    const workgroup = 32 * options.slice;
-    const norm = await bind("fused_norm");
-    const tail = await bind("fused_tail", {
-      workgroup: options.threads,
-      resources: { y: logits },
-    });
+    const input = { ...constants, WORKGROUP: 32 * options.slice };
+    const rest = await binder.bind([
+      ["fused_norm", 0, { constants }],
+      ["fused_tail", 0, {
+        resources: { y: logits },
+        constants: { ...constants, WORKGROUP: options.threads },
+      }],
+    ]);
     const loss = await binder.bind(lossOf(widths.length - 2, logits));
-    const input = await bind("fused_input", { workgroup });
-    program.#before = await bind("fused_input", {
-      workgroup,
-      resources: { step: program.#stepBefore },
-    });
-    program.#step = [...norm, ...tail, ...input];
-    program.#stepWithLoss = [...norm, ...tail, ...loss, ...input];
+    const [before, next] = await binder.bind([
+      ["fused_input", 0, { resources: { step: program.#stepBefore }, constants: input }],
+      ["fused_input", 0, { constants: input }],
+    ]);
+    program.#before = before;
+    program.#step = [...rest, next];
+    program.#stepWithLoss = [...rest, ...loss, next];
     return program;
   }
 
@@ -180,7 +174,7 @@ class Fused implements Program {
       begin: (pass) => {
         const before = { first: 0, next: plans[0].first, rows, slot: 0, parts: FORWARD };
         gpu.device.queue.writeBuffer(this.#stepBefore, 0, encodeSteps([before]));
-        for (const kernel of this.#before) dispatch(pass, kernel, 0);
+        dispatch(pass, this.#before, 0);
       },
     });
   }
@@ -198,13 +192,6 @@ class Fused implements Program {
     this.#memory.destroy();
   }
 }
-
-/** The overrides of each kernel's file. */
-const CONSTANTS = {
-  fused_input: ["ARENA", "SLICE", "WORKGROUP"],
-  fused_norm: ["ARENA", "BATCH_NORM", "SLICES"],
-  fused_tail: ["ARENA", "BATCH_NORM", "LAYERS", "STAGED", "WORKGROUP"],
-} as const;
 
 /** `places` of the fused shaders. */
 function encodePlaces(

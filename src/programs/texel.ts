@@ -221,20 +221,20 @@ class TexelProgram implements Program {
   }
 
   #forward(mode: Mode, parity: number): KernelUse[] {
-    const { data, architecture: { batchNorm } } = this.#context;
+    const { batchNorm } = this.#context.architecture;
     const training = mode === "training";
     const norm = training ? "texel_batch_norm_forward" : "texel_batch_norm_evaluate";
     return this.#layers.flatMap(({ s, h, normalised, inverseDeviation }, i): KernelUse[] => {
-      const slices = i === 0 && training ? this.#slices : 1;
+      const constants = this.#constants(i, training ? this.#slices : 1);
       const weights = this.#weights(i, parity);
       const affine: KernelUse = i === 0
         ? ["texel_input_forward", i, {
           resources: { ...weights, new_y_texels: s.view },
-          constants: { ...this.#features(i), TEXELS: data.texels, SLICES: slices },
+          constants,
         }]
         : ["texel_affine_forward", i, {
           resources: { ...weights, x_texels: this.#layers[i - 1].h?.view, new_y_texels: s.view },
-          constants: { ...this.#features(i), ...this.#inputs(i) },
+          constants,
         }];
       if (!h) return [affine];
       const resources = {
@@ -243,7 +243,6 @@ class TexelProgram implements Program {
         new_normalised_texels: normalised?.view,
         inverse_deviation: inverseDeviation,
       };
-      const constants = { ...this.#features(i), SLICES: slices };
       return [affine, [batchNorm ? norm : "texel_relu_forward", i, { resources, constants }]];
     });
   }
@@ -252,21 +251,22 @@ class TexelProgram implements Program {
     const last = this.#layers.length - 1;
     const resources = { x_texels: this.#layers[last].s.view };
     return [
-      ["texel_softmax_forward", last, { resources, constants: this.#features(last) }],
+      ["texel_softmax_forward", last, { resources, constants: this.#constants(last) }],
       ["sum_outcomes", last],
     ];
   }
 
   #backward(parity: number): KernelUse[] {
-    const { data, architecture: { batchNorm } } = this.#context;
+    const { batchNorm } = this.#context.architecture;
     const layers = this.#layers;
     const last = layers.length - 1;
     const kernels: KernelUse[] = [["texel_softmax_backward", last, {
       resources: { x_texels: layers[last].s.view, new_dx_texels: layers[last].ds.view },
-      constants: this.#features(last),
+      constants: this.#constants(last),
     }]];
     for (let i = last; i >= 0; i--) {
       const { ds, h, dh, normalised, inverseDeviation } = layers[i];
+      const constants = this.#constants(i);
       if (h) {
         const resources = {
           y_texels: h.view,
@@ -276,20 +276,20 @@ class TexelProgram implements Program {
           new_dx_texels: ds.view,
         };
         const name = batchNorm ? "texel_batch_norm_backward" : "texel_relu_backward";
-        kernels.push([name, i, { resources, constants: { ...this.#features(i), SLICES: 1 } }]);
+        kernels.push([name, i, { resources, constants }]);
       }
       const weights = this.#weights(i, parity);
       if (i === 0) {
         kernels.push(["texel_input_backward", i, {
           resources: { ...weights, dy_texels: ds.view },
-          constants: { ...this.#features(i), TEXELS: data.texels, SLICES: 1 },
+          constants,
         }]);
         break;
       }
       const { h: x, dh: dx } = layers[i - 1];
       const own = {
         resources: { ...weights, x_texels: x?.view, dy_texels: ds.view, new_dx_texels: dx?.view },
-        constants: { ...this.#features(i), ...this.#inputs(i), LAST: Number(i === last) },
+        constants,
       };
       kernels.push(["texel_affine_backward_input", i, own]);
       kernels.push(["texel_affine_backward_weight", i, own]);
@@ -297,11 +297,15 @@ class TexelProgram implements Program {
     return kernels;
   }
 
-  #features(layer: number): Constants {
-    return { FEATURES: this.#context.buffers.layout.widths[layer + 1] };
-  }
-
-  #inputs(layer: number): Constants {
-    return { INPUTS: this.#context.buffers.layout.widths[layer] };
+  /** Values of the overrides; each kernel takes those that its file has. */
+  #constants(layer: number, slices = 1): Constants {
+    const { buffers: { layout: { widths } }, data } = this.#context;
+    return {
+      INPUTS: widths[layer],
+      FEATURES: widths[layer + 1],
+      LAST: Number(layer === this.#layers.length - 1),
+      TEXELS: data.texels,
+      SLICES: layer === 0 ? slices : 1,
+    };
   }
 }

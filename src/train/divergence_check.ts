@@ -1,8 +1,8 @@
 /**
- * The kernels on trial with what training must not hide: NaN, infinities and overflows in every tensor of a network.
+ * The kernels with NaN, infinities and overflows in every tensor of a network, all of which must be reported.
  *
- * WGSL lets a compiler assume that no float is NaN or infinite, so kernels that report a diverged network with one compiler
- * may hide it with another. This check tells; what it finds on one adapter says nothing about the next.
+ * WGSL lets a compiler assume that no float is NaN or infinite (section "Floating Point Evaluation"), so kernels that
+ * report a diverged network with one compiler may hide it with another: the result holds for one adapter only.
  *
  * @module
  */
@@ -12,93 +12,83 @@ import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Evaluation } from "../model/metrics.ts";
-import {
-  type Architecture,
-  initialise,
-  initialStatistics,
-  type Layout,
-  layout,
-  type Parameter,
-  type ParameterKind,
-} from "../model/network.ts";
+import { initialise, initialStatistics } from "../model/initialisation.ts";
+import { type Architecture, layout, type ParameterKind } from "../model/network.ts";
 import { type NetworkSettings, Population, type StepPlan } from "./population.ts";
-import { type Batch, cost as costOf } from "../model/reference.ts";
+import { type Batch, cost as costOf } from "../model/reference/network.ts";
 import { defaultVariant, variantFits } from "../programs/variants.ts";
 
 /** What to run. */
 export interface DivergenceCheckOptions {
-  /** The data, on the device; at least two batches of training images. Parts of some dozens of images are enough. */
+  /** The data, on the device; at least two batches of training images. Splits of some dozens of images are enough. */
   readonly data: DeviceDataSet;
   /** Widths of the hidden layers, at least one of them. */
   readonly hidden: readonly number[];
   /** Whether hidden layers have batch norm. */
   readonly batchNorm: boolean;
-  /** Images in a batch. The softmax is checked more thoroughly where no image of the first batch has some class. */
+  /** Images in a batch. The check of the softmax is stricter if the first batch lacks some class. */
   readonly batch: number;
-  /** The kernel variant; the one that should suit the adapter unless given. */
+  /** The kernel variant; the default one of the adapter unless given. */
   readonly variant?: string;
 }
 
-/** What became of a network with something that is not finite in it, or of those beside it. */
+/** The outcome for a network with something planted in it, or for the healthy ones. */
 export interface DivergenceCheckRow {
   /** What was planted, as in `b1 is -Infinity`, or which networks are judged. */
   readonly name: string;
-  /** Whether everything was found as expected. */
+  /** Whether everything was as expected. */
   readonly passed: boolean;
-  /** What was expected and what was found instead; where it passed, what was found. */
+  /** What was found; if the check failed, also what was expected. */
   readonly detail: string;
 }
 
-/** What is planted in a network, and what must come of it. */
+/** What is planted in a network, and the expected outcome. */
 interface Case {
   readonly name: string;
   readonly parameters: Float32Array;
   readonly statistics: Float32Array;
   readonly settings: NetworkSettings;
-  /**
-   * When its loss must be reported: in the first update, in the second, never; or undefined where it may vanish, as a ReLU
-   * makes 0 of -Infinity.
-   */
+  /** The update whose loss must be reported; undefined if the value may vanish, as a ReLU turns -Infinity into 0. */
   readonly reported: "first" | "second" | "never" | undefined;
-  /** Whether an evaluation before the first update must have a loss that is not finite. */
+  /** Whether the evaluation before the first update must have a loss that is not finite. */
   readonly evaluatedLoss: boolean;
-  /** The accuracy of that evaluation, where no logit of any image is a number: the class found is then the first. */
+  /** The accuracy of that evaluation if all logits are NaN: the first class is then predicted for every image. */
   readonly accuracy?: number;
-  /** Whether the cost must be NaN or infinite before the first update, or else after it. */
+  /** Whether the cost must be NaN or infinite before the first update; otherwise it must be after it. */
   readonly costBefore: boolean;
   /** A parameter whose gradient must not be finite in the first update, as an index in the flat vector. */
   readonly gradient?: number;
 }
 
-/** Updates that were made before the first one: any number but 0 will do. */
+/** The number of the first update: any but 0. */
 const NUMBER = 7;
 
-/** Networks with something planted from one healthy network to the next. */
+/** Networks with something planted between two healthy ones. */
 const APART = 4;
 
 const SETTINGS: NetworkSettings = { lambda: 0.01, etaMin: 0, etaMax: 0.1 };
 
-/** The largest power of two of float32, and a number whose square float32 just holds: no sum of several of them. */
+/** The largest power of two of float32, and a number whose square is finite in float32 while the sum of two squares is not. */
 const LARGE = 2 ** 127;
 const LARGE_TO_SQUARE = Math.sqrt(1.75 * LARGE);
 
-/** An activation that makes gradients of thousands, and a learning rate that is too high for them. */
+/** An activation that gives gradients of thousands, and a learning rate that overflows with them. */
 const STEEP = 1e4;
-const HIGH_ETA = 1e38;
+const HIGH_ETA: NetworkSettings = { ...SETTINGS, etaMax: 1e38 };
 
-/** Twice this is more than float32 holds. */
-const HIGH_LAMBDA = 3e38;
+/** A λ for which 2 λ overflows in float32. */
+const HIGH_LAMBDA: NetworkSettings = { ...SETTINGS, lambda: 3e38 };
 
 /**
- * Plants NaN, infinities and numbers that overflow in every tensor of a network, makes two updates, and looks whether each is
- * reported: by {@linkcode Population.readDiverged} in the update whose loss it spoils, and by the loss and cost of an
- * evaluation. Among the networks there are healthy ones, all alike, that must train to the same bytes wherever they stand.
+ * Plants NaN, infinities and overflowing numbers in every tensor of a network, makes two updates, and checks that each is
+ * reported: by {@linkcode Population.readDiverged} in the update whose loss it reaches, and by the loss and cost of an
+ * evaluation. Identical healthy networks among them must train to the same bytes, whatever their neighbours.
  *
- * What may vanish on the way to the loss, as a bias of -Infinity does in a ReLU, need only be reported by the cost.
+ * A value that may not reach the loss, such as a bias of -Infinity before a ReLU, need only be reported by the cost.
  *
  * @param gpu The device.
  * @param options What to run.
- * @returns A row for everything that was planted, and the last for the healthy networks.
+ * @returns A row for each planted value, and one for the healthy networks.
  * @throws {ArgumentError} If an option is not allowed, or the variant cannot run three such networks on this adapter.
  * @throws {GpuError} If the device refused an operation.
  * @throws {DeviceLostError} If the device went away.
@@ -130,14 +120,7 @@ export async function checkDivergence(
   return [...rows, { name: "healthy networks beside them", passed: faults.length === 0, detail }];
 }
 
-/** The images that the first update sees. */
-function firstBatch(source: DataSet, batch: number): Batch {
-  const { images, labels } = source.training;
-  const indices = Uint32Array.from({ length: batch }, (_, i) => i);
-  return { x: standardise(images, source, indices), labels: labels.subarray(0, batch) };
-}
-
-/** The most cases that a population has room for, with the healthy networks beside them. */
+/** The largest number of cases that fits into a population with its healthy networks. */
 function casesAtATime(
   gpu: Gpu,
   options: { architecture: Architecture; batch: number; cases: number; variant?: string },
@@ -155,15 +138,27 @@ function casesAtATime(
 // -------------------------------------------------------------------------------------------------------------------
 // What is planted
 
+/** What the cases are made from. */
+interface Basis {
+  readonly architecture: Architecture;
+  /** The first batch. */
+  readonly batch: Batch;
+  /** The share of validation images of the first class. */
+  readonly firstClass: number;
+  /** A case with nothing planted yet. */
+  readonly healthy: Case;
+}
+
 function allCases(
   source: DataSet,
   options: { architecture: Architecture; batch: number },
 ): Case[] {
   const { architecture } = options;
-  const places = layout(architecture);
-  const batch = firstBatch(source, options.batch);
-  const { labels, count } = source.validation;
-  const ofFirstClass = labels.filter((label) => label === 0).length / count;
+  const { images, labels } = source.training;
+  const indices = Uint32Array.from({ length: options.batch }, (_, i) => i);
+  const batch = { x: standardise(images, source, indices), labels: labels.slice(0, options.batch) };
+  const { validation } = source;
+  const firstClass = validation.labels.filter((label) => label === 0).length / validation.count;
   const healthy: Case = {
     name: "",
     parameters: initialise(architecture, { seed: 1, identity: "planted" }),
@@ -173,27 +168,19 @@ function allCases(
     evaluatedLoss: false,
     costBefore: true,
   };
-  return [
-    ...parameterCases(healthy, { architecture, places, batch, ofFirstClass }),
-    ...statisticCases(healthy, { places, ofFirstClass }),
-    ...overflowCases(healthy, { architecture, places, batch }),
-  ];
+  const basis = { architecture, batch, firstClass, healthy };
+  return [...parameterCases(basis), ...statisticCases(basis), ...overflowCases(basis)];
 }
 
-/** The entry that a value is planted in: the first, the last, or one in the middle, so that none is special. */
+/** Values to plant, and the entry of a tensor: the middle, the last or the first. */
 const ENTRIES = [
   [NaN, (size: number) => Math.floor(size / 2)],
   [Infinity, (size: number) => size - 1],
   [-Infinity, () => 0],
 ] as const;
 
-/** Each value in each parameter. */
-function parameterCases(
-  healthy: Case,
-  options: { architecture: Architecture; places: Layout; batch: Batch; ofFirstClass: number },
-): Case[] {
-  const { architecture, places, batch, ofFirstClass } = options;
-  return places.parameters.flatMap(({ name, layer, offset, size }) =>
+function parameterCases({ architecture, batch, firstClass, healthy }: Basis): Case[] {
+  return layout(architecture).parameters.flatMap(({ name, layer, offset, size }) =>
     ENTRIES.map(([value, entry]): Case => {
       const at = offset + entry(size);
       const parameters = healthy.parameters.with(at, value);
@@ -205,39 +192,33 @@ function parameterCases(
         parameters,
         reported: Number.isFinite(loss) ? undefined : "first",
         evaluatedLoss: isNaN,
-        accuracy: isNaN && layer < architecture.hidden.length ? ofFirstClass : undefined,
+        accuracy: isNaN && layer < architecture.hidden.length ? firstClass : undefined,
         gradient: isNaN ? at : undefined,
       };
     })
   );
 }
 
-/** Each value in each moving average, which training does not look at. */
-function statisticCases(
-  healthy: Case,
-  { places, ofFirstClass }: { places: Layout; ofFirstClass: number },
-): Case[] {
-  return places.statistics.flatMap(({ name, offset, size }) =>
+/** Training does not use the moving averages. */
+function statisticCases({ architecture, firstClass, healthy }: Basis): Case[] {
+  return layout(architecture).statistics.flatMap(({ name, offset, size }) =>
     ENTRIES.map(([value, entry]): Case => ({
       ...healthy,
       name: `${name} is ${value}`,
       statistics: healthy.statistics.with(offset + entry(size), value),
       reported: "never",
       evaluatedLoss: true,
-      accuracy: Number.isNaN(value) ? ofFirstClass : undefined,
+      accuracy: Number.isNaN(value) ? firstClass : undefined,
     }))
   );
 }
 
-/** Numbers that are finite, and what follows from them is not. */
-function overflowCases(
-  healthy: Case,
-  options: { architecture: Architecture; places: Layout; batch: Batch },
-): Case[] {
-  const { architecture: { hidden, batchNorm, classes, inputs }, places, batch } = options;
+/** Finite parameters whose results are not finite. */
+function overflowCases({ architecture, batch, healthy }: Basis): Case[] {
+  const { hidden, batchNorm, classes, inputs } = architecture;
+  const places = layout(architecture).parameters;
   function tensor(parameters: Float32Array, kind: ParameterKind, layer: number): Float32Array {
-    const is = (p: Parameter) => p.kind === kind && p.layer === layer;
-    const { offset, size } = places.parameters.find(is)!;
+    const { offset, size } = places.find((p) => p.kind === kind && p.layer === layer)!;
     return parameters.subarray(offset, offset + size);
   }
   const last = hidden.length;
@@ -252,7 +233,7 @@ function overflowCases(
   tensor(difference, "weight", last).fill(0);
   tensor(difference, "bias", last).fill(-1.5 * LARGE).fill(1.5 * LARGE, 0, 1);
 
-  const inside = healthy.parameters.slice(); // The first feature of the first layer.
+  const inside = healthy.parameters.slice(); // the first feature of the first layer
   const weight = tensor(inside, "weight", 0);
   for (let i = 0; i < weight.length; i += hidden[0]) weight[i] = 0;
   weight[input * hidden[0]] = batchNorm ? LARGE_TO_SQUARE / largest : 1.99 * LARGE;
@@ -262,36 +243,19 @@ function overflowCases(
   const steep = healthy.parameters.slice();
   tensor(steep, batchNorm ? "beta" : "bias", last - 1).fill(STEEP);
 
-  const update: Case = { ...healthy, name: "", reported: "second", costBefore: false };
+  const evaluated: Case = { ...healthy, evaluatedLoss: true };
+  const update: Case = { ...healthy, reported: "second", costBefore: false };
+  const feature = batchNorm ? "a variance" : "an activation";
   return [
-    { ...healthy, name: "a logit overflows", parameters: logits, evaluatedLoss: true },
-    {
-      ...healthy,
-      name: "the difference of two logits overflows",
-      parameters: difference,
-      evaluatedLoss: true,
-    },
-    {
-      ...healthy,
-      name: batchNorm ? "a variance overflows" : "an activation overflows",
-      parameters: inside,
-      costBefore: false,
-    },
-    {
-      ...update,
-      name: "an update overflows",
-      parameters: steep,
-      settings: { ...SETTINGS, etaMax: HIGH_ETA },
-    },
-    {
-      ...update,
-      name: "the gradient of L2 overflows",
-      settings: { ...SETTINGS, lambda: HIGH_LAMBDA },
-    },
+    { ...evaluated, name: "a logit overflows", parameters: logits },
+    { ...evaluated, name: "the difference of two logits overflows", parameters: difference },
+    { ...healthy, name: `${feature} overflows`, parameters: inside, costBefore: false },
+    { ...update, name: "an update overflows", parameters: steep, settings: HIGH_ETA },
+    { ...update, name: "the gradient of L2 overflows", settings: HIGH_LAMBDA },
   ];
 }
 
-/** The input that differs most from image to image of a batch, among those that are above 0 in one, and how large it gets. */
+/** The input with the widest range over a batch, among those that are positive somewhere, and its largest magnitude. */
 function widestInput({ x }: Batch, inputs: number): { input: number; largest: number } {
   let found = { input: 0, largest: 1, width: 0 };
   for (let input = 0; input < inputs; input++) {
@@ -308,9 +272,9 @@ function widestInput({ x }: Batch, inputs: number): { input: number; largest: nu
 }
 
 // -------------------------------------------------------------------------------------------------------------------
-// What comes of it
+// What is found
 
-/** What was found of a network, in order. */
+/** What was found in a network, in order. */
 interface Found {
   readonly before: Evaluation;
   readonly divergedFirst: number | null;
@@ -322,7 +286,7 @@ interface Found {
   readonly statistics: Float32Array;
 }
 
-/** Networks with something planted, and healthy ones in front, after every few and behind. */
+/** The cases with a healthy network (undefined) at the start, after every few and at the end. */
 function withHealthy(cases: readonly Case[]): (Case | undefined)[] {
   return [...cases.flatMap((own, i) => i % APART === 0 ? [undefined, own] : [own]), undefined];
 }
@@ -336,13 +300,8 @@ async function run(
   const { architecture, data, batch, variant } = options;
   const planted = withHealthy(cases);
   const networks = planted.map((own) => own?.settings ?? SETTINGS);
-  const population = await Population.create(gpu, {
-    architecture,
-    networks,
-    batch,
-    data,
-    variant,
-  });
+  const settings = { architecture, networks, batch, data, variant };
+  const population = await Population.create(gpu, settings);
   try {
     const { count } = data.source.training;
     population.setOrder(Uint32Array.from({ length: count }, (_, i) => i));
@@ -367,16 +326,14 @@ async function run(
   }
 }
 
-/** Evaluates networks, makes an update, evaluates them again and makes another one. */
+/** Evaluates networks, updates them, evaluates them again and updates them again. */
 async function update(
   population: Population,
   states: readonly { parameters: Float32Array; statistics: Float32Array }[],
 ): Promise<Found[]> {
-  const steps = [0, 1].map((i): StepPlan => ({
-    first: i * population.batch,
-    rise: 1,
-    number: NUMBER + i,
-  }));
+  const steps = [0, 1].map((i): StepPlan => {
+    return { first: i * population.batch, rise: 1, number: NUMBER + i };
+  });
   population.write({
     parameters: states.map(({ parameters }) => parameters),
     statistics: states.map(({ statistics }) => statistics),
@@ -444,11 +401,9 @@ function judge(planted: Case, found: Found): DivergenceCheckRow {
 function sameNumbers(a: Found, b: Found): boolean {
   return sameBytes(a.parameters, b.parameters) && sameBytes(a.statistics, b.statistics) &&
     sameBytes(a.gradient, b.gradient) && a.secondLoss === b.secondLoss &&
-    sameEvaluation(a.before, b.before) && sameEvaluation(a.after, b.after);
-}
-
-function sameEvaluation(a: Evaluation, b: Evaluation): boolean {
-  return a.loss === b.loss && a.cost === b.cost && a.accuracy === b.accuracy;
+    (["before", "after"] as const).every((when) =>
+      (["loss", "cost", "accuracy"] as const).every((name) => a[when][name] === b[when][name])
+    );
 }
 
 function sameBytes(a: Float32Array, b: Float32Array): boolean {

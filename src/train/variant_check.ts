@@ -1,6 +1,6 @@
 /**
- * A kernel variant on an adapter that nobody has tried: does it compute what the reference computes, and the same bytes
- * every time?
+ * A kernel variant on an untested adapter: does it agree with the reference, report NaN, and compute the same bytes every
+ * time?
  *
  * @module
  */
@@ -10,8 +10,9 @@ import { DeviceDataSet } from "../gpu/device_data.ts";
 import { checkDivergence } from "./divergence_check.ts";
 import { ArgumentError, DeviceLostError, GpuError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { checkOnGpu, type GpuCheckRow, passes, worstOf } from "./kernel_check.ts";
-import { initialise, layout } from "../model/network.ts";
+import { checkKernels, type KernelCheckRow, passes, worstOf } from "./kernel_check.ts";
+import { initialise } from "../model/initialisation.ts";
+import { layout } from "../model/network.ts";
 import { Population, type StepPlan } from "./population.ts";
 import { PUBLISHED_HIDDEN } from "../model/published.ts";
 import { Random } from "../model/random.ts";
@@ -19,39 +20,37 @@ import { createSynthetic } from "../data/synthetic.ts";
 import { variantFits } from "../programs/variants.ts";
 
 /** What to verify, and on which images. */
-export interface VerifyOptions {
+export interface VariantCheckOptions {
   /** The kernel variant. */
   readonly variant: string;
-  /** The images, from {@linkcode createVerifyData}. */
+  /** The images, from {@linkcode createVariantCheckData}. */
   readonly dataset: DataSet;
-  /** Ends the work between two checks. */
+  /** Stops between two checks. */
   readonly signal?: AbortSignal;
 }
 
-/** What one check of a variant came to. */
-export interface VerifyRow {
+/** The outcome of one check of a variant. */
+export interface VariantCheckRow {
   /** The check, as in "9 layers, batch norm". */
   readonly check: string;
-  /** "not run" where the variant cannot run the check's sizes on this adapter. */
+  /** "not run" if the variant cannot run the check's sizes on this adapter. */
   readonly outcome: "passed" | "failed" | "not run";
-  /** How close it was, or what is wrong. */
+  /** How close it is to its bar, or what is wrong. */
   readonly detail: string;
 }
 
-/** A row without the name of its check. */
-type Finding = Omit<VerifyRow, "check">;
+type Finding = Omit<VariantCheckRow, "check">;
 
-/** A check that has not run yet. */
 interface Check {
   readonly check: string;
   run(): Promise<Finding>;
 }
 
-/** A network to train, and what it is trained on. */
-export interface VerifySetting {
-  /** Name of the check. */
+/** A setting whose steps are compared with the reference. */
+export interface VariantCheckSetting {
+  /** The name of the check. */
   readonly check: string;
-  /** Values of an image that are used, its first ones. */
+  /** How many of an image's first values are used. */
   readonly inputs: number;
   /** Widths of the hidden layers. */
   readonly hidden: readonly number[];
@@ -59,16 +58,16 @@ export interface VerifySetting {
   readonly batchNorm: boolean;
   /** Images in a batch. */
   readonly batch: number;
-  /** Networks that train together: the first of {@linkcode VERIFY_NETWORKS}. */
+  /** Networks that train together: the first of {@linkcode VARIANT_CHECK_NETWORKS}. */
   readonly networks: number;
   /** Steps to compare. */
   readonly steps: number;
-  /** What batches and initial weights come from. */
+  /** The seed of batches and initial weights. */
   readonly seed: number;
 }
 
-/** Networks that differ in all that networks of a population may differ in. */
-export const VERIFY_NETWORKS = [
+/** Networks that differ in everything that networks of a population may differ in. */
+export const VARIANT_CHECK_NETWORKS = [
   { lambda: 0.5, etaMin: 1e-5, etaMax: 0.1 },
   { lambda: 0, etaMin: 0, etaMax: 0.2 },
   { lambda: 0.01, etaMin: 0.05, etaMax: 0.05 },
@@ -76,17 +75,16 @@ export const VERIFY_NETWORKS = [
 
 const [THREE_LAYERS, NINE_LAYERS] = PUBLISHED_HIDDEN;
 
-/** Values of an image of the built-in data set. */
 const ALL_INPUTS = 3072;
 
 /**
- * The settings whose steps are compared with the float64 reference. 71 inputs are no whole number of texels; widths of 67
- * and 9 and 130 images no whole number of tiles.
+ * The settings whose steps are compared with the float64 reference. 71 inputs are not a whole number of texels; widths of
+ * 67 and 9 and 130 images are not whole numbers of tiles.
  *
- * With these seeds no input of a ReLU comes within 1e-4 of 0: float32 rounding, some 1e-6, moves none to the other side,
- * where it would change gradients by far more than a bar allows.
+ * With these seeds every input of a ReLU is at least 1e-4 from 0: float32 rounding, about 1e-6, changes no sign, which
+ * would change gradients by far more than a bar allows.
  */
-export const VERIFY_SETTINGS: readonly VerifySetting[] = [
+export const VARIANT_CHECK_SETTINGS: readonly VariantCheckSetting[] = [
   {
     check: "3 layers, batch norm",
     inputs: ALL_INPUTS,
@@ -130,8 +128,8 @@ export const VERIFY_SETTINGS: readonly VerifySetting[] = [
 ];
 
 /**
- * The network that NaN and infinities are planted in. Some classes have no image in its first batch, and the first and the
- * last class have not as many validation images: both tell more of the softmax.
+ * The network that NaN and infinities are planted in. Some classes have no image in its first batch, and the first and
+ * last class have different numbers of validation images: both make the check of the softmax stricter.
  */
 const PLANTED = {
   inputs: 10,
@@ -140,48 +138,49 @@ const PLANTED = {
   counts: { training: 60, validation: 22 },
 };
 
-/** The network whose trainings have to end in the same bytes. */
+/** The network whose repeated trainings must give the same bytes. */
 const REPEATED = {
   architecture: { inputs: ALL_INPUTS, hidden: THREE_LAYERS, classes: 10, batchNorm: true },
   batch: 100,
   seed: 1,
 };
 
-/** Steps of a training that is repeated. After an odd number, weights that alternate between two places are in the second. */
+/** Steps of a repeated training. After an odd number, weights that alternate between two buffers are in the second. */
 const REPEATED_STEPS = 21;
 
-/** Where a training in several pieces is cut: after an odd and after an even number of steps. */
+/** Steps after which a training in pieces is interrupted: an odd and an even number. */
 const CUTS = [1, 8];
-
-/** Where a training in one piece is. */
 const ONE_PIECE: readonly number[] = [];
 
-/** The network that is trained alone, too, by its place among three. */
+/** Index of the network that is trained alone, too. */
 const MIDDLE = 1;
 
-/** Images that verifying takes: two batches of every setting, and an evaluation whose last part is not a whole tile. */
+/** Enough images for two batches of every setting, and for an evaluation whose last tile is not full. */
 const IMAGES = { training: 300, test: 1 };
 
 /**
- * Makes the images that variants are verified on. They are the same on every machine.
+ * Makes the images to verify variants on. They are the same on every machine.
  *
  * @returns The data set, with the width of CIFAR-10.
  */
-export function createVerifyData(): Promise<DataSet> {
+export function createVariantCheckData(): Promise<DataSet> {
   return createSynthetic(IMAGES);
 }
 
 /**
- * Puts a kernel variant through every check on the adapter in hand: steps of several networks beside the float64
- * reference; NaN and infinities, which must be reported; then a training again, alone and among others, in one piece and in
- * several, each to the same bytes.
+ * Puts a kernel variant through every check on an adapter: steps of several networks against the float64 reference; NaN
+ * and infinities, which must be reported; a training repeated, alone and among others, in one piece and in several, which
+ * must give the same bytes.
  *
- * @param gpu The device. Where a check failed it may be lost or in a bad state: verify nothing else on it.
+ * @param gpu The device. After a failed check it may be lost or in a bad state: verify nothing else on it.
  * @param options What to verify, and on which images.
- * @yields What a check came to, as soon as it is done. Where the device refuses an operation or is lost, that check
- * failed and is the last; where it has no memory left, the check was not run and is the last.
+ * @yields The outcome of each check. If the device refuses an operation or is lost, the check failed and is the last; if
+ * it runs out of memory, the check was not run and is the last.
  */
-export async function* verifyVariant(gpu: Gpu, options: VerifyOptions): AsyncGenerator<VerifyRow> {
+export async function* verifyVariant(
+  gpu: Gpu,
+  options: VariantCheckOptions,
+): AsyncGenerator<VariantCheckRow> {
   const checks = [referenceChecks, divergenceChecks, byteChecks];
   for (const { check, run } of checks.flatMap((each) => each(gpu, options))) {
     options.signal?.throwIfAborted();
@@ -189,7 +188,7 @@ export async function* verifyVariant(gpu: Gpu, options: VerifyOptions): AsyncGen
       yield { check, ...await run() };
     } catch (error) {
       if (error instanceof ArgumentError) {
-        // There is no room for it, and what comes behind may need what it would have left.
+        // There is no memory for it, and later checks may depend on its result.
         yield { check, outcome: "not run", detail: error.message };
         return;
       }
@@ -203,33 +202,33 @@ export async function* verifyVariant(gpu: Gpu, options: VerifyOptions): AsyncGen
 const NOT_RUN: Finding = { outcome: "not run", detail: "it cannot run these sizes here" };
 
 // -------------------------------------------------------------------------------------------------------------------
-// Beside the reference
+// Against the reference
 
-function referenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
-  return VERIFY_SETTINGS.map((setting) => {
+function referenceChecks(gpu: Gpu, options: VariantCheckOptions): Check[] {
+  return VARIANT_CHECK_SETTINGS.map((setting) => {
     return { check: setting.check, run: () => compareWithReference(gpu, setting, options) };
   });
 }
 
 async function compareWithReference(
   gpu: Gpu,
-  setting: VerifySetting,
-  { dataset, variant }: VerifyOptions,
+  setting: VariantCheckSetting,
+  { dataset, variant }: VariantCheckOptions,
 ): Promise<Finding> {
   const { inputs, hidden, batchNorm, batch } = setting;
-  const networks = VERIFY_NETWORKS.slice(0, setting.networks);
+  const networks = VARIANT_CHECK_NETWORKS.slice(0, setting.networks);
   const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
   const shape = { architecture, networks: networks.length, batch };
   if (!variantFits(variant, gpu, shape)) return NOT_RUN;
   const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
   try {
-    return judge(await checkOnGpu(gpu, { ...setting, networks, data, variant }));
+    return judge(await checkKernels(gpu, { ...setting, networks, data, variant }));
   } finally {
     data.destroy();
   }
 }
 
-function judge(rows: readonly GpuCheckRow[]): Finding {
+function judge(rows: readonly KernelCheckRow[]): Finding {
   const { kind, name, error, bar } = worstOf(rows);
   const what = kind === name ? name : `${kind} of ${name}`;
   const detail = `${what} is off by ${error.toExponential(1)}, at most ${bar.toExponential()}`;
@@ -239,7 +238,7 @@ function judge(rows: readonly GpuCheckRow[]): Finding {
 // -------------------------------------------------------------------------------------------------------------------
 // NaN and infinities
 
-function divergenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
+function divergenceChecks(gpu: Gpu, options: VariantCheckOptions): Check[] {
   return [true, false].map((batchNorm) => ({
     check: batchNorm ? "NaN, batch norm" : "NaN",
     run: () => plantNaN(gpu, batchNorm, options),
@@ -249,7 +248,7 @@ function divergenceChecks(gpu: Gpu, options: VerifyOptions): Check[] {
 async function plantNaN(
   gpu: Gpu,
   batchNorm: boolean,
-  { dataset, variant }: VerifyOptions,
+  { dataset, variant }: VariantCheckOptions,
 ): Promise<Finding> {
   const { inputs, hidden, batch, counts } = PLANTED;
   const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
@@ -270,15 +269,15 @@ async function plantNaN(
 // -------------------------------------------------------------------------------------------------------------------
 // The same bytes
 
-/** What a training left of a network. */
+/** The state of a network after training. */
 interface Trained {
   readonly parameters: Float32Array;
   readonly statistics: Float32Array;
 }
 
-function byteChecks(gpu: Gpu, options: VerifyOptions): Check[] {
+function byteChecks(gpu: Gpu, options: VariantCheckOptions): Check[] {
   const { architecture, batch } = REPEATED;
-  const everyone = VERIFY_NETWORKS.map((_, identity) => identity);
+  const everyone = VARIANT_CHECK_NETWORKS.map((_, identity) => identity);
   const fits = variantFits(options.variant, gpu, {
     architecture,
     networks: everyone.length,
@@ -288,7 +287,7 @@ function byteChecks(gpu: Gpu, options: VerifyOptions): Check[] {
   let alone: Trained;
   const checks: Record<string, () => Promise<Finding>> = {
     "same bytes twice": async () => {
-      // In the same memory, so that what the first training left there would show.
+      // In the same memory, so that leftovers of the first training would show.
       const trainings = [ONE_PIECE, ONE_PIECE];
       const [once, again] = await train(gpu, options, { identities: everyone, trainings });
       among = once[MIDDLE];
@@ -308,10 +307,10 @@ function byteChecks(gpu: Gpu, options: VerifyOptions): Check[] {
   });
 }
 
-/** Trains some networks from their initial weights, once for each list of cuts, and gives what each training left. */
+/** Trains some networks from their initial weights, once for each list of cuts; [trainings][networks]. */
 async function train(
   gpu: Gpu,
-  { dataset, variant }: VerifyOptions,
+  { dataset, variant }: VariantCheckOptions,
   work: { identities: readonly number[]; trainings: readonly (readonly number[])[] },
 ): Promise<Trained[][]> {
   const { identities, trainings } = work;
@@ -324,7 +323,7 @@ async function train(
   const data = new DeviceDataSet(gpu, dataset);
   let population: Population | undefined;
   try {
-    const networks = identities.map((identity) => VERIFY_NETWORKS[identity]);
+    const networks = identities.map((identity) => VARIANT_CHECK_NETWORKS[identity]);
     const options = { architecture, networks, batch, data, variant };
     population = await Population.create(gpu, options);
     population.setOrder(new Random(seed, "batches", 0).permutation(count));
@@ -361,7 +360,7 @@ function compareBytes(found: readonly Trained[], expected: readonly Trained[]): 
   return { outcome: "passed", detail: `${REPEATED_STEPS} steps` };
 }
 
-/** The first value that differs in a bit, or is not finite, if there is one. */
+/** The first value, if any, that differs in a bit or is not finite. */
 function difference(
   tensors: readonly { name: string; offset: number; size: number }[],
   a: Float32Array,

@@ -6,7 +6,8 @@
 import { type DataSet, type Split, subset } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
-import { type Architecture, initialise, layout } from "../../src/model/network.ts";
+import { initialise } from "../../src/model/initialisation.ts";
+import { type Architecture, layout } from "../../src/model/network.ts";
 import type { PendingEvaluation } from "../../src/train/evaluation.ts";
 import type { Population } from "../../src/train/population.ts";
 import { Random } from "../../src/model/random.ts";

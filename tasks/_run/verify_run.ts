@@ -5,7 +5,11 @@
  */
 import { Gpu } from "../../src/gpu/device.ts";
 import { VARIANTS } from "../../src/programs/variants.ts";
-import { createVerifyData, type VerifyRow, verifyVariant } from "../../src/train/variant_check.ts";
+import {
+  createVariantCheckData,
+  type VariantCheckRow,
+  verifyVariant,
+} from "../../src/train/variant_check.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
 import { failedVariants, rememberVerified, warn } from "./verified.ts";
@@ -48,7 +52,7 @@ const COLUMNS = {
 export async function verifyVariants(context: TaskContext, run: VerifyRun): Promise<Verified> {
   const { memory } = run;
   const variants = run.variant === undefined ? VARIANTS : [run.variant];
-  const dataset = await createVerifyData();
+  const dataset = await createVariantCheckData();
   let gpu = await Gpu.request();
   try {
     const known = new Set(await failedVariants(gpu, memory));
@@ -56,7 +60,7 @@ export async function verifyVariants(context: TaskContext, run: VerifyRun): Prom
     const failed: string[] = [];
     let remembered = true;
     for (const variant of variants) {
-      const outcomes = new Set<VerifyRow["outcome"]>();
+      const outcomes = new Set<VariantCheckRow["outcome"]>();
       const { signal } = context;
       for await (const row of verifyVariant(gpu, { dataset, variant, signal })) {
         outcomes.add(row.outcome);
@@ -86,7 +90,7 @@ export async function verifyVariants(context: TaskContext, run: VerifyRun): Prom
 
 function say(
   context: TaskContext,
-  row: VerifyRow & { variant: string },
+  row: VariantCheckRow & { variant: string },
   { json }: VerifyRun,
 ): void {
   if (json) return writeEvent(context, "verification", { ...row });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError, DeviceLostError, GpuError, GpuUnavailableError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/device.ts";
-import { initialise } from "../../src/model/network.ts";
+import { initialise } from "../../src/model/initialisation.ts";
 import { Population } from "../../src/train/population.ts";
 import { createRandomData, sharedGpu } from "../_gpu.ts";
 

@@ -4,7 +4,11 @@ import { type DataSet, standardise } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import type { KernelName } from "../../src/gpu/kernel_table.ts";
 import type { Random } from "../../src/model/random.ts";
-import { affineBackward, affineBackwardInput, affineForward } from "../../src/model/reference.ts";
+import {
+  affineBackward,
+  affineBackwardInput,
+  affineForward,
+} from "../../src/model/reference/layers.ts";
 import { createRandomData, sharedGpu } from "../_gpu.ts";
 import {
   absolute,

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { NEVER } from "../../src/programs/buffers.ts";
 import { type KernelName, SUM_PARTS, tiles } from "../../src/gpu/kernel_table.ts";
 import type { Random } from "../../src/model/random.ts";
-import { softmaxCrossEntropy } from "../../src/model/reference.ts";
+import { softmaxCrossEntropy } from "../../src/model/reference/layers.ts";
 import {
   draw,
   errorOf,

@@ -9,7 +9,7 @@ import {
   reluBackward,
   reluForward,
   updateStatistics,
-} from "../../src/model/reference.ts";
+} from "../../src/model/reference/mod.ts";
 import {
   absolute,
   draw,

@@ -2,7 +2,7 @@
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import type { KernelName, TileName } from "../../src/gpu/kernel_table.ts";
 import type { Random } from "../../src/model/random.ts";
-import { affineBackwardInput, affineForward } from "../../src/model/reference.ts";
+import { affineBackwardInput, affineForward } from "../../src/model/reference/layers.ts";
 import {
   absolute,
   draw,

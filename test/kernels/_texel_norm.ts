@@ -1,7 +1,7 @@
 /** Tests of batch norm and of the ReLU whose tensors are texels. */
 import type { KernelName } from "../../src/gpu/kernel_table.ts";
 import type { Random } from "../../src/model/random.ts";
-import { reluBackward, reluForward } from "../../src/model/reference.ts";
+import { reluBackward, reluForward } from "../../src/model/reference/layers.ts";
 import {
   draw,
   errorOf,

@@ -8,7 +8,7 @@ import {
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { initialise } from "../../src/model/network.ts";
+import { initialise } from "../../src/model/initialisation.ts";
 import { Population, type StepPlan } from "../../src/train/population.ts";
 import { BETWEEN, profileStep } from "../../src/measure/profile.ts";
 import { Training } from "../../src/train/training.ts";
@@ -50,8 +50,8 @@ Deno.test("profileStep() gives each kernel of a step in order, and what is betwe
     const rows = await profileStep(gpu, data, { ...shape, ...BRIEF });
     const found = rows.map(({ kernel, layer }) => [kernel, layer]);
     assertEquals(found, [...expected, [BETWEEN, null]]);
-    for (const { ms, ms_least, ms_most } of rows) {
-      assert(ms >= 0 && (ms_least ?? ms) <= ms && ms <= (ms_most ?? ms));
+    for (const { ms, msMin, msMax } of rows) {
+      assert(ms >= 0 && (msMin ?? ms) <= ms && ms <= (msMax ?? ms));
     }
     const sum = rows.reduce((sum, { ms }) => sum + ms, 0);
     assert(sum > 0);

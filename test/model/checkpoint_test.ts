@@ -5,7 +5,8 @@ import {
   type TrainedNetwork,
 } from "../../src/model/checkpoint.ts";
 import { ArgumentError, DataError } from "../../src/errors.ts";
-import { initialise, layout } from "../../src/model/network.ts";
+import { initialise } from "../../src/model/initialisation.ts";
+import { layout } from "../../src/model/network.ts";
 import { decodeSafetensors, encodeSafetensors, type Tensor } from "../../src/model/safetensors.ts";
 
 /** 2 inputs, hidden 3 and 1, 2 classes; the value of every entry is its place in the flat vector. */

@@ -4,8 +4,8 @@ import { cutInputs, type DataSet, subset } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/device.ts";
-import { checkOnGpu, passes } from "../../src/train/kernel_check.ts";
-import { initialise } from "../../src/model/network.ts";
+import { checkKernels, passes } from "../../src/train/kernel_check.ts";
+import { initialise } from "../../src/model/initialisation.ts";
 import { Population, type StepPlan } from "../../src/train/population.ts";
 import { PUBLISHED_HIDDEN } from "../../src/model/published.ts";
 import { createSynthetic } from "../../src/data/synthetic.ts";
@@ -50,7 +50,7 @@ async function failures(
   const data = new DeviceDataSet(gpu, dataset);
   const networks = NETWORKS.slice(0, setting.networks);
   const order = steadyOrder(dataset, { ...setting, networks });
-  const rows = await checkOnGpu(gpu, { ...setting, data, networks, order });
+  const rows = await checkKernels(gpu, { ...setting, data, networks, order });
   data.destroy();
   return rows.filter((row) => !passes(row)).map(({ kind, name, error, bar }) =>
     `${
@@ -70,7 +70,7 @@ const SETTINGS = [
 ];
 
 for (const variant of VARIANTS) {
-  Deno.test(`checkOnGpu() finds everything within its bars with the variant ${variant}`, async () => {
+  Deno.test(`checkKernels() finds everything within its bars with the variant ${variant}`, async () => {
     const gpu = await sharedGpu();
     const short: string[] = [];
     let ran = 0;

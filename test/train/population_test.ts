@@ -8,7 +8,8 @@ import {
 import { standardise } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
-import { type Architecture, initialise, layout } from "../../src/model/network.ts";
+import { initialise } from "../../src/model/initialisation.ts";
+import { type Architecture, layout } from "../../src/model/network.ts";
 import {
   type NetworkSettings,
   Population,
@@ -21,7 +22,7 @@ import {
   gradients,
   sgdStep,
   updateStatistics,
-} from "../../src/model/reference.ts";
+} from "../../src/model/reference/network.ts";
 import { createRandomData, relativeError, sharedGpu } from "../_gpu.ts";
 
 const BATCH = 20;

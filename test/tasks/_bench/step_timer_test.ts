@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import { DeviceDataSet } from "../../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../../src/errors.ts";
 import { Gpu } from "../../../src/gpu/device.ts";
-import { checkOnGpu, passes } from "../../../src/train/kernel_check.ts";
+import { checkKernels, passes } from "../../../src/train/kernel_check.ts";
 import { SCALING_SIZES } from "../../../src/measure/scaling.ts";
 import { timeUnit } from "../../../src/measure/timing.ts";
 import { StoppedError } from "../../../tasks/_kit/main.ts";
@@ -107,7 +107,7 @@ Deno.test("a network trains as the reference does at the largest width that is m
       steps: 2,
     };
     const order = steadyOrder(data.source, setting);
-    const rows = await checkOnGpu(gpu, { ...setting, data, order });
+    const rows = await checkKernels(gpu, { ...setting, data, order });
     assert(rows.length > 0);
     assertEquals(rows.filter((row) => !passes(row)), []);
   });

@@ -1,0 +1,351 @@
+/**
+ * The network in float64: cost, gradients, evaluation and the updates of a training step.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "../../errors.ts";
+import { type Architecture, BATCH_NORM_MOMENTUM, layout, type ParameterKind } from "../network.ts";
+import {
+  affineBackward,
+  affineBackwardInput,
+  affineForward,
+  batchNormApply,
+  batchNormBackward,
+  batchNormForward,
+  reluBackward,
+  reluForward,
+  rowsOf,
+  softmaxCrossEntropy,
+} from "./layers.ts";
+
+/** A flat vector in single or double precision; arithmetic is always in double precision. */
+export type Vector = Float32Array | Float64Array;
+
+/** A network to train: its architecture and its parameters. */
+export interface Network {
+  /** The layer sizes, and batch norm on or off. */
+  readonly architecture: Architecture;
+  /** The flat vector of parameters, [layout.count]. */
+  readonly parameters: Vector;
+}
+
+/** A network to evaluate. */
+export interface EvaluatedNetwork extends Network {
+  /** The running averages of batch norm, [layout.statisticCount]. */
+  readonly statistics: Vector;
+}
+
+/** Images and their labels. */
+export interface Batch {
+  /** Standardised pixels, [n, inputs]. */
+  readonly x: Float64Array;
+  /** Classes counted from 0, [n]. */
+  readonly labels: ArrayLike<number>;
+}
+
+/** Regularisation. */
+export interface CostOptions {
+  /**
+   * The L2 weight λ, at least 0.
+   *
+   * @default {0}
+   */
+  readonly lambda?: number;
+}
+
+/** The cost of a batch in training mode, and the inputs of the ReLUs. */
+export interface Cost {
+  /** Mean cross-entropy, in nats. */
+  loss: number;
+  /** λ times the sum of the squared weights. */
+  penalty: number;
+  /** Loss plus penalty. */
+  cost: number;
+  /** The input of the ReLU of each hidden layer, [n, width] each. */
+  reluInputs: Float64Array[];
+}
+
+/** The gradients of the cost of a batch in training mode, with intermediate results. */
+export interface Gradients extends Cost {
+  /** The input of the softmax, [n, classes]. */
+  logits: Float64Array;
+  /** The gradient of the cost in the order of the flat vector, [layout.count]. */
+  gradients: Float64Array;
+  /** mean1, var1 (biased), mean2, … of this batch, [layout.statisticCount]. */
+  batchStatistics: Float64Array;
+}
+
+/** A network's result on some images in evaluation mode. */
+export interface ReferenceEvaluation {
+  /** The input of the softmax, [n, classes]. */
+  logits: Float64Array;
+  /** Mean cross-entropy, in nats. */
+  loss: number;
+  /** Loss plus λ times the sum of the squared weights. */
+  cost: number;
+  /** The share of images whose largest logit is that of their label. */
+  accuracy: number;
+}
+
+/**
+ * Computes the cost of a batch in training mode: cost = loss + λ Σ W², over all weight matrices.
+ *
+ * @param network The architecture and the parameters.
+ * @param batch The images and labels.
+ * @param options The L2 weight.
+ * @returns The loss, the cost, and the inputs of the ReLUs.
+ * @throws {ArgumentError} If sizes do not fit together, a label is not a class, or batch norm gets a batch of 1.
+ */
+export function cost(network: Network, batch: Batch, options: CostOptions = {}): Cost {
+  checkTraining(network, batch);
+  const { logits, passes } = forward(network, batch.x);
+  const { loss } = softmaxCrossEntropy(logits, batch.labels);
+  return {
+    loss,
+    penalty: penalty(network, options),
+    cost: loss + penalty(network, options),
+    reluInputs: passes.map(({ reluInput }) => reluInput),
+  };
+}
+
+/**
+ * Computes the gradients of the cost of a batch in training mode: those of the loss by backpropagation, plus 2 λ W for
+ * every weight matrix.
+ *
+ * @param network The architecture and the parameters.
+ * @param batch The images and labels.
+ * @param options The L2 weight.
+ * @returns The gradients, with intermediate results.
+ * @throws {ArgumentError} If sizes do not fit together, a label is not a class, or batch norm gets a batch of 1.
+ *
+ * @example A linear classifier with all parameters 0
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { gradients } from "./network.ts";
+ *
+ * const network = {
+ *   architecture: { inputs: 1, hidden: [], classes: 2, batchNorm: false },
+ *   parameters: new Float64Array(4), // W [1, 2], b [2]
+ * };
+ * const result = gradients(network, { x: new Float64Array([2]), labels: [0] });
+ *
+ * assertEquals(result.loss, Math.LN2);
+ * assertEquals([...result.gradients], [-1, 1, -0.5, 0.5]);
+ * ```
+ */
+export function gradients(network: Network, batch: Batch, options: CostOptions = {}): Gradients {
+  checkTraining(network, batch);
+  const { architecture, parameters } = network;
+  const { lambda = 0 } = options;
+  const { weights, count } = layout(architecture);
+  const n = batch.labels.length;
+  const { logits, passes, lastInput } = forward(network, batch.x);
+  const { loss, dLogits } = softmaxCrossEntropy(logits, batch.labels);
+
+  const layers = splitLayers(architecture, new Float64Array(parameters));
+  const result = new Float64Array(count);
+  const dLayers = splitLayers(architecture, result);
+
+  let ds = dLogits; // [n, classes], then [n, width] of each hidden layer from the last to the first
+  let x = lastInput; // [n, in], the input of the layer
+  for (let layer = passes.length; layer >= 0; layer--) {
+    const { dWeight, dBias } = affineBackward(ds, { x, n });
+    dLayers[layer].weight.set(dWeight);
+    dLayers[layer].bias.set(dBias);
+    if (layer === 0) break;
+
+    const dx = affineBackwardInput(ds, { weight: layers[layer].weight, n });
+    const below = passes[layer - 1];
+    ds = reluBackward(dx, below.reluInput);
+    if (below.norm) {
+      const { gamma } = layers[layer - 1];
+      const norm = batchNormBackward(ds, { ...below.norm, gamma });
+      dLayers[layer - 1].gamma.set(norm.dGamma);
+      dLayers[layer - 1].beta.set(norm.dBeta);
+      ds = norm.ds;
+    }
+    x = below.x;
+  }
+  for (let i = 0; i < weights; i++) result[i] += 2 * lambda * parameters[i];
+
+  const norms = passes.flatMap(({ norm }) => norm ? [norm.mean, norm.variance] : []);
+  return {
+    logits,
+    loss,
+    penalty: penalty(network, options),
+    cost: loss + penalty(network, options),
+    gradients: result,
+    batchStatistics: concatenate(norms),
+    reluInputs: passes.map(({ reluInput }) => reluInput),
+  };
+}
+
+/**
+ * Evaluates a network: batch norm uses the running averages, so an image's logits do not depend on the others.
+ *
+ * @param network The architecture, the parameters and the running averages.
+ * @param batch The images and labels, of any number.
+ * @param options The L2 weight.
+ * @returns The logits, loss, cost and accuracy.
+ * @throws {ArgumentError} If sizes do not fit together, or a label is not a class.
+ */
+export function evaluate(
+  network: EvaluatedNetwork,
+  batch: Batch,
+  options: CostOptions = {},
+): ReferenceEvaluation {
+  check(network, batch);
+  const { statisticCount } = layout(network.architecture);
+  if (network.statistics.length !== statisticCount) {
+    refuse(`there are ${network.statistics.length} statistics`, `${statisticCount}`);
+  }
+  const { logits } = forward(network, batch.x, network.statistics);
+  const { loss } = softmaxCrossEntropy(logits, batch.labels);
+  const n = batch.labels.length;
+  const classes = logits.length / n;
+  let right = 0;
+  rowsOf(logits, classes).forEach((row, i) => {
+    const best = row.reduce((best, logit, j) => logit > row[best] ? j : best, 0);
+    if (best === batch.labels[i]) right++;
+  });
+  return { logits, loss, cost: loss + penalty(network, options), accuracy: right / n };
+}
+
+/**
+ * Updates the running averages of batch norm: 0.9 of the past plus 0.1 of the batch; the first batch sets them.
+ *
+ * @param statistics The running averages, [layout.statisticCount]; changed in place.
+ * @param batchStatistics Mean and biased variance of the batch, [layout.statisticCount].
+ * @param first Whether this is the first batch of the network.
+ */
+export function updateStatistics(
+  statistics: Vector,
+  batchStatistics: Vector,
+  first: boolean,
+): void {
+  for (let i = 0; i < statistics.length; i++) {
+    statistics[i] = first
+      ? batchStatistics[i]
+      : BATCH_NORM_MOMENTUM * statistics[i] + (1 - BATCH_NORM_MOMENTUM) * batchStatistics[i];
+  }
+}
+
+/**
+ * Takes one step of stochastic gradient descent: θ ← θ - η dθ.
+ *
+ * @param parameters The flat vector of parameters, [layout.count]; changed in place.
+ * @param gradients The gradient of the cost, [layout.count].
+ * @param eta The learning rate η.
+ */
+export function sgdStep(parameters: Vector, gradients: Vector, eta: number): void {
+  for (let i = 0; i < parameters.length; i++) parameters[i] -= eta * gradients[i];
+}
+
+/** What a hidden layer keeps for the backward pass. */
+interface Pass {
+  x: Float64Array; // [n, in]
+  reluInput: Float64Array; // [n, width]
+  norm?: { normalised: Float64Array; mean: Float64Array; variance: Float64Array }; // [n, width], [width], [width]
+}
+
+/** Computes the logits; batch norm is in evaluation mode where statistics are given. */
+function forward(
+  network: Network,
+  x: Float64Array,
+  statistics?: Vector,
+): { logits: Float64Array; passes: Pass[]; lastInput: Float64Array } {
+  const layers = splitLayers(network.architecture, new Float64Array(network.parameters));
+  const averages = statistics &&
+    splitStatistics(network.architecture, new Float64Array(statistics));
+  const last = layers.length - 1;
+  const passes: Pass[] = [];
+  for (let layer = 0; layer < last; layer++) {
+    const s = affineForward(x, layers[layer]);
+    if (!network.architecture.batchNorm) {
+      passes.push({ x, reluInput: s });
+    } else if (averages) {
+      const { y } = batchNormApply(s, { ...layers[layer], ...averages[layer] });
+      passes.push({ x, reluInput: y });
+    } else {
+      const norm = batchNormForward(s, layers[layer]);
+      passes.push({ x, reluInput: norm.y, norm });
+    }
+    x = reluForward(passes[layer].reluInput);
+  }
+  return { logits: affineForward(x, layers[last]), passes, lastInput: x };
+}
+
+/** λ Σ W² over all weight matrices. */
+function penalty(network: Network, options: CostOptions): number {
+  const { weights } = layout(network.architecture);
+  let sum = 0;
+  for (let i = 0; i < weights; i++) sum += network.parameters[i] ** 2;
+  return (options.lambda ?? 0) * sum;
+}
+
+/** Views of the flat vector, by layer; gamma and beta are empty where there is no batch norm. */
+function splitLayers(
+  architecture: Architecture,
+  vector: Float64Array,
+): Record<ParameterKind, Float64Array>[] {
+  const { widths, parameters } = layout(architecture);
+  const none: Float64Array = new Float64Array(0);
+  const layers = widths.slice(1).map(() => ({ weight: none, bias: none, gamma: none, beta: none }));
+  for (const { kind, layer, offset, size } of parameters) {
+    layers[layer][kind] = vector.subarray(offset, offset + size);
+  }
+  return layers;
+}
+
+/** Views of the running averages, by hidden layer. */
+function splitStatistics(
+  architecture: Architecture,
+  vector: Float64Array,
+): Record<"mean" | "variance", Float64Array>[] {
+  const none: Float64Array = new Float64Array(0);
+  const layers = architecture.hidden.map(() => ({ mean: none, variance: none }));
+  for (const { kind, layer, offset, size } of layout(architecture).statistics) {
+    layers[layer][kind] = vector.subarray(offset, offset + size);
+  }
+  return layers;
+}
+
+function concatenate(parts: readonly Float64Array[]): Float64Array {
+  const whole = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+function check(network: Network, batch: Batch): void {
+  const { architecture, parameters } = network;
+  const { count } = layout(architecture);
+  const { inputs, classes } = architecture;
+  const n = batch.labels.length;
+  if (parameters.length !== count) refuse(`there are ${parameters.length} parameters`, `${count}`);
+  if (n === 0) refuse("the batch has no labels", "at least 1");
+  if (batch.x.length !== n * inputs) {
+    refuse(`the batch has ${batch.x.length} values`, `${n} images of ${inputs}`);
+  }
+  for (let i = 0; i < n; i++) {
+    const label = batch.labels[i];
+    if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
+      refuse(`label ${i} is ${label}`, `an integer in [0, ${classes})`);
+    }
+  }
+}
+
+function checkTraining(network: Network, batch: Batch): void {
+  check(network, batch);
+  if (network.architecture.batchNorm && batch.labels.length < 2) {
+    refuse("the batch has 1 image", "at least 2 with batch norm");
+  }
+}
+
+function refuse(what: string, expected: string): never {
+  throw new ArgumentError(`Cannot compute the network: ${what}, expected ${expected}`);
+}
