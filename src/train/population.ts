@@ -14,7 +14,6 @@ import type { Gpu } from "../gpu/device.ts";
 import { Kernels } from "../gpu/kernels.ts";
 import { NETWORK } from "../gpu/structs.ts";
 import { type Range, Submits } from "../gpu/submits.ts";
-import { hasTimestamps, Timestamps } from "../gpu/timestamps.ts";
 import type { Evaluation } from "../model/metrics.ts";
 import { initialStatistics } from "../model/initialisation.ts";
 import type { Architecture } from "../model/network.ts";
@@ -24,8 +23,8 @@ import type { Program, ProgramContext, Steps } from "../programs/program.ts";
 import type { StepPlan } from "../programs/steps.ts";
 import { createProgram, defaultVariant } from "../programs/variants.ts";
 import { Evaluator, type PendingEvaluation } from "./evaluation.ts";
-import { type KernelTimes, timeKernels } from "./kernel_times.ts";
 import { decodeDivergence, decodeSums, decodeVectors, divergenceOf, sumsOf } from "./readings.ts";
+import { type KernelTimes, type StepsTime, timeKernels, timeSteps } from "./step_times.ts";
 
 export type { StepPlan };
 
@@ -55,17 +54,6 @@ export interface AdvanceOptions {
   readonly signal?: AbortSignal;
   /** Called with the number of updates submitted so far, the last of which may still run. */
   readonly onStep?: (steps: number) => void;
-}
-
-/** How long updates took. */
-export interface StepsTime {
-  /** Milliseconds from the beginning of the first to the end of the last, gaps included. */
-  readonly milliseconds: number;
-  /**
-   * Whether the GPU's own clock measured them. Otherwise this program's did, and they include the wait for hearing of the
-   * end: some 11 ms in Deno, however short the work is.
-   */
-  readonly stamped: boolean;
 }
 
 /** What training changes on the GPU, for each network in the order of its layout. */
@@ -240,22 +228,11 @@ export class Population {
   async time(steps: readonly StepPlan[], signal?: AbortSignal): Promise<StepsTime> {
     if (steps.length === 0) throw new ArgumentError("Cannot time 0 steps, expected at least 1");
     this.#submits.check();
-    await this.#submits.drain();
-    if (!hasTimestamps(this.#gpu)) {
-      const began = performance.now();
-      await this.#advance(steps, { signal });
-      await this.#submits.drain();
-      return { milliseconds: performance.now() - began, stamped: false };
-    }
-    const timestamps = new Timestamps(this.#gpu);
-    try {
-      await this.#advance(steps, { signal, timestamps: timestamps.queries });
-      await this.#submits.drain();
-      const [milliseconds] = await timestamps.read();
-      return { milliseconds, stamped: true };
-    } finally {
-      timestamps.destroy();
-    }
+    return await timeSteps(
+      this.#gpu,
+      this.#submits,
+      (timestamps) => this.#advance(steps, { signal, timestamps }),
+    );
   }
 
   /**
@@ -330,19 +307,6 @@ export class Population {
   }
 
   /**
-   * Reads the parameters of all networks back.
-   *
-   * @returns [P][layout.count]
-   * @throws {ArgumentError} If the population was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
-   */
-  async readParameters(): Promise<Float32Array[]> {
-    const [bytes] = await this.#read([this.#vectors("parameters")]);
-    return decodeVectors(bytes, this.size);
-  }
-
-  /**
    * Reads back the gradients of the last update: of the cost, at the parameters before that update.
    *
    * @returns [P][layout.count]
@@ -352,19 +316,6 @@ export class Population {
    */
   async readGradients(): Promise<Float32Array[]> {
     const [bytes] = await this.#read([this.#vectors("gradients")]);
-    return decodeVectors(bytes, this.size);
-  }
-
-  /**
-   * Reads the moving averages of all networks back.
-   *
-   * @returns [P][layout.statisticCount]
-   * @throws {ArgumentError} If the population was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
-   */
-  async readStatistics(): Promise<Float32Array[]> {
-    const [bytes] = await this.#read([this.#vectors("statistics")]);
     return decodeVectors(bytes, this.size);
   }
 

@@ -128,7 +128,7 @@ for (const variant of KINDS) {
       const evaluations = await population.evaluate(["validation"]);
       await population.advance(steps.slice(0, 2));
       await population.evaluate(["validation"]);
-      const learnt = await population.readParameters();
+      const { parameters: learnt } = await population.readState();
       assertNotEquals(learnt, parameters);
       return { evaluations, learnt };
     }

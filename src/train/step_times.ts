@@ -1,5 +1,5 @@
 /**
- * The kernels of training steps timed one by one.
+ * How long training steps take, and each of their kernels.
  *
  * @module
  */
@@ -7,8 +7,19 @@
 import type { Gpu } from "../gpu/device.ts";
 import { dispatch } from "../gpu/kernels.ts";
 import type { Submits } from "../gpu/submits.ts";
-import { Timestamps } from "../gpu/timestamps.ts";
+import { hasTimestamps, Timestamps } from "../gpu/timestamps.ts";
 import type { Steps } from "../programs/program.ts";
+
+/** How long steps took. */
+export interface StepsTime {
+  /** Milliseconds from the beginning of the first to the end of the last, gaps included. */
+  readonly milliseconds: number;
+  /**
+   * Whether the GPU's own clock measured them. Otherwise this program's did, and they include the wait for hearing of the
+   * end: some 11 ms in Deno, however short the work is.
+   */
+  readonly stamped: boolean;
+}
 
 /** How long a kernel of a step took. */
 export interface KernelTimes {
@@ -22,6 +33,35 @@ export interface KernelTimes {
 
 /** The most steps that are timed in one submit: few enough for a driver's watchdog. */
 const MAX_STEPS = 10;
+
+/**
+ * Times steps when nothing else is under way.
+ *
+ * @param gpu The device.
+ * @param submits Other work, which is waited for first.
+ * @param run Submits the steps, with two timestamps where the device has them.
+ * @returns The time.
+ * @throws {GpuError} If the device refused an operation.
+ * @throws {DeviceLostError} If the device went away.
+ */
+export async function timeSteps(
+  gpu: Gpu,
+  submits: Submits,
+  run: (timestamps?: GPUQuerySet) => Promise<void>,
+): Promise<StepsTime> {
+  await submits.drain();
+  const timestamps = hasTimestamps(gpu) ? new Timestamps(gpu) : undefined;
+  try {
+    const began = performance.now();
+    await run(timestamps?.queries);
+    await submits.drain();
+    if (!timestamps) return { milliseconds: performance.now() - began, stamped: false };
+    const [milliseconds] = await timestamps.read();
+    return { milliseconds, stamped: true };
+  } finally {
+    timestamps?.destroy();
+  }
+}
 
 /**
  * Runs steps with each kernel in a compute pass of its own between two timestamps.
