@@ -4,8 +4,8 @@
  * The unit is a population: networks of one architecture that see the same batches and may differ in L2 weight, learning
  * rate and initial weights. A single network is a population of one.
  *
- * @example Train a small network on the built-in data
- * ```ts ignore
+ * @example Training a small network on the built-in data
+ * ```ts
  * import { createSynthetic, Gpu, Training } from "@headless/mlp";
  *
  * const gpu = await Gpu.request();
@@ -25,28 +25,54 @@
  * @module
  */
 
-export * from "./src/errors.ts";
-export { Random } from "./src/model/random.ts";
-export * from "./src/data/dataset.ts";
-export * from "./src/data/cifar10.ts";
-export * from "./src/data/synthetic.ts";
-export * from "./src/model/network.ts";
-export type { PopulationPlan, PopulationShape } from "./src/model/shape.ts";
-export * from "./src/model/schedule.ts";
-export * from "./src/model/initialisation.ts";
-export * from "./src/model/reference/mod.ts";
-export * from "./src/gpu/device.ts";
-export * from "./src/gpu/device_data.ts";
+// Errors.
+export {
+  ArgumentError,
+  DataError,
+  DeviceLostError,
+  GpuError,
+  GpuUnavailableError,
+} from "./src/errors.ts";
+
+// Data sets: CIFAR-10, the built-in one, the caller's own.
+export { CIFAR10_CLASSES, parseCifar10, readCifar10 } from "./src/data/cifar10.ts";
+export {
+  createDataSet,
+  type DataSet,
+  type DataSetOptions,
+  type LabelledImages,
+  type Split,
+  standardise,
+  subset,
+  type SubsetCounts,
+} from "./src/data/dataset.ts";
+export { createSynthetic, type SyntheticOptions } from "./src/data/synthetic.ts";
+
+// The GPU, and data on it.
+export { type AdapterSummary, type Completion, Gpu } from "./src/gpu/device.ts";
+export { DeviceDataSet, type DeviceImages } from "./src/gpu/device_data.ts";
+
+// Training, and the ways to run a step.
+export type { Initialisation } from "./src/model/initialisation.ts";
+export type { Evaluation, MetricRow } from "./src/model/metrics.ts";
+export type { Architecture } from "./src/model/network.ts";
+export { VARIANTS } from "./src/programs/variants.ts";
 export type { AdvanceOptions, NetworkSettings } from "./src/train/population.ts";
-export * from "./src/train/training.ts";
-export * from "./src/model/metrics.ts";
-export * from "./src/train/lambda_search.ts";
-export * from "./src/train/sensitivity.ts";
-export * from "./src/train/gradient_check.ts";
-export * from "./src/measure/bench.ts";
-export * from "./src/measure/profile.ts";
-export * from "./src/measure/tuning.ts";
-export { candidates, defaultVariant, variantFits, VARIANTS } from "./src/programs/variants.ts";
-export * from "./src/measure/scaling.ts";
-export * from "./src/model/checkpoint.ts";
-export * from "./src/model/safetensors.ts";
+export {
+  type FoundRows,
+  type RunOptions,
+  Training,
+  type TrainingNetwork,
+  type TrainingOptions,
+  type TrainingState,
+} from "./src/train/training.ts";
+
+// Trained networks as files.
+export { networkFromTensors, networkTensors, type TrainedNetwork } from "./src/model/checkpoint.ts";
+export {
+  type DecodeOptions,
+  decodeSafetensors,
+  encodeSafetensors,
+  type Safetensors,
+  type Tensor,
+} from "./src/model/safetensors.ts";

@@ -4,23 +4,21 @@
  * @module
  */
 import { readCifar10 } from "../src/data/cifar10.ts";
-import type { DataSet } from "../src/data/dataset.ts";
 import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { checkKernels, passes } from "../src/train/kernel_check.ts";
 import { createSynthetic } from "../src/data/synthetic.ts";
-import type { PopulationShape } from "../src/model/shape.ts";
+import { shapeOf } from "../src/model/shape.ts";
 import { checkVariant } from "../src/programs/variants.ts";
 import { announceAdapter, describeAdapter, vendorName } from "./_kit/adapter.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { usualDirectory } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { helpText, wrap } from "./_kit/help.ts";
-import { flag } from "./_kit/kinds.ts";
+import { COMMON_OPTIONS, flag, parseOptions, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_kit/options.ts";
 import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
 import { PACKAGE_NAME } from "../src/records/config.ts";
@@ -327,7 +325,9 @@ async function testGpu(
   let data: DeviceDataSet | undefined;
   try {
     data = new DeviceDataSet(gpu, dataset);
-    const variant = options.variant ?? await soundVariant(gpu, shapeOf(dataset), memory);
+    const { networks: { length: networks } } = SELF_TEST;
+    const shape = shapeOf({ ...SELF_TEST, networks }, dataset);
+    const variant = options.variant ?? await soundVariant(gpu, shape, memory);
     const rows = await checkKernels(gpu, { ...SELF_TEST, data, seed, variant });
     const bad = rows.find((row) => !passes(row));
     const text = bad === undefined
@@ -344,13 +344,6 @@ async function testGpu(
   } finally {
     data?.destroy();
   }
-}
-
-/** The shape of the self-test. */
-function shapeOf({ inputs, classes }: DataSet): PopulationShape {
-  const { hidden, batchNorm, networks, batch } = SELF_TEST;
-  const architecture = { inputs, hidden, classes, batchNorm };
-  return { architecture, networks: networks.length, batch };
 }
 
 /** Names to the left, texts of one or more lines to the right of them. */

@@ -1,87 +1,115 @@
 /**
- * Writes src/gpu/shaders.gen.ts from shaders/*.wgsl.
+ * Writes what is generated from other sources: the unrolled loops of tiles in shaders/, and src/gpu/shaders.gen.ts.
  *
- * The kernels live in files of their own, for editors and for review, but a published module cannot read files beside
- * itself: there `import.meta.url` is an https address. So their text is carried in a generated module.
+ * Shaders are files of their own, for editors and for review, but a published module cannot read files beside itself:
+ * there `import.meta.url` is an https address. So the generated module carries their text.
  *
  * @module
  */
+import { includedFiles } from "../src/gpu/includes.ts";
 import { TILES } from "../src/gpu/kernel_table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { helpText } from "./_kit/help.ts";
-import { flag } from "./_kit/kinds.ts";
+import { COMMON_OPTIONS, flag, parseOptions } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, parseOptions } from "./_kit/options.ts";
 import { blocksText, outputsText } from "./_kit/tile.ts";
 
-const SHADER_DIRECTORY = new URL("../shaders/", import.meta.url);
+const ROOT = new URL("../", import.meta.url);
 
-/** The generated module, the only place that the package reads its kernels from. */
-const GENERATED_FILE = new URL("../src/gpu/shaders.gen.ts", import.meta.url);
+/** The module that the package reads its shaders from. */
+const MODULE = "src/gpu/shaders.gen.ts";
 
-/** What to say when the two differ. */
-export const DRIFT = "src/gpu/shaders.gen.ts differs from shaders/*.wgsl: run `deno task shaders`";
+/** What to say when a generated file is not what it should be. */
+export const DRIFT =
+  `${MODULE} or a generated file in shaders/ has drifted: run \`deno task shaders\``;
 
-const HEADER = `// Generated from shaders/*.wgsl by \`deno task shaders\`. Do not edit.
+const HEADER = `// Generated from shaders/ by \`deno task shaders\`. Do not edit.
 
-/** The text of every kernel file, by its name without the extension. */
+/** The text of every shader file, by its path in shaders/ without the extension. */
 export const SHADERS: Readonly<Record<string, string>> = {
 `;
 
 /**
- * Makes the text of src/gpu/shaders.gen.ts from the kernel files as they are now, in the order of their names.
+ * Generates all files that \`deno task shaders\` writes, from the shaders as they are now.
  *
- * @returns the text that src/gpu/shaders.gen.ts should have
- * @throws {Error} when a kernel file's name cannot be an identifier
+ * @returns the text that each should have, by its path in the repository
+ * @throws {Error} when a shader's name cannot be included, or it includes one that is not there
  */
-export async function generateShaders(): Promise<string> {
-  const names: string[] = [];
-  for await (const entry of Deno.readDir(SHADER_DIRECTORY)) {
-    if (entry.isFile && entry.name.endsWith(".wgsl")) names.push(entry.name);
-  }
+export async function generateShaders(): Promise<Map<string, string>> {
+  const shaders = { ...await readShaders(), ...tileShaders() };
   let text = HEADER;
-  for (const name of names.sort()) {
-    const stem = name.slice(0, -".wgsl".length);
-    if (!/^[a-z][a-z0-9_]*$/.test(stem)) {
-      throw new Error(`Cannot generate from shaders/${name}: expected a name in snake_case`);
+  for (const [name, source] of Object.entries(shaders).sort(([a], [b]) => a < b ? -1 : 1)) {
+    if (!/^[a-z][a-z0-9_]*\/[a-z][a-z0-9_]*$/.test(name)) {
+      throw new Error(
+        `Cannot generate from shaders/${name}.wgsl: expected folder/name in snake_case`,
+      );
     }
-    const source = await Deno.readTextFile(new URL(name, SHADER_DIRECTORY));
-    text += entry(stem, source);
+    for (const tile of Object.keys(TILES)) includedFiles(shaders, name, tile);
+    text += `  "${name}": \`${source.replace(/\\|`|\$\{/g, "\\$&")}\`,\n`;
   }
-  for (const [name, tile] of Object.entries(TILES)) {
-    text += entry(`${name}_outputs`, outputsText(tile)) + entry(`${name}_blocks`, blocksText(tile));
-  }
-  return text + "};\n";
+  const files = Object.entries(tileShaders()).map(([name, text]) =>
+    [`shaders/${name}.wgsl`, text] as const
+  );
+  return new Map([...files, [MODULE, text + "};\n"]]);
 }
 
-/** A kernel file as a property of the generated object. */
-function entry(name: string, source: string): string {
-  return `  ${name}: \`${source.replace(/\\|`|\$\{/g, "\\$&")}\`,\n`;
+async function readShaders(): Promise<Record<string, string>> {
+  const shaders: Record<string, string> = {};
+  const root = new URL("shaders/", ROOT);
+  for await (const folder of Deno.readDir(root)) {
+    if (!folder.isDirectory) continue;
+    for await (const { name } of Deno.readDir(new URL(`${folder.name}/`, root))) {
+      if (!name.endsWith(".wgsl")) continue;
+      const path = `${folder.name}/${name}`;
+      shaders[path.slice(0, -".wgsl".length)] = await Deno.readTextFile(new URL(path, root));
+    }
+  }
+  return shaders;
+}
+
+function tileShaders(): Record<string, string> {
+  const texts = Object.entries(TILES).flatMap(([name, tile]) => [
+    [`texel/${name}_outputs`, outputsText(tile)],
+    [`texel/${name}_blocks`, blocksText(tile)],
+  ]);
+  return Object.fromEntries(texts);
 }
 
 /**
- * Says whether src/gpu/shaders.gen.ts holds the kernel files as they are now.
+ * Finds the generated files that are not what they should be.
+ *
+ * @returns the text that each should have, by its path in the repository; empty when nothing drifted
+ */
+async function driftedFiles(): Promise<Map<string, string>> {
+  const drifted = await generateShaders();
+  for (const [path, text] of drifted) {
+    try {
+      if (await Deno.readTextFile(new URL(path, ROOT)) === text) drifted.delete(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return drifted;
+}
+
+/**
+ * Says whether all generated files are what they should be.
  *
  * @returns true when nothing drifted
  */
 export async function shadersAreCurrent(): Promise<boolean> {
-  let current = "";
-  try {
-    current = await Deno.readTextFile(GENERATED_FILE);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return current === await generateShaders();
+  return (await driftedFiles()).size === 0;
 }
 
 const TASK = {
   name: "shaders",
-  summary: "Writes src/gpu/shaders.gen.ts from shaders/*.wgsl.",
+  summary:
+    "Writes src/gpu/shaders.gen.ts from shaders/, and the unrolled loops of tiles in shaders/.",
   options: {
-    check: flag({ help: "write nothing; exit with 1 where the file is not what it would be" }),
+    check: flag({ help: "write nothing; exit with 1 when a generated file has drifted" }),
     help: COMMON_OPTIONS.help,
   },
-  examples: [{ command: "deno task shaders", purpose: "after every change of a kernel" }],
+  examples: [{ command: "deno task shaders", purpose: "after every change of a shader" }],
 } as const;
 
 async function main(args: readonly string[], context: TaskContext): Promise<number> {
@@ -90,13 +118,15 @@ async function main(args: readonly string[], context: TaskContext): Promise<numb
     context.stdout(helpText(TASK));
     return EXIT.done;
   }
-  if (await shadersAreCurrent()) return EXIT.done;
-  if (options.check) {
+  const drifted = await driftedFiles();
+  if (drifted.size > 0 && options.check) {
     context.stderr(DRIFT);
     return EXIT.failed;
   }
-  await Deno.writeTextFile(GENERATED_FILE, await generateShaders());
-  context.stderr("Wrote src/gpu/shaders.gen.ts");
+  for (const [path, text] of drifted) {
+    await Deno.writeTextFile(new URL(path, ROOT), text);
+    context.stderr(`Wrote ${path}`);
+  }
   return EXIT.done;
 }
 

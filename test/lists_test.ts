@@ -3,7 +3,7 @@ import { verticalAxis } from "../src/figures/chart.ts";
 import { maximum, minimum } from "../src/lists.ts";
 import { logAxis } from "../src/figures/log_axis.ts";
 import { sensitivityFigure } from "../src/figures/sensitivity.ts";
-import { alignColumns } from "../tasks/_kit/columns.ts";
+import { alignColumns } from "../tasks/_kit/table.ts";
 
 /** More values than can be arguments of a function. */
 const MANY = 130_000;

@@ -42,7 +42,7 @@ export const BINDINGS = {
   diverged: { binding: 20, buffer: WRITE }, // [P] first step with a loss that is not finite
   weight_texels: { binding: 21, texture: TEXELS }, // [P] first layer's weights, four inputs a texel
   new_weight_texels: { binding: 22, storageTexture: NEW_TEXELS },
-  // Output gradients of the first layer by rows in input_affine.wgsl, weight gradients by inputs in the texel_ files.
+  // Output gradients of the first layer by rows in per_operation/, weight gradients by inputs in texel/.
   gradient_texels: { binding: 23, texture: TEXELS }, // [P] gradient of its outputs, four rows a texel
   new_gradient_texels: { binding: 24, storageTexture: NEW_TEXELS },
   predictions: { binding: 25, buffer: WRITE }, // [P, rows] class found

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../model/network.ts";
 import type { BindingName } from "./bindings.ts";
 
 /** The sizes that decide how many threads a kernel takes. */
@@ -47,9 +48,15 @@ export const INPUT_TILE = { rows: 20, inputs: 16, outputs: 10 };
 /** Rows and columns of a tile of the other affine kernels; `TILE` in affine.wgsl. */
 const TILE = 8;
 
+/** The overrides that have the same value in every kernel. */
+export const CONSTANTS: Readonly<Record<string, number>> = {
+  EPSILON: BATCH_NORM_EPSILON,
+  MOMENTUM: BATCH_NORM_MOMENTUM,
+};
+
 /** What is fixed of a kernel. */
 export interface Definition {
-  /** The shader file without its extension. */
+  /** The path of the shader file in shaders/, without its extension. */
   readonly file: string;
   readonly bindings: readonly BindingName[];
   /** Threads that one network takes. */
@@ -71,14 +78,14 @@ const DESCENT_TEXELS = ["weight_texels", "new_weight_texels", "new_gradient_texe
 /** Every kernel by its entry point. */
 export const KERNELS = {
   input_affine_forward: {
-    file: "input_affine",
+    file: "per_operation/input",
     bindings: ["layer", "step", "images", "order", "standard", "weight_texels", "slices"],
     threads: ({ rows, outputs, slices }) =>
       tiles(rows, INPUT_TILE.rows) * tiles(outputs, INPUT_TILE.outputs) * slices,
     workgroup: 16,
   },
   input_affine_backward: {
-    file: "input_affine",
+    file: "per_operation/input",
     bindings: [
       ...DESCENT,
       "images",
@@ -92,43 +99,43 @@ export const KERNELS = {
     workgroup: 16,
   },
   input_affine_backward_bias: {
-    file: "input_affine",
+    file: "per_operation/input",
     bindings: [...DESCENT, "dy", "new_gradient_texels"],
     threads: ({ outputs }) => outputs,
     workgroup: 8,
   },
   slice_sum: {
-    file: "slice_sum",
+    file: "per_operation/slice_sum",
     bindings: ["layer", "step", "weights", "y", "slices"],
     threads: ({ rows, outputs }) => rows * outputs,
     workgroup: 64,
   },
   affine_forward: {
-    file: "affine",
+    file: "per_operation/affine",
     bindings: ["layer", "step", "weights", "x", "y"],
     threads: ({ rows, outputs }) => tiles(rows, TILE) * tiles(outputs, TILE),
     workgroup: 16,
   },
   affine_backward_input: {
-    file: "affine",
+    file: "per_operation/affine",
     bindings: ["layer", "step", "weights", "dy", "dx"],
     threads: ({ rows, inputs }) => tiles(rows, TILE) * tiles(inputs, TILE),
     workgroup: 16,
   },
   affine_backward_weight: {
-    file: "affine",
+    file: "per_operation/affine",
     bindings: [...DESCENT, "x", "dy"],
     threads: ({ inputs, outputs }) => tiles(inputs, TILE) * tiles(outputs, TILE),
     workgroup: 8,
   },
   affine_backward_bias: {
-    file: "affine",
+    file: "per_operation/affine",
     bindings: [...DESCENT, "dy"],
     threads: ({ outputs }) => outputs,
     workgroup: 8,
   },
   batch_norm_forward: {
-    file: "batch_norm",
+    file: "per_operation/batch_norm",
     bindings: [
       "layer",
       "step",
@@ -143,50 +150,50 @@ export const KERNELS = {
     workgroup: 8,
   },
   batch_norm_evaluate: {
-    file: "batch_norm",
+    file: "per_operation/batch_norm",
     bindings: ["layer", "step", "weights", "statistics", "x", "y"],
     threads: ({ rows, outputs }) => rows * outputs,
     workgroup: 64,
   },
   batch_norm_backward: {
-    file: "batch_norm",
+    file: "per_operation/batch_norm",
     bindings: [...DESCENT, "y", "dy", "dx", "normalised", "inverse_deviation"],
     threads: ({ outputs }) => outputs,
     workgroup: 8,
   },
   relu_forward: {
-    file: "relu",
+    file: "per_operation/relu",
     bindings: ["layer", "step", "x", "y"],
     threads: ({ rows, outputs }) => rows * outputs,
     workgroup: 64,
   },
   relu_backward: {
-    file: "relu",
+    file: "per_operation/relu",
     bindings: ["layer", "step", "y", "dy", "dx"],
     threads: ({ rows, outputs }) => rows * outputs,
     workgroup: 64,
   },
   softmax_cross_entropy_forward: {
-    file: "softmax_cross_entropy",
+    file: "per_operation/softmax_cross_entropy",
     bindings: ["layer", "step", "order", "labels", "x", "outcomes", "predictions"],
     threads: ({ rows }) => rows,
     workgroup: 16,
   },
   softmax_cross_entropy_backward: {
-    file: "softmax_cross_entropy",
+    file: "per_operation/softmax_cross_entropy",
     bindings: ["layer", "step", "order", "labels", "x", "dx", "diverged"],
     threads: ({ rows }) => rows,
     workgroup: 16,
   },
   texel_input_forward: {
-    file: "texel_input",
+    file: "texel/input",
     bindings: ["layer", "step", "images", "order", "standard", "weight_texels", "new_y_texels"],
     threads: ({ rows, outputs, slices, tile }) =>
       tiles(rows, 4 * tile!.rows) * tiles(outputs, tile!.outputs) * slices,
     workgroup: 8,
   },
   texel_input_backward: {
-    file: "texel_input",
+    file: "texel/input",
     bindings: [
       "layer",
       "step",
@@ -202,25 +209,25 @@ export const KERNELS = {
     workgroup: 16,
   },
   texel_affine_forward: {
-    file: "texel_affine",
+    file: "texel/affine",
     bindings: ["step", "x_texels", "weight_texels", "new_y_texels"],
     threads: ({ rows, outputs, tile }) => tiles(rows, 4) * tiles(outputs, tile!.outputs),
     workgroup: 8,
   },
   texel_affine_backward_input: {
-    file: "texel_affine",
+    file: "texel/affine",
     bindings: ["step", "dy_texels", "weight_texels", "new_dx_texels"],
     threads: ({ rows, inputs }) => tiles(rows, 4) * tiles(inputs, 8),
     workgroup: 8,
   },
   texel_affine_backward_weight: {
-    file: "texel_affine",
+    file: "texel/affine",
     bindings: [...DESCENT, "x_texels", "dy_texels", ...DESCENT_TEXELS],
     threads: ({ inputs, outputs, tile }) => tiles(inputs, 4) * tiles(outputs, tile!.outputs),
     workgroup: 8,
   },
   texel_batch_norm_forward: {
-    file: "texel_norm",
+    file: "texel/norm",
     bindings: [
       "layer",
       "step",
@@ -235,13 +242,13 @@ export const KERNELS = {
     workgroup: 8,
   },
   texel_batch_norm_evaluate: {
-    file: "texel_norm",
+    file: "texel/norm",
     bindings: ["layer", "step", "weights", "statistics", "x_texels", "new_y_texels"],
     threads: ({ rows, outputs }) => tiles(rows, 4) * outputs,
     workgroup: 64,
   },
   texel_batch_norm_backward: {
-    file: "texel_norm",
+    file: "texel/norm",
     bindings: [
       ...DESCENT,
       "inverse_deviation",
@@ -254,19 +261,19 @@ export const KERNELS = {
     workgroup: 8,
   },
   texel_relu_forward: {
-    file: "texel_norm",
+    file: "texel/norm",
     bindings: ["layer", "step", "weights", "x_texels", "new_y_texels"],
     threads: ({ rows, outputs }) => tiles(rows, 4) * outputs,
     workgroup: 64,
   },
   texel_relu_backward: {
-    file: "texel_norm",
+    file: "texel/norm",
     bindings: [...DESCENT, "y_texels", "dy_texels", "new_dx_texels"],
     threads: ({ outputs }) => outputs,
     workgroup: 8,
   },
   texel_softmax_forward: {
-    file: "texel_softmax",
+    file: "texel/softmax",
     bindings: [
       "layer",
       "step",
@@ -281,7 +288,7 @@ export const KERNELS = {
     workgroup: 8,
   },
   texel_softmax_backward: {
-    file: "texel_softmax",
+    file: "texel/softmax",
     bindings: [
       "layer",
       "step",
@@ -296,67 +303,67 @@ export const KERNELS = {
     workgroup: 8,
   },
   texel_weights: {
-    file: "texel_weights",
+    file: "texel/weights",
     bindings: ["layer", "step", "parameters", "gradients", "weight_texels", "gradient_texels"],
     threads: ({ inputs, outputs }) => tiles(inputs, 4) * outputs,
     workgroup: 64,
   },
   tiled_input_forward: {
-    file: "tiled_input",
+    file: "tiled/input",
     bindings: ["layer", "step", "images", "order", "standard", "weights", "y"],
     workgroups: ({ rows, outputs }) => [tiles(rows, 64), tiles(outputs, 64)],
     workgroup: 256,
   },
   tiled_input_backward: {
-    file: "tiled_input",
+    file: "tiled/input",
     bindings: [...DESCENT, "images", "order", "standard", "dy"],
     workgroups: ({ inputs, outputs }) => [tiles(inputs, 64), tiles(outputs, 64)],
     workgroup: 256,
   },
   tiled_affine_forward: {
-    file: "tiled_affine",
+    file: "tiled/affine",
     bindings: ["layer", "step", "weights", "x", "y"],
     workgroups: ({ rows, outputs }) => [tiles(rows, 64), tiles(outputs, 64)],
     workgroup: 256,
   },
   tiled_affine_backward_input: {
-    file: "tiled_affine",
+    file: "tiled/affine",
     bindings: ["layer", "step", "weights", "dy", "dx"],
     workgroups: ({ rows, inputs }) => [tiles(rows, 64), tiles(inputs, 64)],
     workgroup: 256,
   },
   tiled_affine_backward_weight: {
-    file: "tiled_affine",
+    file: "tiled/affine",
     bindings: [...DESCENT, "x", "dy"],
     workgroups: ({ inputs, outputs }) => [tiles(inputs, 64), tiles(outputs, 64)],
     workgroup: 256,
   },
   fused_input: {
-    file: "fused_input",
+    file: "fused/input",
     bindings: [...FUSED, "images", "order", "standard", "slices"],
     workgroups: ({ inputs, outputs }, { SLICE }) => [tiles(inputs, 4 * SLICE), tiles(outputs, 64)],
     workgroup: 256,
   },
   fused_norm: {
-    file: "fused_norm",
+    file: "fused/norm",
     bindings: [...FUSED, "statistics", "slices"],
     workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
     workgroup: 256,
   },
   fused_tail: {
-    file: "fused_tail",
+    file: "fused/tail",
     bindings: [...FUSED, "order", "labels", "statistics", "y", "diverged"],
     workgroups: () => [1, 1],
     workgroup: 256,
   },
   sum_outcomes: {
-    file: "sums",
+    file: "shared/sums",
     bindings: ["layer", "step", "outcomes", "sums"],
     threads: () => SUM_PARTS,
     workgroup: SUM_PARTS,
   },
   sum_squares: {
-    file: "sums",
+    file: "shared/sums",
     bindings: ["layer", "step", "weights", "sums"],
     threads: () => SUM_PARTS,
     workgroup: SUM_PARTS,

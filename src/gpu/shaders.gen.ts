@@ -1,479 +1,10 @@
-// Generated from shaders/*.wgsl by `deno task shaders`. Do not edit.
+// Generated from shaders/ by `deno task shaders`. Do not edit.
 
-/** The text of every kernel file, by its name without the extension. */
+/** The text of every shader file, by its path in shaders/ without the extension. */
 export const SHADERS: Readonly<Record<string, string>> = {
-  affine: `// The affine map of every layer but the first:
+  "fused/input": `// includes fused/layers
 //
-//   forward   Y = X W + b
-//   backward  dX = dY W^T,  dW = X^T dY + 2 lambda W,  db = sum over rows of dY
-//
-// A thread does a tile of 8 x 8 results. Reading past an edge is clamped to it, and what comes of it is not stored.
-//
-// Two loops are bounded by a size and by the length of an array, which is never less: where a size alone is the bound of
-// a loop and is small, lavapipe of Mesa 22 takes it for a constant, compiles the kernel anew for every dispatch and never
-// frees what it compiled (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
-
-// layer, step, networks, parameters and gradients: descent.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
-
-const TILE = 8u;
-
-fn tiles(size: u32) -> u32 {
-  return (size + TILE - 1u) / TILE;
-}
-
-// Eight of anything, in fours.
-struct Indices {
-  a: vec4u,
-  b: vec4u,
-}
-
-struct Values {
-  a: vec4f,
-  b: vec4f,
-}
-
-// A tile: the first letter says which four rows, the second which four columns. A column of a matrix is a row of a tile.
-struct Tile {
-  aa: mat4x4f,
-  ab: mat4x4f,
-  ba: mat4x4f,
-  bb: mat4x4f,
-}
-
-// Eight neighbours, none past the last, times a stride.
-fn neighbours(first: u32, size: u32, stride: u32) -> Indices {
-  let last = vec4u(size - 1u);
-  let a = vec4u(first, first + 1u, first + 2u, first + 3u);
-  return Indices(min(a, last) * stride, min(a + 4u, last) * stride);
-}
-
-fn outer(rows: vec4f, columns: vec4f) -> mat4x4f {
-  return mat4x4f(rows.x * columns, rows.y * columns, rows.z * columns, rows.w * columns);
-}
-
-fn add_outer(tile: ptr<function, Tile>, rows: Values, columns: Values) {
-  (*tile).aa += outer(rows.a, columns.a);
-  (*tile).ab += outer(rows.a, columns.b);
-  (*tile).ba += outer(rows.b, columns.a);
-  (*tile).bb += outer(rows.b, columns.b);
-}
-
-fn x_at(base: u32, i: Indices) -> Values {
-  return Values(
-    vec4f(x[base + i.a.x], x[base + i.a.y], x[base + i.a.z], x[base + i.a.w]),
-    vec4f(x[base + i.b.x], x[base + i.b.y], x[base + i.b.z], x[base + i.b.w]),
-  );
-}
-
-fn dy_at(base: u32, i: Indices) -> Values {
-  return Values(
-    vec4f(dy[base + i.a.x], dy[base + i.a.y], dy[base + i.a.z], dy[base + i.a.w]),
-    vec4f(dy[base + i.b.x], dy[base + i.b.y], dy[base + i.b.z], dy[base + i.b.w]),
-  );
-}
-
-fn weights_at(base: u32, i: Indices) -> Values {
-  return Values(
-    vec4f(weights[base + i.a.x], weights[base + i.a.y], weights[base + i.a.z], weights[base + i.a.w]),
-    vec4f(weights[base + i.b.x], weights[base + i.b.y], weights[base + i.b.z], weights[base + i.b.w]),
-  );
-}
-
-// Row r of a tile, eight columns.
-fn tile_row(tile: Tile, r: u32) -> Values {
-  switch r {
-    case 0u: { return Values(tile.aa[0], tile.ab[0]); }
-    case 1u: { return Values(tile.aa[1], tile.ab[1]); }
-    case 2u: { return Values(tile.aa[2], tile.ab[2]); }
-    case 3u: { return Values(tile.aa[3], tile.ab[3]); }
-    case 4u: { return Values(tile.ba[0], tile.bb[0]); }
-    case 5u: { return Values(tile.ba[1], tile.bb[1]); }
-    case 6u: { return Values(tile.ba[2], tile.bb[2]); }
-    default: { return Values(tile.ba[3], tile.bb[3]); }
-  }
-}
-
-fn value_at(row: Values, column: u32) -> f32 {
-  return select(row.a[column % 4u], row.b[column % 4u], column >= 4u);
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let thread = thread_index(id, workgroups);
-  let row = thread / tiles(layer.outputs) * TILE;
-  let output = thread % tiles(layer.outputs) * TILE;
-  if row >= step.rows {
-    return;
-  }
-  let base = id.z * step.rows * layer.inputs;
-  let rows = neighbours(row, step.rows, layer.inputs);
-  let w = id.z * layer.parameters + layer.weight;
-  let outputs = neighbours(output, layer.outputs, 1u);
-  let inputs = min(layer.inputs, arrayLength(&weights)); // see above
-  var tile: Tile;
-  for (var i = 0u; i < inputs; i++) {
-    add_outer(&tile, x_at(base + i, rows), weights_at(w + i * layer.outputs, outputs));
-  }
-  let bias = id.z * layer.parameters + layer.bias + output;
-  let to = (id.z * step.rows + row) * layer.outputs + output;
-  for (var r = 0u; r < min(TILE, step.rows - row); r++) {
-    let values = tile_row(tile, r);
-    for (var c = 0u; c < min(TILE, layer.outputs - output); c++) {
-      y[to + r * layer.outputs + c] = value_at(values, c) + weights[bias + c];
-    }
-  }
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn affine_backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let thread = thread_index(id, workgroups);
-  let row = thread / tiles(layer.inputs) * TILE;
-  let input = thread % tiles(layer.inputs) * TILE;
-  if row >= step.rows {
-    return;
-  }
-  let base = id.z * step.rows * layer.outputs;
-  let rows = neighbours(row, step.rows, layer.outputs);
-  let w = id.z * layer.parameters + layer.weight;
-  let inputs = neighbours(input, layer.inputs, layer.outputs);
-  let outputs = min(layer.outputs, arrayLength(&weights)); // see above
-  var tile: Tile;
-  for (var o = 0u; o < outputs; o++) {
-    add_outer(&tile, dy_at(base + o, rows), weights_at(w + o, inputs));
-  }
-  let to = (id.z * step.rows + row) * layer.inputs + input;
-  for (var r = 0u; r < min(TILE, step.rows - row); r++) {
-    let values = tile_row(tile, r);
-    for (var c = 0u; c < min(TILE, layer.inputs - input); c++) {
-      dx[to + r * layer.inputs + c] = value_at(values, c);
-    }
-  }
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let thread = thread_index(id, workgroups);
-  let input = thread / tiles(layer.outputs) * TILE;
-  let output = thread % tiles(layer.outputs) * TILE;
-  if input >= layer.inputs {
-    return;
-  }
-  let inputs = neighbours(input, layer.inputs, 1u);
-  let outputs = neighbours(output, layer.outputs, 1u);
-  var tile: Tile;
-  for (var r = id.z * step.rows; r < (id.z + 1u) * step.rows; r++) {
-    add_outer(&tile, x_at(r * layer.inputs, inputs), dy_at(r * layer.outputs, outputs));
-  }
-  let d = descent_of(id.z);
-  let to = layer.weight + input * layer.outputs + output;
-  for (var r = 0u; r < min(TILE, layer.inputs - input); r++) {
-    let values = tile_row(tile, r);
-    for (var c = 0u; c < min(TILE, layer.outputs - output); c++) {
-      descend_weight(d, to + r * layer.outputs + c, value_at(values, c));
-    }
-  }
-}
-
-// One thread does one output; the first layer uses it too.
-@compute @workgroup_size(WORKGROUP)
-fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let output = thread_index(id, workgroups);
-  if output >= layer.outputs {
-    return;
-  }
-  var sum = 0.0;
-  for (var row = 0u; row < step.rows; row++) {
-    sum += dy[(id.z * step.rows + row) * layer.outputs + output];
-  }
-  descend(descent_of(id.z), layer.bias + output, sum);
-}
-`,
-  batch_norm: `// Batch norm and the ReLU behind it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
-//
-//   training    mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//               average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
-//   evaluation  the same N and H with the moving averages in place of mu and var
-//   backward    G = dH where H > 0, else 0;  dbeta = sum of G;  dgamma = sum of G N
-//               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows)
-//
-// Of a variance that is infinite 1 / sqrt(var + eps) would be 0, and with it each N: it is NaN, so that it is seen that the
-// training diverged. In training and backward a thread does one feature.
-
-// layer, step, networks, parameters and gradients: descent.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
-@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
-@group(0) @binding(16) var<storage, read_write> normalised: array<f32>; // [P, rows, outputs] N
-@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
-
-override EPSILON: f32;
-override MOMENTUM: f32;
-
-@compute @workgroup_size(WORKGROUP)
-fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let feature = thread_index(id, workgroups);
-  if feature >= layer.outputs {
-    return;
-  }
-  let rows = f32(step.rows);
-  let first = id.z * step.rows * layer.outputs + feature;
-  var mean = 0.0;
-  for (var row = 0u; row < step.rows; row++) {
-    mean += x[first + row * layer.outputs];
-  }
-  mean /= rows;
-  var variance = 0.0;
-  for (var row = 0u; row < step.rows; row++) {
-    let difference = x[first + row * layer.outputs] - mean;
-    variance += difference * difference;
-  }
-  variance /= rows;
-
-  let inverse = or_nan(1.0 / sqrt(variance + EPSILON), is_finite(variance));
-  let gamma = weights[id.z * layer.parameters + layer.gamma + feature];
-  let beta = weights[id.z * layer.parameters + layer.beta + feature];
-  for (var row = 0u; row < step.rows; row++) {
-    let at = first + row * layer.outputs;
-    let n = (x[at] - mean) * inverse;
-    normalised[at] = n;
-    y[at] = relu(gamma * n + beta);
-  }
-  inverse_deviation[id.z * layer.outputs + feature] = inverse;
-
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
-  let mean_at = id.z * layer.statistics + layer.mean + feature;
-  let variance_at = id.z * layer.statistics + layer.variance + feature;
-  statistics[mean_at] = past * statistics[mean_at] + (1.0 - past) * mean;
-  statistics[variance_at] = past * statistics[variance_at] + (1.0 - past) * variance;
-}
-
-// A thread does one value.
-@compute @workgroup_size(WORKGROUP)
-fn batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let i = thread_index(id, workgroups);
-  let size = step.rows * layer.outputs;
-  if i >= size {
-    return;
-  }
-  let feature = i % layer.outputs;
-  let mean = statistics[id.z * layer.statistics + layer.mean + feature];
-  let variance = statistics[id.z * layer.statistics + layer.variance + feature];
-  let gamma = weights[id.z * layer.parameters + layer.gamma + feature];
-  let beta = weights[id.z * layer.parameters + layer.beta + feature];
-  let valid = is_finite(mean) && is_finite(variance);
-  let n = (x[id.z * size + i] - mean) * or_nan(1.0 / sqrt(variance + EPSILON), valid);
-  y[id.z * size + i] = relu(gamma * n + beta);
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let feature = thread_index(id, workgroups);
-  if feature >= layer.outputs {
-    return;
-  }
-  let rows = f32(step.rows);
-  let first = id.z * step.rows * layer.outputs + feature;
-  var dbeta = 0.0;
-  var dgamma = 0.0;
-  for (var row = 0u; row < step.rows; row++) {
-    let at = first + row * layer.outputs;
-    let g = relu_gradient(dy[at], y[at]);
-    dbeta += g;
-    dgamma += g * normalised[at];
-  }
-  let gamma = parameters[id.z * layer.parameters + layer.gamma + feature];
-  let scale = gamma * inverse_deviation[id.z * layer.outputs + feature];
-  for (var row = 0u; row < step.rows; row++) {
-    let at = first + row * layer.outputs;
-    let g = relu_gradient(dy[at], y[at]);
-    dx[at] = scale * (g - dbeta / rows - normalised[at] * dgamma / rows);
-  }
-  let d = descent_of(id.z);
-  descend(d, layer.gamma + feature, dgamma);
-  descend(d, layer.beta + feature, dbeta);
-}
-`,
-  bits: `// What NaN and infinities could decide, decided by their bits. Placed behind common.wgsl, in front of each of the other files.
-//
-// WGSL lets a compiler assume that no float is NaN or infinite. NVIDIA's makes select(v, 0.0, v < 0.0) a floating-point
-// maximum, which is 0 where v is NaN: a diverged network then looks healthy. Of integers a compiler may assume nothing, so
-// here both the comparison and the selection are made with them.
-//
-// As an unsigned integer, a float that is positive lies between 0 (+0) and 0x7f800000 (+infinity), one that is negative
-// between 0x80000000 (-0) and 0xff800000 (-infinity). What lies behind either infinity is NaN. The names that end with 4 do
-// the same for each of four.
-
-const INFINITY_BITS = 0x7f800000u; // the exponent alone; of a finite number some of its bits are 0
-const NEGATIVE_INFINITY_BITS = 0xff800000u;
-const MAGNITUDE_BITS = 0x7fffffffu; // all but the sign
-const NAN_BITS = 0x7fc00000u;
-
-fn is_finite(value: f32) -> bool {
-  return (bitcast<u32>(value) & INFINITY_BITS) != INFINITY_BITS;
-}
-
-fn is_finite4(value: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(value) & vec4u(INFINITY_BITS)) != vec4u(INFINITY_BITS);
-}
-
-fn is_nan(value: f32) -> bool {
-  return (bitcast<u32>(value) & MAGNITUDE_BITS) > INFINITY_BITS;
-}
-
-fn is_nan4(value: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(value) & vec4u(MAGNITUDE_BITS)) > vec4u(INFINITY_BITS);
-}
-
-// Whether a > b; never where either is NaN.
-fn is_greater(a: f32, b: f32) -> bool {
-  return a > b && !is_nan(a) && !is_nan(b);
-}
-
-fn is_greater4(a: vec4f, b: vec4f) -> vec4<bool> {
-  return (a > b) & !(is_nan4(a) | is_nan4(b));
-}
-
-// The value where it is valid, else NaN.
-fn or_nan(value: f32, valid: bool) -> f32 {
-  return bitcast<f32>(select(NAN_BITS, bitcast<u32>(value), valid));
-}
-
-fn or_nan4(value: vec4f, valid: vec4<bool>) -> vec4f {
-  return bitcast<vec4f>(select(vec4u(NAN_BITS), bitcast<vec4u>(value), valid));
-}
-
-// max(0, S), where NaN stays NaN. The negative are those from 0x80000001 to 0xff800000; -0 stays as it is.
-fn relu(value: f32) -> f32 {
-  let bits = bitcast<u32>(value);
-  return bitcast<f32>(select(bits, 0u, bits - 0x80000001u < INFINITY_BITS));
-}
-
-fn relu4(value: vec4f) -> vec4f {
-  let bits = bitcast<vec4u>(value);
-  return bitcast<vec4f>(select(bits, vec4u(0u), bits - vec4u(0x80000001u) < vec4u(INFINITY_BITS)));
-}
-
-// dS of a ReLU from dH and H: 0 where H is 0, dH where H is positive or NaN. H is never negative.
-fn relu_gradient(dh: f32, h: f32) -> f32 {
-  return bitcast<f32>(select(bitcast<u32>(dh), 0u, (bitcast<u32>(h) & MAGNITUDE_BITS) == 0u));
-}
-
-fn relu_gradient4(dh: vec4f, h: vec4f) -> vec4f {
-  let closed = (bitcast<vec4u>(h) & vec4u(MAGNITUDE_BITS)) == vec4u(0u);
-  return bitcast<vec4f>(select(bitcast<vec4u>(dh), vec4u(0u), closed));
-}
-
-// Whether a logit leaves its row without a softmax: NaN or +infinity. A class whose logit is -infinity has no chance, and the
-// others share what there is.
-fn has_no_softmax(logit: f32) -> bool {
-  return !is_finite(logit) && bitcast<u32>(logit) != NEGATIVE_INFINITY_BITS;
-}
-
-fn has_no_softmax4(logit: vec4f) -> vec4<bool> {
-  return !is_finite4(logit) & (bitcast<vec4u>(logit) != vec4u(NEGATIVE_INFINITY_BITS));
-}
-`,
-  common: `// What every kernel knows, placed in front of each of the other files.
-//
-// The network is the z of the workgroup; where a file does not say otherwise, one thread does one tile. All tensors are row-major and have the
-// network as their first axis. A name and its binding number mean the same in all files (src/gpu/bindings.ts lists them).
-
-// Threads per workgroup: the same number feeds the dispatch.
-override WORKGROUP: u32;
-
-// A layer: sizes, and where its tensors begin in one network's flat vectors. Fixed when the population is made.
-struct Layer {
-  inputs: u32,
-  outputs: u32,
-  parameters: u32, // length of one network's parameters
-  weights: u32, // how many of them, the first ones, are weights
-  weight: u32, // W [inputs, outputs] begins here
-  bias: u32, // b [outputs]
-  gamma: u32, // [outputs]
-  beta: u32, // [outputs]
-  statistics: u32, // length of one network's moving averages
-  mean: u32, // [outputs]
-  variance: u32, // [outputs]
-  texels: u32, // texels an image has in the texture: inputs / 4, rounded up
-  images_per_layer: u32, // images a layer of the texture holds
-  slices: u32, // parts that the sum over the inputs is split into
-}
-
-// One step or one part of an evaluation: what changes from one to the next.
-struct Step {
-  first: u32, // index in \`order\` of the first image
-  rows: u32, // images in this batch
-  rise: f32, // how far the learning rate has risen: 0 at eta_min, 1 at eta_max
-  fresh: u32, // 1 for the first batch ever, which sets the moving averages
-  slot: u32, // where sums that are read back later are put
-  number: u32, // updates made before this one
-  next: u32, // index in \`order\` of the first image of the next batch
-  parts: u32, // of a kernel that does parts of two steps: 1 the update of this one, 2 the products of the next
-}
-
-// What may differ between the networks of a population.
-struct Network {
-  lambda: f32,
-  eta_min: f32,
-  eta_max: f32,
-}
-
-// The index of this thread among those of its network. Dispatches too wide for one axis go on along y.
-fn thread_index(id: vec3u, workgroups: vec3u) -> u32 {
-  return id.x + id.y * workgroups.x * WORKGROUP;
-}
-`,
-  descent: `// Stochastic gradient descent, placed in front of the files whose kernels find the gradient of a parameter:
-//
-//   theta <- theta - eta g    g = d cost / d theta, to which L2 adds 2 lambda W for a weight
-//                             eta = (1 - rise) eta_min + rise eta_max
-//
-// Gradients are kept beside the parameters they moved, so that what is checked is what trains.
-
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
-@group(0) @binding(2) var<storage, read> networks: array<Network>; // [P]
-@group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
-@group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
-
-// How a network descends: read once by each thread.
-struct Descent {
-  first: u32, // the network's first parameter
-  eta: f32,
-  decay: f32, // 2 lambda
-}
-
-fn descent_of(network: u32) -> Descent {
-  let n = networks[network];
-  let eta = (1.0 - step.rise) * n.eta_min + step.rise * n.eta_max;
-  return Descent(network * layer.parameters, eta, 2.0 * n.lambda);
-}
-
-// Moves a bias, gamma or beta. \`at\` counts from the network's first parameter.
-fn descend(d: Descent, at: u32, gradient: f32) {
-  gradients[d.first + at] = gradient;
-  parameters[d.first + at] -= d.eta * gradient;
-}
-
-// Moves a weight and gives it as it is then; \`gradient\` is the part that comes from the loss.
-fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
-  let w = parameters[d.first + at];
-  let g = gradient + d.decay * w;
-  gradients[d.first + at] = g;
-  let moved = w - d.eta * g;
-  parameters[d.first + at] = moved;
-  return moved;
-}
-`,
-  fused_input: `// The last of a fused step's three dispatches: the first layer's weight gradient of this step, its update, and the product
+// The last of a fused step's three dispatches: the first layer's weight gradient of this step, its update, and the product
 // of the next step, for one slice of the inputs. A slice needs nothing of the others, so no dispatch stands between the three:
 //
 //   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  partial sums of S' = X' W over the slice
@@ -621,7 +152,9 @@ fn moved_weights(network: u32, input: u32, column: u32, gradient: vec4f) -> vec4
   return descend_four_weights(descent_of(network), at, column, layer.outputs, gradient);
 }
 `,
-  fused_layers: `// What the three kernels of the fused step share: where each layer's tensors lie, and the arena that holds them.
+  "fused/layers": `// includes shared/descent
+//
+// What the three kernels of the fused step share: where each layer's tensors lie, and the arena that holds them.
 //
 // Tensors of a batch are rows of vec4s, [rows, columns] with columns = width / 4 rounded up; what lies past the last feature
 // is 0. One network's tensors follow each other in the arena.
@@ -705,7 +238,9 @@ fn descend_four_weights(d: Descent, at: u32, column: u32, width: u32, gradient: 
   return moved;
 }
 `,
-  fused_norm: `// The first of a fused step's three dispatches: what stands between the first layer's product and the second layer.
+  "fused/norm": `// includes fused/layers, shared/bits
+//
+// The first of a fused step's three dispatches: what stands between the first layer's product and the second layer.
 //
 //   S = b + sum over the slices, in order
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
@@ -818,7 +353,9 @@ fn keep_average(network: u32, at: u32, column: u32, value: vec4f) {
   }
 }
 `,
-  fused_tail: `// The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup for each network.
+  "fused/tail": `// includes fused/layers, shared/bits
+//
+// The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup for each network.
 //
 //   forward   S = H W + b;  hidden: batch norm (fused_norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
 //   backward  dS = (p - onehot(t)) / rows of the last layer;  dH = dS W^T,  dW = H^T dS + 2 lambda W,  db = sum of dS
@@ -1141,7 +678,362 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   }
 }
 `,
-  input_affine: `// The affine map of the first layer, which reads images as bytes and standardises them as they are read:
+  "measure/adapter_peak": `// The most that the adapter does, to set the speed of training beside:
+//
+//   multiply_add  s = s a + b, over and over
+//   copy          y = x
+//
+// A thread keeps twelve sums, none of which waits for another: with a and b that is as much as 16 registers hold, and
+// enough to fill the pipelines of CPUs and GPUs. A round of the loop costs a CPU as much as dozens of operations, so it
+// does many. A copying thread takes four pieces of 16 bytes, each beside its neighbours'.
+
+override WORKGROUP: u32; // threads per workgroup
+
+@group(0) @binding(11) var<storage, read> x: array<vec4f>; // what is copied; in front a and b, which no compiler knows
+@group(0) @binding(12) var<storage, read_write> y: array<vec4f>; // the copy, or the sums of each thread
+
+const ROUNDS = 256u; // of 32 x 12 operations, as in src/measure/adapter_peak.ts
+const PIECES = 4u; // of 16 bytes that a thread copies
+
+fn once(s: mat3x4f, a: vec4f, b: vec4f) -> mat3x4f {
+  return mat3x4f(fma(s[0], a, b), fma(s[1], a, b), fma(s[2], a, b));
+}
+
+fn four_times(s: mat3x4f, a: vec4f, b: vec4f) -> mat3x4f {
+  return once(once(once(once(s, a, b), a, b), a, b), a, b);
+}
+
+fn many_times(s: mat3x4f, a: vec4f, b: vec4f) -> mat3x4f {
+  let half = four_times(four_times(four_times(four_times(s, a, b), a, b), a, b), a, b);
+  return four_times(four_times(four_times(four_times(half, a, b), a, b), a, b), a, b);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn multiply_add(@builtin(global_invocation_id) id: vec3u) {
+  let a = vec4f(x[0].x);
+  let b = vec4f(x[0].y);
+  let first = vec4f(f32(id.x % 1024u));
+  var s = mat3x4f(first, first + 1.0, first + 2.0);
+  for (var i = 0u; i < ROUNDS; i++) {
+    s = many_times(s, a, b);
+  }
+  y[id.x] = s[0] + s[1] + s[2];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn copy(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let threads = workgroups.x * WORKGROUP;
+  for (var i = 0u; i < PIECES; i++) {
+    y[id.x + i * threads] = x[id.x + i * threads];
+  }
+}
+`,
+  "per_operation/affine": `// includes shared/descent
+//
+// The affine map of every layer but the first:
+//
+//   forward   Y = X W + b
+//   backward  dX = dY W^T,  dW = X^T dY + 2 lambda W,  db = sum over rows of dY
+//
+// A thread does a tile of 8 x 8 results. Reading past an edge is clamped to it, and what comes of it is not stored.
+//
+// Two loops are bounded by a size and by the length of an array, which is never less: where a size alone is the bound of
+// a loop and is small, lavapipe of Mesa 22 takes it for a constant, compiles the kernel anew for every dispatch and never
+// frees what it compiled (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
+
+// layer, step, networks, parameters and gradients: descent.wgsl
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
+
+const TILE = 8u;
+
+fn tiles(size: u32) -> u32 {
+  return (size + TILE - 1u) / TILE;
+}
+
+// Eight of anything, in fours.
+struct Indices {
+  a: vec4u,
+  b: vec4u,
+}
+
+struct Values {
+  a: vec4f,
+  b: vec4f,
+}
+
+// A tile: the first letter says which four rows, the second which four columns. A column of a matrix is a row of a tile.
+struct Tile {
+  aa: mat4x4f,
+  ab: mat4x4f,
+  ba: mat4x4f,
+  bb: mat4x4f,
+}
+
+// Eight neighbours, none past the last, times a stride.
+fn neighbours(first: u32, size: u32, stride: u32) -> Indices {
+  let last = vec4u(size - 1u);
+  let a = vec4u(first, first + 1u, first + 2u, first + 3u);
+  return Indices(min(a, last) * stride, min(a + 4u, last) * stride);
+}
+
+fn outer(rows: vec4f, columns: vec4f) -> mat4x4f {
+  return mat4x4f(rows.x * columns, rows.y * columns, rows.z * columns, rows.w * columns);
+}
+
+fn add_outer(tile: ptr<function, Tile>, rows: Values, columns: Values) {
+  (*tile).aa += outer(rows.a, columns.a);
+  (*tile).ab += outer(rows.a, columns.b);
+  (*tile).ba += outer(rows.b, columns.a);
+  (*tile).bb += outer(rows.b, columns.b);
+}
+
+fn x_at(base: u32, i: Indices) -> Values {
+  return Values(
+    vec4f(x[base + i.a.x], x[base + i.a.y], x[base + i.a.z], x[base + i.a.w]),
+    vec4f(x[base + i.b.x], x[base + i.b.y], x[base + i.b.z], x[base + i.b.w]),
+  );
+}
+
+fn dy_at(base: u32, i: Indices) -> Values {
+  return Values(
+    vec4f(dy[base + i.a.x], dy[base + i.a.y], dy[base + i.a.z], dy[base + i.a.w]),
+    vec4f(dy[base + i.b.x], dy[base + i.b.y], dy[base + i.b.z], dy[base + i.b.w]),
+  );
+}
+
+fn weights_at(base: u32, i: Indices) -> Values {
+  return Values(
+    vec4f(weights[base + i.a.x], weights[base + i.a.y], weights[base + i.a.z], weights[base + i.a.w]),
+    vec4f(weights[base + i.b.x], weights[base + i.b.y], weights[base + i.b.z], weights[base + i.b.w]),
+  );
+}
+
+// Row r of a tile, eight columns.
+fn tile_row(tile: Tile, r: u32) -> Values {
+  switch r {
+    case 0u: { return Values(tile.aa[0], tile.ab[0]); }
+    case 1u: { return Values(tile.aa[1], tile.ab[1]); }
+    case 2u: { return Values(tile.aa[2], tile.ab[2]); }
+    case 3u: { return Values(tile.aa[3], tile.ab[3]); }
+    case 4u: { return Values(tile.ba[0], tile.bb[0]); }
+    case 5u: { return Values(tile.ba[1], tile.bb[1]); }
+    case 6u: { return Values(tile.ba[2], tile.bb[2]); }
+    default: { return Values(tile.ba[3], tile.bb[3]); }
+  }
+}
+
+fn value_at(row: Values, column: u32) -> f32 {
+  return select(row.a[column % 4u], row.b[column % 4u], column >= 4u);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let thread = thread_index(id, workgroups);
+  let row = thread / tiles(layer.outputs) * TILE;
+  let output = thread % tiles(layer.outputs) * TILE;
+  if row >= step.rows {
+    return;
+  }
+  let base = id.z * step.rows * layer.inputs;
+  let rows = neighbours(row, step.rows, layer.inputs);
+  let w = id.z * layer.parameters + layer.weight;
+  let outputs = neighbours(output, layer.outputs, 1u);
+  let inputs = min(layer.inputs, arrayLength(&weights)); // see above
+  var tile: Tile;
+  for (var i = 0u; i < inputs; i++) {
+    add_outer(&tile, x_at(base + i, rows), weights_at(w + i * layer.outputs, outputs));
+  }
+  let bias = id.z * layer.parameters + layer.bias + output;
+  let to = (id.z * step.rows + row) * layer.outputs + output;
+  for (var r = 0u; r < min(TILE, step.rows - row); r++) {
+    let values = tile_row(tile, r);
+    for (var c = 0u; c < min(TILE, layer.outputs - output); c++) {
+      y[to + r * layer.outputs + c] = value_at(values, c) + weights[bias + c];
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn affine_backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let thread = thread_index(id, workgroups);
+  let row = thread / tiles(layer.inputs) * TILE;
+  let input = thread % tiles(layer.inputs) * TILE;
+  if row >= step.rows {
+    return;
+  }
+  let base = id.z * step.rows * layer.outputs;
+  let rows = neighbours(row, step.rows, layer.outputs);
+  let w = id.z * layer.parameters + layer.weight;
+  let inputs = neighbours(input, layer.inputs, layer.outputs);
+  let outputs = min(layer.outputs, arrayLength(&weights)); // see above
+  var tile: Tile;
+  for (var o = 0u; o < outputs; o++) {
+    add_outer(&tile, dy_at(base + o, rows), weights_at(w + o, inputs));
+  }
+  let to = (id.z * step.rows + row) * layer.inputs + input;
+  for (var r = 0u; r < min(TILE, step.rows - row); r++) {
+    let values = tile_row(tile, r);
+    for (var c = 0u; c < min(TILE, layer.inputs - input); c++) {
+      dx[to + r * layer.inputs + c] = value_at(values, c);
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let thread = thread_index(id, workgroups);
+  let input = thread / tiles(layer.outputs) * TILE;
+  let output = thread % tiles(layer.outputs) * TILE;
+  if input >= layer.inputs {
+    return;
+  }
+  let inputs = neighbours(input, layer.inputs, 1u);
+  let outputs = neighbours(output, layer.outputs, 1u);
+  var tile: Tile;
+  for (var r = id.z * step.rows; r < (id.z + 1u) * step.rows; r++) {
+    add_outer(&tile, x_at(r * layer.inputs, inputs), dy_at(r * layer.outputs, outputs));
+  }
+  let d = descent_of(id.z);
+  let to = layer.weight + input * layer.outputs + output;
+  for (var r = 0u; r < min(TILE, layer.inputs - input); r++) {
+    let values = tile_row(tile, r);
+    for (var c = 0u; c < min(TILE, layer.outputs - output); c++) {
+      descend_weight(d, to + r * layer.outputs + c, value_at(values, c));
+    }
+  }
+}
+
+// One thread does one output; the first layer uses it too.
+@compute @workgroup_size(WORKGROUP)
+fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let output = thread_index(id, workgroups);
+  if output >= layer.outputs {
+    return;
+  }
+  var sum = 0.0;
+  for (var row = 0u; row < step.rows; row++) {
+    sum += dy[(id.z * step.rows + row) * layer.outputs + output];
+  }
+  descend(descent_of(id.z), layer.bias + output, sum);
+}
+`,
+  "per_operation/batch_norm": `// includes shared/descent, shared/bits
+//
+// Batch norm and the ReLU behind it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
+//
+//   training    mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
+//               average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
+//   evaluation  the same N and H with the moving averages in place of mu and var
+//   backward    G = dH where H > 0, else 0;  dbeta = sum of G;  dgamma = sum of G N
+//               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows)
+//
+// Of a variance that is infinite 1 / sqrt(var + eps) would be 0, and with it each N: it is NaN, so that it is seen that the
+// training diverged. In training and backward a thread does one feature.
+
+// layer, step, networks, parameters and gradients: descent.wgsl
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
+@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
+@group(0) @binding(16) var<storage, read_write> normalised: array<f32>; // [P, rows, outputs] N
+@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
+
+override EPSILON: f32;
+override MOMENTUM: f32;
+
+@compute @workgroup_size(WORKGROUP)
+fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let feature = thread_index(id, workgroups);
+  if feature >= layer.outputs {
+    return;
+  }
+  let rows = f32(step.rows);
+  let first = id.z * step.rows * layer.outputs + feature;
+  var mean = 0.0;
+  for (var row = 0u; row < step.rows; row++) {
+    mean += x[first + row * layer.outputs];
+  }
+  mean /= rows;
+  var variance = 0.0;
+  for (var row = 0u; row < step.rows; row++) {
+    let difference = x[first + row * layer.outputs] - mean;
+    variance += difference * difference;
+  }
+  variance /= rows;
+
+  let inverse = or_nan(1.0 / sqrt(variance + EPSILON), is_finite(variance));
+  let gamma = weights[id.z * layer.parameters + layer.gamma + feature];
+  let beta = weights[id.z * layer.parameters + layer.beta + feature];
+  for (var row = 0u; row < step.rows; row++) {
+    let at = first + row * layer.outputs;
+    let n = (x[at] - mean) * inverse;
+    normalised[at] = n;
+    y[at] = relu(gamma * n + beta);
+  }
+  inverse_deviation[id.z * layer.outputs + feature] = inverse;
+
+  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
+  let mean_at = id.z * layer.statistics + layer.mean + feature;
+  let variance_at = id.z * layer.statistics + layer.variance + feature;
+  statistics[mean_at] = past * statistics[mean_at] + (1.0 - past) * mean;
+  statistics[variance_at] = past * statistics[variance_at] + (1.0 - past) * variance;
+}
+
+// A thread does one value.
+@compute @workgroup_size(WORKGROUP)
+fn batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let i = thread_index(id, workgroups);
+  let size = step.rows * layer.outputs;
+  if i >= size {
+    return;
+  }
+  let feature = i % layer.outputs;
+  let mean = statistics[id.z * layer.statistics + layer.mean + feature];
+  let variance = statistics[id.z * layer.statistics + layer.variance + feature];
+  let gamma = weights[id.z * layer.parameters + layer.gamma + feature];
+  let beta = weights[id.z * layer.parameters + layer.beta + feature];
+  let valid = is_finite(mean) && is_finite(variance);
+  let n = (x[id.z * size + i] - mean) * or_nan(1.0 / sqrt(variance + EPSILON), valid);
+  y[id.z * size + i] = relu(gamma * n + beta);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let feature = thread_index(id, workgroups);
+  if feature >= layer.outputs {
+    return;
+  }
+  let rows = f32(step.rows);
+  let first = id.z * step.rows * layer.outputs + feature;
+  var dbeta = 0.0;
+  var dgamma = 0.0;
+  for (var row = 0u; row < step.rows; row++) {
+    let at = first + row * layer.outputs;
+    let g = relu_gradient(dy[at], y[at]);
+    dbeta += g;
+    dgamma += g * normalised[at];
+  }
+  let gamma = parameters[id.z * layer.parameters + layer.gamma + feature];
+  let scale = gamma * inverse_deviation[id.z * layer.outputs + feature];
+  for (var row = 0u; row < step.rows; row++) {
+    let at = first + row * layer.outputs;
+    let g = relu_gradient(dy[at], y[at]);
+    dx[at] = scale * (g - dbeta / rows - normalised[at] * dgamma / rows);
+  }
+  let d = descent_of(id.z);
+  descend(d, layer.gamma + feature, dgamma);
+  descend(d, layer.beta + feature, dbeta);
+}
+`,
+  "per_operation/input": `// includes shared/descent
+//
+// The affine map of the first layer, which reads images as bytes and standardises them as they are read:
 //
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //   backward  db = sum over rows of dS,  dW = X^T dS + 2 lambda W
@@ -1476,65 +1368,15 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
   }
 }
 `,
-  peak: `// The most that the adapter does, to set the speed of training beside:
+  "per_operation/relu": `// includes shared/common, shared/bits
 //
-//   multiply_add  s = s a + b, over and over
-//   copy          y = x
-//
-// A thread keeps twelve sums, none of which waits for another: with a and b that is as much as 16 registers hold, and
-// enough to fill the pipelines of CPUs and GPUs. A round of the loop costs a CPU as much as dozens of operations, so it
-// does many. A copying thread takes four pieces of 16 bytes, each beside its neighbours'.
-
-override WORKGROUP: u32; // threads per workgroup
-
-@group(0) @binding(11) var<storage, read> x: array<vec4f>; // what is copied; in front a and b, which no compiler knows
-@group(0) @binding(12) var<storage, read_write> y: array<vec4f>; // the copy, or the sums of each thread
-
-const ROUNDS = 256u; // of 32 x 12 operations, as in src/measure/adapter_peak.ts
-const PIECES = 4u; // of 16 bytes that a thread copies
-
-fn once(s: mat3x4f, a: vec4f, b: vec4f) -> mat3x4f {
-  return mat3x4f(fma(s[0], a, b), fma(s[1], a, b), fma(s[2], a, b));
-}
-
-fn four_times(s: mat3x4f, a: vec4f, b: vec4f) -> mat3x4f {
-  return once(once(once(once(s, a, b), a, b), a, b), a, b);
-}
-
-fn many_times(s: mat3x4f, a: vec4f, b: vec4f) -> mat3x4f {
-  let half = four_times(four_times(four_times(four_times(s, a, b), a, b), a, b), a, b);
-  return four_times(four_times(four_times(four_times(half, a, b), a, b), a, b), a, b);
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn multiply_add(@builtin(global_invocation_id) id: vec3u) {
-  let a = vec4f(x[0].x);
-  let b = vec4f(x[0].y);
-  let first = vec4f(f32(id.x % 1024u));
-  var s = mat3x4f(first, first + 1.0, first + 2.0);
-  for (var i = 0u; i < ROUNDS; i++) {
-    s = many_times(s, a, b);
-  }
-  y[id.x] = s[0] + s[1] + s[2];
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn copy(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let threads = workgroups.x * WORKGROUP;
-  for (var i = 0u; i < PIECES; i++) {
-    y[id.x + i * threads] = x[id.x + i * threads];
-  }
-}
-`,
-  relu: `// The ReLU of hidden layers without batch norm:
+// The ReLU of hidden layers without batch norm:
 //
 //   forward   H = max(0, S)
 //   backward  dS = dH where H > 0, else 0
 //
 // NaN stays NaN, and lets dH through (bits.wgsl). A thread does one value.
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
@@ -1561,12 +1403,12 @@ fn relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
   dx[at] = relu_gradient(dy[at], y[at]);
 }
 `,
-  slice_sum: `// Adds up the slices of the first layer's product, in order, and the bias:
+  "per_operation/slice_sum": `// includes shared/common
+//
+// Adds up the slices of the first layer's product, in order, and the bias:
 //
 //   S[r, o] = b[o] + sum over s of slices[s, r, o]
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(15) var<storage, read_write> slices: array<f32>; // [P, slices, rows, outputs]
@@ -1585,7 +1427,9 @@ fn slice_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
   y[id.z * size + i] = sum + weights[id.z * layer.parameters + layer.bias + i % layer.outputs];
 }
 `,
-  softmax_cross_entropy: `// Softmax and cross-entropy of a batch, with the label of row r being t:
+  "per_operation/softmax_cross_entropy": `// includes shared/common, shared/bits
+//
+// Softmax and cross-entropy of a batch, with the label of row r being t:
 //
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
@@ -1594,8 +1438,6 @@ fn slice_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
 // the label's is -infinity. A thread does one row. The backward kernel also notes the first step at which a loss was NaN or
 // infinite.
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] logits S
@@ -1664,15 +1506,190 @@ fn softmax_cross_entropy_backward(@builtin(global_invocation_id) id: vec3u, @bui
   }
 }
 `,
-  sums: `// Sums that are read back, each in a fixed order so that the same run gives the same bytes. 64 threads of a network each
+  "shared/bits": `// What NaN and infinities could decide, decided by their bits. Placed behind common.wgsl, in front of each of the other files.
+//
+// WGSL lets a compiler assume that no float is NaN or infinite. NVIDIA's makes select(v, 0.0, v < 0.0) a floating-point
+// maximum, which is 0 where v is NaN: a diverged network then looks healthy. Of integers a compiler may assume nothing, so
+// here both the comparison and the selection are made with them.
+//
+// As an unsigned integer, a float that is positive lies between 0 (+0) and 0x7f800000 (+infinity), one that is negative
+// between 0x80000000 (-0) and 0xff800000 (-infinity). What lies behind either infinity is NaN. The names that end with 4 do
+// the same for each of four.
+
+const INFINITY_BITS = 0x7f800000u; // the exponent alone; of a finite number some of its bits are 0
+const NEGATIVE_INFINITY_BITS = 0xff800000u;
+const MAGNITUDE_BITS = 0x7fffffffu; // all but the sign
+const NAN_BITS = 0x7fc00000u;
+
+fn is_finite(value: f32) -> bool {
+  return (bitcast<u32>(value) & INFINITY_BITS) != INFINITY_BITS;
+}
+
+fn is_finite4(value: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(value) & vec4u(INFINITY_BITS)) != vec4u(INFINITY_BITS);
+}
+
+fn is_nan(value: f32) -> bool {
+  return (bitcast<u32>(value) & MAGNITUDE_BITS) > INFINITY_BITS;
+}
+
+fn is_nan4(value: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(value) & vec4u(MAGNITUDE_BITS)) > vec4u(INFINITY_BITS);
+}
+
+// Whether a > b; never where either is NaN.
+fn is_greater(a: f32, b: f32) -> bool {
+  return a > b && !is_nan(a) && !is_nan(b);
+}
+
+fn is_greater4(a: vec4f, b: vec4f) -> vec4<bool> {
+  return (a > b) & !(is_nan4(a) | is_nan4(b));
+}
+
+// The value where it is valid, else NaN.
+fn or_nan(value: f32, valid: bool) -> f32 {
+  return bitcast<f32>(select(NAN_BITS, bitcast<u32>(value), valid));
+}
+
+fn or_nan4(value: vec4f, valid: vec4<bool>) -> vec4f {
+  return bitcast<vec4f>(select(vec4u(NAN_BITS), bitcast<vec4u>(value), valid));
+}
+
+// max(0, S), where NaN stays NaN. The negative are those from 0x80000001 to 0xff800000; -0 stays as it is.
+fn relu(value: f32) -> f32 {
+  let bits = bitcast<u32>(value);
+  return bitcast<f32>(select(bits, 0u, bits - 0x80000001u < INFINITY_BITS));
+}
+
+fn relu4(value: vec4f) -> vec4f {
+  let bits = bitcast<vec4u>(value);
+  return bitcast<vec4f>(select(bits, vec4u(0u), bits - vec4u(0x80000001u) < vec4u(INFINITY_BITS)));
+}
+
+// dS of a ReLU from dH and H: 0 where H is 0, dH where H is positive or NaN. H is never negative.
+fn relu_gradient(dh: f32, h: f32) -> f32 {
+  return bitcast<f32>(select(bitcast<u32>(dh), 0u, (bitcast<u32>(h) & MAGNITUDE_BITS) == 0u));
+}
+
+fn relu_gradient4(dh: vec4f, h: vec4f) -> vec4f {
+  let closed = (bitcast<vec4u>(h) & vec4u(MAGNITUDE_BITS)) == vec4u(0u);
+  return bitcast<vec4f>(select(bitcast<vec4u>(dh), vec4u(0u), closed));
+}
+
+// Whether a logit leaves its row without a softmax: NaN or +infinity. A class whose logit is -infinity has no chance, and the
+// others share what there is.
+fn has_no_softmax(logit: f32) -> bool {
+  return !is_finite(logit) && bitcast<u32>(logit) != NEGATIVE_INFINITY_BITS;
+}
+
+fn has_no_softmax4(logit: vec4f) -> vec4<bool> {
+  return !is_finite4(logit) & (bitcast<vec4u>(logit) != vec4u(NEGATIVE_INFINITY_BITS));
+}
+`,
+  "shared/common": `// What every kernel knows, placed in front of each of the other files.
+//
+// The network is the z of the workgroup; where a file does not say otherwise, one thread does one tile. All tensors are row-major and have the
+// network as their first axis. A name and its binding number mean the same in all files (src/gpu/bindings.ts lists them).
+
+// Threads per workgroup: the same number feeds the dispatch.
+override WORKGROUP: u32;
+
+// A layer: sizes, and where its tensors begin in one network's flat vectors. Fixed when the population is made.
+struct Layer {
+  inputs: u32,
+  outputs: u32,
+  parameters: u32, // length of one network's parameters
+  weights: u32, // how many of them, the first ones, are weights
+  weight: u32, // W [inputs, outputs] begins here
+  bias: u32, // b [outputs]
+  gamma: u32, // [outputs]
+  beta: u32, // [outputs]
+  statistics: u32, // length of one network's moving averages
+  mean: u32, // [outputs]
+  variance: u32, // [outputs]
+  texels: u32, // texels an image has in the texture: inputs / 4, rounded up
+  images_per_layer: u32, // images a layer of the texture holds
+  slices: u32, // parts that the sum over the inputs is split into
+}
+
+// One step or one part of an evaluation: what changes from one to the next.
+struct Step {
+  first: u32, // index in \`order\` of the first image
+  rows: u32, // images in this batch
+  rise: f32, // how far the learning rate has risen: 0 at eta_min, 1 at eta_max
+  fresh: u32, // 1 for the first batch ever, which sets the moving averages
+  slot: u32, // where sums that are read back later are put
+  number: u32, // updates made before this one
+  next: u32, // index in \`order\` of the first image of the next batch
+  parts: u32, // of a kernel that does parts of two steps: 1 the update of this one, 2 the products of the next
+}
+
+// What may differ between the networks of a population.
+struct Network {
+  lambda: f32,
+  eta_min: f32,
+  eta_max: f32,
+}
+
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(1) var<uniform> step: Step;
+
+// The index of this thread among those of its network. Dispatches too wide for one axis go on along y.
+fn thread_index(id: vec3u, workgroups: vec3u) -> u32 {
+  return id.x + id.y * workgroups.x * WORKGROUP;
+}
+`,
+  "shared/descent": `// includes shared/common
+//
+// Stochastic gradient descent, placed in front of the files whose kernels find the gradient of a parameter:
+//
+//   theta <- theta - eta g    g = d cost / d theta, to which L2 adds 2 lambda W for a weight
+//                             eta = (1 - rise) eta_min + rise eta_max
+//
+// Gradients are kept beside the parameters they moved, so that what is checked is what trains.
+
+@group(0) @binding(2) var<storage, read> networks: array<Network>; // [P]
+@group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
+@group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
+
+// How a network descends: read once by each thread.
+struct Descent {
+  first: u32, // the network's first parameter
+  eta: f32,
+  decay: f32, // 2 lambda
+}
+
+fn descent_of(network: u32) -> Descent {
+  let n = networks[network];
+  let eta = (1.0 - step.rise) * n.eta_min + step.rise * n.eta_max;
+  return Descent(network * layer.parameters, eta, 2.0 * n.lambda);
+}
+
+// Moves a bias, gamma or beta. \`at\` counts from the network's first parameter.
+fn descend(d: Descent, at: u32, gradient: f32) {
+  gradients[d.first + at] = gradient;
+  parameters[d.first + at] -= d.eta * gradient;
+}
+
+// Moves a weight and gives it as it is then; \`gradient\` is the part that comes from the loss.
+fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
+  let w = parameters[d.first + at];
+  let g = gradient + d.decay * w;
+  gradients[d.first + at] = g;
+  let moved = w - d.eta * g;
+  parameters[d.first + at] = moved;
+  return moved;
+}
+`,
+  "shared/sums": `// includes shared/common, shared/bits
+//
+// Sums that are read back, each in a fixed order so that the same run gives the same bytes. 64 threads of a network each
 // add up every 64th entry, and the 64 parts are added on the CPU in float64.
 //
 //   sum_outcomes  sums[slot, network, part] = sum of (loss, correct) over rows part, part + 64, …
 //   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise; (NaN, 0) where a parameter
 //                 of any kind is NaN or infinite, so that no cost is finite then
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss, correct
 @group(0) @binding(19) var<storage, read_write> sums: array<vec2f>; // [slots, P, 64]
@@ -1708,7 +1725,9 @@ fn sum_squares(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
   sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(sum, valid), 0.0);
 }
 `,
-  texel_affine: `// The affine map of every layer but the first where texels are cheap to read (texel_input.wgsl says why):
+  "texel/affine": `// includes texel/descent, texel/{tile}_outputs
+//
+// The affine map of every layer but the first where texels are cheap to read (texel_input.wgsl says why):
 //
 //   forward          S = H W, without the bias
 //   backward_input   dH = dS W^T
@@ -1850,7 +1869,9 @@ fn texel_affine_backward_weight(
   }
 }
 `,
-  texel_descent: `// Stochastic gradient descent of weights that are kept as texels, four inputs of one output each:
+  "texel/descent": `// includes shared/descent
+//
+// Stochastic gradient descent of weights that are kept as texels, four inputs of one output each:
 //
 //   W <- W - eta g    g = d cost / d W = gradient of the loss + 2 lambda W
 //
@@ -1879,7 +1900,9 @@ fn descend_bias(d: Descent, output: u32, sums: vec4f) {
   }
 }
 `,
-  texel_input: `// The affine map of the first layer where texels are cheap to read: a software driver reads a texel of four numbers at a
+  "texel/input": `// includes texel/descent, texel/{tile}_outputs, texel/{tile}_blocks
+//
+// The affine map of the first layer where texels are cheap to read: a software driver reads a texel of four numbers at a
 // third of the cost of one number from a buffer.
 //
 //   forward   S = X W, without the bias    X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
@@ -2004,7 +2027,9 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   }
 }
 `,
-  texel_norm: `// What stands between the affine maps where texels are cheap to read (texel_input.wgsl says why): the sum of the slices,
+  "texel/norm": `// includes shared/descent, shared/bits
+//
+// What stands between the affine maps where texels are cheap to read (texel_input.wgsl says why): the sum of the slices,
 // the bias, batch norm (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3) and ReLU. For each feature:
 //
 //   S = b + sum over the slices
@@ -2188,7 +2213,9 @@ fn texel_relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   descend(descent_of(id.z), layer.bias + feature, total(bias_sum));
 }
 `,
-  texel_softmax: `// Softmax and cross-entropy of a batch whose logits lie in texels of four rows, with the label of row r being t:
+  "texel/softmax": `// includes shared/common, shared/bits
+//
+// Softmax and cross-entropy of a batch whose logits lie in texels of four rows, with the label of row r being t:
 //
 //   S = x + b
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
@@ -2198,8 +2225,6 @@ fn texel_relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
 // the label's is -infinity. A thread does four rows at once; gradients of rows past the last are 0. The backward kernel also
 // notes the first step at which a loss was NaN or infinite.
 
-@group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -2290,13 +2315,428 @@ fn texel_softmax_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
 }
 `,
-  texel_weights: `// Copies weights and their gradients from texels of four inputs to the flat vectors that are read back:
+  "texel/tile_12x8_blocks": `// Generated by tasks/_kit/tile.ts: 12 rows at a time forward, 8 inputs backward.
+
+const TILE_ROWS = 3u; // in texels of four
+const TILE_INPUTS = 2u; // in texels of four
+
+struct TilePlaces {
+  b0: Places,
+  b1: Places,
+  b2: Places,
+}
+
+fn tile_places(block: u32) -> TilePlaces {
+  return TilePlaces(
+    places_of(block + 0u),
+    places_of(block + 1u),
+    places_of(block + 2u),
+  );
+}
+
+struct RowTile {
+  b0: Outputs,
+  b1: Outputs,
+  b2: Outputs,
+}
+
+// Adds what four inputs come to, for each row and output of the tile.
+fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
+  let s = standard[k];
+  (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
+  (*tile).b1 = add_products((*tile).b1, pixels_of(k, at.b1, s), w);
+  (*tile).b2 = add_products((*tile).b2, pixels_of(k, at.b2, s), w);
+}
+
+fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
+  let blocks = row_blocks();
+  let to = slice * blocks + block;
+  if block + 0u < blocks { store_outputs(tile.b0, network, to + 0u, output); }
+  if block + 1u < blocks { store_outputs(tile.b1, network, to + 1u, output); }
+  if block + 2u < blocks { store_outputs(tile.b2, network, to + 2u, output); }
+}
+
+struct TileStandards {
+  b0: Standard,
+  b1: Standard,
+}
+
+fn tile_standards(k: u32) -> TileStandards {
+  return TileStandards(
+    standard[inside(k + 0u)],
+    standard[inside(k + 1u)],
+  );
+}
+
+struct InputTile {
+  b0: Outputs,
+  b1: Outputs,
+}
+
+// Adds what four rows come to, for each input and output of the tile.
+fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
+  (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
+  (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
+}
+
+fn input_block(tile: InputTile, index: u32) -> Outputs {
+  switch index {
+    case 1u: { return tile.b1; }
+    default: { return tile.b0; }
+  }
+}
+`,
+  "texel/tile_12x8_outputs": `// Generated by tasks/_kit/tile.ts: 8 outputs at a time.
+
+const TILE_OUTPUTS = 8u;
+
+// Four numbers for each output. Past the last output any value will do: what comes of it is not stored.
+struct Outputs {
+  o0: vec4f,
+  o1: vec4f,
+  o2: vec4f,
+  o3: vec4f,
+  o4: vec4f,
+  o5: vec4f,
+  o6: vec4f,
+  o7: vec4f,
+}
+
+fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
+  return Outputs(
+    weight_at(network, k, output + 0u),
+    weight_at(network, k, output + 1u),
+    weight_at(network, k, output + 2u),
+    weight_at(network, k, output + 3u),
+    weight_at(network, k, output + 4u),
+    weight_at(network, k, output + 5u),
+    weight_at(network, k, output + 6u),
+    weight_at(network, k, output + 7u),
+  );
+}
+
+fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
+  return Outputs(
+    gradient_at(network, block, output + 0u),
+    gradient_at(network, block, output + 1u),
+    gradient_at(network, block, output + 2u),
+    gradient_at(network, block, output + 3u),
+    gradient_at(network, block, output + 4u),
+    gradient_at(network, block, output + 5u),
+    gradient_at(network, block, output + 6u),
+    gradient_at(network, block, output + 7u),
+  );
+}
+
+// Adds, for each column of x, its product with each output's four numbers.
+fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + w.o0 * x,
+    sums.o1 + w.o1 * x,
+    sums.o2 + w.o2 * x,
+    sums.o3 + w.o3 * x,
+    sums.o4 + w.o4 * x,
+    sums.o5 + w.o5 * x,
+    sums.o6 + w.o6 * x,
+    sums.o7 + w.o7 * x,
+  );
+}
+
+// Adds the columns of x, weighted with each output's four numbers.
+fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + x * w.o0,
+    sums.o1 + x * w.o1,
+    sums.o2 + x * w.o2,
+    sums.o3 + x * w.o3,
+    sums.o4 + x * w.o4,
+    sums.o5 + x * w.o5,
+    sums.o6 + x * w.o6,
+    sums.o7 + x * w.o7,
+  );
+}
+
+fn add_each(sums: Outputs, g: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + g.o0,
+    sums.o1 + g.o1,
+    sums.o2 + g.o2,
+    sums.o3 + g.o3,
+    sums.o4 + g.o4,
+    sums.o5 + g.o5,
+    sums.o6 + g.o6,
+    sums.o7 + g.o7,
+  );
+}
+
+fn store_outputs(sums: Outputs, network: u32, block: u32, output: u32) {
+  store_output(network, block, output + 0u, sums.o0);
+  store_output(network, block, output + 1u, sums.o1);
+  store_output(network, block, output + 2u, sums.o2);
+  store_output(network, block, output + 3u, sums.o3);
+  store_output(network, block, output + 4u, sums.o4);
+  store_output(network, block, output + 5u, sums.o5);
+  store_output(network, block, output + 6u, sums.o6);
+  store_output(network, block, output + 7u, sums.o7);
+}
+
+fn descend_biases(d: Descent, output: u32, sums: Outputs) {
+  descend_bias(d, output + 0u, sums.o0);
+  descend_bias(d, output + 1u, sums.o1);
+  descend_bias(d, output + 2u, sums.o2);
+  descend_bias(d, output + 3u, sums.o3);
+  descend_bias(d, output + 4u, sums.o4);
+  descend_bias(d, output + 5u, sums.o5);
+  descend_bias(d, output + 6u, sums.o6);
+  descend_bias(d, output + 7u, sums.o7);
+}
+
+// Moves the weights of four inputs.
+fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
+  descend_texel(d, network, k, output + 0u, sums.o0);
+  descend_texel(d, network, k, output + 1u, sums.o1);
+  descend_texel(d, network, k, output + 2u, sums.o2);
+  descend_texel(d, network, k, output + 3u, sums.o3);
+  descend_texel(d, network, k, output + 4u, sums.o4);
+  descend_texel(d, network, k, output + 5u, sums.o5);
+  descend_texel(d, network, k, output + 6u, sums.o6);
+  descend_texel(d, network, k, output + 7u, sums.o7);
+}
+`,
+  "texel/tile_20x10_blocks": `// Generated by tasks/_kit/tile.ts: 20 rows at a time forward, 16 inputs backward.
+
+const TILE_ROWS = 5u; // in texels of four
+const TILE_INPUTS = 4u; // in texels of four
+
+struct TilePlaces {
+  b0: Places,
+  b1: Places,
+  b2: Places,
+  b3: Places,
+  b4: Places,
+}
+
+fn tile_places(block: u32) -> TilePlaces {
+  return TilePlaces(
+    places_of(block + 0u),
+    places_of(block + 1u),
+    places_of(block + 2u),
+    places_of(block + 3u),
+    places_of(block + 4u),
+  );
+}
+
+struct RowTile {
+  b0: Outputs,
+  b1: Outputs,
+  b2: Outputs,
+  b3: Outputs,
+  b4: Outputs,
+}
+
+// Adds what four inputs come to, for each row and output of the tile.
+fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
+  let s = standard[k];
+  (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
+  (*tile).b1 = add_products((*tile).b1, pixels_of(k, at.b1, s), w);
+  (*tile).b2 = add_products((*tile).b2, pixels_of(k, at.b2, s), w);
+  (*tile).b3 = add_products((*tile).b3, pixels_of(k, at.b3, s), w);
+  (*tile).b4 = add_products((*tile).b4, pixels_of(k, at.b4, s), w);
+}
+
+fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
+  let blocks = row_blocks();
+  let to = slice * blocks + block;
+  if block + 0u < blocks { store_outputs(tile.b0, network, to + 0u, output); }
+  if block + 1u < blocks { store_outputs(tile.b1, network, to + 1u, output); }
+  if block + 2u < blocks { store_outputs(tile.b2, network, to + 2u, output); }
+  if block + 3u < blocks { store_outputs(tile.b3, network, to + 3u, output); }
+  if block + 4u < blocks { store_outputs(tile.b4, network, to + 4u, output); }
+}
+
+struct TileStandards {
+  b0: Standard,
+  b1: Standard,
+  b2: Standard,
+  b3: Standard,
+}
+
+fn tile_standards(k: u32) -> TileStandards {
+  return TileStandards(
+    standard[inside(k + 0u)],
+    standard[inside(k + 1u)],
+    standard[inside(k + 2u)],
+    standard[inside(k + 3u)],
+  );
+}
+
+struct InputTile {
+  b0: Outputs,
+  b1: Outputs,
+  b2: Outputs,
+  b3: Outputs,
+}
+
+// Adds what four rows come to, for each input and output of the tile.
+fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
+  (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
+  (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
+  (*tile).b2 = add_combinations((*tile).b2, pixels_of(inside(k + 2u), at, s.b2), g);
+  (*tile).b3 = add_combinations((*tile).b3, pixels_of(inside(k + 3u), at, s.b3), g);
+}
+
+fn input_block(tile: InputTile, index: u32) -> Outputs {
+  switch index {
+    case 1u: { return tile.b1; }
+    case 2u: { return tile.b2; }
+    case 3u: { return tile.b3; }
+    default: { return tile.b0; }
+  }
+}
+`,
+  "texel/tile_20x10_outputs": `// Generated by tasks/_kit/tile.ts: 10 outputs at a time.
+
+const TILE_OUTPUTS = 10u;
+
+// Four numbers for each output. Past the last output any value will do: what comes of it is not stored.
+struct Outputs {
+  o0: vec4f,
+  o1: vec4f,
+  o2: vec4f,
+  o3: vec4f,
+  o4: vec4f,
+  o5: vec4f,
+  o6: vec4f,
+  o7: vec4f,
+  o8: vec4f,
+  o9: vec4f,
+}
+
+fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
+  return Outputs(
+    weight_at(network, k, output + 0u),
+    weight_at(network, k, output + 1u),
+    weight_at(network, k, output + 2u),
+    weight_at(network, k, output + 3u),
+    weight_at(network, k, output + 4u),
+    weight_at(network, k, output + 5u),
+    weight_at(network, k, output + 6u),
+    weight_at(network, k, output + 7u),
+    weight_at(network, k, output + 8u),
+    weight_at(network, k, output + 9u),
+  );
+}
+
+fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
+  return Outputs(
+    gradient_at(network, block, output + 0u),
+    gradient_at(network, block, output + 1u),
+    gradient_at(network, block, output + 2u),
+    gradient_at(network, block, output + 3u),
+    gradient_at(network, block, output + 4u),
+    gradient_at(network, block, output + 5u),
+    gradient_at(network, block, output + 6u),
+    gradient_at(network, block, output + 7u),
+    gradient_at(network, block, output + 8u),
+    gradient_at(network, block, output + 9u),
+  );
+}
+
+// Adds, for each column of x, its product with each output's four numbers.
+fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + w.o0 * x,
+    sums.o1 + w.o1 * x,
+    sums.o2 + w.o2 * x,
+    sums.o3 + w.o3 * x,
+    sums.o4 + w.o4 * x,
+    sums.o5 + w.o5 * x,
+    sums.o6 + w.o6 * x,
+    sums.o7 + w.o7 * x,
+    sums.o8 + w.o8 * x,
+    sums.o9 + w.o9 * x,
+  );
+}
+
+// Adds the columns of x, weighted with each output's four numbers.
+fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + x * w.o0,
+    sums.o1 + x * w.o1,
+    sums.o2 + x * w.o2,
+    sums.o3 + x * w.o3,
+    sums.o4 + x * w.o4,
+    sums.o5 + x * w.o5,
+    sums.o6 + x * w.o6,
+    sums.o7 + x * w.o7,
+    sums.o8 + x * w.o8,
+    sums.o9 + x * w.o9,
+  );
+}
+
+fn add_each(sums: Outputs, g: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + g.o0,
+    sums.o1 + g.o1,
+    sums.o2 + g.o2,
+    sums.o3 + g.o3,
+    sums.o4 + g.o4,
+    sums.o5 + g.o5,
+    sums.o6 + g.o6,
+    sums.o7 + g.o7,
+    sums.o8 + g.o8,
+    sums.o9 + g.o9,
+  );
+}
+
+fn store_outputs(sums: Outputs, network: u32, block: u32, output: u32) {
+  store_output(network, block, output + 0u, sums.o0);
+  store_output(network, block, output + 1u, sums.o1);
+  store_output(network, block, output + 2u, sums.o2);
+  store_output(network, block, output + 3u, sums.o3);
+  store_output(network, block, output + 4u, sums.o4);
+  store_output(network, block, output + 5u, sums.o5);
+  store_output(network, block, output + 6u, sums.o6);
+  store_output(network, block, output + 7u, sums.o7);
+  store_output(network, block, output + 8u, sums.o8);
+  store_output(network, block, output + 9u, sums.o9);
+}
+
+fn descend_biases(d: Descent, output: u32, sums: Outputs) {
+  descend_bias(d, output + 0u, sums.o0);
+  descend_bias(d, output + 1u, sums.o1);
+  descend_bias(d, output + 2u, sums.o2);
+  descend_bias(d, output + 3u, sums.o3);
+  descend_bias(d, output + 4u, sums.o4);
+  descend_bias(d, output + 5u, sums.o5);
+  descend_bias(d, output + 6u, sums.o6);
+  descend_bias(d, output + 7u, sums.o7);
+  descend_bias(d, output + 8u, sums.o8);
+  descend_bias(d, output + 9u, sums.o9);
+}
+
+// Moves the weights of four inputs.
+fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
+  descend_texel(d, network, k, output + 0u, sums.o0);
+  descend_texel(d, network, k, output + 1u, sums.o1);
+  descend_texel(d, network, k, output + 2u, sums.o2);
+  descend_texel(d, network, k, output + 3u, sums.o3);
+  descend_texel(d, network, k, output + 4u, sums.o4);
+  descend_texel(d, network, k, output + 5u, sums.o5);
+  descend_texel(d, network, k, output + 6u, sums.o6);
+  descend_texel(d, network, k, output + 7u, sums.o7);
+  descend_texel(d, network, k, output + 8u, sums.o8);
+  descend_texel(d, network, k, output + 9u, sums.o9);
+}
+`,
+  "texel/weights": `// includes shared/common
+//
+// Copies weights and their gradients from texels of four inputs to the flat vectors that are read back:
 //
 //   parameters[W[4k + j, o]] = weight_texels(o, k)[j],  gradients likewise
 //
 // A thread does one texel.
 
-@group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
 @group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
 @group(0) @binding(21) var weight_texels: texture_2d_array<f32>; // texel (o, k), layer P: W[4k .. 4k + 3, o]
@@ -2319,7 +2759,9 @@ fn texel_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
   }
 }
 `,
-  tiled_affine: `// The affine map of every layer but the first with its operands staged in workgroup memory, for wide layers:
+  "tiled/affine": `// includes shared/descent
+//
+// The affine map of every layer but the first with its operands staged in workgroup memory, for wide layers:
 //
 //   forward          Y = X W + b
 //   backward_input   dX = dY W^T
@@ -2489,7 +2931,9 @@ fn tiled_affine_backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(lo
   }
 }
 `,
-  tiled_input: `// The affine map of the first layer with its operands staged in workgroup memory:
+  "tiled/input": `// includes shared/descent
+//
+// The affine map of the first layer with its operands staged in workgroup memory:
 //
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
@@ -2641,422 +3085,6 @@ fn tiled_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
   move_row(d, input + 1u, output + 4u * c, w1);
   move_row(d, input + 2u, output + 4u * c, w2);
   move_row(d, input + 3u, output + 4u * c, w3);
-}
-`,
-  tile_20x10_outputs: `// Made by tasks/_kit/tile.ts: 10 outputs at a time.
-
-const TILE_OUTPUTS = 10u;
-
-// Four numbers for each output. Past the last output any value will do: what comes of it is not stored.
-struct Outputs {
-  o0: vec4f,
-  o1: vec4f,
-  o2: vec4f,
-  o3: vec4f,
-  o4: vec4f,
-  o5: vec4f,
-  o6: vec4f,
-  o7: vec4f,
-  o8: vec4f,
-  o9: vec4f,
-}
-
-fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
-  return Outputs(
-    weight_at(network, k, output + 0u),
-    weight_at(network, k, output + 1u),
-    weight_at(network, k, output + 2u),
-    weight_at(network, k, output + 3u),
-    weight_at(network, k, output + 4u),
-    weight_at(network, k, output + 5u),
-    weight_at(network, k, output + 6u),
-    weight_at(network, k, output + 7u),
-    weight_at(network, k, output + 8u),
-    weight_at(network, k, output + 9u),
-  );
-}
-
-fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
-  return Outputs(
-    gradient_at(network, block, output + 0u),
-    gradient_at(network, block, output + 1u),
-    gradient_at(network, block, output + 2u),
-    gradient_at(network, block, output + 3u),
-    gradient_at(network, block, output + 4u),
-    gradient_at(network, block, output + 5u),
-    gradient_at(network, block, output + 6u),
-    gradient_at(network, block, output + 7u),
-    gradient_at(network, block, output + 8u),
-    gradient_at(network, block, output + 9u),
-  );
-}
-
-// Adds, for each column of x, its product with each output's four numbers.
-fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + w.o0 * x,
-    sums.o1 + w.o1 * x,
-    sums.o2 + w.o2 * x,
-    sums.o3 + w.o3 * x,
-    sums.o4 + w.o4 * x,
-    sums.o5 + w.o5 * x,
-    sums.o6 + w.o6 * x,
-    sums.o7 + w.o7 * x,
-    sums.o8 + w.o8 * x,
-    sums.o9 + w.o9 * x,
-  );
-}
-
-// Adds the columns of x, weighted with each output's four numbers.
-fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + x * w.o0,
-    sums.o1 + x * w.o1,
-    sums.o2 + x * w.o2,
-    sums.o3 + x * w.o3,
-    sums.o4 + x * w.o4,
-    sums.o5 + x * w.o5,
-    sums.o6 + x * w.o6,
-    sums.o7 + x * w.o7,
-    sums.o8 + x * w.o8,
-    sums.o9 + x * w.o9,
-  );
-}
-
-fn add_each(sums: Outputs, g: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + g.o0,
-    sums.o1 + g.o1,
-    sums.o2 + g.o2,
-    sums.o3 + g.o3,
-    sums.o4 + g.o4,
-    sums.o5 + g.o5,
-    sums.o6 + g.o6,
-    sums.o7 + g.o7,
-    sums.o8 + g.o8,
-    sums.o9 + g.o9,
-  );
-}
-
-fn store_outputs(sums: Outputs, network: u32, block: u32, output: u32) {
-  store_output(network, block, output + 0u, sums.o0);
-  store_output(network, block, output + 1u, sums.o1);
-  store_output(network, block, output + 2u, sums.o2);
-  store_output(network, block, output + 3u, sums.o3);
-  store_output(network, block, output + 4u, sums.o4);
-  store_output(network, block, output + 5u, sums.o5);
-  store_output(network, block, output + 6u, sums.o6);
-  store_output(network, block, output + 7u, sums.o7);
-  store_output(network, block, output + 8u, sums.o8);
-  store_output(network, block, output + 9u, sums.o9);
-}
-
-fn descend_biases(d: Descent, output: u32, sums: Outputs) {
-  descend_bias(d, output + 0u, sums.o0);
-  descend_bias(d, output + 1u, sums.o1);
-  descend_bias(d, output + 2u, sums.o2);
-  descend_bias(d, output + 3u, sums.o3);
-  descend_bias(d, output + 4u, sums.o4);
-  descend_bias(d, output + 5u, sums.o5);
-  descend_bias(d, output + 6u, sums.o6);
-  descend_bias(d, output + 7u, sums.o7);
-  descend_bias(d, output + 8u, sums.o8);
-  descend_bias(d, output + 9u, sums.o9);
-}
-
-// Moves the weights of four inputs.
-fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
-  descend_texel(d, network, k, output + 0u, sums.o0);
-  descend_texel(d, network, k, output + 1u, sums.o1);
-  descend_texel(d, network, k, output + 2u, sums.o2);
-  descend_texel(d, network, k, output + 3u, sums.o3);
-  descend_texel(d, network, k, output + 4u, sums.o4);
-  descend_texel(d, network, k, output + 5u, sums.o5);
-  descend_texel(d, network, k, output + 6u, sums.o6);
-  descend_texel(d, network, k, output + 7u, sums.o7);
-  descend_texel(d, network, k, output + 8u, sums.o8);
-  descend_texel(d, network, k, output + 9u, sums.o9);
-}
-
-`,
-  tile_20x10_blocks: `// Made by tasks/_kit/tile.ts: 20 rows at a time forward, 16 inputs backward.
-
-const TILE_ROWS = 5u; // in texels of four
-const TILE_INPUTS = 4u; // in texels of four
-
-struct TilePlaces {
-  b0: Places,
-  b1: Places,
-  b2: Places,
-  b3: Places,
-  b4: Places,
-}
-
-fn tile_places(block: u32) -> TilePlaces {
-  return TilePlaces(
-    places_of(block + 0u),
-    places_of(block + 1u),
-    places_of(block + 2u),
-    places_of(block + 3u),
-    places_of(block + 4u),
-  );
-}
-
-struct RowTile {
-  b0: Outputs,
-  b1: Outputs,
-  b2: Outputs,
-  b3: Outputs,
-  b4: Outputs,
-}
-
-// Adds what four inputs come to, for each row and output of the tile.
-fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
-  let s = standard[k];
-  (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
-  (*tile).b1 = add_products((*tile).b1, pixels_of(k, at.b1, s), w);
-  (*tile).b2 = add_products((*tile).b2, pixels_of(k, at.b2, s), w);
-  (*tile).b3 = add_products((*tile).b3, pixels_of(k, at.b3, s), w);
-  (*tile).b4 = add_products((*tile).b4, pixels_of(k, at.b4, s), w);
-}
-
-fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
-  let blocks = row_blocks();
-  let to = slice * blocks + block;
-  if block + 0u < blocks { store_outputs(tile.b0, network, to + 0u, output); }
-  if block + 1u < blocks { store_outputs(tile.b1, network, to + 1u, output); }
-  if block + 2u < blocks { store_outputs(tile.b2, network, to + 2u, output); }
-  if block + 3u < blocks { store_outputs(tile.b3, network, to + 3u, output); }
-  if block + 4u < blocks { store_outputs(tile.b4, network, to + 4u, output); }
-}
-
-struct TileStandards {
-  b0: Standard,
-  b1: Standard,
-  b2: Standard,
-  b3: Standard,
-}
-
-fn tile_standards(k: u32) -> TileStandards {
-  return TileStandards(
-    standard[inside(k + 0u)],
-    standard[inside(k + 1u)],
-    standard[inside(k + 2u)],
-    standard[inside(k + 3u)],
-  );
-}
-
-struct InputTile {
-  b0: Outputs,
-  b1: Outputs,
-  b2: Outputs,
-  b3: Outputs,
-}
-
-// Adds what four rows come to, for each input and output of the tile.
-fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
-  (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
-  (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
-  (*tile).b2 = add_combinations((*tile).b2, pixels_of(inside(k + 2u), at, s.b2), g);
-  (*tile).b3 = add_combinations((*tile).b3, pixels_of(inside(k + 3u), at, s.b3), g);
-}
-
-fn input_block(tile: InputTile, index: u32) -> Outputs {
-  switch index {
-    case 1u: { return tile.b1; }
-    case 2u: { return tile.b2; }
-    case 3u: { return tile.b3; }
-    default: { return tile.b0; }
-  }
-}
-`,
-  tile_12x8_outputs: `// Made by tasks/_kit/tile.ts: 8 outputs at a time.
-
-const TILE_OUTPUTS = 8u;
-
-// Four numbers for each output. Past the last output any value will do: what comes of it is not stored.
-struct Outputs {
-  o0: vec4f,
-  o1: vec4f,
-  o2: vec4f,
-  o3: vec4f,
-  o4: vec4f,
-  o5: vec4f,
-  o6: vec4f,
-  o7: vec4f,
-}
-
-fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
-  return Outputs(
-    weight_at(network, k, output + 0u),
-    weight_at(network, k, output + 1u),
-    weight_at(network, k, output + 2u),
-    weight_at(network, k, output + 3u),
-    weight_at(network, k, output + 4u),
-    weight_at(network, k, output + 5u),
-    weight_at(network, k, output + 6u),
-    weight_at(network, k, output + 7u),
-  );
-}
-
-fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
-  return Outputs(
-    gradient_at(network, block, output + 0u),
-    gradient_at(network, block, output + 1u),
-    gradient_at(network, block, output + 2u),
-    gradient_at(network, block, output + 3u),
-    gradient_at(network, block, output + 4u),
-    gradient_at(network, block, output + 5u),
-    gradient_at(network, block, output + 6u),
-    gradient_at(network, block, output + 7u),
-  );
-}
-
-// Adds, for each column of x, its product with each output's four numbers.
-fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + w.o0 * x,
-    sums.o1 + w.o1 * x,
-    sums.o2 + w.o2 * x,
-    sums.o3 + w.o3 * x,
-    sums.o4 + w.o4 * x,
-    sums.o5 + w.o5 * x,
-    sums.o6 + w.o6 * x,
-    sums.o7 + w.o7 * x,
-  );
-}
-
-// Adds the columns of x, weighted with each output's four numbers.
-fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + x * w.o0,
-    sums.o1 + x * w.o1,
-    sums.o2 + x * w.o2,
-    sums.o3 + x * w.o3,
-    sums.o4 + x * w.o4,
-    sums.o5 + x * w.o5,
-    sums.o6 + x * w.o6,
-    sums.o7 + x * w.o7,
-  );
-}
-
-fn add_each(sums: Outputs, g: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + g.o0,
-    sums.o1 + g.o1,
-    sums.o2 + g.o2,
-    sums.o3 + g.o3,
-    sums.o4 + g.o4,
-    sums.o5 + g.o5,
-    sums.o6 + g.o6,
-    sums.o7 + g.o7,
-  );
-}
-
-fn store_outputs(sums: Outputs, network: u32, block: u32, output: u32) {
-  store_output(network, block, output + 0u, sums.o0);
-  store_output(network, block, output + 1u, sums.o1);
-  store_output(network, block, output + 2u, sums.o2);
-  store_output(network, block, output + 3u, sums.o3);
-  store_output(network, block, output + 4u, sums.o4);
-  store_output(network, block, output + 5u, sums.o5);
-  store_output(network, block, output + 6u, sums.o6);
-  store_output(network, block, output + 7u, sums.o7);
-}
-
-fn descend_biases(d: Descent, output: u32, sums: Outputs) {
-  descend_bias(d, output + 0u, sums.o0);
-  descend_bias(d, output + 1u, sums.o1);
-  descend_bias(d, output + 2u, sums.o2);
-  descend_bias(d, output + 3u, sums.o3);
-  descend_bias(d, output + 4u, sums.o4);
-  descend_bias(d, output + 5u, sums.o5);
-  descend_bias(d, output + 6u, sums.o6);
-  descend_bias(d, output + 7u, sums.o7);
-}
-
-// Moves the weights of four inputs.
-fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
-  descend_texel(d, network, k, output + 0u, sums.o0);
-  descend_texel(d, network, k, output + 1u, sums.o1);
-  descend_texel(d, network, k, output + 2u, sums.o2);
-  descend_texel(d, network, k, output + 3u, sums.o3);
-  descend_texel(d, network, k, output + 4u, sums.o4);
-  descend_texel(d, network, k, output + 5u, sums.o5);
-  descend_texel(d, network, k, output + 6u, sums.o6);
-  descend_texel(d, network, k, output + 7u, sums.o7);
-}
-
-`,
-  tile_12x8_blocks: `// Made by tasks/_kit/tile.ts: 12 rows at a time forward, 8 inputs backward.
-
-const TILE_ROWS = 3u; // in texels of four
-const TILE_INPUTS = 2u; // in texels of four
-
-struct TilePlaces {
-  b0: Places,
-  b1: Places,
-  b2: Places,
-}
-
-fn tile_places(block: u32) -> TilePlaces {
-  return TilePlaces(
-    places_of(block + 0u),
-    places_of(block + 1u),
-    places_of(block + 2u),
-  );
-}
-
-struct RowTile {
-  b0: Outputs,
-  b1: Outputs,
-  b2: Outputs,
-}
-
-// Adds what four inputs come to, for each row and output of the tile.
-fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
-  let s = standard[k];
-  (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
-  (*tile).b1 = add_products((*tile).b1, pixels_of(k, at.b1, s), w);
-  (*tile).b2 = add_products((*tile).b2, pixels_of(k, at.b2, s), w);
-}
-
-fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
-  let blocks = row_blocks();
-  let to = slice * blocks + block;
-  if block + 0u < blocks { store_outputs(tile.b0, network, to + 0u, output); }
-  if block + 1u < blocks { store_outputs(tile.b1, network, to + 1u, output); }
-  if block + 2u < blocks { store_outputs(tile.b2, network, to + 2u, output); }
-}
-
-struct TileStandards {
-  b0: Standard,
-  b1: Standard,
-}
-
-fn tile_standards(k: u32) -> TileStandards {
-  return TileStandards(
-    standard[inside(k + 0u)],
-    standard[inside(k + 1u)],
-  );
-}
-
-struct InputTile {
-  b0: Outputs,
-  b1: Outputs,
-}
-
-// Adds what four rows come to, for each input and output of the tile.
-fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
-  (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
-  (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
-}
-
-fn input_block(tile: InputTile, index: u32) -> Outputs {
-  switch index {
-    case 1u: { return tile.b1; }
-    default: { return tile.b0; }
-  }
 }
 `,
 };

@@ -34,10 +34,10 @@ const BYTES = 2 ** 27;
 /** Threads in a workgroup, which the kernels are compiled for. */
 export const WORKGROUP = { multiply_add: 64, copy: 256 } as const;
 
-/** Bytes that a thread copies: `PIECES` of peak.wgsl. */
+/** Bytes that a thread copies: `PIECES` of measure/adapter_peak.wgsl. */
 export const COPIED = 4 * 16;
 
-/** Operations of a thread: `ROUNDS` of peak.wgsl, in each 32 multiply-adds to 12 sums. */
+/** Operations of a thread: `ROUNDS` of measure/adapter_peak.wgsl, in each 32 multiply-adds to 12 sums. */
 export const OPERATIONS = 256 * 32 * 12 * 2;
 
 /** Workgroups of a unit of multiply-adds: a few for each core of a small CPU. */
@@ -161,7 +161,7 @@ export async function compilePeak(
       label: kernel,
       layout: "auto",
       compute: {
-        module: device.createShaderModule({ label: "peak", code: SHADERS.peak }),
+        module: device.createShaderModule({ label: "peak", code: SHADERS["measure/adapter_peak"] }),
         entryPoint: kernel,
         constants: { WORKGROUP: WORKGROUP[kernel] },
       },

@@ -24,7 +24,7 @@ export interface FusedOptions {
   readonly threads: number;
 }
 
-/** Layers that `places` in fused_layers.wgsl has room for. */
+/** Layers that `places` in fused/layers.wgsl has room for. */
 const MOST_LAYERS = 32;
 
 /** Storage buffers of `fused_tail`. */
@@ -183,7 +183,7 @@ export class Fused implements Program {
     return binder.bind(name, 0, { resources, constants });
   }
 
-  /** `places` of fused_layers.wgsl. */
+  /** `places` of fused/layers.wgsl. */
   #places(places: readonly Place[]): GPUBuffer {
     const { widths, parameters, statistics } = this.#context.buffers.layout;
     const words = new Uint32Array(MOST_LAYERS * LAYER_PLACE.size / 4);

@@ -15,6 +15,7 @@ export type Setting = string | number | boolean | null | readonly Setting[];
 
 /** Settings by their names. */
 export interface Settings {
+  /** The value of a setting, undefined where it has none. */
   readonly [name: string]: Setting | undefined;
 }
 

@@ -1,7 +1,18 @@
 /**
- * The formats of the files that tasks write: each is read and written here alone.
+ * The formats of the files that tasks write: rows as CSV text and back, settings and summaries as JSON and back.
  *
  * Fields have camelCase names in the program and snake_case ones in the files.
+ *
+ * @example Metrics as a CSV file
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { METRICS_CSV } from "@headless/mlp/records";
+ *
+ * const evaluation = { loss: 2.5, cost: 3.5, accuracy: 0.125 };
+ * const rows = [{ step: 0, epoch: 0, eta: null, training: evaluation, validation: evaluation }];
+ *
+ * assertEquals(METRICS_CSV.decode(METRICS_CSV.encode(rows), { name: "metrics.csv" }), rows);
+ * ```
  *
  * @module
  */

@@ -8,7 +8,7 @@ import { writeFileDurably } from "../_kit/files.ts";
 import { spreadOf } from "../../src/measure/spread.ts";
 import type { PeerRow } from "../../src/measure/bench.ts";
 import { PEERS_CSV } from "../../src/records/bench.ts";
-import { alignColumns } from "../_kit/columns.ts";
+import { alignColumns, short, spread } from "../_kit/table.ts";
 import { readAppended } from "./files.ts";
 import { type Command, withLinkerVariables, withoutLinkerVariables } from "../_kit/children.ts";
 import type { TaskContext } from "../_kit/context.ts";
@@ -248,7 +248,7 @@ function report(
       mode,
       short(summary.ms_per_step),
       short(summary.own_ms_per_step),
-      `${short(summary.ratio)} (${short(summary.ratio_least)} to ${short(summary.ratio_most)})`,
+      spread(ratio.median, ratio.least, ratio.most),
     ]);
   }
   if (json) return;
@@ -258,9 +258,4 @@ function report(
   );
   for (const line of alignColumns(table)) context.stdout(line);
   context.stdout(`File: ${path}`);
-}
-
-/** Three digits, without an exponent. */
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)));
 }

@@ -10,10 +10,9 @@ import { type Comparison, DEVIATIONS, FEWEST, LOOKED_AT } from "../../src/measur
 import { snakeCase } from "../../src/records/names.ts";
 import { BENCH_CSV } from "../../src/records/bench.ts";
 import { BENCH_FILES } from "./files.ts";
-import { alignColumns } from "../_kit/columns.ts";
+import { alignColumns, percent, short, spread } from "../_kit/table.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
-import { percent } from "../_kit/text.ts";
 
 /** How to tell it. */
 export interface BenchReportOptions {
@@ -173,13 +172,4 @@ function describeNetworks(
 ): string {
   return `${networks} ${networks === 1 ? "network" : "networks"} (hidden ${hidden}, ` +
     `batch norm ${batchNorm ? "on" : "off"})`;
-}
-
-function spread(median: number | null, least: number | null, most: number | null): string {
-  return `${short(median)} (${short(least)} to ${short(most)})`;
-}
-
-/** Three digits, without an exponent. */
-function short(value: number | null): string {
-  return value === null ? "" : String(Number(value.toPrecision(3)));
 }

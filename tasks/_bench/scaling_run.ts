@@ -189,7 +189,7 @@ async function measureOnce(
       plan,
       steps: quick ? most : TRAINING_STEPS,
       ...!gpu.adapter.software && { budget: CHOICE_BUDGET },
-    });
+    }, context);
     // Made anew for each round, so that no size has to share the adapter's memory with the others.
     timer = await StepTimer.create(gpu, data, { ...plan, variant: size.variant, seed, signal });
   } catch (error) {

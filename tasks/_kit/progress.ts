@@ -7,7 +7,7 @@ import type { MetricRow } from "../../src/model/metrics.ts";
 import { METRICS_CSV } from "../../src/records/metrics.ts";
 import type { TaskContext } from "./context.ts";
 import { type EventFields, type EventName, writeEvent } from "./events.ts";
-import { percent } from "./text.ts";
+import { percent } from "./table.ts";
 
 /** Least time between two redraws on a terminal, in milliseconds: as fast as the eye follows. */
 const REDRAW = 100;

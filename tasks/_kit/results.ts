@@ -193,8 +193,7 @@ export class Results {
   readonly state: ResultsState;
   /** The figures that finished results lack: drawing failed, or was cut off. */
   readonly undrawn: readonly string[];
-  /** What is written as `config.json`. */
-  readonly config: RunConfig;
+  #config: RunConfig;
   readonly #files: ReadonlySet<string>;
   readonly #otherFiles: RegExp | undefined;
 
@@ -211,10 +210,21 @@ export class Results {
     this.directory = directory;
     this.state = state;
     this.undrawn = undrawn;
-    this.config = config;
+    this.#config = config;
     // The mark of being finished is the first to be removed: what is half removed is not finished.
     this.#files = new Set([finished, ...files]);
     this.#otherFiles = otherFiles;
+  }
+
+  /** What is written as `config.json`. */
+  get config(): RunConfig {
+    return this.#config;
+  }
+
+  /** Notes which kernel variant is used, before anything is written: it may be chosen after the directory was opened. */
+  setVariant(variant: string): void {
+    const { madeWith } = this.#config;
+    this.#config = { ...this.#config, madeWith: { ...madeWith, variant } };
   }
 
   /** Makes the directory, removes what a run before left there, and writes `config.json`. */

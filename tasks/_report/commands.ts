@@ -8,7 +8,9 @@ import type { RunConfig } from "../../src/records/config.ts";
 import type { Part, ReportCommands } from "../../src/report/data.ts";
 import { isQuick, otherSettings, settingText } from "../../src/report/settings.ts";
 import { optionName } from "../_kit/options.ts";
-import { DEFAULT_SEEDS } from "../_run/seeds.ts";
+
+/** The number of seeds that `reproduce` takes unless told otherwise, and with `--quick`. */
+export const DEFAULT_SEEDS = { usual: 3, quick: 1 };
 
 /**
  * Finds the commands that make parts of a reproduction again.

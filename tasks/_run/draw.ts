@@ -16,6 +16,7 @@ import type { MetricRow } from "../../src/model/metrics.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import { dataOf, isQuick } from "../../src/report/settings.ts";
 import { SCALING_BASE, type ScalingRow } from "../../src/measure/scaling.ts";
+import { short } from "../_kit/table.ts";
 import { type Confusion, refineRange, type TrialRow } from "../../src/train/lambda_search.ts";
 import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
 
@@ -154,11 +155,6 @@ function trainingSubtitle({ settings: { hidden, lambda, batch, seed } }: RunConf
     `batch ${batch}`,
     `seed ${seed}`,
   ]);
-}
-
-/** A number in at most three digits. */
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)));
 }
 
 /** Blanks that do not break keep each part on one line. */

@@ -11,11 +11,10 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { type ProfileRow, profileStep } from "../../src/measure/profile.ts";
 import { PROFILE_CSV } from "../../src/records/profile.ts";
 import type { Plan } from "../_kit/capacity.ts";
-import { alignColumns } from "../_kit/columns.ts";
+import { alignColumns, percent } from "../_kit/table.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
-import { flag } from "../_kit/kinds.ts";
-import { percent } from "../_kit/text.ts";
+import { flag } from "../_kit/options.ts";
 
 /** The option of tasks that train. */
 export const PROFILE_OPTION = {

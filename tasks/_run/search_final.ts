@@ -26,7 +26,7 @@ import type { Training } from "../../src/train/training.ts";
 import { drawConfusion } from "./draw.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import { openResults, readSummary, type Results } from "../_kit/results.ts";
-import type { SearchOptions } from "./search_options.ts";
+import type { SearchOptions } from "./search.ts";
 import type { SearchContext } from "./search_stages.ts";
 import { redrawRun, RUN_FILES, trainInto } from "./training_run.ts";
 

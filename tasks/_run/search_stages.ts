@@ -15,14 +15,12 @@ import {
 } from "../../src/train/lambda_search.ts";
 import { TRIALS_CSV } from "../../src/records/trials.ts";
 import { Training } from "../../src/train/training.ts";
-import { bestOf } from "./best.ts";
+import { bestOf, type TrainingContext } from "./training_run.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { drawStage } from "./draw.ts";
 import { writeEvent } from "../_kit/events.ts";
 import type { Results } from "../_kit/results.ts";
-import { stageNames } from "./search_files.ts";
-import type { SearchOptions } from "./search_options.ts";
-import type { TrainingContext } from "./training_run.ts";
+import { type SearchOptions, stageNames } from "./search.ts";
 
 /** Where a search takes place. */
 export interface SearchContext extends TrainingContext {

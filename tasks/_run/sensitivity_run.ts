@@ -17,12 +17,11 @@ import {
 import { CURVES_CSV } from "../../src/records/curves.ts";
 import { STUDY_SUMMARY_JSON, type StudySummary } from "../../src/records/summary.ts";
 import { Training } from "../../src/train/training.ts";
-import { bestOf } from "./best.ts";
+import { bestOf, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 import { drawStudy } from "./draw.ts";
 import type { Figures } from "../_kit/figures.ts";
 import type { CommonOptions, TrainingOptions } from "../_kit/options.ts";
 import type { Results } from "../_kit/results.ts";
-import { SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 
 /** The files of a study: what {@linkcode openResults} is to be given for {@linkcode studyInto}. */
 export const STUDY_FILES = {

@@ -6,6 +6,7 @@
 import { join } from "@std/path";
 import { networkTensors } from "../../src/model/checkpoint.ts";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
+import { maximum } from "../../src/lists.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import type { MetricRow } from "../../src/model/metrics.ts";
 import { METRICS_CSV } from "../../src/records/metrics.ts";
@@ -151,4 +152,19 @@ export function describeOutcome(
 ): string {
   const outcome = outcomeOf(summary, classes);
   return outcome === "trained" ? "" : outcome;
+}
+
+/**
+ * Finds the network that gives most validation images their class.
+ *
+ * @param rows An evaluation of networks that train together, [networks].
+ * @returns The index of the best; of one whose training loss or accuracy is NaN or infinite only where all are.
+ */
+export function bestOf(rows: readonly MetricRow[]): number {
+  const scores = rows.map(({ training, validation }) =>
+    Number.isFinite(training.loss) && Number.isFinite(validation.accuracy)
+      ? validation.accuracy
+      : -1
+  );
+  return scores.indexOf(maximum(scores));
 }

@@ -98,9 +98,9 @@ Deno.test("outputsText() and blocksText() say how large the tile is", () => {
 
 Deno.test("SHADERS has the text of every tile", () => {
   for (const [name, tile] of Object.entries(TILES)) {
-    assertEquals(SHADERS[`${name}_outputs`], outputsText(tile));
-    assertEquals(SHADERS[`${name}_blocks`], blocksText(tile));
+    assertEquals(SHADERS[`texel/${name}_outputs`], outputsText(tile));
+    assertEquals(SHADERS[`texel/${name}_blocks`], blocksText(tile));
   }
-  const written = Object.keys(SHADERS).filter((name) => name.startsWith("tile_"));
+  const written = Object.keys(SHADERS).filter((name) => name.startsWith("texel/tile_"));
   assertEquals(written.length, 2 * Object.keys(TILES).length);
 });

@@ -176,7 +176,7 @@ async function scaleSmall(
     };
     try {
       const results = await openResults(out, config, SCALING_FILES);
-      const chooser = new VariantChooser(context, { gpu, data }, options);
+      const chooser = new VariantChooser({ gpu, data }, options);
       const figures = new Figures();
       const run = async () => {
         const rows = await scaleInto(results, options, { gpu, data, chooser, context, figures });

@@ -1,0 +1,192 @@
+/**
+ * Unpacking the files one knows from a gzipped tar archive, and nothing else that may be in it.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { DataError } from "../../src/errors.ts";
+import { removeIfThere } from "../_kit/files.ts";
+
+/** What to take out of an archive. */
+export interface UnpackOptions {
+  /** The members' names, without their folder; they become the names of the files. */
+  readonly names: readonly string[];
+  /** The folder that they are in within the archive. */
+  readonly folder: string;
+  /** The length that each must have, in bytes. */
+  readonly size: number;
+  /** Stops the unpacking; nothing is left behind then. */
+  readonly signal: AbortSignal;
+}
+
+/** A regular file in an archive. */
+export interface TarMember {
+  /** Its path as the archive gives it, which may be anything: never write to it. */
+  readonly name: string;
+  /** Its length in bytes. */
+  readonly size: number;
+  /** Its bytes, to be read before the next member; what is not read is skipped. */
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Unpacks known files. They are written beside the archive, and appear in their folder, which is made
+ * if need be, once all of them are there.
+ *
+ * @param archive The gzipped tar archive.
+ * @param directory The folder to unpack into, on the same file system.
+ * @param options What to take.
+ * @throws {DataError} When a file is missing, has another length, or the archive is cut short.
+ */
+export async function unpackFiles(
+  archive: string,
+  directory: string,
+  options: UnpackOptions,
+): Promise<void> {
+  const { names, folder, size, signal } = options;
+  const unpacked = new Map<string, string>();
+  try {
+    using file = await Deno.open(archive);
+    const tar = file.readable.pipeThrough(new DecompressionStream("gzip"));
+    for await (const member of readTar(tar, archive)) {
+      const name = names.find((name) => member.name === `${folder}/${name}`);
+      if (name === undefined) continue;
+      if (member.size !== size) {
+        throw new DataError(
+          `Cannot unpack ${archive}: ${member.name} has ${member.size} bytes, expected ${size}`,
+        );
+      }
+      const temporary = join(dirname(archive), `.${name}.${crypto.randomUUID()}.tmp`);
+      unpacked.set(temporary, join(directory, name));
+      await write(temporary, member.content, signal);
+    }
+    const found = new Set(unpacked.values());
+    const missing = names.find((name) => !found.has(join(directory, name)));
+    if (missing !== undefined) {
+      throw new DataError(`Cannot unpack ${archive}: ${folder}/${missing} is not in it`);
+    }
+    await Deno.mkdir(directory, { recursive: true });
+    for (const [temporary, path] of unpacked) await Deno.rename(temporary, path);
+  } finally {
+    for (const temporary of unpacked.keys()) await removeIfThere(temporary);
+  }
+}
+
+/**
+ * Reads the regular files of a tar archive, in order. Links, folders, devices and extension headers
+ * are passed over, so a name longer than the header holds comes out shortened.
+ *
+ * @param stream The archive's bytes.
+ * @param archive What errors call it.
+ * @throws {DataError} When a header is damaged or the archive ends within a member.
+ */
+export async function* readTar(
+  stream: ReadableStream<Uint8Array>,
+  archive: string,
+): AsyncGenerator<TarMember> {
+  await using bytes = new ByteReader(stream, archive);
+  while (true) {
+    const header = await bytes.header();
+    if (header === null || header.every((byte) => byte === 0)) return;
+    const { name, size, regular } = parseHeader(header, archive);
+    const content = bytes.take(size);
+    if (regular) yield { name, size, content };
+    for await (const _ of content) { /* Skips what has not been read. */ }
+    for await (const _ of bytes.take(-size & (BLOCK - 1))) { /* Skips up to a whole block. */ }
+  }
+}
+
+/** The unit of a tar archive: a header is one, and a member fills whole ones. */
+const BLOCK = 512;
+
+/** Reads the fields of a header that matter here (POSIX ustar). */
+function parseHeader(
+  header: Uint8Array,
+  archive: string,
+): { name: string; size: number; regular: boolean } {
+  const text = (start: number, length: number): string =>
+    new TextDecoder().decode(header.subarray(start, start + length)).split("\0")[0];
+  const octal = (start: number, length: number): number => {
+    const digits = text(start, length).trim();
+    return /^[0-7]+$/.test(digits) ? parseInt(digits, 8) : NaN;
+  };
+  // The checksum counts its own eight bytes as blanks.
+  let sum = 8 * " ".charCodeAt(0);
+  for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += header[i];
+  const size = octal(124, 12);
+  if (octal(148, 8) !== sum || Number.isNaN(size)) {
+    throw new DataError(`Cannot unpack ${archive}: a header in it is damaged`);
+  }
+  const prefix = text(257, 5) === "ustar" ? text(345, 155) : "";
+  const name = text(0, 100);
+  const type = text(156, 1);
+  return {
+    name: prefix === "" ? name : `${prefix}/${name}`,
+    size,
+    regular: type === "0" || type === "",
+  };
+}
+
+/** Takes a stream in pieces of the sizes one asks for. */
+class ByteReader {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #archive: string;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  constructor(stream: ReadableStream<Uint8Array>, archive: string) {
+    this.#reader = stream.getReader();
+    this.#archive = archive;
+  }
+
+  /** The next block; null at the end of the stream. */
+  async header(): Promise<Uint8Array | null> {
+    if (!await this.#fill()) return null;
+    const block = new Uint8Array(BLOCK);
+    let at = 0;
+    for await (const piece of this.take(BLOCK)) {
+      block.set(piece, at);
+      at += piece.length;
+    }
+    return block;
+  }
+
+  /** The next `length` bytes, as they come. */
+  async *take(length: number): AsyncGenerator<Uint8Array> {
+    while (length > 0) {
+      if (!await this.#fill()) {
+        throw new DataError(`Cannot unpack ${this.#archive}: it is cut short`);
+      }
+      const piece = this.#rest.subarray(0, length);
+      this.#rest = this.#rest.subarray(piece.length);
+      length -= piece.length;
+      yield piece;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader.cancel();
+  }
+
+  /** Makes sure that a byte is there; false at the end of the stream. */
+  async #fill(): Promise<boolean> {
+    while (this.#rest.length === 0) {
+      const { done, value } = await this.#reader.read();
+      if (done) return false;
+      this.#rest = value;
+    }
+    return true;
+  }
+}
+
+async function write(
+  path: string,
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  for await (const piece of content) {
+    signal.throwIfAborted();
+    for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
+  }
+  await file.sync();
+}
