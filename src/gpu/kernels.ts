@@ -53,7 +53,7 @@ export interface BindOptions {
   readonly resources: Resources;
   /** The resources that differ in odd steps. */
   readonly odd?: Resources;
-  /** The name of the tile, where the kernel works in tiles. */
+  /** The name of the tile, where the kernel works in tiles and the table does not name one. */
   readonly tile?: TileName;
   /**
    * Values of the overrides in the kernel's file, beside those that {@linkcode CONSTANTS} has; others are ignored.
@@ -110,8 +110,8 @@ export class Kernels {
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
     this.#gpu.check();
-    const { networks, layer = 0, resources, odd, tile } = options;
     const definition: Definition = KERNELS[name];
+    const { networks, layer = 0, resources, odd, tile = definition.tile } = options;
     const constants = { WORKGROUP: definition.workgroup, ...options.constants };
     const shape = { ...options.shape, tile: tile && TILES[tile] };
     const pipeline = await this.#pipeline(name, this.#source(definition.file, tile), constants);

@@ -7,8 +7,8 @@
 
 import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { tiles } from "../gpu/kernel_table.ts";
-import type { BoundKernel, Constants, Resources } from "../gpu/kernels.ts";
+import { CONSTANTS, FUSED_MAX_LAYERS, tiles } from "../gpu/kernel_table.ts";
+import type { BoundKernel } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
 import { LAYER_PLACE } from "../gpu/structs.ts";
 import { layout } from "../model/network.ts";
@@ -23,9 +23,6 @@ export interface FusedOptions {
   /** Threads of the workgroup that does the layers behind the first, a power of two and at least 32. */
   readonly threads: number;
 }
-
-/** Layers that `places` in fused/layers.wgsl has room for. */
-const MOST_LAYERS = 32;
 
 /** Storage buffers of `fused_tail`. */
 const STORAGE_BUFFERS = 9;
@@ -76,7 +73,7 @@ export class Fused implements Program {
       slices * batch * tiles(widths[1], 4),
       place(widths, batch).size,
     );
-    return widths.length > 2 && widths.length - 1 <= MOST_LAYERS &&
+    return widths.length > 2 && widths.length - 1 <= FUSED_MAX_LAYERS &&
       3 * shape.batch * behind <= MOST_MULTIPLICATIONS &&
       largest <= Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) &&
       limits.maxStorageBuffersPerShaderStage >= STORAGE_BUFFERS &&
@@ -120,17 +117,20 @@ export class Fused implements Program {
       };
       const last = widths.length - 2;
       program.#input = [
-        await program.#bind(binder, "fused_input", records, {
-          ...constants,
-          SLICE: options.slice,
-          WORKGROUP: 32 * options.slice,
+        await binder.bind("fused_input", 0, {
+          resources: records,
+          constants: {
+            ...constants,
+            SLICE: options.slice,
+            WORKGROUP: 2 * options.slice * CONSTANTS.INPUT_COLUMNS,
+          },
         }),
       ];
       program.#rest = [
-        await program.#bind(binder, "fused_norm", {}, { ...constants, SLICES: slices }),
-        await program.#bind(binder, "fused_tail", { ...records, y: logits }, {
-          ...constants,
-          WORKGROUP: options.threads,
+        await binder.bind("fused_norm", 0, { constants: { ...constants, SLICES: slices } }),
+        await binder.bind("fused_tail", 0, {
+          resources: { ...records, y: logits },
+          constants: { ...constants, WORKGROUP: options.threads },
         }),
       ];
       program.#loss = [
@@ -171,22 +171,10 @@ export class Fused implements Program {
     this.#memory.destroy();
   }
 
-  #bind(
-    binder: Binder,
-    name: "fused_input" | "fused_norm" | "fused_tail",
-    resources: Resources,
-    all: Constants,
-  ): Promise<BoundKernel> {
-    const constants = Object.fromEntries(
-      CONSTANTS[name].filter((key) => key in all).map((key) => [key, all[key]]),
-    );
-    return binder.bind(name, 0, { resources, constants });
-  }
-
   /** `places` of fused/layers.wgsl. */
   #places(places: readonly Place[]): GPUBuffer {
     const { widths, parameters, statistics } = this.#context.buffers.layout;
-    const words = new Uint32Array(MOST_LAYERS * LAYER_PLACE.size / 4);
+    const words = new Uint32Array(FUSED_MAX_LAYERS * LAYER_PLACE.size / 4);
     words.set(LAYER_PLACE.encode(places.map((place, layer) => {
       function offset(kind: string): number {
         return [...parameters, ...statistics]
@@ -208,13 +196,6 @@ export class Fused implements Program {
     return this.#memory.upload("places of the layers", words, usage);
   }
 }
-
-/** The overrides of each kernel's file. */
-const CONSTANTS = {
-  fused_input: ["ARENA", "SLICE", "WORKGROUP"],
-  fused_norm: ["ARENA", "BATCH_NORM", "SLICES"],
-  fused_tail: ["ARENA", "BATCH_NORM", "LAYERS", "STAGED", "WORKGROUP"],
-} as const;
 
 /** Lays the tensors of a batch out in the arena of a network. */
 function place(widths: readonly number[], rows: number): { places: Place[]; size: number } {

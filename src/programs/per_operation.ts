@@ -6,7 +6,7 @@
  */
 
 import type { Split } from "../data/dataset.ts";
-import { INPUT_TILE, tiles } from "../gpu/kernel_table.ts";
+import { INPUT_TILE, TILES, tiles } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Resources } from "../gpu/kernels.ts";
 import { Memory, type Texels } from "../gpu/memory.ts";
 import { Binder, imageResources, type Program, type ProgramContext } from "./program.ts";
@@ -245,6 +245,7 @@ export function writeWeights(
  * networks, so that a network trains to the same bytes alone and in a population.
  */
 function slices(rows: number, outputs: number, texels: number): number {
-  const threads = tiles(rows, INPUT_TILE.rows) * tiles(outputs, INPUT_TILE.outputs);
+  const tile = TILES[INPUT_TILE];
+  const threads = tiles(rows, 4 * tile.rows) * tiles(outputs, tile.outputs);
   return Math.max(1, Math.min(tiles(INPUT_THREADS, threads), Math.floor(texels / 8)));
 }

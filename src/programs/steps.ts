@@ -20,9 +20,7 @@ export interface Step {
   readonly parts?: number;
 }
 
-/** Bits of `Step.parts`. */
-export const UPDATE = 1;
-export const FORWARD = 2;
+export { FORWARD, UPDATE } from "../gpu/structs.ts";
 
 /**
  * Lays steps out for the buffer of steps.
