@@ -4,8 +4,8 @@
  * The unit is a population: networks of one architecture that see the same batches and may differ in L2 weight, learning
  * rate and initial weights. A single network is a population of one.
  *
- * @example Train a small network on the built-in data
- * ```ts ignore
+ * @example Training a small network on the built-in data
+ * ```ts
  * import { createSynthetic, Gpu, Training } from "@headless/mlp";
  *
  * const gpu = await Gpu.request();
@@ -17,7 +17,7 @@
  *   halfCycle: 50,
  *   cycles: 2,
  * });
- * for await (const [row] of training.run()) console.log(row.step, row.val.accuracy);
+ * for await (const [row] of training.run()) console.log(row.step, row.validation.accuracy);
  * training.destroy();
  * gpu.destroy();
  * ```
@@ -25,37 +25,54 @@
  * @module
  */
 
-export * from "./src/errors.ts";
-export { Random } from "./src/model/random.ts";
-export * from "./src/data/dataset.ts";
-export * from "./src/data/cifar10.ts";
-export * from "./src/data/synthetic.ts";
-export * from "./src/model/network.ts";
-export * from "./src/model/schedule.ts";
-export * from "./src/model/initialisation.ts";
-export * from "./src/model/reference/mod.ts";
-export * from "./src/gpu/device.ts";
-export * from "./src/gpu/device_data.ts";
-export type { AdvanceOptions, NetworkSettings } from "./src/train/population.ts";
-export type { ShaderTexts } from "./src/gpu/kernels.ts";
-export * from "./src/train/training.ts";
-export * from "./src/model/metrics.ts";
-export * from "./src/train/lambda_search.ts";
-export * from "./src/train/sensitivity.ts";
-export * from "./src/records/metrics.ts";
-export * from "./src/measure/profile.ts";
-export * from "./src/records/profile.ts";
-export * from "./src/measure/tuning.ts";
+// Errors.
 export {
-  candidates,
-  defaultVariant,
-  variantFits,
-  VARIANTS,
-  type VariantShape,
-} from "./src/programs/variants.ts";
-export * from "./src/records/lambda_search.ts";
-export * from "./src/records/sensitivity.ts";
-export * from "./src/measure/scaling.ts";
-export * from "./src/records/scaling.ts";
-export * from "./src/model/checkpoint.ts";
-export * from "./src/model/safetensors.ts";
+  ArgumentError,
+  DataError,
+  DeviceLostError,
+  GpuError,
+  GpuUnavailableError,
+} from "./src/errors.ts";
+
+// Data sets: CIFAR-10, the built-in one, the caller's own.
+export { CIFAR10_CLASSES, parseCifar10, readCifar10 } from "./src/data/cifar10.ts";
+export {
+  createDataSet,
+  type DataSet,
+  type DataSetOptions,
+  type LabelledImages,
+  type Split,
+  standardise,
+  subset,
+  type SubsetCounts,
+} from "./src/data/dataset.ts";
+export { createSynthetic, type SyntheticOptions } from "./src/data/synthetic.ts";
+
+// The GPU, and data on it.
+export { type AdapterSummary, type Completion, Gpu } from "./src/gpu/device.ts";
+export { DeviceDataSet, type DeviceImages } from "./src/gpu/device_data.ts";
+
+// Training, and the ways to run a step.
+export type { Initialisation } from "./src/model/initialisation.ts";
+export type { Evaluation, MetricRow } from "./src/model/metrics.ts";
+export type { Architecture } from "./src/model/network.ts";
+export { VARIANTS } from "./src/programs/variants.ts";
+export type { AdvanceOptions, NetworkSettings } from "./src/train/population.ts";
+export {
+  type FoundRows,
+  type RunOptions,
+  Training,
+  type TrainingNetwork,
+  type TrainingOptions,
+  type TrainingState,
+} from "./src/train/training.ts";
+
+// Trained networks as files.
+export { networkFromTensors, networkTensors, type TrainedNetwork } from "./src/model/checkpoint.ts";
+export {
+  type DecodeOptions,
+  decodeSafetensors,
+  encodeSafetensors,
+  type Safetensors,
+  type Tensor,
+} from "./src/model/safetensors.ts";

@@ -5,47 +5,39 @@
  */
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
-import { DeviceDataSet } from "../src/gpu/device_data.ts";
-import { Gpu } from "../src/gpu/device.ts";
-import { checkVariant } from "../src/programs/variants.ts";
 import {
   PUBLISHED_BASELINE_ACCURACY,
   PUBLISHED_HIDDEN,
   PUBLISHED_RUN,
 } from "../src/model/published.ts";
 import { isComparable } from "../src/report/settings.ts";
-import { announceAdapter } from "./_kit/adapter.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { loadDataSet } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { helpText } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import {
   checkTraining,
   COMMON_OPTIONS,
-  parseOptions,
   type Task,
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
 import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
-import { QUICK_COUNTS } from "./_kit/quick.ts";
-import { openResults, type Results, type RunConfig, runConfig } from "./_kit/results.ts";
-import { percent, tableHeading } from "./_kit/text.ts";
+import type { RunConfig } from "../src/records/config.ts";
+import { RUN_SUMMARY_JSON, type RunSummary } from "../src/records/summary.ts";
+import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
+import { type DataCall, withData } from "./_kit/with_data.ts";
 import {
   describeOutcome,
-  readSummary,
   redrawRun,
   RUN_FILES,
-  type Summary,
   type TrainingRun,
   trainInto,
 } from "./_run/training_run.ts";
-import { VariantChooser } from "./_run/variant.ts";
+import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 
 const OPTIONS = { ...COMMON_OPTIONS, ...PROFILE_OPTION, ...TRAINING_OPTIONS };
 
@@ -82,79 +74,81 @@ const IDENTITY = "baseline";
 interface OpenRun {
   readonly run: TrainingRun;
   readonly results: Results;
-  /** The kernel variant that it trains with. */
-  readonly variant: string;
+  readonly choice: VariantChoice;
   /** How it ended, where it is there already. */
-  readonly finished?: Summary;
+  readonly finished?: RunSummary;
 }
 
-/**
- * Runs the task.
- *
- * @param args The arguments as typed.
- * @param context Where to write, and how to hear of being told to stop.
- * @returns The exit status.
- */
+/** The runs of a call, none of them begun. */
+export interface BaselinePlan extends DataCall<typeof OPTIONS> {
+  readonly chooser: VariantChooser;
+  readonly runs: readonly OpenRun[];
+}
+
+/** Checks everything that can be refused, and touches nothing. */
+export async function plan(call: DataCall<typeof OPTIONS>): Promise<BaselinePlan> {
+  const { options, given, gpu, data } = call;
+  const hiddens = given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN;
+  const chooser = new VariantChooser(call, options);
+  const runs: OpenRun[] = [];
+  for (const run of planRuns(options, hiddens)) {
+    const { hidden, batchNorm } = run.training;
+    const plan = { hidden, batchNorm, batch: options.batch, networks: 1 };
+    const directory = join(options.out, run.name);
+    const choice = { plan, steps: 2 * options.halfCycle * options.cycles, directory };
+    const variant = await chooser.expect(choice);
+    const own = { ...options, hidden, batchNorm: batchNorm ? "on" : "off" };
+    const circumstances = { task: TASK.name, dataset: data.source, adapter: gpu.adapter, variant };
+    const config = runConfig(own, circumstances);
+    const results = await openResults(directory, config, { ...RUN_FILES, force: options.force });
+    const finished = results.state === "finished"
+      ? await readSummary(directory, RUN_SUMMARY_JSON)
+      : undefined;
+    runs.push({ run, results, choice, finished });
+    if (finished === undefined) await checkCapacity(gpu, data, { ...plan, variant });
+  }
+  return { ...call, chooser, runs };
+}
+
+/** Does what was planned, and returns the exit status. */
+export async function run(planned: BaselinePlan, context: TaskContext): Promise<number> {
+  const { options, gpu, data, chooser, runs } = planned;
+  const { json, quick } = options;
+  const { signal } = context;
+  const variants: string[] = [];
+  for (const { choice } of runs) variants.push(await chooser.choose(choice, context));
+
+  const progress = new Progress(context, { json, quick });
+  const ended: FinishedRun[] = [];
+  const figures = new Figures();
+  for (const [i, { run, results, finished }] of runs.entries()) {
+    signal.throwIfAborted();
+    const variant = variants[i];
+    results.setVariant(variant);
+    if (finished !== undefined) {
+      results.sayFinished(context, options);
+      redrawRun(results, figures);
+    }
+    const summary = finished ??
+      await trainInto(results, run, { gpu, data, progress, variant, signal, figures });
+    ended.push({ name: run.name, config: results.config, summary });
+  }
+  reportRuns(context, { options, dataset: data.source, runs: ended });
+  if (options.profile) {
+    const populations = runs.map(({ run: { name }, results, choice }, i) => ({
+      plan: { ...choice.plan, variant: variants[i] },
+      name,
+      path: join(results.directory, "profile.csv"),
+    }));
+    await profileAll(context, planned, { populations, json, quick });
+  }
+  await figures.draw(signal);
+  return EXIT.done;
+}
+
+/** Runs the task, and returns the exit status. */
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
-  const { options, given } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
-  checkVariant(options.variant);
-  const gpu = await Gpu.request();
-  let data: DeviceDataSet | undefined;
-  try {
-    announceAdapter(context, gpu.adapter, options);
-    const { json, quick } = options;
-    const counts = quick ? QUICK_COUNTS : undefined;
-    const dataset = await loadDataSet(options.data, context, { json, counts });
-    data = new DeviceDataSet(gpu, dataset);
-
-    // Everything that can be refused is refused before anything is written.
-    const hiddens = given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN;
-    const chooser = new VariantChooser(context, { gpu, data }, options);
-    const steps = 2 * options.halfCycle * options.cycles;
-    const runs: OpenRun[] = [];
-    for (const run of planRuns(options, hiddens)) {
-      const { hidden, batchNorm } = run.training;
-      const plan = { hidden, batchNorm, batch: options.batch, networks: 1 };
-      const directory = join(options.out, run.name);
-      const variant = await chooser.choose({ plan, steps, directory });
-      const open = await openRun(run, { options, dataset, gpu, variant });
-      runs.push(open);
-      if (open.finished === undefined) await checkCapacity(gpu, data, { ...plan, variant });
-    }
-
-    const progress = new Progress(context, { json, quick });
-    const { signal } = context;
-    const ended: FinishedRun[] = [];
-    const figures = new Figures();
-    for (const { run, results, variant, finished } of runs) {
-      signal.throwIfAborted();
-      if (finished !== undefined) {
-        results.sayFinished(context, options);
-        redrawRun(results, figures);
-      }
-      const summary = finished ??
-        await trainInto(results, run, { gpu, data, progress, variant, signal, figures });
-      ended.push({ name: run.name, config: results.config, summary });
-    }
-    reportRuns(context, { options, dataset, runs: ended });
-    if (options.profile) {
-      const populations = runs.map(({ run: { name, training }, results, variant }) => {
-        const { hidden, batchNorm } = training;
-        const plan = { hidden, batchNorm, batch: options.batch, networks: 1, variant };
-        return { plan, name, path: join(results.directory, "profile.csv") };
-      });
-      await profileAll(context, { gpu, data }, { populations, json, quick });
-    }
-    await figures.draw(signal);
-    return EXIT.done;
-  } finally {
-    data?.destroy();
-    gpu.destroy();
-  }
+  return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }
 
 /** The runs in order: each depth, without and with batch norm where both are asked for. */
@@ -189,21 +183,6 @@ function planRun(
   };
 }
 
-/** Looks at a run's directory without touching it. */
-async function openRun(
-  run: TrainingRun,
-  circumstances: { options: Options; dataset: DataSet; gpu: Gpu; variant: string },
-): Promise<OpenRun> {
-  const { options, dataset, gpu: { adapter }, variant } = circumstances;
-  const { hidden, batchNorm } = run.training;
-  const own = { ...options, hidden, batchNorm: batchNorm ? "on" : "off" };
-  const config = runConfig(own, { task: TASK.name, dataset, adapter, variant });
-  const { force, out } = options;
-  const results = await openResults(join(out, run.name), config, { ...RUN_FILES, force });
-  const finished = results.state === "finished" ? await readSummary(results) : undefined;
-  return { run, results, variant, finished };
-}
-
 /** A run when it is over. */
 export interface FinishedRun {
   /** Its name, which is that of its folder too. */
@@ -211,7 +190,7 @@ export interface FinishedRun {
   /** What its `config.json` says. */
   readonly config: RunConfig;
   /** How it ended. */
-  readonly summary: Summary;
+  readonly summary: RunSummary;
 }
 
 /** The runs of a call when they are over. */
@@ -236,7 +215,7 @@ export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
   const heading = ["run", "validation accuracy", "test accuracy"];
   const table = [[...heading, ...comparable ? ["report's test accuracy"] : [], ""]];
   for (const { name, config, summary } of runs) {
-    const { val, test } = summary;
+    const { validation, test } = summary;
     const published = name === PUBLISHED_RUN && isComparable(config)
       ? PUBLISHED_BASELINE_ACCURACY
       : null;
@@ -244,13 +223,13 @@ export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
     if (options.json) {
       writeEvent(context, "result", {
         run: name,
-        ...summary,
+        ...RUN_SUMMARY_JSON.fields(summary),
         outcome,
         published_test_accuracy: published,
         out: join(options.out, name),
       });
     }
-    const accuracies = [percent(val.accuracy), percent(test.accuracy)];
+    const accuracies = [percent(validation.accuracy), percent(test.accuracy)];
     const other = published === null ? "none" : `about ${percent(published)}`;
     table.push([name, ...accuracies, ...comparable ? [other] : [], outcome]);
   }

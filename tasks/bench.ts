@@ -5,27 +5,33 @@
  */
 import { fromFileUrl, join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
-import { DeviceDataSet } from "../src/gpu/device_data.ts";
+import type { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu/device.ts";
+import type { AdapterSummary, Gpu } from "../src/gpu/device.ts";
 import { maximum } from "../src/lists.ts";
-import { checkVariant } from "../src/programs/variants.ts";
 import { measurePeak, type Peak } from "../src/measure/adapter_peak.ts";
 import { PUBLISHED_HIDDEN } from "../src/model/published.ts";
-import type { BenchRow } from "../src/records/metrics.ts";
+import type { BenchRow, PeerRow } from "../src/measure/bench.ts";
 import { compareWithEarlier } from "../src/measure/slowdown.ts";
 import { timeUnit, unitsFor } from "../src/measure/timing.ts";
-import { announceAdapter } from "./_kit/adapter.ts";
 import { readBenchRows, writeBenchRows } from "./_bench/files.ts";
 import { COMPARE_RULE, reportBench, reportComparisons } from "./_bench/report.ts";
 import { describePlan, type Plan } from "./_kit/capacity.ts";
 import { currentCommit } from "./_bench/commit.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { loadDataSet } from "./_kit/data.ts";
+import { announceData } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { helpText } from "./_kit/help.ts";
-import { flag, integer, real, widths } from "./_kit/kinds.ts";
+import {
+  COMMON_OPTIONS,
+  flag,
+  integer,
+  real,
+  type Task,
+  TRAINING_OPTIONS,
+  type Values,
+  widths,
+} from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import {
   type Load,
@@ -35,18 +41,11 @@ import {
   operationsPerStep,
   Runner,
 } from "./_bench/measure.ts";
-import {
-  COMMON_OPTIONS,
-  parseOptions,
-  type Task,
-  TRAINING_OPTIONS,
-  type Values,
-} from "./_kit/options.ts";
 import { PeakMemory } from "./_bench/peak_memory.ts";
-import { measurePeers, type Peer, type PeerRow, peersOf, readPeerRows } from "./_bench/peers.ts";
+import { measurePeers, type Peer, peersOf, readPeerRows } from "./_bench/peers.ts";
 import { PROFILE_OPTION, profileInto } from "./_run/profile.ts";
-import { QUICK_COUNTS } from "./_kit/quick.ts";
 import { VariantChooser } from "./_run/variant.ts";
+import { type GpuCall, SharedData, withGpu } from "./_kit/with_data.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
 
 const OPTIONS = {
@@ -130,19 +129,8 @@ const MOST_NETWORKS = 65_535;
 /** The fewest milliseconds of a measurement whose number of steps is left to the task. */
 const MIN_MILLISECONDS = 1000;
 
-/** What a run has in common, for all of its rows. */
-interface Circumstances {
-  readonly gpu: Gpu;
-  readonly dataset: DataSet;
-  readonly commit: string;
-  readonly repeat: number;
-  readonly startup: Startup;
-  readonly peak: Peak;
-  readonly memory: number;
-}
-
 /** What is measured, and on which kernels. */
-type BenchPlan = Plan & { readonly variant: string };
+type BenchPopulation = Plan & { readonly variant: string };
 
 /** Milliseconds until training goes. */
 interface Startup {
@@ -152,6 +140,79 @@ interface Startup {
   readonly data: number;
   /** From making the first networks, compiling included, to the end of their first step. */
   readonly compile: number;
+}
+
+/** A benchmark, not begun. */
+interface BenchPlan extends GpuCall<typeof OPTIONS> {
+  /** Milliseconds until adapter and device answered. */
+  readonly requestTime: number;
+  readonly shapes: readonly Plan[];
+  /** The rows that are there already. */
+  readonly before: readonly BenchRow[];
+  readonly peersBefore: readonly PeerRow[];
+}
+
+/** The device, and the data on it. */
+interface Bench {
+  readonly context: TaskContext;
+  readonly gpu: Gpu;
+  readonly data: DeviceDataSet;
+  readonly chooser: VariantChooser;
+  readonly commit: string;
+}
+
+/** Checks everything that can be refused, and touches nothing. */
+async function plan(call: GpuCall<typeof OPTIONS> & { requestTime: number }): Promise<BenchPlan> {
+  const { options, given } = call;
+  const shapes = plansOf(options, given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN);
+  const before = await readBenchRows(options);
+  return { ...call, shapes, before, peersBefore: options.peers ? await readPeerRows(options) : [] };
+}
+
+/** Does what was planned, and returns the exit status. */
+async function run(
+  planned: BenchPlan,
+  context: TaskContext,
+  peers: readonly Peer[],
+): Promise<number> {
+  const { options, gpu, requestTime, before, peersBefore } = planned;
+  const { quick, profile, compare } = options;
+  const { signal } = context;
+  const memory = new PeakMemory();
+  const shared = new SharedData(gpu);
+  try {
+    const loading = performance.now();
+    const loaded = await shared.load(options);
+    announceData(context, loaded, options);
+    memory.look();
+    const { data } = loaded;
+    await data.part("training");
+    await gpu.done();
+    const startup = { adapter: requestTime, data: performance.now() - loading };
+
+    const chooser = new VariantChooser({ gpu, data }, options);
+    const commit = await currentCommit(fromFileUrl(new URL("../.git", import.meta.url)));
+    const bench: Bench = { context, gpu, data, chooser, commit };
+    const populations: BenchPopulation[] = [];
+    for (const plan of planned.shapes) {
+      // Whoever measures wants the fastest, however short the measurement.
+      const choice = { plan, steps: quick ? 0 : Infinity };
+      populations.push({ ...plan, variant: await chooser.choose(choice, context) });
+    }
+    const rows = await measureRows(populations, planned, { bench, memory, startup });
+    const figures = new Figures();
+    await writeBenchRows([...before, ...rows], { ...options, figures });
+    reportBench(context, rows, options);
+    if (profile) await profilePopulations(populations, options, bench);
+    if (options.peers) await besidePeers(options, bench, { peers, before: peersBefore });
+    const comparisons = compare ? compareWithEarlier(rows, before, options) : [];
+    const worse = compare && reportComparisons(context, comparisons, options);
+    await figures.draw(signal);
+    return worse ? EXIT.checkFailed : EXIT.done;
+  } finally {
+    memory.stop();
+    shared.destroy();
+  }
 }
 
 /**
@@ -167,90 +228,54 @@ export async function main(
   context: TaskContext,
   others: { readonly peers?: readonly Peer[] } = {},
 ): Promise<number> {
-  const { options, given } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
-  checkVariant(options.variant);
+  return await withGpu(TASK, args, context, async (call) => {
+    const { peers = peersOf(call.options) } = others;
+    return await run(await plan(call), context, peers);
+  });
+}
+
+/** Measures all populations in turn, then what a run has in common for all of its rows. */
+async function measureRows(
+  populations: readonly BenchPopulation[],
+  { options, given }: BenchPlan,
+  on: { bench: Bench; memory: PeakMemory; startup: Omit<Startup, "compile"> },
+): Promise<BenchRow[]> {
   const { json, quick, repeat, seed } = options;
+  const { bench: { context, gpu, data, commit }, memory } = on;
   const { signal } = context;
-  const began = performance.now();
-  const gpu = await Gpu.request();
-  const requested = performance.now();
-  const memory = new PeakMemory();
-  let data: DeviceDataSet | undefined;
-  try {
-    announceAdapter(context, gpu.adapter, options);
-    const before = await readBenchRows(options);
-    const peersBefore = options.peers ? await readPeerRows(options) : [];
+  const exact = given.has("steps");
+  const loads = populations.map((plan) => loadOf(plan, { options, gpu, exact }));
+  const measurements = await measure(gpu, data, {
+    ...{ loads, seed, repeat, signal },
+    min: quick || exact ? 0 : MIN_MILLISECONDS,
+    onMeasurement: (round, plan) => say(context, { round, repeat, plan, plans: populations }),
+  });
+  context.progress("");
+  memory.stop();
+  const [plan] = populations;
+  const compile = await measureCompiling(data.source, { plan, seed, signal });
+  const startup = { ...on.startup, compile };
+  if (json) writeStartup(context, startup, plan);
+  const peak = await measurePeak(gpu, { signal, ...quick && { least: 50, repeat: 2 } });
+  if (json) writeEvent(context, "peak", { gflop_per_s: peak.gflopPerS, gb_per_s: peak.gbPerS });
+  const { adapter } = gpu;
+  const shared = { adapter, dataset: data.source, commit, repeat, startup, peak };
+  return populations.map((population, i) =>
+    makeRow(population, measurements[i], { ...shared, memory: memory.peak })
+  );
+}
 
-    const loading = performance.now();
-    const counts = quick ? QUICK_COUNTS : undefined;
-    const dataset = await loadDataSet(options.data, context, { json, counts });
-    memory.look();
-    data = new DeviceDataSet(gpu, dataset);
-    await data.part("training");
-    await gpu.done();
-    const loaded = performance.now();
-
-    const shapes = plansOf(options, given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN);
-    const chooser = new VariantChooser(context, { gpu, data }, options);
-    const plans: BenchPlan[] = [];
-    for (const plan of shapes) {
-      // Whoever measures wants the fastest, however short the measurement.
-      const variant = await chooser.choose({ plan, steps: quick ? 0 : Infinity });
-      plans.push({ ...plan, variant });
-    }
-    const fixed = quick || given.has("steps");
-    const loads = plans.map((plan) => loadOf(plan, { options, gpu, exact: given.has("steps") }));
-    const measurements = await measure(gpu, data, {
-      ...{ loads, seed, repeat, signal },
-      min: fixed ? 0 : MIN_MILLISECONDS,
-      onMeasurement: (round, plan) => say(context, { round, repeat, plan, plans }),
-    });
-    context.progress("");
-    memory.stop();
-    const startup: Startup = {
-      adapter: requested - began,
-      data: loaded - loading,
-      compile: await measureCompiling(dataset, { plan: plans[0], seed, signal }),
-    };
-    if (json) writeStartup(context, startup, plans[0]);
-    const peak = await measurePeak(gpu, { signal, ...quick && { least: 50, repeat: 2 } });
-    if (json) {
-      writeEvent(context, "peak", { gflop_per_s: peak.gflopPerS, gb_per_s: peak.gbPerS });
-    }
-
-    const commit = await currentCommit(fromFileUrl(new URL("../.git", import.meta.url)));
-    const circumstances: Circumstances = {
-      ...{ gpu, dataset, commit, repeat, startup, peak },
-      memory: memory.peak,
-    };
-    const rows = plans.map((plan, i) => makeRow(plan, measurements[i], circumstances));
-    const figures = new Figures();
-    await writeBenchRows([...before, ...rows], { ...options, figures });
-    reportBench(context, rows, options);
-    for (const plan of options.profile ? plans : []) {
-      const name = describePlan(plan);
-      const norm = plan.batchNorm ? "-batch-norm" : "";
-      const file = `profile-${plan.hidden.length + 1}-layer${norm}-${plan.networks}.csv`;
-      const path = join(options.out, file);
-      await profileInto(context, { gpu, data }, { plan, name, path, json });
-    }
-    if (options.peers) {
-      const { peers = peersOf(options) } = others;
-      const own = { gpu, data, chooser, commit, options };
-      await besidePeers(context, { ...own, peers, before: peersBefore });
-    }
-    const comparisons = options.compare ? compareWithEarlier(rows, before, options) : [];
-    const worse = options.compare && reportComparisons(context, comparisons, options);
-    await figures.draw(signal);
-    return worse ? EXIT.checkFailed : EXIT.done;
-  } finally {
-    memory.stop();
-    data?.destroy();
-    gpu.destroy();
+/** Profiles a step of each population, a file each. */
+async function profilePopulations(
+  populations: readonly BenchPopulation[],
+  { out, json }: Options,
+  { context, gpu, data }: Bench,
+): Promise<void> {
+  for (const plan of populations) {
+    const norm = plan.batchNorm ? "-batch-norm" : "";
+    const file = `profile-${plan.hidden.length + 1}-layer${norm}-${plan.networks}.csv`;
+    const about = { name: describePlan(plan), path: join(out, file), json };
+    await profileInto(context, { gpu, data }, { plan, ...about });
   }
 }
 
@@ -259,28 +284,20 @@ const PEERS_NETWORK = { hidden: [50, 50], batchNorm: true, batch: 100, networks:
 
 /** Measures other libraries in turn with ours. */
 async function besidePeers(
-  context: TaskContext,
-  circumstances: {
-    gpu: Gpu;
-    data: DeviceDataSet;
-    chooser: VariantChooser;
-    commit: string;
-    options: Options;
-    peers: readonly Peer[];
-    before: readonly PeerRow[];
-  },
+  options: Options,
+  { context, gpu, data, chooser, commit }: Bench,
+  others: { peers: readonly Peer[]; before: readonly PeerRow[] },
 ): Promise<void> {
-  const { gpu, data, chooser, commit, options, peers, before } = circumstances;
   const { quick, peerRounds: rounds, out, json, seed } = options;
-  const variant = await chooser.choose({ plan: PEERS_NETWORK, steps: quick ? 0 : Infinity });
-  const plan = { ...PEERS_NETWORK, variant };
+  const choice = { plan: PEERS_NETWORK, steps: quick ? 0 : Infinity };
+  const plan = { ...PEERS_NETWORK, variant: await chooser.choose(choice, context) };
   const { signal } = context;
   const runner = await Runner.create(gpu, data, { plan, seed, signal });
   try {
     const milliseconds = quick ? 0 : MIN_MILLISECONDS;
     const { units } = await unitsFor(runner.steps, { min: quick ? 20 : 450, milliseconds });
     await measurePeers(context, {
-      ...{ rounds, peers, before, commit, out, json, quick },
+      ...{ ...others, rounds, commit, out, json, quick },
       adapter: gpu.adapter.description,
       own: () => timeUnit(runner.steps, units),
     });
@@ -355,42 +372,50 @@ function writeStartup(context: TaskContext, startup: Startup, plan: Plan): void 
 }
 
 function makeRow(
-  { hidden, batchNorm, batch, networks, variant }: BenchPlan,
+  { hidden, batchNorm, batch, networks, variant }: BenchPopulation,
   { steps, step, evaluation }: Measurement,
-  circumstances: Circumstances,
+  common: {
+    adapter: AdapterSummary;
+    dataset: DataSet;
+    commit: string;
+    repeat: number;
+    startup: Startup;
+    peak: Peak;
+    memory: number;
+  },
 ): BenchRow {
-  const { gpu, dataset, commit, repeat, startup, peak, memory } = circumstances;
+  const { adapter, dataset, commit, repeat, startup, peak, memory } = common;
   const { inputs, classes } = dataset;
   const operations = networks * operationsPerStep({ inputs, hidden, classes, batchNorm }, batch);
   return {
     date: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
     commit,
-    package_version: PACKAGE_VERSION,
-    deno_version: DENO_VERSION,
-    adapter: gpu.adapter.description,
-    software: gpu.adapter.software,
+    packageVersion: PACKAGE_VERSION,
+    denoVersion: DENO_VERSION,
+    adapter: adapter.description,
+    software: adapter.software,
     variant,
     data: dataset.name,
     networks,
     hidden: hidden.join(","),
-    batch_norm: batchNorm,
+    batchNorm,
     batch,
     steps,
-    ms_per_step: step.median,
-    steps_per_s: 1000 / step.median,
-    gflop_per_s: operations / step.median / 1e6,
+    msPerStep: step.median,
+    stepsPerS: 1000 / step.median,
+    gflopPerS: operations / step.median / 1e6,
     repeat,
-    ms_per_step_least: step.least,
-    ms_per_step_most: step.most,
-    evaluation_ms: evaluation.median,
-    evaluation_ms_least: evaluation.least,
-    evaluation_ms_most: evaluation.most,
-    peak_gflop_per_s: peak.gflopPerS,
-    peak_gb_per_s: peak.gbPerS,
-    startup_ms: startup.adapter,
-    data_ms: startup.data,
-    compile_ms: startup.compile,
-    peak_memory_bytes: memory,
+    msPerStepMin: step.least,
+    msPerStepMax: step.most,
+    evaluationMs: evaluation.median,
+    evaluationMsMin: evaluation.least,
+    evaluationMsMax: evaluation.most,
+    peakGflopPerS: peak.gflopPerS,
+    peakGbPerS: peak.gbPerS,
+    startupMs: startup.adapter,
+    dataMs: startup.data,
+    compileMs: startup.compile,
+    peakMemoryBytes: memory,
   };
 }
 

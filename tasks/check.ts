@@ -1,27 +1,27 @@
 /**
- * Checks what can be checked without running the code: format, lint, types, docs, shader drift, the package.
+ * Checks all that the tests do not: format, lint, types, docs and their examples, generated files, the package.
  *
  * @module
  */
+import { checkExamples, entryPoints } from "./_check/examples.ts";
 import { runDeno } from "./_kit/children.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { helpText } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, parseOptions } from "./_kit/options.ts";
+import { DIAGRAM_DRIFT, diagramIsCurrent } from "./diagram.ts";
 import { DRIFT, shadersAreCurrent } from "./shaders.ts";
-
-/** The modules that the package exports. */
-const ENTRY_POINTS = ["mod.ts", "src/figures/mod.ts"];
 
 const TASK = {
   name: "check",
-  summary: "Checks format, lint, types (those of the examples too), docs, shader drift, and the " +
-    "package as it would be published. Every check runs, and is named with its result.",
+  summary:
+    "Checks format, lint, types, docs and their examples, generated files, and the package as it would be " +
+    "published. Every check runs, and its result is printed.",
   options: { help: COMMON_OPTIONS.help },
   examples: [{ command: "deno task check", purpose: "before every commit" }],
 } as const;
 
-/** What went wrong in one check, or null. */
+/** Finds what is wrong, or null. */
 type Check = () => Promise<string | null>;
 
 /** Runs every check, also after one that failed. */
@@ -32,15 +32,20 @@ async function main(args: readonly string[], context: TaskContext): Promise<numb
     return EXIT.done;
   }
 
-  // Set by tasks/bootstrap.sh where JSR does not answer.
+  // tasks/bootstrap.sh sets it where JSR does not answer.
   const stdMap = (Deno.env.get("STD_MAP") ?? "").split(" ").filter((word) => word !== "");
-  // deno.json turns lint's no-slow-types off: it would ask JSR, and the dry run looks for slow types too.
+  const { ".": root, ...subpaths } = await entryPoints();
+  // deno.json turns lint's no-slow-types off because it would ask JSR; the dry run looks for slow types, too.
   const checks: [name: string, check: Check][] = [
     ["format", () => deno("fmt", "--check")],
     ["lint", () => deno("lint")],
     ["types", () => deno("check", "--doc", ...stdMap)],
-    ["docs", () => deno("doc", "--lint", ...stdMap, ...ENTRY_POINTS)],
+    ["docs", () => deno("doc", "--lint", ...stdMap, root, ...Object.values(subpaths))],
+    ["docs of the root alone", () => deno("doc", "--lint", ...stdMap, root)],
+    ["examples in Markdown", () => checkExamples(stdMap)],
+    ["examples in src", () => deno("test", "--doc", "--quiet", ...stdMap, "--allow-read", "src")],
     ["shaders", async () => await shadersAreCurrent() ? null : DRIFT],
+    ["diagram", async () => await diagramIsCurrent() ? null : DIAGRAM_DRIFT],
   ];
   if (stdMap.length === 0) {
     checks.push(["package", () => deno("publish", "--dry-run", "--allow-dirty")]);
@@ -57,18 +62,13 @@ async function main(args: readonly string[], context: TaskContext): Promise<numb
   }
   if (stdMap.length > 0) {
     context.stdout(
-      "package: NOT CHECKED, it needs JSR; and `types` saw @std without its types, from npm",
+      "package: NOT CHECKED, it needs JSR; and `types` saw @std from npm, without its types",
     );
   }
   return failed === 0 ? EXIT.done : EXIT.failed;
 }
 
-/**
- * Runs a subcommand of Deno.
- *
- * @param args The subcommand and its arguments.
- * @returns All that it printed where it failed, otherwise null.
- */
+/** Runs a subcommand of Deno. Where it fails, its output is what is wrong. */
 async function deno(...args: string[]): Promise<string | null> {
   const { success, stdout, stderr } = await runDeno(...args);
   if (success) return null;

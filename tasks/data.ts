@@ -13,13 +13,19 @@ import {
 import type { DataSet } from "../src/data/dataset.ts";
 import { DataError } from "../src/errors.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { type Archive, download, DownloadError } from "./_kit/download.ts";
+import { type Archive, download, DownloadError } from "./_data/download.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { helpText } from "./_kit/help.ts";
-import { flag, type Option } from "./_kit/kinds.ts";
+import {
+  COMMON_OPTIONS,
+  flag,
+  type Option,
+  parseOptions,
+  type Task,
+  type Values,
+} from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_kit/options.ts";
-import { unpackFiles } from "./_kit/tar.ts";
+import { unpackFiles } from "./_data/tar.ts";
 
 /** CIFAR-10 as its authors publish it, which never changes. */
 const CIFAR10: Archive = {

@@ -4,26 +4,25 @@
  * @module
  */
 import { readCifar10 } from "../src/data/cifar10.ts";
-import type { DataSet } from "../src/data/dataset.ts";
 import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { checkKernels, passes } from "../src/train/kernel_check.ts";
-import type { ShaderTexts } from "../src/gpu/kernels.ts";
 import { createSynthetic } from "../src/data/synthetic.ts";
-import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
+import { shapeOf } from "../src/model/shape.ts";
+import { checkVariant } from "../src/programs/variants.ts";
 import { announceAdapter, describeAdapter, vendorName } from "./_kit/adapter.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { usualDirectory } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { helpText, wrap } from "./_kit/help.ts";
-import { flag } from "./_kit/kinds.ts";
+import { COMMON_OPTIONS, flag, parseOptions, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_kit/options.ts";
 import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
-import { DENO_VERSION, PACKAGE_NAME, PACKAGE_VERSION } from "./_kit/version.ts";
+import { PACKAGE_NAME } from "../src/records/config.ts";
+import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
 
 const { help, seed, data, json, requireGpu, variant } = COMMON_OPTIONS;
 const verify = flag({
@@ -113,14 +112,13 @@ interface Finding {
  *
  * @param args The arguments as typed.
  * @param context Where to write.
- * @param testing Shader texts with planted mistakes, which the checks must find, and another file than the usual one to
- * remember failed variants in.
+ * @param testing Another file than the usual one to remember failed variants in.
  * @returns The exit status.
  */
 export async function main(
   args: readonly string[],
   context: TaskContext,
-  testing: { shaders?: ShaderTexts; memory?: string } = {},
+  testing: { memory?: string } = {},
 ): Promise<number> {
   const { options } = parseOptions(TASK, args);
   if (options.help) {
@@ -319,16 +317,18 @@ async function verifyHere(context: TaskContext, run: VerifyRun): Promise<Finding
 /** Some training steps on the GPU beside the float64 reference. */
 async function testGpu(
   gpu: Gpu,
-  options: { seed: number; variant?: string; shaders?: ShaderTexts; memory?: string },
+  options: { seed: number; variant?: string; memory?: string },
 ): Promise<Finding> {
   const name = "Self-test";
-  const { seed, shaders, memory } = options;
+  const { seed, memory } = options;
   const dataset = await createSynthetic({ seed, ...SELF_TEST_IMAGES });
   let data: DeviceDataSet | undefined;
   try {
     data = new DeviceDataSet(gpu, dataset);
-    const variant = options.variant ?? await soundVariant(gpu, shapeOf(dataset), memory);
-    const rows = await checkKernels(gpu, { ...SELF_TEST, data, seed, variant, shaders });
+    const { networks: { length: networks } } = SELF_TEST;
+    const shape = shapeOf({ ...SELF_TEST, networks }, dataset);
+    const variant = options.variant ?? await soundVariant(gpu, shape, memory);
+    const rows = await checkKernels(gpu, { ...SELF_TEST, data, seed, variant });
     const bad = rows.find((row) => !passes(row));
     const text = bad === undefined
       ? `ok: ${SELF_TEST.steps} steps of 3 layers with batch norm agree with float64`
@@ -344,13 +344,6 @@ async function testGpu(
   } finally {
     data?.destroy();
   }
-}
-
-/** The shape of the self-test. */
-function shapeOf({ inputs, classes }: DataSet): VariantShape {
-  const { hidden, batchNorm, networks, batch } = SELF_TEST;
-  const architecture = { inputs, hidden, classes, batchNorm };
-  return { architecture, networks: networks.length, batch };
 }
 
 /** Names to the left, texts of one or more lines to the right of them. */

@@ -12,34 +12,34 @@ import {
   type SubsetCounts,
 } from "../src/data/dataset.ts";
 import { DeviceDataSet } from "../src/gpu/device_data.ts";
-import { checkGradients } from "../src/model/reference/numerical_gradients.ts";
+import { checkGradients, type GradientError } from "../src/model/reference/numerical_gradients.ts";
 import { ArgumentError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu/device.ts";
+import type { Gpu } from "../src/gpu/device.ts";
 import { checkKernels, type KernelCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
-import type { ShaderTexts } from "../src/gpu/kernels.ts";
-import { checkVariant, type VariantShape } from "../src/programs/variants.ts";
+import { type PopulationShape, shapeOf } from "../src/model/shape.ts";
 import { initialise } from "../src/model/initialisation.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import { COMPARED_STEPS } from "../src/report/gradients.ts";
-import { type GradientCheckRow, gradientCheckToCsv } from "../src/records/metrics.ts";
+import { GRADIENT_CHECK_CSV } from "../src/records/gradient_check.ts";
+import { GRADIENT_CHECK_SUMMARY_JSON, gradientTrialFields } from "../src/records/summary.ts";
+import type { GradientCheckRow, GradientTrial } from "../src/train/gradient_check.ts";
 import { isComparable, otherSettings } from "../src/report/settings.ts";
-import { announceAdapter } from "./_kit/adapter.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { loadDataSet } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { helpText } from "./_kit/help.ts";
-import { choice, integer } from "./_kit/kinds.ts";
-import { EXIT, runTask } from "./_kit/main.ts";
 import {
+  choice,
   COMMON_OPTIONS,
-  parseOptions,
+  integer,
   type Task,
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
-import { openResults, type RunConfig, runConfig } from "./_kit/results.ts";
+import type { RunConfig } from "../src/records/config.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
+import { openResults, type Results, runConfig } from "./_kit/results.ts";
 import { soundVariant, warnIfFailed } from "./_run/verified.ts";
+import { type DataCall, withData } from "./_kit/with_data.ts";
 
 const OPTIONS = {
   ...COMMON_OPTIONS,
@@ -49,6 +49,9 @@ const OPTIONS = {
   batch: TRAINING_OPTIONS.batch,
   inputs: integer({ min: 1, default: 10, help: "how many of an image's first values are used" }),
 };
+
+/** Enough for some batches and for an evaluation whose last part is not a whole one. */
+const TRIAL_COUNTS: Required<SubsetCounts> = { training: 1000, validation: 150, test: 100 };
 
 /** The task as its users see it. */
 export const TASK: Task<typeof OPTIONS> = {
@@ -62,6 +65,7 @@ export const TASK: Task<typeof OPTIONS> = {
     "The forward difference is not judged: its error depends on the seed.",
   options: OPTIONS,
   defaults: { lambda: 0.5, batch: 20 },
+  quickCounts: TRIAL_COUNTS,
   examples: [
     { command: "deno task gradient-check", purpose: "the report's setting" },
     { command: "deno task gradient-check --seed 7", purpose: "another network" },
@@ -92,85 +96,71 @@ const TRIAL_NETWORKS = [
   { lambda: 0.005, etaMin: 1e-3, etaMax: 0.1 },
 ];
 
-/** Enough for some batches and for an evaluation whose last part is not a whole one. */
-const TRIAL_COUNTS: Required<SubsetCounts> = { training: 1000, validation: 150, test: 100 };
+/** A check, not begun. */
+export interface CheckPlan extends DataCall<typeof OPTIONS> {
+  readonly variant: string;
+  readonly results: Results;
+}
 
-/**
- * Runs the task.
- *
- * @param args The arguments as typed.
- * @param context Where to write.
- * @param testing Shader texts with planted mistakes, which the check must find.
- * @returns The exit status.
- */
-export async function main(
-  args: readonly string[],
-  context: TaskContext,
-  testing: { shaders?: ShaderTexts } = {},
-): Promise<number> {
-  const { options } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
+/** Checks everything that can be refused, and touches nothing. */
+export async function plan(call: DataCall<typeof OPTIONS>): Promise<CheckPlan> {
+  const { options, gpu, data: { source: dataset } } = call;
+  checkBatch(options, dataset);
+  const variant = options.variant ?? await soundVariant(gpu, settingShape(options, dataset));
+  const config = runConfig(options, { task: TASK.name, dataset, adapter: gpu.adapter, variant });
+  const { force, out } = options;
+  return { ...call, variant, results: await openResults(out, config, { ...FILES, force }) };
+}
+
+/** Does what was planned, and returns the exit status. */
+export async function run(planned: CheckPlan, context: TaskContext): Promise<number> {
+  const { options, gpu, data: { source: dataset }, results } = planned;
+  await warnIfFailed(context, gpu, options);
+  if (results.state === "finished") {
+    results.sayFinished(context, options);
     return EXIT.done;
   }
-  const { shaders } = testing;
-  checkVariant(options.variant);
-  const gpu = await Gpu.request();
-  try {
-    announceAdapter(context, gpu.adapter, options);
-    const counts = options.quick ? TRIAL_COUNTS : undefined;
-    const dataset = await loadDataSet(options.data, context, { json: options.json, counts });
-    checkBatch(options, dataset);
-    await warnIfFailed(context, gpu, options);
-    const variant = options.variant ?? await soundVariant(gpu, shapeOf(options, dataset));
-    const config = runConfig(options, { task: TASK.name, dataset, adapter: gpu.adapter, variant });
-    const { force } = options;
-    const results = await openResults(options.out, config, { ...FILES, force });
-    if (results.state === "finished") {
-      results.sayFinished(context, options);
-      return EXIT.done;
-    }
 
-    context.signal.throwIfAborted();
-    const { rows, failures } = await checkSetting(gpu, {
-      options,
-      config,
-      dataset,
-      variant,
-      shaders,
-      signal: context.signal,
-    });
-    report(context, rows, { dataset, options });
-    const trials = await checkTrials(gpu, { options, dataset, shaders, context });
-    reportTrials(context, trials, options);
-    failures.push(...trials.flatMap((trial) => trial.failures));
-    const passed = failures.length === 0;
-    for (const failure of failures) context.stderr(`Fell short: ${failure}`);
-    await results.start();
-    await results.write("gradient_check.csv", gradientCheckToCsv(rows));
-    if (passed) {
-      const { description: adapter, software } = gpu.adapter;
-      const quick = quickField(options);
-      const summary = { data: dataset.name, passed, trials, adapter, software, ...quick };
-      await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
-    }
-    if (options.json) {
-      writeEvent(context, "done", { passed, failures, ...quickField(options) });
-    } else {
-      const verdict = passed ? "passed" : "failed";
-      context.stdout(`Gradient check ${verdict}${options.quick ? " (quick)" : ""}.`);
-    }
-    return passed ? EXIT.done : EXIT.checkFailed;
-  } finally {
-    gpu.destroy();
+  const { signal } = context;
+  signal.throwIfAborted();
+  const { rows, failures } = await checkSetting(planned, signal);
+  report(context, rows, { dataset, options });
+  const trials = await checkTrials(gpu, { options, dataset, context });
+  reportTrials(context, trials, options);
+  failures.push(...trials.flatMap((trial) => trial.failures));
+  const passed = failures.length === 0;
+  for (const failure of failures) context.stderr(`Fell short: ${failure}`);
+  await results.start();
+  await results.write("gradient_check.csv", GRADIENT_CHECK_CSV.encode(rows));
+  if (passed) {
+    const { description: adapter, software } = gpu.adapter;
+    const quick = quickField(options);
+    const summary = { data: dataset.name, passed, trials, adapter, software, ...quick };
+    await results.write("summary.json", GRADIENT_CHECK_SUMMARY_JSON.encode(summary));
   }
+  if (options.json) {
+    writeEvent(context, "done", { passed, failures, ...quickField(options) });
+  } else {
+    const verdict = passed ? "passed" : "failed";
+    context.stdout(`Gradient check ${verdict}${options.quick ? " (quick)" : ""}.`);
+  }
+  return passed ? EXIT.done : EXIT.checkFailed;
+}
+
+/** Runs the task, and returns the exit status. */
+export async function main(args: readonly string[], context: TaskContext): Promise<number> {
+  return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }
 
 /** The shape of the setting asked for. */
-function shapeOf(options: Options, { classes }: DataSet): VariantShape {
-  const { hidden, inputs, batch } = options;
-  const batchNorm = options.batchNorm === "on";
-  return { architecture: { inputs, hidden, classes, batchNorm }, networks: 1, batch };
+function settingShape(
+  { hidden, inputs, batch, batchNorm }: Options,
+  { classes }: DataSet,
+): PopulationShape {
+  return shapeOf({ hidden, batchNorm: batchNorm === "on", networks: 1, batch }, {
+    inputs,
+    classes,
+  });
 }
 
 /** Before anything is written. */
@@ -194,35 +184,17 @@ function checkBatch({ batch, batchNorm, inputs }: Options, dataset: DataSet): vo
 
 /** The setting asked for, three ways, on the first images of the data. */
 async function checkSetting(
-  gpu: Gpu,
-  run: {
-    options: Options;
-    config: RunConfig;
-    dataset: DataSet;
-    variant: string;
-    shaders?: ShaderTexts;
-    signal: AbortSignal;
-  },
+  { options, gpu, data: { source }, variant, results }: CheckPlan,
+  signal: AbortSignal,
 ): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
-  const { options, config, variant, shaders } = run;
   const { hidden, lambda, batch, seed } = options;
   const batchNorm = options.batchNorm === "on";
-  const dataset = firstInputs(run.dataset, options);
+  const dataset = firstInputs(source, options);
   const data = new DeviceDataSet(gpu, dataset);
   const order = Uint32Array.from({ length: dataset.training.count }, (_, i) => i);
-  const onGpu = await checkKernels(gpu, {
-    data,
-    hidden,
-    batchNorm,
-    networks: [{ lambda, etaMin: 0, etaMax: 0.1 }],
-    batch,
-    steps: 1,
-    seed,
-    order,
-    evaluation: false,
-    variant,
-    shaders,
-  });
+  const networks = [{ lambda, etaMin: 0, etaMax: 0.1 }];
+  const setting = { hidden, batchNorm, networks, batch, steps: 1, seed, order, evaluation: false };
+  const onGpu = await checkKernels(gpu, { data, ...setting, variant });
   data.destroy();
 
   const architecture = { inputs: dataset.inputs, hidden, classes: dataset.classes, batchNorm };
@@ -230,41 +202,45 @@ async function checkSetting(
   const differences = await checkGradients({ architecture, parameters }, {
     x: standardise(dataset.training.images, dataset, order.subarray(0, batch)),
     labels: dataset.training.labels.subarray(0, batch),
-  }, { lambda, signal: run.signal });
-
-  const { bars, published } = publishedErrors(config);
+  }, { lambda, signal });
   const failures = onGpu.filter((row) => !passes(row)).map(describeFailure);
   const rows = differences.map((row) => {
-    const bar = bars[row.parameter];
-    if (bar !== undefined && !(row.fivePoint <= bar)) {
-      failures.push(
-        `five-point difference of ${row.parameter}: ${show(row.fivePoint)}, at most ${bar}`,
-      );
-    }
-    if (row.norm !== null && !(row.norm <= NORM_BAR)) {
-      failures.push(
-        `five-point difference of ${row.parameter} in norm: ${show(row.norm)}, at most ${NORM_BAR}`,
-      );
-    }
-    const gpuRow = onGpu.find(({ name, kind }) =>
-      name === row.parameter && (kind === "gradient" || kind === "cancelled")
-    )!;
+    failures.push(...shortfalls(row, results.config));
     return {
       parameter: row.parameter,
-      published: published[row.parameter] ?? null,
-      five_point: row.fivePoint,
+      published: publishedErrors(results.config).published[row.parameter] ?? null,
+      fivePoint: row.fivePoint,
       forward: row.forward,
-      gpu_norm: gpuRow.error,
-      left_out: row.leftOut,
+      gpuNorm: onGpu.find(({ name, kind }) =>
+        name === row.parameter && (kind === "gradient" || kind === "cancelled")
+      )!.error,
+      leftOut: row.leftOut,
       entries: row.entries,
     };
   });
-  const leftOut = rows.reduce((sum, row) => sum + row.left_out, 0);
+  const leftOut = rows.reduce((sum, row) => sum + row.leftOut, 0);
   const entries = rows.reduce((sum, row) => sum + row.entries, 0);
   if (leftOut > LEFT_OUT_BAR * entries) {
     failures.push(`entries left out: ${leftOut} of ${entries}, at most ${LEFT_OUT_BAR * 100} %`);
   }
   return { rows, failures };
+}
+
+/** What the five-point difference of a parameter exceeds. */
+function shortfalls(
+  { parameter, fivePoint, norm }: GradientError,
+  config: RunConfig,
+): string[] {
+  const bar = publishedErrors(config).bars[parameter];
+  const name = `five-point difference of ${parameter}`;
+  return [
+    ...bar !== undefined && !(fivePoint <= bar)
+      ? [`${name}: ${show(fivePoint)}, at most ${bar}`]
+      : [],
+    ...norm !== null && !(norm <= NORM_BAR)
+      ? [`${name} in norm: ${show(norm)}, at most ${NORM_BAR}`]
+      : [],
+  ];
 }
 
 /**
@@ -296,7 +272,9 @@ function report(
 ): void {
   if (run.options.json) {
     const quick = quickField(run.options);
-    for (const row of rows) writeEvent(context, "gradient", { ...row, ...quick });
+    for (const row of rows) {
+      writeEvent(context, "gradient", { ...GRADIENT_CHECK_CSV.cells(row), ...quick });
+    }
     return;
   }
   const { hidden, batchNorm, lambda, batch, inputs, seed } = run.options;
@@ -309,34 +287,22 @@ function report(
     lines.push([
       row.parameter,
       row.published === null ? "" : show(row.published),
-      show(row.five_point),
+      show(row.fivePoint),
       show(row.forward),
-      show(row.gpu_norm),
-      `${row.left_out} of ${row.entries}`,
+      show(row.gpuNorm),
+      `${row.leftOut} of ${row.entries}`,
     ]);
   }
   for (const line of alignColumns(lines)) context.stdout(line);
 }
 
-/** What a trial came to. */
-interface Trial {
-  readonly hidden: readonly number[];
-  readonly batch_norm: boolean;
-  readonly inputs: number;
-  readonly batch: number;
-  /** The quantity that comes nearest to its bar. */
-  readonly worst: KernelCheckRow;
-  /** Sentences on what falls short. */
-  readonly failures: readonly string[];
-}
-
 /** The GPU beside the reference for some steps, over all that a network may be. */
 async function checkTrials(
   gpu: Gpu,
-  run: { options: Options; dataset: DataSet; shaders?: ShaderTexts; context: TaskContext },
-): Promise<Trial[]> {
-  const { options: { quick, seed }, dataset, shaders, context } = run;
-  const trials: Trial[] = [];
+  run: { options: Options; dataset: DataSet; context: TaskContext },
+): Promise<GradientTrial[]> {
+  const { options: { quick, seed }, dataset, context } = run;
+  const trials: GradientTrial[] = [];
   for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
     context.signal.throwIfAborted();
     const { hidden, batchNorm, batch } = trial;
@@ -347,26 +313,28 @@ async function checkTrials(
     const shape = { architecture, networks: networks.length, batch };
     const variant = run.options.variant ?? await soundVariant(gpu, shape);
     const setting = { hidden, batchNorm, networks, batch, steps: COMPARED_STEPS, seed };
-    const rows = await checkKernels(gpu, { data, ...setting, variant, shaders });
+    const rows = await checkKernels(gpu, { data, ...setting, variant });
     data.destroy();
     const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
       `${inputs} inputs, batch ${batch}`;
     const failures = rows.filter((row) => !passes(row))
       .map((row) => `${describeFailure(row)} (${name})`);
     const worst = worstOf(rows);
-    trials.push({ hidden, batch_norm: batchNorm, inputs, batch, worst, failures });
+    trials.push({ hidden, batchNorm, inputs, batch, worst, failures });
   }
   return trials;
 }
 
 function reportTrials(
   context: TaskContext,
-  trials: readonly Trial[],
+  trials: readonly GradientTrial[],
   options: Pick<Options, "json" | "quick">,
 ): void {
   if (options.json) {
     const quick = quickField(options);
-    for (const trial of trials) writeEvent(context, "comparison", { ...trial, ...quick });
+    for (const trial of trials) {
+      writeEvent(context, "comparison", { ...gradientTrialFields(trial), ...quick });
+    }
     return;
   }
   context.stdout("");
@@ -375,10 +343,10 @@ function reportTrials(
       "the quantity that comes nearest to its bar",
   );
   const lines = [["layers", "batch norm", "inputs", "batch", "worst", "error", "at most"]];
-  for (const { hidden, batch_norm, inputs, batch, worst } of trials) {
+  for (const { hidden, batchNorm, inputs, batch, worst } of trials) {
     lines.push([
       String(hidden.length + 1),
-      batch_norm ? "on" : "off",
+      batchNorm ? "on" : "off",
       String(inputs),
       String(batch),
       `${worst.kind} ${worst.name}`,

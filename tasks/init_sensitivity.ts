@@ -5,44 +5,37 @@
  */
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
-import { DeviceDataSet } from "../src/gpu/device_data.ts";
-import { Gpu } from "../src/gpu/device.ts";
-import { checkVariant } from "../src/programs/variants.ts";
-import { VariantChooser } from "./_run/variant.ts";
+import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 import { isComparable } from "../src/report/settings.ts";
 import { describeRuns } from "../src/train/sensitivity.ts";
-import { announceAdapter } from "./_kit/adapter.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { loadDataSet } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { helpText } from "./_kit/help.ts";
-import { initialisations, integer } from "./_kit/kinds.ts";
-import { EXIT, runTask } from "./_kit/main.ts";
 import {
   checkTraining,
   COMMON_OPTIONS,
-  parseOptions,
+  initialisations,
+  integer,
   type Task,
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
 import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
-import { QUICK_COUNTS } from "./_kit/quick.ts";
-import { openResults, type RunConfig, runConfig } from "./_kit/results.ts";
+import type { RunConfig } from "../src/records/config.ts";
+import { STUDY_SUMMARY_JSON, type StudySummary } from "../src/records/summary.ts";
+import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import {
   normsOf,
   populationName,
-  readSensitivity,
   redrawStudy,
-  type SensitivitySummary,
   STUDY_FILES,
   studyInto,
 } from "./_run/sensitivity_run.ts";
-import { percent, tableHeading } from "./_kit/text.ts";
+import { type DataCall, withData } from "./_kit/with_data.ts";
 
 const { init: _init, ...TRAINING_WITHOUT_INIT } = TRAINING_OPTIONS;
 
@@ -84,84 +77,90 @@ export const TASK: Task<typeof OPTIONS> = {
   ],
 };
 
+/** A study, not begun. */
+export interface StudyPlan extends DataCall<typeof OPTIONS> {
+  readonly chooser: VariantChooser;
+  readonly choice: VariantChoice;
+  readonly results: Results;
+  /** How it ended, where it is there already. */
+  readonly finished?: StudySummary;
+}
+
+/** Checks everything that can be refused, and touches nothing. */
+export async function plan(call: DataCall<typeof OPTIONS>): Promise<StudyPlan> {
+  const { options, gpu, data } = call;
+  const { hidden, batch, inits: { length: networks }, halfCycle, cycles, out, force } = options;
+  const norms = normsOf(options);
+  const chooser = new VariantChooser(call, options);
+  // One for both, so that they can be compared: that of the larger step.
+  const plan = { hidden, batchNorm: norms.includes(true), batch, networks };
+  const choice = { plan, steps: 2 * halfCycle * cycles, directory: out };
+  const variant = await chooser.expect(choice);
+  const circumstances = { task: TASK.name, dataset: data.source, adapter: gpu.adapter, variant };
+  const config = runConfig(options, circumstances);
+  const results = await openResults(out, config, { ...STUDY_FILES, force });
+  const planned = { ...call, chooser, choice, results };
+  if (results.state === "finished") {
+    return { ...planned, finished: await readSummary(out, STUDY_SUMMARY_JSON) };
+  }
+  for (const batchNorm of norms) {
+    await checkCapacity(gpu, data, { ...plan, batchNorm, variant });
+  }
+  return planned;
+}
+
 /**
- * Runs the task.
+ * Does what was planned.
  *
- * @param args The arguments as typed.
+ * @param planned The study.
  * @param context Where to write, and how to hear of being told to stop.
  * @param testing A clock in milliseconds, for tests.
  * @returns The exit status.
  */
+export async function run(
+  planned: StudyPlan,
+  context: TaskContext,
+  testing: { now?: () => number } = {},
+): Promise<number> {
+  const { options, gpu, data, chooser, choice, results, finished } = planned;
+  const { json, quick, out } = options;
+  const { signal } = context;
+  const variant = await chooser.choose(choice, context);
+  results.setVariant(variant);
+  const figures = new Figures();
+  if (finished === undefined) signal.throwIfAborted();
+  else {
+    results.sayFinished(context, options);
+    redrawStudy(results, finished, figures);
+  }
+  const progress = new Progress(context, { json, quick });
+  const training = { gpu, data, progress, variant, signal, figures };
+  const summary = finished ?? await studyInto(results, options, { ...training, ...testing });
+  reportStudy(context, { options, config: results.config, dataset: data.source, summary });
+  if (options.profile) {
+    const populations = normsOf(options).map((batchNorm) => {
+      const name = populationName(batchNorm);
+      const path = join(out, `profile-${name}.csv`);
+      return { plan: { ...choice.plan, batchNorm, variant }, name, path };
+    });
+    await profileAll(context, planned, { populations, json, quick });
+  }
+  await figures.draw(signal);
+  return EXIT.done;
+}
+
+/** Runs the task, and returns the exit status; `testing` is handed to {@linkcode run}. */
 export async function main(
   args: readonly string[],
   context: TaskContext,
   testing: { now?: () => number } = {},
 ): Promise<number> {
-  const { options } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
-  checkVariant(options.variant);
-  const gpu = await Gpu.request();
-  let data: DeviceDataSet | undefined;
-  try {
-    announceAdapter(context, gpu.adapter, options);
-    const { json, quick, force, out } = options;
-    const counts = quick ? QUICK_COUNTS : undefined;
-    const dataset = await loadDataSet(options.data, context, { json, counts });
-    data = new DeviceDataSet(gpu, dataset);
-
-    const { adapter } = gpu;
-    const { hidden, batch, inits: { length: networks }, halfCycle, cycles } = options;
-    const norms = normsOf(options);
-    // One for both, so that they can be compared: that of the larger step.
-    const plan = { hidden, batchNorm: norms.includes(true), batch, networks };
-    const chooser = new VariantChooser(context, { gpu, data }, options);
-    const variant = await chooser.choose({ plan, steps: 2 * halfCycle * cycles, directory: out });
-    const config = runConfig(options, { task: TASK.name, dataset, adapter, variant });
-    const results = await openResults(out, config, { ...STUDY_FILES, force });
-    const { signal } = context;
-    const figures = new Figures();
-    let summary: SensitivitySummary;
-    if (results.state === "finished") {
-      summary = await readSensitivity(results.directory);
-      results.sayFinished(context, options);
-      redrawStudy(results, summary, figures);
-    } else {
-      for (const batchNorm of norms) {
-        await checkCapacity(gpu, data, { ...plan, batchNorm, variant });
-      }
-      signal.throwIfAborted();
-      const progress = new Progress(context, { json, quick });
-      summary = await studyInto(results, options, {
-        gpu,
-        data,
-        progress,
-        variant,
-        signal,
-        figures,
-        ...testing,
-      });
-    }
-    reportStudy(context, { options, config, dataset, summary });
-    if (options.profile) {
-      const populations = norms.map((batchNorm) => {
-        const name = populationName(batchNorm);
-        return {
-          plan: { ...plan, batchNorm, variant },
-          name,
-          path: join(out, `profile-${name}.csv`),
-        };
-      });
-      await profileAll(context, { gpu, data }, { populations, json, quick });
-    }
-    await figures.draw(signal);
-    return EXIT.done;
-  } finally {
-    data?.destroy();
-    gpu.destroy();
-  }
+  return await withData(
+    TASK,
+    args,
+    context,
+    async (call) => await run(await plan(call), context, testing),
+  );
 }
 
 /** A study when it is over. */
@@ -173,7 +172,7 @@ export interface FinishedStudy {
   /** The data set, or what the table says of it. */
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;
   /** How it ended. */
-  readonly summary: SensitivitySummary;
+  readonly summary: StudySummary;
 }
 
 /**
@@ -186,17 +185,19 @@ export function reportStudy(context: TaskContext, study: FinishedStudy): void {
   const { options, config, dataset, summary: { runs, quick } } = study;
   const { out } = options;
   if (options.json) {
-    for (const run of runs) writeEvent(context, "result", { ...run, ...quick && { quick }, out });
+    for (const run of STUDY_SUMMARY_JSON.fields(study.summary).runs as object[]) {
+      writeEvent(context, "result", { ...run, ...quick && { quick }, out });
+    }
     return;
   }
   const { classes } = dataset;
   context.stdout(tableHeading(dataset, options));
   const heading = ["σ", "batch norm", "training loss", "validation accuracy", "test accuracy", ""];
-  const lines = runs.map(({ sigma, batch_norm, train, val, test, outcome }) => [
+  const lines = runs.map(({ sigma, batchNorm, training, validation, test, outcome }) => [
     sigma,
-    batch_norm ? "on" : "off",
-    train.loss.toFixed(3),
-    percent(val.accuracy),
+    batchNorm ? "on" : "off",
+    training.loss.toFixed(3),
+    percent(validation.accuracy),
     percent(test.accuracy),
     outcome,
   ]);

@@ -5,39 +5,34 @@
  */
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
-import { DeviceDataSet } from "../src/gpu/device_data.ts";
+import type { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu/device.ts";
-import { checkVariant } from "../src/programs/variants.ts";
-import { VariantChooser } from "./_run/variant.ts";
+import type { Gpu } from "../src/gpu/device.ts";
+import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 import { PUBLISHED_FINAL_ACCURACY } from "../src/model/published.ts";
 import { isComparable } from "../src/report/settings.ts";
-import { bestResults } from "../src/train/lambda_search.ts";
-import type { BestRow } from "../src/records/lambda_search.ts";
-import { announceAdapter } from "./_kit/adapter.ts";
+import { bestResults, type BestRow } from "../src/train/lambda_search.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { loadDataSet } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { helpText } from "./_kit/help.ts";
 import { EXIT, FigureError, runTask } from "./_kit/main.ts";
-import { checkTraining, parseOptions, type Task } from "./_kit/options.ts";
+import { checkTraining, type Task } from "./_kit/options.ts";
 import { profileAll, type Profiled } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
-import { QUICK_COUNTS } from "./_kit/quick.ts";
-import { openResults, type RunConfig, runConfig } from "./_kit/results.ts";
-import { bestRows, finalInto, openFinal } from "./_run/search_final.ts";
+import type { RunConfig } from "../src/records/config.ts";
 import {
-  readSearchSummary,
-  searchFiles,
+  RUN_SUMMARY_JSON,
+  SEARCH_SUMMARY_JSON,
   type SearchSummary,
-  stageNames,
-} from "./_run/search_files.ts";
-import { SEARCH_OPTIONS, type SearchOptions } from "./_run/search_options.ts";
+} from "../src/records/summary.ts";
+import { BEST_CSV } from "../src/records/trials.ts";
+import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
+import { bestRows, finalInto, openFinal } from "./_run/search_final.ts";
+import { SEARCH_OPTIONS, searchFiles, type SearchOptions, stageNames } from "./_run/search.ts";
 import { searchInto } from "./_run/search_stages.ts";
-import { percent, tableHeading } from "./_kit/text.ts";
+import { type DataCall, withData } from "./_kit/with_data.ts";
 
 /** The task as its users see it. */
 export const TASK: Task<typeof SEARCH_OPTIONS> = {
@@ -65,89 +60,96 @@ export const TASK: Task<typeof SEARCH_OPTIONS> = {
 /** How many of the best are written down and shown, as in the report. */
 const BEST = 3;
 
-/**
- * Runs the task.
- *
- * @param args The arguments as typed.
- * @param context Where to write, and how to hear of being told to stop.
- * @returns The exit status.
- */
+/** A search, not begun. */
+export interface SearchPlan extends DataCall<typeof SEARCH_OPTIONS> {
+  readonly chooser: VariantChooser;
+  readonly choice: VariantChoice;
+  readonly results: Results;
+  /** The folder of the final network, opened before the best λ is known. */
+  readonly final: Results;
+  /** How it ended, where all of it is there already. */
+  readonly finished?: SearchSummary;
+}
+
+/** Checks everything that can be refused, and touches nothing. */
+export async function plan(call: DataCall<typeof SEARCH_OPTIONS>): Promise<SearchPlan> {
+  const { options, gpu, data } = call;
+  const { force, out, hidden, batch, repeat, halfCycle, cycles } = options;
+  const networks = repeat * Math.max(options.coarseCount, options.fineCount);
+  const plan = { hidden, batchNorm: options.batchNorm === "on", batch, networks };
+  const chooser = new VariantChooser(call, options);
+  const choice = { plan, steps: 2 * halfCycle * cycles, directory: out };
+  const variant = await chooser.expect(choice);
+  const circumstances = { task: TASK.name, dataset: data.source, adapter: gpu.adapter, variant };
+  const config = runConfig(options, circumstances);
+  const results = await openResults(out, config, { ...searchFiles(options), force });
+  const final = await openFinal(results, { lambda: null, force });
+  const planned = { ...call, chooser, choice, results, final };
+  if (results.state === "finished") {
+    const finished = await readSummary(out, SEARCH_SUMMARY_JSON);
+    const final = await openFinal(results, { lambda: finished.bestLambda, force });
+    // Someone may have removed it, or one of its files; a figure is missing where it could not be drawn.
+    if (final.state === "finished" && final.undrawn.length === 0) return { ...planned, finished };
+  }
+  await checkCapacity(gpu, data, { ...plan, variant });
+  return planned;
+}
+
+/** Does what was planned, and returns the exit status. */
+export async function run(planned: SearchPlan, context: TaskContext): Promise<number> {
+  const { options, data, chooser, choice, results, finished } = planned;
+  const variant = await chooser.choose(choice, context);
+  results.setVariant(variant);
+  const figures = new Figures();
+  let summary = finished;
+  if (summary === undefined) {
+    context.signal.throwIfAborted();
+    summary = await search(planned, { context, variant, figures });
+  } else results.sayFinished(context, options);
+  reportSearch(context, { options, config: results.config, dataset: data.source, summary });
+  if (options.profile) await profileSearch(context, planned, { options, variant });
+  await figures.draw(context.signal);
+  return EXIT.done;
+}
+
+/** Runs the task, and returns the exit status. */
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
-  const { options } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
-  checkVariant(options.variant);
-  const gpu = await Gpu.request();
-  let data: DeviceDataSet | undefined;
-  try {
-    const { json, quick, force, out, hidden, batch, repeat } = options;
-    const { signal } = context;
-    announceAdapter(context, gpu.adapter, options);
-    const counts = quick ? QUICK_COUNTS : undefined;
-    const dataset = await loadDataSet(options.data, context, { json, counts });
-    data = new DeviceDataSet(gpu, dataset);
+  return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
+}
 
-    // Everything that can be refused is refused before anything is written.
-    const { adapter } = gpu;
-    const networks = repeat * Math.max(options.coarseCount, options.fineCount);
-    const plan = { hidden, batchNorm: options.batchNorm === "on", batch, networks };
-    const steps = 2 * options.halfCycle * options.cycles;
-    const chooser = new VariantChooser(context, { gpu, data }, options);
-    const variant = await chooser.choose({ plan, steps, directory: out });
-    const config = runConfig(options, { task: TASK.name, dataset, adapter, variant });
-    const results = await openResults(out, config, { ...searchFiles(options), force });
-    const before = await openFinal(results, { lambda: null, force });
-    if (results.state === "finished") {
-      const summary = await readSearchSummary(results);
-      const final = await openFinal(results, { lambda: summary.best_lambda, force });
-      // Someone may have removed it, or one of its files; a figure is missing where it could not be drawn.
-      if (final.state === "finished" && final.undrawn.length === 0) {
-        results.sayFinished(context, options);
-        reportSearch(context, { options, config, dataset, summary });
-        if (options.profile) await profileSearch(context, { gpu, data }, { options, variant });
-        return EXIT.done;
-      }
-    }
-    await checkCapacity(gpu, data, { ...plan, variant });
-    signal.throwIfAborted();
-    if (force || results.state === "new") {
-      // First, so that a search that is cut off here finds no final network of other settings when it goes on.
-      await before.clear();
-      await results.start();
-    } else await results.resume();
-
-    const progress = new Progress(context, { json, quick });
-    const figures = new Figures();
-    const training = { gpu, data, progress, variant, signal, figures };
-    if (repeat > 1) {
-      context.stderr(
-        `Each λ trains ${repeat} networks of other initial weights; all networks see the same batches`,
-      );
-    }
-    const rows = await searchInto(results, options, { ...training, context });
-    const best = bestRows(bestResults(rows, BEST), isComparable(config));
-    if (Number.isNaN(best[0].val_accuracy)) {
-      await figures.draw(signal).catch((error) => {
-        if (!(error instanceof FigureError)) throw error;
-        context.stderr(error.message); // What follows matters more.
-      });
-      throw new ArgumentError(
-        "All networks of the search diverged: expected smaller values of λ or of --eta-max",
-      );
-    }
-    const [{ lambda }] = best;
-    const final = await openFinal(results, { lambda, force });
-    const summary = await finalInto(results, options, { ...training, context, final, best, rows });
-    reportSearch(context, { options, config, dataset, summary });
-    if (options.profile) await profileSearch(context, { gpu, data }, { options, variant });
-    await figures.draw(signal);
-    return EXIT.done;
-  } finally {
-    data?.destroy();
-    gpu.destroy();
+/** Trains what is left to train, and writes all files but the figures. */
+async function search(
+  planned: SearchPlan,
+  on: { context: TaskContext; variant: string; figures: Figures },
+): Promise<SearchSummary> {
+  const { options, gpu, data, results } = planned;
+  const { context, figures } = on;
+  const { json, quick, force, repeat } = options;
+  const { signal } = context;
+  if (force || results.state === "new") {
+    // First, so that a search that is cut off here finds no final network of other settings when it is resumed.
+    await planned.final.clear();
+    await results.start();
+  } else await results.resume();
+  const training = { ...on, gpu, data, signal, progress: new Progress(context, { json, quick }) };
+  if (repeat > 1) {
+    context.stderr(
+      `Each λ trains ${repeat} networks of other initial weights; all networks see the same batches`,
+    );
   }
+  const rows = await searchInto(results, options, training);
+  const best = bestRows(bestResults(rows, BEST), isComparable(results.config));
+  if (Number.isNaN(best[0].validationAccuracy)) {
+    await figures.draw(signal).catch((error) => {
+      if (!(error instanceof FigureError)) throw error;
+      context.stderr(error.message); // What follows matters more.
+    });
+    throw new ArgumentError(
+      "All networks of the search diverged: expected smaller values of λ or of --eta-max",
+    );
+  }
+  const final = await openFinal(results, { lambda: best[0].lambda, force });
+  return await finalInto(results, options, { ...training, final, best, rows });
 }
 
 /** Profiles a step of each stage, and of the final network. */
@@ -204,11 +206,13 @@ export function reportSearch(context: TaskContext, search: FinishedSearch): void
   const { best, final, quick } = summary;
   const comparable = isComparable(config);
   if (options.json) {
-    for (const row of best) writeEvent(context, "result", { ...row, ...quick && { quick }, out });
+    for (const row of best) {
+      writeEvent(context, "result", { ...BEST_CSV.cells(row), ...quick && { quick }, out });
+    }
     writeEvent(context, "result", {
       run: "final",
-      lambda: summary.best_lambda,
-      ...final,
+      lambda: summary.bestLambda,
+      ...RUN_SUMMARY_JSON.fields(final),
       published_test_accuracy: comparable ? PUBLISHED_FINAL_ACCURACY : null,
       out: join(out, "final"),
     });
@@ -222,21 +226,21 @@ export function reportSearch(context: TaskContext, search: FinishedSearch): void
   for (const line of alignColumns(table)) context.stdout(line);
   const published = comparable ? ` (report: ${percent(PUBLISHED_FINAL_ACCURACY)})` : "";
   context.stdout(
-    `Final network${quick ? " (quick)" : ""}, λ = ${lambdaText(summary.best_lambda)}, ` +
-      `${final.steps} steps: validation accuracy ${percent(final.val.accuracy)}, ` +
+    `Final network${quick ? " (quick)" : ""}, λ = ${lambdaText(summary.bestLambda)}, ` +
+      `${final.steps} steps: validation accuracy ${percent(final.validation.accuracy)}, ` +
       `test accuracy ${percent(final.test.accuracy)}${published}`,
   );
   context.stdout(`Files: ${out}`);
 }
 
 function bestLine(row: BestRow, comparable: boolean): string[] {
-  const own = [String(row.rank), lambdaText(row.lambda), percent(row.val_accuracy)];
+  const own = [String(row.rank), lambdaText(row.lambda), percent(row.validationAccuracy)];
   if (!comparable) return own;
-  const { published_lambda, published_val_accuracy } = row;
+  const { publishedLambda, publishedValidationAccuracy } = row;
   return [
     ...own,
-    published_lambda === null ? "" : lambdaText(published_lambda),
-    published_val_accuracy === null ? "" : percent(published_val_accuracy),
+    publishedLambda === null ? "" : lambdaText(publishedLambda),
+    publishedValidationAccuracy === null ? "" : percent(publishedValidationAccuracy),
   ];
 }
 

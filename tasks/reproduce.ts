@@ -5,23 +5,18 @@
  */
 import { join } from "@std/path";
 import { ArgumentError } from "../src/errors.ts";
-import { Gpu } from "../src/gpu/device.ts";
 import { distinct } from "../src/lists.ts";
-import { checkVariant } from "../src/programs/variants.ts";
-import { announceAdapter } from "./_kit/adapter.ts";
 import type { TaskContext, TaskMain } from "./_kit/context.ts";
-import { shareDataSets } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { helpText } from "./_kit/help.ts";
-import { integer } from "./_kit/kinds.ts";
+import { COMMON_OPTIONS, integer, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, FigureError, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_kit/options.ts";
 import { PROFILE_OPTION } from "./_run/profile.ts";
-import { DEFAULT_SEEDS } from "./_run/seeds.ts";
-import { main as baseline } from "./baseline.ts";
-import { main as gradientCheck } from "./gradient_check.ts";
-import { main as initSensitivity } from "./init_sensitivity.ts";
-import { main as lambdaSearch } from "./lambda_search.ts";
+import { type PlannedRun, planOn, SharedData, withGpu } from "./_kit/with_data.ts";
+import { DEFAULT_SEEDS } from "./_report/commands.ts";
+import * as baseline from "./baseline.ts";
+import * as gradientCheck from "./gradient_check.ts";
+import * as initSensitivity from "./init_sensitivity.ts";
+import * as lambdaSearch from "./lambda_search.ts";
 import { main as report } from "./report.ts";
 
 const OPTIONS = {
@@ -63,16 +58,32 @@ export interface Experiment {
   readonly name: string;
   /** How many networks it trains, and how many with `--quick`. */
   readonly trainings: { readonly usual: number; readonly quick: number };
-  /** Runs it. */
-  readonly main: TaskMain;
+  /** Checks everything that can be refused, touches nothing, and returns what is left to do. */
+  plan(args: readonly string[], shared: SharedData): Promise<PlannedRun>;
 }
 
 /** The experiments, in the order of the report. */
 export const EXPERIMENTS: readonly Experiment[] = [
-  { name: "gradient-check", trainings: { usual: 0, quick: 0 }, main: gradientCheck },
-  { name: "baseline", trainings: { usual: 4, quick: 4 }, main: baseline },
-  { name: "lambda-search", trainings: { usual: 21, quick: 7 }, main: lambdaSearch },
-  { name: "init-sensitivity", trainings: { usual: 6, quick: 6 }, main: initSensitivity },
+  {
+    name: "gradient-check",
+    trainings: { usual: 0, quick: 0 },
+    plan: (args, shared) => planOn(gradientCheck, args, shared),
+  },
+  {
+    name: "baseline",
+    trainings: { usual: 4, quick: 4 },
+    plan: (args, shared) => planOn(baseline, args, shared),
+  },
+  {
+    name: "lambda-search",
+    trainings: { usual: 21, quick: 7 },
+    plan: (args, shared) => planOn(lambdaSearch, args, shared),
+  },
+  {
+    name: "init-sensitivity",
+    trainings: { usual: 6, quick: 6 },
+    plan: (args, shared) => planOn(initSensitivity, args, shared),
+  },
 ];
 
 /** An experiment with a seed. */
@@ -81,7 +92,11 @@ interface Part {
   readonly seed: number;
   /** As in "baseline, seed 1". */
   readonly name: string;
-  readonly args: readonly string[];
+}
+
+/** A part, not begun. */
+interface PlannedPart extends Part {
+  readonly run: PlannedRun;
 }
 
 /**
@@ -97,33 +112,57 @@ export async function main(
   context: TaskContext,
   testing: { experiments?: readonly Experiment[]; report?: TaskMain } = {},
 ): Promise<number> {
-  const { options } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
   const { experiments = EXPERIMENTS, report: makePage = report } = testing;
-  checkVariant(options.variant);
-  await showAdapter(context, options);
-  const parts = planParts(options, experiments);
-  const { quick } = options;
+  return await withGpu(TASK, args, context, async ({ options, gpu }) => {
+    const parts = partsOf(options, experiments);
+    announceParts(context, options, parts);
+    const shared = new SharedData(gpu);
+    try {
+      const planned: PlannedPart[] = [];
+      for (const part of parts) {
+        context.signal.throwIfAborted();
+        context.progress(`Looking at ${part.name}`);
+        const run = await part.experiment.plan(partArgs(options, part), shared);
+        planned.push({ ...part, run });
+      }
+      context.progress("");
+      return await runParts(planned, options, { context, makePage });
+    } finally {
+      shared.destroy();
+    }
+  });
+}
+
+/** Everything for the first seed, then everything for the next. */
+function partsOf({ seed: first, seeds }: Options, experiments: readonly Experiment[]): Part[] {
+  return Array.from({ length: seeds }, (_, i) => first + i).flatMap((seed) =>
+    experiments.map((experiment) => ({
+      experiment,
+      seed,
+      name: `${experiment.name}, seed ${seed}`,
+    }))
+  );
+}
+
+function announceParts(context: TaskContext, options: Options, parts: readonly Part[]): void {
+  const { quick, seeds } = options;
   const kind = quick ? "quick" : "usual";
   const trainings = parts.reduce((sum, { experiment }) => sum + experiment.trainings[kind], 0);
   context.stderr(
-    `${count(options.seeds, "seed")}, ${count(parts.length, "part")}, ${
-      count(trainings, "training")
-    }${quick ? " (quick)" : ""}; what is finished already is kept`,
+    `${count(seeds, "seed")}, ${count(parts.length, "part")}, ${count(trainings, "training")}${
+      quick ? " (quick)" : ""
+    }; what is finished already is kept`,
   );
+}
 
-  const rehearsal = rehearsalContext(context);
-  shareDataSets([context, rehearsal]);
-  for (const part of parts) {
-    context.signal.throwIfAborted();
-    context.progress(`Looking at ${part.name}`);
-    await rehearse(part, rehearsal);
-  }
-  context.progress("");
-
+/** Runs the parts, and makes the page after each seed; returns the exit status. */
+async function runParts(
+  parts: readonly PlannedPart[],
+  options: Options,
+  on: { context: TaskContext; makePage: TaskMain },
+): Promise<number> {
+  const { context, makePage } = on;
+  const { json, quick } = options;
   const undrawn: string[] = [];
   /** A figure that cannot be drawn loses no results, and keeps nothing else from being done. */
   async function drawing(run: () => Promise<number>): Promise<number> {
@@ -137,21 +176,14 @@ export async function main(
     }
   }
   const fellShort: string[] = [];
-  for (const [i, part] of parts.entries()) {
+  for (const [i, { experiment, seed, name, run }] of parts.entries()) {
     context.signal.throwIfAborted();
-    const { experiment: { name: experiment, main }, seed } = part;
-    context.stderr(`Part ${i + 1} of ${parts.length}: ${part.name}`);
-    if (options.json) {
-      writeEvent(context, "part", {
-        part: experiment,
-        seed,
-        number: i + 1,
-        parts: parts.length,
-        ...quick && { quick },
-      });
-    }
-    const status = await drawing(() => main(part.args, context));
-    if (status === EXIT.checkFailed) fellShort.push(part.name);
+    const place = { number: i + 1, parts: parts.length };
+    context.stderr(`Part ${place.number} of ${place.parts}: ${name}`);
+    const event = { part: experiment.name, seed, ...place, ...quick && { quick } };
+    if (json) writeEvent(context, "part", event);
+    const status = await drawing(() => run(context));
+    if (status === EXIT.checkFailed) fellShort.push(name);
     else if (status !== EXIT.done) return status;
     // After each seed, so that there is something to look at while the others are trained.
     if (parts[i + 1]?.seed === seed) continue;
@@ -160,10 +192,8 @@ export async function main(
   }
 
   for (const name of fellShort) context.stderr(`Fell short: ${name}`);
-  if (options.json) {
-    const { length } = parts;
-    writeEvent(context, "done", { parts: length, fell_short: fellShort, ...quick && { quick } });
-  }
+  const done = { parts: parts.length, fell_short: fellShort, ...quick && { quick } };
+  if (json) writeEvent(context, "done", done);
   if (undrawn.length > 0) throw new FigureError(distinct(undrawn).join(". "));
   return fellShort.length === 0 ? EXIT.done : EXIT.checkFailed;
 }
@@ -179,33 +209,10 @@ function checkSeeds({ seed, seeds }: Options): void {
   }
 }
 
-/** The first line of every task; the parts say it again, each in its own log. */
-async function showAdapter(context: TaskContext, options: Options): Promise<void> {
-  const gpu = await Gpu.request();
-  try {
-    announceAdapter(context, gpu.adapter, options);
-  } finally {
-    gpu.destroy();
-  }
-}
-
-/** Everything for the first seed, then everything for the next. */
-function planParts(options: Options, experiments: readonly Experiment[]): Part[] {
-  const seeds = Array.from({ length: options.seeds }, (_, i) => options.seed + i);
-  return seeds.flatMap((seed) =>
-    experiments.map((experiment) => ({
-      experiment,
-      seed,
-      name: `${experiment.name}, seed ${seed}`,
-      args: partArgs(options, { experiment, seed }),
-    }))
-  );
-}
-
 /** The command line of a part: its own seed and folder, and all else as it was given. */
-function partArgs(options: Options, part: { experiment: Experiment; seed: number }): string[] {
+function partArgs(options: Options, { experiment, seed }: Part): string[] {
   const { out, data, quick, force, json, requireGpu, variant, profile } = options;
-  const { experiment: { name, trainings }, seed } = part;
+  const { name, trainings } = experiment;
   return [
     ...["--seed", String(seed), "--out", join(out, name, `seed-${seed}`)],
     ...data === undefined ? [] : ["--data", data],
@@ -221,35 +228,6 @@ function partArgs(options: Options, part: { experiment: Experiment; seed: number
 /** The command line of the page. */
 function pageArgs({ out, json }: Options): string[] {
   return ["--out", out, ...json ? ["--json"] : []];
-}
-
-/** The reason for which a rehearsal is told to stop. */
-const REHEARSED = new Error("rehearsed: expected the part to stop before it begins");
-
-/** A context that shows nothing and has been told to stop already. */
-function rehearsalContext({ columns }: TaskContext): TaskContext {
-  const silent = () => {};
-  return {
-    stdout: silent,
-    stderr: silent,
-    progress: silent,
-    isTerminal: false,
-    columns,
-    signal: AbortSignal.abort(REHEARSED),
-  };
-}
-
-/**
- * Lets a part refuse what it has to, before another has been trained for hours.
- *
- * Each refuses before it begins to compute, and does not begin when it has been told to stop.
- */
-async function rehearse({ experiment, args }: Part, context: TaskContext): Promise<void> {
-  try {
-    await experiment.main(args, context);
-  } catch (error) {
-    if (error !== REHEARSED) throw error;
-  }
 }
 
 function count(number: number, noun: string): string {

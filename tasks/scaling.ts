@@ -4,26 +4,18 @@
  * @module
  */
 import type { DataSet } from "../src/data/dataset.ts";
-import { DeviceDataSet } from "../src/gpu/device_data.ts";
-import { Gpu } from "../src/gpu/device.ts";
-import { SCALING_AXES } from "../src/measure/scaling.ts";
-import type { ScalingRow } from "../src/records/scaling.ts";
-import { checkVariant } from "../src/programs/variants.ts";
-import { announceAdapter } from "./_kit/adapter.ts";
-import { alignColumns } from "./_kit/columns.ts";
+import { SCALING_AXES, type ScalingRow } from "../src/measure/scaling.ts";
+import { SCALING_CSV } from "../src/records/scaling.ts";
+import { alignColumns, short, spread, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { loadDataSet } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { helpText } from "./_kit/help.ts";
-import { choices, integer } from "./_kit/kinds.ts";
+import { choices, COMMON_OPTIONS, integer, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, parseOptions, type Task, type Values } from "./_kit/options.ts";
-import { QUICK_COUNTS } from "./_kit/quick.ts";
-import { openResults, runConfig } from "./_kit/results.ts";
+import { openResults, type Results, runConfig } from "./_kit/results.ts";
 import { keepScaling, readScaling, scaleInto, SCALING_FILES } from "./_bench/scaling_run.ts";
-import { tableHeading } from "./_kit/text.ts";
 import { VariantChooser } from "./_run/variant.ts";
+import { type DataCall, withData } from "./_kit/with_data.ts";
 
 const OPTIONS = {
   axes: choices(SCALING_AXES, { default: SCALING_AXES, help: "what grows, one at a time" }),
@@ -72,55 +64,48 @@ const TASK: Task<typeof OPTIONS> = {
   ],
 };
 
-/**
- * Runs the task.
- *
- * @param args The arguments as typed.
- * @param context Where to write, and how to hear of being told to stop.
- * @returns The exit status.
- */
-export async function main(args: readonly string[], context: TaskContext): Promise<number> {
-  const { options } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
-  checkVariant(options.variant);
-  const gpu = await Gpu.request();
-  let data: DeviceDataSet | undefined;
-  try {
-    announceAdapter(context, gpu.adapter, options);
-    const { json, quick, force, out } = options;
-    const counts = quick ? QUICK_COUNTS : undefined;
-    const dataset = await loadDataSet(options.data, context, { json, counts });
-    data = new DeviceDataSet(gpu, dataset);
+/** Measurements, none of them taken. */
+interface ScalingPlan extends DataCall<typeof OPTIONS> {
+  readonly results: Results;
+  /** What was measured before, where that is all of it. */
+  readonly finished?: ScalingRow[];
+}
 
-    const { adapter } = gpu;
-    const variant = options.variant ?? "chosen for each size";
-    // Times on another adapter are other results.
-    const settings = { ...options, adapter: adapter.description };
-    const config = runConfig(settings, { task: TASK.name, dataset, adapter, variant });
-    const results = await openResults(out, config, { ...SCALING_FILES, force });
-    const figures = new Figures();
-    let rows: ScalingRow[] | undefined;
-    if (results.state === "finished") {
-      rows = await readScaling(out);
-      results.sayFinished(context, options);
-    } else {
-      context.signal.throwIfAborted();
-      if (results.state === "unfinished" && !force) {
-        rows = await keepScaling(results, options, figures);
-      }
-      const chooser = new VariantChooser(context, { gpu, data }, options);
-      rows ??= await scaleInto(results, options, { gpu, data, chooser, context, figures });
+/** Checks everything that can be refused, and touches nothing. */
+async function plan(call: DataCall<typeof OPTIONS>): Promise<ScalingPlan> {
+  const { options, gpu: { adapter }, data: { source: dataset } } = call;
+  const { out, force } = options;
+  const variant = options.variant ?? "chosen for each size";
+  // Times on another adapter are other results.
+  const settings = { ...options, adapter: adapter.description };
+  const config = runConfig(settings, { task: TASK.name, dataset, adapter, variant });
+  const results = await openResults(out, config, { ...SCALING_FILES, force });
+  const finished = results.state === "finished" ? await readScaling(out) : undefined;
+  return { ...call, results, finished };
+}
+
+/** Does what was planned, and returns the exit status. */
+async function run(planned: ScalingPlan, context: TaskContext): Promise<number> {
+  const { options, data, results, finished } = planned;
+  const figures = new Figures();
+  let rows = finished;
+  if (rows !== undefined) results.sayFinished(context, options);
+  else {
+    context.signal.throwIfAborted();
+    if (results.state === "unfinished" && !options.force) {
+      rows = await keepScaling(results, options, figures);
     }
-    report(context, rows, { options, dataset });
-    await figures.draw(context.signal);
-    return EXIT.done;
-  } finally {
-    data?.destroy();
-    gpu.destroy();
+    const chooser = new VariantChooser(planned, options);
+    rows ??= await scaleInto(results, options, { ...planned, chooser, context, figures });
   }
+  report(context, rows, { options, dataset: data.source });
+  await figures.draw(context.signal);
+  return EXIT.done;
+}
+
+/** Runs the task, and returns the exit status. */
+export async function main(args: readonly string[], context: TaskContext): Promise<number> {
+  return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }
 
 /** The table at the end and a line for each cliff, or with `--json` an event for each row of the table. */
@@ -131,7 +116,9 @@ function report(
 ): void {
   const { json, quick, out } = options;
   if (json) {
-    for (const row of rows) writeEvent(context, "result", { ...row, ...quick && { quick }, out });
+    for (const row of rows) {
+      writeEvent(context, "result", { ...SCALING_CSV.cells(row), ...quick && { quick }, out });
+    }
     return;
   }
   context.stdout(tableHeading(dataset, options));
@@ -148,18 +135,18 @@ function report(
   const lines = rows.map((row) => [
     row.axis,
     String(row.value),
-    `${short(row.ms_per_step)} (${short(row.least)} to ${short(row.most)})`,
+    spread(row.msPerStep, row.min, row.max),
     timesArithmetic(row, rows),
-    short(row.gflop_per_s),
+    short(row.gflopPerS),
     String(row.steps),
     row.variant,
     row.cliff === null ? "" : "cliff",
   ]);
   for (const line of alignColumns([heading, ...lines])) context.stdout(line);
   const cliffs = rows.filter(({ cliff }) => cliff !== null);
-  for (const { axis, value, ms_per_step, cliff } of cliffs) {
+  for (const { axis, value, msPerStep, cliff } of cliffs) {
     context.stdout(
-      `Cliff: ${axis} ${value} takes ${short(ms_per_step)} ms a step, ` +
+      `Cliff: ${axis} ${value} takes ${short(msPerStep)} ms a step, ` +
         `${cliff!.toFixed(1)} times the trend of its neighbours`,
     );
   }
@@ -172,12 +159,7 @@ function report(
 /** How many times as long a step takes as it would in proportion to the arithmetic, from the first size of the axis on. */
 function timesArithmetic(row: ScalingRow, rows: readonly ScalingRow[]): string {
   const first = rows.find(({ axis }) => axis === row.axis)!;
-  return (row.ms_per_step / first.ms_per_step / (row.mflop / first.mflop)).toFixed(2);
-}
-
-/** Three digits, without an exponent. */
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)));
+  return (row.msPerStep / first.msPerStep / (row.mflop / first.mflop)).toFixed(2);
 }
 
 if (import.meta.main) await runTask(main);

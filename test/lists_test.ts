@@ -3,7 +3,7 @@ import { verticalAxis } from "../src/figures/chart.ts";
 import { maximum, minimum } from "../src/lists.ts";
 import { logAxis } from "../src/figures/log_axis.ts";
 import { sensitivityFigure } from "../src/figures/sensitivity.ts";
-import { alignColumns } from "../tasks/_kit/columns.ts";
+import { alignColumns } from "../tasks/_kit/table.ts";
 
 /** More values than can be arguments of a function. */
 const MANY = 130_000;
@@ -28,7 +28,7 @@ Deno.test("figures and tables are made of more values than a call can have", asy
   assertEquals(logAxis(values, { title: "Times" }).scale.domain, [1, 1e6]);
   assertEquals(alignColumns(values.map((value) => [String(value)])).length, MANY);
   const rows = values.map((step) => (
-    { sigma: "he", batch_norm: false, step, train_loss: 2.3 - step * 1e-6 }
+    { sigma: "he", batchNorm: false, step, trainingLoss: 2.3 - step * 1e-6 }
   ));
   // As after a study with an evaluation at every step.
   const svg = await sensitivityFigure(rows, { title: "Study", dataSet: "synthetic" });

@@ -156,7 +156,8 @@ export function subset(dataset: DataSet, counts: SubsetCounts): DataSet {
  *
  * @example Usage
  * ```ts
- * import { createSynthetic, cutInputs } from "@headless/mlp";
+ * import { cutInputs } from "./dataset.ts";
+ * import { createSynthetic } from "./synthetic.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const dataset = await createSynthetic({ training: 300, test: 100 });

@@ -21,15 +21,19 @@ import {
 import { ArgumentError } from "../errors.ts";
 import { maximum, minimum } from "../lists.ts";
 import { type LogAxis, logAxis } from "./log_axis.ts";
-import { bestResults, type LambdaResult, summariseTrials } from "../train/lambda_search.ts";
-import type { TrialRow } from "../records/lambda_search.ts";
+import {
+  bestResults,
+  type LambdaResult,
+  summariseTrials,
+  type TrialRow,
+} from "../train/lambda_search.ts";
 
 /** Size of each of the two panels, without its axes. */
 const PANEL = { width: 306, height: 260 };
 /** The vertical axes; a longer title would push the panels apart. */
 const MEASURES = {
-  val_accuracy: { title: "Validation accuracy (%)" },
-  val_cost: {
+  validationAccuracy: { title: "Validation accuracy (%)" },
+  validationCost: {
     title: "Validation cost (loss + λ ∑ ‖W‖²)",
     logTitle: "Validation cost (log scale)",
     logAbove: 1000,
@@ -75,7 +79,7 @@ export function searchFigure(
     lines.push(`Diverged and not drawn: ${diverged.map(divergedText).join(", ")}`);
   }
   const axis = logAxis(results.map(({ lambda }) => lambda), { title: "L2 weight λ (log scale)" });
-  const panels = (["val_accuracy", "val_cost"] as const).map((measure) =>
+  const panels = (["validationAccuracy", "validationCost"] as const).map((measure) =>
     measurePanel(results, { measure, best, axis })
   );
   const spec: Chart = {
@@ -101,7 +105,7 @@ interface MeasureOptions {
 
 function measurePanel(results: readonly LambdaResult[], options: MeasureOptions): Panel {
   const { measure, best, axis } = options;
-  const unit = measure === "val_accuracy" ? 100 : 1;
+  const unit = measure === "validationAccuracy" ? 100 : 1;
   const values = results.flatMap(({ trial, lambda, [measure]: { mean, min, max } }) => {
     // Not where all networks diverged; and infinity has no place on an axis.
     if (!Number.isFinite(max)) return [];
@@ -200,10 +204,12 @@ function describe(result: LambdaResult): string {
   return `λ = ${lambdaText(result.lambda)}, ${valuesText(result)}`;
 }
 
-function valuesText({ val_accuracy, val_cost, diverged, runs }: LambdaResult): string {
+function valuesText({ validationAccuracy, validationCost, diverged, runs }: LambdaResult): string {
   return diverged === runs
     ? "diverged"
-    : `accuracy ${(100 * val_accuracy.mean).toFixed(2)} %, cost ${short(val_cost.mean)}`;
+    : `accuracy ${(100 * validationAccuracy.mean).toFixed(2)} %, cost ${
+      short(validationCost.mean)
+    }`;
 }
 
 function lambdaText(lambda: number): string {

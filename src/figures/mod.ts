@@ -12,8 +12,8 @@
  * const before = { loss: 2.3, cost: 3.5, accuracy: 0.1 };
  * const after = { loss: 1.5, cost: 2.5, accuracy: 0.47 };
  * const svg = await baselineFigure([
- *   { step: 0, epoch: 0, eta: null, train: before, val: before },
- *   { step: 450, epoch: 1, eta: 0.02, train: after, val: after },
+ *   { step: 0, epoch: 0, eta: null, training: before, validation: before },
+ *   { step: 450, epoch: 1, eta: 0.02, training: after, validation: after },
  * ], { title: "3 layers, batch norm", dataSet: "CIFAR-10" });
  *
  * assertStringIncludes(svg, "Data: CIFAR-10");

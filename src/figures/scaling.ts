@@ -22,8 +22,7 @@ import {
 import { ArgumentError } from "../errors.ts";
 import { distinct } from "../lists.ts";
 import { logAxis, type PlainLogAxis, plainTicks } from "./log_axis.ts";
-import type { ScalingAxis } from "../measure/scaling.ts";
-import type { ScalingRow } from "../records/scaling.ts";
+import type { ScalingAxis, ScalingRow } from "../measure/scaling.ts";
 
 /** Size of each panel, without its axes. */
 const PANEL = { width: 306, height: 230 };
@@ -53,8 +52,8 @@ const SAMPLE = 44;
 interface Point {
   readonly size: number;
   readonly time: number;
-  readonly least: number;
-  readonly most: number;
+  readonly min: number;
+  readonly max: number;
   /** What the step would take if time were in proportion to the arithmetic, from the first size of the axis on. */
   readonly expected: number;
   readonly cliff: number | null;
@@ -83,7 +82,7 @@ export function scalingFigure(
   const points = new Map(axes.map((axis) => [axis, pointsOf(rows, axis)]));
   const all = [...points.values()].flat();
   const y = plainTicks(logAxis(
-    all.flatMap(({ least, most, expected }) => [least, most, expected]),
+    all.flatMap(({ min, max, expected }) => [min, max, expected]),
     { title: "Milliseconds per step" },
   ));
   const panels = axes.map((axis) => axisPanel(points.get(axis)!, { axis, y }));
@@ -110,7 +109,7 @@ export function scalingFigure(
 }
 
 function checkRow(row: ScalingRow): void {
-  for (const name of ["value", "ms_per_step", "least", "most", "mflop"] as const) {
+  for (const name of ["value", "msPerStep", "min", "max", "mflop"] as const) {
     if (row[name] > 0 && row[name] < Infinity) continue;
     throw new ArgumentError(
       `Cannot draw the scaling: ${name} is ${row[name]}, expected a positive number`,
@@ -121,12 +120,12 @@ function checkRow(row: ScalingRow): void {
 function pointsOf(rows: readonly ScalingRow[], axis: ScalingAxis): Point[] {
   const own = rows.filter((row) => row.axis === axis);
   const [first] = own;
-  return own.map(({ value, ms_per_step, least, most, mflop, cliff }) => ({
+  return own.map(({ value, msPerStep, min, max, mflop, cliff }) => ({
     size: value,
-    time: ms_per_step,
-    least,
-    most,
-    expected: first.ms_per_step * mflop / first.mflop,
+    time: msPerStep,
+    min,
+    max,
+    expected: first.msPerStep * mflop / first.mflop,
     cliff,
   }));
 }
@@ -165,7 +164,7 @@ function axisPanel(
     { mark: { type: "line", ...ARITHMETIC }, encoding: { y: { field: "expected" } } },
     {
       mark: { type: "rule", ...MEASURED, strokeWidth: 2 },
-      encoding: { y: { field: "least" }, y2: { field: "most" } },
+      encoding: { y: { field: "min" }, y2: { field: "max" } },
     },
     { mark: { type: "line", ...MEASURED } },
     { transform: [{ filter: "datum.cliff === null" }], mark: { type: "point", ...MEASURED } },

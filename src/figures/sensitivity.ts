@@ -25,7 +25,7 @@ import {
 } from "./chart.ts";
 import { ArgumentError } from "../errors.ts";
 import { distinct, maximum, minimum } from "../lists.ts";
-import type { CurveRow } from "../records/sensitivity.ts";
+import type { CurveRow } from "../train/sensitivity.ts";
 
 /** The most panels beside each other: narrower ones would have no room for their texts. */
 const COLUMNS = 5;
@@ -46,7 +46,7 @@ export interface CurveOutcome {
   /** How the weights started, as in the rows. */
   readonly sigma: string;
   /** Whether the network has batch norm. */
-  readonly batch_norm: boolean;
+  readonly batchNorm: boolean;
   /** A few words, as in `diverged at step 12`. */
   readonly outcome: string;
 }
@@ -93,10 +93,10 @@ interface Point {
  * import { sensitivityFigure } from "./sensitivity.ts";
  *
  * const svg = await sensitivityFigure([
- *   { sigma: "0.001", batch_norm: false, step: 0, train_loss: 2.303 },
- *   { sigma: "0.001", batch_norm: false, step: 100, train_loss: 2.303 },
- *   { sigma: "0.001", batch_norm: true, step: 0, train_loss: 2.303 },
- *   { sigma: "0.001", batch_norm: true, step: 100, train_loss: 1.62 },
+ *   { sigma: "0.001", batchNorm: false, step: 0, trainingLoss: 2.303 },
+ *   { sigma: "0.001", batchNorm: false, step: 100, trainingLoss: 2.303 },
+ *   { sigma: "0.001", batchNorm: true, step: 0, trainingLoss: 2.303 },
+ *   { sigma: "0.001", batchNorm: true, step: 100, trainingLoss: 1.62 },
  * ], { title: "Initial weights", dataSet: "CIFAR-10", classes: 10 });
  *
  * assertStringIncludes(svg, "σ = 0.001");
@@ -147,20 +147,20 @@ export function sensitivityFigure(
 }
 
 function runsOf(rows: readonly CurveRow[], outcomes: readonly CurveOutcome[]): Run[] {
-  const byRun = Map.groupBy(rows, ({ sigma, batch_norm }) => `${batch_norm} ${sigma}`);
+  const byRun = Map.groupBy(rows, ({ sigma, batchNorm }) => `${batchNorm} ${sigma}`);
   return [...byRun.values()].map((rowsOfRun) => {
-    const [{ sigma, batch_norm }] = rowsOfRun;
-    const losses = rowsOfRun.map(({ train_loss }) => finite(train_loss));
+    const [{ sigma, batchNorm }] = rowsOfRun;
+    const losses = rowsOfRun.map(({ trainingLoss }) => finite(trainingLoss));
     return {
       sigma,
-      batchNorm: batch_norm,
+      batchNorm,
       points: rowsOfRun.map(({ step }, i) => ({
         step,
         loss: losses[i],
         marked: losses[i] !== null && (losses.length === 1 || losses[i + 1] === null),
       })),
       outcome: outcomes.find((one) =>
-        one.sigma === sigma && one.batch_norm === batch_norm
+        one.sigma === sigma && one.batchNorm === batchNorm
       )?.outcome ?? "",
     };
   });

@@ -130,8 +130,8 @@ function curvesPanel(rows: readonly MetricRow[], options: CurvesOptions): Panel 
   const share = measure === "accuracy";
   // Points on every row of a long training would hide its curves.
   const every = Math.ceil(rows.length / 30);
-  const values = rows.flatMap(({ step, train, val }, index) =>
-    [train[measure], val[measure]].map((value, i) => ({
+  const values = rows.flatMap(({ step, training, validation }, index) =>
+    [training[measure], validation[measure]].map((value, i) => ({
       step,
       value: finite(share ? 100 * value : value),
       series: SETS[i],
@@ -161,20 +161,24 @@ function stepAxis(steps: number, title: string) {
 }
 
 function firstBad(rows: readonly MetricRow[]): MetricRow | null {
-  return rows.find(({ train, val }) =>
-    [train.loss, train.cost, val.loss, val.cost].some((value) => !Number.isFinite(value))
+  return rows.find(({ training, validation }) =>
+    [training.loss, training.cost, validation.loss, validation.cost].some((value) =>
+      !Number.isFinite(value)
+    )
   ) ?? null;
 }
 
 function describe(rows: readonly MetricRow[], lines: readonly string[]): string {
-  const { step, epoch, train, val } = rows[rows.length - 1];
+  const { step, epoch, training, validation } = rows[rows.length - 1];
   return "Four charts against steps: learning rate, loss, cost and accuracy, the last three with a curve for training " +
     `and one for validation. ${lines.join(". ")}. After ${step} steps (${
       short(epoch)
     } epochs): training loss ` +
-    `${short(train.loss)}, validation loss ${short(val.loss)}; training cost ${
-      short(train.cost)
+    `${short(training.loss)}, validation loss ${short(validation.loss)}; training cost ${
+      short(training.cost)
     }, ` +
-    `validation cost ${short(val.cost)}; training accuracy ${short(100 * train.accuracy)} %, ` +
-    `validation accuracy ${short(100 * val.accuracy)} %.`;
+    `validation cost ${short(validation.cost)}; training accuracy ${
+      short(100 * training.accuracy)
+    } %, ` +
+    `validation accuracy ${short(100 * validation.accuracy)} %.`;
 }

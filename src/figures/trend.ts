@@ -20,7 +20,7 @@ import {
 import { ArgumentError } from "../errors.ts";
 import { distinct, maximum, minimum } from "../lists.ts";
 import { logAxis, plainTicks } from "./log_axis.ts";
-import type { BenchRow } from "../records/metrics.ts";
+import type { BenchRow } from "../measure/bench.ts";
 
 /** In milliseconds. */
 const SECOND = 1000;
@@ -60,7 +60,7 @@ export function trendFigure(
   const measurements = rows.map((row) => ({
     adapter: row.adapter,
     date: Date.parse(row.date),
-    time: finite(row.ms_per_step),
+    time: finite(row.msPerStep),
     series: seriesName(row, rows),
   }));
   const series = distinct(measurements.map((measurement) => measurement.series));
@@ -137,7 +137,7 @@ function seriesName(row: BenchRow, rows: readonly BenchRow[]): string {
   const others: [key: keyof BenchRow, text: string][] = [
     ["data", row.data],
     ["hidden", describeHidden(row, rows)],
-    ["batch_norm", `batch norm ${row.batch_norm ? "on" : "off"}`],
+    ["batchNorm", `batch norm ${row.batchNorm ? "on" : "off"}`],
     ["batch", `batch ${row.batch}`],
   ];
   for (const [key, text] of others) {

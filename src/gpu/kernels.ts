@@ -62,6 +62,25 @@ export interface BindOptions {
   readonly constants?: Constants;
 }
 
+/** The texts that kernels are compiled from: the project's own, except within {@linkcode withShaders}. */
+let texts: ShaderTexts = SHADERS;
+
+/**
+ * Has everything that is created during a call use other shader texts, which is how tests plant mistakes.
+ *
+ * @param shaders The texts.
+ * @param action The call; no other one may be under way.
+ * @returns What it returns.
+ */
+export async function withShaders<T>(shaders: ShaderTexts, action: () => Promise<T>): Promise<T> {
+  texts = shaders;
+  try {
+    return await action();
+  } finally {
+    texts = SHADERS;
+  }
+}
+
 /** A shader file together with all that it includes. */
 interface Source {
   readonly file: string;
@@ -89,12 +108,11 @@ export class Kernels {
    * Gives the kernels of a device.
    *
    * @param gpu The device.
-   * @param shaders Texts in place of the project's own, which is how tests plant mistakes.
-   * @returns The same object for the same device and the project's own texts, so that nothing is compiled twice.
+   * @returns The same object for the same device, so that nothing is compiled twice.
    */
-  static of(gpu: Gpu, shaders: ShaderTexts = SHADERS): Kernels {
-    if (shaders !== SHADERS) return new Kernels(gpu, shaders);
-    const made = Kernels.#made.get(gpu.device) ?? new Kernels(gpu, shaders);
+  static of(gpu: Gpu): Kernels {
+    if (texts !== SHADERS) return new Kernels(gpu, texts);
+    const made = Kernels.#made.get(gpu.device) ?? new Kernels(gpu, texts);
     Kernels.#made.set(gpu.device, made);
     return made;
   }

@@ -6,22 +6,31 @@
 
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { Architecture } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 import type { Population } from "../train/population.ts";
-import type { ProfileRow } from "../records/profile.ts";
 import { spreadOf } from "./spread.ts";
 import { checkStamps } from "../gpu/timestamps.ts";
 import { planSteps, timedPopulation, timedSteps } from "./timed_steps.ts";
 import { timeUnit, unitsFor } from "./timing.ts";
 
+/** One kernel of a step. */
+export interface ProfileRow {
+  /** Its name, which is that of its entry point; {@linkcode BETWEEN} for the time of none. */
+  readonly kernel: string;
+  /** Its layer, counted from 1; null for the time of no kernel. */
+  readonly layer: number | null;
+  /** Milliseconds for all networks together: the median over several steps. */
+  readonly ms: number;
+  /** The shortest of them; null between kernels. */
+  readonly msMin: number | null;
+  /** The longest of them; null between kernels. */
+  readonly msMax: number | null;
+  /** Share of the sum of all rows. */
+  readonly share: number;
+}
+
 /** What is profiled. */
-export interface ProfileOptions {
-  /** The architecture of all networks. */
-  readonly architecture: Architecture;
-  /** Networks that train together. */
-  readonly networks: number;
-  /** Images in a batch. */
-  readonly batch: number;
+export interface ProfileOptions extends PopulationShape {
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
   /**
@@ -80,11 +89,11 @@ export async function profileStep(
     const times = await population.profile(plans, signal);
     const kernels = times.map(({ name, layer, milliseconds }) => {
       const { median, least, most } = spreadOf(milliseconds.slice(0, steps));
-      return { kernel: name, layer: layer + 1, ms: median, ms_least: least, ms_most: most };
+      return { kernel: name, layer: layer + 1, ms: median, msMin: least, msMax: most };
     });
     const within = kernels.reduce((sum, { ms }) => sum + ms, 0);
     const rest = Math.max(0, whole - within);
-    const none = { layer: null, ms_least: null, ms_most: null };
+    const none = { layer: null, msMin: null, msMax: null };
     return [...kernels, { kernel: BETWEEN, ...none, ms: rest }]
       .map((row) => ({ ...row, share: row.ms / (within + rest) }));
   } finally {

@@ -7,6 +7,7 @@
 
 import { ArgumentError } from "../errors.ts";
 import { maximum } from "../lists.ts";
+import type { PopulationPlan } from "../model/shape.ts";
 
 /** What grows: images in a batch, the widths of all hidden layers, affine layers, or networks trained together. */
 export type ScalingAxis = "batch" | "width" | "depth" | "networks";
@@ -28,20 +29,42 @@ export const SCALING_AXES = Object.keys(SCALING_SIZES) as readonly ScalingAxis[]
 /** A size is a cliff when it costs more than so many times what its neighbours make expect. */
 export const CLIFF = 2;
 
-/** What is trained at one size. */
-export interface ScalingPlan {
-  /** Widths of the hidden layers. */
-  readonly hidden: readonly number[];
-  /** Whether hidden layers have batch norm. */
-  readonly batchNorm: boolean;
+/** What a step costs at one size of one axis. */
+export interface ScalingRow {
+  /** What grows along the axis. */
+  readonly axis: ScalingAxis;
+  /** The size. */
+  readonly value: number;
+  /** Milliseconds for a step of all networks together: the median of the measurements. */
+  readonly msPerStep: number;
+  /** The fastest measurement. */
+  readonly min: number;
+  /** The slowest measurement. */
+  readonly max: number;
+  /** Steps in a measurement. */
+  readonly steps: number;
+  /** 10⁶ floating-point operations in a step of all networks together. */
+  readonly mflop: number;
+  /** 10⁹ floating-point operations in a second. */
+  readonly gflopPerS: number;
+  /** Name of the adapter. */
+  readonly adapter: string;
+  /** Name of the kernel variant. */
+  readonly variant: string;
+  /** Name of the data set. */
+  readonly data: string;
+  /** Widths of the hidden layers, separated by commas. */
+  readonly hidden: string;
   /** Images in a batch. */
   readonly batch: number;
   /** Networks that train together. */
   readonly networks: number;
+  /** How many times the trend of its neighbours a cliff costs; null at any other size. */
+  readonly cliff: number | null;
 }
 
 /** Where the axes cross: the three layers of the report. */
-export const SCALING_BASE: ScalingPlan = {
+export const SCALING_BASE: PopulationPlan = {
   hidden: [50, 50],
   batchNorm: true,
   batch: 100,
@@ -63,7 +86,7 @@ export const SCALING_BASE: ScalingPlan = {
  * assertEquals(scalingPlan("depth", 9).hidden, [50, 50, 50, 50, 50, 50, 50, 50]);
  * ```
  */
-export function scalingPlan(axis: ScalingAxis, size: number): ScalingPlan {
+export function scalingPlan(axis: ScalingAxis, size: number): PopulationPlan {
   const { hidden } = SCALING_BASE;
   switch (axis) {
     case "batch":

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BenchRow } from "../records/metrics.ts";
+import type { BenchRow } from "./bench.ts";
 import { spreadOf } from "./spread.ts";
 
 /** So many earlier runs are looked at, the last ones: what was slow long ago is no excuse. */
@@ -22,16 +22,16 @@ export const DEVIATIONS = 3;
 /** The standard deviation of what is spread normally, over its median absolute deviation: 1 / Φ⁻¹(3/4). */
 const NORMAL = 1.4826;
 
-/** A time that is compared, by the name of its column; the fastest measurement stands in that with `_least` behind it. */
-export type Figure = "ms_per_step" | "evaluation_ms";
+/** A time that is compared. */
+export type Figure = "msPerStep" | "evaluationMs";
 
-const FIGURES: readonly Figure[] = ["ms_per_step", "evaluation_ms"];
+const FIGURES: readonly Figure[] = ["msPerStep", "evaluationMs"];
 
 /** What two rows must have in common to be compared. The kernels may be others: it is the time that counts. */
-const SETTINGS = ["adapter", "data", "networks", "hidden", "batch_norm", "batch"] as const;
+const SETTINGS = ["adapter", "data", "networks", "hidden", "batchNorm", "batch"] as const;
 
 /** How to compare. */
-export interface RegressionOptions {
+export interface SlowdownOptions {
   /** The share by which a time may be longer than it usually is. */
   readonly worseBy: number;
 }
@@ -76,7 +76,7 @@ export interface Comparison {
 export function compareWithEarlier(
   rows: readonly BenchRow[],
   earlier: readonly BenchRow[],
-  options: RegressionOptions,
+  options: SlowdownOptions,
 ): Comparison[] {
   return rows.flatMap((row) => {
     const like = earlier.filter((other) => SETTINGS.every((name) => other[name] === row[name]));
@@ -86,7 +86,7 @@ export function compareWithEarlier(
       const times = like.map((other) => other[figure]).filter((time) => time !== null);
       const verdict = judge(times.slice(-LOOKED_AT), options, {
         value,
-        fastest: row[`${figure}_least`] ?? value,
+        fastest: row[`${figure}Min`] ?? value,
       });
       return [{ figure, row, value, ...verdict }];
     });
@@ -95,7 +95,7 @@ export function compareWithEarlier(
 
 function judge(
   times: readonly number[],
-  { worseBy }: RegressionOptions,
+  { worseBy }: SlowdownOptions,
   { value, fastest }: { value: number; fastest: number },
 ): Pick<Comparison, "runs" | "usual" | "allowed" | "worse"> {
   const runs = times.length;

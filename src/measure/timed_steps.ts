@@ -7,16 +7,16 @@
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type Architecture, layout } from "../model/network.ts";
-import { Population, type PopulationOptions, type StepPlan } from "../train/population.ts";
+import type { PopulationShape } from "../model/shape.ts";
+import { Population, type StepPlan } from "../train/population.ts";
 import { Random } from "../model/random.ts";
 import { hasStamps } from "../gpu/timestamps.ts";
 import { type TimedWork, timedWork } from "./timing.ts";
 
 /** A population to be timed: its networks differ in nothing, and stay as they are. */
-export interface TimedPopulationOptions
-  extends Pick<PopulationOptions, "architecture" | "batch" | "variant"> {
-  /** Networks that train together. */
-  readonly networks: number;
+export interface TimedPopulationOptions extends PopulationShape {
+  /** The kernel variant; the one that should suit the adapter unless given. */
+  readonly variant?: string;
   /** What every network starts from, [layout.count]; {@linkcode timingParameters} unless given. */
   readonly parameters?: Float32Array;
 }

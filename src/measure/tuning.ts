@@ -8,19 +8,13 @@ import { contest } from "./contest.ts";
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { Architecture } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 import type { Population } from "../train/population.ts";
 import { timedPopulation, timedSteps, timingParameters } from "./timed_steps.ts";
 import { candidates, checkVariant } from "../programs/variants.ts";
 
 /** What is to be trained, and how long may be measured. */
-export interface TuningOptions {
-  /** The networks' architecture. */
-  readonly architecture: Architecture;
-  /** Networks that train together. */
-  readonly networks: number;
-  /** Images in a batch. */
-  readonly batch: number;
+export interface TuningOptions extends PopulationShape {
   /** Milliseconds that measuring may take, compiling included; 2000 on hardware and 15,000 on a software driver. */
   readonly budget?: number;
   /** The variants to measure, the most promising first; all that are worth trying for the shape unless given. */

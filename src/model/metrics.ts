@@ -1,5 +1,5 @@
 /**
- * What a training tells of itself as it goes on.
+ * How networks do as they train.
  *
  * @module
  */
@@ -10,7 +10,7 @@ export interface Evaluation {
   readonly loss: number;
   /** Loss plus λ times the sum of all squared weights. */
   readonly cost: number;
-  /** Share of the images whose class is found, between 0 and 1. */
+  /** Share of the images that are classified correctly, between 0 and 1. */
   readonly accuracy: number;
 }
 
@@ -23,7 +23,21 @@ export interface MetricRow {
   /** Learning rate of the step just done; null before the first. */
   readonly eta: number | null;
   /** On all training images. */
-  readonly train: Evaluation;
+  readonly training: Evaluation;
   /** On all validation images. */
-  readonly val: Evaluation;
+  readonly validation: Evaluation;
+}
+
+/** How the training of a network ended. */
+export interface Ending {
+  /** On all training images. */
+  readonly training: Evaluation;
+  /** On all validation images. */
+  readonly validation: Evaluation;
+  /** On all test images. */
+  readonly test: Evaluation;
+  /** Updates made; a network that diverges is carried along by those that train with it. */
+  readonly steps: number;
+  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
+  readonly divergedAt: number | null;
 }

@@ -16,7 +16,7 @@ const TWO_32 = 2 ** 32;
  *
  * @example Usage
  * ```ts
- * import { Random } from "@headless/mlp";
+ * import { Random } from "@headless/mlp/reference";
  * import { assertEquals } from "@std/assert";
  *
  * const order = new Random(1, "batches", 0).permutation(45_000);

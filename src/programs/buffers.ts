@@ -10,7 +10,8 @@ import type { Gpu } from "../gpu/device.ts";
 import { SUM_PARTS, tiles } from "../gpu/kernel_table.ts";
 import { Memory } from "../gpu/memory.ts";
 import { LAYER, STEP } from "../gpu/structs.ts";
-import { type Architecture, type Layout, layout } from "../model/network.ts";
+import { type Layout, layout } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 
 /** Steps that the buffer of steps holds, and so the most in one submit. */
 export const STEP_SLOTS = 2048;
@@ -32,12 +33,7 @@ const EVALUATION = {
 };
 
 /** What the memory is measured by. */
-export interface BufferSizes {
-  readonly architecture: Architecture;
-  /** Networks. */
-  readonly networks: number;
-  /** Images in a training batch. */
-  readonly batch: number;
+export interface BufferSizes extends PopulationShape {
   readonly data: DeviceDataSet;
 }
 

@@ -12,9 +12,9 @@ import type { BoundKernel } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
 import { LAYER_PLACE } from "../gpu/structs.ts";
 import { layout } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 import { Binder, imageResources, type Program, type ProgramContext } from "./program.ts";
 import { TiledForward } from "./tiled.ts";
-import type { VariantShape } from "./variants.ts";
 
 /** What the variants differ in. */
 export interface FusedOptions {
@@ -62,7 +62,7 @@ export class Fused implements Program {
    * @param options What the variants differ in.
    * @returns Whether the device has room for it, also in a workgroup, and one workgroup a network is enough.
    */
-  static fits(gpu: Gpu, shape: VariantShape, options: FusedOptions): boolean {
+  static fits(gpu: Gpu, shape: PopulationShape, options: FusedOptions): boolean {
     const { limits } = gpu.device;
     const { widths } = layout(shape.architecture);
     const behind = widths.slice(1, -1).reduce((sum, width, i) => sum + width * widths[i + 2], 0);

@@ -11,18 +11,13 @@ import type { DeviceDataSet, DeviceImages } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { KernelName, TileName } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Constants, Kernels, Resources } from "../gpu/kernels.ts";
-import type { Architecture } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 
 /** What the kernels of a program are bound to, whichever variant it is of. */
-export interface ProgramContext {
+export interface ProgramContext extends PopulationShape {
   readonly gpu: Gpu;
   readonly kernels: Kernels;
   readonly buffers: PopulationBuffers;
-  readonly architecture: Architecture;
-  /** Networks. */
-  readonly networks: number;
-  /** Images in a training batch. */
-  readonly batch: number;
   readonly data: DeviceDataSet;
 }
 

@@ -7,27 +7,17 @@
 
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { Architecture } from "../model/network.ts";
+import type { PopulationShape } from "../model/shape.ts";
 import { Fused, type FusedOptions } from "./fused.ts";
 import { PerOperation } from "./per_operation.ts";
 import type { Program, ProgramContext } from "./program.ts";
 import { type TexelOptions, TexelProgram } from "./texel.ts";
 import { Tiled } from "./tiled.ts";
 
-/** What decides which variants can run. */
-export interface VariantShape {
-  /** The networks' architecture. */
-  readonly architecture: Architecture;
-  /** Networks. */
-  readonly networks: number;
-  /** Images in a training batch. */
-  readonly batch: number;
-}
-
 /** A variant. */
 interface Variant {
   /** Whether it can run this shape on this device. */
-  fits(gpu: Gpu, shape: VariantShape): boolean;
+  fits(gpu: Gpu, shape: PopulationShape): boolean;
   /** Takes its memory and binds its kernels. */
   create(context: ProgramContext): Promise<Program>;
 }
@@ -79,7 +69,7 @@ function texel(options: TexelOptions): Variant {
 }
 
 /** Whether textures as wide as a layer, with a row for four images and a layer for each network, are not too large. */
-function texturesFit({ device: { limits } }: Gpu, shape: VariantShape, width: number): boolean {
+function texturesFit({ device: { limits } }: Gpu, shape: PopulationShape, width: number): boolean {
   return shape.networks <= limits.maxTextureArrayLayers &&
     Math.max(width, Math.ceil(shape.batch / 4)) <= limits.maxTextureDimension2D;
 }
@@ -108,7 +98,7 @@ export function checkVariant(name: string | undefined): string | undefined {
  * @param shape What is to be trained.
  * @returns The name of one that fits.
  */
-export function defaultVariant(gpu: Gpu, shape: VariantShape): string {
+export function defaultVariant(gpu: Gpu, shape: PopulationShape): string {
   return candidates(gpu, shape)[0];
 }
 
@@ -123,7 +113,7 @@ export function defaultVariant(gpu: Gpu, shape: VariantShape): string {
  */
 export function candidates(
   gpu: Gpu,
-  shape: VariantShape,
+  shape: PopulationShape,
   options: { readonly without?: readonly string[] } = {},
 ): string[] {
   const { without = [] } = options;
@@ -145,7 +135,7 @@ export function candidates(
  * @param shape What is to be trained.
  * @returns Whether it can.
  */
-export function variantFits(name: string, gpu: Gpu, shape: VariantShape): boolean {
+export function variantFits(name: string, gpu: Gpu, shape: PopulationShape): boolean {
   return TABLE[name].fits(gpu, shape);
 }
 

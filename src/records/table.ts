@@ -1,12 +1,13 @@
 /**
- * Tables as CSV text, with the kind of every column checked when they are read: these files are for people too, and
- * people edit them.
+ * Tables as CSV text. The kind of every column is checked as a table is read: these files are for people too, and people
+ * edit them.
  *
  * @module
  */
 
 import { parse, stringify } from "@std/csv";
 import { ArgumentError, DataError } from "../errors.ts";
+import { type FileName, snakeCase } from "./names.ts";
 
 /**
  * What the cells of a column hold: `"integer"` is a whole number from 0, `"positive"` a number above 0, `"share"` a number
@@ -29,130 +30,196 @@ export type NamedKind =
   | "optional positive"
   | "optional share";
 
-/** A column of texts that are not just any. */
+/** A column of texts of a certain form. */
 export interface TextForm {
-  /** Whether a cell is one of them. */
+  /** Whether a cell has that form. */
   readonly fits: (cell: string) => boolean;
-  /** What they are, for error messages. */
+  /** The form in words, for error messages. */
   readonly expected: string;
 }
 
 /** A value that a cell can hold; null is an empty cell. */
 export type Value = string | boolean | number | null;
 
-/** The columns of a table in their order: the keys of its rows, each with a kind that fits the type of the key. */
-export type Columns<Row> = { readonly [Name in keyof Row]-?: KindOf<Row[Name]> };
+/** The cells of a row by the names of their columns. */
+export type Cells = Readonly<Record<string, Value>>;
 
-/** The kinds of column that a type of value can stand in. */
+/** The kinds of column that can hold a type of value. */
 export type KindOf<Type> = [null] extends [Type] ? Extract<Kind, `optional ${string}`>
   : Type extends string ? "text" | "date" | TextForm
   : Type extends boolean ? "boolean"
   : "integer" | "number" | "positive" | "share";
 
-/**
- * Prints rows as CSV: a line of column names, then one line per row. Numbers have the shortest form that reads back
- * as the same float64.
- *
- * @param rows The rows, in the order of the lines.
- * @param columns The columns, in the order of the cells.
- * @returns The text, every line ended by a line feed.
- * @throws {ArgumentError} If a text has a line break in it: a line of the file is a row.
- *
- * @example Printing a small table
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { writeTable } from "./table.ts";
- *
- * const rows = [{ step: 0, eta: null }, { step: 1, eta: 1e-5 }];
- *
- * assertEquals(writeTable(rows, { step: "integer", eta: "optional number" }), "step,eta\n0,\n1,0.00001\n");
- * ```
- */
-export function writeTable<Row extends object>(
-  rows: readonly Row[],
-  columns: Columns<Row>,
-): string {
-  const names = columnNames(columns);
-  const lines = rows.map((row) => names.map((name) => printValue(row[name] as Value)));
-  // The package ends lines with CR LF; a cell holds neither.
-  return (stringify([names, ...lines]) as string).replaceAll("\r\n", "\n");
-}
-
-/** Where the text of a table came from. */
-export interface ReadTableOptions<Row> {
-  /** The columns that the text must have, in this order. */
-  readonly columns: Columns<Row>;
-  /** The name of the file, for error messages. */
+/** A column whose name is not that of its field in snake_case. */
+export interface NamedColumn<Type> {
+  /** The name of the column. */
   readonly name: string;
+  /** What its cells hold. */
+  readonly kind: KindOf<Type>;
+}
+
+/** The columns of a field that is an object. */
+export interface ColumnGroup<Type> {
+  /** What the names of its columns begin with, before an underscore. */
+  readonly prefix: string;
+  /** A column for each of its fields. */
+  readonly columns: Columns<Type>;
+}
+
+/** The columns of a table, in order: for each field of a row its kind, with a name or in a group where it needs one. */
+export type Columns<Row> = {
+  readonly [Field in keyof Row]-?: Row[Field] extends Value
+    ? KindOf<Row[Field]> | NamedColumn<Row[Field]>
+    : ColumnGroup<Row[Field]>;
+};
+
+/** A column, and where its values are in a row. */
+interface Column {
+  readonly name: string;
+  readonly kind: Kind;
+  /** Field of the row, and field of that. */
+  readonly path: readonly string[];
 }
 
 /**
- * Reads the rows of a CSV text.
+ * The format of a table: rows as CSV text and back.
  *
- * @param text The text: a line of column names, then one line per row; line feeds may follow carriage returns.
- * @param options The columns, and the name of the file for errors.
- * @returns The rows, in the order of the lines.
- * @throws {DataError} If the columns are others, a line has too few or too many cells, or a cell is not of its column's
- * kind; the message names file, line and column.
- *
- * @example Reading a small table
+ * @example A small table
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readTable } from "./table.ts";
+ * import { CsvTable } from "./table.ts";
  *
- * const rows = readTable<{ step: number; eta: number | null }>("step,eta\n0,\n1,0.00001\n", {
- *   columns: { step: "integer", eta: "optional number" },
- *   name: "etas.csv",
+ * const table = new CsvTable<{ step: number; maxEta: number | null }>({
+ *   step: "integer",
+ *   maxEta: "optional number",
  * });
+ * const rows = [{ step: 0, maxEta: null }, { step: 1, maxEta: 1e-5 }];
  *
- * assertEquals(rows, [{ step: 0, eta: null }, { step: 1, eta: 1e-5 }]);
+ * assertEquals(table.encode(rows), "step,max_eta\n0,\n1,0.00001\n");
+ * assertEquals(table.decode("step,max_eta\n0,\n1,0.00001\n", { name: "etas.csv" }), rows);
  * ```
  */
-export function readTable<Row extends object>(
-  text: string,
-  options: ReadTableOptions<Row>,
-): Row[] {
-  const { columns, name: file } = options;
-  const names = columnNames(columns);
-  // The package tells no line numbers and skips empty lines, so each line is given to it alone.
-  const lines = linesOf(text);
-  checkHeader(parseLine(lines[0], `${file}, line 1`), names, file);
+export class CsvTable<Row extends object> {
+  readonly #columns: readonly Column[];
+  readonly #first: number;
 
-  return lines.slice(1).map((line, index) => {
-    const where = `${file}, line ${index + 2}`;
+  /**
+   * Describes the format.
+   *
+   * @param columns The columns, in the order of the cells.
+   * @param options `first`: how many columns files of earlier versions have, where the later ones, all optional, may be
+   * missing; they read as null then.
+   */
+  constructor(columns: Columns<Row>, options: { readonly first?: number } = {}) {
+    this.#columns = listColumns(columns);
+    this.#first = options.first ?? this.#columns.length;
+  }
+
+  /**
+   * Gives the cells of a row by the names of their columns.
+   *
+   * @param row The row.
+   * @returns The cells, in the order of the columns.
+   */
+  cells(row: Row): Cells {
+    return Object.fromEntries(this.#columns.map(({ name, path }) => [name, valueAt(row, path)]));
+  }
+
+  /**
+   * Prints rows as CSV: a line of column names, then one line per row. Numbers have the shortest form that reads back as
+   * the same float64.
+   *
+   * @param rows The rows, in the order of the lines.
+   * @returns The text; every line ends with a line feed.
+   * @throws {ArgumentError} If a text has a line break in it: a line of the file is a row.
+   */
+  encode(rows: readonly Row[]): string {
+    const lines = rows.map((row) =>
+      this.#columns.map(({ path }) => printValue(valueAt(row, path)))
+    );
+    // The package ends lines with CR LF; a cell holds neither.
+    return (stringify([this.#columns.map(({ name }) => name), ...lines]) as string)
+      .replaceAll("\r\n", "\n");
+  }
+
+  /**
+   * Reads the rows of a CSV text.
+   *
+   * @param text The text: a line of column names, then one line per row; line feeds may follow carriage returns.
+   * @param file The name of the file, for error messages.
+   * @returns The rows, in the order of the lines.
+   * @throws {DataError} If the text has other columns, a line has too few or too many cells, or a cell is not of its
+   * column's kind; the message names file, line and column.
+   */
+  decode(text: string, file: FileName): Row[] {
+    // The package gives no line numbers and skips empty lines, so it parses each line alone.
+    const lines = linesOf(text);
+    const header = parseLine(lines[0], `${file.name}, line 1`);
+    const columns = header.length === this.#first
+      ? this.#columns.slice(0, this.#first)
+      : this.#columns;
+    checkHeader(header, columns.map(({ name }) => name), file.name);
+    return lines.slice(1).map((line, i) => this.#row(line, columns, `${file.name}, line ${i + 2}`));
+  }
+
+  #row(line: string, columns: readonly Column[], where: string): Row {
     const cells = parseLine(line, where);
-    if (cells.length !== names.length) {
+    if (cells.length !== columns.length) {
       throw new DataError(
-        `Cannot read ${where}: it has ${cells.length} cells, expected ${names.length} ` +
-          `(${names[0]} to ${names[names.length - 1]})`,
+        `Cannot read ${where}: it has ${cells.length} cells, expected ${columns.length} ` +
+          `(${columns[0].name} to ${columns[columns.length - 1].name})`,
       );
     }
-    const row = names.map((name, i) => [
-      name,
-      parseCell(cells[i], columns[name], `${where}, column ${name}`),
-    ]);
-    return Object.fromEntries(row) as Row;
-  });
+    const row: Record<string, unknown> = {};
+    this.#columns.forEach(({ name, kind, path }, i) => {
+      const value = i < cells.length ? parseCell(cells[i], kind, `${where}, column ${name}`) : null;
+      setAt(row, path, value);
+    });
+    return row as Row;
+  }
 }
 
 /**
  * Reads the names of the columns of a CSV text, for tables whose columns depend on what they are about.
  *
  * @param text The text.
- * @param options The name of the file, for error messages.
+ * @param file The name of the file, for error messages.
  * @returns The cells of the first line.
- * @throws {DataError} If the first line is no CSV.
+ * @throws {DataError} If the first line is not CSV.
  */
-export function readHeader(text: string, options: { readonly name: string }): string[] {
-  return parseLine(linesOf(text)[0], `${options.name}, line 1`);
+export function readHeader(text: string, file: FileName): string[] {
+  return parseLine(linesOf(text)[0], `${file.name}, line 1`);
+}
+
+function listColumns<Row>(columns: Columns<Row>): Column[] {
+  type AnyColumn = Kind | NamedColumn<Value> | ColumnGroup<never>;
+  return Object.entries(columns as Record<string, AnyColumn>).flatMap(([field, column]) => {
+    if (typeof column === "string" || "fits" in column) {
+      return [{ name: snakeCase(field), kind: column, path: [field] }];
+    }
+    if ("kind" in column) return [{ ...column, path: [field] }];
+    return listColumns(column.columns).map(({ name, kind, path }) => ({
+      name: `${column.prefix}_${name}`,
+      kind,
+      path: [field, ...path],
+    }));
+  });
+}
+
+function valueAt(row: object, path: readonly string[]): Value {
+  return path.reduce<unknown>(
+    (value, field) => (value as Record<string, unknown>)[field],
+    row,
+  ) as Value;
+}
+
+function setAt(row: Record<string, unknown>, [field, ...rest]: readonly string[], value: Value) {
+  if (rest.length === 0) row[field] = value;
+  else setAt((row[field] ??= {}) as Record<string, unknown>, rest, value);
 }
 
 function linesOf(text: string): string[] {
   return text.replace(/^\uFEFF/, "").replace(/[\r\n]+$/, "").split(/\r?\n/);
-}
-
-function columnNames<Row>(columns: Columns<Row>): (keyof Row & string)[] {
-  return Object.keys(columns) as (keyof Row & string)[];
 }
 
 function printValue(value: Value): string {

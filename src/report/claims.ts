@@ -123,7 +123,9 @@ function improvement(data: ReportData, { layers }: { layers: string }): Statemen
       { name: "difference", print: points },
     ],
     findings: runs.map(([without, withNorm]) => {
-      const [a, b] = [without, withNorm].map(({ ending }) => countedAccuracy(ending, ending.val));
+      const [a, b] = [without, withNorm].map(({ ending }) =>
+        countedAccuracy(ending, ending.validation)
+      );
       return { ...origin([without, withNorm]), holds: b > a, values: [a, b, b - a] };
     }),
   });
@@ -206,7 +208,7 @@ function overallBest({ searches }: ReportData): Statement {
 function overlap(searches: readonly SearchPart[]): string {
   const search = searches.find(({ config }) => isComparable(config));
   if (search === undefined) return "";
-  const { coarse_count: coarse, fine_count: fine } = search.config.settings;
+  const { coarseCount: coarse, fineCount: fine } = search.config.settings;
   return `${fine} of its ${Number(coarse) + Number(fine)} values are drawn from that very range, ` +
     "so the coarse search is the one to look at";
 }
@@ -244,7 +246,7 @@ function rescue({ sensitivities }: ReportData, sigma: string): Statement {
     ],
     findings: sensitivities.flatMap((part) => {
       const [without, withNorm] = [false, true].map((norm) =>
-        part.runs.find((run) => run.sigma === sigma && run.batch_norm === norm)
+        part.runs.find((run) => run.sigma === sigma && run.batchNorm === norm)
       );
       if (without === undefined || withNorm === undefined) return [];
       const [a, b] = [without, withNorm].map((run) => countedAccuracy(run, run.test));

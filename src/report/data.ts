@@ -4,48 +4,20 @@
  * @module
  */
 
-import type { Evaluation } from "../model/metrics.ts";
-import type { GradientCheckRow } from "../records/metrics.ts";
-import type { BestRow, Confusion, TrialRow } from "../records/lambda_search.ts";
+import type { Ending } from "../model/metrics.ts";
+import type { RunConfig } from "../records/config.ts";
+import type { GradientCheckRow, GradientTrial } from "../train/gradient_check.ts";
+import type { BestRow, Confusion, TrialRow } from "../train/lambda_search.ts";
 import type { SensitivityRun } from "../train/sensitivity.ts";
-
-/** What `config.json` says of how a part was made. */
-export interface PartConfig {
-  /** The task that made it. */
-  readonly task: string;
-  /** What decided its results, by names in snake_case. */
-  readonly settings: { readonly [name: string]: unknown };
-  /** What it was made with and on: versions, adapter, kernel variant. */
-  readonly made_with: { readonly [name: string]: unknown };
-}
 
 /** What one task left behind for one seed. */
 export interface Part {
   /** The seed. */
   readonly seed: number;
   /** How it was made. */
-  readonly config: PartConfig;
+  readonly config: RunConfig;
   /** Where the files of the task for that seed lie, as in `baseline/seed-2`. */
   readonly folder: string;
-}
-
-/** A comparison of the GPU with the reference at one setting. */
-export interface GradientTrial {
-  /** Widths of the hidden layers. */
-  readonly hidden: readonly number[];
-  /** Whether the network has batch norm. */
-  readonly batch_norm: boolean;
-  /** Values per image that were used. */
-  readonly inputs: number;
-  /** Images in a batch. */
-  readonly batch: number;
-  /** The quantity that comes nearest to what it may be off; a number that was NaN is null. */
-  readonly worst: {
-    readonly name: string;
-    readonly kind: string;
-    readonly error: number | null;
-    readonly bar: number;
-  };
 }
 
 /** A gradient check. */
@@ -58,26 +30,12 @@ export interface GradientCheckPart extends Part {
   readonly trials: readonly GradientTrial[];
 }
 
-/** How a training ended. */
-export interface RunEnding {
-  /** On all training images. */
-  readonly train: Evaluation;
-  /** On all validation images. */
-  readonly val: Evaluation;
-  /** On all test images. */
-  readonly test: Evaluation;
-  /** Updates made. */
-  readonly steps: number;
-  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
-  readonly diverged_at: number | null;
-}
-
 /** The training of one network. */
 export interface RunPart extends Part {
   /** Its name, as in `3-layer-batch-norm`. */
   readonly name: string;
   /** How it ended. */
-  readonly ending: RunEnding;
+  readonly ending: Ending;
   /** Its figure, the text of an SVG file. */
   readonly figure: string;
 }

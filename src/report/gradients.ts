@@ -6,8 +6,8 @@
 
 import { type Html, markup, tableHtml } from "./html.ts";
 import { maximum } from "../lists.ts";
-import type { GradientCheckRow } from "../records/metrics.ts";
-import type { GradientCheckPart, GradientTrial, ReportData } from "./data.ts";
+import type { GradientCheckRow, GradientTrial } from "../train/gradient_check.ts";
+import type { GradientCheckPart, ReportData } from "./data.ts";
 import { captionOf, NO_PUBLISHED, NOT_COMPARABLE, NOTHING, settingsHtml } from "./parts.ts";
 import { isComparable } from "./settings.ts";
 import { scientific, scientificDifference } from "./text.ts";
@@ -49,9 +49,9 @@ function errorTable(check: GradientCheckPart): Html {
     parameterName(row.parameter),
     scientific(row.forward),
     ...published(row, comparable),
-    scientific(row.five_point),
-    scientific(row.gpu_norm),
-    `${row.left_out} of ${row.entries}`,
+    scientific(row.fivePoint),
+    scientific(row.gpuNorm),
+    `${row.leftOut} of ${row.entries}`,
   ];
   return tableHtml({
     id: "gradient-errors",
@@ -78,7 +78,7 @@ function judgedRows(check: GradientCheckPart): GradientCheckRow[] {
 
 /** Whether a row is of a bias in front of batch norm: `b` with the number of a hidden layer. */
 function isCancelled({ parameter }: GradientCheckRow, { config }: GradientCheckPart): boolean {
-  const { hidden, batch_norm: batchNorm } = config.settings;
+  const { hidden, batchNorm } = config.settings;
   const layer = Number(parameter.match(/^b(\d+)$/)?.[1] ?? NaN);
   return batchNorm === "on" && Array.isArray(hidden) && layer <= hidden.length;
 }
@@ -89,7 +89,7 @@ function parameterName(name: string): string {
 }
 
 function seedTable(checks: readonly GradientCheckPart[]): Html {
-  const worst = (check: GradientCheckPart, name: "forward" | "five_point" | "gpu_norm") =>
+  const worst = (check: GradientCheckPart, name: "forward" | "fivePoint" | "gpuNorm") =>
     scientific(maximum(judgedRows(check).map((row) => row[name])));
   const cancelled = checks.some((check) => check.rows.some((row) => isCancelled(row, check)));
   return tableHtml({
@@ -105,8 +105,8 @@ function seedTable(checks: readonly GradientCheckPart[]): Html {
     rows: checks.map((check) => [
       check.seed,
       worst(check, "forward"),
-      worst(check, "five_point"),
-      worst(check, "gpu_norm"),
+      worst(check, "fivePoint"),
+      worst(check, "gpuNorm"),
       check.passed ? VERDICTS.passed : VERDICTS.other,
     ]),
   });
@@ -126,13 +126,13 @@ ${
       ),
       head: ["Layers", "Batch norm", "Inputs per image", "Batch", "Quantity", "Error", "At most"],
       words: [1, 4],
-      rows: check.trials.map(({ hidden, batch_norm, inputs, batch, worst }) => [
+      rows: check.trials.map(({ hidden, batchNorm, inputs, batch, worst }) => [
         hidden.length + 1,
-        batch_norm ? "on" : "off",
+        batchNorm ? "on" : "off",
         inputs,
         batch,
         quantityName(worst),
-        scientific(worst.error ?? NaN),
+        scientific(worst.error),
         scientific(worst.bar),
       ]),
     })

@@ -6,7 +6,8 @@
 
 import { type Html, idOf, markup, tableHtml } from "./html.ts";
 import { PUBLISHED_BEST, PUBLISHED_FINAL_ACCURACY } from "../model/published.ts";
-import type { PartConfig, ReportData, RunPart, SearchPart } from "./data.ts";
+import type { RunConfig } from "../records/config.ts";
+import type { ReportData, RunPart, SearchPart } from "./data.ts";
 import { accuracyHtml, classesOf, countedAccuracy, divergedNote, outcomeText } from "./outcomes.ts";
 import {
   captionOf,
@@ -27,7 +28,7 @@ import {
   scientific,
   times,
 } from "./text.ts";
-import type { BestRow, Confusion } from "../records/lambda_search.ts";
+import type { BestRow, Confusion } from "../train/lambda_search.ts";
 
 /**
  * Makes the section.
@@ -65,8 +66,8 @@ ${finalTable(data)}${final === null ? null : finalFigure(final)}${
 }
 
 /** What was done, by the settings. */
-function introduction({ settings }: PartConfig): string {
-  const { hidden, batch_norm: batchNorm } = settings;
+function introduction({ settings }: RunConfig): string {
+  const { hidden, batchNorm } = settings;
   const number = (name: string) => Number(settings[name]);
   const range = (name: string) => {
     const ends = settings[name];
@@ -74,10 +75,10 @@ function introduction({ settings }: PartConfig): string {
   };
   const layers = count((Array.isArray(hidden) ? hidden.length : 0) + 1, "layer");
   const [refine, repeat] = [number("refine"), number("repeat")];
-  const fine = count(number("fine_count"), "value");
+  const fine = count(number("fineCount"), "value");
   return [
     `Networks of ${layers} ${batchNorm === "on" ? "with" : "without"} batch norm that differ in ` +
-    `the weight λ of the L2 term: first ${count(number("coarse_count"), "value")} from ${
+    `the weight λ of the L2 term: first ${count(number("coarseCount"), "value")} from ${
       range("coarse")
     }, then ` +
     (refine > 0
@@ -92,7 +93,7 @@ function introduction({ settings }: PartConfig): string {
       : [],
     "All networks of one stage are trained together and see the same batches.",
     `Then one network is trained for ${
-      count(number("final_cycles"), "cycle")
+      count(number("finalCycles"), "cycle")
     } with the λ whose validation accuracy was best. A mean of several λ is the geometric one.`,
   ].join(" ");
 }
@@ -116,9 +117,9 @@ ${
       rows: search.trials.map((row) => [
         row.stage,
         scientific(row.lambda),
-        percent(row.val_accuracy),
-        row.val_cost.toFixed(3),
-        percent(row.train_accuracy),
+        percent(row.validation.accuracy),
+        row.validation.cost.toFixed(3),
+        percent(row.training.accuracy),
         outcomeText(row, classes),
       ]),
     })
@@ -147,14 +148,14 @@ function bestTable(search: SearchPart): Html | null {
         row.rank,
         scientific(row.lambda),
         NOT_COMPARABLE,
-        percent(row.val_accuracy),
+        percent(row.validationAccuracy),
         NOT_COMPARABLE,
       ]
     ),
   });
 }
 
-function comparedRow({ rank, lambda, val_accuracy: accuracy }: BestRow) {
+function comparedRow({ rank, lambda, validationAccuracy: accuracy }: BestRow) {
   const published = PUBLISHED_BEST[rank - 1];
   if (published === undefined) {
     return [rank, scientific(lambda), "none", "none", percent(accuracy), "none", "none"];
@@ -183,17 +184,17 @@ function finalTable(data: ReportData): Html {
   const comparable = searches.every(({ config }) => isComparable(config));
   const row = (
     name: string | number,
-    values: { lambda: number; val: number; test: number; outcome: string },
+    values: { lambda: number; validation: number; test: number; outcome: string },
   ) => [
     name,
     scientific(values.lambda),
-    percent(values.val),
+    percent(values.validation),
     accuracyHtml(values.test, values.outcome),
     ...comparable
       ? [publishedPercent(PUBLISHED_FINAL_ACCURACY), points(values.test - PUBLISHED_FINAL_ACCURACY)]
       : [NOT_COMPARABLE],
   ];
-  const over = (split: "val" | "test") =>
+  const over = (split: "validation" | "test") =>
     mean(finals.map(({ ending }) => countedAccuracy(ending, ending[split])));
   const table = tableHtml({
     id: "search-accuracy",
@@ -208,18 +209,17 @@ function finalTable(data: ReportData): Html {
     ],
     rows: [
       ...parts.map(({ final: { config, ending }, seed, lambda }) => {
-        const { diverged_at, train: { loss: train_loss } } = ending;
         return row(seed, {
           lambda,
-          val: countedAccuracy(ending, ending.val),
+          validation: countedAccuracy(ending, ending.validation),
           test: countedAccuracy(ending, ending.test),
-          outcome: outcomeText({ diverged_at, train_loss }, classesOf(config, data)),
+          outcome: outcomeText(ending, classesOf(config, data)),
         });
       }),
       ...parts.length > 1
         ? [row("Mean", {
           lambda: geometricMean(parts.map(({ lambda }) => lambda)),
-          val: over("val"),
+          validation: over("validation"),
           test: over("test"),
           outcome: "trained",
         })]

@@ -2,6 +2,23 @@
  * The page that shows a reproduction beside the report that it reproduces: one HTML file without scripts, for screens of
  * any width and for paper.
  *
+ * @example A page that says what is missing
+ * ```ts
+ * import { assertStringIncludes } from "@std/assert";
+ * import { renderReport } from "@headless/mlp/report";
+ *
+ * const page = renderReport({
+ *   gradientChecks: [],
+ *   baselines: [],
+ *   searches: [],
+ *   sensitivities: [],
+ *   missing: ["baseline/seed-1"],
+ *   commands: null,
+ * });
+ *
+ * assertStringIncludes(page, "<code>baseline/seed-1</code>");
+ * ```
+ *
  * @module
  */
 
@@ -18,6 +35,8 @@ import { dataOf, isComparable, isQuick } from "./settings.ts";
 import { REPORT_STYLE } from "./style.ts";
 import { trainingSection } from "./training.ts";
 import { judgeStatements, type Statement } from "./claims.ts";
+
+export type * from "./data.ts";
 
 /** The sections, in the order of the report: the id that links lead to, and the heading. */
 const SECTIONS = [
@@ -37,23 +56,6 @@ const SECTIONS = [
  *
  * @param data What the page shows. Its figures become part of the page as they are, so they must come from this program.
  * @returns The text of an HTML file that needs nothing beside it.
- *
- * @example A page that says what is missing
- * ```ts
- * import { assertStringIncludes } from "@std/assert";
- * import { renderReport } from "./mod.ts";
- *
- * const page = renderReport({
- *   gradientChecks: [],
- *   baselines: [],
- *   searches: [],
- *   sensitivities: [],
- *   missing: ["baseline/seed-1"],
- *   commands: null,
- * });
- *
- * assertStringIncludes(page, "<code>baseline/seed-1</code>");
- * ```
  */
 export function renderReport(data: ReportData): string {
   const configs = allParts(data).map(({ config }) => config);

@@ -20,18 +20,18 @@ export function originSection(data: ReportData): Html {
   const parts = allParts(data);
   if (parts.length === 0) return NOTHING;
   const made = (name: string) =>
-    distinct(parts.map(({ config }) => String(config.made_with[name] ?? "unknown"))).join("; ");
+    distinct(parts.map(({ config }) => String(config.madeWith[name] ?? "unknown"))).join("; ");
   const adapters = distinct(
-    parts.map(({ config: { made_with } }) =>
-      `${made_with.adapter ?? "unknown"}, driver ${made_with.vendor ?? "unknown"}, ${
-        made_with.software === true ? "software" : "hardware"
+    parts.map(({ config: { madeWith } }) =>
+      `${madeWith.adapter ?? "unknown"}, driver ${madeWith.vendor ?? "unknown"}, ${
+        madeWith.software === true ? "software" : "hardware"
       }`
     ),
   );
   const facts: [name: string, value: string][] = [
     ["Adapter", adapters.join("; ")],
-    ["Package", `@headless/mlp ${made("package_version")}`],
-    ["Deno", made("deno_version")],
+    ["Package", `@headless/mlp ${made("packageVersion")}`],
+    ["Deno", made("denoVersion")],
     ["Kernel variant", made("variant")],
     ["Seeds", enumerate(seedsOf(parts))],
     ["Data set", distinct(parts.map(({ config }) => dataOf(config))).join("; ")],
@@ -55,6 +55,6 @@ function commandsHtml({ all, parts, page }: ReportCommands): Html {
 }
 
 function hashes(parts: readonly Part[]): string {
-  return distinct(parts.map(({ config }) => String(config.settings.data_sha256 ?? "unknown")))
+  return distinct(parts.map(({ config }) => String(config.settings.dataSha256 ?? "unknown")))
     .join("; ");
 }

@@ -6,8 +6,9 @@
 
 import { CIFAR10_CLASSES } from "../data/cifar10.ts";
 import { type Html, markup } from "./html.ts";
-import type { Evaluation } from "../model/metrics.ts";
-import type { PartConfig, ReportData, RunEnding } from "./data.ts";
+import type { Ending, Evaluation } from "../model/metrics.ts";
+import type { RunConfig } from "../records/config.ts";
+import type { ReportData } from "./data.ts";
 import { dataOf, PUBLISHED_DATA } from "./settings.ts";
 import { percent } from "./text.ts";
 import { outcomeOf } from "../train/sensitivity.ts";
@@ -23,10 +24,10 @@ export const DIVERGED_RULE =
  * @param data The whole report, other parts of which may tell.
  * @returns The number; null where nothing tells.
  */
-export function classesOf(config: PartConfig, data: ReportData): number | null {
+export function classesOf(config: RunConfig, data: ReportData): number | null {
   const name = dataOf(config);
   if (name === PUBLISHED_DATA) return CIFAR10_CLASSES.length;
-  const ofSame = (part: { config: PartConfig }) => dataOf(part.config) === name;
+  const ofSame = (part: { config: RunConfig }) => dataOf(part.config) === name;
   return data.sensitivities.find(ofSame)?.classes ??
     data.searches.filter(ofSame).find(({ confusion }) => confusion !== null)
       ?.confusion?.matrix.classNames.length ??
@@ -41,10 +42,10 @@ export function classesOf(config: PartConfig, data: ReportData): number | null {
  * @returns What {@linkcode outcomeOf} says; "trained" for a training that may have stalled where that is not known.
  */
 export function outcomeText(
-  ending: { diverged_at: number | null; train_loss: number },
+  ending: Pick<Ending, "divergedAt" | "training">,
   classes: number | null,
 ): string {
-  return outcomeOf({ ...ending, classes: classes ?? NaN });
+  return outcomeOf(ending, classes ?? NaN);
 }
 
 /**
@@ -55,12 +56,12 @@ export function outcomeText(
  * @returns A share between 0 and 1.
  */
 export function countedAccuracy(
-  ending: Pick<RunEnding, "diverged_at">,
+  ending: Pick<Ending, "divergedAt">,
   evaluation: Pick<Evaluation, "accuracy">,
 ): number {
   const { accuracy } = evaluation;
   // The network of a training that diverged takes every image for the same class, which is right now and then.
-  return ending.diverged_at === null && Number.isFinite(accuracy) ? accuracy : 0;
+  return ending.divergedAt === null && Number.isFinite(accuracy) ? accuracy : 0;
 }
 
 /**
@@ -81,8 +82,8 @@ export function accuracyHtml(accuracy: number, outcome: string): Html {
  * @param endings How the trainings of the table ended.
  * @returns A sentence; null where none diverged.
  */
-export function divergedNote(endings: readonly Pick<RunEnding, "diverged_at">[]): Html | null {
-  return endings.some(({ diverged_at }) => diverged_at !== null)
+export function divergedNote(endings: readonly Pick<Ending, "divergedAt">[]): Html | null {
+  return endings.some(({ divergedAt }) => divergedAt !== null)
     ? markup`<p>${DIVERGED_RULE}</p>\n`
     : null;
 }

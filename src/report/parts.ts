@@ -6,7 +6,8 @@
 
 import { type Content, type Html, inlineSvg, markup } from "./html.ts";
 import { distinct, enumerate } from "../lists.ts";
-import type { Part, PartConfig } from "./data.ts";
+import type { RunConfig } from "../records/config.ts";
+import type { Part } from "./data.ts";
 import { dataOf, isQuick, settingLines } from "./settings.ts";
 
 /** What stands in the published column where the report has no such number. */
@@ -55,7 +56,7 @@ ${inlineSvg(svg, `${id}-`)}
  * @param configs How each was made.
  * @returns The list, with its heading.
  */
-export function settingsHtml(configs: readonly PartConfig[]): Html {
+export function settingsHtml(configs: readonly RunConfig[]): Html {
   return markup`<h3>Settings</h3>
 <dl>
 ${

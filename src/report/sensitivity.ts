@@ -65,9 +65,9 @@ function outcomeTable(study: SensitivityPart): Html {
     words: [1, 5],
     rows: study.runs.map((run) => [
       initialWeightsName(run.sigma),
-      run.batch_norm ? "on" : "off",
-      run.train.loss.toFixed(3),
-      percent(countedAccuracy(run, run.val)),
+      run.batchNorm ? "on" : "off",
+      run.training.loss.toFixed(3),
+      percent(countedAccuracy(run, run.validation)),
       percent(countedAccuracy(run, run.test)),
       run.outcome,
     ]),
@@ -98,7 +98,7 @@ function seedTable(studies: readonly SensitivityPart[]): Html {
 }
 
 /** As in "σ = 0.001, batch norm". */
-function kindOf({ sigma, batch_norm }: SensitivityRun): string {
+function kindOf({ sigma, batchNorm }: SensitivityRun): string {
   const name = initialWeightsName(sigma);
-  return batch_norm ? `${name}, batch norm` : name;
+  return batchNorm ? `${name}, batch norm` : name;
 }

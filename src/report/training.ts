@@ -36,7 +36,7 @@ export function trainingSection(data: ReportData): Html {
   return markup`<p>Networks of three and of nine layers, without and with batch norm, trained with a cyclical learning
 rate. The report gives the test accuracy of three layers with batch norm only.</p>
 ${settingsHtml(runs.map(({ config }) => config))}<h3>Accuracy</h3>
-${accuracyTable(ended, "test")}${accuracyTable(ended, "val")}${
+${accuracyTable(ended, "test")}${accuracyTable(ended, "validation")}${
     divergedNote(runs.map(({ ending }) => ending))
   }<h3>Figures</h3>
 ${otherSeeds(runs)}${
@@ -55,18 +55,17 @@ interface EndedRun extends RunPart {
 }
 
 function outcomeIn(data: ReportData, { config, ending }: RunPart): string {
-  const { diverged_at, train: { loss: train_loss } } = ending;
-  return outcomeText({ diverged_at, train_loss }, classesOf(config, data));
+  return outcomeText(ending, classesOf(config, data));
 }
 
 /** A row for each network, a column for each seed. */
-function accuracyTable(runs: readonly EndedRun[], split: "test" | "val"): Html {
+function accuracyTable(runs: readonly EndedRun[], split: "test" | "validation"): Html {
   const seeds = seedsOf(runs);
   const comparable = runs.some(({ config }) => isComparable(config));
   const test = split === "test";
   const accuracy = ({ ending }: EndedRun) => countedAccuracy(ending, ending[split]);
   return tableHtml({
-    id: `baseline-${split}`,
+    id: test ? "baseline-test" : "baseline-val",
     caption: captionOf(test ? "Test accuracy" : "Validation accuracy", runs),
     head: [
       "Network",

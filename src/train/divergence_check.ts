@@ -11,7 +11,6 @@ import { type DataSet, standardise } from "../data/dataset.ts";
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { ShaderTexts } from "../gpu/kernels.ts";
 import type { Evaluation } from "../model/metrics.ts";
 import { initialise, initialStatistics } from "../model/initialisation.ts";
 import { type Architecture, layout, type ParameterKind } from "../model/network.ts";
@@ -31,8 +30,6 @@ export interface DivergenceCheckOptions {
   readonly batch: number;
   /** The kernel variant; the default one of the adapter unless given. */
   readonly variant?: string;
-  /** Shader texts to use instead of the project's own: tests plant mistakes this way. */
-  readonly shaders?: ShaderTexts;
 }
 
 /** The outcome for a network with something planted in it, or for the healthy ones. */
@@ -300,10 +297,10 @@ async function run(
   cases: readonly Case[],
   options: DivergenceCheckOptions & { architecture: Architecture },
 ): Promise<{ planted: Found[]; faults: string[] }> {
-  const { architecture, data, batch, variant, shaders } = options;
+  const { architecture, data, batch, variant } = options;
   const planted = withHealthy(cases);
   const networks = planted.map((own) => own?.settings ?? SETTINGS);
-  const settings = { architecture, networks, batch, data, variant, shaders };
+  const settings = { architecture, networks, batch, data, variant };
   const population = await Population.create(gpu, settings);
   try {
     const { count } = data.source.training;

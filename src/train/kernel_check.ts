@@ -10,7 +10,6 @@
 import { type Split, standardise } from "../data/dataset.ts";
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { ShaderTexts } from "../gpu/kernels.ts";
 import { maximum } from "../lists.ts";
 import { initialise } from "../model/initialisation.ts";
 import { isCancelledBias, layout } from "../model/network.ts";
@@ -51,8 +50,6 @@ export interface KernelCheckOptions {
   readonly order?: Uint32Array;
   /** The kernel variant; the default one of the adapter unless given. */
   readonly variant?: string;
-  /** Shader texts to use instead of the project's own: tests plant mistakes this way. */
-  readonly shaders?: ShaderTexts;
 }
 
 /** The largest error of a quantity over all networks and steps. */
@@ -109,10 +106,10 @@ export async function checkKernels(
   gpu: Gpu,
   options: KernelCheckOptions,
 ): Promise<KernelCheckRow[]> {
-  const { data, hidden, batchNorm, networks, batch, seed = 1, start, variant, shaders } = options;
+  const { data, hidden, batchNorm, networks, batch, seed = 1, start, variant } = options;
   const { inputs, classes, training } = data.source;
   const architecture = { inputs, hidden, classes, batchNorm };
-  const settings = { architecture, networks, batch, data, variant, shaders };
+  const settings = { architecture, networks, batch, data, variant };
   const population = await Population.create(gpu, settings);
   try {
     population.write(

@@ -7,7 +7,7 @@
 import { ArgumentError } from "../errors.ts";
 import { maximum, minimum } from "../lists.ts";
 import { Random } from "../model/random.ts";
-import type { TrialRow } from "../records/lambda_search.ts";
+import type { Evaluation } from "../model/metrics.ts";
 
 /** Where λ is looked for: both ends positive, `from` less than `to`. */
 export interface LambdaRange {
@@ -47,6 +47,46 @@ export interface PlanTrialsOptions {
   readonly repeat?: number;
 }
 
+/** How one network of a search ended. */
+export interface TrialRow {
+  /** Part of the search: `coarse`, `fine`, or `refine-1`, `refine-2`, … */
+  readonly stage: string;
+  /** Which λ of the stage, from 1; the rows of a λ that is trained from several initial weights share it. */
+  readonly trial: number;
+  /** L2 weight λ. */
+  readonly lambda: number;
+  /** Seed of batches and, with the trial's identity, of initial weights. */
+  readonly seed: number;
+  /** On all validation images. */
+  readonly validation: Evaluation;
+  /** On all training images. */
+  readonly training: Evaluation;
+  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
+  readonly divergedAt: number | null;
+}
+
+/** One of the best λ, beside the report's of the same rank. */
+export interface BestRow {
+  /** From 1. */
+  readonly rank: number;
+  /** L2 weight λ. */
+  readonly lambda: number;
+  /** Share of all validation images classified correctly, the mean where a λ is trained several times. */
+  readonly validationAccuracy: number;
+  /** The published λ; null where it cannot be compared. */
+  readonly publishedLambda: number | null;
+  /** Its published validation accuracy; null where it cannot be compared. */
+  readonly publishedValidationAccuracy: number | null;
+}
+
+/** How many images of each class are taken for each class. */
+export interface Confusion {
+  /** Names of the classes, [classes]. */
+  readonly classNames: readonly string[];
+  /** Images of the first index's class taken for the second's, [classes][classes]. */
+  readonly counts: readonly (readonly number[])[];
+}
+
 /** How a λ did, over all networks that were trained with it. */
 export interface LambdaResult {
   /** Part of the search. */
@@ -59,10 +99,10 @@ export interface LambdaResult {
   readonly runs: number;
   /** How many of them diverged; the other figures are of those that did not, or NaN where all did. */
   readonly diverged: number;
-  /** Share of all validation images whose class is found. */
-  readonly val_accuracy: Spread;
+  /** Share of all validation images classified correctly. */
+  readonly validationAccuracy: Spread;
   /** Cost on all validation images. */
-  readonly val_cost: Spread;
+  readonly validationCost: Spread;
 }
 
 /** Mean, least and most of some numbers. */
@@ -137,7 +177,7 @@ export function summariseTrials(rows: readonly TrialRow[]): LambdaResult[] {
   return [...byLambda.values()].map((group) => {
     const [{ stage, trial, lambda }] = group;
     const whole = group.filter((row) =>
-      row.diverged_at === null && Number.isFinite(row.val_accuracy)
+      row.divergedAt === null && Number.isFinite(row.validation.accuracy)
     );
     return {
       stage,
@@ -145,8 +185,8 @@ export function summariseTrials(rows: readonly TrialRow[]): LambdaResult[] {
       lambda,
       runs: group.length,
       diverged: group.length - whole.length,
-      val_accuracy: spread(whole.map(({ val_accuracy }) => val_accuracy)),
-      val_cost: spread(whole.map(({ val_cost }) => val_cost)),
+      validationAccuracy: spread(whole.map(({ validation }) => validation.accuracy)),
+      validationCost: spread(whole.map(({ validation }) => validation.cost)),
     };
   });
 }
@@ -161,7 +201,7 @@ export function summariseTrials(rows: readonly TrialRow[]): LambdaResult[] {
  */
 export function bestResults(rows: readonly TrialRow[], count: number): LambdaResult[] {
   return summariseTrials(rows).sort((a, b) =>
-    a.diverged - b.diverged || compare(b.val_accuracy.mean, a.val_accuracy.mean) ||
+    a.diverged - b.diverged || compare(b.validationAccuracy.mean, a.validationAccuracy.mean) ||
     a.lambda - b.lambda
   ).slice(0, count);
 }

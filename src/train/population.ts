@@ -20,10 +20,11 @@ import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { SUM_PARTS, tiles } from "../gpu/kernel_table.ts";
-import { type BoundKernel, dispatch, Kernels, type ShaderTexts } from "../gpu/kernels.ts";
+import { type BoundKernel, dispatch, Kernels } from "../gpu/kernels.ts";
 import type { Evaluation } from "../model/metrics.ts";
 import { initialStatistics } from "../model/initialisation.ts";
 import type { Architecture } from "../model/network.ts";
+import { checkShape, type PopulationShape } from "../model/shape.ts";
 import { Pacer, type Range, type Reading } from "../gpu/submits.ts";
 import { NETWORK } from "../gpu/structs.ts";
 import { Binder, type Program, type ProgramContext } from "../programs/program.ts";
@@ -42,19 +43,13 @@ export interface NetworkSettings {
 }
 
 /** What a population is made from. */
-export interface PopulationOptions {
-  /** The architecture of all networks. */
-  readonly architecture: Architecture;
-  /** One entry for each network, at least one. */
+export interface PopulationOptions extends Omit<PopulationShape, "networks"> {
+  /** What differs between the networks: one entry for each, at least one. */
   readonly networks: readonly NetworkSettings[];
-  /** Images in a training batch. */
-  readonly batch: number;
   /** The data on the same device; the population does not own it, and needs it as long as it trains or evaluates. */
   readonly data: DeviceDataSet;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
-  /** Other shader texts than the project's own, which is how tests plant mistakes. */
-  readonly shaders?: ShaderTexts;
 }
 
 /** One update. */
@@ -205,28 +200,12 @@ export class Population {
     const { architecture, networks, batch, data } = options;
     gpu.check();
     data.check(gpu);
-    if (networks.length === 0) {
-      throw new ArgumentError("Cannot make a population of 0 networks, expected at least 1");
-    }
-    const most = gpu.device.limits.maxComputeWorkgroupsPerDimension;
-    if (networks.length > most) {
-      throw new ArgumentError(
-        `Cannot make a population of ${networks.length} networks, expected at most ${most} on this adapter`,
-      );
-    }
-    const images = data.source.training.count;
-    if (!Number.isSafeInteger(batch) || batch < 1 || batch > images) {
-      throw new ArgumentError(
-        `Cannot train in batches of ${batch}: expected 1 to ${images}, the number of training images`,
-      );
-    }
-    if (batch === 1 && architecture.batchNorm && architecture.hidden.length > 0) {
-      throw new ArgumentError(
-        "Cannot train in batches of 1 with batch norm: one image has no variance, expected at least 2",
-      );
-    }
-    const kernels = Kernels.of(gpu, options.shaders);
     const shape = { architecture, networks: networks.length, batch };
+    checkShape(shape, {
+      images: data.source.training.count,
+      networks: gpu.device.limits.maxComputeWorkgroupsPerDimension,
+    });
+    const kernels = Kernels.of(gpu);
     const variant = options.variant ?? defaultVariant(gpu, shape);
     const buffers = await PopulationBuffers.create(gpu, { ...shape, data });
     const context: ProgramContext = { ...shape, gpu, kernels, buffers, data };

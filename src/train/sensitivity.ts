@@ -5,44 +5,35 @@
  */
 
 import { enumerate } from "../lists.ts";
-import type { Evaluation, MetricRow } from "../model/metrics.ts";
+import type { Ending, Evaluation, MetricRow } from "../model/metrics.ts";
 import type { Initialisation } from "../model/initialisation.ts";
 import type { NetworkSettings } from "./population.ts";
 import { PUBLISHED_SMALL_SIGMAS } from "../model/published.ts";
-import type { CurveRow } from "../records/sensitivity.ts";
 import type { TrainingNetwork } from "./training.ts";
 
 /** How far from ln(classes) the loss of a training that stalled may end, as a share of it. */
 const STALLED_WITHIN = 0.01;
 
 /** How one network of a study ended. */
-export interface SensitivityRun {
+export interface SensitivityRun extends Ending {
   /** How the weights started, as {@linkcode sigmaName} says it. */
   readonly sigma: string;
   /** Whether the network has batch norm. */
-  readonly batch_norm: boolean;
-  /** On all training images. */
-  readonly train: Evaluation;
-  /** On all validation images. */
-  readonly val: Evaluation;
-  /** On all test images. */
-  readonly test: Evaluation;
-  /** Updates that its population made: one that diverged is carried along by those that did not. */
-  readonly steps: number;
-  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
-  readonly diverged_at: number | null;
-  /** What became of it, as {@linkcode outcomeOf} says it. */
+  readonly batchNorm: boolean;
+  /** Whether it trained, as {@linkcode outcomeOf} says it. */
   readonly outcome: string;
 }
 
-/** What tells how a training ended. */
-export interface Ending {
-  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
-  readonly diverged_at: number | null;
-  /** Mean cross-entropy, in nats, on all training images at the end. */
-  readonly train_loss: number;
-  /** Number of classes. */
-  readonly classes: number;
+/** The loss of one network of a study at one step. */
+export interface CurveRow {
+  /** How the weights started, as {@linkcode sigmaName} says it. */
+  readonly sigma: string;
+  /** Whether the network has batch norm. */
+  readonly batchNorm: boolean;
+  /** Steps done so far. */
+  readonly step: number;
+  /** Mean cross-entropy, in nats, on all training images. */
+  readonly trainingLoss: number;
 }
 
 /**
@@ -64,24 +55,29 @@ export function sigmaName(initialisation: Initialisation): string {
 }
 
 /**
- * Says what became of a training.
+ * Says whether a network trained.
  *
- * @param ending How it ended.
- * @returns As in `"diverged at step 12"`; `"stalled"` where the training loss ended within 1 % of ln(classes), which is
- * that of guessing; otherwise `"trained"`.
+ * @param ending When its training diverged, if it did, and its loss on the training images at the end.
+ * @param classes Number of classes.
+ * @returns As in `"diverged at step 12"`; `"stalled"` where the training loss ended within 1 % of ln(classes), the loss
+ * of guessing; otherwise `"trained"`.
  *
  * @example A network of ten classes that has learnt nothing
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { outcomeOf } from "./sensitivity.ts";
  *
- * assertEquals(outcomeOf({ diverged_at: null, train_loss: 2.3026, classes: 10 }), "stalled");
+ * assertEquals(outcomeOf({ divergedAt: null, training: { loss: 2.3026 } }, 10), "stalled");
  * ```
  */
-export function outcomeOf({ diverged_at, train_loss, classes }: Ending): string {
-  if (diverged_at !== null) return `diverged at step ${diverged_at}`;
+export function outcomeOf(
+  ending: Pick<Ending, "divergedAt"> & { readonly training: Pick<Evaluation, "loss"> },
+  classes: number,
+): string {
+  const { divergedAt, training: { loss } } = ending;
+  if (divergedAt !== null) return `diverged at step ${divergedAt}`;
   const guessing = Math.log(classes);
-  return Math.abs(train_loss - guessing) <= STALLED_WITHIN * guessing ? "stalled" : "trained";
+  return Math.abs(loss - guessing) <= STALLED_WITHIN * guessing ? "stalled" : "trained";
 }
 
 /**
@@ -124,11 +120,11 @@ export function curveRows(
 ): CurveRow[] {
   const { initialisations, batchNorm } = options;
   return initialisations.flatMap((initialisation, i) =>
-    rows.map(({ [i]: { step, train } }) => ({
+    rows.map(({ [i]: { step, training } }) => ({
       sigma: sigmaName(initialisation),
-      batch_norm: batchNorm,
+      batchNorm,
       step,
-      train_loss: train.loss,
+      trainingLoss: training.loss,
     }))
   );
 }
@@ -154,10 +150,10 @@ export interface DescribeRunsOptions {
  * import { describeRuns } from "./sensitivity.ts";
  *
  * const some = { loss: 1.4, cost: 1.6, accuracy: 0.5 };
- * const run = { train: some, val: some, test: some, steps: 3600, diverged_at: null };
+ * const run = { training: some, validation: some, test: some, steps: 3600, divergedAt: null };
  * const sentence = describeRuns([
- *   { ...run, sigma: "0.1", batch_norm: false, outcome: "trained" },
- *   { ...run, sigma: "0.001", batch_norm: false, outcome: "stalled" },
+ *   { ...run, sigma: "0.1", batchNorm: false, outcome: "trained" },
+ *   { ...run, sigma: "0.001", batchNorm: false, outcome: "stalled" },
  * ], { classes: 10, comparable: false });
  *
  * assertEquals(
@@ -172,14 +168,14 @@ export function describeRuns(
 ): string {
   const { classes, comparable } = options;
   const seen = [false, true]
-    .map((batchNorm) => runs.filter((run) => run.batch_norm === batchNorm))
+    .map((batchNorm) => runs.filter((run) => run.batchNorm === batchNorm))
     .filter(({ length }) => length > 0)
     .map((some) =>
-      `${some[0].batch_norm ? "with" : "without"} batch norm ${outcomes(some, classes)}`
+      `${some[0].batchNorm ? "with" : "without"} batch norm ${outcomes(some, classes)}`
     )
     .join("; ");
   const small = PUBLISHED_SMALL_SIGMAS.map(sigmaName);
-  const told = runs.some((run) => !run.batch_norm && small.includes(run.sigma));
+  const told = runs.some((run) => !run.batchNorm && small.includes(run.sigma));
   return comparable && told
     ? `The report says that a small σ diverges without batch norm; here, ${seen}.`
     : `${seen.charAt(0).toUpperCase()}${seen.slice(1)}.`;

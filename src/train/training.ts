@@ -8,7 +8,6 @@ import type { DataSet, Split } from "../data/dataset.ts";
 import { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { ShaderTexts } from "../gpu/kernels.ts";
 import { type Initialisation, initialise } from "../model/initialisation.ts";
 import { type Architecture, layout } from "../model/network.ts";
 import {
@@ -61,8 +60,6 @@ export interface TrainingOptions {
   readonly evaluateEvery?: number;
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
-  /** Other shader texts than the project's own, which is how tests plant mistakes. */
-  readonly shaders?: ShaderTexts;
 }
 
 /** How a training runs. */
@@ -124,7 +121,7 @@ export interface TrainingState {
  *   halfCycle: 50,
  *   cycles: 2,
  * });
- * for await (const [row] of training.run()) console.log(row.step, row.val.accuracy);
+ * for await (const [row] of training.run()) console.log(row.step, row.validation.accuracy);
  * const [test] = await training.evaluate("test");
  * console.log(test.accuracy);
  * training.destroy();
@@ -225,7 +222,6 @@ export class Training {
         batch,
         data: deviceData,
         variant: options.variant,
-        shaders: options.shaders,
       });
       population.write({
         parameters: networks.map(({ identity, initialisation }) =>
@@ -459,24 +455,27 @@ export class Training {
     const splits = ["training", "validation"] as const;
     const evaluation = await this.#population.startEvaluation(splits, signal);
     return async () => {
-      const { evaluations: [train, val], diverged } = await evaluation.result();
+      const { evaluations: [training, validation], diverged } = await evaluation.result();
       // No batch follows the last update, whose loss would show that it diverged: the cost does.
-      const shown = train.map(({ cost }) => Number.isFinite(cost) ? null : step);
+      const shown = training.map(({ cost }) => Number.isFinite(cost) ? null : step);
       return {
-        rows: this.#rows(step, { train, val }),
+        rows: this.#rows(step, { training, validation }),
         diverged: merge(before, merge(diverged, shown)),
       };
     };
   }
 
-  #rows(step: number, { train, val }: Record<"train" | "val", Evaluation[]>): MetricRow[] {
+  #rows(
+    step: number,
+    { training, validation }: Record<"training" | "validation", Evaluation[]>,
+  ): MetricRow[] {
     const { networks, halfCycle } = this.#options;
     return networks.map(({ etaMin, etaMax }, i) => ({
       step,
       epoch: step / this.stepsPerEpoch,
       eta: step === 0 ? null : eta(step - 1, { etaMin, etaMax, halfCycle }),
-      train: train[i],
-      val: val[i],
+      training: training[i],
+      validation: validation[i],
     }));
   }
 }

@@ -11,7 +11,6 @@ import { checkDivergence } from "./divergence_check.ts";
 import { ArgumentError, DeviceLostError, GpuError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { checkKernels, type KernelCheckRow, passes, worstOf } from "./kernel_check.ts";
-import type { ShaderTexts } from "../gpu/kernels.ts";
 import { initialise } from "../model/initialisation.ts";
 import { layout } from "../model/network.ts";
 import { Population, type StepPlan } from "./population.ts";
@@ -26,8 +25,6 @@ export interface VariantCheckOptions {
   readonly variant: string;
   /** The images, from {@linkcode createVariantCheckData}. */
   readonly dataset: DataSet;
-  /** Shader texts to use instead of the project's own: tests plant mistakes this way. */
-  readonly shaders?: ShaderTexts;
   /** Stops between two checks. */
   readonly signal?: AbortSignal;
 }
@@ -216,7 +213,7 @@ function referenceChecks(gpu: Gpu, options: VariantCheckOptions): Check[] {
 async function compareWithReference(
   gpu: Gpu,
   setting: VariantCheckSetting,
-  { dataset, variant, shaders }: VariantCheckOptions,
+  { dataset, variant }: VariantCheckOptions,
 ): Promise<Finding> {
   const { inputs, hidden, batchNorm, batch } = setting;
   const networks = VARIANT_CHECK_NETWORKS.slice(0, setting.networks);
@@ -225,7 +222,7 @@ async function compareWithReference(
   if (!variantFits(variant, gpu, shape)) return NOT_RUN;
   const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
   try {
-    return judge(await checkKernels(gpu, { ...setting, networks, data, variant, shaders }));
+    return judge(await checkKernels(gpu, { ...setting, networks, data, variant }));
   } finally {
     data.destroy();
   }
@@ -251,14 +248,14 @@ function divergenceChecks(gpu: Gpu, options: VariantCheckOptions): Check[] {
 async function plantNaN(
   gpu: Gpu,
   batchNorm: boolean,
-  { dataset, variant, shaders }: VariantCheckOptions,
+  { dataset, variant }: VariantCheckOptions,
 ): Promise<Finding> {
   const { inputs, hidden, batch, counts } = PLANTED;
   const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
   if (!variantFits(variant, gpu, { architecture, networks: 2, batch })) return NOT_RUN;
   const data = new DeviceDataSet(gpu, cutInputs(subset(dataset, counts), inputs));
   try {
-    const rows = await checkDivergence(gpu, { ...PLANTED, batchNorm, data, variant, shaders });
+    const rows = await checkDivergence(gpu, { ...PLANTED, batchNorm, data, variant });
     const wrong = rows.filter(({ passed }) => !passed);
     if (wrong.length === 0) return { outcome: "passed", detail: `${rows.length} cases` };
     const [{ name, detail }] = wrong;
@@ -313,7 +310,7 @@ function byteChecks(gpu: Gpu, options: VariantCheckOptions): Check[] {
 /** Trains some networks from their initial weights, once for each list of cuts; [trainings][networks]. */
 async function train(
   gpu: Gpu,
-  { dataset, variant, shaders }: VariantCheckOptions,
+  { dataset, variant }: VariantCheckOptions,
   work: { identities: readonly number[]; trainings: readonly (readonly number[])[] },
 ): Promise<Trained[][]> {
   const { identities, trainings } = work;
@@ -327,7 +324,7 @@ async function train(
   let population: Population | undefined;
   try {
     const networks = identities.map((identity) => VARIANT_CHECK_NETWORKS[identity]);
-    const options = { architecture, networks, batch, data, variant, shaders };
+    const options = { architecture, networks, batch, data, variant };
     population = await Population.create(gpu, options);
     population.setOrder(new Random(seed, "batches", 0).permutation(count));
     const results: Trained[][] = [];

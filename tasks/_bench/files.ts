@@ -7,7 +7,8 @@ import { join } from "@std/path";
 import { ArgumentError } from "../../src/errors.ts";
 import { trendFigure } from "../../src/figures/mod.ts";
 import { writeFileDurably } from "../_kit/files.ts";
-import { benchFromCsv, type BenchRow, benchToCsv } from "../../src/records/metrics.ts";
+import type { BenchRow } from "../../src/measure/bench.ts";
+import { BENCH_CSV } from "../../src/records/bench.ts";
 import type { Figures } from "../_kit/figures.ts";
 
 /** The names of the files. */
@@ -26,7 +27,7 @@ export async function readBenchRows(
 ): Promise<BenchRow[]> {
   const name = join(out, BENCH_FILES.rows);
   const text = await readAppended(name, out);
-  return text === undefined || force ? [] : benchFromCsv(text, { name });
+  return text === undefined || force ? [] : BENCH_CSV.decode(text, { name });
 }
 
 /**
@@ -60,7 +61,7 @@ export async function writeBenchRows(
   const write = (name: string, text: string | Uint8Array) =>
     writeFileDurably(join(out, name), text);
   await Deno.mkdir(out, { recursive: true });
-  await write(BENCH_FILES.rows, benchToCsv(rows));
+  await write(BENCH_FILES.rows, BENCH_CSV.encode(rows));
   const title = quick ? "Time of a training step (quick runs)" : undefined;
   figures.add({ directory: out, write }, BENCH_FILES.figure, () => trendFigure(rows, { title }));
 }

@@ -6,14 +6,15 @@
 import { fromFileUrl, join } from "@std/path";
 import { writeFileDurably } from "../_kit/files.ts";
 import { spreadOf } from "../../src/measure/spread.ts";
-import { type Columns, readTable, writeTable } from "../../src/records/table.ts";
-import { alignColumns } from "../_kit/columns.ts";
+import type { PeerRow } from "../../src/measure/bench.ts";
+import { PEERS_CSV } from "../../src/records/bench.ts";
+import { alignColumns, short, spread } from "../_kit/table.ts";
 import { readAppended } from "./files.ts";
 import { type Command, withLinkerVariables, withoutLinkerVariables } from "../_kit/children.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
 
-/** A program that measures a library: it prints lines of JSON, each a {@linkcode PeerLine}. */
+/** A program that measures a library: it prints lines of JSON, with `peer`, `version`, `mode`, `ms_per_step` and `steps`. */
 export interface Peer {
   /** What messages call it. */
   readonly name: string;
@@ -21,37 +22,8 @@ export interface Peer {
   readonly command: Command;
 }
 
-/** What a peer prints for each way in which it makes steps. */
-export interface PeerLine {
-  readonly peer: string;
-  readonly version: string;
-  /** How it makes steps, as in "webgpu, nothing read". */
-  readonly mode: string;
-  readonly ms_per_step: number;
-  readonly steps: number;
-}
-
-/** One row of `peers.csv`: one measurement of a peer beside ours, from the same round. */
-export interface PeerRow extends PeerLine {
-  /** When, as in 2026-08-31T09:00:00Z. */
-  readonly date: string;
-  readonly commit: string;
-  readonly adapter: string;
-  /** Milliseconds that our step of one network took in the same round. */
-  readonly own_ms_per_step: number;
-}
-
-const COLUMNS: Columns<PeerRow> = {
-  date: "date",
-  commit: "text",
-  adapter: "text",
-  peer: "text",
-  version: "text",
-  mode: "text",
-  ms_per_step: "number",
-  steps: "integer",
-  own_ms_per_step: "number",
-};
+/** What a peer prints of each way in which it makes steps. */
+type PeerLine = Pick<PeerRow, "peer" | "version" | "mode" | "msPerStep" | "steps">;
 
 const FILE = "peers.csv";
 
@@ -128,7 +100,7 @@ export async function readPeerRows(
 ): Promise<PeerRow[]> {
   const name = join(out, FILE);
   const text = await readAppended(name, out);
-  return text === undefined || force ? [] : readTable(text, { columns: COLUMNS, name });
+  return text === undefined || force ? [] : PEERS_CSV.decode(text, { name });
 }
 
 /**
@@ -163,14 +135,14 @@ export async function measurePeers(
       }
       const date = new Date().toISOString().replace(/\.\d+Z$/, "Z");
       rows.push(
-        ...lines.map((line) => ({ date, commit, adapter, ...line, own_ms_per_step: ownTime })),
+        ...lines.map((line) => ({ date, commit, adapter, ...line, ownMsPerStep: ownTime })),
       );
     }
   }
   context.progress("");
   if (rows.length === 0) return rows;
   await Deno.mkdir(out, { recursive: true });
-  await writeFileDurably(path, writeTable([...before, ...rows], COLUMNS));
+  await writeFileDurably(path, PEERS_CSV.encode([...before, ...rows]));
   report(context, rows, { json, quick, path });
   return rows;
 }
@@ -238,7 +210,7 @@ function parseLine(line: string): PeerLine[] {
     const { peer, version, mode, ms_per_step, steps } = JSON.parse(line);
     const texts = [peer, version, mode].every((text) => typeof text === "string");
     return texts && ms_per_step > 0 && steps > 0
-      ? [{ peer, version, mode, ms_per_step, steps }]
+      ? [{ peer, version, mode, msPerStep: ms_per_step, steps }]
       : [];
   } catch {
     return []; // Something else that it prints.
@@ -257,14 +229,14 @@ function report(
   const table = [["peer", "version", "mode", "ms/step", "ours", "ratio (least to most)"]];
   for (const own of kinds.values()) {
     const [{ peer, version, mode }] = own;
-    const ratio = spreadOf(own.map((row) => row.ms_per_step / row.own_ms_per_step));
+    const ratio = spreadOf(own.map((row) => row.msPerStep / row.ownMsPerStep));
     const summary = {
       peer,
       version,
       mode,
       rounds: own.length,
-      ms_per_step: spreadOf(own.map((row) => row.ms_per_step)).median,
-      own_ms_per_step: spreadOf(own.map((row) => row.own_ms_per_step)).median,
+      ms_per_step: spreadOf(own.map((row) => row.msPerStep)).median,
+      own_ms_per_step: spreadOf(own.map((row) => row.ownMsPerStep)).median,
       ratio: ratio.median,
       ratio_least: ratio.least,
       ratio_most: ratio.most,
@@ -276,7 +248,7 @@ function report(
       mode,
       short(summary.ms_per_step),
       short(summary.own_ms_per_step),
-      `${short(summary.ratio)} (${short(summary.ratio_least)} to ${short(summary.ratio_most)})`,
+      spread(ratio.median, ratio.least, ratio.most),
     ]);
   }
   if (json) return;
@@ -286,9 +258,4 @@ function report(
   );
   for (const line of alignColumns(table)) context.stdout(line);
   context.stdout(`File: ${path}`);
-}
-
-/** Three digits, without an exponent. */
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)));
 }

@@ -5,13 +5,14 @@
  */
 import { join } from "@std/path";
 import { maximum } from "../../src/lists.ts";
-import type { BenchRow } from "../../src/records/metrics.ts";
+import type { BenchRow } from "../../src/measure/bench.ts";
 import { type Comparison, DEVIATIONS, FEWEST, LOOKED_AT } from "../../src/measure/slowdown.ts";
+import { snakeCase } from "../../src/records/names.ts";
+import { BENCH_CSV } from "../../src/records/bench.ts";
 import { BENCH_FILES } from "./files.ts";
-import { alignColumns } from "../_kit/columns.ts";
+import { alignColumns, percent, short, spread } from "../_kit/table.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
-import { percent } from "../_kit/text.ts";
 
 /** How to tell it. */
 export interface BenchReportOptions {
@@ -39,7 +40,7 @@ export function reportBench(
   if (json) {
     for (const row of rows) {
       writeEvent(context, "result", {
-        ...row,
+        ...BENCH_CSV.cells(row),
         ...quick && { quick },
         share_of_peak: shareOfPeak(row),
         out,
@@ -72,9 +73,17 @@ export function reportComparisons(
 ): boolean {
   if (options.json) {
     for (const { figure, row, value, runs, usual, allowed, worse } of comparisons) {
-      const { networks, hidden, batch_norm, adapter } = row;
+      const { networks, hidden, batch_norm, adapter } = BENCH_CSV.cells(row);
       const about = { networks, hidden, batch_norm, adapter };
-      writeEvent(context, "regression", { figure, ...about, value, runs, usual, allowed, worse });
+      writeEvent(context, "regression", {
+        figure: snakeCase(figure),
+        ...about,
+        value,
+        runs,
+        usual,
+        allowed,
+        worse,
+      });
     }
   }
   const unknown = comparisons.filter(({ worse }) => worse === null);
@@ -87,7 +96,7 @@ export function reportComparisons(
   }
   const worse = comparisons.filter((comparison) => comparison.worse);
   for (const { figure, row, value, runs, usual, allowed } of worse) {
-    const name = figure === "ms_per_step" ? "a step" : "an evaluation";
+    const name = figure === "msPerStep" ? "a step" : "an evaluation";
     context.stderr(
       `Worse: ${name} of ${describeNetworks(row)} takes ${short(value)} ms, ` +
         `${percent(value / usual! - 1)} more than the median of the last ${runs} runs, ` +
@@ -127,49 +136,40 @@ function table(rows: readonly BenchRow[]): string[][] {
     ...rows.map((row) => [
       row.hidden,
       String(row.networks),
-      row.batch_norm ? "on" : "off",
+      row.batchNorm ? "on" : "off",
       row.variant,
       String(row.steps),
-      spread(row.ms_per_step, row.ms_per_step_least, row.ms_per_step_most),
-      short(row.steps_per_s),
-      short(row.gflop_per_s),
+      spread(row.msPerStep, row.msPerStepMin, row.msPerStepMax),
+      short(row.stepsPerS),
+      short(row.gflopPerS),
       percent(shareOfPeak(row) ?? NaN),
-      spread(row.evaluation_ms, row.evaluation_ms_least, row.evaluation_ms_most),
+      spread(row.evaluationMs, row.evaluationMsMin, row.evaluationMsMax),
     ]),
   ];
 }
 
 /** What was measured once for all rows. */
 function circumstances(row: BenchRow): string[] {
-  const { peak_gflop_per_s, peak_gb_per_s, startup_ms, data_ms, compile_ms } = row;
-  const memory = (row.peak_memory_bytes ?? NaN) / 2 ** 20;
+  const { peakGflopPerS, peakGbPerS, startupMs, dataMs, compileMs } = row;
+  const memory = (row.peakMemoryBytes ?? NaN) / 2 ** 20;
   return [
-    `Peak of the adapter: ${short(peak_gflop_per_s)} GFLOP/s computing only, ` +
-    `${short(peak_gb_per_s)} GB/s copying (read and written)`,
-    `Start: adapter ${short(startup_ms)} ms, data ${short(data_ms)} ms, ` +
-    `compiling to the end of the first step ${short(compile_ms)} ms`,
+    `Peak of the adapter: ${short(peakGflopPerS)} GFLOP/s computing only, ` +
+    `${short(peakGbPerS)} GB/s copying (read and written)`,
+    `Start: adapter ${short(startupMs)} ms, data ${short(dataMs)} ms, ` +
+    `compiling to the end of the first step ${short(compileMs)} ms`,
     `Memory of this process: ${Math.round(memory)} MiB at most`,
   ];
 }
 
 /** How much of what the adapter does at most a row reached; null where that was not measured. */
-function shareOfPeak({ gflop_per_s, peak_gflop_per_s }: BenchRow): number | null {
-  return peak_gflop_per_s === null ? null : gflop_per_s / peak_gflop_per_s;
+function shareOfPeak({ gflopPerS, peakGflopPerS }: BenchRow): number | null {
+  return peakGflopPerS === null ? null : gflopPerS / peakGflopPerS;
 }
 
 /** What a row was measured with, in words. */
 function describeNetworks(
-  { networks, hidden, batch_norm }: Pick<BenchRow, "networks" | "hidden" | "batch_norm">,
+  { networks, hidden, batchNorm }: Pick<BenchRow, "networks" | "hidden" | "batchNorm">,
 ): string {
   return `${networks} ${networks === 1 ? "network" : "networks"} (hidden ${hidden}, ` +
-    `batch norm ${batch_norm ? "on" : "off"})`;
-}
-
-function spread(median: number | null, least: number | null, most: number | null): string {
-  return `${short(median)} (${short(least)} to ${short(most)})`;
-}
-
-/** Three digits, without an exponent. */
-function short(value: number | null): string {
-  return value === null ? "" : String(Number(value.toPrecision(3)));
+    `batch norm ${batchNorm ? "on" : "off"})`;
 }

@@ -6,16 +6,17 @@
 import { join } from "@std/path";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
+import type { PopulationPlan } from "../../src/model/shape.ts";
 import { readTextIfThere } from "../_kit/files.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import {
   findCliffs,
   SCALING_SIZES,
   type ScalingAxis,
-  type ScalingPlan,
   scalingPlan,
+  type ScalingRow,
 } from "../../src/measure/scaling.ts";
-import { scalingFromCsv, type ScalingRow, scalingToCsv } from "../../src/records/scaling.ts";
+import { SCALING_CSV } from "../../src/records/scaling.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { drawScaling } from "../_run/draw.ts";
 import type { Figures } from "../_kit/figures.ts";
@@ -70,7 +71,7 @@ export interface ScalingContext {
 /** The measurements of one size so far. */
 interface Size {
   readonly value: number;
-  readonly plan: ScalingPlan;
+  readonly plan: PopulationPlan;
   /** The kernel variant that a long training of this size has; chosen before the first measurement. */
   variant?: string;
   /** Steps in each measurement; chosen before the first. */
@@ -99,7 +100,7 @@ export async function scaleInto(
   const rows: ScalingRow[] = [];
   for (const axis of options.axes) {
     rows.push(...await measureAxis(axis, options, scaling));
-    await results.write(CSV, scalingToCsv(rows));
+    await results.write(CSV, SCALING_CSV.encode(rows));
   }
   if (rows.length === 0) throw new ArgumentError("The adapter can hold none of the sizes");
   scaling.figures.add(results, FIGURE, () => drawScaling(rows, results.config));
@@ -115,7 +116,7 @@ export async function scaleInto(
  */
 export async function readScaling(directory: string): Promise<ScalingRow[]> {
   const path = join(directory, CSV);
-  return scalingFromCsv(await Deno.readTextFile(path), { name: path });
+  return SCALING_CSV.decode(await Deno.readTextFile(path), { name: path });
 }
 
 /**
@@ -134,7 +135,7 @@ export async function keepScaling(
 ): Promise<ScalingRow[] | undefined> {
   const name = join(results.directory, CSV);
   const text = await readTextIfThere(name);
-  const rows = text === undefined ? [] : scalingFromCsv(text, { name });
+  const rows = text === undefined ? [] : SCALING_CSV.decode(text, { name });
   // An axis is written when all of it is measured.
   if (!axes.every((axis) => rows.some((row) => row.axis === axis))) return undefined;
   figures.add(results, FIGURE, () => drawScaling(rows, results.config));
@@ -188,7 +189,7 @@ async function measureOnce(
       plan,
       steps: quick ? most : TRAINING_STEPS,
       ...!gpu.adapter.software && { budget: CHOICE_BUDGET },
-    });
+    }, context);
     // Made anew for each round, so that no size has to share the adapter's memory with the others.
     timer = await StepTimer.create(gpu, data, { ...plan, variant: size.variant, seed, signal });
   } catch (error) {
@@ -220,12 +221,12 @@ function makeRows(
     return {
       axis,
       value,
-      ms_per_step: median,
-      least,
-      most,
+      msPerStep: median,
+      min: least,
+      max: most,
       steps: steps!,
       mflop: operations / 1e6,
-      gflop_per_s: operations / median / 1e6,
+      gflopPerS: operations / median / 1e6,
       adapter: gpu.adapter.description,
       variant: variant!,
       data: name,

@@ -6,18 +6,11 @@
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { type PopulationPlan, shapeOf } from "../../src/model/shape.ts";
 import { type NetworkSettings, Population } from "../../src/train/population.ts";
 
 /** What is going to be trained. */
-export interface Plan {
-  /** Widths of the hidden layers. */
-  readonly hidden: readonly number[];
-  /** Whether hidden layers have batch norm. */
-  readonly batchNorm: boolean;
-  /** Images in a batch. */
-  readonly batch: number;
-  /** Networks that train together. */
-  readonly networks: number;
+export interface Plan extends PopulationPlan {
   /** The kernel variant to train with; the default one unless given. */
   readonly variant?: string;
 }
@@ -62,8 +55,8 @@ export async function takePopulation(
   data: DeviceDataSet,
   plan: Plan & { readonly settings: NetworkSettings },
 ): Promise<Population> {
-  const { hidden, batchNorm, batch, networks, settings, variant } = plan;
-  const { inputs, classes, training } = data.source;
+  const { hidden, batch, networks, settings, variant } = plan;
+  const { training } = data.source;
   if (batch > training.count) {
     throw new ArgumentError(
       `--batch expects at most ${training.count}, the number of training images, not ${batch}`,
@@ -71,9 +64,8 @@ export async function takePopulation(
   }
   try {
     return await Population.create(gpu, {
-      architecture: { inputs, hidden, classes, batchNorm },
+      ...shapeOf(plan, data.source),
       networks: Array.from({ length: networks }, () => settings),
-      batch,
       data,
       variant,
     });

@@ -10,64 +10,68 @@ import { createSynthetic, type SyntheticOptions } from "../../src/data/synthetic
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
 
+/** How many images of each split `--quick` uses: enough for a few batches and for every evaluation. */
+export const QUICK_COUNTS: Required<SubsetCounts> = {
+  training: 2000,
+  validation: 500,
+  test: 500,
+};
+
 /** How to load a data set. */
 export interface LoadOptions {
-  /** Whether to write a `data` event. */
-  readonly json?: boolean;
-  /** How many images to keep of each split; all of them when left out. */
+  /** How many images to keep of each split; all of them unless given. */
   readonly counts?: SubsetCounts;
-  /** Where CIFAR-10 is looked for without `--data`; `data/cifar-10-batches-bin` of this project when left out. */
+  /** Where CIFAR-10 is looked for without `--data`; `data/cifar-10-batches-bin` of this project unless given. */
   readonly usual?: string;
+  /** What has been read or made before, by its source: taken from here and added to. */
+  readonly read?: Map<string, DataSet>;
 }
 
-/** What has been read or made for contexts that share their data sets, by what it was read or made from. */
-const shared = new WeakMap<TaskContext, Map<string, DataSet>>();
-
-/**
- * Has tasks that run one after another in this process read or make a data set once.
- *
- * @param contexts The contexts that they run in; the data sets are kept for as long as these are.
- */
-export function shareDataSets(contexts: readonly TaskContext[]): void {
-  const sets = new Map<string, DataSet>();
-  for (const context of contexts) shared.set(context, sets);
+/** A data set, and which it is. */
+export interface Loaded {
+  readonly dataset: DataSet;
+  /** As in "CIFAR-10 from data/cifar-10-batches-bin; 45000 training, 5000 validation, 10000 test". */
+  readonly description: string;
 }
 
 /**
- * Loads the data set that `--data` names, and says which it is.
+ * Loads the data set that `--data` names.
  *
  * @param data The option's value: a folder, "synthetic", or undefined where it was not given.
- * @param context Where to say it.
  * @param options What to keep, and where to look.
- * @returns The data set.
  * @throws {DataError} When the folder or a file in it is missing or not what it should be.
  */
 export async function loadDataSet(
   data: string | undefined,
-  context: TaskContext,
   options: LoadOptions = {},
-): Promise<DataSet> {
-  const { counts = {}, usual = usualDirectory() } = options;
+): Promise<Loaded> {
+  const { counts = {}, usual = usualDirectory(), read } = options;
   const directory = data ?? (await exists(usual) ? usual : undefined);
   const synthetic = directory === undefined || directory === "synthetic";
   const size = syntheticSize(counts);
   const source = synthetic ? `synthetic ${JSON.stringify(size)}` : `directory ${directory}`;
-  const sets = shared.get(context);
-  const whole = sets?.get(source) ??
+  const whole = read?.get(source) ??
     await (synthetic ? createSynthetic(size) : readCifar10(directory));
-  sets?.set(source, whole);
+  read?.set(source, whole);
   const dataset = subset(whole, counts);
-  context.stderr(`Data: ${describe(dataset, { data, directory })}`);
-  if (options.json) {
-    writeEvent(context, "data", {
-      data: dataset.name,
-      data_sha256: dataset.sha256,
-      train_records: dataset.training.count,
-      val_records: dataset.validation.count,
-      test_records: dataset.test.count,
-    });
-  }
-  return dataset;
+  return { dataset, description: describe(dataset, { data, directory }) };
+}
+
+/** Says which data set is used. */
+export function announceData(
+  context: TaskContext,
+  { dataset, description }: Loaded,
+  options: { readonly json?: boolean },
+): void {
+  context.stderr(`Data: ${description}`);
+  if (!options.json) return;
+  writeEvent(context, "data", {
+    data: dataset.name,
+    data_sha256: dataset.sha256,
+    train_records: dataset.training.count,
+    val_records: dataset.validation.count,
+    test_records: dataset.test.count,
+  });
 }
 
 /** How much to make for a part of it to be used: a tenth of what is made for training is kept for validation. */

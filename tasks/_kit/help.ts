@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Option } from "./kinds.ts";
 import {
   COMMON_OPTIONS,
   defaultOf,
+  type Option,
   optionName,
   type OptionTable,
   type Task,

@@ -4,10 +4,10 @@
  * @module
  */
 import type { MetricRow } from "../../src/model/metrics.ts";
-import { metricLine } from "../../src/records/metrics.ts";
+import { METRICS_CSV } from "../../src/records/metrics.ts";
 import type { TaskContext } from "./context.ts";
 import { type EventFields, type EventName, writeEvent } from "./events.ts";
-import { percent } from "./text.ts";
+import { percent } from "./table.ts";
 
 /** Least time between two redraws on a terminal, in milliseconds: as fast as the eye follows. */
 const REDRAW = 100;
@@ -95,12 +95,12 @@ export class Progress {
   evaluation(row: MetricRow, fields: EventFields = {}, whose = ""): void {
     this.#done = row.step;
     this.#heard = this.#now();
-    this.#accuracy = `${whose}validation accuracy ${percent(row.val.accuracy)}`;
+    this.#accuracy = `${whose}validation accuracy ${percent(row.validation.accuracy)}`;
     this.#event("evaluation", {
       run: this.#run,
       steps: this.#steps,
       seconds: this.#seconds(),
-      ...metricLine(row),
+      ...METRICS_CSV.cells(row),
       ...fields,
     });
     if (this.#context.isTerminal) {

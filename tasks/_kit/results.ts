@@ -5,7 +5,10 @@
  */
 import { join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
-import { ArgumentError } from "../../src/errors.ts";
+import { ArgumentError, DataError } from "../../src/errors.ts";
+import { CONFIG_JSON, type RunConfig, type Setting } from "../../src/records/config.ts";
+import type { JsonFile } from "../../src/records/json.ts";
+import { snakeCase } from "../../src/records/names.ts";
 import { readTextIfThere, removeIfThere, writeFileDurably } from "./files.ts";
 import type { AdapterSummary } from "../../src/gpu/device.ts";
 import { vendorName } from "./adapter.ts";
@@ -13,25 +16,10 @@ import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
 import type { CommonOptions } from "./options.ts";
 import type { PROFILE_OPTION } from "../_run/profile.ts";
-import { DENO_VERSION, PACKAGE_NAME, PACKAGE_VERSION } from "./version.ts";
+import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
 /** The file that says what the results beside it were made with. */
 const CONFIG = "config.json";
-
-/** A value of `config.json`. */
-export type Setting = string | number | boolean | null | readonly Setting[];
-
-/** `config.json`: all that is needed to run again. */
-export interface RunConfig {
-  /** The package that wrote it, so that nobody else's `config.json` is taken for one of ours. */
-  readonly package: string;
-  /** The task that ran. */
-  readonly task: string;
-  /** What decides the results; results of other settings are not overwritten without `--force`. */
-  readonly settings: { readonly [name: string]: Setting };
-  /** What the results were made with and on, which does not make them results of something else. */
-  readonly made_with: { readonly [name: string]: Setting };
-}
 
 /** What {@linkcode runConfig} needs to know besides the options. */
 export interface RunCircumstances {
@@ -85,26 +73,25 @@ export function runConfig(
   circumstances: RunCircumstances,
 ): RunConfig {
   const { task, dataset, adapter, variant } = circumstances;
-  const settings: { [name: string]: unknown } = {};
+  const settings: { [name: string]: Setting } = {};
   for (const [name, value] of Object.entries(options)) {
-    if (!NOT_SETTINGS.has(name)) settings[snakeCase(name)] = value ?? null;
+    if (!NOT_SETTINGS.has(name)) settings[name] = (value ?? null) as Setting;
   }
-  const config = {
-    package: PACKAGE_NAME,
+  const config: RunConfig = {
     task,
-    settings: { ...settings, data: dataset.name, data_sha256: dataset.sha256 },
-    made_with: {
-      package_version: PACKAGE_VERSION,
-      deno_version: DENO_VERSION,
+    settings: { ...settings, data: dataset.name, dataSha256: dataset.sha256 },
+    madeWith: {
+      packageVersion: PACKAGE_VERSION,
+      denoVersion: DENO_VERSION,
       adapter: adapter.description,
       vendor: vendorName(adapter.vendor),
       software: adapter.software,
       variant,
-      data_option: options.data ?? null,
+      dataOption: options.data ?? null,
     },
   };
   // As it will be read back, so that the two can be compared.
-  return JSON.parse(JSON.stringify(config));
+  return CONFIG_JSON.decode(CONFIG_JSON.encode(config), { name: CONFIG });
 }
 
 /**
@@ -174,9 +161,27 @@ export async function readVariant(
   adapter: AdapterSummary,
 ): Promise<string | undefined> {
   const text = await readTextIfThere(join(directory, CONFIG));
-  const made = text === undefined ? undefined : parseConfig(text)?.made_with;
+  const made = text === undefined ? undefined : parseConfig(text)?.madeWith;
   if (made?.adapter !== adapter.description || typeof made.variant !== "string") return undefined;
   return made.variant;
+}
+
+/**
+ * Reads the summary of finished results.
+ *
+ * @param directory Their directory.
+ * @param format The format of their `summary.json`.
+ * @returns What it says.
+ * @throws {DataError} When the file is not what this program writes.
+ */
+export async function readSummary<Type>(directory: string, format: JsonFile<Type>): Promise<Type> {
+  const name = join(directory, "summary.json");
+  try {
+    return format.decode(await Deno.readTextFile(name), { name });
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    throw new DataError(`${error.message}; --force runs again`);
+  }
 }
 
 /** Whether a directory holds none of a run's files, all of them, or those of a run to be started again. */
@@ -188,8 +193,7 @@ export class Results {
   readonly state: ResultsState;
   /** The figures that finished results lack: drawing failed, or was cut off. */
   readonly undrawn: readonly string[];
-  /** What is written as `config.json`. */
-  readonly config: RunConfig;
+  #config: RunConfig;
   readonly #files: ReadonlySet<string>;
   readonly #otherFiles: RegExp | undefined;
 
@@ -206,10 +210,21 @@ export class Results {
     this.directory = directory;
     this.state = state;
     this.undrawn = undrawn;
-    this.config = config;
+    this.#config = config;
     // The mark of being finished is the first to be removed: what is half removed is not finished.
     this.#files = new Set([finished, ...files]);
     this.#otherFiles = otherFiles;
+  }
+
+  /** What is written as `config.json`. */
+  get config(): RunConfig {
+    return this.#config;
+  }
+
+  /** Notes which kernel variant is used, before anything is written: it may be chosen after the directory was opened. */
+  setVariant(variant: string): void {
+    const { madeWith } = this.#config;
+    this.#config = { ...this.#config, madeWith: { ...madeWith, variant } };
   }
 
   /** Makes the directory, removes what a run before left there, and writes `config.json`. */
@@ -239,8 +254,7 @@ export class Results {
     for (const name of (await list(this.directory)).keys()) {
       if (this.#isLeftover(name)) await removeIfThere(join(this.directory, name));
     }
-    const text = JSON.stringify(this.config, null, 2) + "\n";
-    await writeFileDurably(join(this.directory, CONFIG), text);
+    await writeFileDurably(join(this.directory, CONFIG), CONFIG_JSON.encode(this.config));
   }
 
   /** Whether this is what a durable write leaves behind when the machine goes down in the middle of it. */
@@ -276,11 +290,6 @@ export class Results {
   }
 }
 
-/** "batchNorm" to "batch_norm". */
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => "_" + letter.toLowerCase());
-}
-
 /** What is in a directory, by name; nothing where it is missing. */
 async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
   const entries = new Map<string, Deno.DirEntry>();
@@ -304,16 +313,12 @@ function read(directory: string): Promise<string> {
 
 /** A `config.json` that this package wrote; undefined for any other text. */
 function parseConfig(text: string): RunConfig | undefined {
-  let config: Partial<RunConfig> | null;
   try {
-    config = JSON.parse(text);
-  } catch {
+    return CONFIG_JSON.decode(text, { name: CONFIG });
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
     return undefined;
   }
-  if (config?.package !== PACKAGE_NAME || typeof config.task !== "string") return undefined;
-  return typeof config.settings === "object" && config.settings !== null
-    ? config as RunConfig
-    : undefined;
 }
 
 /** A setting that differs. */
@@ -334,7 +339,7 @@ function compare(there: RunConfig, here: RunConfig): Difference[] {
     .filter(({ old, now }) => old !== now)
     .map(({ name, old, now }) => ({
       name,
-      text: `${name} ${shorten(old)} there, ${shorten(now)} here`,
+      text: `${snakeCase(name)} ${shorten(old)} there, ${shorten(now)} here`,
     }));
 }
 

@@ -5,9 +5,6 @@
  */
 import configuration from "../../deno.json" with { type: "json" };
 
-/** The package's name, as in deno.json. */
-export const PACKAGE_NAME: string = configuration.name;
-
 /** The package's version, as in deno.json. */
 export const PACKAGE_VERSION: string = configuration.version;
 

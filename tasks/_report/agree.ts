@@ -4,13 +4,19 @@
  * @module
  */
 import { DataError } from "../../src/errors.ts";
-import type { MetricRow } from "../../src/model/metrics.ts";
-import { metricLine } from "../../src/records/metrics.ts";
-import type { PartConfig, RunEnding } from "../../src/report/data.ts";
-import { bestResults } from "../../src/train/lambda_search.ts";
-import type { BestRow, Confusion, TrialRow } from "../../src/records/lambda_search.ts";
-import type { SensitivityRun } from "../../src/train/sensitivity.ts";
-import type { CurveRow } from "../../src/records/sensitivity.ts";
+import type { Ending, MetricRow } from "../../src/model/metrics.ts";
+import type { RunConfig } from "../../src/records/config.ts";
+import { CURVES_CSV } from "../../src/records/curves.ts";
+import { METRICS_CSV } from "../../src/records/metrics.ts";
+import type { CsvTable } from "../../src/records/table.ts";
+import { BEST_CSV } from "../../src/records/trials.ts";
+import {
+  bestResults,
+  type BestRow,
+  type Confusion,
+  type TrialRow,
+} from "../../src/train/lambda_search.ts";
+import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
 
 /**
  * Checks that the curves of a training end as its summary says.
@@ -21,11 +27,12 @@ import type { CurveRow } from "../../src/records/sensitivity.ts";
  */
 export function checkMetrics(
   rows: readonly MetricRow[],
-  { name, ending: { steps: step, train, val } }: { name: string; ending: RunEnding },
+  { name, ending }: { name: string; ending: Ending },
 ): void {
   const last = rows[rows.length - 1];
-  const expected = metricLine({ ...last, step, train, val });
-  checkLine(metricLine(last), expected, { name, line: rows.length + 1, other: "summary.json" });
+  const { steps: step, training, validation } = ending;
+  const expected = { ...last, step, training, validation };
+  checkLine(METRICS_CSV, [last, expected], { name, line: rows.length + 1, other: "summary.json" });
 }
 
 /**
@@ -46,9 +53,9 @@ export function checkBest(
         `expected at most one for each λ in trials.csv, of which there are ${results.length}`,
     );
   }
-  results.forEach(({ lambda, val_accuracy: { mean } }, i) => {
-    const expected = { rank: i + 1, lambda, val_accuracy: mean };
-    checkLine(best[i], expected, { name, line: i + 2, other: "trials.csv" });
+  results.forEach(({ lambda, validationAccuracy: { mean } }, i) => {
+    const expected = { ...best[i], rank: i + 1, lambda, validationAccuracy: mean };
+    checkLine(BEST_CSV, [best[i], expected], { name, line: i + 2, other: "trials.csv" });
   });
 }
 
@@ -60,7 +67,7 @@ export function checkBest(
  * @throws {DataError} When it was trained with another λ.
  */
 export function checkLambda(
-  { settings }: PartConfig,
+  { settings }: RunConfig,
   { name, best: [{ lambda }] }: { name: string; best: readonly BestRow[] },
 ): void {
   if (settings.lambda === lambda) return;
@@ -79,10 +86,10 @@ export function checkLambda(
  */
 export function checkConfusion(
   { counts }: Confusion,
-  { name, ending: { test, diverged_at } }: { name: string; ending: RunEnding },
+  { name, ending: { test, divergedAt } }: { name: string; ending: Ending },
 ): void {
   // The class that is found among NaNs is whichever the machine takes.
-  if (diverged_at !== null) return;
+  if (divergedAt !== null) return;
   const all = counts.flat().reduce((sum, count) => sum + count, 0);
   const right = counts.reduce((sum, row, i) => sum + row[i], 0);
   // Both are quotients of the same whole numbers, and so the same to the last bit.
@@ -122,14 +129,14 @@ export function checkCurves(
           `expected some of each run in ${other}`,
       );
     }
-    const expected = { step: run.steps, train_loss: run.train.loss };
-    checkLine(rows[last], expected, { name, line: last + 2, other });
+    const expected = { ...rows[last], step: run.steps, trainingLoss: run.training.loss };
+    checkLine(CURVES_CSV, [rows[last], expected], { name, line: last + 2, other });
   }
 }
 
 /** As in "σ = 0.1 and batch norm off". */
-function runName({ sigma, batch_norm }: { sigma: string; batch_norm: boolean }): string {
-  return `σ = ${sigma} and batch norm ${batch_norm ? "on" : "off"}`;
+function runName({ sigma, batchNorm }: Pick<CurveRow, "sigma" | "batchNorm">): string {
+  return `σ = ${sigma} and batch norm ${batchNorm ? "on" : "off"}`;
 }
 
 /** Where a line stands, and the file that it is compared with. */
@@ -140,12 +147,13 @@ interface Place {
 }
 
 /** Refuses a line of which a column is not what another file says. */
-function checkLine<Line extends object>(
-  given: Line,
-  expected: Partial<Line>,
+function checkLine<Row extends object>(
+  table: CsvTable<Row>,
+  rows: readonly [given: Row, expected: Row],
   { name, line, other }: Place,
 ): void {
-  for (const column of Object.keys(expected) as (keyof Line & string)[]) {
+  const [given, expected] = rows.map((row) => table.cells(row));
+  for (const column of Object.keys(expected)) {
     if (isSame(given[column], expected[column])) continue;
     throw new DataError(
       `Cannot read ${name}, line ${line}, column ${column}: it is ${given[column]}, ` +

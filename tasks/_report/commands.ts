@@ -4,9 +4,13 @@
  * @module
  */
 import { distinct, minimum } from "../../src/lists.ts";
-import type { Part, PartConfig, ReportCommands } from "../../src/report/data.ts";
+import type { RunConfig } from "../../src/records/config.ts";
+import type { Part, ReportCommands } from "../../src/report/data.ts";
 import { isQuick, otherSettings, settingText } from "../../src/report/settings.ts";
-import { DEFAULT_SEEDS } from "../_run/seeds.ts";
+import { optionName } from "../_kit/options.ts";
+
+/** The number of seeds that `reproduce` takes unless told otherwise, and with `--quick`. */
+export const DEFAULT_SEEDS = { usual: 3, quick: 1 };
 
 /**
  * Finds the commands that make parts of a reproduction again.
@@ -47,7 +51,7 @@ function partCommands(parts: readonly Part[]): string[] {
         ...isQuick(config)
           ? []
           : otherSettings(config).map(([name, value]) =>
-            `--${name.replaceAll("_", "-")} ${settingText(value)}`
+            `${optionName(name)} ${settingText(value)}`
           ),
       ].join(" ")
     ),
@@ -55,9 +59,9 @@ function partCommands(parts: readonly Part[]): string[] {
 }
 
 /** Options that any task takes. Where the data lie is left to whoever makes it again. */
-function commonOptions({ settings, made_with }: PartConfig): string[] {
+function commonOptions({ settings, madeWith }: RunConfig): string[] {
   const { variant, quick } = settings;
-  const { data_option: data } = made_with;
+  const { dataOption: data } = madeWith;
   return [
     ...quick === true ? ["--quick"] : [],
     ...data === "synthetic" ? ["--data synthetic"] : [],

@@ -7,34 +7,33 @@ import { join } from "@std/path";
 import { ArgumentError, DataError } from "../../src/errors.ts";
 import { readTextIfThere } from "../_kit/files.ts";
 import { distinct } from "../../src/lists.ts";
+import { CONFIG_JSON, type RunConfig } from "../../src/records/config.ts";
+import { CONFUSION_CSV } from "../../src/records/confusion.ts";
+import { CURVES_CSV } from "../../src/records/curves.ts";
+import { GRADIENT_CHECK_CSV } from "../../src/records/gradient_check.ts";
+import type { JsonFile } from "../../src/records/json.ts";
+import { METRICS_CSV } from "../../src/records/metrics.ts";
 import {
-  type CsvOptions,
-  gradientCheckFromCsv,
-  metricsFromCsv,
-} from "../../src/records/metrics.ts";
+  GRADIENT_CHECK_SUMMARY_JSON,
+  RUN_SUMMARY_JSON,
+  STUDY_SUMMARY_JSON,
+} from "../../src/records/summary.ts";
+import type { CsvTable } from "../../src/records/table.ts";
+import { BEST_CSV, TRIALS_CSV } from "../../src/records/trials.ts";
 import type {
   GradientCheckPart,
-  PartConfig,
   ReportData,
   RunPart,
   SearchPart,
   SensitivityPart,
 } from "../../src/report/data.ts";
 import { allParts } from "../../src/report/data.ts";
-import {
-  bestFromCsv,
-  type BestRow,
-  confusionFromCsv,
-  type TrialRow,
-  trialsFromCsv,
-} from "../../src/records/lambda_search.ts";
-import { curvesFromCsv } from "../../src/records/sensitivity.ts";
+import type { BestRow, TrialRow } from "../../src/train/lambda_search.ts";
 import { drawConfusion, drawRun, drawStage, drawStudy } from "../_run/draw.ts";
 import { checkBest, checkConfusion, checkCurves, checkLambda, checkMetrics } from "./agree.ts";
 import { describeFailure } from "../_kit/figures.ts";
 import { FigureError } from "../_kit/main.ts";
 import { commandsFor } from "./commands.ts";
-import { readJson, toConfig, toEnding, toStudy, toTrials } from "./json.ts";
 
 /** The folders of a reproduction, in the order of the report. */
 const TASKS = ["gradient-check", "baseline", "lambda-search", "init-sensitivity"] as const;
@@ -142,12 +141,12 @@ class Reader {
   async #readGradientCheck(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "gradient_check.csv"])) return;
     const config = await this.#config(part);
-    const rows = await this.#rows(`${part}/gradient_check.csv`, gradientCheckFromCsv);
+    const rows = await this.#rows(`${part}/gradient_check.csv`, GRADIENT_CHECK_CSV);
     // Written only when the check has passed.
-    const trials = await readJson(this.#path(`${part}/summary.json`), toTrials);
-    const passed = trials !== undefined;
+    const passed = await readTextIfThere(this.#path(`${part}/summary.json`)) !== undefined;
     if (!passed) this.miss(`${part}/summary.json (it fell short, or was cut off)`);
-    this.#gradientChecks.push({ seed, config, folder: part, rows, passed, trials: trials ?? [] });
+    const trials = passed ? (await this.#summary(part, GRADIENT_CHECK_SUMMARY_JSON)).trials : [];
+    this.#gradientChecks.push({ seed, config, folder: part, rows, passed, trials });
   }
 
   async #readBaseline(part: string, seed: number): Promise<void> {
@@ -166,8 +165,8 @@ class Reader {
   ): Promise<RunPart | null> {
     if (!await this.#has(part, ["config.json", "metrics.csv", "summary.json"])) return null;
     const config = await this.#config(part);
-    const rows = await this.#rows(`${part}/metrics.csv`, metricsFromCsv);
-    const ending = (await readJson(this.#path(`${part}/summary.json`), toEnding))!;
+    const rows = await this.#rows(`${part}/metrics.csv`, METRICS_CSV);
+    const ending = await this.#summary(part, RUN_SUMMARY_JSON);
     checkMetrics(rows, { name: this.#path(`${part}/metrics.csv`), ending });
     const figure = await this.#draw(part, {
       file: "metrics.svg",
@@ -175,14 +174,14 @@ class Reader {
       draw: () => drawRun(rows, config),
     });
     // The same as in the summary, which cannot tell infinity from NaN.
-    const { train, val } = rows[rows.length - 1];
-    return { ...run, config, ending: { ...ending, train, val }, figure };
+    const { training, validation } = rows[rows.length - 1];
+    return { ...run, config, ending: { ...ending, training, validation }, figure };
   }
 
   async #readSearch(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "trials.csv"])) return;
     const config = await this.#config(part);
-    const trials = await this.#rows(`${part}/trials.csv`, trialsFromCsv);
+    const trials = await this.#rows(`${part}/trials.csv`, TRIALS_CSV);
     const figures: { stage: string; svg: string }[] = [];
     for (const stage of distinct(trials.map(({ stage }) => stage))) {
       const first = trials.findIndex((trial) => trial.stage === stage);
@@ -206,7 +205,7 @@ class Reader {
 
   async #readBest(part: string, trials: readonly TrialRow[]): Promise<BestRow[] | null> {
     if (!await this.#has(part, ["best.csv"])) return null;
-    const best = await this.#rows(`${part}/best.csv`, bestFromCsv);
+    const best = await this.#rows(`${part}/best.csv`, BEST_CSV);
     checkBest(best, { name: this.#path(`${part}/best.csv`), trials });
     return best;
   }
@@ -217,7 +216,7 @@ class Reader {
   ): Promise<SearchPart["confusion"]> {
     if (!await this.#has(part, ["confusion.csv"])) return null;
     const name = this.#path(`${part}/confusion.csv`);
-    const matrix = confusionFromCsv(await Deno.readTextFile(name), { name });
+    const matrix = CONFUSION_CSV.decode(await Deno.readTextFile(name), { name });
     if (final !== null) checkConfusion(matrix, { name, ending: final.ending });
     const of = final === null ? { config } : { config: final.config, steps: final.ending.steps };
     const svg = await this.#draw(part, {
@@ -231,8 +230,8 @@ class Reader {
   async #readStudy(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "curves.csv", "summary.json"])) return;
     const config = await this.#config(part);
-    const rows = await this.#rows(`${part}/curves.csv`, curvesFromCsv);
-    const study = (await readJson(this.#path(`${part}/summary.json`), toStudy))!;
+    const rows = await this.#rows(`${part}/curves.csv`, CURVES_CSV);
+    const study = await this.#summary(part, STUDY_SUMMARY_JSON);
     checkCurves(rows, { name: this.#path(`${part}/curves.csv`), runs: study.runs });
     const figure = await this.#draw(part, {
       file: "sensitivity.svg",
@@ -254,17 +253,21 @@ class Reader {
     return missing.length === 0;
   }
 
-  async #config(part: string): Promise<PartConfig> {
-    return (await readJson(this.#path(`${part}/config.json`), toConfig))!;
+  async #config(part: string): Promise<RunConfig> {
+    const name = this.#path(`${part}/config.json`);
+    return CONFIG_JSON.decode(await Deno.readTextFile(name), { name });
+  }
+
+  /** A `summary.json` that is there. */
+  async #summary<Type>(part: string, format: JsonFile<Type>): Promise<Type> {
+    const name = this.#path(`${part}/summary.json`);
+    return format.decode(await Deno.readTextFile(name), { name });
   }
 
   /** The rows of a CSV file that is there. */
-  async #rows<Row>(
-    file: string,
-    parse: (text: string, options: CsvOptions) => Row[],
-  ): Promise<Row[]> {
+  async #rows<Row extends object>(file: string, table: CsvTable<Row>): Promise<Row[]> {
     const name = this.#path(file);
-    const rows = parse(await Deno.readTextFile(name), { name });
+    const rows = table.decode(await Deno.readTextFile(name), { name });
     if (rows.length === 0) {
       throw new DataError(`Cannot read ${name}: it has no rows, expected at least 1`);
     }

@@ -13,18 +13,16 @@ import {
   sensitivityFigure,
 } from "../../src/figures/mod.ts";
 import type { MetricRow } from "../../src/model/metrics.ts";
-import type { PartConfig } from "../../src/report/data.ts";
+import type { RunConfig } from "../../src/records/config.ts";
 import { dataOf, isQuick } from "../../src/report/settings.ts";
-import { SCALING_BASE } from "../../src/measure/scaling.ts";
-import type { ScalingRow } from "../../src/records/scaling.ts";
-import { refineRange } from "../../src/train/lambda_search.ts";
-import type { Confusion, TrialRow } from "../../src/records/lambda_search.ts";
-import type { SensitivityRun } from "../../src/train/sensitivity.ts";
-import type { CurveRow } from "../../src/records/sensitivity.ts";
+import { SCALING_BASE, type ScalingRow } from "../../src/measure/scaling.ts";
+import { short } from "../_kit/table.ts";
+import { type Confusion, refineRange, type TrialRow } from "../../src/train/lambda_search.ts";
+import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
 
 /** Draws the training of a network: a baseline run, or the final network of a search. */
-export function drawRun(rows: readonly MetricRow[], config: PartConfig): Promise<string> {
-  const { eta_min: etaMin, eta_max: etaMax, half_cycle: halfCycle } = config.settings;
+export function drawRun(rows: readonly MetricRow[], config: RunConfig): Promise<string> {
+  const { etaMin, etaMax, halfCycle } = config.settings;
   return baselineFigure(rows, {
     ...common(config),
     title: config.task === "lambda-search"
@@ -45,11 +43,10 @@ export function drawRun(rows: readonly MetricRow[], config: PartConfig): Promise
  */
 export function drawStage(
   rows: readonly TrialRow[],
-  search: { config: PartConfig; before: readonly TrialRow[] },
+  search: { config: RunConfig; before: readonly TrialRow[] },
 ): Promise<string> {
   const { config } = search;
-  const { hidden, batch_norm: batchNorm, half_cycle: halfCycle, cycles, seed, repeat } =
-    config.settings;
+  const { hidden, batchNorm, halfCycle, cycles, seed, repeat } = config.settings;
   const [{ stage }] = rows;
   const [from, to] = rangeOf(stage, search).map(short);
   return searchFigure(rows, {
@@ -68,7 +65,7 @@ export function drawStage(
 /** Where a stage looks for λ: in its own setting, or around the best of the stages before. */
 function rangeOf(
   stage: string,
-  { config, before }: { config: PartConfig; before: readonly TrialRow[] },
+  { config, before }: { config: RunConfig; before: readonly TrialRow[] },
 ): number[] {
   if (stage !== "coarse" && stage !== "fine") {
     const { from, to } = refineRange(before);
@@ -81,7 +78,7 @@ function rangeOf(
         "expected two numbers",
     );
   }
-  return range;
+  return range as number[];
 }
 
 /**
@@ -93,7 +90,7 @@ function rangeOf(
  */
 export function drawConfusion(
   confusion: Confusion,
-  final: { config: PartConfig; steps?: number },
+  final: { config: RunConfig; steps?: number },
 ): Promise<string> {
   const { config, steps } = final;
   const { seed, lambda } = config.settings;
@@ -110,7 +107,7 @@ export function drawConfusion(
 /** Draws a study of initial weights. */
 export function drawStudy(
   rows: readonly CurveRow[],
-  study: { config: PartConfig; runs: readonly SensitivityRun[]; classes: number },
+  study: { config: RunConfig; runs: readonly SensitivityRun[]; classes: number },
 ): Promise<string> {
   const { config, runs, classes } = study;
   return sensitivityFigure(rows, {
@@ -123,9 +120,9 @@ export function drawStudy(
 }
 
 /** Draws how the cost of a step grows. */
-export function drawScaling(rows: readonly ScalingRow[], config: PartConfig): Promise<string> {
+export function drawScaling(rows: readonly ScalingRow[], config: RunConfig): Promise<string> {
   const { hidden, batchNorm, batch, networks } = SCALING_BASE;
-  const { adapter } = config.made_with;
+  const { adapter } = config.madeWith;
   return scalingFigure(rows, {
     ...common(config),
     title: "Time of a training step as the work grows",
@@ -140,29 +137,24 @@ export function drawScaling(rows: readonly ScalingRow[], config: PartConfig): Pr
 }
 
 /** What all figures say. */
-function common(config: PartConfig): { dataSet: string; quick: boolean } {
+function common(config: RunConfig): { dataSet: string; quick: boolean } {
   return { dataSet: dataOf(config), quick: isQuick(config) };
 }
 
 /** As in "3 layers with batch norm". */
-function networkOf({ settings: { hidden, batch_norm: batchNorm } }: PartConfig): string {
+function networkOf({ settings: { hidden, batchNorm } }: RunConfig): string {
   const layers = (Array.isArray(hidden) ? hidden.length : 0) + 1;
   return `${layers} layers ${batchNorm === "on" ? "with" : "without"} batch norm`;
 }
 
 /** The settings of a training below the heading of its figure. */
-function trainingSubtitle({ settings: { hidden, lambda, batch, seed } }: PartConfig): string {
+function trainingSubtitle({ settings: { hidden, lambda, batch, seed } }: RunConfig): string {
   return joinParts([
     `hidden ${hidden}`,
     `λ = ${short(Number(lambda))}`,
     `batch ${batch}`,
     `seed ${seed}`,
   ]);
-}
-
-/** A number in at most three digits. */
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)));
 }
 
 /** Blanks that do not break keep each part on one line. */

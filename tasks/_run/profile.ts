@@ -8,14 +8,13 @@ import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../../src/errors.ts";
 import { writeFileDurably } from "../_kit/files.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { profileStep } from "../../src/measure/profile.ts";
-import { type ProfileRow, profileToCsv } from "../../src/records/profile.ts";
+import { type ProfileRow, profileStep } from "../../src/measure/profile.ts";
+import { PROFILE_CSV } from "../../src/records/profile.ts";
 import type { Plan } from "../_kit/capacity.ts";
-import { alignColumns } from "../_kit/columns.ts";
+import { alignColumns, percent } from "../_kit/table.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
-import { flag } from "../_kit/kinds.ts";
-import { percent } from "../_kit/text.ts";
+import { flag } from "../_kit/options.ts";
 
 /** The option of tasks that train. */
 export const PROFILE_OPTION = {
@@ -104,10 +103,12 @@ export async function profileInto(
   }
   context.progress("");
   await Deno.mkdir(dirname(path), { recursive: true });
-  await writeFileDurably(path, profileToCsv(rows));
+  await writeFileDurably(path, PROFILE_CSV.encode(rows));
   if (json) {
     const population = { run: name, networks, variant, ...quick && { quick } };
-    for (const row of rows) writeEvent(context, "profile", { ...population, ...row });
+    for (const row of rows) {
+      writeEvent(context, "profile", { ...population, ...PROFILE_CSV.cells(row) });
+    }
   } else {
     const size = `${networks} ${networks === 1 ? "network" : "networks"}`;
     context.stdout(
@@ -121,10 +122,10 @@ export async function profileInto(
 
 /** The table: a line for each kernel, with its median, least and most. */
 function profileLines(rows: readonly ProfileRow[]): string[] {
-  const lines = rows.map(({ kernel, layer, ms, ms_least, ms_most, share }) => [
+  const lines = rows.map(({ kernel, layer, ms, msMin, msMax, share }) => [
     kernel,
     layer === null ? "" : String(layer),
-    ...[ms, ms_least, ms_most].map((time) => time === null ? "" : time.toFixed(3)),
+    ...[ms, msMin, msMax].map((time) => time === null ? "" : time.toFixed(3)),
     percent(share),
   ]);
   return alignColumns([["kernel", "layer", "ms/step", "least", "most", "share"], ...lines]);

@@ -7,29 +7,35 @@ import { join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
 import { readTextIfThere } from "../_kit/files.ts";
 import { PUBLISHED_BEST } from "../../src/model/published.ts";
-import { bestResults, type LambdaResult } from "../../src/train/lambda_search.ts";
+import { CONFUSION_CSV } from "../../src/records/confusion.ts";
 import {
+  RUN_SUMMARY_JSON,
+  type RunSummary,
+  SEARCH_SUMMARY_JSON,
+  type SearchSummary,
+} from "../../src/records/summary.ts";
+import { BEST_CSV } from "../../src/records/trials.ts";
+import {
+  bestResults,
   type BestRow,
-  bestToCsv,
   type Confusion,
-  confusionFromCsv,
-  confusionToCsv,
+  type LambdaResult,
   type TrialRow,
-} from "../../src/records/lambda_search.ts";
+} from "../../src/train/lambda_search.ts";
 import type { Training } from "../../src/train/training.ts";
 import { drawConfusion } from "./draw.ts";
-import { openResults, type Results, type RunConfig } from "../_kit/results.ts";
-import type { SearchSummary } from "./search_files.ts";
-import type { SearchOptions } from "./search_options.ts";
+import type { RunConfig } from "../../src/records/config.ts";
+import { openResults, readSummary, type Results } from "../_kit/results.ts";
+import type { SearchOptions } from "./search.ts";
 import type { SearchContext } from "./search_stages.ts";
-import { readSummary, redrawRun, RUN_FILES, type Summary, trainInto } from "./training_run.ts";
+import { redrawRun, RUN_FILES, trainInto } from "./training_run.ts";
 
 /** Names the final network: with it initial weights come from the seed alone, whatever the best λ is. */
 const IDENTITY = "final";
 
 /** Settings of a search that its final network does not have. */
 const SEARCH_ONLY: ReadonlySet<string> = new Set([
-  ...["coarse", "coarse_count", "fine", "fine_count", "refine", "repeat", "final_cycles"],
+  ...["coarse", "coarseCount", "fine", "fineCount", "refine", "repeat", "finalCycles"],
 ]);
 
 /**
@@ -52,7 +58,7 @@ export function openFinal(
     ...search.config,
     settings: {
       ...Object.fromEntries(shared),
-      cycles: search.config.settings.final_cycles,
+      cycles: search.config.settings.finalCycles,
       lambda,
     },
   };
@@ -71,12 +77,12 @@ export function openFinal(
  * @returns The rows of `best.csv`.
  */
 export function bestRows(best: readonly LambdaResult[], comparable: boolean): BestRow[] {
-  return best.map(({ lambda, val_accuracy }, i) => ({
+  return best.map(({ lambda, validationAccuracy }, i) => ({
     rank: i + 1,
     lambda,
-    val_accuracy: val_accuracy.mean,
-    published_lambda: comparable ? PUBLISHED_BEST[i]?.lambda ?? null : null,
-    published_val_accuracy: comparable ? PUBLISHED_BEST[i]?.accuracy ?? null : null,
+    validationAccuracy: validationAccuracy.mean,
+    publishedLambda: comparable ? PUBLISHED_BEST[i]?.lambda ?? null : null,
+    publishedValidationAccuracy: comparable ? PUBLISHED_BEST[i]?.accuracy ?? null : null,
   }));
 }
 
@@ -108,12 +114,12 @@ export async function finalInto(
 ): Promise<SearchSummary> {
   const { final, best, rows, gpu, data, figures } = context;
   const { quick, seed } = options;
-  const [{ lambda, val_accuracy }] = best;
-  await results.write("best.csv", bestToCsv(best));
+  const [{ lambda, validationAccuracy }] = best;
+  await results.write("best.csv", BEST_CSV.encode(best));
 
   // The matrix is written before the final network counts as finished, and so is there when that does.
   let confusion = final.state === "finished" ? await readConfusion(results) : undefined;
-  let ended: Summary;
+  let ended: RunSummary;
   if (confusion === undefined) {
     const batchNorm = options.batchNorm === "on";
     const { hidden, etaMin, etaMax, init, halfCycle, finalCycles: cycles, batch } = options;
@@ -133,28 +139,28 @@ export async function finalInto(
       ...context,
       onTrained: async (training) => {
         confusion = await confusionOf(training, data.source);
-        await results.write("confusion.csv", confusionToCsv(confusion));
+        await results.write("confusion.csv", CONFUSION_CSV.encode(confusion));
       },
     });
   } else {
     context.context.stderr("final: kept from before");
     redrawRun(final, figures);
-    ended = await readSummary(final);
+    ended = await readSummary(final.directory, RUN_SUMMARY_JSON);
   }
   const [coarse] = bestResults(rows.filter(({ stage }) => stage === "coarse"), 1);
   const summary: SearchSummary = {
     data: data.source.name,
     classes: data.source.classes,
-    best_lambda: lambda,
-    coarse_best_lambda: coarse.lambda,
-    val_accuracy,
+    bestLambda: lambda,
+    coarseBestLambda: coarse.lambda,
+    validationAccuracy,
     best,
     final: ended,
     adapter: gpu.adapter.description,
     software: gpu.adapter.software,
     ...quick && { quick },
   };
-  await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+  await results.write("summary.json", SEARCH_SUMMARY_JSON.encode(summary));
   const [matrix, { steps }] = [confusion!, ended];
   figures.add(results, "confusion.svg", () => {
     return drawConfusion(matrix, { config: final.config, steps });
@@ -177,5 +183,5 @@ async function confusionOf(
 async function readConfusion({ directory }: Results): Promise<Confusion | undefined> {
   const name = join(directory, "confusion.csv");
   const text = await readTextIfThere(name);
-  return text === undefined ? undefined : confusionFromCsv(text, { name });
+  return text === undefined ? undefined : CONFUSION_CSV.decode(text, { name });
 }

@@ -11,17 +11,16 @@ import {
   planTrials,
   refineRange,
   type Trial,
+  type TrialRow,
 } from "../../src/train/lambda_search.ts";
-import { type TrialRow, trialsFromCsv, trialsToCsv } from "../../src/records/lambda_search.ts";
+import { TRIALS_CSV } from "../../src/records/trials.ts";
 import { Training } from "../../src/train/training.ts";
-import { bestOf } from "./best.ts";
+import { bestOf, type TrainingContext } from "./training_run.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { drawStage } from "./draw.ts";
 import { writeEvent } from "../_kit/events.ts";
 import type { Results } from "../_kit/results.ts";
-import { stageNames } from "./search_files.ts";
-import type { SearchOptions } from "./search_options.ts";
-import type { TrainingContext } from "./training_run.ts";
+import { type SearchOptions, stageNames } from "./search.ts";
 
 /** Where a search takes place. */
 export interface SearchContext extends TrainingContext {
@@ -63,14 +62,14 @@ export async function searchInto(
       changed = true;
     }
     // Also after a stage that was kept: writing an earlier one has left its rows out.
-    if (changed) await results.write("trials.csv", trialsToCsv(rows));
+    if (changed) await results.write("trials.csv", TRIALS_CSV.encode(rows));
     const own = rows.filter((row) => row.stage === stage);
     const before = rows.filter((row) => row.stage !== stage);
     const { config } = results;
     context.figures.add(results, `${stage}.svg`, () => drawStage(own, { config, before }));
     if (!json) continue;
     for (const row of own) {
-      writeEvent(context.context, "trial", { ...row, ...quick && { quick } });
+      writeEvent(context.context, "trial", { ...TRIALS_CSV.cells(row), ...quick && { quick } });
     }
   }
   return rows;
@@ -84,7 +83,7 @@ function pair([from, to]: readonly [number, number]): LambdaRange {
 async function readTrials({ directory }: Results): Promise<TrialRow[]> {
   const name = join(directory, "trials.csv");
   const text = await readTextIfThere(name);
-  return text === undefined ? [] : trialsFromCsv(text, { name });
+  return text === undefined ? [] : TRIALS_CSV.decode(text, { name });
 }
 
 /** Whether rows are those of all trials of a stage. */
@@ -136,20 +135,8 @@ async function trainStage(
     const diverged = await training.diverged();
     progress.done();
     return trials.map(({ trial, lambda }, i) => {
-      const { train, val } = last[i];
-      return {
-        stage,
-        trial,
-        lambda,
-        seed,
-        val_loss: val.loss,
-        val_cost: val.cost,
-        val_accuracy: val.accuracy,
-        train_loss: train.loss,
-        train_cost: train.cost,
-        train_accuracy: train.accuracy,
-        diverged_at: diverged[i],
-      };
+      const { training, validation } = last[i];
+      return { stage, trial, lambda, seed, validation, training, divergedAt: diverged[i] };
     });
   } finally {
     training.destroy();

@@ -4,24 +4,24 @@
  * @module
  */
 import { join } from "@std/path";
-import { DataError } from "../../src/errors.ts";
 import type { MetricRow } from "../../src/model/metrics.ts";
 import type { Initialisation } from "../../src/model/initialisation.ts";
 import {
+  type CurveRow,
   curveRows,
   outcomeOf,
   sensitivityNetworks,
   type SensitivityRun,
   sigmaName,
 } from "../../src/train/sensitivity.ts";
-import { type CurveRow, curvesFromCsv, curvesToCsv } from "../../src/records/sensitivity.ts";
+import { CURVES_CSV } from "../../src/records/curves.ts";
+import { STUDY_SUMMARY_JSON, type StudySummary } from "../../src/records/summary.ts";
 import { Training } from "../../src/train/training.ts";
-import { bestOf } from "./best.ts";
+import { bestOf, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 import { drawStudy } from "./draw.ts";
 import type { Figures } from "../_kit/figures.ts";
 import type { CommonOptions, TrainingOptions } from "../_kit/options.ts";
 import type { Results } from "../_kit/results.ts";
-import { reviveEvaluation, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 
 /** The files of a study: what {@linkcode openResults} is to be given for {@linkcode studyInto}. */
 export const STUDY_FILES = {
@@ -44,22 +44,6 @@ export interface StudyOptions
 export interface StudyContext extends TrainingContext {
   /** A clock in milliseconds, for tests. */
   readonly now?: () => number;
-}
-
-/** `summary.json`: how every run ended. A number that is null there was NaN or infinite, and reads as NaN. */
-export interface SensitivitySummary {
-  /** Name of the data set. */
-  readonly data: string;
-  /** Number of classes. */
-  readonly classes: number;
-  /** The runs: without batch norm, then with it. */
-  readonly runs: readonly SensitivityRun[];
-  /** Name of the adapter. */
-  readonly adapter: string;
-  /** Whether the adapter is a software driver. */
-  readonly software: boolean;
-  /** Present and true where the study was a quick try. */
-  readonly quick?: true;
 }
 
 /**
@@ -97,7 +81,7 @@ export async function studyInto(
   results: Results,
   options: StudyOptions,
   context: StudyContext,
-): Promise<SensitivitySummary> {
+): Promise<StudySummary> {
   const { gpu, data, signal, figures, now = () => performance.now() } = context;
   const { inits: initialisations, quick } = options;
   await results.start();
@@ -112,14 +96,17 @@ export async function studyInto(
       batchNorm,
       onRows: async (rows) => {
         if (now() - saved < SAVE_INTERVAL) return;
-        await results.write("curves.csv", curvesToCsv([...curves, ...curveRows(rows, networks)]));
+        await results.write(
+          "curves.csv",
+          CURVES_CSV.encode([...curves, ...curveRows(rows, networks)]),
+        );
         saved = now();
       },
     });
     curves = curves.concat(curveRows(population.rows, networks));
     runs.push(...population.runs);
   }
-  const summary: SensitivitySummary = {
+  const summary: StudySummary = {
     data: data.source.name,
     classes: data.source.classes,
     runs,
@@ -127,8 +114,8 @@ export async function studyInto(
     software: gpu.adapter.software,
     ...quick && { quick },
   };
-  await results.write("curves.csv", curvesToCsv(curves));
-  await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+  await results.write("curves.csv", CURVES_CSV.encode(curves));
+  await results.write("summary.json", STUDY_SUMMARY_JSON.encode(summary));
   figures.add(results, "sensitivity.svg", () => {
     return drawStudy(curves, { config: results.config, ...summary });
   });
@@ -144,13 +131,13 @@ export async function studyInto(
  */
 export function redrawStudy(
   results: Results,
-  summary: SensitivitySummary,
+  summary: StudySummary,
   figures: Figures,
 ): void {
   for (const figure of results.undrawn) {
     figures.add(results, figure, async () => {
       const name = join(results.directory, "curves.csv");
-      const curves = curvesFromCsv(await Deno.readTextFile(name), { name });
+      const curves = CURVES_CSV.decode(await Deno.readTextFile(name), { name });
       return await drawStudy(curves, { config: results.config, ...summary });
     });
   }
@@ -195,10 +182,10 @@ async function trainPopulation(
       const best = bestOf(row);
       progress.evaluation(row[best], {
         sigma: sigmas[best],
-        networks: row.map(({ train, val }, i) => ({
+        networks: row.map(({ training: { loss }, validation: { accuracy } }, i) => ({
           sigma: sigmas[i],
-          train_loss: train.loss,
-          val_accuracy: val.accuracy,
+          train_loss: loss,
+          val_accuracy: accuracy,
         })),
       }, "best ");
       await onRows(rows);
@@ -206,45 +193,19 @@ async function trainPopulation(
     const tests = await training.evaluate("test", { signal });
     const divergences = await training.diverged();
     const { classes } = data.source;
-    const runs = rows[rows.length - 1].map(({ step, train, val }, i): SensitivityRun => ({
+    const runs = rows[rows.length - 1].map(({ step, training, validation }, i): SensitivityRun => ({
       sigma: sigmas[i],
-      batch_norm: batchNorm,
-      train,
-      val,
+      batchNorm,
+      training,
+      validation,
       test: tests[i],
       steps: step,
-      diverged_at: divergences[i],
-      outcome: outcomeOf({ diverged_at: divergences[i], train_loss: train.loss, classes }),
+      divergedAt: divergences[i],
+      outcome: outcomeOf({ divergedAt: divergences[i], training }, classes),
     }));
     progress.done({ outcomes: runs.map(({ sigma, outcome }) => ({ sigma, outcome })) });
     return { rows, runs };
   } finally {
     training.destroy();
   }
-}
-
-/**
- * Reads how a finished study ended.
- *
- * @param directory The directory that the study was written into.
- * @returns What its `summary.json` says.
- * @throws {DataError} When the file is not what this program writes.
- */
-export async function readSensitivity(directory: string): Promise<SensitivitySummary> {
-  const path = join(directory, STUDY_FILES.finished);
-  const text = await Deno.readTextFile(path);
-  try {
-    const summary = JSON.parse(text) as SensitivitySummary;
-    return { ...summary, runs: summary.runs.map(reviveRun) };
-  } catch {
-    throw new DataError(
-      `Cannot read ${path}: expected the results of a study as this program writes them; --force runs again`,
-    );
-  }
-}
-
-/** Puts NaN where JSON had to leave it out. */
-function reviveRun(run: SensitivityRun): SensitivityRun {
-  const [train, val, test] = [run.train, run.val, run.test].map(reviveEvaluation);
-  return { ...run, train, val, test };
 }

@@ -6,10 +6,11 @@
 import { join } from "@std/path";
 import { networkTensors } from "../../src/model/checkpoint.ts";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
-import { DataError } from "../../src/errors.ts";
+import { maximum } from "../../src/lists.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import type { Evaluation, MetricRow } from "../../src/model/metrics.ts";
-import { metricsFromCsv, metricsToCsv } from "../../src/records/metrics.ts";
+import type { MetricRow } from "../../src/model/metrics.ts";
+import { METRICS_CSV } from "../../src/records/metrics.ts";
+import { RUN_SUMMARY_JSON, type RunSummary } from "../../src/records/summary.ts";
 import { encodeSafetensors } from "../../src/model/safetensors.ts";
 import { outcomeOf } from "../../src/train/sensitivity.ts";
 import { Training, type TrainingNetwork, type TrainingOptions } from "../../src/train/training.ts";
@@ -25,30 +26,6 @@ export const RUN_FILES = {
   figures: ["metrics.svg"],
   otherFiles: /^profile\.csv$/,
 } as const;
-
-/** `summary.json`: how a training ended. A number that is null there was NaN or infinite, and reads as NaN. */
-export interface Summary {
-  /** Name of the data set. */
-  readonly data: string;
-  /** On all training images. */
-  readonly train: Evaluation;
-  /** On all validation images. */
-  readonly val: Evaluation;
-  /** On all test images. */
-  readonly test: Evaluation;
-  /** Updates made. */
-  readonly steps: number;
-  /** Epochs done. */
-  readonly epochs: number;
-  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
-  readonly diverged_at: number | null;
-  /** Name of the adapter. */
-  readonly adapter: string;
-  /** Whether the adapter is a software driver. */
-  readonly software: boolean;
-  /** Present and true where the run was a quick try. */
-  readonly quick?: true;
-}
 
 /** A training of one network. */
 export interface TrainingRun {
@@ -93,7 +70,7 @@ export async function trainInto(
   results: Results,
   run: TrainingRun,
   context: TrainingContext,
-): Promise<Summary> {
+): Promise<RunSummary> {
   const { gpu, data, progress, variant, signal, figures, onTrained } = context;
   const { name, training: options, quick } = run;
   await results.start();
@@ -108,21 +85,21 @@ export async function trainInto(
       rows.push(row);
       progress.evaluation(row);
       if (performance.now() - saved < SAVE_INTERVAL) continue;
-      await results.write("metrics.csv", metricsToCsv(rows));
+      await results.write("metrics.csv", METRICS_CSV.encode(rows));
       saved = performance.now();
     }
-    const { step: steps, epoch: epochs, train, val } = rows[rows.length - 1];
+    const { step: steps, epoch: epochs, training: trained, validation } = rows[rows.length - 1];
     const [test] = await training.evaluate("test", { signal });
     const state = await training.state();
     const { parameters: [parameters], statistics: [statistics], diverged: [divergedAt] } = state;
-    const summary: Summary = {
+    const summary: RunSummary = {
       data: data.source.name,
-      train,
-      val,
+      training: trained,
+      validation,
       test,
       steps,
       epochs,
-      diverged_at: divergedAt,
+      divergedAt,
       adapter: gpu.adapter.description,
       software: gpu.adapter.software,
       ...quick && { quick },
@@ -131,15 +108,15 @@ export async function trainInto(
     const { mean, std } = data.source;
     const { architecture } = training;
     const network = networkTensors({ architecture, parameters, statistics, mean, std });
-    await results.write("metrics.csv", metricsToCsv(rows));
+    await results.write("metrics.csv", METRICS_CSV.encode(rows));
     await results.write(
       "model.safetensors",
       encodeSafetensors(network.tensors, network.metadata),
     );
     await onTrained?.(training);
-    await results.write("summary.json", JSON.stringify(summary, null, 2) + "\n");
+    await results.write("summary.json", RUN_SUMMARY_JSON.encode(summary));
     figures.add(results, "metrics.svg", () => drawRun(rows, results.config));
-    progress.done({ val_accuracy: val.accuracy, test_accuracy: test.accuracy });
+    progress.done({ val_accuracy: validation.accuracy, test_accuracy: test.accuracy });
     return summary;
   } finally {
     training.destroy();
@@ -156,52 +133,10 @@ export function redrawRun(results: Results, figures: Figures): void {
   for (const figure of results.undrawn) {
     figures.add(results, figure, async () => {
       const name = join(results.directory, "metrics.csv");
-      const rows = metricsFromCsv(await Deno.readTextFile(name), { name });
+      const rows = METRICS_CSV.decode(await Deno.readTextFile(name), { name });
       return await drawRun(rows, results.config);
     });
   }
-}
-
-/**
- * Reads how a run that is finished ended.
- *
- * @param results The run's directory.
- * @returns What its `summary.json` says.
- * @throws {DataError} When the file is not what this program writes.
- */
-export async function readSummary(results: Results): Promise<Summary> {
-  const path = join(results.directory, RUN_FILES.finished);
-  const text = await Deno.readTextFile(path);
-  try {
-    return reviveSummary(JSON.parse(text));
-  } catch {
-    throw new DataError(
-      `Cannot read ${path}: expected the results of a run as this program writes them; --force runs again`,
-    );
-  }
-}
-
-/**
- * Puts NaN where JSON had to leave it out.
- *
- * @param summary What was read from `summary.json`.
- * @returns How the training ended.
- * @throws {TypeError} When an evaluation is missing.
- */
-export function reviveSummary(summary: Summary): Summary {
-  const [train, val, test] = [summary.train, summary.val, summary.test].map(reviveEvaluation);
-  return { ...summary, train, val, test };
-}
-
-/**
- * Puts NaN where JSON had to leave it out.
- *
- * @param evaluation What was read from a file; a number that is null there was NaN or infinite.
- * @returns The evaluation.
- * @throws {TypeError} When there is none.
- */
-export function reviveEvaluation({ loss, cost, accuracy }: Evaluation): Evaluation {
-  return { loss: loss ?? NaN, cost: cost ?? NaN, accuracy: accuracy ?? NaN };
 }
 
 /**
@@ -212,9 +147,24 @@ export function reviveEvaluation({ loss, cost, accuracy }: Evaluation): Evaluati
  * @returns As in "diverged at step 12", or "stalled" where it ended no better than by guessing; otherwise "".
  */
 export function describeOutcome(
-  { diverged_at, train }: Pick<Summary, "diverged_at" | "train">,
+  summary: Pick<RunSummary, "divergedAt" | "training">,
   classes: number,
 ): string {
-  const outcome = outcomeOf({ diverged_at, train_loss: train.loss, classes });
+  const outcome = outcomeOf(summary, classes);
   return outcome === "trained" ? "" : outcome;
+}
+
+/**
+ * Finds the network that gives most validation images their class.
+ *
+ * @param rows An evaluation of networks that train together, [networks].
+ * @returns The index of the best; of one whose training loss or accuracy is NaN or infinite only where all are.
+ */
+export function bestOf(rows: readonly MetricRow[]): number {
+  const scores = rows.map(({ training, validation }) =>
+    Number.isFinite(training.loss) && Number.isFinite(validation.accuracy)
+      ? validation.accuracy
+      : -1
+  );
+  return scores.indexOf(maximum(scores));
 }

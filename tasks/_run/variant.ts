@@ -4,16 +4,11 @@
  *
  * @module
  */
-import type { DataSet } from "../../src/data/dataset.ts";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { type PopulationShape, shapeOf } from "../../src/model/shape.ts";
 import { measureVariants, type VariantTime } from "../../src/measure/tuning.ts";
-import {
-  checkVariant,
-  variantFits,
-  VARIANTS,
-  type VariantShape,
-} from "../../src/programs/variants.ts";
+import { checkVariant, variantFits, VARIANTS } from "../../src/programs/variants.ts";
 import { describePlan, type Plan } from "../_kit/capacity.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
@@ -59,127 +54,136 @@ export interface VariantChoice {
   readonly budget?: number;
 }
 
+/** The options of a task that a choice depends on, and the files that are read and written; the usual ones unless given. */
+export interface ChooserOptions {
+  readonly variant?: string;
+  readonly force?: boolean;
+  readonly json?: boolean;
+  /** The file that measurements are remembered in. */
+  readonly memory?: string;
+  /** The file that tells which variants failed their check on this adapter. */
+  readonly verified?: string;
+}
+
 /** Chooses kernel variants for a task. */
 export class VariantChooser {
-  readonly #context: TaskContext;
   readonly #gpu: Gpu;
   readonly #data: DeviceDataSet;
-  readonly #options: { variant?: string; force?: boolean; json?: boolean };
+  readonly #options: ChooserOptions;
   readonly #memory: string;
-  readonly #verified: string | undefined;
   #warned = false;
 
-  /**
-   * Chooses nothing yet.
-   *
-   * @param context Where to say what was chosen.
-   * @param on The device, and the data on it.
-   * @param options `variant` asked for, `force` and `json` as the task has them; `memory` is the file to remember in,
-   * and `verified` the one that tells which variants failed their check on this adapter.
-   */
+  /** Chooses nothing yet. */
   constructor(
-    context: TaskContext,
-    on: { readonly gpu: Gpu; readonly data: DeviceDataSet },
-    options: {
-      variant?: string;
-      force?: boolean;
-      json?: boolean;
-      memory?: string;
-      verified?: string;
-    },
+    { gpu, data }: { readonly gpu: Gpu; readonly data: DeviceDataSet },
+    options: ChooserOptions,
   ) {
-    this.#context = context;
-    this.#gpu = on.gpu;
-    this.#data = on.data;
+    this.#gpu = gpu;
+    this.#data = data;
     this.#options = options;
     this.#memory = options.memory ?? MEMORY;
-    this.#verified = options.verified;
   }
 
   /**
-   * Chooses a variant.
+   * Tells which variant it would choose without measuring. Where {@linkcode choose} measures and finds another, the
+   * adapter has just held that one.
+   *
+   * @throws {ArgumentError} If there is no such variant.
+   * @throws {GpuError} When every variant failed its check on this adapter.
+   */
+  async expect(choice: VariantChoice): Promise<string> {
+    return (await this.#look(choice)).variant;
+  }
+
+  /**
+   * Chooses a variant, by measuring where that pays and was not done before.
    *
    * @param choice What it depends on.
+   * @param context Where to say what was measured.
    * @returns Its name.
    * @throws {ArgumentError} If there is no such variant, or none has room for what is going to be trained.
    * @throws {GpuError} When the device refused an operation, or every variant failed its check on this adapter.
    * @throws {DeviceLostError} When the device went away.
    */
-  async choose(choice: VariantChoice): Promise<string> {
-    const { plan, steps, directory, budget } = choice;
-    const asked = checkVariant(this.#options.variant);
-    if (asked !== undefined) {
-      if (!this.#warned) {
-        const { json } = this.#options;
-        await warnIfFailed(this.#context, this.#gpu, {
-          variant: asked,
-          json,
-          memory: this.#verified,
-        });
-      }
+  async choose(choice: VariantChoice, context: TaskContext): Promise<string> {
+    const { json, verified } = this.#options;
+    const { variant, candidates } = await this.#look(choice);
+    if (variant === this.#options.variant && !this.#warned) {
       this.#warned = true; // Once for all that this chooses.
-      return asked;
+      await warnIfFailed(context, this.#gpu, { variant, json, memory: verified });
     }
-    const shape = shapeOf(this.#data.source, plan);
-    const possible = await soundVariants(this.#gpu, shape, this.#verified);
-    if (directory !== undefined && !this.#options.force) {
-      const begun = await readVariant(directory, this.#gpu.adapter);
-      const failed = await failedVariants(this.#gpu, this.#verified);
-      // Also one that is not worth trying here any more: what was begun ends as it began.
-      const runs = begun !== undefined && VARIANTS.includes(begun) && !failed.includes(begun) &&
-        variantFits(begun, this.#gpu, shape);
-      if (runs) return begun;
-    }
-    // A task that is only to find out whether its arguments will do is told to stop before it begins.
-    const { aborted } = this.#context.signal;
-    if (steps < WORTHWHILE_STEPS || aborted) return possible[0];
-    const key = keyOf(this.#gpu, shape);
-    const entries = await readEntries(this.#memory, isEntry);
-    const known = entries.find((entry) =>
-      entry.key === key && entry.candidates.join() === possible.join()
-    );
-    if (known) return known.measured[0].variant;
-    this.#context.stderr(`Measuring kernel variants for ${describePlan(plan)}`);
+    if (candidates === undefined) return variant;
+    const { plan, budget } = choice;
+    const shape = shapeOf(plan, this.#data.source);
+    context.stderr(`Measuring kernel variants for ${describePlan(plan)}`);
     const measured = await measureVariants(this.#gpu, this.#data, {
       ...shape,
-      variants: possible,
+      variants: candidates,
       budget,
-      signal: this.#context.signal,
+      signal: context.signal,
     });
-    this.#say(measured);
+    this.#say(measured, context);
     // With no time to measure more than one, that one is not known to be the fastest.
-    if (measured.length < Math.min(2, possible.length)) return measured[0].variant;
-    const date = new Date().toISOString();
-    const entry: Entry = { method: METHOD, key, candidates: possible, measured, date };
+    if (measured.length < Math.min(2, candidates.length)) return measured[0].variant;
+    const key = keyOf(this.#gpu, shape);
+    const entry: Entry = {
+      method: METHOD,
+      key,
+      candidates,
+      measured,
+      date: new Date().toISOString(),
+    };
+    const others = (await readEntries(this.#memory, isEntry)).filter((other) => other.key !== key);
     // Where nothing can be written, it is measured again next time.
-    await writeEntries(this.#memory, [...entries.filter((other) => other.key !== key), entry]);
+    await writeEntries(this.#memory, [...others, entry]);
     return measured[0].variant;
   }
 
-  #say(measured: readonly VariantTime[]): void {
+  /** The variant as far as it is known; `candidates` where measuring them would tell more. */
+  async #look(
+    { plan, steps, directory }: VariantChoice,
+  ): Promise<{ variant: string; candidates?: string[] }> {
+    const { variant, force, verified } = this.#options;
+    const asked = checkVariant(variant);
+    if (asked !== undefined) return { variant: asked };
+    const shape = shapeOf(plan, this.#data.source);
+    const candidates = await soundVariants(this.#gpu, shape, verified);
+    if (directory !== undefined && !force) {
+      const begun = await readVariant(directory, this.#gpu.adapter);
+      const failed = await failedVariants(this.#gpu, verified);
+      // Also one that is not worth trying here any more: what was begun ends as it began.
+      const runs = begun !== undefined && VARIANTS.includes(begun) && !failed.includes(begun) &&
+        variantFits(begun, this.#gpu, shape);
+      if (runs) return { variant: begun };
+    }
+    if (steps < WORTHWHILE_STEPS) return { variant: candidates[0] };
+    const key = keyOf(this.#gpu, shape);
+    const known = (await readEntries(this.#memory, isEntry)).find((entry) =>
+      entry.key === key && entry.candidates.join() === candidates.join()
+    );
+    if (known !== undefined) return { variant: known.measured[0].variant };
+    return { variant: candidates[0], candidates };
+  }
+
+  #say(measured: readonly VariantTime[], context: TaskContext): void {
     const times = measured.map(({ variant, msPerStep }) =>
       `${variant} ${msPerStep.toPrecision(3)} ms a step`
     );
-    this.#context.stderr(
+    context.stderr(
       `Kernel variant: ${times[0]}${
         times.length > 1 ? `; others: ${times.slice(1).join(", ")}` : ""
       }`,
     );
     if (!this.#options.json) return;
-    writeEvent(this.#context, "variant", {
+    writeEvent(context, "variant", {
       variant: measured[0].variant,
       measured: measured.map(({ variant, msPerStep }) => ({ variant, ms_per_step: msPerStep })),
     });
   }
 }
 
-function shapeOf({ inputs, classes }: DataSet, plan: Plan): VariantShape {
-  const { hidden, batchNorm, batch, networks } = plan;
-  return { architecture: { inputs, hidden, classes, batchNorm }, batch, networks };
-}
-
 /** What a measurement is remembered by. */
-function keyOf({ adapter }: Gpu, { architecture, networks, batch }: VariantShape): string {
+function keyOf({ adapter }: Gpu, { architecture, networks, batch }: PopulationShape): string {
   const { inputs, hidden, classes, batchNorm } = architecture;
   return [
     adapterKey(adapter),

@@ -5,7 +5,8 @@
  */
 import { GpuError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { candidates, type VariantShape } from "../../src/programs/variants.ts";
+import type { PopulationShape } from "../../src/model/shape.ts";
+import { candidates } from "../../src/programs/variants.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
 import { adapterKey, cachePath, readEntries, writeEntries } from "../_kit/remembered.ts";
@@ -70,7 +71,7 @@ export async function rememberVerified(
  */
 export async function soundVariants(
   gpu: Gpu,
-  shape: VariantShape,
+  shape: PopulationShape,
   path: string = MEMORY,
 ): Promise<string[]> {
   const sound = candidates(gpu, shape, { without: await failedVariants(gpu, path) });
@@ -92,7 +93,7 @@ export async function soundVariants(
  */
 export async function soundVariant(
   gpu: Gpu,
-  shape: VariantShape,
+  shape: PopulationShape,
   path: string = MEMORY,
 ): Promise<string> {
   return (await soundVariants(gpu, shape, path))[0];

@@ -4,7 +4,6 @@
  * @module
  */
 import { Gpu } from "../../src/gpu/device.ts";
-import type { ShaderTexts } from "../../src/gpu/kernels.ts";
 import { VARIANTS } from "../../src/programs/variants.ts";
 import {
   createVariantCheckData,
@@ -21,8 +20,6 @@ export interface VerifyRun {
   readonly variant?: string;
   /** Whether events are wanted. */
   readonly json: boolean;
-  /** Shader texts with planted mistakes. */
-  readonly shaders?: ShaderTexts;
   /** The file that failures are remembered in, if not the usual one. */
   readonly memory?: string;
 }
@@ -53,7 +50,7 @@ const COLUMNS = {
  * @throws {GpuUnavailableError} When the adapter gives no device any more.
  */
 export async function verifyVariants(context: TaskContext, run: VerifyRun): Promise<Verified> {
-  const { shaders, memory } = run;
+  const { memory } = run;
   const variants = run.variant === undefined ? VARIANTS : [run.variant];
   const dataset = await createVariantCheckData();
   let gpu = await Gpu.request();
@@ -65,7 +62,7 @@ export async function verifyVariants(context: TaskContext, run: VerifyRun): Prom
     for (const variant of variants) {
       const outcomes = new Set<VariantCheckRow["outcome"]>();
       const { signal } = context;
-      for await (const row of verifyVariant(gpu, { dataset, variant, shaders, signal })) {
+      for await (const row of verifyVariant(gpu, { dataset, variant, signal })) {
         outcomes.add(row.outcome);
         say(context, { ...row, variant }, run);
       }

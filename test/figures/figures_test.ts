@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { benchRow } from "../_bench_row.ts";
+import { trialRow } from "../_trial_row.ts";
 import {
   baselineFigure,
   confusionFigure,
@@ -13,33 +14,20 @@ import { tagsOf, textsOf } from "../_svg.ts";
 const BEFORE = { loss: 2.3, cost: 3.5, accuracy: 0.1 };
 const AFTER = { loss: 1.5, cost: 2.5, accuracy: 0.47 };
 const METRICS = [
-  { step: 0, epoch: 0, eta: null, train: BEFORE, val: BEFORE },
-  { step: 450, epoch: 1, eta: 0.02, train: AFTER, val: AFTER },
+  { step: 0, epoch: 0, eta: null, training: BEFORE, validation: BEFORE },
+  { step: 450, epoch: 1, eta: 0.02, training: AFTER, validation: AFTER },
 ];
 const MEASUREMENT = benchRow(1, { data: "a < b" });
-const TRIAL = {
-  stage: "coarse",
-  trial: 1,
-  lambda: 0.001,
-  seed: 1,
-  val_loss: 1.5,
-  val_cost: 1.7,
-  val_accuracy: 0.5,
-  train_loss: 1.4,
-  train_cost: 1.6,
-  train_accuracy: 0.52,
-  diverged_at: null,
-};
 const CONFUSION = { classNames: ["cat", "dog"], counts: [[7, 3], [2, 8]] };
 const SIZE = {
   axis: "depth" as const,
   value: 3,
-  ms_per_step: 6,
-  least: 5,
-  most: 7,
+  msPerStep: 6,
+  min: 5,
+  max: 7,
   steps: 20,
   mflop: 63.24,
-  gflop_per_s: 10.54,
+  gflopPerS: 10.54,
   adapter: "llvmpipe",
   variant: "plain",
   data: "a < b",
@@ -48,11 +36,11 @@ const SIZE = {
   networks: 1,
   cliff: null,
 };
-const CURVE = [2.3, 1e6, 2.2].map((train_loss, step) => ({
+const CURVE = [2.3, 1e6, 2.2].map((trainingLoss, step) => ({
   sigma: "0.1",
-  batch_norm: true,
+  batchNorm: true,
   step,
-  train_loss,
+  trainingLoss,
 }));
 
 /** All figures of one heading and data set. */
@@ -61,7 +49,7 @@ function drawAll(title: string): Promise<string>[] {
   return [
     baselineFigure(METRICS, options),
     trendFigure([MEASUREMENT], { title }),
-    searchFigure([TRIAL], options),
+    searchFigure([trialRow()], options),
     confusionFigure(CONFUSION, options),
     sensitivityFigure(CURVE, options),
     scalingFigure([SIZE], options),
@@ -107,7 +95,7 @@ Deno.test("no name or text of a file becomes a tag or an attribute of a figure",
     title: hostile,
     dataSet: hostile,
     subtitle: hostile,
-    outcomes: [{ sigma: hostile, batch_norm: true, outcome: hostile }],
+    outcomes: [{ sigma: hostile, batchNorm: true, outcome: hostile }],
   };
   const { counts } = CONFUSION;
   const figures = await Promise.all([
@@ -116,7 +104,7 @@ Deno.test("no name or text of a file becomes a tag or an attribute of a figure",
       { ...MEASUREMENT, adapter: hostile, data: hostile },
       { ...MEASUREMENT, adapter: `${hostile} 2`, hidden: hostile },
     ], options),
-    searchFigure([{ ...TRIAL, stage: hostile }], options),
+    searchFigure([{ ...trialRow(), stage: hostile }], options),
     confusionFigure({ counts, classNames: [hostile, "dog"] }, options),
     sensitivityFigure(CURVE.map((row) => ({ ...row, sigma: hostile })), options),
     scalingFigure([{ ...SIZE, adapter: hostile, variant: hostile, data: hostile }], options),

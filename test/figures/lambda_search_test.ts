@@ -1,37 +1,22 @@
 import { assertAlmostEquals, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ArgumentError } from "../../src/errors.ts";
 import { searchFigure } from "../../src/figures/lambda_search.ts";
-import type { TrialRow } from "../../src/records/lambda_search.ts";
+import type { TrialRow } from "../../src/train/lambda_search.ts";
 import { checkTexts, type Tag, tagsOf, textsOf } from "../_svg.ts";
+import { trialRow } from "../_trial_row.ts";
 
 const FIGURE = { title: "Coarse search", dataSet: "CIFAR-10" };
 const TRIAL = "#0072B2";
 const BEST = "#D55E00";
 
-function trial(lambda: number, changes: Partial<TrialRow> = {}): TrialRow {
-  return {
-    stage: "coarse",
-    trial: 1,
-    lambda,
-    seed: 1,
-    val_loss: 1.5,
-    val_cost: 1.7,
-    val_accuracy: 0.5,
-    train_loss: 1.4,
-    train_cost: 1.6,
-    train_accuracy: 0.55,
-    diverged_at: null,
-    ...changes,
-  };
-}
-
 /** Five λ from 1e-5 to 1e-1; 1e-3 is the best. */
 function coarse(): TrialRow[] {
   return [1e-5, 1e-4, 1e-3, 1e-2, 1e-1].map((lambda, i) =>
-    trial(lambda, {
+    trialRow({
+      lambda,
       trial: i + 1,
-      val_accuracy: 0.54 - 0.02 * Math.abs(i - 2),
-      val_cost: 1.6 + 0.1 * Math.abs(i - 1),
+      accuracy: 0.54 - 0.02 * Math.abs(i - 2),
+      cost: 1.6 + 0.1 * Math.abs(i - 1),
     })
   );
 }
@@ -86,7 +71,10 @@ Deno.test("searchFigure() tells the best apart by its shape as well", async () =
 
 Deno.test("searchFigure() draws the mean of repeated trials and a bar from least to most", async () => {
   const rows = coarse().flatMap((row) =>
-    [-0.01, 0, 0.04].map((more) => ({ ...row, val_accuracy: row.val_accuracy + more }))
+    [-0.01, 0, 0.04].map((more) => {
+      const accuracy = row.validation.accuracy + more;
+      return { ...row, validation: { ...row.validation, accuracy } };
+    })
   );
   const tags = tagsOf(await searchFigure(rows, FIGURE));
   assertEquals(
@@ -108,7 +96,7 @@ Deno.test("searchFigure() draws the mean of repeated trials and a bar from least
 });
 
 Deno.test("searchFigure() names what diverged, and does not draw it", async () => {
-  const lost = { val_cost: NaN, val_loss: NaN, val_accuracy: 0.99, diverged_at: 7 };
+  const lost = { validation: { loss: NaN, cost: NaN, accuracy: 0.99 }, divergedAt: 7 };
   const rows = coarse();
   rows[3] = { ...rows[3], ...lost };
   const tags = tagsOf(await searchFigure(rows, FIGURE));
@@ -139,7 +127,7 @@ Deno.test("searchFigure() finds readable ticks for wide and narrow ranges", asyn
     [[3.5e-3], ["0.003", "0.004", "0.005"]],
   ];
   for (const [lambdas, ticks] of cases) {
-    const rows = lambdas.map((lambda, i) => trial(lambda, { trial: i + 1 }));
+    const rows = lambdas.map((lambda, i) => trialRow({ lambda, trial: i + 1 }));
     const tags = tagsOf(await searchFigure(rows, FIGURE));
     const texts = textsOf(tags);
     // The ticks of the first panel stand before the name of its axis.
@@ -150,8 +138,8 @@ Deno.test("searchFigure() finds readable ticks for wide and narrow ranges", asyn
 });
 
 Deno.test("searchFigure() gives few digits to values that are all but the same", async () => {
-  const rows = [0.541234567, 0.541234568].map((val_accuracy, i) =>
-    trial(1e-3 * (i + 1), { trial: i + 1, val_accuracy })
+  const rows = [0.541234567, 0.541234568].map((accuracy, i) =>
+    trialRow({ lambda: 1e-3 * (i + 1), trial: i + 1, accuracy })
   );
   const tags = tagsOf(await searchFigure(rows, FIGURE));
   const numbers = textsOf(tags).filter((text) => /^5\d\.\d+$/.test(text));
@@ -170,7 +158,7 @@ Deno.test("searchFigure() refuses to draw nothing, and a λ that has no place on
   assertThrows(() => searchFigure([], FIGURE), ArgumentError, "there are no rows");
   for (const lambda of [0, -1, NaN, Infinity]) {
     assertThrows(
-      () => searchFigure([trial(lambda)], FIGURE),
+      () => searchFigure([trialRow({ lambda })], FIGURE),
       ArgumentError,
       `lambda is ${lambda}, expected a positive number`,
     );

@@ -2,7 +2,7 @@ import { assertAlmostEquals, assertEquals, assertStringIncludes, assertThrows } 
 import { ArgumentError } from "../../src/errors.ts";
 import type { ScalingAxis } from "../../src/measure/scaling.ts";
 import { scalingFigure } from "../../src/figures/scaling.ts";
-import type { ScalingRow } from "../../src/records/scaling.ts";
+import type { ScalingRow } from "../../src/measure/scaling.ts";
 import { checkTexts, type Tag, tagsOf, textsOf } from "../_svg.ts";
 
 const FIGURE = { title: "How a step grows", dataSet: "CIFAR-10" };
@@ -11,16 +11,16 @@ const CLIFF = "#D55E00";
 const ARITHMETIC = "#222222";
 
 function row(axis: ScalingAxis, value: number, changes: Partial<ScalingRow> = {}): ScalingRow {
-  const { ms_per_step = 5 * value } = changes;
+  const { msPerStep = 5 * value } = changes;
   return {
     axis,
     value,
-    ms_per_step,
-    least: 0.9 * ms_per_step,
-    most: 1.2 * ms_per_step,
+    msPerStep,
+    min: 0.9 * msPerStep,
+    max: 1.2 * msPerStep,
     steps: 20,
     mflop: 60 * value,
-    gflop_per_s: 12,
+    gflopPerS: 12,
     adapter: "llvmpipe",
     variant: "plain",
     data: "CIFAR-10",
@@ -38,7 +38,7 @@ function all(): ScalingRow[] {
     ...[50, 100, 200, 400].map((value) => row("batch", value)),
     ...[50, 64, 100, 1024].map((value) => row("width", value)),
     ...[2, 3, 16].map((value) => row("depth", value)),
-    ...[1, 2, 4].map((value) => row("networks", value, { ms_per_step: 5 * Math.sqrt(value) })),
+    ...[1, 2, 4].map((value) => row("networks", value, { msPerStep: 5 * Math.sqrt(value) })),
   ];
 }
 
@@ -100,10 +100,10 @@ Deno.test("scalingFigure() begins the arithmetic at the first size, and lets it 
 Deno.test("scalingFigure() draws all panels with the same vertical axis, with round numbers on it", async () => {
   const tags = tagsOf(
     await scalingFigure([
-      row("batch", 50, { ms_per_step: 10 }),
-      row("batch", 100, { ms_per_step: 300 }),
-      row("depth", 2, { ms_per_step: 300 }),
-      row("depth", 3, { ms_per_step: 10 }),
+      row("batch", 50, { msPerStep: 10 }),
+      row("batch", 100, { msPerStep: 300 }),
+      row("depth", 2, { msPerStep: 300 }),
+      row("depth", 3, { msPerStep: 10 }),
     ], FIGURE),
   );
   // In either panel; 50 and 100 are sizes, too.
@@ -116,7 +116,7 @@ Deno.test("scalingFigure() draws all panels with the same vertical axis, with ro
 
 Deno.test("scalingFigure() marks a cliff, and says how many times its trend it costs", async () => {
   const rows = all();
-  rows[1] = { ...rows[1], ms_per_step: 2000, cliff: 4.02 };
+  rows[1] = { ...rows[1], msPerStep: 2000, cliff: 4.02 };
   const svg = await scalingFigure(rows, FIGURE);
   const tags = tagsOf(svg);
   const texts = textsOf(tags);
@@ -168,7 +168,7 @@ Deno.test("scalingFigure() describes every size, and says quick when the measure
 
 Deno.test("scalingFigure() refuses to draw nothing, and a number that has no place on the axes", () => {
   assertThrows(() => scalingFigure([], FIGURE), ArgumentError, "there are no rows");
-  for (const name of ["value", "ms_per_step", "least", "most", "mflop"] as const) {
+  for (const name of ["value", "msPerStep", "min", "max", "mflop"] as const) {
     for (const value of [0, -1, NaN, Infinity]) {
       assertThrows(
         () => scalingFigure([row("depth", 3, { [name]: value })], FIGURE),

@@ -1,7 +1,7 @@
 import { assertAlmostEquals, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ArgumentError } from "../../src/errors.ts";
 import { sensitivityFigure } from "../../src/figures/sensitivity.ts";
-import type { CurveRow } from "../../src/records/sensitivity.ts";
+import type { CurveRow } from "../../src/train/sensitivity.ts";
 import { checkTexts, curvesOf, type Tag, tagsOf, textsOf } from "../_svg.ts";
 
 const FIGURE = { title: "Initial weights", dataSet: "CIFAR-10" };
@@ -9,8 +9,8 @@ const OFF = "#D55E00";
 const ON = "#0072B2";
 
 /** A loss every 100 steps. */
-function curve(sigma: string, batch_norm: boolean, losses: readonly number[]): CurveRow[] {
-  return losses.map((train_loss, i) => ({ sigma, batch_norm, step: 100 * i, train_loss }));
+function curve(sigma: string, batchNorm: boolean, losses: readonly number[]): CurveRow[] {
+  return losses.map((trainingLoss, i) => ({ sigma, batchNorm, step: 100 * i, trainingLoss }));
 }
 
 function study(sigmas: readonly string[] = ["0.1", "0.001", "he"]): CurveRow[] {
@@ -59,9 +59,9 @@ Deno.test("sensitivityFigure() gives all panels the same axes", async () => {
 
 Deno.test("sensitivityFigure() writes what became of each run above its panel", async () => {
   const outcomes = [
-    { sigma: "0.1", batch_norm: false, outcome: "diverged at step 12345" },
-    { sigma: "0.001", batch_norm: false, outcome: "stalled" },
-    { sigma: "he", batch_norm: true, outcome: "trained" },
+    { sigma: "0.1", batchNorm: false, outcome: "diverged at step 12345" },
+    { sigma: "0.001", batchNorm: false, outcome: "stalled" },
+    { sigma: "he", batchNorm: true, outcome: "trained" },
   ];
   const tags = tagsOf(await sensitivityFigure(study(), { ...FIGURE, outcomes }));
   const [[left, first]] = placesOf(tags, "diverged at step");
@@ -147,7 +147,7 @@ Deno.test("sensitivityFigure() takes one σ or many, one setting of batch norm, 
 
 Deno.test("sensitivityFigure() describes each run and the best, and says quick when they were", async () => {
   const rows = [...study(["0.1"]), ...curve("0.001", false, [2.3, NaN])];
-  const outcomes = [{ sigma: "0.001", batch_norm: false, outcome: "diverged at step 7" }];
+  const outcomes = [{ sigma: "0.001", batchNorm: false, outcome: "diverged at step 7" }];
   const [, title, description] = tagsOf(
     await sensitivityFigure(rows, { ...FIGURE, quick: true, outcomes }),
   );

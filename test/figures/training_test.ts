@@ -16,8 +16,12 @@ function training(): MetricRow[] {
       step,
       epoch,
       eta: step === 0 ? null : eta(step - 1, CYCLE),
-      train: { loss: 1.2 + 1.2 * left, cost: 1.5 + 2 * left, accuracy: 0.58 - 0.48 * left },
-      val: { loss: 1.35 + 1.06 * left, cost: 1.7 + 1.8 * left, accuracy: 0.53 - 0.43 * left },
+      training: { loss: 1.2 + 1.2 * left, cost: 1.5 + 2 * left, accuracy: 0.58 - 0.48 * left },
+      validation: {
+        loss: 1.35 + 1.06 * left,
+        cost: 1.7 + 1.8 * left,
+        accuracy: 0.53 - 0.43 * left,
+      },
     };
   });
 }
@@ -114,7 +118,7 @@ Deno.test("baselineFigure() leaves gaps where a run diverged, and says so", asyn
     const rows = training().map((row) =>
       row.epoch < 6
         ? row
-        : { ...row, train: { ...NOT_A_NUMBER, cost: Infinity }, val: NOT_A_NUMBER }
+        : { ...row, training: { ...NOT_A_NUMBER, cost: Infinity }, validation: NOT_A_NUMBER }
     );
     const figure = { title: "9 layers", dataSet: "synthetic" };
     const tags = tagsOf(await baselineFigure(rows, figure));
@@ -126,7 +130,11 @@ Deno.test("baselineFigure() leaves gaps where a run diverged, and says so", asyn
     assertEquals([loss.length, cost.length, accuracy.length], [6, 6, 21]);
     assertEquals(textsOf(tags).includes("Cost (log scale)"), false, "infinity has no place on it");
 
-    const none = training().map((row) => ({ ...row, train: NOT_A_NUMBER, val: NOT_A_NUMBER }));
+    const none = training().map((row) => ({
+      ...row,
+      training: NOT_A_NUMBER,
+      validation: NOT_A_NUMBER,
+    }));
     assertStringIncludes(await baselineFigure(none, figure), "infinity is at step 0");
     const fine = await baselineFigure(training(), figure);
     assertEquals(fine.includes("Diverged"), false);
@@ -138,7 +146,7 @@ Deno.test("baselineFigure() leaves gaps where a run diverged, and says so", asyn
 
 Deno.test("baselineFigure() takes a logarithmic axis for a loss that explodes", async () => {
   const rows = training();
-  rows[20] = { ...rows[20], train: { loss: 1e21, cost: 1e22, accuracy: 0.1 } };
+  rows[20] = { ...rows[20], training: { loss: 1e21, cost: 1e22, accuracy: 0.1 } };
   const tags = tagsOf(await baselineFigure(rows, { title: "9 layers", dataSet: "synthetic" }));
   const texts = textsOf(tags);
   assertEquals(texts.includes("Loss (nats, log scale)"), true);

@@ -7,8 +7,8 @@ import { checkTexts, curvesOf, tagsOf, textsOf } from "../_svg.ts";
 Deno.test("trendFigure() draws a panel for each adapter, and in it a curve for each number of networks", async () => {
   const rows = [1, 2, 3].flatMap((day) => [
     benchRow(day),
-    benchRow(day, { networks: 10, ms_per_step: 20 }),
-    benchRow(day, { adapter: "Other", ms_per_step: 4 }),
+    benchRow(day, { networks: 10, msPerStep: 20 }),
+    benchRow(day, { adapter: "Other", msPerStep: 4 }),
   ]);
   const tags = tagsOf(await trendFigure(rows));
   const texts = textsOf(tags);
@@ -32,7 +32,7 @@ Deno.test("trendFigure() draws a panel for each adapter, and in it a curve for e
 Deno.test("trendFigure() keeps apart what differs otherwise, and takes a logarithmic axis for a wide range", async () => {
   const rows = [
     benchRow(1),
-    benchRow(1, { hidden: "50,30,20,20,10,10,10,10", ms_per_step: 0.01 }),
+    benchRow(1, { hidden: "50,30,20,20,10,10,10,10", msPerStep: 0.01 }),
   ];
   const texts = textsOf(tagsOf(await trendFigure(rows, { title: "Nightly" })));
   const expected = [
@@ -61,7 +61,7 @@ Deno.test("trendFigure() goes on with a curve when other kernels are chosen", as
 Deno.test("trendFigure() gives each of many series a look of its own", async () => {
   const rows = Array.from(
     { length: 12 },
-    (_, i) => [1, 2].map((day) => benchRow(day, { networks: i + 1, ms_per_step: 10 + i })),
+    (_, i) => [1, 2].map((day) => benchRow(day, { networks: i + 1, msPerStep: 10 + i })),
   ).flat();
   const looks = tagsOf(await trendFigure(rows))
     .filter(({ attributes }) => attributes.get("stroke-width") === "2" && attributes.has("stroke"))

@@ -22,7 +22,7 @@ import { NEVER } from "../../src/programs/buffers.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { GpuError } from "../../src/errors.ts";
 import { type KernelName, KERNELS, TILES } from "../../src/gpu/kernel_table.ts";
-import { Kernels } from "../../src/gpu/kernels.ts";
+import { Kernels, withShaders } from "../../src/gpu/kernels.ts";
 import { Random } from "../../src/model/random.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { createRandomData, modestGpu, sharedGpu } from "../_gpu.ts";
@@ -324,7 +324,7 @@ Deno.test("Kernels.bind() names the file and shows the line when a shader does n
   };
 
   const error = await assertRejects(
-    () => Kernels.of(gpu, shaders).bind("relu_backward", RELU),
+    () => withShaders(shaders, () => Kernels.of(gpu).bind("relu_backward", RELU)),
     GpuError,
   );
   assertMatch(
@@ -341,7 +341,7 @@ Deno.test("Kernels.bind() names the kernel when its entry point is missing", asy
   };
 
   await assertRejects(
-    () => Kernels.of(gpu, shaders).bind("relu_backward", RELU),
+    () => withShaders(shaders, () => Kernels.of(gpu).bind("relu_backward", RELU)),
     GpuError,
     "Cannot make the kernel relu_backward: ",
   );

@@ -7,7 +7,7 @@ import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import { checkKernels, type KernelCheckRow, passes } from "../../src/train/kernel_check.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
-import type { ShaderTexts } from "../../src/gpu/kernels.ts";
+import { type ShaderTexts, withShaders } from "../../src/gpu/kernels.ts";
 import { type Mutant, MUTANTS, plant, VARIANT_OF, variantOf } from "./_mutants.ts";
 import { VARIANT_MUTANTS } from "./_mutants_variants.ts";
 
@@ -29,16 +29,16 @@ async function failures(
   const data = new DeviceDataSet(gpu, dataset);
   const failed: KernelCheckRow[] = [];
   for (const batchNorm of [true, false]) {
-    const rows = await checkKernels(gpu, {
-      data,
-      hidden: [11, 6],
-      batchNorm,
-      networks: NETWORKS,
-      batch: 37,
-      steps: 3,
-      variant,
-      shaders,
-    });
+    const rows = await withShaders(shaders, () =>
+      checkKernels(gpu, {
+        data,
+        hidden: [11, 6],
+        batchNorm,
+        networks: NETWORKS,
+        batch: 37,
+        steps: 3,
+        variant,
+      }));
     failed.push(...rows.filter((row) => !passes(row)));
     if (failed.length > 0) break; // Caught: the other setting cannot change that.
   }

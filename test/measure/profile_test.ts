@@ -50,8 +50,8 @@ Deno.test("profileStep() gives each kernel of a step in order, and what is betwe
     const rows = await profileStep(gpu, data, { ...shape, ...BRIEF });
     const found = rows.map(({ kernel, layer }) => [kernel, layer]);
     assertEquals(found, [...expected, [BETWEEN, null]]);
-    for (const { ms, ms_least, ms_most } of rows) {
-      assert(ms >= 0 && (ms_least ?? ms) <= ms && ms <= (ms_most ?? ms));
+    for (const { ms, msMin, msMax } of rows) {
+      assert(ms >= 0 && (msMin ?? ms) <= ms && ms <= (msMax ?? ms));
     }
     const sum = rows.reduce((sum, { ms }) => sum + ms, 0);
     assert(sum > 0);

@@ -1,21 +1,21 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import type { BenchRow } from "../../src/records/metrics.ts";
+import type { BenchRow } from "../../src/measure/bench.ts";
 import { compareWithEarlier, type Comparison } from "../../src/measure/slowdown.ts";
 import { benchRow } from "../_bench_row.ts";
 
 /** A run whose measurements of a step are these; evaluation was not measured. */
 function run(milliseconds: number, changes: Partial<BenchRow> = {}): BenchRow {
   return benchRow(20, {
-    ms_per_step: milliseconds,
-    ms_per_step_least: 0.98 * milliseconds,
-    evaluation_ms: null,
-    evaluation_ms_least: null,
-    evaluation_ms_most: null,
+    msPerStep: milliseconds,
+    msPerStepMin: 0.98 * milliseconds,
+    evaluationMs: null,
+    evaluationMsMin: null,
+    evaluationMsMax: null,
     ...changes,
   });
 }
 
-/** What becomes of a run after others that took so long a step. */
+/** Compares a run with others whose steps took so long. */
 function judge(now: BenchRow, earlier: readonly number[]): Comparison {
   const [comparison, ...more] = compareWithEarlier([now], earlier.map((time) => run(time)), {
     worseBy: 0.1,
@@ -56,15 +56,15 @@ Deno.test("compareWithEarlier() allows for as much as runs on a noisy machine us
 });
 
 Deno.test("compareWithEarlier() takes no busy machine for a slow program", () => {
-  assertEquals(judge(run(13, { ms_per_step_least: 9.9 }), STEADY).worse, false);
+  assertEquals(judge(run(13, { msPerStepMin: 9.9 }), STEADY).worse, false);
   assertEquals(
-    judge(run(13, { ms_per_step_least: 10.5, ms_per_step_most: 90 }), STEADY).worse,
+    judge(run(13, { msPerStepMin: 10.5, msPerStepMax: 90 }), STEADY).worse,
     true,
   );
 });
 
 Deno.test("compareWithEarlier() goes by the median where the fastest is not known", () => {
-  assertEquals(judge(run(13, { ms_per_step_least: null }), STEADY).worse, true);
+  assertEquals(judge(run(13, { msPerStepMin: null }), STEADY).worse, true);
 });
 
 Deno.test("compareWithEarlier() does not judge by fewer than three earlier runs", () => {
@@ -87,7 +87,7 @@ Deno.test("compareWithEarlier() compares with runs of the same settings on the s
     { data: "CIFAR-10" },
     { networks: 10 },
     { hidden: "50,30" },
-    { batch_norm: false },
+    { batchNorm: false },
     { batch: 50 },
   ];
   for (const other of others) {
@@ -99,22 +99,22 @@ Deno.test("compareWithEarlier() compares with runs of the same settings on the s
 });
 
 Deno.test("compareWithEarlier() compares evaluations too, with the runs that have them", () => {
-  const measured = { evaluation_ms: 1000, evaluation_ms_least: 950 };
+  const measured = { evaluationMs: 1000, evaluationMsMin: 950 };
   const earlier = [
     ...STEADY.map((time) => run(time)),
     ...[1, 2, 3].map(() => run(10, measured)),
   ];
-  const slow = { evaluation_ms: 1300, evaluation_ms_least: 1200 };
+  const slow = { evaluationMs: 1300, evaluationMsMin: 1200 };
   const compared = compareWithEarlier([run(10, slow), run(13, measured)], earlier, {
     worseBy: 0.1,
   });
   assertEquals(
     compared.map(({ figure, runs, worse }) => [figure, runs, worse]),
     [
-      ["ms_per_step", 10, false],
-      ["evaluation_ms", 3, true],
-      ["ms_per_step", 10, true],
-      ["evaluation_ms", 3, false],
+      ["msPerStep", 10, false],
+      ["evaluationMs", 3, true],
+      ["msPerStep", 10, true],
+      ["evaluationMs", 3, false],
     ],
   );
 });

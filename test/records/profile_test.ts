@@ -1,11 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../../src/errors.ts";
-import { profileFromCsv, type ProfileRow, profileToCsv } from "../../src/records/profile.ts";
+import type { ProfileRow } from "../../src/measure/profile.ts";
+import { PROFILE_CSV } from "../../src/records/profile.ts";
 
-const NONE = { layer: null, ms_least: null, ms_most: null };
+const NONE = { layer: null, msMin: null, msMax: null };
 
 const ROWS: readonly ProfileRow[] = [
-  { kernel: "affine_forward", layer: 2, ms: 1.5, ms_least: 1.25, ms_most: 4, share: 0.75 },
+  { kernel: "affine_forward", layer: 2, ms: 1.5, msMin: 1.25, msMax: 4, share: 0.75 },
   { kernel: "between kernels", ...NONE, ms: 0.5, share: 0.25 },
 ];
 
@@ -13,15 +14,15 @@ const TEXT = "kernel,layer,ms,ms_least,ms_most,share\n" +
   "affine_forward,2,1.5,1.25,4,0.75\n" +
   "between kernels,,0.5,,,0.25\n";
 
-Deno.test("profileToCsv() prints the columns of profile.csv, and nothing where there is none", () => {
-  assertEquals(profileToCsv(ROWS), TEXT);
+Deno.test("PROFILE_CSV.encode() prints the columns of profile.csv, and nothing where there is none", () => {
+  assertEquals(PROFILE_CSV.encode(ROWS), TEXT);
 });
 
-Deno.test("profileFromCsv() gives back what profileToCsv() was given", () => {
-  assertEquals(profileFromCsv(TEXT, { name: "profile.csv" }), [...ROWS]);
+Deno.test("PROFILE_CSV.decode() gives back what encode() was given", () => {
+  assertEquals(PROFILE_CSV.decode(TEXT, { name: "profile.csv" }), [...ROWS]);
 });
 
-Deno.test("profileFromCsv() names file, line and column of an edited cell", () => {
+Deno.test("PROFILE_CSV.decode() names file, line and column of an edited cell", () => {
   const cases: [from: string, to: string, message: string][] = [
     ["forward,2", "forward,one", 'line 2, column layer: it is "one", expected a whole number'],
     ["2,1.5", "2,", 'line 2, column ms: it is "", expected a number'],
@@ -30,7 +31,7 @@ Deno.test("profileFromCsv() names file, line and column of an edited cell", () =
   ];
   for (const [from, to, message] of cases) {
     assertThrows(
-      () => profileFromCsv(TEXT.replace(from, to), { name: "out/profile.csv" }),
+      () => PROFILE_CSV.decode(TEXT.replace(from, to), { name: "out/profile.csv" }),
       DataError,
       `Cannot read out/profile.csv, ${message}`,
     );

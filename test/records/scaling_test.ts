@@ -1,16 +1,17 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../../src/errors.ts";
-import { scalingFromCsv, type ScalingRow, scalingToCsv } from "../../src/records/scaling.ts";
+import type { ScalingRow } from "../../src/measure/scaling.ts";
+import { SCALING_CSV } from "../../src/records/scaling.ts";
 
 const ROW: ScalingRow = {
   axis: "width",
   value: 512,
-  ms_per_step: 80.5,
-  least: 79.25,
-  most: 91,
+  msPerStep: 80.5,
+  min: 79.25,
+  max: 91,
   steps: 12,
   mflop: 790.5,
-  gflop_per_s: 9.82,
+  gflopPerS: 9.82,
   adapter: "llvmpipe (LLVM 15.0.6, 256 bits)",
   variant: "plain",
   data: "CIFAR-10",
@@ -28,15 +29,15 @@ const TEXT = "axis,value,ms_per_step,least,most,steps,mflop,gflop_per_s,adapter,
   'width,800,80.5,79.25,91,12,790.5,9.82,"llvmpipe (LLVM 15.0.6, 256 bits)",plain,CIFAR-10,' +
   '"512,512",100,1,2.5\n';
 
-Deno.test("scalingToCsv() prints the columns of scaling.csv, and nothing where there is no cliff", () => {
-  assertEquals(scalingToCsv(ROWS), TEXT);
+Deno.test("SCALING_CSV.encode() prints the columns of scaling.csv, and nothing where there is no cliff", () => {
+  assertEquals(SCALING_CSV.encode(ROWS), TEXT);
 });
 
-Deno.test("scalingFromCsv() gives back what scalingToCsv() was given", () => {
-  assertEquals(scalingFromCsv(TEXT, { name: "scaling.csv" }), ROWS);
+Deno.test("SCALING_CSV.decode() gives back what encode() was given", () => {
+  assertEquals(SCALING_CSV.decode(TEXT, { name: "scaling.csv" }), ROWS);
 });
 
-Deno.test("scalingFromCsv() names file, line and column of an edited cell", () => {
+Deno.test("SCALING_CSV.decode() names file, line and column of an edited cell", () => {
   const cases: [from: string, to: string, message: string][] = [
     ["width,512", "height,512", 'axis: it is "height", expected batch, width, depth or networks'],
     ["width,512", "width,5.5", 'value: it is "5.5", expected a whole number from 0'],
@@ -46,7 +47,7 @@ Deno.test("scalingFromCsv() names file, line and column of an edited cell", () =
   ];
   for (const [from, to, message] of cases) {
     assertThrows(
-      () => scalingFromCsv(TEXT.replace(from, to), { name: "out/scaling.csv" }),
+      () => SCALING_CSV.decode(TEXT.replace(from, to), { name: "out/scaling.csv" }),
       DataError,
       `Cannot read out/scaling.csv, line 2, column ${message}`,
     );

@@ -1,38 +1,36 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ArgumentError, DataError } from "../../src/errors.ts";
-import {
-  type Columns,
-  type Kind,
-  readTable,
-  type Value,
-  writeTable,
-} from "../../src/records/table.ts";
+import { type Columns, CsvTable, type Kind, type Value } from "../../src/records/table.ts";
 
 function read(text: string, columns: Record<string, Kind>): Record<string, Value>[] {
-  return readTable(text, { columns: columns as Columns<Record<string, Value>>, name: "t.csv" });
+  return new CsvTable(columns as Columns<Record<string, Value>>).decode(text, { name: "t.csv" });
 }
 
-Deno.test("writeTable() prints columns in their own order, quotes, empty cells and no last line", () => {
+Deno.test("CsvTable.encode() prints columns in their own order, quotes, empty cells and no last line", () => {
   const rows = [
     { b: null, a: 'say "hi", you', c: true },
     { a: "", b: 1e-300, c: false },
   ];
   assertEquals(
-    writeTable(rows, { a: "text", b: "optional number", c: "boolean" }),
+    new CsvTable<{ a: string; b: number | null; c: boolean }>({
+      a: "text",
+      b: "optional number",
+      c: "boolean",
+    }).encode(rows),
     'a,b,c\n"say ""hi"", you",,true\n,1e-300,false\n',
   );
-  assertEquals(writeTable<{ a: string }>([], { a: "text" }), "a\n");
+  assertEquals(new CsvTable<{ a: string }>({ a: "text" }).encode([]), "a\n");
 });
 
-Deno.test("writeTable() refuses a text with a line break", () => {
+Deno.test("CsvTable.encode() refuses a text with a line break", () => {
   assertThrows(
-    () => writeTable([{ a: "two\nlines" }], { a: "text" }),
+    () => new CsvTable<{ a: string }>({ a: "text" }).encode([{ a: "two\nlines" }]),
     ArgumentError,
     '"two\\nlines" has a line break',
   );
 });
 
-Deno.test("readTable() gives back every float64 that writeTable() printed", () => {
+Deno.test("CsvTable.decode() gives back every float64 that encode() printed", () => {
   const numbers = [
     0,
     -0,
@@ -46,19 +44,20 @@ Deno.test("readTable() gives back every float64 that writeTable() printed", () =
     Infinity,
     -Infinity,
   ];
-  const text = writeTable(numbers.map((x) => ({ x, tail: "" })), { x: "number", tail: "text" });
-  const back = read(text, { x: "number", tail: "text" });
+  const table = new CsvTable<{ x: number; tail: string }>({ x: "number", tail: "text" });
+  const text = table.encode(numbers.map((x) => ({ x, tail: "" })));
+  const back = table.decode(text, { name: "t.csv" });
   assertEquals(back.length, numbers.length);
   // assertEquals() takes -0 and 0 for different, and NaN for NaN, as Object.is() does.
   back.forEach(({ x }, i) => assertEquals(Object.is(x, numbers[i]), true, `${x}, ${numbers[i]}`));
 });
 
-Deno.test("readTable() takes a byte order mark, carriage returns and empty lines at the end", () => {
+Deno.test("CsvTable.decode() takes a byte order mark, carriage returns and empty lines at the end", () => {
   assertEquals(read("\uFEFFa,b\r\n1,x\r\n\r\n", { a: "integer", b: "text" }), [{ a: 1, b: "x" }]);
   assertEquals(read("a,b", { a: "integer", b: "text" }), []);
 });
 
-Deno.test("readTable() takes each kind of cell and refuses what is not of the kind", () => {
+Deno.test("CsvTable.decode() takes each kind of cell and refuses what is not of the kind", () => {
   const cases: { kind: Kind; good: [string, Value][]; bad: string[] }[] = [
     { kind: "text", good: [["", ""], [" a ", " a "], ["7", "7"]], bad: [] },
     {
@@ -104,7 +103,7 @@ Deno.test("readTable() takes each kind of cell and refuses what is not of the ki
   }
 });
 
-Deno.test("readTable() says which texts it expects", () => {
+Deno.test("CsvTable.decode() says which texts it expects", () => {
   const size = { fits: (cell: string) => cell === "S" || cell === "L", expected: "S or L" };
   assertThrows(
     () => read("step,size\n0,S\n1,M\n", { step: "integer", size }),
@@ -113,7 +112,7 @@ Deno.test("readTable() says which texts it expects", () => {
   );
 });
 
-Deno.test("readTable() names file, line and column of what is wrong", () => {
+Deno.test("CsvTable.decode() names file, line and column of what is wrong", () => {
   const columns: Record<string, Kind> = { step: "integer", eta: "optional number" };
   const cases: [text: string, message: string][] = [
     ["", 'line 1: the name of column 1 is missing, expected "step"'],

@@ -8,17 +8,15 @@ import {
   PUBLISHED_HIDDEN,
 } from "../../src/model/published.ts";
 import { Random } from "../../src/model/random.ts";
-import { gradientCheckToCsv, metricsToCsv } from "../../src/records/metrics.ts";
+import { PACKAGE_NAME } from "../../src/records/config.ts";
+import { CONFUSION_CSV } from "../../src/records/confusion.ts";
+import { CURVES_CSV } from "../../src/records/curves.ts";
+import { GRADIENT_CHECK_CSV } from "../../src/records/gradient_check.ts";
+import { METRICS_CSV } from "../../src/records/metrics.ts";
+import { BEST_CSV, TRIALS_CSV } from "../../src/records/trials.ts";
 import { eta } from "../../src/model/schedule.ts";
-import { bestResults } from "../../src/train/lambda_search.ts";
-import {
-  bestToCsv,
-  confusionToCsv,
-  type TrialRow,
-  trialsToCsv,
-} from "../../src/records/lambda_search.ts";
-import { type CurveRow, curvesToCsv } from "../../src/records/sensitivity.ts";
-import { PACKAGE_NAME } from "../../tasks/_kit/version.ts";
+import { bestResults, type TrialRow } from "../../src/train/lambda_search.ts";
+import type { CurveRow } from "../../src/train/sensitivity.ts";
 
 /** What {@linkcode writeReproduceDirectory} writes. */
 export interface ReproduceOptions {
@@ -106,10 +104,10 @@ function gradientCheckFiles(folder: string, made: Made): File[] {
     return {
       parameter,
       published: known ? published : null,
-      five_point: (1 + random.uniform()) * 1e-8,
+      fivePoint: (1 + random.uniform()) * 1e-8,
       forward: published * (0.2 + 2 * random.uniform()),
-      gpu_norm: (1 + random.uniform()) * 1e-7,
-      left_out: i % 3,
+      gpuNorm: (1 + random.uniform()) * 1e-7,
+      leftOut: i % 3,
       entries: parameter === "W2" ? 2500 : parameter.startsWith("W") ? 500 : 50,
     };
   });
@@ -120,7 +118,7 @@ function gradientCheckFiles(folder: string, made: Made): File[] {
   const settings = { hidden: [50, 50], batch_norm: "on", lambda: 0.5, batch: 20, inputs: 10 };
   return [
     [`${folder}/config.json`, config("gradient-check", { made, settings })],
-    [`${folder}/gradient_check.csv`, gradientCheckToCsv(rows)],
+    [`${folder}/gradient_check.csv`, GRADIENT_CHECK_CSV.encode(rows)],
     [
       `${folder}/summary.json`,
       { data: made.data, passed: true, trials, adapter: ADAPTER, software: true },
@@ -170,18 +168,18 @@ function runFiles(
       step,
       epoch: step / 450,
       eta: step === 0 ? null : eta(step - 1, { ...ETAS, halfCycle: HALF_CYCLE }),
-      train: at(val + 0.09, 1.09),
-      val: at(val, 1.31),
+      training: at(val + 0.09, 1.09),
+      validation: at(val, 1.31),
     });
   }
   const last = rows[rows.length - 1];
   return [
     [`${folder}/config.json`, config(task, { made, settings })],
-    [`${folder}/metrics.csv`, metricsToCsv(rows)],
+    [`${folder}/metrics.csv`, METRICS_CSV.encode(rows)],
     [`${folder}/summary.json`, {
       data: made.data,
-      train: last.train,
-      val: last.val,
+      train: last.training,
+      val: last.validation,
       test: { loss: 1.32, cost: 1.47, accuracy: round(run.test + shift) },
       steps,
       epochs: steps / 450,
@@ -197,12 +195,12 @@ function searchFiles(folder: string, made: Made): File[] {
   const coarse = trials("coarse", { made, from: 1e-5, to: 1e-1 });
   const fine = trials("fine", { made, from: 1e-3, to: 1e-2 });
   const comparable = made.data === "CIFAR-10" && !made.quick;
-  const best = bestResults([...coarse, ...fine], 3).map(({ lambda, val_accuracy }, i) => ({
+  const best = bestResults([...coarse, ...fine], 3).map(({ lambda, validationAccuracy }, i) => ({
     rank: i + 1,
     lambda,
-    val_accuracy: val_accuracy.mean,
-    published_lambda: comparable ? PUBLISHED_BEST[i].lambda : null,
-    published_val_accuracy: comparable ? PUBLISHED_BEST[i].accuracy : null,
+    validationAccuracy: validationAccuracy.mean,
+    publishedLambda: comparable ? PUBLISHED_BEST[i].lambda : null,
+    publishedValidationAccuracy: comparable ? PUBLISHED_BEST[i].accuracy : null,
   }));
   const settings = trainingSettings({ batch_norm: "on" });
   const final = runFiles(`${folder}/final`, {
@@ -216,19 +214,21 @@ function searchFiles(folder: string, made: Made): File[] {
   const finalSummary = final[2][1] as { test: Evaluation };
   return [
     [`${folder}/config.json`, config("lambda-search", { made, settings: searchSettings() })],
-    [`${folder}/trials.csv`, trialsToCsv([...coarse, ...fine])],
-    [`${folder}/best.csv`, bestToCsv(best)],
+    [`${folder}/trials.csv`, TRIALS_CSV.encode([...coarse, ...fine])],
+    [`${folder}/best.csv`, BEST_CSV.encode(best)],
     [
       `${folder}/confusion.csv`,
-      confusionToCsv(confusion(made, finalSummary.test.accuracy)),
+      CONFUSION_CSV.encode(confusion(made, finalSummary.test.accuracy)),
     ],
     ...final,
     [`${folder}/summary.json`, {
       data: made.data,
       classes: 10,
       best_lambda: best[0].lambda,
-      coarse_best_lambda: coarse.reduce((a, b) => b.val_accuracy > a.val_accuracy ? b : a).lambda,
-      val_accuracy: best[0].val_accuracy,
+      coarse_best_lambda: coarse.reduce((a, b) =>
+        b.validation.accuracy > a.validation.accuracy ? b : a
+      ).lambda,
+      val_accuracy: best[0].validationAccuracy,
       final: finalSummary,
       adapter: ADAPTER,
       software: true,
@@ -252,13 +252,9 @@ function trials(stage: string, range: { made: Made; from: number; to: number }):
       trial: i + 1,
       lambda,
       seed: made.seed,
-      val_loss: 1.32 + 0.05 * off * off,
-      val_cost: 1.5 + 0.2 * off * off,
-      val_accuracy: accuracy,
-      train_loss: 1.1,
-      train_cost: 1.3,
-      train_accuracy: round(accuracy + 0.09),
-      diverged_at: null,
+      validation: { loss: 1.32 + 0.05 * off * off, cost: 1.5 + 0.2 * off * off, accuracy },
+      training: { loss: 1.1, cost: 1.3, accuracy: round(accuracy + 0.09) },
+      divergedAt: null,
     };
   });
 }
@@ -292,12 +288,12 @@ function sensitivityFiles(folder: string, made: Made): File[] {
       const left = Math.exp(-step / 1000);
       curves.push({
         sigma,
-        batch_norm: norm,
+        batchNorm: norm,
         step,
-        train_loss: 2.31 * left + least * (1 - left) + 0.002 * random.uniform(),
+        trainingLoss: 2.31 * left + least * (1 - left) + 0.002 * random.uniform(),
       });
     }
-    const last = curves[curves.length - 1].train_loss;
+    const last = curves[curves.length - 1].trainingLoss;
     const accuracy = stalled ? test : round(test + (random.uniform() - 0.5) / 200);
     return {
       sigma,
@@ -315,7 +311,7 @@ function sensitivityFiles(folder: string, made: Made): File[] {
       `${folder}/config.json`,
       config("init-sensitivity", { made, settings: sensitivitySettings() }),
     ],
-    [`${folder}/curves.csv`, curvesToCsv(curves)],
+    [`${folder}/curves.csv`, CURVES_CSV.encode(curves)],
     [`${folder}/summary.json`, {
       data: made.data,
       classes: 10,

@@ -1,14 +1,9 @@
 /** Made-up troubles in a reproduction: what a page must show as plainly as results that are as they should be. */
 import type { Evaluation } from "../../src/model/metrics.ts";
-import { metricsFromCsv, metricsToCsv } from "../../src/records/metrics.ts";
+import { CURVES_CSV } from "../../src/records/curves.ts";
+import { METRICS_CSV } from "../../src/records/metrics.ts";
+import { BEST_CSV, TRIALS_CSV } from "../../src/records/trials.ts";
 import { bestResults } from "../../src/train/lambda_search.ts";
-import {
-  bestToCsv,
-  type TrialRow,
-  trialsFromCsv,
-  trialsToCsv,
-} from "../../src/records/lambda_search.ts";
-import { curvesFromCsv, curvesToCsv } from "../../src/records/sensitivity.ts";
 
 /** As a network that is lost ends. */
 const LOST: Evaluation = { loss: NaN, cost: NaN, accuracy: NaN };
@@ -38,10 +33,12 @@ async function endRun(
   { ending, diverged_at }: { ending: Evaluation; diverged_at: number | null },
 ): Promise<void> {
   const name = `${folder}/metrics.csv`;
-  const rows = metricsFromCsv(await Deno.readTextFile(name), { name });
+  const rows = METRICS_CSV.decode(await Deno.readTextFile(name), { name });
   const from = diverged_at ?? rows[rows.length - 1].step;
-  const changed = rows.map((row) => row.step < from ? row : { ...row, train: ending, val: ending });
-  await Deno.writeTextFile(name, metricsToCsv(changed));
+  const changed = rows.map((row) =>
+    row.step < from ? row : { ...row, training: ending, validation: ending }
+  );
+  await Deno.writeTextFile(name, METRICS_CSV.encode(changed));
   await changeJson(`${folder}/summary.json`, (summary) => ({
     ...summary,
     ...{ train: ending, val: ending, diverged_at },
@@ -53,12 +50,8 @@ async function endRun(
 /** Makes rounds of the fine stage, and lets the first trial of all diverge. */
 async function searchInRounds(folder: string): Promise<void> {
   const name = `${folder}/trials.csv`;
-  const rows = trialsFromCsv(await Deno.readTextFile(name), { name });
-  const lost: Partial<TrialRow> = {
-    ...{ val_loss: NaN, val_cost: NaN, val_accuracy: NaN },
-    ...{ train_loss: NaN, train_cost: NaN, train_accuracy: NaN },
-    diverged_at: 40,
-  };
+  const rows = TRIALS_CSV.decode(await Deno.readTextFile(name), { name });
+  const lost = { validation: LOST, training: LOST, divergedAt: 40 };
   const coarse = rows.filter(({ stage }) => stage === "coarse");
   const fine = rows.filter(({ stage }) => stage === "fine");
   const changed = [
@@ -68,15 +61,15 @@ async function searchInRounds(folder: string): Promise<void> {
       ...row,
       stage: "refine-2",
       lambda: 1.01 * row.lambda,
-      val_accuracy: row.val_accuracy - 0.01,
+      validation: { ...row.validation, accuracy: row.validation.accuracy - 0.01 },
     })),
   ];
-  await Deno.writeTextFile(name, trialsToCsv(changed));
-  const best = bestResults(changed, 3).map(({ lambda, val_accuracy }, i) => ({
-    ...{ rank: i + 1, lambda, val_accuracy: val_accuracy.mean },
-    ...{ published_lambda: null, published_val_accuracy: null },
+  await Deno.writeTextFile(name, TRIALS_CSV.encode(changed));
+  const best = bestResults(changed, 3).map(({ lambda, validationAccuracy }, i) => ({
+    ...{ rank: i + 1, lambda, validationAccuracy: validationAccuracy.mean },
+    ...{ publishedLambda: null, publishedValidationAccuracy: null },
   }));
-  await Deno.writeTextFile(`${folder}/best.csv`, bestToCsv(best));
+  await Deno.writeTextFile(`${folder}/best.csv`, BEST_CSV.encode(best));
   await changeJson(`${folder}/config.json`, (config) => ({
     ...config,
     settings: { ...config.settings as object, refine: 2 },
@@ -86,14 +79,14 @@ async function searchInRounds(folder: string): Promise<void> {
 /** Lets the first run of a study diverge at step 150. */
 async function divergeInStudy(folder: string): Promise<void> {
   const name = `${folder}/curves.csv`;
-  const rows = curvesFromCsv(await Deno.readTextFile(name), { name });
-  const [{ sigma, batch_norm }] = rows;
+  const rows = CURVES_CSV.decode(await Deno.readTextFile(name), { name });
+  const [{ sigma, batchNorm }] = rows;
   const changed = rows.map((row) =>
-    row.sigma === sigma && row.batch_norm === batch_norm && row.step > 150
-      ? { ...row, train_loss: NaN }
+    row.sigma === sigma && row.batchNorm === batchNorm && row.step > 150
+      ? { ...row, trainingLoss: NaN }
       : row
   );
-  await Deno.writeTextFile(name, curvesToCsv(changed));
+  await Deno.writeTextFile(name, CURVES_CSV.encode(changed));
   await changeJson(`${folder}/summary.json`, (summary) => {
     const [first, ...others] = summary.runs as object[];
     const outcome = "diverged at step 150";

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import type { PartConfig, ReportData, RunPart } from "../../src/report/data.ts";
+import type { RunConfig } from "../../src/records/config.ts";
+import type { ReportData, RunPart } from "../../src/report/data.ts";
 import { judgeStatements, type Statement } from "../../src/report/claims.ts";
+import { trialRow } from "../_trial_row.ts";
 
 const NOTHING: ReportData = {
   gradientChecks: [],
@@ -15,39 +17,39 @@ const TRAINING = {
   data: "CIFAR-10",
   quick: false,
   hidden: [50, 50],
-  batch_norm: "on",
+  batchNorm: "on",
   lambda: 0.005,
   batch: 100,
-  eta_min: 1e-5,
-  eta_max: 0.1,
-  half_cycle: 2250,
+  etaMin: 1e-5,
+  etaMax: 0.1,
+  halfCycle: 2250,
   cycles: 2,
   init: "he",
 };
 
 const SEARCH = {
   coarse: [1e-5, 1e-1],
-  coarse_count: 10,
+  coarseCount: 10,
   fine: [1e-3, 1e-2],
-  fine_count: 10,
+  fineCount: 10,
   refine: 0,
   repeat: 1,
-  final_cycles: 3,
+  finalCycles: 3,
 };
 
-function config(task: string, own: object = {}): PartConfig {
-  return { task, settings: { ...TRAINING, ...own }, made_with: {} };
+function config(task: string, own: object = {}): RunConfig {
+  return { task, settings: { ...TRAINING, ...own }, madeWith: {} };
 }
 
 /** A run whose validation and test accuracy are the same. */
 function run(name: string, seed: number, accuracy: number, own: object = {}): RunPart {
   const evaluation = { loss: 1.3, cost: 1.5, accuracy };
   const ending = {
-    train: evaluation,
-    val: evaluation,
+    training: evaluation,
+    validation: evaluation,
     test: evaluation,
     steps: 9000,
-    diverged_at: null,
+    divergedAt: null,
   };
   const folder = `baseline/seed-${seed}`;
   return { name, seed, folder, config: config("baseline", own), ending, figure: "<svg/>" };
@@ -136,32 +138,22 @@ Deno.test("judgeStatements() compares neither other data, nor other settings, no
 
 /** A search whose coarse stage finds one λ and all of whose stages find another. */
 function search(coarse: number, best: number, accuracy = 0.544): ReportData["searches"][number] {
-  const trial = {
-    stage: "coarse",
-    seed: 1,
-    val_loss: 1.4,
-    val_cost: 1.6,
-    train_loss: 1.2,
-    train_cost: 1.4,
-    train_accuracy: 0.6,
-    diverged_at: null,
-  };
   return {
     seed: 1,
     folder: "lambda-search/seed-1",
     config: config("lambda-search", SEARCH),
     trials: [
-      { ...trial, trial: 1, lambda: 1e-5, val_accuracy: 0.5 },
-      { ...trial, trial: 2, lambda: coarse, val_accuracy: 0.53 },
-      { ...trial, stage: "fine", trial: 1, lambda: best, val_accuracy: 0.54 },
+      trialRow({ trial: 1, lambda: 1e-5, accuracy: 0.5 }),
+      trialRow({ trial: 2, lambda: coarse, accuracy: 0.53 }),
+      trialRow({ stage: "fine", trial: 1, lambda: best, accuracy: 0.54 }),
     ],
     figures: [],
     best: [{
       rank: 1,
       lambda: best,
-      val_accuracy: 0.54,
-      published_lambda: null,
-      published_val_accuracy: null,
+      validationAccuracy: 0.54,
+      publishedLambda: null,
+      publishedValidationAccuracy: null,
     }],
     final: run("final", 1, accuracy, { cycles: 3 }),
     confusion: null,
@@ -194,13 +186,13 @@ function study(
   return {
     seed,
     folder: `init-sensitivity/seed-${seed}`,
-    config: config("init-sensitivity", { half_cycle: 900, batch_norm: "both" }),
+    config: config("init-sensitivity", { halfCycle: 900, batchNorm: "both" }),
     classes: 10,
     figure: "<svg/>",
     runs: [without, withNorm].map(({ outcome, accuracy }, i) => ({
       ...run("", seed, accuracy).ending,
       sigma: "0.001",
-      batch_norm: i === 1,
+      batchNorm: i === 1,
       outcome,
     })),
   };

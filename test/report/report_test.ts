@@ -192,11 +192,11 @@ Deno.test("renderReport() sets apart biases whose exact gradient is 0, and takes
   const [check] = WHOLE.gradientChecks;
   const rows = check.rows.map((row) =>
     row.parameter === "b1" || row.parameter === "b2"
-      ? { ...row, forward: 0.5, five_point: 0.5, gpu_norm: 0.5 }
+      ? { ...row, forward: 0.5, fivePoint: 0.5, gpuNorm: 0.5 }
       : row
   );
-  const parts = (batch_norm: string) => {
-    const config = { ...check.config, settings: { ...check.config.settings, batch_norm } };
+  const parts = (batchNorm: string) => {
+    const config = { ...check.config, settings: { ...check.config.settings, batchNorm } };
     return renderReport({ ...WHOLE, gradientChecks: [{ ...check, rows, config }] });
   };
   const names = tableRows(parts("on"), "Largest errors").slice(1).map(([name]) => name);
@@ -261,8 +261,8 @@ Deno.test("renderReport() names in every table what stalled or diverged, and cou
 
 Deno.test("renderReport() knows what guessing is from other parts of the same data", () => {
   const [run] = SYNTHETIC.baselines;
-  const train = { ...run.ending.train, loss: Math.log(10) };
-  const baselines = [{ ...run, ending: { ...run.ending, train } }];
+  const training = { ...run.ending.training, loss: Math.log(10) };
+  const baselines = [{ ...run, ending: { ...run.ending, training } }];
   const cell = (data: ReportData) => tableRows(renderReport(data), "Test accuracy.")[1][1];
   const nothing = { ...SYNTHETIC, baselines, searches: [], sensitivities: [] };
   const { searches, sensitivities } = SYNTHETIC;
@@ -287,8 +287,8 @@ Deno.test("renderReport() tells of the search by its settings", () => {
   assertStringIncludes(page({}), "Then one network is trained for 3 cycles");
   assert(!page({}).includes("different initial weights; its accuracy"));
   const other = page({
-    ...{ hidden: [7], batch_norm: "off", coarse: [1e-4, 1e-3], coarse_count: 4, fine_count: 1 },
-    ...{ refine: 2, repeat: 5, final_cycles: 1 },
+    ...{ hidden: [7], batchNorm: "off", coarse: [1e-4, 1e-3], coarseCount: 4, fineCount: 1 },
+    ...{ refine: 2, repeat: 5, finalCycles: 1 },
   });
   assertStringIncludes(other, "Networks of 2 layers without batch norm");
   assertStringIncludes(other, "first 4 values from 1e-4 to 0.001, then 2 rounds of 1 value, each");

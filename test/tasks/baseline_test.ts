@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { networkFromTensors } from "../../src/model/checkpoint.ts";
-import { metricsFromCsv } from "../../src/records/metrics.ts";
+import { METRICS_CSV } from "../../src/records/metrics.ts";
+import type { RunSummary } from "../../src/records/summary.ts";
 import { decodeSafetensors } from "../../src/model/safetensors.ts";
 import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
 import { parseOptions } from "../../tasks/_kit/options.ts";
 import { runConfig } from "../../tasks/_kit/results.ts";
-import type { Summary } from "../../tasks/_run/training_run.ts";
 import { type FinishedRun, main, reportRuns, TASK } from "../../tasks/baseline.ts";
 import { CapturedContext } from "../_context.ts";
 import {
@@ -61,11 +61,13 @@ Deno.test("baseline trains the four networks of the report, each into a folder o
         batchNorm: run.endsWith("batch-norm"),
       });
 
-      const rows = metricsFromCsv(text(files.get(`${run}/metrics.csv`)), { name: "metrics.csv" });
+      const rows = METRICS_CSV.decode(text(files.get(`${run}/metrics.csv`)), {
+        name: "metrics.csv",
+      });
       assertEquals(rows.map(({ step, epoch }) => [step, epoch]), [[0, 0], [4, 1], [6, 1.5]]);
-      const summary: Summary = JSON.parse(text(files.get(`${run}/summary.json`)));
+      const summary = JSON.parse(text(files.get(`${run}/summary.json`)));
       const { train, val, test, adapter, software, ...rest } = summary;
-      assertEquals({ train, val }, { train: rows[2].train, val: rows[2].val });
+      assertEquals([train, val], [rows[2].training, rows[2].validation]);
       assertEquals(Object.keys(test), ["loss", "cost", "accuracy"]);
       assertEquals([typeof adapter, typeof software], ["string", "boolean"]);
       assertEquals(rest, {
@@ -282,16 +284,16 @@ Deno.test("baseline says what to install where there is no adapter, and writes n
 });
 
 /** How a run on CIFAR-10 with the given training loss might end. */
-function summaryWith(loss: number, options: { diverged_at?: number } = {}): Summary {
-  const train = { loss, cost: loss + 1, accuracy: 0.5 };
+function summaryWith(loss: number, options: { divergedAt?: number } = {}): RunSummary {
+  const training = { loss, cost: loss + 1, accuracy: 0.5 };
   return {
     data: "CIFAR-10",
-    train,
-    val: { ...train, accuracy: 0.5275 },
-    test: { ...train, accuracy: 0.5314 },
+    training,
+    validation: { ...training, accuracy: 0.5275 },
+    test: { ...training, accuracy: 0.5314 },
     steps: 9000,
     epochs: 20,
-    diverged_at: options.diverged_at ?? null,
+    divergedAt: options.divergedAt ?? null,
     adapter: "llvmpipe",
     software: true,
   };
@@ -307,7 +309,7 @@ function linesOf(args: readonly string[], name = "CIFAR-10"): string[] {
     adapter: { description: "llvmpipe", vendor: "", software: true },
     variant: "per-operation",
   };
-  const end = (name: string, hidden: readonly number[], summary: Summary): FinishedRun => {
+  const end = (name: string, hidden: readonly number[], summary: RunSummary): FinishedRun => {
     return { name, config: runConfig({ ...options, hidden }, circumstances), summary };
   };
   const context = new CapturedContext();
@@ -317,7 +319,7 @@ function linesOf(args: readonly string[], name = "CIFAR-10"): string[] {
     runs: [
       end("3-layer-batch-norm", [50, 50], summaryWith(1.2)),
       end("9-layer", [50, 30, 20, 20, 10, 10, 10, 10], summaryWith(Math.log(10) - 0.02)),
-      end("hidden-3", [3], summaryWith(NaN, { diverged_at: 12 })),
+      end("hidden-3", [3], summaryWith(NaN, { divergedAt: 12 })),
     ],
   });
   return context.output.trimEnd().split("\n");

@@ -2,7 +2,8 @@ import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/asse
 import { fromFileUrl } from "@std/path";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
-import { benchFromCsv, type BenchRow, benchToCsv } from "../../src/records/metrics.ts";
+import type { BenchRow } from "../../src/measure/bench.ts";
+import { BENCH_CSV } from "../../src/records/bench.ts";
 import type { Plan } from "../../tasks/_kit/capacity.ts";
 import { currentCommit } from "../../tasks/_bench/commit.ts";
 import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
@@ -46,7 +47,7 @@ function bench(directory: string, args: readonly string[]): Promise<Ended> {
 /** The rows of a directory's `bench.csv`. */
 async function rowsIn(directory: string): Promise<BenchRow[]> {
   const path = `${directory}/bench.csv`;
-  return benchFromCsv(await Deno.readTextFile(path), { name: path });
+  return BENCH_CSV.decode(await Deno.readTextFile(path), { name: path });
 }
 
 Deno.test("bench measures each number of networks, and appends to what is there", async () => {
@@ -56,14 +57,14 @@ Deno.test("bench measures each number of networks, and appends to what is there"
     const before = await rowsIn(out);
     assertEquals(before.map(({ networks }) => networks), [1, 3]);
     for (const row of before) {
-      const { ms_per_step, steps_per_s, gflop_per_s, networks, date, ...rest } = row;
-      assert(ms_per_step > 0);
-      assertAlmostEquals(ms_per_step * steps_per_s, 1000, 1e-6);
+      const { msPerStep, stepsPerS, gflopPerS, networks, date, ...rest } = row;
+      assert(msPerStep > 0);
+      assertAlmostEquals(msPerStep * stepsPerS, 1000, 1e-6);
       // 2 · 100 · (2 · 3072 · 4 + 3 · (4 · 3 + 3 · 10)) operations for each network.
-      assertAlmostEquals(gflop_per_s * ms_per_step, networks * 4.9404, 1e-9);
+      assertAlmostEquals(gflopPerS * msPerStep, networks * 4.9404, 1e-9);
       assertMatch(date, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
       assertEquals(
-        [rest.data, rest.hidden, rest.batch_norm, rest.batch, rest.steps, rest.variant],
+        [rest.data, rest.hidden, rest.batchNorm, rest.batch, rest.steps, rest.variant],
         ["synthetic", "4,3", true, 100, 2, VARIANT],
       );
     }
@@ -82,21 +83,21 @@ Deno.test("bench measures each number of networks, and appends to what is there"
     assertEquals(second.status, 0, second.errors);
     const after = await rowsIn(out);
     assertEquals(after.slice(0, 2), before);
-    assertEquals(after.slice(2).map(({ batch_norm }) => batch_norm), [false, true]);
+    assertEquals(after.slice(2).map(({ batchNorm }) => batchNorm), [false, true]);
     const results = eventsOf(second).filter(({ event }) => event === "result");
     assertEquals(results.length, 2);
     for (const [i, result] of results.entries()) {
-      const { ms_per_step, networks, hidden, adapter } = after[2 + i];
+      const { msPerStep, networks, hidden, adapter } = after[2 + i];
       assertEquals(
         [result.ms_per_step, result.networks, result.hidden, result.adapter, result.quick],
-        [ms_per_step, networks, hidden, adapter, true],
+        [msPerStep, networks, hidden, adapter, true],
       );
-      assert(result.ms_per_step_least as number <= ms_per_step);
-      assert(result.ms_per_step_most as number >= ms_per_step);
+      assert(result.ms_per_step_least as number <= msPerStep);
+      assert(result.ms_per_step_most as number >= msPerStep);
       assert(result.evaluation_ms as number > 0);
       assertAlmostEquals(
         result.share_of_peak as number,
-        after[2 + i].gflop_per_s / after[2 + i].peak_gflop_per_s!,
+        after[2 + i].gflopPerS / after[2 + i].peakGflopPerS!,
         1e-12,
       );
     }
@@ -105,12 +106,12 @@ Deno.test("bench measures each number of networks, and appends to what is there"
     assertEquals(
       once.map(({ event, ...fields }) => [event, ...Object.values(fields)]),
       [
-        ["startup", row.startup_ms, row.data_ms, row.compile_ms, 1, "4,3", false],
-        ["peak", row.peak_gflop_per_s, row.peak_gb_per_s],
+        ["startup", row.startupMs, row.dataMs, row.compileMs, 1, "4,3", false],
+        ["peak", row.peakGflopPerS, row.peakGbPerS],
       ],
     );
-    for (const time of [row.startup_ms, row.data_ms, row.compile_ms]) assert(time! > 0);
-    assert(row.peak_memory_bytes! > 2 ** 20);
+    for (const time of [row.startupMs, row.dataMs, row.compileMs]) assert(time! > 0);
+    assert(row.peakMemoryBytes! > 2 ** 20);
   });
 });
 
@@ -140,10 +141,10 @@ Deno.test("bench compares with earlier runs, and exits with 3 only when it got w
     async function compare(factor: number, more: readonly string[] = []): Promise<Ended> {
       const earlier = {
         ...row,
-        ms_per_step: factor * row.ms_per_step,
-        evaluation_ms: factor * row.evaluation_ms!,
+        msPerStep: factor * row.msPerStep,
+        evaluationMs: factor * row.evaluationMs!,
       };
-      await Deno.writeTextFile(`${out}/bench.csv`, benchToCsv([earlier, earlier, earlier]));
+      await Deno.writeTextFile(`${out}/bench.csv`, BENCH_CSV.encode([earlier, earlier, earlier]));
       const ended = await bench(out, [...args, ...more]);
       assertEquals((await rowsIn(out)).length, 4);
       return ended;
@@ -185,8 +186,8 @@ Deno.test("bench appends to what version 0.1.0 wrote", async () => {
     const { status, errors } = await bench(out, args);
     assertEquals(status, 0, errors);
     const [old, added] = await rowsIn(out);
-    assertEquals([old.ms_per_step, old.evaluation_ms, old.repeat], [row.ms_per_step, null, null]);
-    assert(added.evaluation_ms! > 0);
+    assertEquals([old.msPerStep, old.evaluationMs, old.repeat], [row.msPerStep, null, null]);
+    assert(added.evaluationMs! > 0);
   });
 });
 

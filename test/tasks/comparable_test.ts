@@ -15,7 +15,8 @@ import {
   type Task,
 } from "../../tasks/_kit/options.ts";
 import { PROFILE_OPTION } from "../../tasks/_run/profile.ts";
-import { type RunConfig, runConfig } from "../../tasks/_kit/results.ts";
+import type { RunConfig } from "../../src/records/config.ts";
+import { runConfig } from "../../tasks/_kit/results.ts";
 import { TASK as BASELINE } from "../../tasks/baseline.ts";
 import { publishedErrors, TASK as GRADIENT_CHECK } from "../../tasks/gradient_check.ts";
 import { TASK as INIT_SENSITIVITY } from "../../tasks/init_sensitivity.ts";
@@ -106,7 +107,7 @@ Deno.test("isComparable() fails for a quick try, be all that it trains the repor
     const usual = config([]).settings;
     const restored = ["halfCycle", "cycles", "coarseCount", "fineCount", "finalCycles"]
       .filter((option) => option in options)
-      .flatMap((option) => [optionName(option), String(usual[snakeCase(option)])]);
+      .flatMap((option) => [optionName(option), String(usual[option])]);
     assertEquals(isComparable(config(["--quick", ...restored])), false, name);
   }
 });
@@ -160,8 +161,3 @@ Deno.test("init-sensitivity tries the small σ that the report speaks of by defa
   const { inits } = parseOptions(INIT_SENSITIVITY, []).options;
   assertEquals(PUBLISHED_SMALL_SIGMAS.filter((sigma) => !inits.includes(sigma)), []);
 });
-
-/** "halfCycle" to "half_cycle". */
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => "_" + letter.toLowerCase());
-}

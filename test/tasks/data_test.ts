@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { CIFAR10_FILE_SIZE, CIFAR10_FILES, CIFAR10_FOLDER } from "../../src/data/cifar10.ts";
 import { DataError } from "../../src/errors.ts";
 import { Random } from "../../src/model/random.ts";
-import { type Archive, download, DownloadError } from "../../tasks/_kit/download.ts";
+import { type Archive, download, DownloadError } from "../../tasks/_data/download.ts";
 import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
-import { readTar, unpackFiles } from "../../tasks/_kit/tar.ts";
+import { readTar, unpackFiles } from "../../tasks/_data/tar.ts";
 import { main } from "../../tasks/data.ts";
 import { CapturedContext } from "../_context.ts";
 

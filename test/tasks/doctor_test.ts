@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { withShaders } from "../../src/gpu/kernels.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { PACKAGE_VERSION } from "../../tasks/_kit/version.ts";
 import { main } from "../../tasks/doctor.ts";
@@ -49,9 +50,9 @@ const BATCH_NORM = "per_operation/batch_norm";
 Deno.test("doctor exits 3 when the adapter does not compute what it should", async () => {
   const batchNorm = SHADERS[BATCH_NORM].replace("variance /= rows", "variance /= rows - 1.0");
   assert(batchNorm !== SHADERS[BATCH_NORM]);
-  const { status, output } = await runInProcess(
-    (args, context) => main(args, context, { shaders: { ...SHADERS, [BATCH_NORM]: batchNorm } }),
-    [...SYNTHETIC, "--variant", "per-operation"],
+  const { status, output } = await withShaders(
+    { ...SHADERS, [BATCH_NORM]: batchNorm },
+    () => runInProcess(main, [...SYNTHETIC, "--variant", "per-operation"]),
   );
   assertEquals(status, 3);
   assertMatch(output, /^Self-test: FAILED: \w+ of \w+ is off by \S+ from float64, expected/m);
@@ -59,9 +60,9 @@ Deno.test("doctor exits 3 when the adapter does not compute what it should", asy
 
 Deno.test("doctor exits 1 when a kernel does not compile, and names it", async () => {
   const broken = `${SHADERS[BATCH_NORM]}\nfn broken( {`;
-  const { status, errors } = await runInProcess(
-    (args, context) => main(args, context, { shaders: { ...SHADERS, [BATCH_NORM]: broken } }),
-    [...SYNTHETIC, "--variant", "per-operation"],
+  const { status, errors } = await withShaders(
+    { ...SHADERS, [BATCH_NORM]: broken },
+    () => runInProcess(main, [...SYNTHETIC, "--variant", "per-operation"]),
   );
   assertEquals(status, 1);
   assertMatch(errors, /^error: Cannot compile shaders\/per_operation\/batch_norm\.wgsl: /m);

@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
+import { withShaders } from "../../src/gpu/kernels.ts";
 import { runMain } from "../../tasks/_kit/main.ts";
 import { main } from "../../tasks/gradient_check.ts";
-import { gradientCheckFromCsv } from "../../src/records/metrics.ts";
+import { GRADIENT_CHECK_CSV } from "../../src/records/gradient_check.ts";
 import { CapturedContext } from "../_context.ts";
 import { inDirectory } from "../_tasks.ts";
 import { MUTANTS, plant, variantOf } from "../kernels/_mutants.ts";
@@ -18,12 +19,12 @@ Deno.test("gradient-check writes its table and ends with 0 when nothing falls sh
     assertEquals(await runMain(main, { args, context }), 0, context.errors);
     assertStringIncludes(context.output, "Gradient check passed (quick).");
     const name = join(out, "gradient_check.csv");
-    const rows = gradientCheckFromCsv(await Deno.readTextFile(name), { name });
+    const rows = GRADIENT_CHECK_CSV.decode(await Deno.readTextFile(name), { name });
     assertEquals(
       rows.map(({ parameter }) => parameter),
       ["W1", "W2", "b1", "b2", "gamma1", "beta1"],
     );
-    assert(rows.every(({ gpu_norm }) => gpu_norm > 0 && gpu_norm < 1e-5));
+    assert(rows.every(({ gpuNorm }) => gpuNorm > 0 && gpuNorm < 1e-5));
     // The published figures are of CIFAR-10, which this is not.
     assert(rows.every(({ published }) => published === null));
     const summary = JSON.parse(await Deno.readTextFile(join(out, "summary.json")));
@@ -43,11 +44,10 @@ Deno.test("gradient-check ends with 3 and names what falls short when a kernel h
     await inDirectory(async (out) => {
       const context = new CapturedContext();
       const args = [...SMALL, "--variant", variantOf(mutants[0]), "--out", out];
-      const mistaken = { shaders: plant(mutants[0]) };
-      const status = await runMain((args, context) => main(args, context, mistaken), {
-        args,
-        context,
-      });
+      const status = await withShaders(
+        plant(mutants[0]),
+        () => runMain(main, { args, context }),
+      );
       assertEquals(status, 3, mutants[0].mistake);
       assertStringIncludes(context.errors, "Fell short: GPU ");
       assertStringIncludes(context.output, "Gradient check failed");

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import type { SensitivityRun } from "../../src/train/sensitivity.ts";
-import { type CurveRow, curvesFromCsv } from "../../src/records/sensitivity.ts";
+import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
+import { CURVES_CSV } from "../../src/records/curves.ts";
+import { STUDY_SUMMARY_JSON, type StudySummary } from "../../src/records/summary.ts";
 import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
 import { parseOptions } from "../../tasks/_kit/options.ts";
 import { runConfig } from "../../tasks/_kit/results.ts";
-import { readSensitivity } from "../../tasks/_run/sensitivity_run.ts";
 import { main, reportStudy, TASK } from "../../tasks/init_sensitivity.ts";
 import { CapturedContext } from "../_context.ts";
 import {
@@ -33,7 +33,12 @@ function study(directory: string, args: readonly string[]): Promise<Ended> {
 
 async function readCurves(directory: string): Promise<CurveRow[]> {
   const text = await Deno.readTextFile(`${directory}/curves.csv`);
-  return curvesFromCsv(text, { name: "curves.csv" });
+  return CURVES_CSV.decode(text, { name: "curves.csv" });
+}
+
+async function readStudy(directory: string): Promise<StudySummary> {
+  const name = `${directory}/summary.json`;
+  return STUDY_SUMMARY_JSON.decode(await Deno.readTextFile(name), { name });
 }
 
 Deno.test("init-sensitivity trains all initial weights without and with batch norm", async () => {
@@ -48,20 +53,20 @@ Deno.test("init-sensitivity trains all initial weights without and with batch no
         [0, 2, 4, 6].map((step) => [sigma, norm, step])
       )
     );
-    assertEquals(curves.map(({ sigma, batch_norm, step }) => [sigma, batch_norm, step]), expected);
+    assertEquals(curves.map(({ sigma, batchNorm, step }) => [sigma, batchNorm, step]), expected);
 
-    const { runs, adapter, software, ...rest } = await readSensitivity(out);
+    const { runs, adapter, software, ...rest } = await readStudy(out);
     assertEquals(rest, { data: "synthetic", classes: 10, quick: true });
     assertEquals([typeof adapter, typeof software], ["string", "boolean"]);
     for (const [i, run] of runs.entries()) {
-      const { sigma, batch_norm, step, train_loss } = curves[4 * i + 3];
-      assertEquals([run.sigma, run.batch_norm, run.steps], [sigma, batch_norm, step]);
-      assertEquals(run.train.loss, train_loss);
-      if (sigma === "he") assertNotEquals(run.test.loss, run.val.loss);
+      const { sigma, batchNorm, step, trainingLoss } = curves[4 * i + 3];
+      assertEquals([run.sigma, run.batchNorm, run.steps], [sigma, batchNorm, step]);
+      assertEquals(run.training.loss, trainingLoss);
+      if (sigma === "he") assertNotEquals(run.test.loss, run.validation.loss);
     }
     // All start alike with batch norm and without, and then part.
-    assertEquals(curves[4].train_loss, curves[16].train_loss);
-    assertNotEquals(curves[11].train_loss, curves[23].train_loss);
+    assertEquals(curves[4].trainingLoss, curves[16].trainingLoss);
+    assertNotEquals(curves[11].trainingLoss, curves[23].trainingLoss);
 
     const config = JSON.parse(await Deno.readTextFile(`${out}/config.json`));
     assertEquals([config.settings.inits, config.settings.every], [[1e10, 1e-4, "he"], 2]);
@@ -87,15 +92,15 @@ Deno.test("init-sensitivity trains all initial weights without and with batch no
 Deno.test("init-sensitivity says which run diverged, stalled or trained, and keeps the NaN of a curve", async () => {
   await inDirectory(async (out) => {
     assertEquals((await study(out, [...THREE, "--batch-norm", "off"])).status, 0);
-    const { runs: [diverged, stalled, trained] } = await readSensitivity(out);
-    const step = diverged.diverged_at!;
+    const { runs: [diverged, stalled, trained] } = await readStudy(out);
+    const step = diverged.divergedAt!;
     assert(step >= 1 && step <= 2, `diverged_at is ${step}`);
     assertEquals(diverged.outcome, `diverged at step ${step}`);
-    assertEquals([diverged.train.loss, diverged.test.cost], [NaN, NaN]);
-    assertEquals([stalled.outcome, stalled.diverged_at], ["stalled", null]);
-    assert(Math.abs(stalled.train.loss - Math.log(10)) < 1e-4, `${stalled.train.loss}`);
-    assertEquals([trained.outcome, trained.diverged_at], ["trained", null]);
-    const losses = (await readCurves(out)).map(({ train_loss }) => train_loss);
+    assertEquals([diverged.training.loss, diverged.test.cost], [NaN, NaN]);
+    assertEquals([stalled.outcome, stalled.divergedAt], ["stalled", null]);
+    assert(Math.abs(stalled.training.loss - Math.log(10)) < 1e-4, `${stalled.training.loss}`);
+    assertEquals([trained.outcome, trained.divergedAt], ["trained", null]);
+    const losses = (await readCurves(out)).map(({ trainingLoss }) => trainingLoss);
     assert(Number.isFinite(losses[0]));
     assertEquals(losses.slice(1, 4), [NaN, NaN, NaN]);
     assert(losses.slice(4).every(Number.isFinite));
@@ -116,7 +121,7 @@ Deno.test("init-sensitivity gives an initialisation the same numbers alone and a
     const [all, alone, other] = await Promise.all(
       studies.map(async ({ name }) => ({
         curves: (await readCurves(`${out}/${name}`)).filter(({ sigma }) => sigma === "he"),
-        runs: (await readSensitivity(`${out}/${name}`)).runs.filter(({ sigma }) => sigma === "he"),
+        runs: (await readStudy(`${out}/${name}`)).runs.filter(({ sigma }) => sigma === "he"),
       })),
     );
     assertEquals(alone.curves.length, 8);
@@ -151,7 +156,7 @@ Deno.test("init-sensitivity keeps finished results of the same settings, and rep
     const forced = await study(out, [...SHORT, "--batch-norm", "off", "--inits", "he", "--force"]);
     assertEquals(forced.status, 0, forced.errors);
     assertEquals([...(await filesIn(out)).keys()], FILES);
-    assertEquals((await readSensitivity(out)).runs.map(({ sigma }) => sigma), ["he"]);
+    assertEquals((await readStudy(out)).runs.map(({ sigma }) => sigma), ["he"]);
   });
 });
 
@@ -164,10 +169,8 @@ Deno.test("init-sensitivity refuses finished results whose summary was damaged",
       await Deno.writeTextFile(path, damaged);
       const { status, errors } = await study(out, args);
       assertEquals(status, 2);
-      assert(
-        errors.includes(`error: Cannot read ${path}: expected the results of a study`),
-        errors,
-      );
+      assert(errors.includes(`error: Cannot read ${path}: `), errors);
+      assert(errors.includes("; --force runs again"), errors);
     }
   });
 });
@@ -222,7 +225,7 @@ Deno.test("init-sensitivity keeps curves.csv up to date while it trains, at most
     assertEquals(status, 75, context.errors);
     assertEquals([...(await filesIn(out)).keys()], ["config.json", "curves.csv"]);
     assertEquals(
-      (await readCurves(out)).map(({ sigma, batch_norm, step }) => [sigma, batch_norm, step]),
+      (await readCurves(out)).map(({ sigma, batchNorm, step }) => [sigma, batchNorm, step]),
       [
         ...["0.0001", "he"].flatMap((sigma) => [0, 2, 4, 6].map((step) => [sigma, false, step])),
         ...["0.0001", "he"].flatMap((sigma) => [0, 2].map((step) => [sigma, true, step])),
@@ -261,7 +264,7 @@ Deno.test("init-sensitivity tells programs how it goes with --json", async () =>
       }[];
       assertEquals(
         networks.map(({ sigma, train_loss }) => [sigma, train_loss ?? NaN]),
-        sigmas.map((sigma, j) => [sigma, curves[4 * j + i].train_loss]),
+        sigmas.map((sigma, j) => [sigma, curves[4 * j + i].trainingLoss]),
       );
       // The columns are those of the best network that has not diverged.
       const best = networks.find(({ sigma }) => sigma === evaluation.sigma)!;
@@ -325,14 +328,14 @@ Deno.test("init-sensitivity says what to install where there is no adapter, and 
 
 /** A run that ended with the given training loss. */
 function runWith(run: Pick<SensitivityRun, "sigma" | "outcome">, loss: number): SensitivityRun {
-  const train = { loss, cost: loss + 1, accuracy: 0.5 };
+  const training = { loss, cost: loss + 1, accuracy: 0.5 };
   return {
-    batch_norm: false,
-    train,
-    val: { ...train, accuracy: 0.5275 },
-    test: { ...train, accuracy: 0.5314 },
+    batchNorm: false,
+    training,
+    validation: { ...training, accuracy: 0.5275 },
+    test: { ...training, accuracy: 0.5314 },
     steps: 3600,
-    diverged_at: null,
+    divergedAt: null,
     ...run,
   };
 }

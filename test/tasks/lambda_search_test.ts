@@ -1,11 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { trialRow } from "../_trial_row.ts";
 import { isComparable } from "../../src/report/settings.ts";
-import {
-  confusionFromCsv,
-  type TrialRow,
-  trialsFromCsv,
-  trialsToCsv,
-} from "../../src/records/lambda_search.ts";
+import { CONFUSION_CSV } from "../../src/records/confusion.ts";
+import { TRIALS_CSV } from "../../src/records/trials.ts";
 import { bestResults } from "../../src/train/lambda_search.ts";
 import { EXIT, runMain } from "../../tasks/_kit/main.ts";
 import { parseOptions } from "../../tasks/_kit/options.ts";
@@ -69,7 +66,7 @@ Deno.test("lambda-search leaves all its files, says quick, and keeps them when r
       assert(new TextDecoder().decode(files.get(name)).includes("quick"), name);
     }
 
-    const trials = trialsFromCsv(await readText(`${out}/trials.csv`), { name: "trials.csv" });
+    const trials = TRIALS_CSV.decode(await readText(`${out}/trials.csv`), { name: "trials.csv" });
     assertEquals(trials.map(({ stage, trial }) => [stage, trial]), [
       ["coarse", 1],
       ["coarse", 2],
@@ -78,7 +75,7 @@ Deno.test("lambda-search leaves all its files, says quick, and keeps them when r
       ["fine", 2],
     ]);
     const summary = JSON.parse(await readText(`${out}/summary.json`));
-    assertEquals(summary.val_accuracy, Math.max(...trials.map((row) => row.val_accuracy)));
+    assertEquals(summary.val_accuracy, Math.max(...trials.map((row) => row.validation.accuracy)));
     assertEquals(
       JSON.parse(await readText(`${out}/final/config.json`)).settings.lambda,
       summary.best_lambda,
@@ -87,7 +84,7 @@ Deno.test("lambda-search leaves all its files, says quick, and keeps them when r
     // Other data and other settings than the report's: its figures stand nowhere.
     assertEquals((await readText(`${out}/best.csv`)).split("\n")[1].slice(-2), ",,");
 
-    const confusion = confusionFromCsv(await readText(`${out}/confusion.csv`), { name: "c" });
+    const confusion = CONFUSION_CSV.decode(await readText(`${out}/confusion.csv`), { name: "c" });
     const correct = confusion.counts.reduce((sum, row, i) => sum + row[i], 0);
     assertEquals(confusion.counts.flat().reduce((a, b) => a + b), 500);
     assertEquals(correct / 500, summary.final.test.accuracy);
@@ -158,11 +155,14 @@ Deno.test("lambda-search trains the final network again when its trials name ano
   await inDirectory(async (out) => {
     await runInProcess(main, [...SMALL, "--out", out]);
     const name = `${out}/trials.csv`;
-    const trials = trialsFromCsv(await readText(name), { name });
+    const trials = TRIALS_CSV.decode(await readText(name), { name });
     const [{ lambda: old }] = bestResults(trials, 1);
     const other = trials.findIndex(({ lambda }) => lambda !== old);
-    const edited = trials.with(other, { ...trials[other], val_accuracy: 1 });
-    await Deno.writeTextFile(name, trialsToCsv(edited));
+    const edited = trials.with(other, {
+      ...trials[other],
+      validation: { ...trials[other].validation, accuracy: 1 },
+    });
+    await Deno.writeTextFile(name, TRIALS_CSV.encode(edited));
     await Deno.remove(`${out}/summary.json`);
     const again = await runInProcess(main, [...SMALL, "--out", out]);
 
@@ -258,7 +258,7 @@ Deno.test("lambda-search --refine homes in, and --repeat trains each lambda seve
 
     assertEquals(ended.status, EXIT.done, ended.errors);
     assertMatch(ended.errors, /all networks see the same batches/);
-    const trials = trialsFromCsv(await readText(`${out}/trials.csv`), { name: "trials.csv" });
+    const trials = TRIALS_CSV.decode(await readText(`${out}/trials.csv`), { name: "trials.csv" });
     const byStage = Map.groupBy(trials, ({ stage }) => stage);
     assertEquals([...byStage].map(([stage, rows]) => [stage, rows.length]), [
       ["coarse", 6],
@@ -270,7 +270,7 @@ Deno.test("lambda-search --refine homes in, and --repeat trains each lambda seve
     // Two networks with the same λ, of other initial weights.
     const [a, b] = trials;
     assertEquals([a.trial, a.lambda], [b.trial, b.lambda]);
-    assert(a.val_loss !== b.val_loss);
+    assert(a.validation.loss !== b.validation.loss);
     const events = eventsOf(ended).filter(({ event }) => event === "trial");
     assertEquals(events.length, 14);
     assertEquals(new Set(events.map(({ quick }) => quick)), new Set([true]));
@@ -342,11 +342,7 @@ function linesOf(args: readonly string[], name = "CIFAR-10"): string[] {
     variant: "plain",
   });
   const rows = [[2.5e-3, 0.5275], [4e-3, 0.5262], [0.01, 0.5]].map(
-    ([lambda, val_accuracy], i): TrialRow => ({
-      ...{ stage: "coarse", trial: i + 1, lambda, seed: options.seed },
-      ...{ val_loss: 1.4, val_cost: 1.6, val_accuracy },
-      ...{ train_loss: 1.3, train_cost: 1.5, train_accuracy: 0.6, diverged_at: null },
-    }),
+    ([lambda, accuracy], i) => trialRow({ trial: i + 1, lambda, seed: options.seed, accuracy }),
   );
   const evaluation = { loss: 1.4, cost: 1.6, accuracy: 0.53 };
   reportSearch(context, {
@@ -360,14 +356,14 @@ function linesOf(args: readonly string[], name = "CIFAR-10"): string[] {
     summary: {
       data: name,
       classes: 10,
-      best_lambda: 2.5e-3,
-      coarse_best_lambda: 2.5e-3,
-      val_accuracy: 0.5275,
+      bestLambda: 2.5e-3,
+      coarseBestLambda: 2.5e-3,
+      validationAccuracy: 0.5275,
       best: bestRows(bestResults(rows, 3), isComparable(config)),
       final: {
-        ...{ data: name, train: evaluation, val: evaluation },
+        ...{ data: name, training: evaluation, validation: evaluation },
         test: { ...evaluation, accuracy: 0.5236 },
-        ...{ steps: 13_500, epochs: 30, diverged_at: null, adapter: "llvmpipe", software: true },
+        ...{ steps: 13_500, epochs: 30, divergedAt: null, adapter: "llvmpipe", software: true },
         ...options.quick && { quick: true },
       },
       adapter: "llvmpipe",

@@ -8,17 +8,19 @@ import {
 } from "@std/assert";
 import { ArgumentError, DeviceLostError } from "../../src/errors.ts";
 import { VARIANTS } from "../../src/programs/variants.ts";
-import type { TaskContext, TaskMain } from "../../tasks/_kit/context.ts";
+import type { TaskContext } from "../../tasks/_kit/context.ts";
 import { EXIT, FigureError, runMain, StoppedError } from "../../tasks/_kit/main.ts";
+import { SharedData } from "../../tasks/_kit/with_data.ts";
 import { type Experiment, EXPERIMENTS, main } from "../../tasks/reproduce.ts";
 import { CapturedContext } from "../_context.ts";
+import { sharedGpu } from "../_gpu.ts";
 import { type Ended, eventsOf, exists, filesIn, inDirectory, runInProcess } from "../_tasks.ts";
 
 /** What stand-ins for the experiments are told to do. */
 interface StandIns {
   /** Called in place of an experiment's work; it returns the exit status. */
   readonly work?: (name: string, args: readonly string[]) => number;
-  /** Called before an experiment's work and before it looks whether it has been told to stop. */
+  /** Called when an experiment is planned. */
   readonly refuse?: (args: readonly string[]) => void;
 }
 
@@ -30,18 +32,24 @@ async function run(
 ): Promise<Ended & { calls: string[] }> {
   const { work = () => EXIT.done, refuse } = standIns;
   const calls: string[] = [];
-  const standIn = (name: string): TaskMain => async (args, { signal }) => {
-    await Promise.resolve(refuse?.(args));
-    signal.throwIfAborted();
+  const act = (name: string, args: readonly string[]) => {
     calls.push(`${name} ${args.join(" ")}`);
-    return work(name, args);
+    return Promise.resolve(work(name, args));
   };
-  const experiments: Experiment[] = [
-    { name: "first", trainings: { usual: 2, quick: 1 }, main: standIn("first") },
-    { name: "second", trainings: { usual: 1, quick: 0 }, main: standIn("second") },
+  const experiment = (name: string, trainings: Experiment["trainings"]): Experiment => ({
+    name,
+    trainings,
+    plan: async (args) => {
+      await Promise.resolve(refuse?.(args));
+      return () => act(name, args);
+    },
+  });
+  const experiments = [
+    experiment("first", { usual: 2, quick: 1 }),
+    experiment("second", { usual: 1, quick: 0 }),
   ];
   const reproduce = (args: readonly string[], context: TaskContext) =>
-    main(args, context, { experiments, report: standIn("page") });
+    main(args, context, { experiments, report: (args) => act("page", args) });
   const status = await runMain(reproduce, { args, context });
   return { status, output: context.output, errors: context.errors, calls };
 }
@@ -95,13 +103,13 @@ Deno.test("reproduce passes --profile on to the parts that train", async () => {
   ], errors);
   const [{ name, trainings }] = EXPERIMENTS;
   assertEquals([name, trainings.usual], ["gradient-check", 0]);
-  const untrained: TaskMain = (args) => {
+  const untrained: Experiment["plan"] = (args) => {
     assertEquals(args.includes("--profile"), false);
-    return Promise.resolve(EXIT.done);
+    return Promise.resolve(() => Promise.resolve(EXIT.done));
   };
   const context = new CapturedContext();
   const status = await main(["--profile", "--seeds", "1"], context, {
-    experiments: [{ name, trainings, main: untrained }],
+    experiments: [{ name, trainings, plan: untrained }],
     report: () => Promise.resolve(EXIT.done),
   });
   assertEquals(status, EXIT.done);
@@ -203,11 +211,11 @@ Deno.test("reproduce refuses seeds beyond the last one, and bad counts", async (
 });
 
 /** The experiments themselves, with fewer steps than `--quick` makes. */
-const SHORT: readonly Experiment[] = EXPERIMENTS.map(({ name, trainings, main }) => ({
+const SHORT: readonly Experiment[] = EXPERIMENTS.map(({ name, trainings, plan }) => ({
   name,
   trainings,
-  main: (args, context) =>
-    main(name === "gradient-check" ? args : [...args, "--half-cycle", "5"], context),
+  plan: (args, shared) =>
+    plan(name === "gradient-check" ? args : [...args, "--half-cycle", "5"], shared),
 }));
 
 /** Runs every experiment for one seed, and the report. */
@@ -242,6 +250,10 @@ Deno.test("reproduce --quick makes everything once, and keeps what is finished",
       "Part 3 of 4: lambda-search, seed 1",
       "Part 4 of 4: init-sensitivity, seed 1",
     ]);
+    // Each names device and data as it does alone.
+    for (const line of [/^Adapter: .*$/gm, /^Data: the built-in synthetic set; .*$/gm]) {
+      assertEquals(first.errors.match(line)?.length, line.source.startsWith("^A") ? 5 : 4);
+    }
     assertMatch(first.errors, /^1 seed, 4 parts, 17 trainings \(quick\);/m);
     assertEquals(trainingsIn(files), 17);
     // The page draws figures as the experiments have drawn them.
@@ -271,15 +283,18 @@ function text(files: ReadonlyMap<string, Uint8Array>, path: string): string {
 
 Deno.test("every experiment of reproduce writes nothing when it is told to stop beforehand", async () => {
   await inDirectory(async (out) => {
-    for (const { name, main } of EXPERIMENTS) {
+    const shared = new SharedData(await sharedGpu());
+    for (const { name, plan } of EXPERIMENTS) {
       const context = new CapturedContext();
       const reason = new StoppedError("SIGTERM");
       context.abort(reason);
       const args = ["--quick", "--data", "synthetic", "--out", `${out}/${name}`];
-      const error = await assertRejects(async () => await main(args, context));
+      const run = await plan(args, shared);
+      const error = await assertRejects(async () => await run(context));
       assertStrictEquals(error, reason);
       assertEquals(await exists(`${out}/${name}`), false, name);
     }
+    shared.destroy();
   });
 });
 

@@ -3,10 +3,12 @@ import type { DataSet } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/device.ts";
-import { scalingFromCsv, type ScalingRow } from "../../src/records/scaling.ts";
+import type { ScalingRow } from "../../src/measure/scaling.ts";
+import { SCALING_CSV } from "../../src/records/scaling.ts";
 import { Figures } from "../../tasks/_kit/figures.ts";
 import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
-import { openResults, type RunConfig } from "../../tasks/_kit/results.ts";
+import type { RunConfig } from "../../src/records/config.ts";
+import { openResults } from "../../tasks/_kit/results.ts";
 import { scaleInto, SCALING_FILES, type ScalingOptions } from "../../tasks/_bench/scaling_run.ts";
 import { VariantChooser } from "../../tasks/_run/variant.ts";
 import { main } from "../../tasks/scaling.ts";
@@ -35,7 +37,7 @@ function scale(directory: string, args: readonly string[]): Promise<Ended> {
 /** The rows of a directory's `scaling.csv`. */
 async function rowsIn(directory: string): Promise<ScalingRow[]> {
   const path = `${directory}/scaling.csv`;
-  return scalingFromCsv(await Deno.readTextFile(path), { name: path });
+  return SCALING_CSV.decode(await Deno.readTextFile(path), { name: path });
 }
 
 Deno.test("scaling measures each size of each axis, and draws them", async () => {
@@ -56,10 +58,10 @@ Deno.test("scaling measures each size of each axis, and draws them", async () =>
       ["networks", 4, 100, 4],
     ]);
     for (const row of rows) {
-      assert(row.least > 0 && row.least <= row.ms_per_step && row.ms_per_step <= row.most);
+      assert(row.min > 0 && row.min <= row.msPerStep && row.msPerStep <= row.max);
       // 2 · (2 · 3072 · 50 + 3 · (50 · 50 + 50 · 10)) operations for each image and network.
       assertAlmostEquals(row.mflop, 0.6324 * row.batch * row.networks, 1e-9);
-      assertAlmostEquals(row.gflop_per_s * row.ms_per_step, row.mflop, 1e-9);
+      assertAlmostEquals(row.gflopPerS * row.msPerStep, row.mflop, 1e-9);
       assertEquals(
         [row.steps, row.variant, row.data, row.hidden],
         [2, "per-operation", "synthetic", "50,50"],
@@ -89,7 +91,12 @@ Deno.test("scaling keeps what is finished, and refuses to replace it by results 
     assertEquals(first.status, 0, first.errors);
     const before = await filesIn(out);
     const rows = await rowsIn(out);
-    const results = rows.map((row) => ({ event: "result", ...row, quick: true, out }));
+    const results = rows.map((row) => ({
+      event: "result",
+      ...SCALING_CSV.cells(row),
+      quick: true,
+      out,
+    }));
     assertEquals(eventsOf(first).filter(({ event }) => event === "result"), results);
     assertEquals(eventsOf(first).filter(({ event }) => event === "part"), [
       { event: "part", part: "depth", number: 1, parts: 1, values: [2, 3, 4], quick: true },
@@ -124,7 +131,7 @@ Deno.test("scaling names each cliff, and the line of a damaged table", async () 
     const { status, output } = await scale(out, SHORT);
     assertEquals(status, 0);
     const [, row] = await rowsIn(out);
-    const time = Number(row.ms_per_step.toPrecision(3));
+    const time = Number(row.msPerStep.toPrecision(3));
     assertMatch(output, /^depth +3 .* cliff$/m);
     const sentence =
       `Cliff: depth 3 takes ${time} ms a step, 2.3 times the trend of its neighbours`;
@@ -155,10 +162,9 @@ async function scaleSmall(
     const data = new DeviceDataSet(gpu, dataset);
     const context = new CapturedContext();
     const config: RunConfig = {
-      package: "@headless/mlp",
       task: "scaling",
       settings: { data: dataset.name },
-      made_with: { adapter: "an adapter" },
+      madeWith: { adapter: "an adapter" },
     };
     const options: ScalingOptions = {
       axes: ["batch", "depth"],
@@ -170,7 +176,7 @@ async function scaleSmall(
     };
     try {
       const results = await openResults(out, config, SCALING_FILES);
-      const chooser = new VariantChooser(context, { gpu, data }, options);
+      const chooser = new VariantChooser({ gpu, data }, options);
       const figures = new Figures();
       const run = async () => {
         const rows = await scaleInto(results, options, { gpu, data, chooser, context, figures });

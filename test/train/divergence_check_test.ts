@@ -4,8 +4,9 @@ import { cutInputs, subset } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { checkDivergence, type DivergenceCheckRow } from "../../src/train/divergence_check.ts";
 import { ArgumentError } from "../../src/errors.ts";
-import type { ShaderTexts } from "../../src/gpu/kernels.ts";
+import { type ShaderTexts, withShaders } from "../../src/gpu/kernels.ts";
 import { createSynthetic } from "../../src/data/synthetic.ts";
+import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { variantFits, VARIANTS } from "../../src/programs/variants.ts";
 import { sharedGpu } from "../_gpu.ts";
 import { type Mutant, plant } from "../kernels/_mutants.ts";
@@ -29,8 +30,12 @@ async function check(
 ): Promise<DivergenceCheckRow[]> {
   const gpu = await sharedGpu();
   const data = new DeviceDataSet(gpu, dataset);
+  const { shaders = SHADERS, ...setting } = options;
   try {
-    return await checkDivergence(gpu, { data, hidden: HIDDEN, batch: BATCH, ...options });
+    return await withShaders(
+      shaders,
+      () => checkDivergence(gpu, { data, hidden: HIDDEN, batch: BATCH, ...setting }),
+    );
   } finally {
     data.destroy();
   }

@@ -138,7 +138,7 @@ async function trainedState(
     evaluateEvery: 500,
   });
   let loss = Infinity;
-  for await (const [row] of training.run()) loss = Math.min(loss, row.train.loss);
+  for await (const [row] of training.run()) loss = Math.min(loss, row.training.loss);
   assert(Number.isFinite(loss));
   const state = await training.state();
   assertEquals(state.step, 500);

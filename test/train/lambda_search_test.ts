@@ -13,30 +13,14 @@ import {
   refineRange,
   summariseTrials,
   type Trial,
+  type TrialRow,
 } from "../../src/train/lambda_search.ts";
-import type { TrialRow } from "../../src/records/lambda_search.ts";
 import { createSynthetic } from "../../src/data/synthetic.ts";
 import { Training } from "../../src/train/training.ts";
 import { sharedGpu } from "../_gpu.ts";
+import { trialRow } from "../_trial_row.ts";
 
 const COARSE = { from: 1e-5, to: 1e-1 };
-
-function row(fields: Partial<TrialRow>): TrialRow {
-  return {
-    stage: "coarse",
-    trial: 1,
-    lambda: 1e-3,
-    seed: 1,
-    val_loss: 1.5,
-    val_cost: 2,
-    val_accuracy: 0.5,
-    train_loss: 1.4,
-    train_cost: 1.9,
-    train_accuracy: 0.55,
-    diverged_at: null,
-    ...fields,
-  };
-}
 
 Deno.test("planTrials() draws lambda log-uniformly, in ascending order", () => {
   const trials = planTrials(COARSE, { stage: "coarse", count: 4000, seed: 1 });
@@ -110,11 +94,11 @@ Deno.test("planTrials() makes networks that train to the same bytes alone and to
 
 Deno.test("summariseTrials() gives mean and spread over the networks of a lambda", () => {
   const results = summariseTrials([
-    row({ trial: 1, val_accuracy: 0.5, val_cost: 2 }),
-    row({ trial: 1, val_accuracy: 0.53, val_cost: 4 }),
-    row({ trial: 2, lambda: 1e-2, val_accuracy: 0.4 }),
-    row({ trial: 2, lambda: 1e-2, val_accuracy: NaN, diverged_at: 7 }),
-    row({ stage: "fine", trial: 1, lambda: 2e-2, val_accuracy: NaN, diverged_at: 0 }),
+    trialRow({ trial: 1, accuracy: 0.5, cost: 2 }),
+    trialRow({ trial: 1, accuracy: 0.53, cost: 4 }),
+    trialRow({ trial: 2, lambda: 1e-2, accuracy: 0.4 }),
+    trialRow({ trial: 2, lambda: 1e-2, accuracy: NaN, divergedAt: 7 }),
+    trialRow({ stage: "fine", trial: 1, lambda: 2e-2, accuracy: NaN, divergedAt: 0 }),
   ]);
 
   assertEquals(results.map(({ stage, trial, runs, diverged }) => [stage, trial, runs, diverged]), [
@@ -122,21 +106,21 @@ Deno.test("summariseTrials() gives mean and spread over the networks of a lambda
     ["coarse", 2, 2, 1],
     ["fine", 1, 1, 1],
   ]);
-  assertAlmostEquals(results[0].val_accuracy.mean, 0.515);
-  assertEquals([results[0].val_accuracy.min, results[0].val_accuracy.max], [0.5, 0.53]);
-  assertEquals(results[0].val_cost, { mean: 3, min: 2, max: 4 });
-  assertEquals(results[1].val_accuracy, { mean: 0.4, min: 0.4, max: 0.4 });
-  assertEquals(results[2].val_accuracy, { mean: NaN, min: NaN, max: NaN });
+  assertAlmostEquals(results[0].validationAccuracy.mean, 0.515);
+  assertEquals([results[0].validationAccuracy.min, results[0].validationAccuracy.max], [0.5, 0.53]);
+  assertEquals(results[0].validationCost, { mean: 3, min: 2, max: 4 });
+  assertEquals(results[1].validationAccuracy, { mean: 0.4, min: 0.4, max: 0.4 });
+  assertEquals(results[2].validationAccuracy, { mean: NaN, min: NaN, max: NaN });
 });
 
 Deno.test("bestResults() ranks by validation accuracy, what diverged last", () => {
   const rows = [
-    row({ trial: 1, lambda: 1e-4, val_accuracy: 0.9, diverged_at: 3 }),
-    row({ trial: 2, lambda: 3e-3, val_accuracy: 0.52 }),
-    row({ trial: 3, lambda: 2e-3, val_accuracy: 0.52 }),
-    row({ trial: 4, lambda: 5e-3, val_accuracy: 0.54 }),
-    row({ trial: 5, lambda: 6e-3, val_accuracy: NaN, diverged_at: 0 }),
-    row({ stage: "fine", trial: 1, lambda: 4e-3, val_accuracy: 0.53 }),
+    trialRow({ trial: 1, lambda: 1e-4, accuracy: 0.9, divergedAt: 3 }),
+    trialRow({ trial: 2, lambda: 3e-3, accuracy: 0.52 }),
+    trialRow({ trial: 3, lambda: 2e-3, accuracy: 0.52 }),
+    trialRow({ trial: 4, lambda: 5e-3, accuracy: 0.54 }),
+    trialRow({ trial: 5, lambda: 6e-3, accuracy: NaN, divergedAt: 0 }),
+    trialRow({ stage: "fine", trial: 1, lambda: 4e-3, accuracy: 0.53 }),
   ];
   const ranked = bestResults(rows, 10).map(({ lambda }) => lambda);
 
@@ -146,8 +130,8 @@ Deno.test("bestResults() ranks by validation accuracy, what diverged last", () =
 
 Deno.test("refineRange() lies between the neighbours of the best", () => {
   function rows(...accuracies: number[]): TrialRow[] {
-    return accuracies.map((val_accuracy, i) =>
-      row({ trial: i + 1, lambda: 10 ** (i - 4), val_accuracy })
+    return accuracies.map((accuracy, i) =>
+      trialRow({ trial: i + 1, lambda: 10 ** (i - 4), accuracy })
     );
   }
   assertEquals(refineRange(rows(0.1, 0.2, 0.5, 0.3)), { from: 1e-3, to: 1e-1 });

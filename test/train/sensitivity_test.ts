@@ -31,15 +31,15 @@ Deno.test("outcomeOf() says stalled within 1 % of ln(classes), on both sides and
     [3, 0.9899, "trained"],
   ];
   for (const [classes, share, outcome] of cases) {
-    const train_loss = share * Math.log(classes);
-    assertEquals(outcomeOf({ diverged_at: null, train_loss, classes }), outcome, `${train_loss}`);
+    const training = { loss: share * Math.log(classes) };
+    assertEquals(outcomeOf({ divergedAt: null, training }, classes), outcome, `${training.loss}`);
   }
 });
 
 Deno.test("outcomeOf() says when a training diverged, be it before the first step", () => {
   for (const step of [0, 12]) {
-    const ending = { diverged_at: step, train_loss: NaN, classes: 10 };
-    assertEquals(outcomeOf(ending), `diverged at step ${step}`);
+    const ending = { divergedAt: step, training: { loss: NaN } };
+    assertEquals(outcomeOf(ending, 10), `diverged at step ${step}`);
   }
 });
 
@@ -56,34 +56,34 @@ Deno.test("sensitivityNetworks() tells networks apart by their initialisation al
 /** A row of which only the step and the training loss matter. */
 function rowAt(step: number, loss: number): MetricRow {
   const evaluation = { loss, cost: loss + 1, accuracy: 0.1 };
-  const val = { loss: -1, cost: -1, accuracy: 0 };
-  return { step, epoch: step / 4, eta: null, train: evaluation, val };
+  const validation = { loss: -1, cost: -1, accuracy: 0 };
+  return { step, epoch: step / 4, eta: null, training: evaluation, validation };
 }
 
 Deno.test("curveRows() gives the training losses network by network, NaN included", () => {
   const rows = [[rowAt(0, 2.3), rowAt(0, 3)], [rowAt(5, 2.2), rowAt(5, NaN)]];
   assertEquals(curveRows(rows, { initialisations: ["xavier", 0.1], batchNorm: true }), [
-    { sigma: "xavier", batch_norm: true, step: 0, train_loss: 2.3 },
-    { sigma: "xavier", batch_norm: true, step: 5, train_loss: 2.2 },
-    { sigma: "0.1", batch_norm: true, step: 0, train_loss: 3 },
-    { sigma: "0.1", batch_norm: true, step: 5, train_loss: NaN },
+    { sigma: "xavier", batchNorm: true, step: 0, trainingLoss: 2.3 },
+    { sigma: "xavier", batchNorm: true, step: 5, trainingLoss: 2.2 },
+    { sigma: "0.1", batchNorm: true, step: 0, trainingLoss: 3 },
+    { sigma: "0.1", batchNorm: true, step: 5, trainingLoss: NaN },
   ]);
 });
 
 /** Runs that ended in the given ways, all without or all with batch norm. */
 function runsOf(
-  batch_norm: boolean,
+  batchNorm: boolean,
   outcomes: readonly (readonly [sigma: string, outcome: string])[],
 ): SensitivityRun[] {
   const evaluation = { loss: 1.5, cost: 1.6, accuracy: 0.5 };
   return outcomes.map(([sigma, outcome]) => ({
     sigma,
-    batch_norm,
-    train: evaluation,
-    val: evaluation,
+    batchNorm,
+    training: evaluation,
+    validation: evaluation,
     test: evaluation,
     steps: 3600,
-    diverged_at: null,
+    divergedAt: null,
     outcome,
   }));
 }

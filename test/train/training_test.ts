@@ -51,8 +51,8 @@ Deno.test("Training.run() gives a row before the first step and one per epoch", 
   ]);
   assertEquals(rows[0][0].eta, null);
   assert(Math.abs(rows[2][0].eta! - (1e-3 + 19 / 20 * (0.3 - 1e-3))) < 1e-12);
-  assert(rows[4][0].train.accuracy > 0.6, `${rows[4][0].train.accuracy}`);
-  assert(rows[4][0].train.cost > rows[4][0].train.loss);
+  assert(rows[4][0].training.accuracy > 0.6, `${rows[4][0].training.accuracy}`);
+  assert(rows[4][0].training.cost > rows[4][0].training.loss);
   assertEquals(await training.diverged(), [null]);
   training.destroy();
 });
@@ -324,7 +324,7 @@ Deno.test("Training.diverged() names the step and run() ends early when all netw
   const [step] = await training.diverged();
   assert(step !== null && step >= 1 && step <= 10, `${step}`);
   assertEquals(rows.map(([{ step }]) => step), [0, 10]);
-  assert(!Number.isFinite(rows[1][0].train.loss));
+  assert(!Number.isFinite(rows[1][0].training.loss));
   training.destroy();
 });
 

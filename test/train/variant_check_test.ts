@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { cutInputs, standardise } from "../../src/data/dataset.ts";
 import { Gpu } from "../../src/gpu/device.ts";
-import type { ShaderTexts } from "../../src/gpu/kernels.ts";
+import { type ShaderTexts, withShaders } from "../../src/gpu/kernels.ts";
 import { initialise } from "../../src/model/initialisation.ts";
 import { Random } from "../../src/model/random.ts";
 import { gradients, sgdStep } from "../../src/model/reference/network.ts";
@@ -35,7 +35,10 @@ const CHECKS = [
 async function verify(shaders: ShaderTexts): Promise<VariantCheckRow[]> {
   const gpu = await Gpu.request();
   try {
-    return await Array.fromAsync(verifyVariant(gpu, { variant: VARIANT, dataset, shaders }));
+    return await withShaders(
+      shaders,
+      () => Array.fromAsync(verifyVariant(gpu, { variant: VARIANT, dataset })),
+    );
   } finally {
     gpu.destroy();
   }

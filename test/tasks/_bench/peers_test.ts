@@ -32,7 +32,7 @@ Deno.test("measurePeers() measures each peer in each round beside ours, and appe
     const rows = await measurePeers(context, { ...COMMON, rounds: 2, own, peers, out });
 
     assertEquals(
-      rows.map(({ peer, ms_per_step, own_ms_per_step }) => [peer, ms_per_step, own_ms_per_step]),
+      rows.map(({ peer, msPerStep, ownMsPerStep }) => [peer, msPerStep, ownMsPerStep]),
       [
         ["fast", 6, 1],
         ["slow", 30, 2],

@@ -3,12 +3,13 @@ import { ArgumentError } from "../../../src/errors.ts";
 import { helpText } from "../../../tasks/_kit/help.ts";
 import {
   checkTraining,
+  choices,
   COMMON_OPTIONS,
+  integer,
   parseOptions,
   type Task,
   TRAINING_OPTIONS,
 } from "../../../tasks/_kit/options.ts";
-import { choices, integer } from "../../../tasks/_kit/kinds.ts";
 
 const OPTIONS = {
   ...COMMON_OPTIONS,

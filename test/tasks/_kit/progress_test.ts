@@ -8,8 +8,8 @@ function row(step: number) {
     step,
     epoch: step / 100,
     eta: step === 0 ? null : 0.5,
-    train: { loss: 1, cost: 2, accuracy: 0.25 },
-    val: { loss: NaN, cost: 4, accuracy: 0.432 },
+    training: { loss: 1, cost: 2, accuracy: 0.25 },
+    validation: { loss: NaN, cost: 4, accuracy: 0.432 },
   };
 }
 

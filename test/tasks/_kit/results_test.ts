@@ -12,6 +12,7 @@ import {
   type ResultsOptions,
   runConfig,
 } from "../../../tasks/_kit/results.ts";
+import { CONFIG_JSON, type RunConfig } from "../../../src/records/config.ts";
 import configuration from "../../../deno.json" with { type: "json" };
 import { CapturedContext } from "../../_context.ts";
 
@@ -58,6 +59,11 @@ async function contents(directory: string): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(entries));
 }
 
+/** What the `config.json` among some files says. */
+function configIn(files: Record<string, string>): RunConfig {
+  return CONFIG_JSON.decode(files["config.json"], { name: "config.json" });
+}
+
 /** Leaves the results of a whole run behind. */
 async function finish(directory: string, args: string[] = []): Promise<void> {
   const results = await openResults(directory, config(args), FILES);
@@ -80,32 +86,31 @@ async function refusal(
 Deno.test("runConfig() keeps what decides the results apart from what they were made with", () => {
   const args = ["--seed", "7", "--data", "synthetic", "--out", "x", "--force", "--json"];
   assertEquals(config(args), {
-    package: "@headless/mlp",
     task: "trial",
     settings: {
       seed: 7,
       quick: false,
       variant: null,
       hidden: [50, 50],
-      batch_norm: "on",
+      batchNorm: "on",
       lambda: 0.005,
       batch: 100,
-      eta_min: 1e-5,
-      eta_max: 0.1,
-      half_cycle: 2250,
+      etaMin: 1e-5,
+      etaMax: 0.1,
+      halfCycle: 2250,
       cycles: 2,
       init: "he",
       data: "synthetic",
-      data_sha256: "0123456789abcdef".repeat(4),
+      dataSha256: "0123456789abcdef".repeat(4),
     },
-    made_with: {
-      package_version: configuration.version,
-      deno_version: Deno.version.deno,
+    madeWith: {
+      packageVersion: configuration.version,
+      denoVersion: Deno.version.deno,
       adapter: "llvmpipe",
       vendor: "Mesa",
       software: true,
       variant: "plain",
-      data_option: "synthetic",
+      dataOption: "synthetic",
     },
   });
 });
@@ -116,7 +121,7 @@ Deno.test("openResults() touches nothing until the run starts", async () => {
     assertEquals(results.state, "new");
     await assertRejects(() => Deno.stat(directory), Deno.errors.NotFound);
     await results.start();
-    assertEquals(JSON.parse((await contents(directory))["config.json"]), config());
+    assertEquals(configIn(await contents(directory)), config());
   });
 });
 
@@ -245,7 +250,7 @@ Deno.test("openResults() replaces results when forced, whichever their settings"
       await results.start();
       const after = await contents(directory);
       assertEquals(Object.keys(after), ["config.json"]);
-      assertEquals(JSON.parse(after["config.json"]), config());
+      assertEquals(configIn(after), config());
     });
   }
 });

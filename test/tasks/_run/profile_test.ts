@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DeviceDataSet } from "../../../src/gpu/device_data.ts";
 import { Gpu } from "../../../src/gpu/device.ts";
 import { BETWEEN } from "../../../src/measure/profile.ts";
-import { profileFromCsv } from "../../../src/records/profile.ts";
+import { PROFILE_CSV } from "../../../src/records/profile.ts";
 import { profileAll } from "../../../tasks/_run/profile.ts";
 import { main as baseline } from "../../../tasks/baseline.ts";
 import { main as initSensitivity } from "../../../tasks/init_sensitivity.ts";
@@ -65,13 +65,13 @@ for (const { main, args, profiles, networks } of TASKS) {
       assertEquals([...runs.keys()], Object.keys(profiles));
       assertEquals([...runs.values()].map(([event]) => event.networks), networks);
       for (const [run, name] of Object.entries(profiles)) {
-        const rows = profileFromCsv(await Deno.readTextFile(`${out}/${name}`), { name });
+        const rows = PROFILE_CSV.decode(await Deno.readTextFile(`${out}/${name}`), { name });
         assertEquals(rows[rows.length - 1].kernel, BETWEEN);
         assert(rows.some(({ kernel, ms }) => kernel !== BETWEEN && ms > 0));
         const told = runs.get(run)!.map(({ event: _, run: __, networks: ___, ...rest }) => rest);
         const [{ variant, quick }] = told;
         assertEquals([typeof variant, quick], ["string", true]);
-        assertEquals(told, rows.map((row) => ({ variant, quick, ...row })));
+        assertEquals(told, rows.map((row) => ({ variant, quick, ...PROFILE_CSV.cells(row) })));
       }
     });
   });

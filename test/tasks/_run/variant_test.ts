@@ -68,8 +68,12 @@ Deno.test("choose() measures once, remembers, and measures again when what it re
     const memory = `${directory}/kept/variants.json`;
     async function choose(): Promise<[variant: string, measured: boolean]> {
       const context = new CapturedContext();
-      const chooser = new VariantChooser(context, { gpu, data }, { memory });
-      const variant = await chooser.choose({ plan: PLAN, steps: LONG, budget: BUDGET });
+      const chooser = new VariantChooser({ gpu, data }, { memory });
+      const expected = await chooser.expect({ plan: PLAN, steps: LONG });
+      assertEquals(context.errors, "");
+      const variant = await chooser.choose({ plan: PLAN, steps: LONG, budget: BUDGET }, context);
+      assertEquals(await chooser.expect({ plan: PLAN, steps: LONG }), variant);
+      if (!context.errors.includes("Measuring")) assertEquals(expected, variant);
       return [variant, context.errors.includes("Measuring kernel variants for 2 networks")];
     }
     const [variant, measured] = await choose();
@@ -117,8 +121,8 @@ Deno.test("choose() never takes a variant that failed its check on this adapter"
         JSON.stringify([{ key: "another adapter", failed: VARIANTS }, { key, failed }]),
       );
       const context = new CapturedContext();
-      const chooser = new VariantChooser(context, { gpu, data }, { memory, verified });
-      return await chooser.choose({ plan: PLAN, steps, budget: BUDGET });
+      const chooser = new VariantChooser({ gpu, data }, { memory, verified });
+      return await chooser.choose({ plan: PLAN, steps, budget: BUDGET }, context);
     }
     const [usual, ...others] = candidates(gpu, SHAPE);
     assertEquals(await choose([], 100), usual);
@@ -137,13 +141,16 @@ Deno.test("choose() takes the variant that is asked for, and without measuring t
     const memory = `${directory}/variants.json`;
     const context = new CapturedContext();
     const on = { gpu, data };
-    const asked = new VariantChooser(context, on, { memory, variant: "tiled" });
-    assertEquals(await asked.choose({ plan: PLAN, steps: LONG }), "tiled");
-    const free = new VariantChooser(context, on, { memory });
-    assertEquals(await free.choose({ plan: PLAN, steps: 100 }), defaultVariant(gpu, SHAPE));
+    const asked = new VariantChooser(on, { memory, variant: "tiled" });
+    assertEquals(await asked.choose({ plan: PLAN, steps: LONG }, context), "tiled");
+    const free = new VariantChooser(on, { memory });
+    assertEquals(
+      await free.choose({ plan: PLAN, steps: 100 }, context),
+      defaultVariant(gpu, SHAPE),
+    );
     assertEquals([context.errors, await exists(memory)], ["", false]);
-    const unknown = new VariantChooser(context, on, { memory, variant: "fast" });
-    await assertRejects(() => unknown.choose({ plan: PLAN, steps: LONG }), ArgumentError);
+    const unknown = new VariantChooser(on, { memory, variant: "fast" });
+    await assertRejects(() => unknown.choose({ plan: PLAN, steps: LONG }, context), ArgumentError);
   });
 });
 
@@ -151,6 +158,7 @@ Deno.test("choose() goes on with the variant that results were begun with on the
   await inDirectory(async (directory) => {
     await Deno.mkdir(directory, { recursive: true });
     const choice = { plan: PLAN, steps: 100, directory };
+    const context = new CapturedContext();
     async function begunOn(adapter: string): Promise<string> {
       const config = runConfig({} as Parameters<typeof runConfig>[0], {
         task: "baseline",
@@ -159,14 +167,16 @@ Deno.test("choose() goes on with the variant that results were begun with on the
         variant: "per-operation",
       });
       await Deno.writeTextFile(`${directory}/config.json`, JSON.stringify(config));
-      return await new VariantChooser(new CapturedContext(), { gpu, data }, {}).choose(choice);
+      const chooser = new VariantChooser({ gpu, data }, {});
+      assertEquals(await chooser.expect(choice), await chooser.choose(choice, context));
+      return await chooser.choose(choice, context);
     }
     const usual = defaultVariant(gpu, SHAPE);
     assert(usual !== "per-operation");
     assertEquals(await begunOn(gpu.adapter.description), "per-operation");
     assertEquals(await begunOn("another adapter"), usual);
-    const forced = new VariantChooser(new CapturedContext(), { gpu, data }, { force: true });
-    assertEquals(await forced.choose(choice), usual);
+    const forced = new VariantChooser({ gpu, data }, { force: true });
+    assertEquals(await forced.choose(choice, context), usual);
   });
 });
 

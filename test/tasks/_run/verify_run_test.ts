@@ -1,9 +1,10 @@
 /** `doctor --verify`: its output, its exit status, and what it remembers. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Gpu } from "../../../src/gpu/device.ts";
-import type { ShaderTexts } from "../../../src/gpu/kernels.ts";
+import { type ShaderTexts, withShaders } from "../../../src/gpu/kernels.ts";
 import { SHADERS } from "../../../src/gpu/shaders.gen.ts";
 import { defaultVariant, VARIANTS } from "../../../src/programs/variants.ts";
+import type { TaskMain } from "../../../tasks/_kit/context.ts";
 import { failedVariants, rememberVerified } from "../../../tasks/_run/verified.ts";
 import { main } from "../../../tasks/doctor.ts";
 import { plant } from "../../kernels/_mutants.ts";
@@ -30,8 +31,12 @@ const SHAPE = {
 };
 
 /** Runs the doctor as it is used, but with a mistake planted or with another file to remember in. */
-function runDoctor(args: readonly string[], testing: { shaders?: ShaderTexts; memory: string }) {
-  return runInProcess((args, context) => main(args, context, testing), [...SYNTHETIC, ...args]);
+function runDoctor(
+  args: readonly string[],
+  { shaders = SHADERS, memory }: { shaders?: ShaderTexts; memory: string },
+) {
+  const run: TaskMain = (args, context) => main(args, context, { memory });
+  return withShaders(shaders, () => runInProcess(run, [...SYNTHETIC, ...args]));
 }
 
 Deno.test("doctor --verify exits 3 when a check fails, and remembers the variant until it passes", async () => {

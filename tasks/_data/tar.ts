@@ -5,7 +5,7 @@
  */
 import { dirname, join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
-import { removeIfThere } from "./files.ts";
+import { removeIfThere } from "../_kit/files.ts";
 
 /** What to take out of an archive. */
 export interface UnpackOptions {

@@ -1,11 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../../src/errors.ts";
-import { type CurveRow, curvesFromCsv, curvesToCsv } from "../../src/records/sensitivity.ts";
+import { CURVES_CSV } from "../../src/records/curves.ts";
+import type { CurveRow } from "../../src/train/sensitivity.ts";
 
 const ROWS: readonly CurveRow[] = [
-  { sigma: "0.001", batch_norm: false, step: 0, train_loss: 2.302585093 },
-  { sigma: "0.001", batch_norm: false, step: 100, train_loss: NaN },
-  { sigma: "he", batch_norm: true, step: 0, train_loss: Infinity },
+  { sigma: "0.001", batchNorm: false, step: 0, trainingLoss: 2.302585093 },
+  { sigma: "0.001", batchNorm: false, step: 100, trainingLoss: NaN },
+  { sigma: "he", batchNorm: true, step: 0, trainingLoss: Infinity },
 ];
 
 const TEXT = "sigma,batch_norm,step,train_loss\n" +
@@ -13,20 +14,20 @@ const TEXT = "sigma,batch_norm,step,train_loss\n" +
   "0.001,false,100,NaN\n" +
   "he,true,0,Infinity\n";
 
-Deno.test("curvesToCsv() prints the columns of curves.csv, NaN and infinity by their names", () => {
-  assertEquals(curvesToCsv(ROWS), TEXT);
+Deno.test("CURVES_CSV.encode() prints the columns of curves.csv, NaN and infinity by their names", () => {
+  assertEquals(CURVES_CSV.encode(ROWS), TEXT);
 });
 
-Deno.test("curvesFromCsv() gives back what curvesToCsv() was given", () => {
-  assertEquals(curvesFromCsv(TEXT, { name: "curves.csv" }), [...ROWS]);
+Deno.test("CURVES_CSV.decode() gives back what encode() was given", () => {
+  assertEquals(CURVES_CSV.decode(TEXT, { name: "curves.csv" }), [...ROWS]);
 });
 
-Deno.test("curvesFromCsv() takes every way to start the weights", () => {
+Deno.test("CURVES_CSV.decode() takes every way to start the weights", () => {
   const rows = ["he", "xavier", "0.1", "1e-7", "1"].map((sigma) => ({ ...ROWS[0], sigma }));
-  assertEquals(curvesFromCsv(curvesToCsv(rows), { name: "curves.csv" }), rows);
+  assertEquals(CURVES_CSV.decode(CURVES_CSV.encode(rows), { name: "curves.csv" }), rows);
 });
 
-Deno.test("curvesFromCsv() names file, line and column of an edited cell", () => {
+Deno.test("CURVES_CSV.decode() names file, line and column of an edited cell", () => {
   const cases: [from: string, to: string, message: string][] = [
     ["false,100", "off,100", 'line 3, column batch_norm: it is "off", expected true or false'],
     ["false,100", "false,1.5", 'line 3, column step: it is "1.5", expected a whole number from 0'],
@@ -41,7 +42,7 @@ Deno.test("curvesFromCsv() names file, line and column of an edited cell", () =>
   ];
   for (const [from, to, message] of cases) {
     assertThrows(
-      () => curvesFromCsv(TEXT.replace(from, to), { name: "out/curves.csv" }),
+      () => CURVES_CSV.decode(TEXT.replace(from, to), { name: "out/curves.csv" }),
       DataError,
       `Cannot read out/curves.csv, ${message}`,
     );

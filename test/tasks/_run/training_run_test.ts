@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { MetricRow } from "../../../src/model/metrics.ts";
-import { bestOf } from "../../../tasks/_run/best.ts";
+import { bestOf } from "../../../tasks/_run/training_run.ts";
 
 /** An evaluation with a training loss and a validation accuracy. */
 function row(loss: number, accuracy: number): MetricRow {
   const evaluation = { loss, cost: loss, accuracy };
-  return { step: 1, epoch: 0, eta: 0.1, train: evaluation, val: evaluation };
+  return { step: 1, epoch: 0, eta: 0.1, training: evaluation, validation: evaluation };
 }
 
 Deno.test("bestOf() finds the highest validation accuracy, of equal ones the first", () => {

@@ -1,0 +1,67 @@
+/**
+ * The shape of a population: networks of one architecture that train together on the same batches.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "../errors.ts";
+import type { Architecture } from "./network.ts";
+
+/** What is trained together. */
+export interface PopulationShape {
+  /** The architecture of all networks. */
+  readonly architecture: Architecture;
+  /** How many networks. */
+  readonly networks: number;
+  /** Images in a training batch. */
+  readonly batch: number;
+}
+
+/** A shape but for what the data decide: the number of inputs and of classes. */
+export interface PopulationPlan
+  extends Omit<PopulationShape, "architecture">, Pick<Architecture, "hidden" | "batchNorm"> {}
+
+/**
+ * Completes a plan.
+ *
+ * @param plan What is to be trained.
+ * @param data Values per image, and the number of classes.
+ * @returns The shape.
+ */
+export function shapeOf(
+  { hidden, batchNorm, networks, batch }: PopulationPlan,
+  { inputs, classes }: Pick<Architecture, "inputs" | "classes">,
+): PopulationShape {
+  return { architecture: { inputs, hidden, classes, batchNorm }, networks, batch };
+}
+
+/**
+ * Checks that a shape can be trained. The architecture itself is checked where it is laid out.
+ *
+ * @param shape What is to be trained.
+ * @param limits Training images that there are, and the most networks that the adapter takes.
+ * @throws {ArgumentError} If there is no network, there are too many, or the batch does not fit the data or batch norm.
+ */
+export function checkShape(
+  { architecture: { batchNorm, hidden }, networks, batch }: PopulationShape,
+  limits: { readonly images: number; readonly networks: number },
+): void {
+  if (networks === 0) {
+    throw new ArgumentError("Cannot make a population of 0 networks, expected at least 1");
+  }
+  if (networks > limits.networks) {
+    throw new ArgumentError(
+      `Cannot make a population of ${networks} networks, expected at most ${limits.networks} on this adapter`,
+    );
+  }
+  if (!Number.isSafeInteger(batch) || batch < 1 || batch > limits.images) {
+    throw new ArgumentError(
+      `Cannot train in batches of ${batch}: expected 1 to ${limits.images}, the number of training images`,
+    );
+  }
+  if (batch === 1 && batchNorm && hidden.length > 0) {
+    throw new ArgumentError(
+      "Cannot train in batches of 1 with batch norm: one image has no variance, expected at least 2",
+    );
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * `confusion.csv`: a confusion matrix, a row for each true class, a column for each class taken for it.
+ *
+ * @module
+ */
+
+import { DataError } from "../errors.ts";
+import type { Confusion } from "../train/lambda_search.ts";
+import type { FileName } from "./names.ts";
+import { type Columns, CsvTable, readHeader } from "./table.ts";
+
+type Line = Record<string, string | number>;
+
+/** The table for some classes, whose names are those of columns; the fields have numbers, which cannot clash. */
+function tableOf(classNames: readonly string[]): CsvTable<Line> {
+  const counts = classNames.map((name, i) => [fieldOf(i), { name, kind: "integer" }]);
+  return new CsvTable(Object.fromEntries([["trueClass", "text"], ...counts]) as Columns<Line>);
+}
+
+function fieldOf(index: number): string {
+  return `class${index}`;
+}
+
+/** The format of `confusion.csv`. */
+export const CONFUSION_CSV = {
+  /**
+   * Prints a confusion matrix as CSV.
+   *
+   * @param confusion The matrix.
+   * @returns The text; every line ends with a line feed.
+   */
+  encode({ classNames, counts }: Confusion): string {
+    const lines = counts.map((row, i) => ({
+      trueClass: classNames[i],
+      ...Object.fromEntries(row.map((count, j) => [fieldOf(j), count])),
+    }));
+    return tableOf(classNames).encode(lines);
+  },
+
+  /**
+   * Reads a confusion matrix.
+   *
+   * @param text The text.
+   * @param file The name of the file, for error messages.
+   * @returns The matrix.
+   * @throws {DataError} If the text is not such a table, or counts no images; the message names file and, where it has
+   * one, line and column.
+   */
+  decode(text: string, file: FileName): Confusion {
+    const { name } = file;
+    const classNames = readHeader(text, file).slice(1);
+    const lines = tableOf(classNames).decode(text, file);
+    lines.forEach(({ trueClass }, i) => {
+      if (trueClass === classNames[i]) return;
+      throw new DataError(
+        `Cannot read ${name}, line ${i + 2}, column true_class: it is ${
+          JSON.stringify(trueClass)
+        }, ` +
+          `expected ${JSON.stringify(classNames[i])}`,
+      );
+    });
+    if (lines.length !== classNames.length) {
+      throw new DataError(
+        `Cannot read ${name}: it has ${lines.length} rows, expected one for each of ${classNames.length} classes`,
+      );
+    }
+    const counts = lines.map((line) => classNames.map((_, i) => line[fieldOf(i)] as number));
+    if (!counts.flat().some((count) => count > 0)) {
+      throw new DataError(`Cannot read ${name}: it counts no images, expected at least 1`);
+    }
+    return { classNames, counts };
+  },
+} as const;

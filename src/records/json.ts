@@ -1,0 +1,193 @@
+/**
+ * JSON files. They are checked as they are read: these files are for people too, and people edit them.
+ *
+ * @module
+ */
+
+import { DataError } from "../errors.ts";
+import { type FileName, snakeCase } from "./names.ts";
+
+/** How one value is written as JSON, and checked and converted as it is read. */
+export interface JsonValue<Type> {
+  /** Gives what is written. */
+  readonly encode: (value: Type) => unknown;
+  /**
+   * Converts what was read.
+   *
+   * @throws {DataError} If it is not such a value; the message begins with its name.
+   */
+  readonly decode: (value: unknown, name: string) => Type;
+}
+
+/** The fields of an object, in order; a field has a name where that in the file is not its own in snake_case. */
+export type JsonFields<Type> = {
+  readonly [Field in keyof Type]-?:
+    | JsonValue<Type[Field]>
+    | { readonly name: string; readonly value: JsonValue<Type[Field]> };
+};
+
+/** A text. */
+export const TEXT: JsonValue<string> = primitive((value) => typeof value === "string", "a text");
+
+/** True or false. */
+export const BOOLEAN: JsonValue<boolean> = primitive(
+  (value) => typeof value === "boolean",
+  "true or false",
+);
+
+/** A number that is always finite. */
+export const NUMBER: JsonValue<number> = primitive(
+  (value) => typeof value === "number",
+  "a number",
+);
+
+/** A number that may be NaN or infinite: JSON has null for both, which reads as NaN. */
+export const MEASURED: JsonValue<number> = {
+  encode: (value) => Number.isFinite(value) ? value : null,
+  decode: (value, name) => value === null ? NaN : NUMBER.decode(value, name),
+};
+
+/** A value that may be null. */
+export function nullable<Type>(value: JsonValue<Type>): JsonValue<Type | null> {
+  return {
+    encode: (given) => given === null ? null : value.encode(given),
+    decode: (given, name) => given === null ? null : value.decode(given, name),
+  };
+}
+
+/** A field that may be missing. */
+export function optional<Type>(value: JsonValue<Type>): JsonValue<Type | undefined> {
+  return {
+    encode: (given) => given === undefined ? undefined : value.encode(given),
+    decode: (given, name) => given === undefined ? undefined : value.decode(given, name),
+  };
+}
+
+/** A list of values of one kind. */
+export function list<Type>(value: JsonValue<Type>): JsonValue<readonly Type[]> {
+  return {
+    encode: (given) => given.map(value.encode),
+    decode: (given, name) => {
+      if (!Array.isArray(given)) throw unexpected(given, name, "a list");
+      return given.map((each, i) => value.decode(each, `${name}[${i}]`));
+    },
+  };
+}
+
+/** An object with fields of several kinds; others that are in the file are ignored. */
+export function object<Type extends object>(fields: JsonFields<Type>): JsonValue<Type> {
+  type AnyField = JsonValue<unknown> | {
+    readonly name: string;
+    readonly value: JsonValue<unknown>;
+  };
+  const entries = Object.entries(fields as Record<string, AnyField>).map(([field, given]) =>
+    "value" in given ? { field, ...given } : { field, name: snakeCase(field), value: given }
+  );
+  return {
+    encode: (given) =>
+      Object.fromEntries(entries.flatMap(({ field, name, value }) => {
+        const encoded = value.encode(given[field as keyof Type]);
+        return encoded === undefined ? [] : [[name, encoded]];
+      })),
+    decode: (given, where) => {
+      const found = fieldsOf(given, where);
+      return Object.fromEntries(entries.flatMap(({ field, name, value }) => {
+        const decoded = value.decode(found[name], where === WHOLE ? name : `${where}.${name}`);
+        return decoded === undefined ? [] : [[field, decoded]];
+      })) as Type;
+    },
+  };
+}
+
+/** What messages call the value that is the whole file. */
+const WHOLE = "all of it";
+
+/** The format of a JSON file. */
+export class JsonFile<Type> {
+  readonly #value: JsonValue<Type>;
+
+  /** Describes the format. */
+  constructor(value: JsonValue<Type>) {
+    this.#value = value;
+  }
+
+  /**
+   * Gives the fields as the file has them.
+   *
+   * @param content What the file says.
+   * @returns Names and values, in order.
+   */
+  fields(content: Type): Readonly<Record<string, unknown>> {
+    return this.#value.encode(content) as Record<string, unknown>;
+  }
+
+  /**
+   * Prints the file.
+   *
+   * @param content What it says.
+   * @returns The text.
+   */
+  encode(content: Type): string {
+    return JSON.stringify(this.#value.encode(content), null, 2) + "\n";
+  }
+
+  /**
+   * Reads the file.
+   *
+   * @param text The text.
+   * @param file The name of the file, for error messages.
+   * @returns What it says.
+   * @throws {DataError} If the text is not JSON, or a field is missing or of another kind; the message names file and
+   * field.
+   */
+  decode(text: string, file: FileName): Type {
+    try {
+      return this.#value.decode(JSON.parse(text), WHOLE);
+    } catch (error) {
+      if (!(error instanceof SyntaxError || error instanceof DataError)) throw error;
+      throw new DataError(`Cannot read ${file.name}: ${error.message}`);
+    }
+  }
+}
+
+/**
+ * Reads an object with any fields.
+ *
+ * @param value What was read.
+ * @param name Its name, for the error message.
+ * @returns The object.
+ * @throws {DataError} If it is not an object.
+ */
+export function fieldsOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw unexpected(value, name, "an object");
+}
+
+/**
+ * Makes the error for a value that is not what its field should have.
+ *
+ * @param value The value.
+ * @param name The name of the field.
+ * @param expected What it should have.
+ * @returns The error.
+ */
+export function unexpected(value: unknown, name: string, expected: string): DataError {
+  const text = value === undefined ? "missing" : JSON.stringify(value);
+  const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
+  return new DataError(`${name} is ${shown}, expected ${expected}`);
+}
+
+function primitive<Type>(
+  fits: (value: unknown) => value is Type,
+  expected: string,
+): JsonValue<Type> {
+  return {
+    encode: (value) => value,
+    decode: (value, name) => {
+      if (fits(value)) return value;
+      throw unexpected(value, name, expected);
+    },
+  };
+}

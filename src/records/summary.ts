@@ -1,0 +1,170 @@
+/**
+ * `summary.json`: how a training, a study of initial weights, a λ search or a gradient check ended. Results with a summary
+ * are finished.
+ *
+ * @module
+ */
+
+import type { Ending, Evaluation } from "../model/metrics.ts";
+import type { GradientTrial } from "../train/gradient_check.ts";
+import type { BestRow } from "../train/lambda_search.ts";
+import type { SensitivityRun } from "../train/sensitivity.ts";
+import {
+  BOOLEAN,
+  type JsonFields,
+  JsonFile,
+  type JsonValue,
+  list,
+  MEASURED,
+  nullable,
+  NUMBER,
+  object,
+  optional,
+  TEXT,
+} from "./json.ts";
+
+/** What every summary says. */
+export interface Summary {
+  /** Name of the data set. */
+  readonly data: string;
+  /** Name of the adapter. */
+  readonly adapter: string;
+  /** Whether the adapter is a software driver. */
+  readonly software: boolean;
+  /** Present and true for a quick run. */
+  readonly quick?: boolean;
+}
+
+/** How the training of one network ended. */
+export interface RunSummary extends Summary, Ending {
+  /** Epochs done. */
+  readonly epochs: number;
+}
+
+/** How a study of initial weights ended. */
+export interface StudySummary extends Summary {
+  /** Number of classes. */
+  readonly classes: number;
+  /** The runs: without batch norm, then with it. */
+  readonly runs: readonly SensitivityRun[];
+}
+
+/** How a λ search ended. */
+export interface SearchSummary extends Summary {
+  /** Number of classes. */
+  readonly classes: number;
+  /** The best λ of all stages. */
+  readonly bestLambda: number;
+  /** The best λ of the first stage. */
+  readonly coarseBestLambda: number;
+  /** Validation accuracy of the best λ. */
+  readonly validationAccuracy: number;
+  /** What `best.csv` says. */
+  readonly best: readonly BestRow[];
+  /** How the final network ended. */
+  readonly final: RunSummary;
+}
+
+/** How a gradient check ended that passed. */
+export interface GradientCheckSummary extends Summary {
+  /** Whether every error is within its bar. */
+  readonly passed: boolean;
+  /** What was compared on the GPU. */
+  readonly trials: readonly GradientTrial[];
+}
+
+const EVALUATION: JsonValue<Evaluation> = object<Evaluation>({
+  loss: MEASURED,
+  cost: MEASURED,
+  accuracy: MEASURED,
+});
+
+const EVALUATIONS: JsonFields<Pick<Ending, "training" | "validation" | "test">> = {
+  training: { name: "train", value: EVALUATION },
+  validation: { name: "val", value: EVALUATION },
+  test: EVALUATION,
+};
+
+const MACHINE: JsonFields<Pick<Summary, "adapter" | "software" | "quick">> = {
+  adapter: TEXT,
+  software: BOOLEAN,
+  quick: optional(BOOLEAN),
+};
+
+const RUN: JsonValue<RunSummary> = object<RunSummary>({
+  data: TEXT,
+  ...EVALUATIONS,
+  steps: NUMBER,
+  epochs: NUMBER,
+  divergedAt: nullable(NUMBER),
+  ...MACHINE,
+});
+
+/** The format of the `summary.json` of one training. */
+export const RUN_SUMMARY_JSON: JsonFile<RunSummary> = new JsonFile(RUN);
+
+const SENSITIVITY_RUN: JsonValue<SensitivityRun> = object<SensitivityRun>({
+  sigma: TEXT,
+  batchNorm: BOOLEAN,
+  ...EVALUATIONS,
+  steps: NUMBER,
+  divergedAt: nullable(NUMBER),
+  outcome: TEXT,
+});
+
+/** The format of the `summary.json` of a study of initial weights. */
+export const STUDY_SUMMARY_JSON: JsonFile<StudySummary> = new JsonFile(object<StudySummary>({
+  data: TEXT,
+  classes: NUMBER,
+  runs: list(SENSITIVITY_RUN),
+  ...MACHINE,
+}));
+
+const BEST: JsonValue<BestRow> = object<BestRow>({
+  rank: NUMBER,
+  lambda: NUMBER,
+  validationAccuracy: { name: "val_accuracy", value: MEASURED },
+  publishedLambda: nullable(NUMBER),
+  publishedValidationAccuracy: { name: "published_val_accuracy", value: nullable(NUMBER) },
+});
+
+/** The format of the `summary.json` of a λ search. */
+export const SEARCH_SUMMARY_JSON: JsonFile<SearchSummary> = new JsonFile(object<SearchSummary>({
+  data: TEXT,
+  classes: NUMBER,
+  bestLambda: NUMBER,
+  coarseBestLambda: NUMBER,
+  validationAccuracy: { name: "val_accuracy", value: MEASURED },
+  best: list(BEST),
+  final: RUN,
+  ...MACHINE,
+}));
+
+const TRIAL: JsonValue<GradientTrial> = object<GradientTrial>({
+  hidden: list(NUMBER),
+  batchNorm: BOOLEAN,
+  inputs: NUMBER,
+  batch: NUMBER,
+  worst: object({ name: TEXT, kind: TEXT, error: MEASURED, bar: NUMBER }),
+  failures: list(TEXT),
+});
+
+/** The format of the `summary.json` of a gradient check. */
+export const GRADIENT_CHECK_SUMMARY_JSON: JsonFile<GradientCheckSummary> = new JsonFile(
+  object<GradientCheckSummary>({
+    data: TEXT,
+    passed: BOOLEAN,
+    trials: list(TRIAL),
+    ...MACHINE,
+  }),
+);
+
+/**
+ * Gives the fields of a trial as the file has them.
+ *
+ * @param trial The trial.
+ * @returns Names and values, in order.
+ */
+export function gradientTrialFields(trial: GradientTrial): Readonly<Record<string, unknown>> {
+  return TRIAL.encode(trial) as Record<string, unknown>;
+}

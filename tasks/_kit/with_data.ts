@@ -1,0 +1,178 @@
+/**
+ * How tasks begin: arguments, help, device, data. What is opened here is closed here, whatever happens in between.
+ *
+ * @module
+ */
+import type { DataSet, SubsetCounts } from "../../src/data/dataset.ts";
+import { DeviceDataSet } from "../../src/gpu/device_data.ts";
+import { Gpu } from "../../src/gpu/device.ts";
+import { checkVariant } from "../../src/programs/variants.ts";
+import { announceAdapter } from "./adapter.ts";
+import type { TaskContext } from "./context.ts";
+import { announceData, loadDataSet, type Loaded, QUICK_COUNTS } from "./data.ts";
+import { helpText } from "./help.ts";
+import { EXIT } from "./main.ts";
+import {
+  type COMMON_OPTIONS,
+  type CommonOptions,
+  type OptionTable,
+  type Parsed,
+  parseOptions,
+  type Task,
+  type Values,
+} from "./options.ts";
+
+/** The options of a task that uses the GPU. */
+type GpuTable = OptionTable & Pick<typeof COMMON_OPTIONS, "json" | "requireGpu" | "variant">;
+
+/** The options of a task that uses the GPU and a data set. */
+type DataTable = GpuTable & Pick<typeof COMMON_OPTIONS, "data" | "quick">;
+
+/** The options of a call, and the device. */
+export interface GpuCall<O extends OptionTable> extends Parsed<O> {
+  readonly gpu: Gpu;
+}
+
+/** The options of a call, the device, and the data set on it. */
+export interface DataCall<O extends OptionTable> extends GpuCall<O> {
+  readonly data: DeviceDataSet;
+}
+
+/** Parses the arguments and runs the task, or prints its help where that was asked for. */
+export async function withOptions<O extends OptionTable>(
+  task: Task<O>,
+  args: readonly string[],
+  context: TaskContext,
+  run: (parsed: Parsed<O>) => Promise<number>,
+): Promise<number> {
+  const parsed = parseOptions(task, args);
+  if (parsed.options.help !== true) return await run(parsed);
+  context.stdout(helpText(task));
+  return EXIT.done;
+}
+
+/** As {@linkcode withOptions}, with a device, which is named and then given to the task. */
+export async function withGpu<O extends GpuTable>(
+  task: Task<O>,
+  args: readonly string[],
+  context: TaskContext,
+  run: (call: GpuCall<O> & { readonly requestTime: number }) => Promise<number>,
+): Promise<number> {
+  return await withOptions(task, args, context, async (parsed) => {
+    const options = commonOptions<O>(parsed.options);
+    checkVariant(options.variant);
+    const began = performance.now();
+    const gpu = await Gpu.request();
+    const requestTime = performance.now() - began;
+    try {
+      announceAdapter(context, gpu.adapter, options);
+      return await run({ ...parsed, gpu, requestTime });
+    } finally {
+      gpu.destroy();
+    }
+  });
+}
+
+/** As {@linkcode withGpu}, with the data set of `--data`, which is named and then given to the task. */
+export async function withData<O extends DataTable>(
+  task: Task<O>,
+  args: readonly string[],
+  context: TaskContext,
+  run: (call: DataCall<O>) => Promise<number>,
+): Promise<number> {
+  return await withGpu(task, args, context, async ({ requestTime: _, ...call }) => {
+    const shared = new SharedData(call.gpu);
+    try {
+      const options = commonOptions<O>(call.options);
+      const loaded = await shared.load(options, task.quickCounts);
+      announceData(context, loaded, options);
+      return await run({ ...call, data: loaded.data });
+    } finally {
+      shared.destroy();
+    }
+  });
+}
+
+/** A data set on the device. */
+export interface LoadedData extends Loaded {
+  readonly data: DeviceDataSet;
+}
+
+/** The data sets on a device: each is read once and uploaded once, however many tasks ask for it. */
+export class SharedData {
+  readonly gpu: Gpu;
+  readonly #read = new Map<string, DataSet>();
+  readonly #loaded = new Map<string, LoadedData>();
+
+  /** @param gpu The device. */
+  constructor(gpu: Gpu) {
+    this.gpu = gpu;
+  }
+
+  /**
+   * Loads the data set that a task asks for.
+   *
+   * @param options What was asked for.
+   * @param quickCounts How many images of each split `--quick` uses.
+   * @throws {DataError} When the folder or a file in it is missing or not what it should be.
+   */
+  async load(
+    options: Pick<CommonOptions, "data" | "quick">,
+    quickCounts: SubsetCounts = QUICK_COUNTS,
+  ): Promise<LoadedData> {
+    const { data, quick } = options;
+    const counts = quick ? quickCounts : {};
+    const key = JSON.stringify([data, counts]);
+    let loaded = this.#loaded.get(key);
+    if (loaded === undefined) {
+      const read = await loadDataSet(data, { counts, read: this.#read });
+      loaded = { ...read, data: new DeviceDataSet(this.gpu, read.dataset) };
+      this.#loaded.set(key, loaded);
+    }
+    return loaded;
+  }
+
+  /** Frees the memory on the device. */
+  destroy(): void {
+    for (const { data } of this.#loaded.values()) data.destroy();
+  }
+}
+
+/** A task in two halves, as its module exports them. */
+export interface PlannedTask<O extends DataTable, Plan> {
+  readonly TASK: Task<O>;
+  /** Checks everything that can be refused, and touches nothing. */
+  plan(call: DataCall<O>): Promise<Plan>;
+  /** Does what was planned, and returns the exit status. */
+  run(plan: Plan, context: TaskContext): Promise<number>;
+}
+
+/** What is left to do of a task that was planned; returns the exit status. */
+export type PlannedRun = (context: TaskContext) => Promise<number>;
+
+/**
+ * Plans a task on a device and data that it shares with others.
+ *
+ * @returns Runs it, with the same lines as the task alone.
+ */
+export async function planOn<O extends DataTable, Plan>(
+  { TASK, plan, run }: PlannedTask<O, Plan>,
+  args: readonly string[],
+  shared: SharedData,
+): Promise<PlannedRun> {
+  const parsed = parseOptions(TASK, args);
+  const options = commonOptions<O>(parsed.options);
+  checkVariant(options.variant);
+  const loaded = await shared.load(options, TASK.quickCounts);
+  const planned = await plan({ ...parsed, gpu: shared.gpu, data: loaded.data });
+  return async (context) => {
+    announceAdapter(context, shared.gpu.adapter, options);
+    announceData(context, loaded, options);
+    return await run(planned, context);
+  };
+}
+
+/** The values of common options, which the compiler cannot find among those of any table that has them. */
+function commonOptions<O extends GpuTable>(options: Values<O>): CommonOptions {
+  return options as unknown as CommonOptions;
+}

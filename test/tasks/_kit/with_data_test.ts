@@ -1,0 +1,75 @@
+import {
+  assertEquals,
+  assertNotStrictEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { ArgumentError } from "../../../src/errors.ts";
+import { COMMON_OPTIONS, type Task } from "../../../tasks/_kit/options.ts";
+import { type DataCall, planOn, SharedData, withData } from "../../../tasks/_kit/with_data.ts";
+import { CapturedContext } from "../../_context.ts";
+import { sharedGpu } from "../../_gpu.ts";
+
+const TASK: Task<typeof COMMON_OPTIONS> = {
+  name: "trial",
+  summary: "Tries.",
+  options: COMMON_OPTIONS,
+  quickCounts: { training: 20, validation: 10, test: 5 },
+  examples: [],
+};
+const ARGS = ["--quick", "--data", "synthetic"];
+
+type Call = DataCall<typeof COMMON_OPTIONS>;
+
+Deno.test("withData() hands over device and data, and takes both away in the end", async () => {
+  const calls: Call[] = [];
+  const status = await withData(TASK, ARGS, new CapturedContext(), async (call) => {
+    calls.push(call);
+    assertEquals((await call.data.part("training")).count, 20);
+    return 3;
+  });
+  assertEquals(status, 3);
+  const [{ gpu, data }] = calls;
+  await assertRejects(() => data.part("training"), ArgumentError, "destroyed");
+  await gpu.device.lost; // Settles once the device was destroyed.
+});
+
+Deno.test("withData() asks for no device when help or a wrong option is given", async () => {
+  const context = new CapturedContext();
+  const refuse = () => Promise.reject(new Error("expected no call"));
+  assertEquals(await withData(TASK, ["--help"], context, refuse), 0);
+  assertEquals(context.output.split("\n")[0], "deno task trial [options]");
+  await assertRejects(
+    () => withData(TASK, ["--variant", "magic"], context, refuse),
+    ArgumentError,
+    "magic",
+  );
+  assertEquals(context.errors, "");
+});
+
+Deno.test("planOn() shares data among tasks, and says nothing before they run", async () => {
+  const shared = new SharedData(await sharedGpu());
+  const calls: Call[] = [];
+  const task = {
+    TASK,
+    plan: (call: Call) => Promise.resolve(call),
+    run: (call: Call) => Promise.resolve(calls.push(call)),
+  };
+  const runs = [await planOn(task, ARGS, shared), await planOn(task, ARGS, shared)];
+  const more = {
+    ...task,
+    TASK: { ...TASK, quickCounts: { training: 30, validation: 10, test: 5 } },
+  };
+  runs.push(await planOn(more, ARGS, shared));
+  const alone = new CapturedContext();
+  await withData(TASK, ARGS, alone, () => Promise.resolve(0));
+  for (const run of runs.slice(0, 2)) {
+    const context = new CapturedContext();
+    await run(context);
+    assertEquals(context.errors, alone.errors);
+  }
+  await runs[2](new CapturedContext());
+  assertStrictEquals(calls[0].data, calls[1].data);
+  assertNotStrictEquals(calls[0].data, calls[2].data);
+  shared.destroy();
+});
