@@ -8,7 +8,9 @@ import { type BindingName, BINDINGS } from "./bindings.ts";
 import { cached } from "./cache.ts";
 import { GpuError } from "../errors.ts";
 import type { Gpu } from "./device.ts";
+import { includedFiles, type ShaderTexts } from "./includes.ts";
 import {
+  CONSTANTS,
   type Definition,
   type KernelName,
   KERNELS,
@@ -17,13 +19,11 @@ import {
   TILES,
   tiles,
 } from "./kernel_table.ts";
-import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../model/network.ts";
 import { scoped } from "./scopes.ts";
 import { SHADERS } from "./shaders.gen.ts";
 import { STEP } from "./structs.ts";
 
-/** The texts of the shader files, by name without the extension. */
-export type ShaderTexts = Readonly<Record<string, string>>;
+export type { ShaderTexts };
 
 /** Values of a shader's overrides. */
 export type Constants = Readonly<Record<string, number>>;
@@ -37,8 +37,7 @@ export interface BoundKernel {
   /** The layer that it works on, counted from 0. */
   readonly layer: number;
   readonly pipeline: GPUComputePipeline;
-  /** Resources of even and of odd steps: what a step writes, the next reads. */
-  readonly groups: readonly [even: GPUBindGroup, odd: GPUBindGroup];
+  readonly group: GPUBindGroup;
   /** Workgroups along x, y and z. */
   readonly workgroups: readonly [number, number, number];
 }
@@ -49,13 +48,14 @@ export interface BindOptions {
   readonly networks: number;
   /** The layer that it works on, counted from 0; the first unless given. */
   readonly layer?: number;
-  /** A resource for every binding of the kernel; further ones are passed over, so that one set can serve several. */
+  /** A resource for every binding of the kernel; others are ignored, so that one set can serve several kernels. */
   readonly resources: Resources;
-  /** Those that are others in odd steps. */
-  readonly odd?: Resources;
-  /** The name of the tile, where the kernel works in tiles. */
+  /** The name of the tile, where the kernel works in tiles and the table does not name one. */
   readonly tile?: TileName;
-  /** Values of the overrides that are the kernel's own; `WORKGROUP` replaces the size that the table gives. */
+  /**
+   * Values of the overrides in the kernel's file, beside those that {@linkcode CONSTANTS} has; others are ignored.
+   * `WORKGROUP` replaces the size that the table gives.
+   */
   readonly constants?: Constants;
 }
 
@@ -78,12 +78,22 @@ export async function withShaders<T>(shaders: ShaderTexts, action: () => Promise
   }
 }
 
-/** The pipelines of a device: each is made when it is first asked for. */
+/** A shader file together with all that it includes. */
+interface Source {
+  readonly file: string;
+  readonly tile?: TileName;
+  readonly code: string;
+  /** The overrides that need a value. */
+  readonly overrides: readonly string[];
+}
+
+/** The pipelines of a device, each compiled when it is first needed. */
 export class Kernels {
   static #made = new WeakMap<GPUDevice, Kernels>();
   #gpu: Gpu;
   #shaders: ShaderTexts;
-  #modules = new Map<string, Promise<GPUShaderModule>>();
+  #sources = new Map<string, Source>();
+  #modules = new Map<Source, Promise<GPUShaderModule>>();
   #pipelines = new Map<string, Promise<GPUComputePipeline>>();
 
   private constructor(gpu: Gpu, shaders: ShaderTexts) {
@@ -105,31 +115,27 @@ export class Kernels {
   }
 
   /**
-   * Gives a kernel its resources, and compiles it if nobody asked for it with these constants before.
+   * Binds a kernel to its resources, and compiles it unless it was compiled with the same constants before.
    *
    * @param name The kernel.
    * @param options What it is bound to, and how large it is.
    * @returns The kernel, ready to be dispatched.
-   * @throws {GpuError} If its shader does not compile, with the line that is to blame.
+   * @throws {GpuError} If its shader does not compile; the message shows the line.
    * @throws {DeviceLostError} If the device went away.
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
     this.#gpu.check();
-    const { networks, layer = 0, resources, odd, constants = {}, tile } = options;
-    const shape = { ...options.shape, tile: tile && TILES[tile] };
     const definition: Definition = KERNELS[name];
-    const workgroup = constants.WORKGROUP ?? definition.workgroup;
-    const pipeline = await this.#pipeline(name, { ...constants, WORKGROUP: workgroup }, tile);
-    const even = await this.#group(name, pipeline, resources);
+    const { networks, layer = 0, resources, tile = definition.tile } = options;
+    const constants = { WORKGROUP: definition.workgroup, ...options.constants };
+    const shape = { ...options.shape, tile: tile && TILES[tile] };
+    const pipeline = await this.#pipeline(name, this.#source(definition.file, tile), constants);
     return {
       name,
       layer,
       pipeline,
-      groups: [even, odd ? await this.#group(name, pipeline, { ...resources, ...odd }) : even],
-      workgroups: [
-        ...this.#workgroups(definition, shape, { ...constants, WORKGROUP: workgroup }),
-        networks,
-      ],
+      group: await this.#group(name, pipeline, resources),
+      workgroups: [...this.#workgroups(definition, shape, constants), networks],
     };
   }
 
@@ -139,9 +145,9 @@ export class Kernels {
     constants: Constants,
   ): readonly [number, number] {
     if (workgroups) return workgroups(shape, constants);
-    const most = this.#gpu.device.limits.maxComputeWorkgroupsPerDimension;
+    const max = this.#gpu.device.limits.maxComputeWorkgroupsPerDimension;
     const count = tiles(threads!(shape), constants.WORKGROUP);
-    return [Math.min(count, most), tiles(count, most)];
+    return [Math.min(count, max), tiles(count, max)];
   }
 
   async #group(
@@ -169,29 +175,56 @@ export class Kernels {
     return value;
   }
 
+  #source(file: string, tile: TileName | undefined): Source {
+    const key = `${file} ${tile}`;
+    const known = this.#sources.get(key);
+    if (known) return known;
+    const files = includedFiles(this.#shaders, file, tile);
+    const code = files.map((name) => this.#shaders[name]).join("\n");
+    const overrides = Array.from(code.matchAll(/^override (\w+): \w+;/gm), ([, name]) => name);
+    const source = { file, tile, code, overrides };
+    this.#sources.set(key, source);
+    return source;
+  }
+
   #pipeline(
     name: KernelName,
+    source: Source,
     constants: Constants,
-    tile: TileName | undefined,
   ): Promise<GPUComputePipeline> {
-    const key = JSON.stringify([name, tile, Object.entries(constants).sort()]);
-    return cached(this.#pipelines, key, () => this.#compile(name, constants, tile));
+    const all: Constants = { ...CONSTANTS, ...constants };
+    const own = source.overrides.filter((key) => key in all).map((key) => [key, all[key]]);
+    const key = JSON.stringify([name, source.tile, own]);
+    return cached(
+      this.#pipelines,
+      key,
+      () => this.#compile(name, source, Object.fromEntries(own)),
+    );
   }
 
   async #compile(
     name: KernelName,
+    source: Source,
     constants: Constants,
-    tile: TileName | undefined,
   ): Promise<GPUComputePipeline> {
-    const { file, bindings }: Definition = KERNELS[name];
+    const module = await cached(this.#modules, source, () => compileModule(this.#gpu, source));
+    const layout = await this.#layout(name);
+    // A pipeline that cannot be made rejects its promise, and tells no error scope.
+    const made = this.#gpu.device.createComputePipelineAsync({
+      label: name,
+      layout,
+      compute: { module, entryPoint: name, constants },
+    });
+    return await this.#gpu.orLost(made).catch((error: Error) => {
+      this.#gpu.check(); // Where the device went away, that is the reason.
+      throw new GpuError(`Cannot make the kernel ${name}: ${error.message}`);
+    });
+  }
+
+  async #layout(name: KernelName): Promise<GPUPipelineLayout> {
     const { device } = this.#gpu;
-    const module = await this.#module(file, tile);
-    const text = this.#shaders[file];
-    const norm = { EPSILON: BATCH_NORM_EPSILON, MOMENTUM: BATCH_NORM_MOMENTUM };
-    const shared = Object.entries(norm).filter(([override]) =>
-      text.includes(`override ${override}:`)
-    );
-    const { value: layout, errors } = scoped(device, () => {
+    const { bindings }: Definition = KERNELS[name];
+    const { value, errors } = scoped(device, () => {
       const group = device.createBindGroupLayout({
         label: name,
         entries: bindings.map((b) => ({ ...BINDINGS[b], visibility: GPUShaderStage.COMPUTE })),
@@ -200,26 +233,7 @@ export class Kernels {
     });
     const { invalid } = await errors;
     if (invalid) throw new GpuError(`Cannot make the kernel ${name}: ${invalid.message}`);
-    // A pipeline that cannot be made rejects its promise, and tells no error scope.
-    const made = device.createComputePipelineAsync({
-      label: name,
-      layout,
-      compute: {
-        module,
-        entryPoint: name,
-        constants: { ...Object.fromEntries(shared), ...constants },
-      },
-    });
-    return await this.#gpu.orLost(made).catch((error: Error) => {
-      this.#gpu.check(); // Where the device went away, that is the reason.
-      throw new GpuError(`Cannot make the kernel ${name}: ${error.message}`);
-    });
-  }
-
-  #module(file: string, tile: TileName | undefined): Promise<GPUShaderModule> {
-    const key = `${tile} ${file}`;
-    const options = { shaders: this.#shaders, tile };
-    return cached(this.#modules, key, () => compileModule(this.#gpu, file, options));
+    return value;
   }
 }
 
@@ -228,50 +242,19 @@ export class Kernels {
  *
  * @param pass Where to.
  * @param kernel The kernel with its resources.
- * @param at Bytes to the step in the buffer of steps, and whether the step is an odd one.
+ * @param offset The offset of its step in the buffer of steps, in bytes.
  */
 export function dispatch(
   pass: GPUComputePassEncoder,
   kernel: BoundKernel,
-  at: { readonly offset: number; readonly odd?: boolean },
+  offset: number,
 ): void {
   pass.setPipeline(kernel.pipeline);
-  pass.setBindGroup(0, kernel.groups[at.odd ? 1 : 0], [at.offset]);
+  pass.setBindGroup(0, kernel.group, [offset]);
   pass.dispatchWorkgroups(...kernel.workgroups);
 }
 
-/** Texts that go in front of a file's own, beside the two that go in front of all. */
-const PARTS: Readonly<Record<string, readonly string[]>> = {
-  input_affine: ["descent"],
-  affine: ["descent"],
-  batch_norm: ["descent"],
-  texel_input: ["descent", "texel_descent"],
-  texel_affine: ["descent", "texel_descent"],
-  texel_norm: ["descent"],
-  tiled_input: ["descent"],
-  tiled_affine: ["descent"],
-  fused_input: ["descent", "fused_layers"],
-  fused_norm: ["descent", "fused_layers"],
-  fused_tail: ["descent", "fused_layers"],
-};
-
-/** The same of the texts that tasks/_kit/tile.ts makes for each tile: by a word that calls for them. */
-const TILE_PARTS: readonly (readonly [word: string, part: string])[] = [
-  ["TILE_OUTPUTS", "outputs"],
-  ["TILE_ROWS", "blocks"],
-];
-
-async function compileModule(
-  gpu: Gpu,
-  file: string,
-  { shaders, tile }: { shaders: ShaderTexts; tile?: TileName },
-): Promise<GPUShaderModule> {
-  const own = shaders[file];
-  const loops = TILE_PARTS.filter(([word]) => own.includes(word)).map(([, part]) =>
-    `${tile}_${part}`
-  );
-  const texts = ["common", "bits", ...PARTS[file] ?? [], ...loops, file];
-  const code = texts.map((name) => shaders[name]).join("");
+async function compileModule(gpu: Gpu, { file, code }: Source): Promise<GPUShaderModule> {
   const { value: module, errors } = scoped(
     gpu.device,
     () => gpu.device.createShaderModule({ label: file, code }),

@@ -64,7 +64,7 @@ async function profileInto(
       ...shapeOf(plan, on.data.source),
       variant,
       signal,
-      ...quick && { least: 0 },
+      ...quick && { minMilliseconds: 0 },
     });
   } catch (error) {
     if (!(error instanceof GpuUnavailableError)) throw error;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Confusion } from "../../src/model/metrics.ts";
 import { join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
 import { PUBLISHED_BEST } from "../../src/model/published.ts";
@@ -17,7 +18,6 @@ import { BEST_CSV } from "../../src/records/trials.ts";
 import {
   bestResults,
   type BestRow,
-  type Confusion,
   type LambdaResult,
   type TrialRow,
 } from "../../src/train/lambda_search.ts";

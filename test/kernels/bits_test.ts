@@ -1,4 +1,4 @@
-/** What bits.wgsl makes of every kind of float, bit by bit. */
+/** What shared/bits.wgsl makes of every kind of float, bit by bit. */
 import { assertEquals } from "@std/assert";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { sharedGpu } from "../_gpu.ts";
@@ -36,7 +36,7 @@ const NAN = 0x7fc00000;
 async function evaluate(expression: string): Promise<Uint32Array> {
   const gpu = await sharedGpu();
   const { device } = gpu;
-  const code = `${SHADERS.bits}
+  const code = `${SHADERS["shared/bits"]}
 @group(0) @binding(0) var<storage, read> words: array<u32>;
 @group(0) @binding(1) var<storage, read_write> found: array<u32>;
 

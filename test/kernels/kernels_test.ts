@@ -79,7 +79,9 @@ for (const [name, { cases, bound, draw }] of Object.entries(TESTS)) {
 }
 
 Deno.test("KERNELS are those of the shaders, and those of one operation are all tested here", () => {
-  const texts = Object.entries(SHADERS).filter(([file]) => file !== "peak").map(([, text]) => text);
+  const texts = Object.entries(SHADERS).filter(([file]) => file !== "measure/adapter_peak").map((
+    [, text],
+  ) => text);
   const entryPoints = texts.flatMap((text) =>
     Array.from(text.matchAll(/@compute[^{]*?fn (\w+)/g), ([, name]) => name)
   );
@@ -306,6 +308,8 @@ Deno.test("runKernel() fails when a kernel writes texels past the end", async ()
   );
 });
 
+const RELU_FILE = "per_operation/relu";
+
 const RELU = {
   shape: { rows: 1, inputs: 1, outputs: 1, slices: 1 },
   networks: 1,
@@ -314,7 +318,10 @@ const RELU = {
 
 Deno.test("Kernels.bind() names the file and shows the line when a shader does not compile", async () => {
   const gpu = await sharedGpu();
-  const shaders = { ...SHADERS, relu: SHADERS.relu.replace("dy[at], y[at]", "dy[at], z[at]") };
+  const shaders = {
+    ...SHADERS,
+    [RELU_FILE]: SHADERS[RELU_FILE].replace("dy[at], y[at]", "dy[at], z[at]"),
+  };
 
   const error = await assertRejects(
     () => withShaders(shaders, () => Kernels.of(gpu).bind("relu_backward", RELU)),
@@ -322,13 +329,16 @@ Deno.test("Kernels.bind() names the file and shows the line when a shader does n
   );
   assertMatch(
     error.message,
-    /^Cannot compile shaders\/relu\.wgsl: .* in "dx\[at\] = relu_gradient\(dy\[at\], z\[at\]\);"$/s,
+    /^Cannot compile shaders\/per_operation\/relu\.wgsl: .* in "dx\[at\] = relu_gradient\(dy\[at\], z\[at\]\);"$/s,
   );
 });
 
 Deno.test("Kernels.bind() names the kernel when its entry point is missing", async () => {
   const gpu = await sharedGpu();
-  const shaders = { ...SHADERS, relu: SHADERS.relu.replace("fn relu_backward", "fn backward") };
+  const shaders = {
+    ...SHADERS,
+    [RELU_FILE]: SHADERS[RELU_FILE].replace("fn relu_backward", "fn backward"),
+  };
 
   await assertRejects(
     () => withShaders(shaders, () => Kernels.of(gpu).bind("relu_backward", RELU)),

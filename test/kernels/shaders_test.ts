@@ -1,20 +1,41 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { includedFiles } from "../../src/gpu/includes.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { DRIFT, shadersAreCurrent } from "../../tasks/shaders.ts";
 
-Deno.test("SHADERS holds shaders/*.wgsl as they are now", async () => {
+Deno.test("the generated files are what shaders/ and tasks/_kit/tile.ts make of them", async () => {
   assert(await shadersAreCurrent(), DRIFT);
 });
 
-Deno.test("SHADERS gives each kernel's text unchanged when read back from the module", async () => {
+Deno.test("SHADERS gives each file's text unchanged when read back from the module", async () => {
+  const root = new URL("../../shaders/", import.meta.url);
   const names: string[] = [];
-  for await (const entry of Deno.readDir(new URL("../../shaders/", import.meta.url))) {
-    if (entry.name.endsWith(".wgsl")) names.push(entry.name);
+  for await (const folder of Deno.readDir(root)) {
+    for await (const { name } of Deno.readDir(new URL(`${folder.name}/`, root))) {
+      names.push(`${folder.name}/${name}`);
+    }
   }
-  const written = Object.keys(SHADERS).filter((name) => !name.startsWith("tile_"));
-  assertEquals(written.map((stem) => `${stem}.wgsl`), names.sort());
-  for (const name of names) {
-    const source = await Deno.readTextFile(new URL(`../../shaders/${name}`, import.meta.url));
-    assertEquals(SHADERS[name.slice(0, -".wgsl".length)], source);
+  assertEquals(Object.keys(SHADERS).map((path) => `${path}.wgsl`), names.sort());
+  for (const [path, text] of Object.entries(SHADERS)) {
+    assertEquals(text, await Deno.readTextFile(new URL(`${path}.wgsl`, root)));
   }
+});
+
+Deno.test("includedFiles() lists each file once, behind what it includes", () => {
+  const shaders = {
+    a: "// includes b, c\n",
+    b: "// includes d_{tile}\n",
+    c: "// includes b\n",
+    d_2x3: "fn d() {}\n// includes a\n",
+  };
+  assertEquals(includedFiles(shaders, "a", "2x3"), ["d_2x3", "b", "c", "a"]);
+  assertEquals(includedFiles(shaders, "d_2x3"), ["d_2x3"]);
+});
+
+Deno.test("includedFiles() names the file that is not there", () => {
+  assertThrows(
+    () => includedFiles({ a: "// includes b\n" }, "a"),
+    Error,
+    "Cannot compile shaders/a.wgsl: there is no shaders/b.wgsl",
+  );
 });

@@ -45,11 +45,13 @@ Deno.test("doctor gives programs one result with --json", async () => {
   assert(maxStorageBufferBindingSize >= 2 ** 27);
 });
 
+const BATCH_NORM = "per_operation/batch_norm";
+
 Deno.test("doctor exits 3 when the adapter does not compute what it should", async () => {
-  const batch_norm = SHADERS.batch_norm.replace("variance /= rows", "variance /= rows - 1.0");
-  assert(batch_norm !== SHADERS.batch_norm);
+  const batchNorm = SHADERS[BATCH_NORM].replace("variance /= rows", "variance /= rows - 1.0");
+  assert(batchNorm !== SHADERS[BATCH_NORM]);
   const { status, output } = await withShaders(
-    { ...SHADERS, batch_norm },
+    { ...SHADERS, [BATCH_NORM]: batchNorm },
     () => runInProcess(main, [...SYNTHETIC, "--variant", "per-operation"]),
   );
   assertEquals(status, 3);
@@ -57,13 +59,13 @@ Deno.test("doctor exits 3 when the adapter does not compute what it should", asy
 });
 
 Deno.test("doctor exits 1 when a kernel does not compile, and names it", async () => {
-  const relu = `${SHADERS.batch_norm}\nfn broken( {`;
+  const broken = `${SHADERS[BATCH_NORM]}\nfn broken( {`;
   const { status, errors } = await withShaders(
-    { ...SHADERS, batch_norm: relu },
+    { ...SHADERS, [BATCH_NORM]: broken },
     () => runInProcess(main, [...SYNTHETIC, "--variant", "per-operation"]),
   );
   assertEquals(status, 1);
-  assertMatch(errors, /^error: Cannot compile shaders\/batch_norm\.wgsl: /m);
+  assertMatch(errors, /^error: Cannot compile shaders\/per_operation\/batch_norm\.wgsl: /m);
 });
 
 Deno.test("doctor says all that it found, and exits 2, when the data are not what they should be", async () => {

@@ -90,7 +90,7 @@ const SLIGHT: readonly [check: string, mistake: string][] = [
 for (const [check, mistake] of SLIGHT) {
   Deno.test(`verifyVariant() finds bytes that differ, and nothing else: ${check}`, async () => {
     const mutant: Mutant = {
-      file: "descent",
+      file: "shared/descent",
       mistake,
       from:
         "  gradients[d.first + at] = gradient;\n  parameters[d.first + at] -= d.eta * gradient;",
@@ -116,8 +116,8 @@ Deno.test("verifyVariant() finds a hidden NaN, and nothing else", async () => {
 });
 
 Deno.test("verifyVariant() stops at a check that the device refuses", async () => {
-  const batch_norm = `${SHADERS.batch_norm}\nfn broken( {`;
-  const rows = await verify({ ...SHADERS, batch_norm });
+  const broken = `${SHADERS["per_operation/batch_norm"]}\nfn broken( {`;
+  const rows = await verify({ ...SHADERS, "per_operation/batch_norm": broken });
   assertEquals(rows.map(({ check, outcome }) => [check, outcome]), [[CHECKS[0], "failed"]]);
-  assertMatch(rows[0].detail, /^Cannot compile shaders\/batch_norm\.wgsl: /);
+  assertMatch(rows[0].detail, /^Cannot compile shaders\/per_operation\/batch_norm\.wgsl: /);
 });

@@ -44,7 +44,7 @@ Deno.test("doctor --verify exits 3 when a check fails, and remembers the variant
     const memory = `${directory}/verified.json`;
     const args = ["--verify", "--variant", VARIANT];
     const shaders = plant({
-      file: "batch_norm",
+      file: "per_operation/batch_norm",
       mistake: "the variance is divided by n - 1",
       from: "  variance /= rows;",
       to: "  variance /= rows - 1.0;",
@@ -94,7 +94,7 @@ Deno.test("doctor tests itself on a variant that has not failed, and writes noth
     // Broken kernels of a variant that is not chosen do no harm.
     const broken = "fn broken( {";
     const { status, output, errors } = await runDoctor([], {
-      shaders: { ...SHADERS, texel_norm: broken, fused_norm: broken },
+      shaders: { ...SHADERS, "texel/norm": broken, "fused/norm": broken },
       memory,
     });
     assertEquals(status, 0, output + errors);
