@@ -257,7 +257,7 @@ Deno.test("lambda-search --refine homes in, and --repeat trains each lambda seve
     const ended = await runInProcess(main, args);
 
     assertEquals(ended.status, EXIT.done, ended.errors);
-    assertMatch(ended.errors, /all networks see the same batches/);
+    assertMatch(ended.errors, /all on the same batches/);
     const trials = TRIALS_CSV.decode(await readText(`${out}/trials.csv`), { name: "trials.csv" });
     const byStage = Map.groupBy(trials, ({ stage }) => stage);
     assertEquals([...byStage].map(([stage, rows]) => [stage, rows.length]), [
