@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { runDeno } from "../_kit/children.ts";
+import { runChecked } from "./deno.ts";
 
 /** The root of the checkout. */
 const ROOT = new URL("../../", import.meta.url);
@@ -63,13 +63,12 @@ export async function checkOutside(
       ["imports.json", JSON.stringify(await importMap(stdMap.length > 0))],
     ]);
     for (const [name, text] of files) await Deno.writeTextFile(`${folder}/${name}`, text);
-    const child = await runDeno(
+    const output = await runChecked(
       ...["check", "--quiet", "--no-lock"],
       ...[`--config=${folder}/deno.json`, `--import-map=${folder}/imports.json`],
       ...[...modules.keys()].map((name) => `${folder}/${name}`),
     );
-    if (child.success) return null;
-    const output = new TextDecoder().decode(child.stderr);
+    if (output === null) return null;
     // The stricter option is the reader's, so what it finds in the package's own modules is left out.
     const errors = output.split("\n\n").filter((error) => /^TS\d+ \[ERROR\]/.test(error));
     if (errors.length === 0) return output;
