@@ -1,5 +1,5 @@
 /**
- * Memory on the GPU that is taken piece by piece and freed together.
+ * Memory on the GPU that is allocated piece by piece and freed together.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { ArgumentError, GpuError } from "../errors.ts";
 import type { Gpu } from "./device.ts";
 import { scoped } from "./scopes.ts";
 
-/** Numbers in fours, in a texture that kernels read and write. */
+/** A texture of four numbers a texel that kernels read and write. */
 export interface Texels {
   readonly texture: GPUTexture;
   readonly view: GPUTextureView;
@@ -29,8 +29,8 @@ export class Memory {
    * Makes something that needs memory, and frees the memory if that fails.
    *
    * @param gpu The device.
-   * @param make Makes it, and takes the memory.
-   * @returns What was made; it owns the memory from then on.
+   * @param make Allocates the memory and makes it.
+   * @returns What was made, which from then on owns the memory.
    */
   static async hold<T>(gpu: Gpu, make: (memory: Memory) => Promise<T>): Promise<T> {
     const memory = new Memory(gpu);
@@ -43,11 +43,11 @@ export class Memory {
   }
 
   /**
-   * Takes a buffer.
+   * Allocates a buffer.
    *
-   * @param label What to call it in messages.
+   * @param label Its name in messages.
    * @param words Its length in words of 4 bytes.
-   * @param usage How it is used; storage, copied to and from, unless told otherwise.
+   * @param usage How it is used; storage, copied to and from, unless given.
    * @returns The buffer, filled with zeros.
    * @throws {ArgumentError} If it is larger than the adapter can hold.
    */
@@ -56,11 +56,11 @@ export class Memory {
   }
 
   /**
-   * Takes a buffer and fills it.
+   * Allocates a buffer and fills it.
    *
-   * @param label What to call it in messages.
-   * @param contents What goes in.
-   * @param usage How it is used; storage, copied to and from, unless told otherwise.
+   * @param label Its name in messages.
+   * @param contents Its contents.
+   * @param usage How it is used; storage, copied to and from, unless given.
    * @returns The buffer.
    * @throws {ArgumentError} If it is larger than the adapter can hold.
    */
@@ -73,10 +73,10 @@ export class Memory {
   }
 
   /**
-   * Takes a uniform buffer and fills it.
+   * Allocates a uniform buffer and fills it.
    *
-   * @param label What to call it in messages.
-   * @param contents What goes in; it may be replaced later.
+   * @param label Its name in messages.
+   * @param contents Its contents, which may be replaced later.
    * @returns The buffer.
    */
   uniform(label: string, contents: Uint32Array<ArrayBuffer>): GPUBuffer {
@@ -84,9 +84,9 @@ export class Memory {
   }
 
   /**
-   * Takes a texture of float32 numbers in fours.
+   * Allocates a texture of four float32 numbers a texel.
    *
-   * @param label What to call it in messages, a plural.
+   * @param label Its name in messages, a plural.
    * @param size Texels along each axis.
    * @returns The texture, filled with zeros.
    * @throws {ArgumentError} If it is larger than the adapter can hold.
@@ -111,9 +111,9 @@ export class Memory {
   }
 
   /**
-   * Takes a texture of any kind.
+   * Allocates a texture of any kind.
    *
-   * @param descriptor What WebGPU makes it from; the label is a plural.
+   * @param descriptor WebGPU's description; the label is a plural.
    * @returns The texture, filled with zeros.
    */
   texture(descriptor: GPUTextureDescriptor & { readonly label: string }): Texels {
@@ -127,9 +127,9 @@ export class Memory {
   }
 
   /**
-   * Waits until it is known that the adapter had room for all that was taken. Nothing else may be done with it before.
+   * Waits until it is known that the adapter had room for everything so far, which may not be used before.
    *
-   * @throws {ArgumentError} If it had none.
+   * @throws {ArgumentError} If it had not.
    * @throws {GpuError} If the device refused something else.
    */
   async ready(): Promise<void> {
@@ -139,15 +139,15 @@ export class Memory {
   }
 
   /**
-   * Takes over what another owns.
+   * Takes over what another owner has.
    *
-   * @param other The other, which owns nothing then.
+   * @param other The other, which then owns nothing.
    */
   adopt(other: Memory): void {
     this.#owned.push(...other.#owned.splice(0));
   }
 
-  /** Frees all of it. */
+  /** Frees everything. */
   destroy(): void {
     for (const owned of this.#owned) owned.destroy();
     this.#owned.length = 0;
