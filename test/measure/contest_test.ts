@@ -87,7 +87,7 @@ for (const stamped of [false, true]) {
     }
   });
 
-  // Without timestamps it takes longer to get a first idea of a time.
+  // Without timestamps a first estimate takes longer.
   const compile = stamped ? 300 : 280;
 
   Deno.test(`contest() compares two within 1 s where compiling takes ${compile} ms, with ${clock}`, async () => {
@@ -118,7 +118,7 @@ Deno.test("contest() gives times without the wait", async () => {
   }
 });
 
-Deno.test("contest() passes over a contestant that cannot do the work, and fails where none can", async () => {
+Deno.test("contest() skips a contestant that cannot do the work, and fails if none can", async () => {
   const arena = new Arena({ seed: 1, stamped: true, compile: 100 });
   const now = () => arena.gpu.clock;
   const small: Contestant = {
