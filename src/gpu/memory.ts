@@ -14,13 +14,15 @@ export interface Texels {
   readonly view: GPUTextureView;
 }
 
-/** The owner of buffers and textures. */
+/**
+ * The owner of buffers and textures, which are filled with zeros at first. Labels name them in messages; those of textures
+ * are plurals. What is larger than the adapter can hold throws an `ArgumentError`.
+ */
 export class Memory {
   readonly #gpu: Gpu;
   readonly #owned: (GPUBuffer | GPUTexture)[] = [];
   #made: Promise<void>[] = [];
 
-  /** @param gpu The device. */
   constructor(gpu: Gpu) {
     this.#gpu = gpu;
   }
@@ -42,28 +44,12 @@ export class Memory {
     }
   }
 
-  /**
-   * Allocates a buffer.
-   *
-   * @param label Its name in messages.
-   * @param words Its length in words of 4 bytes.
-   * @param usage How it is used; storage, copied to and from, unless given.
-   * @returns The buffer, filled with zeros.
-   * @throws {ArgumentError} If it is larger than the adapter can hold.
-   */
+  /** Allocates a buffer of so many words of 4 bytes; storage, copied to and from, unless `usage` is given. */
   buffer(label: string, words: number, usage?: GPUBufferUsageFlags): GPUBuffer {
     return this.#own(label, () => this.#gpu.buffer(label, 4 * words, usage));
   }
 
-  /**
-   * Allocates a buffer and fills it.
-   *
-   * @param label Its name in messages.
-   * @param contents Its contents.
-   * @param usage How it is used; storage, copied to and from, unless given.
-   * @returns The buffer.
-   * @throws {ArgumentError} If it is larger than the adapter can hold.
-   */
+  /** Allocates a buffer and fills it. */
   upload(
     label: string,
     contents: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
@@ -72,25 +58,12 @@ export class Memory {
     return this.#own(label, () => this.#gpu.upload(label, contents, usage));
   }
 
-  /**
-   * Allocates a uniform buffer and fills it.
-   *
-   * @param label Its name in messages.
-   * @param contents Its contents, which may be replaced later.
-   * @returns The buffer.
-   */
+  /** Allocates a uniform buffer and fills it with what may be replaced later. */
   uniform(label: string, contents: Uint32Array<ArrayBuffer>): GPUBuffer {
     return this.upload(label, contents, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
   }
 
-  /**
-   * Allocates a texture of four float32 numbers a texel.
-   *
-   * @param label Its name in messages, a plural.
-   * @param size Texels along each axis.
-   * @returns The texture, filled with zeros.
-   * @throws {ArgumentError} If it is larger than the adapter can hold.
-   */
+  /** Allocates a texture of four float32 numbers a texel. */
   texels(label: string, size: readonly [width: number, height: number, layers: number]): Texels {
     const { maxTextureDimension2D, maxTextureArrayLayers } = this.#gpu.device.limits;
     const [width, height, layers] = size;
@@ -110,12 +83,7 @@ export class Memory {
     });
   }
 
-  /**
-   * Allocates a texture of any kind.
-   *
-   * @param descriptor WebGPU's description; the label is a plural.
-   * @returns The texture, filled with zeros.
-   */
+  /** Allocates a texture of any kind. */
   texture(descriptor: GPUTextureDescriptor & { readonly label: string }): Texels {
     let view: GPUTextureView;
     const texture = this.#own(descriptor.label, () => {
@@ -138,11 +106,7 @@ export class Memory {
     await Promise.all(made);
   }
 
-  /**
-   * Takes over what another owner has.
-   *
-   * @param other The other, which then owns nothing.
-   */
+  /** Takes over what another owner has. */
   adopt(other: Memory): void {
     this.#owned.push(...other.#owned.splice(0));
   }

@@ -22,15 +22,13 @@ export interface TimedPopulationOptions extends PopulationShape {
 }
 
 /**
- * Makes a population whose steps are timed and whose results are not used.
+ * Makes a population whose steps are timed and whose results are not used, with the images in file order.
  *
  * @param gpu The device.
  * @param data The data set on it.
  * @param options What it is made of.
- * @returns The population, with parameters and the images in file order.
+ * @returns The population.
  * @throws {ArgumentError} If the adapter cannot hold the networks.
- * @throws {GpuError} If the device refused an operation.
- * @throws {DeviceLostError} If the device went away.
  */
 export async function timedPopulation(
   gpu: Gpu,
