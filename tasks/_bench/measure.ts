@@ -159,7 +159,7 @@ export class Runner {
       if (units === 0) await this.#population.readDiverged();
       else await Promise.all(pending.map((evaluation) => evaluation.result()));
       return undefined;
-    }, { stamped: false, fewest: 0 });
+    }, { stamped: false, minUnits: 0 });
   }
 
   /**

@@ -42,7 +42,7 @@ export interface ProfilingOptions {
 }
 
 /**
- * Profiles a step of several populations, one after another. Where the adapter has no time stamps, a sentence says so.
+ * Profiles a step of several populations, one after another. Where the adapter has no timestamps, a sentence says so.
  *
  * @param context Where to write.
  * @param on The device, and the data on it.
@@ -62,13 +62,13 @@ export async function profileAll(
 }
 
 /**
- * Measures the kernels of a step, prints them and writes them down. Where the adapter has no time stamps, a sentence says
+ * Measures the kernels of a step, prints them and writes them down. Where the adapter has no timestamps, a sentence says
  * so.
  *
  * @param context Where to write.
  * @param on The device, and the data on it.
  * @param options What is profiled, and how.
- * @returns Whether the adapter has time stamps.
+ * @returns Whether the adapter has timestamps.
  * @throws {GpuError} When the device refused an operation.
  * @throws {DeviceLostError} When the device went away.
  */
