@@ -1,5 +1,5 @@
 /**
- * The section of a report about the search for λ, and about the network that is trained with the best.
+ * The section of a report about the search for λ, and the network trained with the best.
  *
  * @module
  */
@@ -30,12 +30,7 @@ import {
 } from "./text.ts";
 import type { BestRow, Confusion } from "../train/lambda_search.ts";
 
-/**
- * Makes the section.
- *
- * @param data What the report shows.
- * @returns All below the section's heading.
- */
+/** Makes the section, without its heading. */
 export function searchSection(data: ReportData): Html {
   const { searches } = data;
   if (searches.length === 0) return NOTHING;
@@ -56,9 +51,12 @@ ${finalTable(data)}${final === null ? null : finalFigure(final)}${
     confusion === null ? null : [
       figureHtml(confusion.svg, {
         id: "search-confusion",
-        caption: captionOf(`What the final network takes the test images for, seed ${seed}`, [
-          first,
-        ]),
+        caption: captionOf(
+          `Confusion matrix of the final network on the test images, seed ${seed}`,
+          [
+            first,
+          ],
+        ),
       }),
       confusionTable(confusion.matrix, first),
     ]
@@ -198,7 +196,7 @@ function finalTable(data: ReportData): Html {
     mean(finals.map(({ ending }) => countedAccuracy(ending, ending[split])));
   const table = tableHtml({
     id: "search-accuracy",
-    caption: captionOf("Accuracy of the network that is trained with the best λ", finals),
+    caption: captionOf("Accuracy of the network trained with the best λ", finals),
     head: [
       "Seed",
       "λ",
@@ -241,10 +239,10 @@ function confusionTable({ classNames, counts }: Confusion, search: SearchPart): 
   return tableHtml({
     id: "search-classes",
     caption: captionOf(
-      `Test images by their class (rows) and the class they are taken for (columns), seed ${search.seed}`,
+      `Test images by true class (rows) and predicted class (columns), seed ${search.seed}`,
       [search],
     ),
-    head: ["Class", ...classNames, "Found"],
+    head: ["Class", ...classNames, "Correct"],
     rows: counts.map((row, i) => {
       const all = row.reduce((sum, count) => sum + count, 0);
       return [classNames[i], ...row, all === 0 ? "none" : percent(row[i] / all)];

@@ -35,7 +35,7 @@ Deno.test("confusionFigure() names axes and classes, and writes count and share 
   const tags = tagsOf(await confusionFigure(confusion(), { ...FIGURE, subtitle: "λ = 3.51e-3" }));
   const texts = textsOf(tags);
   const times = (text: string) => texts.filter((other) => other === text).length;
-  assertEquals([times("True class"), times("Class found")], [1, 1]);
+  assertEquals([times("True class"), times("Predicted class")], [1, 1]);
   for (const name of CIFAR10_CLASSES) assertEquals(times(name), 2, name);
   assertEquals(times("Data: CIFAR-10 · λ = 3.51e-3"), 1);
   assertEquals(times("Overall accuracy: 52.5 % (5250 of 10000 images)"), 1);

@@ -69,7 +69,7 @@ Deno.test("searchFigure() tells the best apart by its shape as well", async () =
   assertEquals([...usual][0] === [...best][0], false);
 });
 
-Deno.test("searchFigure() draws the mean of repeated trials and a bar from least to most", async () => {
+Deno.test("searchFigure() draws the mean of repeated trials and a bar from min to max", async () => {
   const rows = coarse().flatMap((row) =>
     [-0.01, 0, 0.04].map((more) => {
       const accuracy = row.validation.accuracy + more;
@@ -78,7 +78,7 @@ Deno.test("searchFigure() draws the mean of repeated trials and a bar from least
   );
   const tags = tagsOf(await searchFigure(rows, FIGURE));
   assertEquals(
-    textsOf(tags).includes("Mean of 3 networks for each λ, bar from least to most"),
+    textsOf(tags).includes("Mean of 3 networks for each λ, bar from min to max"),
     true,
   );
   assertEquals(textsOf(tags).includes("Best: λ = 1.00e-3, accuracy 55.00 %, cost 1.7"), true);

@@ -127,7 +127,7 @@ Deno.test("renderReport() puts the published numbers beside ours, with the diffe
   assertEquals(best[1][3].replace(/^[\d.]+/, ""), " times");
   assertEquals(best.slice(1).map((row) => row[5]), ["55.3 %", "55.3 %", "55.2 %"]);
 
-  const final = tableRows(page, "Accuracy of the network that is trained with the best λ.");
+  const final = tableRows(page, "Accuracy of the network trained with the best λ.");
   assertEquals(final.map((row) => row[0]), ["Seed", "1", "2", "3", "Mean"]);
   assert(final.slice(1).every((row) => row[4] === "54.4 %" && row[5].startsWith("−")));
 });
@@ -145,7 +145,7 @@ Deno.test("renderReport() compares neither other data nor quick tries with the r
         for (const column of columns) assertEquals(row[column], "not comparable", caption);
       }
     }
-    const verdicts = tableRows(page, "The statements of the report").slice(1).map((row) => row[1]);
+    const verdicts = tableRows(page, "The claims of the report").slice(1).map((row) => row[1]);
     assertEquals(new Set(verdicts), new Set(["not comparable"]));
     assert(!/report says that a small σ/.test(words(page)));
   }
@@ -228,7 +228,7 @@ Deno.test("renderReport() says in words what the gradient checks compare", () =>
   const [head, ...rows] = tableRows(page, "The GPU against float64 over 2 steps");
   assertEquals(head[4], "Quantity");
   assertEquals(rows.map((row) => row[4]), quantities.map(({ says }) => says));
-  assertStringIncludes(words(page), "takes the input of a ReLU over its kink at 0");
+  assertStringIncludes(words(page), "takes the input of a ReLU across its kink at 0");
 });
 
 Deno.test("renderReport() names in every table what stalled or diverged, and counts what diverged as 0 %", () => {
@@ -238,10 +238,10 @@ Deno.test("renderReport() names in every table what stalled or diverged, and cou
     const cells = ["0.00 % diverged at step 900", "10.00 % stalled", "5.00 %"];
     assertEquals(nine.slice(1, 4), cells, caption);
   }
-  const nine = tableRows(page, "The statements of the report")
+  const nine = tableRows(page, "The claims of the report")
     .find(([text]) => text.startsWith("Nine layers do considerably worse than three without"))!;
   assertStringIncludes(nine[2], "nine 5.00 % (0.00 to 10.00)");
-  const [, first] = tableRows(page, "Accuracy of the network that is trained with the best λ.");
+  const [, first] = tableRows(page, "Accuracy of the network trained with the best λ.");
   assert(first[3].endsWith(" % stalled"), first.join());
   const trials = tableRows(page, "Trials of the search, seed 1.");
   assertEquals(trials[0][5], "Outcome");
@@ -255,8 +255,8 @@ Deno.test("renderReport() names in every table what stalled or diverged, and cou
   const other = Number(both[2].replace(" %", ""));
   assert(Math.abs(Number(both[3].replace(" %", "")) - other / 2) < 0.01, both.join());
   // In the summary, and below the tables of sections 2 and 4.
-  assertEquals(page.match(/counts as finding nothing, 0 %/g)?.length, 3);
-  assertEquals(renderReport(WHOLE).match(/counts as finding nothing, 0 %/g)?.length, 1);
+  assertEquals(page.match(/counts with an accuracy of 0 %/g)?.length, 3);
+  assertEquals(renderReport(WHOLE).match(/counts with an accuracy of 0 %/g)?.length, 1);
 });
 
 Deno.test("renderReport() knows what guessing is from other parts of the same data", () => {
@@ -302,11 +302,11 @@ Deno.test("renderReport() takes the geometric mean of λ", () => {
     { ...search, best: search.best!.map((row) => ({ ...row, lambda })) }
   ));
   const page = renderReport({ ...WHOLE, searches });
-  const rows = tableRows(page, "Accuracy of the network that is trained with the best λ.");
+  const rows = tableRows(page, "Accuracy of the network trained with the best λ.");
   assertEquals(rows[3].slice(0, 2), ["Mean", "2.00e-3"]);
-  const statement = tableRows(page, "The statements of the report")
+  const claim = tableRows(page, "The claims of the report")
     .find(([text]) => text.startsWith("The best λ of the whole search"))!;
-  assertEquals(statement[2], "λ 2.00e-3 (1.00e-3 to 4.00e-3)");
+  assertEquals(claim[2], "λ 2.00e-3 (1.00e-3 to 4.00e-3)");
 });
 
 Deno.test("renderReport() says by what rule it judges, and how far chance may go", () => {
