@@ -22,7 +22,7 @@ import {
 import { CELL_BORDER, FULL_CELL } from "./colours.ts";
 import { ArgumentError } from "../errors.ts";
 import { maximum, minimum } from "../lists.ts";
-import type { Confusion } from "../train/lambda_search.ts";
+import type { Confusion } from "../model/metrics.ts";
 
 /** Characters of a class's name; longer ones are cut. */
 const NAME_LENGTH = 20;

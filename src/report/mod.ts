@@ -36,7 +36,15 @@ import { REPORT_STYLE } from "./style.ts";
 import { trainingSection } from "./training.ts";
 import { type Claim, judgeClaims } from "./claims.ts";
 
-export type * from "./data.ts";
+export type {
+  GradientCheckPart,
+  Part,
+  ReportCommands,
+  ReportData,
+  RunPart,
+  SearchPart,
+  SensitivityPart,
+} from "./data.ts";
 
 /** The sections in order: the id that links lead to, the heading, and what makes the content. */
 const SECTIONS = [
