@@ -6,6 +6,7 @@
  * @module
  */
 
+import { ArgumentError } from "../errors.ts";
 import { maximum, minimum } from "../lists.ts";
 import { AXIS, GRID, INK, SERIES } from "./colours.ts";
 import { Error as ERROR_LEVEL, logger, parse, View } from "vega";
@@ -94,6 +95,12 @@ export interface FigureOptions {
   readonly quick?: boolean;
   /** More about the run, for instance its settings. */
   readonly subtitle?: string;
+}
+
+/** Refuses to draw nothing: `what` names the figure, as in "trend". */
+export function checkRows(rows: readonly unknown[], what: string): void {
+  if (rows.length > 0) return;
+  throw new ArgumentError(`Cannot draw the ${what}: there are no rows, expected at least 1`);
 }
 
 /** Makes the heading of a figure, with a word on a quick run. */

@@ -6,6 +6,7 @@
 
 import {
   type Chart,
+  checkRows,
   dataLine,
   draw,
   type FigureOptions,
@@ -60,9 +61,7 @@ export function searchFigure(
   rows: readonly TrialRow[],
   options: FigureOptions,
 ): Promise<string> {
-  if (rows.length === 0) {
-    throw new ArgumentError("Cannot draw the search: there are no rows, expected at least 1");
-  }
+  checkRows(rows, "search");
   const odd = rows.find(({ lambda }) => !(lambda > 0 && lambda < Infinity));
   if (odd !== undefined) {
     throw new ArgumentError(

@@ -6,6 +6,7 @@
 
 import {
   type Chart,
+  checkRows,
   dataLine,
   draw,
   type FigureOptions,
@@ -73,9 +74,7 @@ export function scalingFigure(
   rows: readonly ScalingRow[],
   options: FigureOptions,
 ): Promise<string> {
-  if (rows.length === 0) {
-    throw new ArgumentError("Cannot draw the scaling: there are no rows, expected at least 1");
-  }
+  checkRows(rows, "scaling");
   rows.forEach(checkRow);
   const title = titleOf(options);
   const axes = distinct(rows.map(({ axis }) => axis));

@@ -6,6 +6,7 @@
 
 import {
   type Chart,
+  checkRows,
   dataLine,
   draw,
   type FigureOptions,
@@ -22,7 +23,6 @@ import {
   Y_AXIS,
 } from "./chart.ts";
 import { BLUE, INK, PANEL_BORDER, VERMILION } from "./colours.ts";
-import { ArgumentError } from "../errors.ts";
 import { distinct, maximum, minimum } from "../lists.ts";
 import { type CurveRow, initialWeightsName } from "../train/sensitivity.ts";
 
@@ -105,9 +105,7 @@ export function sensitivityFigure(
   rows: readonly CurveRow[],
   options: SensitivityFigureOptions,
 ): Promise<string> {
-  if (rows.length === 0) {
-    throw new ArgumentError("Cannot draw the study: there are no rows, expected at least 1");
-  }
+  checkRows(rows, "study");
   const { outcomes = [], classes } = options;
   const title = titleOf(options);
   const runs = runsOf(rows, outcomes);

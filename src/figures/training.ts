@@ -6,6 +6,7 @@
 
 import {
   type Chart,
+  checkRows,
   curveLayers,
   dataLine,
   draw,
@@ -18,7 +19,6 @@ import {
   titleOf,
   verticalAxis,
 } from "./chart.ts";
-import { ArgumentError } from "../errors.ts";
 import type { MetricRow } from "../model/metrics.ts";
 import { type Cycle, eta, totalSteps } from "../model/schedule.ts";
 
@@ -53,9 +53,7 @@ export function baselineFigure(
   rows: readonly MetricRow[],
   options: BaselineFigureOptions,
 ): Promise<string> {
-  if (rows.length === 0) {
-    throw new ArgumentError("Cannot draw the training: there are no rows, expected at least 1");
-  }
+  checkRows(rows, "training");
   const { cycle } = options;
   // For its checks alone: with a half cycle of 0, corners would never end.
   if (cycle !== undefined) totalSteps(cycle, 1);

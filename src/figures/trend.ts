@@ -6,6 +6,7 @@
 
 import {
   type Chart,
+  checkRows,
   curveLayers,
   draw,
   finite,
@@ -17,7 +18,6 @@ import {
   WIDTH,
   Y_AXIS,
 } from "./chart.ts";
-import { ArgumentError } from "../errors.ts";
 import { distinct, maximum, minimum } from "../lists.ts";
 import { logAxis, plainTicks } from "./log_axis.ts";
 import type { BenchRow } from "../measure/bench.ts";
@@ -53,9 +53,7 @@ export function trendFigure(
   rows: readonly BenchRow[],
   options: TrendFigureOptions = {},
 ): Promise<string> {
-  if (rows.length === 0) {
-    throw new ArgumentError("Cannot draw the trend: there are no rows, expected at least 1");
-  }
+  checkRows(rows, "trend");
   const { title = "Time of a training step" } = options;
   const measurements = rows.map((row) => ({
     adapter: row.adapter,
