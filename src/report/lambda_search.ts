@@ -52,19 +52,16 @@ ${finalTable(data)}${final === null ? null : finalFigure(final)}${
     confusion === null ? null : [
       figureHtml(confusion.svg, {
         id: "search-confusion",
-        caption: captionOf(
-          `Confusion matrix of the final network on the test images, seed ${seed}`,
-          [
-            first,
-          ],
-        ),
+        caption: captionOf(`Confusion matrix of the final network, test images, seed ${seed}`, [
+          first,
+        ]),
       }),
       confusionTable(confusion.matrix, first),
     ]
   }`;
 }
 
-/** What was done, by the settings. */
+/** Describes the search by its settings. */
 function introduction({ settings }: RunConfig): string {
   const { hidden, batchNorm } = settings;
   const number = (name: string) => Number(settings[name]);
@@ -207,14 +204,14 @@ function finalTable(data: ReportData): Html {
       ...comparable ? ["Difference"] : [],
     ],
     rows: [
-      ...parts.map(({ final: { config, ending }, seed, lambda }) => {
-        return row(seed, {
+      ...parts.map(({ final: { config, ending }, seed, lambda }) =>
+        row(seed, {
           lambda,
           validation: countedAccuracy(ending, ending.validation),
           test: countedAccuracy(ending, ending.test),
           outcome: outcomeText(ending, classesOf(config, data)),
-        });
-      }),
+        })
+      ),
       ...parts.length > 1
         ? [row("Mean", {
           lambda: geometricMean(parts.map(({ lambda }) => lambda)),

@@ -32,11 +32,11 @@ ${outcomeTable(first)}${studies.length > 1 ? seedTable(studies) : null}${
   }`;
 }
 
-/** What was seen, in a sentence for each seed, or for several that saw the same. */
+/** The outcomes, in a sentence for each seed or for several seeds that agree. */
 function findings(studies: readonly SensitivityPart[]): Html[] {
   const sentences = Map.groupBy(studies, (study) => {
     const comparable = isComparable(study.config);
-    // A blank on each side of the sign at which no line is broken.
+    // No line breaks around the sign.
     return describeRuns(study.runs, { ...study, comparable }).replaceAll(" = ", `${NBSP}=${NBSP}`);
   });
   return [...sentences].map(([sentence, same]) => {
@@ -69,7 +69,7 @@ function outcomeTable(study: SensitivityPart): Html {
   });
 }
 
-/** Test accuracies of all seeds, with the outcome where it is not that of a training that went well. */
+/** Test accuracies of all seeds, with outcomes other than "trained". */
 function seedTable(studies: readonly SensitivityPart[]): Html {
   const kinds = distinct(studies.flatMap(({ runs }) => runs.map(kindOf)));
   const find = (study: SensitivityPart, kind: string) =>

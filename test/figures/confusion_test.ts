@@ -7,7 +7,7 @@ import { checkTexts, type Tag, tagsOf, textsOf } from "../_svg.ts";
 
 const FIGURE = { title: "Final network", dataSet: "CIFAR-10" };
 
-/** 1000 images a class; of class i 300 + 50 i are found, the rest are taken for the next class. */
+/** 1000 images a class; 300 + 50 i of class i are correct, the rest are taken for the next class. */
 function confusion(classNames: readonly string[] = CIFAR10_CLASSES): Confusion {
   const { length } = classNames;
   const counts = classNames.map((_, i) =>
@@ -45,7 +45,7 @@ Deno.test("confusionFigure() names axes and classes, and writes count and share 
   checkTexts(tags);
 });
 
-Deno.test("confusionFigure() puts true classes in rows and found ones in columns", async () => {
+Deno.test("confusionFigure() puts true classes in rows and predicted ones in columns", async () => {
   const tags = tagsOf(
     await confusionFigure({ classNames: ["cat", "dog"], counts: [[60, 40], [11, 89]] }, FIGURE),
   );

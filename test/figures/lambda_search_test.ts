@@ -95,7 +95,7 @@ Deno.test("searchFigure() draws the mean of repeated trials and a bar from min t
   assertAlmostEquals((point.y - ends[0]) / (ends[1] - ends[0]), 0.6, 0.01);
 });
 
-Deno.test("searchFigure() names what diverged, and does not draw it", async () => {
+Deno.test("searchFigure() names networks that diverged, and does not draw them", async () => {
   const lost = { validation: { loss: NaN, cost: NaN, accuracy: 0.99 }, divergedAt: 7 };
   const rows = coarse();
   rows[3] = { ...rows[3], ...lost };
@@ -137,7 +137,7 @@ Deno.test("searchFigure() finds readable ticks for wide and narrow ranges", asyn
   }
 });
 
-Deno.test("searchFigure() gives few digits to values that are all but the same", async () => {
+Deno.test("searchFigure() gives few digits to values that are almost equal", async () => {
   const rows = [0.541234567, 0.541234568].map((accuracy, i) =>
     trialRow({ lambda: 1e-3 * (i + 1), trial: i + 1, accuracy })
   );

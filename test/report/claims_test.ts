@@ -69,7 +69,7 @@ function find(data: Partial<ReportData>, words: string): Claim {
   return found[0];
 }
 
-/** With ordinary blanks. */
+/** With ordinary spaces. */
 function plain(lines: readonly string[]): string[] {
   return lines.map((line) => line.replaceAll("\u00a0", " "));
 }
@@ -111,7 +111,7 @@ Deno.test("judgeClaims() calls nine layers considerably worse from one point on"
   }
 });
 
-Deno.test("judgeClaims() takes a network that is lost for one that finds nothing", () => {
+Deno.test("judgeClaims() counts a network that diverged as 0 %", () => {
   const baselines = runs({ "9-layer": [NaN], "9-layer-batch-norm": [0.1] });
   assertEquals(find({ baselines }, "validation accuracy of nine layers").verdict, "holds");
 });
@@ -128,7 +128,7 @@ Deno.test("judgeClaims() takes less than one point for about, and gives the diff
   ]);
 });
 
-Deno.test("judgeClaims() compares neither other data, nor other settings, nor quick tries", () => {
+Deno.test("judgeClaims() compares neither other data, nor other settings, nor quick runs", () => {
   for (const own of [{ data: "synthetic" }, { cycles: 1 }, { quick: true }, { hidden: [7] }]) {
     const baselines = runs({ "3-layer-batch-norm": [0.53] }, own);
     const { verdict, numbers } = find({ baselines }, "about 53.8");
@@ -136,7 +136,7 @@ Deno.test("judgeClaims() compares neither other data, nor other settings, nor qu
   }
 });
 
-/** A search whose coarse stage finds one λ and all of whose stages find another. */
+/** A search with one best λ of its coarse stage and another of all stages. */
 function search(coarse: number, best: number, accuracy = 0.544): ReportData["searches"][number] {
   return {
     seed: 1,

@@ -6,7 +6,7 @@ import { type ReproduceOptions, writeReproduceDirectory } from "./_report_fixtur
 import { makeTroubles } from "./_report_troubles.ts";
 import { inDirectory } from "../_tasks.ts";
 
-/** What a page is made of when a whole reproduction with made-up numbers is there. */
+/** The data of a whole reproduction with made-up numbers. */
 async function readFixture(
   options: ReproduceOptions & { troubles?: boolean } = {},
 ): Promise<ReportData> {
@@ -132,7 +132,7 @@ Deno.test("renderReport() puts the published numbers beside ours, with the diffe
   assert(final.slice(1).every((row) => row[4] === "54.4 %" && row[5].startsWith("−")));
 });
 
-Deno.test("renderReport() compares neither other data nor quick tries with the report", () => {
+Deno.test("renderReport() compares neither other data nor quick runs with the report", () => {
   for (const data of [SYNTHETIC, QUICK]) {
     const page = renderReport(data);
     assert(!page.includes("Difference"));
@@ -151,7 +151,7 @@ Deno.test("renderReport() compares neither other data nor quick tries with the r
   }
 });
 
-Deno.test("renderReport() says of a quick try that it is no result, in every caption, too", () => {
+Deno.test("renderReport() says that a quick run is not a result, in every caption too", () => {
   const page = renderReport(QUICK);
   assertStringIncludes(page, "<strong>Quick run: not a result.</strong>");
   assertStringIncludes(page, "(quick run)</title>");
@@ -163,7 +163,7 @@ Deno.test("renderReport() says of a quick try that it is no result, in every cap
   assert(!/quick run/i.test(words(renderReport(WHOLE))));
 });
 
-Deno.test("renderReport() says what the weights led to by the numbers, once for seeds that agree", () => {
+Deno.test("renderReport() says how the initial weights did, once for seeds that agree", () => {
   const text = words(renderReport(WHOLE));
   assertStringIncludes(
     text,
@@ -177,7 +177,7 @@ Deno.test("renderReport() says what the weights led to by the numbers, once for 
   ]);
 });
 
-Deno.test("renderReport() says of every gradient check whether it passed, of a single one, too", () => {
+Deno.test("renderReport() says whether each gradient check passed, also where there is one", () => {
   const checks = (data: ReportData) =>
     tableRows(renderReport(data), "The worst parameter of each seed").slice(1)
       .map((row) => [row[0], row[4]]);
@@ -259,7 +259,7 @@ Deno.test("renderReport() names in every table what stalled or diverged, and cou
   assertEquals(renderReport(WHOLE).match(/counts with an accuracy of 0 %/g)?.length, 1);
 });
 
-Deno.test("renderReport() knows what guessing is from other parts of the same data", () => {
+Deno.test("renderReport() takes the number of classes from other parts of the same data", () => {
   const [run] = SYNTHETIC.baselines;
   const training = { ...run.ending.training, loss: Math.log(10) };
   const baselines = [{ ...run, ending: { ...run.ending, training } }];
@@ -273,7 +273,7 @@ Deno.test("renderReport() knows what guessing is from other parts of the same da
   assert(!cell({ ...nothing, sensitivities: WHOLE.sensitivities }).endsWith("stalled"));
 });
 
-Deno.test("renderReport() tells of the search by its settings", () => {
+Deno.test("renderReport() describes the search by its settings", () => {
   const [search] = WHOLE.searches;
   const page = (own: object) => {
     const config = { ...search.config, settings: { ...search.config.settings, ...own } };
@@ -309,7 +309,7 @@ Deno.test("renderReport() takes the geometric mean of λ", () => {
   assertEquals(claim[2], "λ 2.00e-3 (1.00e-3 to 4.00e-3)");
 });
 
-Deno.test("renderReport() says by what rule it judges, and how far chance may go", () => {
+Deno.test("renderReport() says by what rule it judges, and how large chance may be", () => {
   const text = words(renderReport(WHOLE));
   assertStringIncludes(text, "of three layers (here: any difference above 0)");
   assertStringIncludes(text, "(10 of its 20 values are drawn from that very range");
@@ -334,7 +334,7 @@ Deno.test("renderReport() puts every table into a box with its caption's name, a
   }
 });
 
-Deno.test("renderReport() ends with what it was made with, and how to make it again", () => {
+Deno.test("renderReport() ends with what it was made with, and how to repeat it", () => {
   const text = words(renderReport(WHOLE));
   assertStringIncludes(text, "llvmpipe (LLVM 15.0.6, 256 bits), driver Mesa, software");
   assertStringIncludes(text, "Seeds 1, 2 and 3");
@@ -360,7 +360,7 @@ Deno.test("renderReport() takes folders and commands from the data", () => {
   assert(!page.includes("deno task"));
 });
 
-Deno.test("renderReport() shows what is there, and names what is missing", () => {
+Deno.test("renderReport() shows the parts that exist, and names those that are missing", () => {
   const empty = {
     gradientChecks: [],
     baselines: [],
@@ -391,10 +391,10 @@ Deno.test("renderReport() escapes what comes from files", () => {
   assertStringIncludes(page, "&lt;script&gt;");
 });
 
-/** What a name may hold that a folder, a class or a setting has, to break out of a text or an attribute. */
+/** Signs that could break out of a text or an attribute, as a folder, class or setting may have in its name. */
 const HOSTILE = `"' onload="alert(1)" $& <script>alert(1)</script>`;
 
-/** Appends it to every text of what a page is made of, drawings aside, which come from this program. */
+/** Appends them to every text of the data, but not to drawings, which come from this program. */
 function makeHostile<Value>(value: Value): Value {
   if (typeof value === "string") {
     return (value.startsWith("<svg") ? value : value + HOSTILE) as Value;
