@@ -113,21 +113,13 @@ export function dataLine({ dataSet, subtitle }: FigureOptions): string {
   return `Data: ${dataSet}${subtitle === undefined ? "" : ` · ${subtitle}`}`;
 }
 
-/** A figure in words, for people who do not see it. */
+/** A figure in words, for people who do not see it: a short title, and what it shows with the numbers that matter. */
 export interface Words {
-  /** A short title. */
   readonly title: string;
-  /** What it shows, with the numbers that matter. */
   readonly description: string;
 }
 
-/**
- * Renders a chart with the theme of all figures, and adds its title and description.
- *
- * @param spec The chart.
- * @param words Its title and description.
- * @returns The text of an SVG file; the same chart and words give the same text.
- */
+/** Renders a chart with the look of all figures as SVG text, always the same for the same chart and words. */
 export async function draw(spec: Chart, words: Words): Promise<string> {
   // Vega logs an error and draws what it can; here an error fails the figure. Warnings are dropped.
   const quiet = logger(ERROR_LEVEL, undefined, (_method, _level, [error]) => {
@@ -197,10 +189,7 @@ export function wrap(text: string, max: number): string[] {
 }
 
 /**
- * Draws each series as a line with points.
- *
- * @param series The names of the series, which the values have in `series`; a value that has `marked: false` gets no point.
- * @returns The layers of lines and of points.
+ * Draws each series as a line with points. Values name their series in `series`; one with `marked: false` gets no point.
  */
 export function curveLayers(series: readonly string[]): Layers {
   const color = look(series, SERIES);
@@ -227,10 +216,7 @@ function look<Value>(series: readonly string[], looks: readonly Value[]) {
 }
 
 /**
- * Puts panels side by side, aligned by themselves alone: labels below their ends would push them apart.
- *
- * @param panels The panels, of equal height.
- * @returns The row.
+ * Puts panels of equal height side by side, aligned by themselves alone: labels below their ends would push them apart.
  */
 export function sideBySide(panels: readonly Panel[]) {
   return { spacing: Y_AXIS + 26, bounds: "flush" as const, hconcat: [...panels] };
@@ -248,20 +234,13 @@ export function keyText(text: string, { x, line }: { x: number; line: number }):
   };
 }
 
-/** How a key is laid out. */
+/** The layout of a key: its width in pixels, and whether the series stand below each other. */
 export interface KeyOptions {
-  /** In pixels. */
   readonly width: number;
-  /** Whether the series stand below each other. */
   readonly vertical?: boolean;
 }
 
-/**
- * Makes the key of curves, a panel to go above theirs. Vega's legends leave the dashes out.
- *
- * @param series The names of the series.
- * @param options How the key is laid out.
- */
+/** Makes the key of curves, a panel to go above theirs: Vega's legends leave the dashes out. */
 export function keyPanel(
   series: readonly string[],
   { width, vertical = false }: KeyOptions,
@@ -312,13 +291,7 @@ export interface VerticalAxisOptions {
   readonly logAbove?: number;
 }
 
-/**
- * Chooses a vertical axis for values.
- *
- * @param values The values; null where there is none.
- * @param options Titles and scale.
- * @returns Type, scale and axis of the channel `y`.
- */
+/** Chooses type, scale and axis of the channel `y` for values, of which null stands for none. */
 export function verticalAxis(values: readonly (number | null)[], options: VerticalAxisOptions) {
   const { title, logTitle = title, zero, logAbove = Infinity } = options;
   const type = "quantitative" as const;
