@@ -1,6 +1,6 @@
-// includes shared/descent
+// includes shared/descent, fused/max_layers
 //
-// What the three kernels of the fused step share: where each layer's tensors lie, and the arena that holds them.
+// What the three kernels of a fused step share: where each layer's tensors lie, and the arena that holds them.
 //
 // Tensors of a batch are rows of vec4s, [rows, columns] with columns = width / 4 rounded up; what lies past the last feature
 // is 0. One network's tensors follow each other in the arena.
@@ -20,7 +20,7 @@ struct LayerPlace {
   inverse: u32, // 1 / sqrt(var + eps), [columns]
 }
 
-@group(0) @binding(35) var<uniform> places: array<LayerPlace, 32>; // one for each layer
+@group(0) @binding(35) var<uniform> places: array<LayerPlace, MAX_LAYERS>; // one for each layer
 @group(0) @binding(36) var<storage, read_write> arena: array<vec4f>; // [P, ARENA]
 
 override ARENA: u32; // vec4s of one network
@@ -29,12 +29,12 @@ fn columns(width: u32) -> u32 {
   return (width + 3u) / 4u;
 }
 
-// Which of a column's four features there are.
+// Which of a column's four features exist.
 fn features(column: u32, width: u32) -> vec4<bool> {
   return vec4u(4u * column) + vec4u(0u, 1u, 2u, 3u) < vec4u(width);
 }
 
-// Four parameters of which those past the last feature are 0. `at` counts from the network's first parameter.
+// Four parameters; those past the last feature are 0. `at` counts from the network's first parameter.
 fn parameters_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
   let first = network * layer.parameters + at + 4u * column;
   let left = width - 4u * column; // from here to the last
@@ -51,7 +51,7 @@ fn parameters_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
   return four;
 }
 
-// Moves four biases, gammas or betas.
+// Updates four biases, gammas or betas.
 fn descend_four(d: Descent, at: u32, column: u32, width: u32, gradient: vec4f) {
   let first = at + 4u * column;
   let left = width - 4u * column;
@@ -67,7 +67,7 @@ fn descend_four(d: Descent, at: u32, column: u32, width: u32, gradient: vec4f) {
   }
 }
 
-// Moves four weights and gives them as they are then; past the last feature 0.
+// Updates four weights and returns their new values; past the last feature 0.
 fn descend_four_weights(d: Descent, at: u32, column: u32, width: u32, gradient: vec4f) -> vec4f {
   let first = at + 4u * column;
   let left = width - 4u * column;

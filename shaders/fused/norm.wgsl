@@ -1,4 +1,4 @@
-// includes fused/layers, shared/bits
+// includes fused/averages, shared/bits
 //
 // The first of a fused step's three dispatches: what stands between the first layer's product and the second layer.
 //
@@ -7,21 +7,19 @@
 //                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A workgroup does four features of one network. Its threads are 128 lanes of rows times 2 parts of the slices.
+// A workgroup does four features of one network. Its threads are LANES of rows times 2 parts of the slices.
 
-// layer, step, networks, parameters and gradients: descent.wgsl; places and arena: fused_layers.wgsl
-@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
+// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, SLICES, rows, columns]
 
-override EPSILON: f32;
-override MOMENTUM: f32;
 override BATCH_NORM: u32; // 1 with batch norm, else 0
 override SLICES: u32;
 
-const LANES = 128u;
 const PARTS = 2u;
 
-var<workgroup> parts: array<vec4f, LANES * PARTS>;
+override LANES: u32 = WORKGROUP / PARTS;
+
+var<workgroup> parts: array<vec4f, WORKGROUP>;
 
 // Adds up what the lanes of the first part hold, always in the same order.
 fn sum_of_lanes(lane: u32, part: u32, value: vec4f) -> vec4f {
@@ -39,7 +37,7 @@ fn sum_of_lanes(lane: u32, part: u32, value: vec4f) -> vec4f {
   return parts[0];
 }
 
-@compute @workgroup_size(LANES * PARTS)
+@compute @workgroup_size(WORKGROUP)
 fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let column = group.x;
   let width = columns(layer.outputs);
@@ -91,8 +89,8 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     shift = parameters_at(group.z, layer.beta, column, layer.outputs);
     if thread == 0u {
       arena[base + places[0].inverse + column] = inverse;
-      keep_average(group.z, layer.mean, column, mean);
-      keep_average(group.z, layer.variance, column, variance);
+      keep_averages(group.z, layer.mean, column, layer.outputs, mean);
+      keep_averages(group.z, layer.variance, column, layer.outputs, variance);
     }
   }
   if part == 0u {
@@ -102,13 +100,5 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
       arena[base + places[0].n + at] = n;
       arena[base + places[0].h + at] = select(vec4f(0.0), relu4(scale * n + shift), there);
     }
-  }
-}
-
-fn keep_average(network: u32, at: u32, column: u32, value: vec4f) {
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
-  for (var i = 0u; i < min(4u, layer.outputs - 4u * column); i++) {
-    let to = network * layer.statistics + at + 4u * column + i;
-    statistics[to] = past * statistics[to] + (1.0 - past) * value[i];
   }
 }

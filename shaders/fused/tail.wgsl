@@ -1,24 +1,21 @@
-// includes fused/layers, shared/bits
+// includes fused/averages, shared/bits
 //
-// The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup for each network.
+// The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup a network.
 //
-//   forward   S = H W + b;  hidden: batch norm (fused_norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
+//   forward   S = H W + b;  hidden: batch norm (fused/norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
 //   backward  dS = (p - onehot(t)) / rows of the last layer;  dH = dS W^T,  dW = H^T dS + 2 lambda W,  db = sum of dS
 //             G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
 //             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
 //
-// With one workgroup a network it is latency that counts: a layer's weights are staged in workgroup memory, and a thread does
+// With one workgroup a network latency counts: a layer's weights are staged in workgroup memory, and a thread does
 // 2 rows x 4 outputs, 2 rows x 4 inputs or 1 input x 4 outputs at a time, four products to a read.
 
-// layer, step, networks, parameters and gradients: descent.wgsl; places and arena: fused_layers.wgsl
+// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
 @group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
-@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, classes] logits, for the loss that is read back
 @group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
 
-override EPSILON: f32;
-override MOMENTUM: f32;
 override BATCH_NORM: u32; // 1 with batch norm, else 0
 override LAYERS: u32; // all of them, at least 2
 override STAGED: u32; // vec4s of the largest weight matrix behind the first layer, rows rounded up to fours
@@ -47,7 +44,7 @@ fn stage_weights(network: u32, l: u32, thread: u32) {
   }
 }
 
-// S of a layer: into the place of N, of the last layer into that of H.
+// S of a layer, stored in the place of N; of the last layer in that of H.
 fn forward(network: u32, l: u32, thread: u32) {
   let width = columns(places[l].outputs);
   let depth = columns(places[l].inputs);
@@ -121,8 +118,8 @@ fn norm_forward(network: u32, l: u32, thread: u32) {
         shift = parameters_at(network, places[l].beta, c, outputs);
         if lane == 0u {
           arena[base + places[l].inverse + c] = inverse;
-          keep_average(network, places[l].mean, c, outputs, mean);
-          keep_average(network, places[l].variance, c, outputs, variance);
+          keep_averages(network, places[l].mean, c, outputs, mean);
+          keep_averages(network, places[l].variance, c, outputs, variance);
         }
       }
     }
@@ -133,14 +130,6 @@ fn norm_forward(network: u32, l: u32, thread: u32) {
       let h = select(vec4f(0.0), relu4(scale * normalised + shift), there);
       arena[base + places[l].h + row * width + c] = h;
     }
-  }
-}
-
-fn keep_average(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
-  for (var i = 0u; i < min(4u, width - 4u * column); i++) {
-    let to = network * layer.statistics + at + 4u * column + i;
-    statistics[to] = past * statistics[to] + (1.0 - past) * value[i];
   }
 }
 
@@ -205,7 +194,7 @@ fn backward_input(network: u32, l: u32, thread: u32) {
   }
 }
 
-// Weights and biases. The bias is taken for the weight of one more input that is always 1.
+// Weights and biases. The bias counts as the weight of one more input that is always 1.
 fn backward_weight(network: u32, l: u32, thread: u32) {
   let inputs = places[l].inputs;
   let outputs = places[l].outputs;
@@ -281,7 +270,7 @@ fn norm_backward(network: u32, l: u32, thread: u32) {
     if l == 0u {
       dbias = sum_of_lanes(thread, dbias);
     }
-    // Nobody reads gamma after this: every lane has taken its scale in front of the sums above, or does not need it.
+    // Nobody reads gamma after this: every lane has read its scale before the sums above, or does not need it.
     wait_for_all();
     if inside && lane == 0u {
       if BATCH_NORM == 1u {

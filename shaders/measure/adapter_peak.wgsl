@@ -1,19 +1,19 @@
-// The most that the adapter does, to set the speed of training beside:
+// The peak speeds of the adapter, to compare the speed of training with:
 //
 //   multiply_add  s = s a + b, over and over
 //   copy          y = x
 //
 // A thread keeps twelve sums, none of which waits for another: with a and b that is as much as 16 registers hold, and
 // enough to fill the pipelines of CPUs and GPUs. A round of the loop costs a CPU as much as dozens of operations, so it
-// does many. A copying thread takes four pieces of 16 bytes, each beside its neighbours'.
+// does many. A copying thread takes several pieces of 16 bytes, each beside its neighbours'.
 
 override WORKGROUP: u32; // threads per workgroup
 
 @group(0) @binding(11) var<storage, read> x: array<vec4f>; // what is copied; in front a and b, which no compiler knows
 @group(0) @binding(12) var<storage, read_write> y: array<vec4f>; // the copy, or the sums of each thread
 
-const ROUNDS = 256u; // of 32 x 12 operations, as in src/measure/adapter_peak.ts
-const PIECES = 4u; // of 16 bytes that a thread copies
+override ROUNDS: u32; // of 32 x 12 multiply-adds
+override PIECES: u32; // of 16 bytes that a thread copies
 
 fn once(s: mat3x4f, a: vec4f, b: vec4f) -> mat3x4f {
   return mat3x4f(fma(s[0], a, b), fma(s[1], a, b), fma(s[2], a, b));

@@ -5,20 +5,20 @@
 //   forward   Y = X W + b
 //   backward  dX = dY W^T,  dW = X^T dY + 2 lambda W,  db = sum over rows of dY
 //
-// A thread does a tile of 8 x 8 results. Reading past an edge is clamped to it, and what comes of it is not stored.
+// A thread does a tile of TILE x TILE results. Reads past an edge are clamped to it, and their results are not stored.
 //
-// Two loops are bounded by a size and by the length of an array, which is never less: where a size alone is the bound of
-// a loop and is small, lavapipe of Mesa 22 takes it for a constant, compiles the kernel anew for every dispatch and never
-// frees what it compiled (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
+// Two loops are bounded by a size and by the length of an array, which is never less: where a small size alone is the bound
+// of a loop, lavapipe of Mesa 22 takes it for a constant, compiles the kernel again for every dispatch and never frees what
+// it compiled (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
 
-// layer, step, networks, parameters and gradients: descent.wgsl
+// networks, parameters and gradients: shared/descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-const TILE = 8u;
+override TILE: u32; // rows and columns that a thread does: two fours
 
 fn tiles(size: u32) -> u32 {
   return (size + TILE - 1u) / TILE;

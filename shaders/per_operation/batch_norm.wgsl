@@ -1,4 +1,4 @@
-// includes shared/descent, shared/bits
+// includes shared/descent, shared/bits, shared/averages
 //
 // Batch norm and the ReLU behind it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
 //
@@ -8,21 +8,17 @@
 //   backward    G = dH where H > 0, else 0;  dbeta = sum of G;  dgamma = sum of G N
 //               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows)
 //
-// Of a variance that is infinite 1 / sqrt(var + eps) would be 0, and with it each N: it is NaN, so that it is seen that the
-// training diverged. In training and backward a thread does one feature.
+// 1 / sqrt(var + eps) of an infinite variance would be 0, and so would each N: it is NaN here, which shows that the training
+// diverged. In training and backward a thread does one feature.
 
-// layer, step, networks, parameters and gradients: descent.wgsl
+// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
 @group(0) @binding(16) var<storage, read_write> normalised: array<f32>; // [P, rows, outputs] N
 @group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
-
-override EPSILON: f32;
-override MOMENTUM: f32;
 
 @compute @workgroup_size(WORKGROUP)
 fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
@@ -55,11 +51,8 @@ fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   }
   inverse_deviation[id.z * layer.outputs + feature] = inverse;
 
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
-  let mean_at = id.z * layer.statistics + layer.mean + feature;
-  let variance_at = id.z * layer.statistics + layer.variance + feature;
-  statistics[mean_at] = past * statistics[mean_at] + (1.0 - past) * mean;
-  statistics[variance_at] = past * statistics[variance_at] + (1.0 - past) * variance;
+  keep_average(id.z, layer.mean + feature, mean);
+  keep_average(id.z, layer.variance + feature, variance);
 }
 
 // A thread does one value.

@@ -5,7 +5,7 @@
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// Predicted is the class with the largest logit, the first of equals. The loss is NaN where a logit is NaN or +infinity or
+// The predicted class is the first of those with the largest logit. The loss is NaN where a logit is NaN or +infinity or
 // the label's is -infinity. A thread does one row. The backward kernel also notes the first step at which a loss was NaN or
 // infinite.
 

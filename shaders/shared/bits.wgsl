@@ -1,12 +1,12 @@
-// What NaN and infinities could decide, decided by their bits. Placed behind common.wgsl, in front of each of the other files.
+// Decisions that NaN and infinities could affect, made by their bits.
 //
 // WGSL lets a compiler assume that no float is NaN or infinite. NVIDIA's makes select(v, 0.0, v < 0.0) a floating-point
-// maximum, which is 0 where v is NaN: a diverged network then looks healthy. Of integers a compiler may assume nothing, so
-// here both the comparison and the selection are made with them.
+// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may assume nothing of
+// integers, so here both the comparison and the selection use them.
 //
-// As an unsigned integer, a float that is positive lies between 0 (+0) and 0x7f800000 (+infinity), one that is negative
-// between 0x80000000 (-0) and 0xff800000 (-infinity). What lies behind either infinity is NaN. The names that end with 4 do
-// the same for each of four.
+// As an unsigned integer, a positive float lies between 0 (+0) and 0x7f800000 (+infinity), a negative one between
+// 0x80000000 (-0) and 0xff800000 (-infinity). Beyond either infinity lies NaN. Functions whose names end with 4 do the same
+// for each of four.
 
 const INFINITY_BITS = 0x7f800000u; // the exponent alone; of a finite number some of its bits are 0
 const NEGATIVE_INFINITY_BITS = 0xff800000u;
@@ -29,7 +29,7 @@ fn is_nan4(value: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(value) & vec4u(MAGNITUDE_BITS)) > vec4u(INFINITY_BITS);
 }
 
-// Whether a > b; never where either is NaN.
+// Whether a > b; false where either is NaN.
 fn is_greater(a: f32, b: f32) -> bool {
   return a > b && !is_nan(a) && !is_nan(b);
 }
@@ -47,7 +47,7 @@ fn or_nan4(value: vec4f, valid: vec4<bool>) -> vec4f {
   return bitcast<vec4f>(select(vec4u(NAN_BITS), bitcast<vec4u>(value), valid));
 }
 
-// max(0, S), where NaN stays NaN. The negative are those from 0x80000001 to 0xff800000; -0 stays as it is.
+// max(0, S), where NaN stays NaN. Negative numbers are those from 0x80000001 to 0xff800000; -0 stays -0.
 fn relu(value: f32) -> f32 {
   let bits = bitcast<u32>(value);
   return bitcast<f32>(select(bits, 0u, bits - 0x80000001u < INFINITY_BITS));
@@ -68,8 +68,7 @@ fn relu_gradient4(dh: vec4f, h: vec4f) -> vec4f {
   return bitcast<vec4f>(select(bitcast<vec4u>(dh), vec4u(0u), closed));
 }
 
-// Whether a logit leaves its row without a softmax: NaN or +infinity. A class whose logit is -infinity has no chance, and the
-// others share what there is.
+// Whether a logit leaves its row without a softmax: NaN or +infinity. A class whose logit is -infinity has a probability of 0.
 fn has_no_softmax(logit: f32) -> bool {
   return !is_finite(logit) && bitcast<u32>(logit) != NEGATIVE_INFINITY_BITS;
 }

@@ -1,12 +1,13 @@
-// What every kernel knows, placed in front of each of the other files.
+// What every kernel of a training needs: the layer it works on, the step, and which thread it is.
 //
-// The network is the z of the workgroup; where a file does not say otherwise, one thread does one tile. All tensors are row-major and have the
-// network as their first axis. A name and its binding number mean the same in all files (src/gpu/bindings.ts lists them).
+// The network is the z of the workgroup; one thread computes one tile unless a file says otherwise. All tensors are row-major
+// and have the network as their first axis. A binding has the same name and number in all files (src/gpu/bindings.ts lists
+// them). src/gpu/structs.ts lays the structs out for the host.
 
 // Threads per workgroup: the same number feeds the dispatch.
 override WORKGROUP: u32;
 
-// A layer: sizes, and where its tensors begin in one network's flat vectors. Fixed when the population is made.
+// Sizes of a layer, and where its tensors begin in one network's flat vectors.
 struct Layer {
   inputs: u32,
   outputs: u32,
@@ -24,16 +25,16 @@ struct Layer {
   slices: u32, // parts that the sum over the inputs is split into
 }
 
-// One step or one part of an evaluation: what changes from one to the next.
+// What changes from one step, or one part of an evaluation, to the next.
 struct Step {
   first: u32, // index in `order` of the first image
-  rows: u32, // images in this batch
+  rows: u32, // images in the batch
   rise: f32, // how far the learning rate has risen: 0 at eta_min, 1 at eta_max
   fresh: u32, // 1 for the first batch ever, which sets the moving averages
-  slot: u32, // where sums that are read back later are put
+  slot: u32, // which of the sums that are read back later this step writes
   number: u32, // updates made before this one
   next: u32, // index in `order` of the first image of the next batch
-  parts: u32, // of a kernel that does parts of two steps: 1 the update of this one, 2 the products of the next
+  parts: u32, // for a kernel that does parts of two steps: the bits UPDATE (of this one) and FORWARD (the product of the next)
 }
 
 // What may differ between the networks of a population.
@@ -46,7 +47,7 @@ struct Network {
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
 
-// The index of this thread among those of its network. Dispatches too wide for one axis go on along y.
+// The index of this thread among those of its network. A dispatch too wide for one axis continues along y.
 fn thread_index(id: vec3u, workgroups: vec3u) -> u32 {
   return id.x + id.y * workgroups.x * WORKGROUP;
 }

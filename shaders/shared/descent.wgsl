@@ -1,17 +1,17 @@
 // includes shared/common
 //
-// Stochastic gradient descent, placed in front of the files whose kernels find the gradient of a parameter:
+// Stochastic gradient descent, for the kernels that compute the gradient of a parameter:
 //
 //   theta <- theta - eta g    g = d cost / d theta, to which L2 adds 2 lambda W for a weight
 //                             eta = (1 - rise) eta_min + rise eta_max
 //
-// Gradients are kept beside the parameters they moved, so that what is checked is what trains.
+// Each gradient is stored as well, so that a check sees the gradients that train.
 
 @group(0) @binding(2) var<storage, read> networks: array<Network>; // [P]
 @group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
 @group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
 
-// How a network descends: read once by each thread.
+// How a network descends. Each thread reads it once.
 struct Descent {
   first: u32, // the network's first parameter
   eta: f32,
@@ -24,13 +24,13 @@ fn descent_of(network: u32) -> Descent {
   return Descent(network * layer.parameters, eta, 2.0 * n.lambda);
 }
 
-// Moves a bias, gamma or beta. `at` counts from the network's first parameter.
+// Updates a bias, gamma or beta. `at` counts from the network's first parameter.
 fn descend(d: Descent, at: u32, gradient: f32) {
   gradients[d.first + at] = gradient;
   parameters[d.first + at] -= d.eta * gradient;
 }
 
-// Moves a weight and gives it as it is then; `gradient` is the part that comes from the loss.
+// Updates a weight and returns its new value; `gradient` is the gradient of the loss alone.
 fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
   let w = parameters[d.first + at];
   let g = gradient + d.decay * w;

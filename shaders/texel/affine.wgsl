@@ -1,36 +1,23 @@
-// includes texel/descent, texel/{tile}_outputs
+// includes texel/tile, texel/{tile}_biases
 //
-// The affine map of every layer but the first where texels are cheap to read (texel_input.wgsl says why):
+// The affine map of every layer but the first where texels are cheap to read (texel/input.wgsl says why):
 //
 //   forward          S = H W, without the bias
 //   backward_input   dH = dS W^T
 //   backward_weight  dW = H^T dS + 2 lambda W,  W <- W - eta dW; of the last layer db = sum over rows of dS, too
 //
 // A texel of H, S and their gradients holds four rows, one of W four inputs. Rows past the last have gradients of 0, inputs
-// past the last weights of 0. A thread does 4 rows x TILE_OUTPUTS outputs, 4 rows x 8 inputs, or 4 inputs x TILE_OUTPUTS
-// outputs. Loops over TILE_OUTPUTS are unrolled in tile_*.wgsl, made by tasks/_kit/tile.ts.
+// past the last weights of 0. A thread does 4 rows x TILE_OUTPUTS outputs, 4 rows x 4 INPUT_TEXELS inputs, or 4 inputs x
+// TILE_OUTPUTS outputs. Loops over TILE_OUTPUTS are unrolled in tile_*.wgsl.
 
-// layer, step, networks, parameters and gradients: descent.wgsl; weight_texels and those written: texel_descent.wgsl
+// new_y_texels and dy_texels: texel/tile.wgsl; networks, parameters and gradients: shared/descent.wgsl;
+// weight_texels and those written with them: texel/descent.wgsl
 @group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (i, b), layer P: H[4b .. 4b + 3, i]
-@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): S
-@group(0) @binding(30) var dy_texels: texture_2d_array<f32>; // texel (o, b): dS
 @group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>; // texel (i, b): dH
 
 override INPUTS: u32;
-override FEATURES: u32; // outputs of the layer
 override LAST: u32; // 1 in the last layer, else 0
-
-fn row_blocks() -> u32 {
-  return (step.rows + 3u) / 4u;
-}
-
-fn weight_at(network: u32, k: u32, output: u32) -> vec4f {
-  return textureLoad(weight_texels, vec2u(min(output, FEATURES - 1u), k), network, 0);
-}
-
-fn gradient_at(network: u32, block: u32, output: u32) -> vec4f {
-  return textureLoad(dy_texels, vec2u(min(output, FEATURES - 1u), block), network, 0);
-}
+override INPUT_TEXELS: u32; // texels of four inputs that a thread of backward_input does: two
 
 fn activation_at(network: u32, block: u32, input: u32) -> vec4f {
   let x = textureLoad(x_texels, vec2u(min(input, INPUTS - 1u), block), network, 0);
@@ -47,18 +34,12 @@ fn activations_of(network: u32, block: u32, k: u32) -> mat4x4f {
   );
 }
 
-fn store_output(network: u32, block: u32, output: u32, sums: vec4f) {
-  if output < FEATURES {
-    textureStore(new_y_texels, vec2u(output, block), network, sums);
-  }
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn texel_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let output_tiles = (FEATURES + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
+  let across = output_tiles();
   let thread = thread_index(id, workgroups);
-  let block = thread / output_tiles;
-  let output = thread % output_tiles * TILE_OUTPUTS;
+  let block = thread / across;
+  let output = thread % across * TILE_OUTPUTS;
   if block >= row_blocks() {
     return;
   }
@@ -66,10 +47,8 @@ fn texel_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   for (var k = 0u; k < (INPUTS + 3u) / 4u; k++) {
     sums = add_combinations(sums, activations_of(id.z, block, k), weights_of(id.z, k, output));
   }
-  store_outputs(sums, id.z, block, output);
+  store_outputs(sums, id.z, 0u, block, output);
 }
-
-const INPUT_TILE = 2u; // in texels
 
 @compute @workgroup_size(WORKGROUP)
 fn texel_affine_backward_input(
@@ -77,10 +56,10 @@ fn texel_affine_backward_input(
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
   let texels = (INPUTS + 3u) / 4u;
-  let input_tiles = (texels + INPUT_TILE - 1u) / INPUT_TILE;
+  let input_tiles = (texels + INPUT_TEXELS - 1u) / INPUT_TEXELS;
   let thread = thread_index(id, workgroups);
   let block = thread / input_tiles;
-  let k = thread % input_tiles * INPUT_TILE;
+  let k = thread % input_tiles * INPUT_TEXELS;
   if block >= row_blocks() {
     return;
   }
@@ -121,10 +100,10 @@ fn texel_affine_backward_weight(
   @builtin(global_invocation_id) id: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
-  let output_tiles = (FEATURES + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
+  let across = output_tiles();
   let thread = thread_index(id, workgroups);
-  let k = thread / output_tiles;
-  let output = thread % output_tiles * TILE_OUTPUTS;
+  let k = thread / across;
+  let output = thread % across * TILE_OUTPUTS;
   if k >= (INPUTS + 3u) / 4u {
     return;
   }

@@ -10,7 +10,9 @@
 @group(0) @binding(22) var new_weight_texels: texture_storage_2d_array<rgba32float, write>; // the same after it
 @group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>; // g of the step
 
-// Moves the weights of four inputs to one output; `gradient` is the part that comes from the loss.
+override FEATURES: u32; // outputs of the layer
+
+// Updates the weights of four inputs to one output; `gradient` is the gradient of the loss alone.
 fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f) {
   if output >= FEATURES {
     return;
@@ -22,7 +24,7 @@ fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f)
   textureStore(new_weight_texels, at, network, w - d.eta * g);
 }
 
-// Moves a bias; `sums` are over every fourth row.
+// Updates a bias; each of `sums` is over every fourth row.
 fn descend_bias(d: Descent, output: u32, sums: vec4f) {
   if output < FEATURES {
     descend(d, layer.bias + output, sums.x + sums.y + sums.z + sums.w);

@@ -1,6 +1,6 @@
-// includes shared/descent, shared/bits
+// includes shared/descent, shared/bits, shared/blocks, shared/averages
 //
-// What stands between the affine maps where texels are cheap to read (texel_input.wgsl says why): the sum of the slices,
+// What stands between the affine maps where texels are cheap to read (texel/input.wgsl says why): the sum of the slices,
 // the bias, batch norm (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3) and ReLU. For each feature:
 //
 //   S = b + sum over the slices
@@ -13,11 +13,10 @@
 //
 // A texel holds four rows of one feature; what is written past the last row is 0. Mean and variance are merged block by
 // block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. Where the variance is infinite N is NaN
-// (batch_norm.wgsl says why). In training and backward a thread does one feature, in evaluation one texel.
+// (per_operation/batch_norm.wgsl says why). In training and backward a thread does one feature, in evaluation one texel.
 
-// layer, step, networks, parameters and gradients: descent.wgsl
+// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
 @group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
 @group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (o, slice * blocks + b), layer P: parts of S
 @group(0) @binding(28) var y_texels: texture_2d_array<f32>; // texel (o, b): H
@@ -27,19 +26,8 @@
 @group(0) @binding(32) var normalised_texels: texture_2d_array<f32>; // texel (o, b): N
 @group(0) @binding(33) var new_normalised_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): N
 
-override EPSILON: f32;
-override MOMENTUM: f32;
 override FEATURES: u32; // outputs of the layer
 override SLICES: u32; // parts that S comes in
-
-fn row_blocks() -> u32 {
-  return (step.rows + 3u) / 4u;
-}
-
-// Which of a block's four rows there are.
-fn present(block: u32) -> vec4<bool> {
-  return vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
-}
 
 fn only(value: vec4f, rows: vec4<bool>) -> vec4f {
   return select(vec4f(0.0), value, rows);
@@ -94,11 +82,8 @@ fn texel_batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(n
   }
   inverse_deviation[id.z * FEATURES + feature] = inverse;
 
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
-  let mean_at = id.z * layer.statistics + layer.mean + feature;
-  let variance_at = id.z * layer.statistics + layer.variance + feature;
-  statistics[mean_at] = past * statistics[mean_at] + (1.0 - past) * mean;
-  statistics[variance_at] = past * statistics[variance_at] + (1.0 - past) * variance;
+  keep_average(id.z, layer.mean + feature, mean);
+  keep_average(id.z, layer.variance + feature, variance);
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,4 +1,4 @@
-// includes shared/common, shared/bits
+// includes shared/bits, shared/blocks
 //
 // Softmax and cross-entropy of a batch whose logits lie in texels of four rows, with the label of row r being t:
 //
@@ -6,7 +6,7 @@
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// Predicted is the class with the largest logit, the first of equals. The loss is NaN where a logit is NaN or +infinity or
+// The predicted class is the first of those with the largest logit. The loss is NaN where a logit is NaN or +infinity or
 // the label's is -infinity. A thread does four rows at once; gradients of rows past the last are 0. The backward kernel also
 // notes the first step at which a loss was NaN or infinite.
 
@@ -88,7 +88,7 @@ fn texel_softmax_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
   let label = labels_of(block);
   let s = softmax(id.z, block, label);
-  let inside = vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
+  let inside = present(block);
   if any(inside & !is_finite4(s.loss)) {
     atomicMin(&diverged[id.z], step.number);
   }

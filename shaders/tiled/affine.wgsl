@@ -6,20 +6,19 @@
 //   backward_input   dX = dY W^T
 //   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW
 //
-// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup of 256 threads does
-// 64 x 64 results, each thread 4 x 4; 16 of the depth are staged at a time. What lies past an edge is staged as 0 and not
+// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup does SIDE x SIDE
+// results, each thread 4 x 4; 16 of the depth are staged at a time. What lies past an edge is staged as 0 and not
 // stored.
 
-// layer, step, networks, parameters and gradients: descent.wgsl
+// networks, parameters and gradients: shared/descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-const THREADS = 256u;
-const SIDE = 64u;
-const COLUMNS = 16u; // fours of a side
+override SIDE: u32; // rows and columns of results of a workgroup
+override COLUMNS: u32 = SIDE / 4u; // fours of a side
 const DEPTH = 16u;
 
 var<workgroup> a_tile: array<vec4f, DEPTH * COLUMNS>; // [DEPTH, COLUMNS] four rows of A
@@ -96,7 +95,7 @@ fn weight_at(m: Matrix, i: u32, j: u32) -> f32 {
   return select(0.0, weights[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(WORKGROUP)
 fn tiled_affine_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let a = activations(group.z);
   let b = weight_matrix(group.z);
@@ -121,7 +120,7 @@ fn tiled_affine_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
   }
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(WORKGROUP)
 fn tiled_affine_backward_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let a = output_gradients(group.z);
   let b = transposed(weight_matrix(group.z));
@@ -145,7 +144,7 @@ fn tiled_affine_backward_input(@builtin(workgroup_id) group: vec3u, @builtin(loc
   }
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(WORKGROUP)
 fn tiled_affine_backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let a = transposed(activations(group.z));
   let b = output_gradients(group.z);

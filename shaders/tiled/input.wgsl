@@ -1,43 +1,31 @@
-// includes shared/descent
+// includes shared/descent, shared/images
 //
 // The affine map of the first layer with its operands staged in workgroup memory:
 //
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
 //
-// A workgroup of 256 threads does 64 rows x 64 outputs, or 64 inputs x 64 outputs; each thread 4 x 4 of them. What lies past
+// A workgroup does SIDE rows x SIDE outputs, or SIDE inputs x SIDE outputs; each thread 4 x 4 of them. What lies past
 // an edge is staged as 0 and not stored.
 
-// layer, step, networks, parameters and gradients: descent.wgsl
-@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
-@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels]
+// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] dS
 
-struct Standard {
-  scale: vec4f, // 1 / standard deviation, of pixels / 255
-  shift: vec4f, // - mean / standard deviation
-}
-
-const THREADS = 256u;
-const SIDE = 64u; // rows, inputs and outputs of a workgroup
-const COLUMNS = 16u; // fours of a side
+override SIDE: u32; // rows, inputs and outputs of a workgroup
+override COLUMNS: u32 = SIDE / 4u; // fours of a side
 const DEPTH = 8u; // texels of four inputs staged at a time forward
 const ROWS = 16u; // rows staged at a time backward
 
 var<workgroup> left: array<vec4f, SIDE * DEPTH>; // pixels: forward [SIDE rows, DEPTH], backward [ROWS, COLUMNS]
 var<workgroup> right: array<vec4f, 4u * DEPTH * COLUMNS>; // forward W [4 DEPTH, COLUMNS], backward dS [ROWS, COLUMNS]
 
-fn pixels(row: u32, k: u32) -> vec4f {
+fn pixels_of(row: u32, k: u32) -> vec4f {
   if row >= step.rows || k >= layer.texels {
     return vec4f(0.0);
   }
-  let image = order[step.first + row];
-  let at = vec2u(k, image % layer.images_per_layer);
-  let s = standard[k];
-  return fma(textureLoad(images, at, image / layer.images_per_layer, 0), s.scale, s.shift);
+  return pixels(k, place(order[step.first + row]), standard[k]);
 }
 
 // Four numbers of a row of width `layer.outputs`; past the last 0.
@@ -77,7 +65,7 @@ fn store_row(network: u32, row: u32, output: u32, sums: vec4f) {
   }
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(WORKGROUP)
 fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let row = group.x * SIDE;
   let output = group.y * SIDE;
@@ -88,10 +76,10 @@ fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   var s2 = vec4f(0.0);
   var s3 = vec4f(0.0);
   for (var k = 0u; k < layer.texels; k += DEPTH) {
-    for (var i = thread; i < SIDE * DEPTH; i += THREADS) {
-      left[i] = pixels(row + i / DEPTH, k + i % DEPTH);
+    for (var i = thread; i < SIDE * DEPTH; i += WORKGROUP) {
+      left[i] = pixels_of(row + i / DEPTH, k + i % DEPTH);
     }
-    for (var i = thread; i < 4u * DEPTH * COLUMNS; i += THREADS) {
+    for (var i = thread; i < 4u * DEPTH * COLUMNS; i += WORKGROUP) {
       right[i] = weights_at(group.z, 4u * k + i / COLUMNS, output + i % COLUMNS * 4u);
     }
     workgroupBarrier();
@@ -111,7 +99,7 @@ fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   store_row(group.z, row + r + 3u, output + 4u * c, s3);
 }
 
-// Moves an input's weights to four outputs.
+// Updates an input's weights to four outputs.
 fn move_row(d: Descent, input: u32, output: u32, gradient: vec4f) {
   if input >= layer.inputs {
     return;
@@ -122,7 +110,7 @@ fn move_row(d: Descent, input: u32, output: u32, gradient: vec4f) {
   }
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(WORKGROUP)
 fn tiled_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let k = group.x * COLUMNS; // in texels
   let output = group.y * SIDE;
@@ -133,7 +121,7 @@ fn tiled_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
   var w2 = vec4f(0.0);
   var w3 = vec4f(0.0);
   for (var row = 0u; row < step.rows; row += ROWS) {
-    left[thread] = pixels(row + thread / COLUMNS, k + thread % COLUMNS);
+    left[thread] = pixels_of(row + thread / COLUMNS, k + thread % COLUMNS);
     right[thread] = gradients_at(group.z, row + thread / COLUMNS, output + thread % COLUMNS * 4u);
     workgroupBarrier();
     for (var r = 0u; r < ROWS; r++) {

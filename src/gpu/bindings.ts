@@ -1,5 +1,5 @@
 /**
- * Every binding that a kernel may have: one number and one kind for each name, the same in all shader files.
+ * All bindings of the kernels: each name has the same number and kind in all shader files.
  *
  * @module
  */
@@ -26,14 +26,14 @@ export const BINDINGS = {
   order: { binding: 4, buffer: READ }, // [images]
   standard: { binding: 5, buffer: READ }, // [texels] scale and shift of 4 pixels
   labels: { binding: 6, buffer: READ }, // [images]
-  weights: { binding: 7, buffer: READ }, // [P, parameters], as far as they are only read
+  weights: { binding: 7, buffer: READ }, // [P, parameters], read only
   parameters: { binding: 8, buffer: WRITE }, // [P, parameters]
   gradients: { binding: 9, buffer: WRITE }, // [P, parameters]
   statistics: { binding: 10, buffer: WRITE }, // [P, statistics] moving averages
-  x: { binding: 11, buffer: READ }, // [P, rows, inputs] what goes in
-  y: { binding: 12, buffer: WRITE }, // [P, rows, outputs] what comes out
-  dy: { binding: 13, buffer: READ }, // [P, rows, outputs] gradient of what came out
-  dx: { binding: 14, buffer: WRITE }, // [P, rows, inputs] gradient of what went in
+  x: { binding: 11, buffer: READ }, // [P, rows, inputs] input of the operation
+  y: { binding: 12, buffer: WRITE }, // [P, rows, outputs] its output
+  dy: { binding: 13, buffer: READ }, // [P, rows, outputs] gradient of the output
+  dx: { binding: 14, buffer: WRITE }, // [P, rows, inputs] gradient of the input
   slices: { binding: 15, buffer: WRITE }, // [P, slices, rows, outputs]
   normalised: { binding: 16, buffer: WRITE }, // [P, rows, outputs]
   inverse_deviation: { binding: 17, buffer: WRITE }, // [P, outputs]
@@ -45,15 +45,15 @@ export const BINDINGS = {
   // Output gradients of the first layer by rows in per_operation/, weight gradients by inputs in texel/.
   gradient_texels: { binding: 23, texture: TEXELS }, // [P] gradient of its outputs, four rows a texel
   new_gradient_texels: { binding: 24, storageTexture: NEW_TEXELS },
-  predictions: { binding: 25, buffer: WRITE }, // [P, rows] class found
-  x_texels: { binding: 27, texture: TEXELS }, // [P] what goes in; here and below four rows a texel
+  predictions: { binding: 25, buffer: WRITE }, // [P, rows] predicted class
+  x_texels: { binding: 27, texture: TEXELS }, // [P] input; here and below four rows a texel
   y_texels: { binding: 28, texture: TEXELS },
   new_y_texels: { binding: 29, storageTexture: NEW_TEXELS },
   dy_texels: { binding: 30, texture: TEXELS },
   new_dx_texels: { binding: 31, storageTexture: NEW_TEXELS },
   normalised_texels: { binding: 32, texture: TEXELS },
   new_normalised_texels: { binding: 33, storageTexture: NEW_TEXELS },
-  places: { binding: 35, buffer: UNIFORM }, // [32] where the tensors of each layer lie
+  places: { binding: 35, buffer: UNIFORM }, // [layers] where the tensors of each layer lie
   arena: { binding: 36, buffer: WRITE }, // [P, arena] tensors of a batch, in vec4s
 } as const satisfies Record<string, Omit<GPUBindGroupLayoutEntry, "visibility">>;
 

@@ -6,6 +6,7 @@
 
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../model/network.ts";
 import type { BindingName } from "./bindings.ts";
+import { FORWARD, UPDATE } from "./structs.ts";
 
 /** The sizes that decide how many threads a kernel takes. */
 export interface Shape {
@@ -30,7 +31,7 @@ export interface Tile {
   readonly outputs: number;
 }
 
-/** The tiles that there are, by the name of the text that tasks/_kit/tile.ts makes of each. */
+/** All tiles, by the name that the generated files of shaders/ have. */
 export const TILES = {
   tile_20x10: { rows: 5, inputs: 4, outputs: 10 },
   tile_12x8: { rows: 3, inputs: 2, outputs: 8 },
@@ -39,25 +40,36 @@ export const TILES = {
 /** The name of a tile. */
 export type TileName = keyof typeof TILES;
 
-/** Parts of a sum that is read back; `PARTS` in sums.wgsl. */
+/** The tile of the first layer's kernels in per_operation/. */
+export const INPUT_TILE = "tile_20x10";
+
+/** Parts of a sum that is read back. */
 export const SUM_PARTS = 64;
 
-/** Tiles of the first layer's kernels: rows × outputs forward, inputs × outputs backward; as in input_affine.wgsl. */
-export const INPUT_TILE = { rows: 20, inputs: 16, outputs: 10 };
+/** Layers that the fused variants have room for: their places are an array in a uniform buffer, whose length is fixed. */
+export const FUSED_MAX_LAYERS = 32;
 
-/** Rows and columns of a tile of the other affine kernels; `TILE` in affine.wgsl. */
-const TILE = 8;
-
-/** The overrides that have the same value in every kernel. */
-export const CONSTANTS: Readonly<Record<string, number>> = {
+/** The overrides that have the same value in every kernel. What they mean is said beside them in the shaders. */
+export const CONSTANTS = {
   EPSILON: BATCH_NORM_EPSILON,
   MOMENTUM: BATCH_NORM_MOMENTUM,
-};
+  SUM_PARTS,
+  TILE: 8,
+  INPUT_TEXELS: 2,
+  SIDE: 64,
+  INPUT_COLUMNS: 16,
+  UPDATE,
+  FORWARD,
+} as const;
 
-/** What is fixed of a kernel. */
+const { TILE, SIDE } = CONSTANTS;
+
+/** What the table says of a kernel. */
 export interface Definition {
   /** The path of the shader file in shaders/, without its extension. */
   readonly file: string;
+  /** The tile that the kernel always works in. */
+  readonly tile?: TileName;
   readonly bindings: readonly BindingName[];
   /** Threads that one network takes. */
   readonly threads?: (shape: Shape) => number;
@@ -70,55 +82,54 @@ export interface Definition {
   readonly workgroup: number;
 }
 
-const DESCENT = ["layer", "step", "networks", "parameters", "gradients"] as const;
-
-const FUSED = [...DESCENT, "places", "arena"] as const;
+// What several kernels bind.
+const STEP = ["layer", "step"] as const;
+const IMAGES = ["images", "order", "standard"] as const;
+const LABELS = ["order", "labels"] as const;
+const DESCENT = [...STEP, "networks", "parameters", "gradients"] as const;
 const DESCENT_TEXELS = ["weight_texels", "new_weight_texels", "new_gradient_texels"] as const;
+const FUSED = [...DESCENT, "places", "arena"] as const;
 
 /** Every kernel by its entry point. */
 export const KERNELS = {
   input_affine_forward: {
     file: "per_operation/input",
-    bindings: ["layer", "step", "images", "order", "standard", "weight_texels", "slices"],
-    threads: ({ rows, outputs, slices }) =>
-      tiles(rows, INPUT_TILE.rows) * tiles(outputs, INPUT_TILE.outputs) * slices,
+    tile: INPUT_TILE,
+    bindings: [...STEP, ...IMAGES, "weight_texels", "slices"],
+    threads: ({ rows, outputs, slices, tile }) =>
+      tiles(rows, 4 * tile!.rows) * tiles(outputs, tile!.outputs) * slices,
     workgroup: 16,
   },
   input_affine_backward: {
     file: "per_operation/input",
-    bindings: [
-      ...DESCENT,
-      "images",
-      "order",
-      "standard",
-      "gradient_texels",
-      "new_weight_texels",
-    ],
-    threads: ({ inputs, outputs }) =>
-      tiles(inputs, INPUT_TILE.inputs) * tiles(outputs, INPUT_TILE.outputs),
+    tile: INPUT_TILE,
+    bindings: [...DESCENT, ...IMAGES, "gradient_texels", "new_weight_texels"],
+    threads: ({ inputs, outputs, tile }) =>
+      tiles(inputs, 4 * tile!.inputs) * tiles(outputs, tile!.outputs),
     workgroup: 16,
   },
   input_affine_backward_bias: {
     file: "per_operation/input",
+    tile: INPUT_TILE,
     bindings: [...DESCENT, "dy", "new_gradient_texels"],
     threads: ({ outputs }) => outputs,
     workgroup: 8,
   },
   slice_sum: {
     file: "per_operation/slice_sum",
-    bindings: ["layer", "step", "weights", "y", "slices"],
+    bindings: [...STEP, "weights", "y", "slices"],
     threads: ({ rows, outputs }) => rows * outputs,
     workgroup: 64,
   },
   affine_forward: {
     file: "per_operation/affine",
-    bindings: ["layer", "step", "weights", "x", "y"],
+    bindings: [...STEP, "weights", "x", "y"],
     threads: ({ rows, outputs }) => tiles(rows, TILE) * tiles(outputs, TILE),
     workgroup: 16,
   },
   affine_backward_input: {
     file: "per_operation/affine",
-    bindings: ["layer", "step", "weights", "dy", "dx"],
+    bindings: [...STEP, "weights", "dy", "dx"],
     threads: ({ rows, inputs }) => tiles(rows, TILE) * tiles(inputs, TILE),
     workgroup: 16,
   },
@@ -136,22 +147,13 @@ export const KERNELS = {
   },
   batch_norm_forward: {
     file: "per_operation/batch_norm",
-    bindings: [
-      "layer",
-      "step",
-      "weights",
-      "statistics",
-      "x",
-      "y",
-      "normalised",
-      "inverse_deviation",
-    ],
+    bindings: [...STEP, "weights", "statistics", "x", "y", "normalised", "inverse_deviation"],
     threads: ({ outputs }) => outputs,
     workgroup: 8,
   },
   batch_norm_evaluate: {
     file: "per_operation/batch_norm",
-    bindings: ["layer", "step", "weights", "statistics", "x", "y"],
+    bindings: [...STEP, "weights", "statistics", "x", "y"],
     threads: ({ rows, outputs }) => rows * outputs,
     workgroup: 64,
   },
@@ -163,47 +165,38 @@ export const KERNELS = {
   },
   relu_forward: {
     file: "per_operation/relu",
-    bindings: ["layer", "step", "x", "y"],
+    bindings: [...STEP, "x", "y"],
     threads: ({ rows, outputs }) => rows * outputs,
     workgroup: 64,
   },
   relu_backward: {
     file: "per_operation/relu",
-    bindings: ["layer", "step", "y", "dy", "dx"],
+    bindings: [...STEP, "y", "dy", "dx"],
     threads: ({ rows, outputs }) => rows * outputs,
     workgroup: 64,
   },
   softmax_cross_entropy_forward: {
     file: "per_operation/softmax_cross_entropy",
-    bindings: ["layer", "step", "order", "labels", "x", "outcomes", "predictions"],
+    bindings: [...STEP, ...LABELS, "x", "outcomes", "predictions"],
     threads: ({ rows }) => rows,
     workgroup: 16,
   },
   softmax_cross_entropy_backward: {
     file: "per_operation/softmax_cross_entropy",
-    bindings: ["layer", "step", "order", "labels", "x", "dx", "diverged"],
+    bindings: [...STEP, ...LABELS, "x", "dx", "diverged"],
     threads: ({ rows }) => rows,
     workgroup: 16,
   },
   texel_input_forward: {
     file: "texel/input",
-    bindings: ["layer", "step", "images", "order", "standard", "weight_texels", "new_y_texels"],
+    bindings: [...STEP, ...IMAGES, "weight_texels", "new_y_texels"],
     threads: ({ rows, outputs, slices, tile }) =>
       tiles(rows, 4 * tile!.rows) * tiles(outputs, tile!.outputs) * slices,
     workgroup: 8,
   },
   texel_input_backward: {
     file: "texel/input",
-    bindings: [
-      "layer",
-      "step",
-      "networks",
-      "images",
-      "order",
-      "standard",
-      "dy_texels",
-      ...DESCENT_TEXELS,
-    ],
+    bindings: [...STEP, "networks", ...IMAGES, "dy_texels", ...DESCENT_TEXELS],
     threads: ({ inputs, outputs, tile }) =>
       tiles(inputs, 4 * tile!.inputs) * tiles(outputs, tile!.outputs),
     workgroup: 16,
@@ -217,7 +210,7 @@ export const KERNELS = {
   texel_affine_backward_input: {
     file: "texel/affine",
     bindings: ["step", "dy_texels", "weight_texels", "new_dx_texels"],
-    threads: ({ rows, inputs }) => tiles(rows, 4) * tiles(inputs, 8),
+    threads: ({ rows, inputs }) => tiles(rows, 4) * tiles(inputs, 4 * CONSTANTS.INPUT_TEXELS),
     workgroup: 8,
   },
   texel_affine_backward_weight: {
@@ -229,8 +222,7 @@ export const KERNELS = {
   texel_batch_norm_forward: {
     file: "texel/norm",
     bindings: [
-      "layer",
-      "step",
+      ...STEP,
       "weights",
       "statistics",
       "inverse_deviation",
@@ -243,7 +235,7 @@ export const KERNELS = {
   },
   texel_batch_norm_evaluate: {
     file: "texel/norm",
-    bindings: ["layer", "step", "weights", "statistics", "x_texels", "new_y_texels"],
+    bindings: [...STEP, "weights", "statistics", "x_texels", "new_y_texels"],
     threads: ({ rows, outputs }) => tiles(rows, 4) * outputs,
     workgroup: 64,
   },
@@ -262,7 +254,7 @@ export const KERNELS = {
   },
   texel_relu_forward: {
     file: "texel/norm",
-    bindings: ["layer", "step", "weights", "x_texels", "new_y_texels"],
+    bindings: [...STEP, "weights", "x_texels", "new_y_texels"],
     threads: ({ rows, outputs }) => tiles(rows, 4) * outputs,
     workgroup: 64,
   },
@@ -274,74 +266,59 @@ export const KERNELS = {
   },
   texel_softmax_forward: {
     file: "texel/softmax",
-    bindings: [
-      "layer",
-      "step",
-      "order",
-      "labels",
-      "weights",
-      "outcomes",
-      "predictions",
-      "x_texels",
-    ],
+    bindings: [...STEP, ...LABELS, "weights", "outcomes", "predictions", "x_texels"],
     threads: ({ rows }) => tiles(rows, 4),
     workgroup: 8,
   },
   texel_softmax_backward: {
     file: "texel/softmax",
-    bindings: [
-      "layer",
-      "step",
-      "order",
-      "labels",
-      "weights",
-      "diverged",
-      "x_texels",
-      "new_dx_texels",
-    ],
+    bindings: [...STEP, ...LABELS, "weights", "diverged", "x_texels", "new_dx_texels"],
     threads: ({ rows }) => tiles(rows, 4),
     workgroup: 8,
   },
   texel_weights: {
     file: "texel/weights",
-    bindings: ["layer", "step", "parameters", "gradients", "weight_texels", "gradient_texels"],
+    bindings: [...STEP, "parameters", "gradients", "weight_texels", "gradient_texels"],
     threads: ({ inputs, outputs }) => tiles(inputs, 4) * outputs,
     workgroup: 64,
   },
   tiled_input_forward: {
     file: "tiled/input",
-    bindings: ["layer", "step", "images", "order", "standard", "weights", "y"],
-    workgroups: ({ rows, outputs }) => [tiles(rows, 64), tiles(outputs, 64)],
+    bindings: [...STEP, ...IMAGES, "weights", "y"],
+    workgroups: ({ rows, outputs }) => [tiles(rows, SIDE), tiles(outputs, SIDE)],
     workgroup: 256,
   },
   tiled_input_backward: {
     file: "tiled/input",
-    bindings: [...DESCENT, "images", "order", "standard", "dy"],
-    workgroups: ({ inputs, outputs }) => [tiles(inputs, 64), tiles(outputs, 64)],
+    bindings: [...DESCENT, ...IMAGES, "dy"],
+    workgroups: ({ inputs, outputs }) => [tiles(inputs, SIDE), tiles(outputs, SIDE)],
     workgroup: 256,
   },
   tiled_affine_forward: {
     file: "tiled/affine",
-    bindings: ["layer", "step", "weights", "x", "y"],
-    workgroups: ({ rows, outputs }) => [tiles(rows, 64), tiles(outputs, 64)],
+    bindings: [...STEP, "weights", "x", "y"],
+    workgroups: ({ rows, outputs }) => [tiles(rows, SIDE), tiles(outputs, SIDE)],
     workgroup: 256,
   },
   tiled_affine_backward_input: {
     file: "tiled/affine",
-    bindings: ["layer", "step", "weights", "dy", "dx"],
-    workgroups: ({ rows, inputs }) => [tiles(rows, 64), tiles(inputs, 64)],
+    bindings: [...STEP, "weights", "dy", "dx"],
+    workgroups: ({ rows, inputs }) => [tiles(rows, SIDE), tiles(inputs, SIDE)],
     workgroup: 256,
   },
   tiled_affine_backward_weight: {
     file: "tiled/affine",
     bindings: [...DESCENT, "x", "dy"],
-    workgroups: ({ inputs, outputs }) => [tiles(inputs, 64), tiles(outputs, 64)],
+    workgroups: ({ inputs, outputs }) => [tiles(inputs, SIDE), tiles(outputs, SIDE)],
     workgroup: 256,
   },
   fused_input: {
     file: "fused/input",
-    bindings: [...FUSED, "images", "order", "standard", "slices"],
-    workgroups: ({ inputs, outputs }, { SLICE }) => [tiles(inputs, 4 * SLICE), tiles(outputs, 64)],
+    bindings: [...FUSED, ...IMAGES, "slices"],
+    workgroups: ({ inputs, outputs }, { SLICE }) => [
+      tiles(inputs, 4 * SLICE),
+      tiles(outputs, 4 * CONSTANTS.INPUT_COLUMNS),
+    ],
     workgroup: 256,
   },
   fused_norm: {
@@ -352,19 +329,19 @@ export const KERNELS = {
   },
   fused_tail: {
     file: "fused/tail",
-    bindings: [...FUSED, "order", "labels", "statistics", "y", "diverged"],
+    bindings: [...FUSED, ...LABELS, "statistics", "y", "diverged"],
     workgroups: () => [1, 1],
     workgroup: 256,
   },
   sum_outcomes: {
     file: "shared/sums",
-    bindings: ["layer", "step", "outcomes", "sums"],
+    bindings: [...STEP, "outcomes", "sums"],
     threads: () => SUM_PARTS,
     workgroup: SUM_PARTS,
   },
   sum_squares: {
     file: "shared/sums",
-    bindings: ["layer", "step", "weights", "sums"],
+    bindings: [...STEP, "weights", "sums"],
     threads: () => SUM_PARTS,
     workgroup: SUM_PARTS,
   },

@@ -50,7 +50,7 @@ export interface BindOptions {
   readonly layer?: number;
   /** A resource for every binding of the kernel; others are ignored, so that one set can serve several kernels. */
   readonly resources: Resources;
-  /** The name of the tile, where the kernel works in tiles. */
+  /** The name of the tile, where the kernel works in tiles and the table does not name one. */
   readonly tile?: TileName;
   /**
    * Values of the overrides in the kernel's file, beside those that {@linkcode CONSTANTS} has; others are ignored.
@@ -125,8 +125,8 @@ export class Kernels {
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
     this.#gpu.check();
-    const { networks, layer = 0, resources, tile } = options;
     const definition: Definition = KERNELS[name];
+    const { networks, layer = 0, resources, tile = definition.tile } = options;
     const constants = { WORKGROUP: definition.workgroup, ...options.constants };
     const shape = { ...options.shape, tile: tile && TILES[tile] };
     const pipeline = await this.#pipeline(name, this.#source(definition.file, tile), constants);

@@ -2,35 +2,40 @@
 
 /** The text of every shader file, by its path in shaders/ without the extension. */
 export const SHADERS: Readonly<Record<string, string>> = {
-  "fused/input": `// includes fused/layers
+  "fused/averages": `// includes fused/layers, shared/averages
+//
+// Moving averages of a column of four features.
+
+fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
+  for (var i = 0u; i < min(4u, width - 4u * column); i++) {
+    keep_average(network, at + 4u * column + i, value[i]);
+  }
+}
+`,
+  "fused/input": `// includes fused/layers, shared/images
 //
 // The last of a fused step's three dispatches: the first layer's weight gradient of this step, its update, and the product
-// of the next step, for one slice of the inputs. A slice needs nothing of the others, so no dispatch stands between the three:
+// of the next step, for one slice of the inputs. A slice needs nothing of the others, so one dispatch does all three:
 //
 //   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  partial sums of S' = X' W over the slice
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
 //
-// A workgroup does a slice of 4 SLICE inputs x 64 outputs of one network with 32 SLICE threads, each of them 2 inputs x 4
-// outputs, then 2 rows x 4 outputs. Rows are staged 32 at a time in workgroup memory, which holds 16 KiB at most.
+// A workgroup does a slice of 4 SLICE inputs x 4 INPUT_COLUMNS outputs of one network, each thread 2 inputs x 4 outputs,
+// then 2 rows x 4 outputs. Rows are staged 32 at a time in workgroup memory, which holds 16 KiB at most.
 
-// layer, step, networks, parameters and gradients: descent.wgsl; places and arena: fused_layers.wgsl
-@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
-@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels]
+// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl;
+// places and arena: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, slices, rows, columns] sums over each slice
 
 override SLICE: u32; // texels of four inputs in a slice, at most ROWS / 4
-
-struct Standard {
-  scale: vec4f, // 1 / standard deviation, of pixels / 255
-  shift: vec4f, // - mean / standard deviation
-}
+override INPUT_COLUMNS: u32; // of four outputs: those of a workgroup
+override UPDATE: u32; // bits of step.parts
+override FORWARD: u32;
 
 const ROWS = 32u; // staged at a time
-const COLUMNS = 16u; // of four outputs: those of a workgroup
 
 var<workgroup> x_tile: array<vec4f, ROWS * SLICE>; // [ROWS, SLICE] pixels, standardised
-var<workgroup> tile: array<vec4f, ROWS * COLUMNS>; // dS [ROWS, COLUMNS], later W [4 SLICE, COLUMNS]
+var<workgroup> tile: array<vec4f, ROWS * INPUT_COLUMNS>; // dS [ROWS, INPUT_COLUMNS], later W [4 SLICE, INPUT_COLUMNS]
 
 // Stages some rows of the slice's pixels; rows past the last are 0.
 fn stage_images(first: u32, row: u32, slice: u32, thread: u32) {
@@ -39,10 +44,7 @@ fn stage_images(first: u32, row: u32, slice: u32, thread: u32) {
     let k = slice * SLICE + i % SLICE;
     var x = vec4f(0.0);
     if r < step.rows && k < layer.texels {
-      let image = order[first + r];
-      let at = vec2u(k, image % layer.images_per_layer);
-      let s = standard[k];
-      x = fma(textureLoad(images, at, image / layer.images_per_layer, 0), s.scale, s.shift);
+      x = pixels(k, place(order[first + r]), standard[k]);
     }
     x_tile[i] = x;
   }
@@ -51,9 +53,9 @@ fn stage_images(first: u32, row: u32, slice: u32, thread: u32) {
 // Stages the same rows of dS.
 fn stage_gradients(network: u32, row: u32, column: u32, thread: u32) {
   let width = columns(layer.outputs);
-  for (var i = thread; i < ROWS * COLUMNS; i += WORKGROUP) {
-    let r = row + i / COLUMNS;
-    let c = column + i % COLUMNS;
+  for (var i = thread; i < ROWS * INPUT_COLUMNS; i += WORKGROUP) {
+    let r = row + i / INPUT_COLUMNS;
+    let c = column + i % INPUT_COLUMNS;
     var g = vec4f(0.0);
     if r < step.rows && c < width {
       g = arena[network * ARENA + places[0].g + r * width + c];
@@ -71,16 +73,16 @@ fn two_inputs(row: u32, pair: u32) -> vec2f {
 @compute @workgroup_size(WORKGROUP)
 fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let slice = group.x;
-  let first_column = group.y * COLUMNS;
-  let c = thread % COLUMNS;
-  let pair = thread / COLUMNS; // of inputs, then of rows
+  let first_column = group.y * INPUT_COLUMNS;
+  let c = thread % INPUT_COLUMNS;
+  let pair = thread / INPUT_COLUMNS; // of inputs, then of rows
   let column = first_column + c;
   let width = columns(layer.outputs);
 
   // The gradient of two inputs' weights to four outputs.
   var a = vec4f(0.0);
   var b = vec4f(0.0);
-  if (step.parts & 1u) != 0u {
+  if (step.parts & UPDATE) != 0u {
     for (var row = 0u; row < step.rows; row += ROWS) {
       stage_images(step.first, row, slice, thread);
       stage_gradients(group.z, row, first_column, thread);
@@ -90,10 +92,10 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
         let x1 = two_inputs(r + 1u, pair);
         let x2 = two_inputs(r + 2u, pair);
         let x3 = two_inputs(r + 3u, pair);
-        let g0 = tile[r * COLUMNS + c];
-        let g1 = tile[(r + 1u) * COLUMNS + c];
-        let g2 = tile[(r + 2u) * COLUMNS + c];
-        let g3 = tile[(r + 3u) * COLUMNS + c];
+        let g0 = tile[r * INPUT_COLUMNS + c];
+        let g1 = tile[(r + 1u) * INPUT_COLUMNS + c];
+        let g2 = tile[(r + 2u) * INPUT_COLUMNS + c];
+        let g3 = tile[(r + 3u) * INPUT_COLUMNS + c];
         a += x0.x * g0 + x1.x * g1 + x2.x * g2 + x3.x * g3;
         b += x0.y * g0 + x1.y * g1 + x2.y * g2 + x3.y * g3;
       }
@@ -101,12 +103,12 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     }
   }
 
-  // The update; the weights as they are now take the place of dS in workgroup memory.
+  // The update; the new weights take the place of dS in workgroup memory.
   let input = 4u * slice * SLICE + 2u * pair;
-  tile[2u * pair * COLUMNS + c] = moved_weights(group.z, input, column, a);
-  tile[(2u * pair + 1u) * COLUMNS + c] = moved_weights(group.z, input + 1u, column, b);
+  tile[2u * pair * INPUT_COLUMNS + c] = moved_weights(group.z, input, column, a);
+  tile[(2u * pair + 1u) * INPUT_COLUMNS + c] = moved_weights(group.z, input + 1u, column, b);
   workgroupBarrier();
-  if (step.parts & 2u) == 0u {
+  if (step.parts & FORWARD) == 0u {
     return;
   }
 
@@ -116,15 +118,15 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   for (var row = 0u; row < step.rows; row += ROWS) {
     stage_images(step.next, row, slice, thread);
     workgroupBarrier();
-    for (var r = 2u * pair; r < ROWS; r += 2u * WORKGROUP / COLUMNS) {
+    for (var r = 2u * pair; r < ROWS; r += 2u * WORKGROUP / INPUT_COLUMNS) {
       var s0 = vec4f(0.0);
       var s1 = vec4f(0.0);
       for (var k = 0u; k < SLICE; k++) {
         let w = mat4x4f(
-          tile[4u * k * COLUMNS + c],
-          tile[(4u * k + 1u) * COLUMNS + c],
-          tile[(4u * k + 2u) * COLUMNS + c],
-          tile[(4u * k + 3u) * COLUMNS + c],
+          tile[4u * k * INPUT_COLUMNS + c],
+          tile[(4u * k + 1u) * INPUT_COLUMNS + c],
+          tile[(4u * k + 2u) * INPUT_COLUMNS + c],
+          tile[(4u * k + 3u) * INPUT_COLUMNS + c],
         );
         s0 += w * x_tile[r * SLICE + k];
         s1 += w * x_tile[(r + 1u) * SLICE + k];
@@ -140,21 +142,21 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   }
 }
 
-// Moves an input's weights to four outputs where this step is to be made, and gives them as they are then.
+// Updates an input's weights to four outputs where the step has an update, and returns their new values.
 fn moved_weights(network: u32, input: u32, column: u32, gradient: vec4f) -> vec4f {
   if input >= layer.inputs || column >= columns(layer.outputs) {
     return vec4f(0.0);
   }
   let at = layer.weight + input * layer.outputs;
-  if (step.parts & 1u) == 0u {
+  if (step.parts & UPDATE) == 0u {
     return parameters_at(network, at, column, layer.outputs);
   }
   return descend_four_weights(descent_of(network), at, column, layer.outputs, gradient);
 }
 `,
-  "fused/layers": `// includes shared/descent
+  "fused/layers": `// includes shared/descent, fused/max_layers
 //
-// What the three kernels of the fused step share: where each layer's tensors lie, and the arena that holds them.
+// What the three kernels of a fused step share: where each layer's tensors lie, and the arena that holds them.
 //
 // Tensors of a batch are rows of vec4s, [rows, columns] with columns = width / 4 rounded up; what lies past the last feature
 // is 0. One network's tensors follow each other in the arena.
@@ -174,7 +176,7 @@ struct LayerPlace {
   inverse: u32, // 1 / sqrt(var + eps), [columns]
 }
 
-@group(0) @binding(35) var<uniform> places: array<LayerPlace, 32>; // one for each layer
+@group(0) @binding(35) var<uniform> places: array<LayerPlace, MAX_LAYERS>; // one for each layer
 @group(0) @binding(36) var<storage, read_write> arena: array<vec4f>; // [P, ARENA]
 
 override ARENA: u32; // vec4s of one network
@@ -183,12 +185,12 @@ fn columns(width: u32) -> u32 {
   return (width + 3u) / 4u;
 }
 
-// Which of a column's four features there are.
+// Which of a column's four features exist.
 fn features(column: u32, width: u32) -> vec4<bool> {
   return vec4u(4u * column) + vec4u(0u, 1u, 2u, 3u) < vec4u(width);
 }
 
-// Four parameters of which those past the last feature are 0. \`at\` counts from the network's first parameter.
+// Four parameters; those past the last feature are 0. \`at\` counts from the network's first parameter.
 fn parameters_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
   let first = network * layer.parameters + at + 4u * column;
   let left = width - 4u * column; // from here to the last
@@ -205,7 +207,7 @@ fn parameters_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
   return four;
 }
 
-// Moves four biases, gammas or betas.
+// Updates four biases, gammas or betas.
 fn descend_four(d: Descent, at: u32, column: u32, width: u32, gradient: vec4f) {
   let first = at + 4u * column;
   let left = width - 4u * column;
@@ -221,7 +223,7 @@ fn descend_four(d: Descent, at: u32, column: u32, width: u32, gradient: vec4f) {
   }
 }
 
-// Moves four weights and gives them as they are then; past the last feature 0.
+// Updates four weights and returns their new values; past the last feature 0.
 fn descend_four_weights(d: Descent, at: u32, column: u32, width: u32, gradient: vec4f) -> vec4f {
   let first = at + 4u * column;
   let left = width - 4u * column;
@@ -238,7 +240,11 @@ fn descend_four_weights(d: Descent, at: u32, column: u32, width: u32, gradient: 
   return moved;
 }
 `,
-  "fused/norm": `// includes fused/layers, shared/bits
+  "fused/max_layers": `// Generated by tasks/shaders.ts: the length of an array cannot be an override.
+
+const MAX_LAYERS = 32u;
+`,
+  "fused/norm": `// includes fused/averages, shared/bits
 //
 // The first of a fused step's three dispatches: what stands between the first layer's product and the second layer.
 //
@@ -247,21 +253,19 @@ fn descend_four_weights(d: Descent, at: u32, column: u32, width: u32, gradient: 
 //                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A workgroup does four features of one network. Its threads are 128 lanes of rows times 2 parts of the slices.
+// A workgroup does four features of one network. Its threads are LANES of rows times 2 parts of the slices.
 
-// layer, step, networks, parameters and gradients: descent.wgsl; places and arena: fused_layers.wgsl
-@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
+// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, SLICES, rows, columns]
 
-override EPSILON: f32;
-override MOMENTUM: f32;
 override BATCH_NORM: u32; // 1 with batch norm, else 0
 override SLICES: u32;
 
-const LANES = 128u;
 const PARTS = 2u;
 
-var<workgroup> parts: array<vec4f, LANES * PARTS>;
+override LANES: u32 = WORKGROUP / PARTS;
+
+var<workgroup> parts: array<vec4f, WORKGROUP>;
 
 // Adds up what the lanes of the first part hold, always in the same order.
 fn sum_of_lanes(lane: u32, part: u32, value: vec4f) -> vec4f {
@@ -279,7 +283,7 @@ fn sum_of_lanes(lane: u32, part: u32, value: vec4f) -> vec4f {
   return parts[0];
 }
 
-@compute @workgroup_size(LANES * PARTS)
+@compute @workgroup_size(WORKGROUP)
 fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let column = group.x;
   let width = columns(layer.outputs);
@@ -331,8 +335,8 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     shift = parameters_at(group.z, layer.beta, column, layer.outputs);
     if thread == 0u {
       arena[base + places[0].inverse + column] = inverse;
-      keep_average(group.z, layer.mean, column, mean);
-      keep_average(group.z, layer.variance, column, variance);
+      keep_averages(group.z, layer.mean, column, layer.outputs, mean);
+      keep_averages(group.z, layer.variance, column, layer.outputs, variance);
     }
   }
   if part == 0u {
@@ -344,36 +348,25 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     }
   }
 }
-
-fn keep_average(network: u32, at: u32, column: u32, value: vec4f) {
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
-  for (var i = 0u; i < min(4u, layer.outputs - 4u * column); i++) {
-    let to = network * layer.statistics + at + 4u * column + i;
-    statistics[to] = past * statistics[to] + (1.0 - past) * value[i];
-  }
-}
 `,
-  "fused/tail": `// includes fused/layers, shared/bits
+  "fused/tail": `// includes fused/averages, shared/bits
 //
-// The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup for each network.
+// The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup a network.
 //
-//   forward   S = H W + b;  hidden: batch norm (fused_norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
+//   forward   S = H W + b;  hidden: batch norm (fused/norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
 //   backward  dS = (p - onehot(t)) / rows of the last layer;  dH = dS W^T,  dW = H^T dS + 2 lambda W,  db = sum of dS
 //             G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
 //             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
 //
-// With one workgroup a network it is latency that counts: a layer's weights are staged in workgroup memory, and a thread does
+// With one workgroup a network latency counts: a layer's weights are staged in workgroup memory, and a thread does
 // 2 rows x 4 outputs, 2 rows x 4 inputs or 1 input x 4 outputs at a time, four products to a read.
 
-// layer, step, networks, parameters and gradients: descent.wgsl; places and arena: fused_layers.wgsl
+// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
 @group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
-@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, classes] logits, for the loss that is read back
 @group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
 
-override EPSILON: f32;
-override MOMENTUM: f32;
 override BATCH_NORM: u32; // 1 with batch norm, else 0
 override LAYERS: u32; // all of them, at least 2
 override STAGED: u32; // vec4s of the largest weight matrix behind the first layer, rows rounded up to fours
@@ -402,7 +395,7 @@ fn stage_weights(network: u32, l: u32, thread: u32) {
   }
 }
 
-// S of a layer: into the place of N, of the last layer into that of H.
+// S of a layer, stored in the place of N; of the last layer in that of H.
 fn forward(network: u32, l: u32, thread: u32) {
   let width = columns(places[l].outputs);
   let depth = columns(places[l].inputs);
@@ -476,8 +469,8 @@ fn norm_forward(network: u32, l: u32, thread: u32) {
         shift = parameters_at(network, places[l].beta, c, outputs);
         if lane == 0u {
           arena[base + places[l].inverse + c] = inverse;
-          keep_average(network, places[l].mean, c, outputs, mean);
-          keep_average(network, places[l].variance, c, outputs, variance);
+          keep_averages(network, places[l].mean, c, outputs, mean);
+          keep_averages(network, places[l].variance, c, outputs, variance);
         }
       }
     }
@@ -488,14 +481,6 @@ fn norm_forward(network: u32, l: u32, thread: u32) {
       let h = select(vec4f(0.0), relu4(scale * normalised + shift), there);
       arena[base + places[l].h + row * width + c] = h;
     }
-  }
-}
-
-fn keep_average(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
-  for (var i = 0u; i < min(4u, width - 4u * column); i++) {
-    let to = network * layer.statistics + at + 4u * column + i;
-    statistics[to] = past * statistics[to] + (1.0 - past) * value[i];
   }
 }
 
@@ -560,7 +545,7 @@ fn backward_input(network: u32, l: u32, thread: u32) {
   }
 }
 
-// Weights and biases. The bias is taken for the weight of one more input that is always 1.
+// Weights and biases. The bias counts as the weight of one more input that is always 1.
 fn backward_weight(network: u32, l: u32, thread: u32) {
   let inputs = places[l].inputs;
   let outputs = places[l].outputs;
@@ -636,7 +621,7 @@ fn norm_backward(network: u32, l: u32, thread: u32) {
     if l == 0u {
       dbias = sum_of_lanes(thread, dbias);
     }
-    // Nobody reads gamma after this: every lane has taken its scale in front of the sums above, or does not need it.
+    // Nobody reads gamma after this: every lane has read its scale before the sums above, or does not need it.
     wait_for_all();
     if inside && lane == 0u {
       if BATCH_NORM == 1u {
@@ -678,22 +663,22 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   }
 }
 `,
-  "measure/adapter_peak": `// The most that the adapter does, to set the speed of training beside:
+  "measure/adapter_peak": `// The peak speeds of the adapter, to compare the speed of training with:
 //
 //   multiply_add  s = s a + b, over and over
 //   copy          y = x
 //
 // A thread keeps twelve sums, none of which waits for another: with a and b that is as much as 16 registers hold, and
 // enough to fill the pipelines of CPUs and GPUs. A round of the loop costs a CPU as much as dozens of operations, so it
-// does many. A copying thread takes four pieces of 16 bytes, each beside its neighbours'.
+// does many. A copying thread takes several pieces of 16 bytes, each beside its neighbours'.
 
 override WORKGROUP: u32; // threads per workgroup
 
 @group(0) @binding(11) var<storage, read> x: array<vec4f>; // what is copied; in front a and b, which no compiler knows
 @group(0) @binding(12) var<storage, read_write> y: array<vec4f>; // the copy, or the sums of each thread
 
-const ROUNDS = 256u; // of 32 x 12 operations, as in src/measure/adapter_peak.ts
-const PIECES = 4u; // of 16 bytes that a thread copies
+override ROUNDS: u32; // of 32 x 12 multiply-adds
+override PIECES: u32; // of 16 bytes that a thread copies
 
 fn once(s: mat3x4f, a: vec4f, b: vec4f) -> mat3x4f {
   return mat3x4f(fma(s[0], a, b), fma(s[1], a, b), fma(s[2], a, b));
@@ -735,20 +720,20 @@ fn copy(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workg
 //   forward   Y = X W + b
 //   backward  dX = dY W^T,  dW = X^T dY + 2 lambda W,  db = sum over rows of dY
 //
-// A thread does a tile of 8 x 8 results. Reading past an edge is clamped to it, and what comes of it is not stored.
+// A thread does a tile of TILE x TILE results. Reads past an edge are clamped to it, and their results are not stored.
 //
-// Two loops are bounded by a size and by the length of an array, which is never less: where a size alone is the bound of
-// a loop and is small, lavapipe of Mesa 22 takes it for a constant, compiles the kernel anew for every dispatch and never
-// frees what it compiled (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
+// Two loops are bounded by a size and by the length of an array, which is never less: where a small size alone is the bound
+// of a loop, lavapipe of Mesa 22 takes it for a constant, compiles the kernel again for every dispatch and never frees what
+// it compiled (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
 
-// layer, step, networks, parameters and gradients: descent.wgsl
+// networks, parameters and gradients: shared/descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-const TILE = 8u;
+override TILE: u32; // rows and columns that a thread does: two fours
 
 fn tiles(size: u32) -> u32 {
   return (size + TILE - 1u) / TILE;
@@ -921,7 +906,7 @@ fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   descend(descent_of(id.z), layer.bias + output, sum);
 }
 `,
-  "per_operation/batch_norm": `// includes shared/descent, shared/bits
+  "per_operation/batch_norm": `// includes shared/descent, shared/bits, shared/averages
 //
 // Batch norm and the ReLU behind it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
 //
@@ -931,21 +916,17 @@ fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 //   backward    G = dH where H > 0, else 0;  dbeta = sum of G;  dgamma = sum of G N
 //               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows)
 //
-// Of a variance that is infinite 1 / sqrt(var + eps) would be 0, and with it each N: it is NaN, so that it is seen that the
-// training diverged. In training and backward a thread does one feature.
+// 1 / sqrt(var + eps) of an infinite variance would be 0, and so would each N: it is NaN here, which shows that the training
+// diverged. In training and backward a thread does one feature.
 
-// layer, step, networks, parameters and gradients: descent.wgsl
+// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
 @group(0) @binding(16) var<storage, read_write> normalised: array<f32>; // [P, rows, outputs] N
 @group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
-
-override EPSILON: f32;
-override MOMENTUM: f32;
 
 @compute @workgroup_size(WORKGROUP)
 fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
@@ -978,11 +959,8 @@ fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   }
   inverse_deviation[id.z * layer.outputs + feature] = inverse;
 
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
-  let mean_at = id.z * layer.statistics + layer.mean + feature;
-  let variance_at = id.z * layer.statistics + layer.variance + feature;
-  statistics[mean_at] = past * statistics[mean_at] + (1.0 - past) * mean;
-  statistics[variance_at] = past * statistics[variance_at] + (1.0 - past) * variance;
+  keep_average(id.z, layer.mean + feature, mean);
+  keep_average(id.z, layer.variance + feature, variance);
 }
 
 // A thread does one value.
@@ -1031,128 +1009,55 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   descend(d, layer.beta + feature, dbeta);
 }
 `,
-  "per_operation/input": `// includes shared/descent
+  "per_operation/input": `// includes shared/descent, shared/{tile}_outputs, shared/{tile}_blocks, shared/image_blocks
 //
 // The affine map of the first layer, which reads images as bytes and standardises them as they are read:
 //
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //   backward  db = sum over rows of dS,  dW = X^T dS + 2 lambda W
 //
-// Four pixels are one texel (rgba8unorm, so a channel is byte / 255). The last texel of an image is filled up with
-// channels whose scale and shift are 0. The weights are kept a second time as texels of four inputs each, and dS is laid
-// out as texels of four rows each, because a software driver reads a texel at a third of the cost of one number from a
-// buffer. A forward thread does a tile of 20 rows x 10 outputs over one slice of the inputs, a backward thread 16 inputs x
-// 10 outputs over the whole batch: reading costs far more than multiplying, and these tiles do the most with what they
-// read.
+// The weights are kept a second time as texels of four inputs each, and dS is laid out as texels of four rows each, because
+// a software driver reads a texel at a third of the cost of one number from a buffer. A forward thread does a tile of rows x
+// outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch: reading costs far
+// more than multiplying, and these tiles do the most with what they read. Their loops are unrolled in shared/tile_*.wgsl.
 
-// layer, step, networks, parameters and gradients: descent.wgsl
-@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
-@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels]
+// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d S
 @group(0) @binding(15) var<storage, read_write> slices: array<f32>; // [P, slices, rows, outputs] sums over each slice
 @group(0) @binding(21) var weight_texels: texture_2d_array<f32>; // texel (o, k), layer P: W[4k .. 4k + 3, o]
-@group(0) @binding(22) var new_weight_texels: texture_storage_2d_array<rgba32float, write>;
-@group(0) @binding(23) var gradient_texels: texture_2d_array<f32>; // texel (o, r), layer P: dS[4r .. 4r + 3, o]
-@group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>;
+@group(0) @binding(22) var new_weight_texels: texture_storage_2d_array<rgba32float, write>; // the same after the step
+@group(0) @binding(23) var gradient_texels: texture_2d_array<f32>; // texel (o, b), layer P: dS[4b .. 4b + 3, o]
+@group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>; // the same, as it is laid out
 
-struct Standard {
-  scale: vec4f, // 1 / standard deviation, of pixels / 255
-  shift: vec4f, // - mean / standard deviation
+// The last texel of an image in place of one behind it.
+fn inside(k: u32) -> u32 {
+  return min(k, layer.texels - 1u);
 }
 
-// Where an image lies in the texture: row and layer.
-fn place(row: u32) -> vec2u {
-  let image = order[step.first + min(row, step.rows - 1u)];
-  return vec2u(image % layer.images_per_layer, image / layer.images_per_layer);
-}
-
-fn pixels(k: u32, at: vec2u, standard: Standard) -> vec4f {
-  return fma(textureLoad(images, vec2u(k, at.x), at.y, 0), standard.scale, standard.shift);
-}
-
-// Four rows of the batch.
-struct Rows {
-  r0: vec2u,
-  r1: vec2u,
-  r2: vec2u,
-  r3: vec2u,
-}
-
-fn rows_from(row: u32) -> Rows {
-  return Rows(place(row), place(row + 1u), place(row + 2u), place(row + 3u));
-}
-
-// Four pixels of four rows: column r holds row r.
-fn pixels_of(k: u32, at: Rows, standard: Standard) -> mat4x4f {
-  return mat4x4f(
-    pixels(k, at.r0, standard),
-    pixels(k, at.r1, standard),
-    pixels(k, at.r2, standard),
-    pixels(k, at.r3, standard),
-  );
-}
-
-// Ten outputs of anything. Past the last output any value will do: what comes of it is not stored.
-struct Outputs {
-  o0: vec4f,
-  o1: vec4f,
-  o2: vec4f,
-  o3: vec4f,
-  o4: vec4f,
-  o5: vec4f,
-  o6: vec4f,
-  o7: vec4f,
-  o8: vec4f,
-  o9: vec4f,
-}
-
-const OUTPUTS = 10u;
-
-fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
-  return Outputs(
-    weight_at(network, k, output),
-    weight_at(network, k, output + 1u),
-    weight_at(network, k, output + 2u),
-    weight_at(network, k, output + 3u),
-    weight_at(network, k, output + 4u),
-    weight_at(network, k, output + 5u),
-    weight_at(network, k, output + 6u),
-    weight_at(network, k, output + 7u),
-    weight_at(network, k, output + 8u),
-    weight_at(network, k, output + 9u),
-  );
+fn output_tiles() -> u32 {
+  return (layer.outputs + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
 }
 
 fn weight_at(network: u32, k: u32, output: u32) -> vec4f {
   return textureLoad(weight_texels, vec2u(min(output, layer.outputs - 1u), k), network, 0);
 }
 
-const TILE_ROWS = 20u;
-
-// A vector times a matrix: the sum over four inputs, for each of four rows.
-fn add_products(sums: ptr<function, Outputs>, x: mat4x4f, w: Outputs) {
-  (*sums).o0 += w.o0 * x;
-  (*sums).o1 += w.o1 * x;
-  (*sums).o2 += w.o2 * x;
-  (*sums).o3 += w.o3 * x;
-  (*sums).o4 += w.o4 * x;
-  (*sums).o5 += w.o5 * x;
-  (*sums).o6 += w.o6 * x;
-  (*sums).o7 += w.o7 * x;
-  (*sums).o8 += w.o8 * x;
-  (*sums).o9 += w.o9 * x;
+fn gradient_at(network: u32, block: u32, output: u32) -> vec4f {
+  return textureLoad(gradient_texels, vec2u(min(output, layer.outputs - 1u), block), network, 0);
 }
 
-fn store_column(at: u32, row: u32, output: u32, sums: vec4f) {
+fn add_combination(sum: vec4f, x: mat4x4f, w: vec4f) -> vec4f {
+  return sum + x[0] * w.x + x[1] * w.y + x[2] * w.z + x[3] * w.w;
+}
+
+fn store_output(network: u32, slice: u32, block: u32, output: u32, sums: vec4f) {
   if output >= layer.outputs {
     return;
   }
-  let to = at + row * layer.outputs + output;
-  let rows = step.rows - min(row, step.rows); // from here to the last
-  if rows > 0u {
-    slices[to] = sums.x;
-  }
+  let row = 4u * block;
+  let to = ((network * layer.slices + slice) * step.rows + row) * layer.outputs + output;
+  let rows = step.rows - row; // from here to the last
+  slices[to] = sums.x;
   if rows > 1u {
     slices[to + layer.outputs] = sums.y;
   }
@@ -1164,62 +1069,26 @@ fn store_column(at: u32, row: u32, output: u32, sums: vec4f) {
   }
 }
 
-fn store_sums(at: u32, row: u32, output: u32, sums: Outputs) {
-  store_column(at, row, output, sums.o0);
-  store_column(at, row, output + 1u, sums.o1);
-  store_column(at, row, output + 2u, sums.o2);
-  store_column(at, row, output + 3u, sums.o3);
-  store_column(at, row, output + 4u, sums.o4);
-  store_column(at, row, output + 5u, sums.o5);
-  store_column(at, row, output + 6u, sums.o6);
-  store_column(at, row, output + 7u, sums.o7);
-  store_column(at, row, output + 8u, sums.o8);
-  store_column(at, row, output + 9u, sums.o9);
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let row_tiles = (step.rows + TILE_ROWS - 1u) / TILE_ROWS;
-  let output_tiles = (layer.outputs + OUTPUTS - 1u) / OUTPUTS;
+  let row_tiles = (row_blocks() + TILE_ROWS - 1u) / TILE_ROWS;
+  let across = output_tiles();
   let thread = thread_index(id, workgroups);
-  let slice = thread / (row_tiles * output_tiles);
+  let slice = thread / (row_tiles * across);
   if slice >= layer.slices {
     return;
   }
-
   // Neighbouring threads read the same rows, so that few cache lines are in use at a time.
-  let output = thread % output_tiles * OUTPUTS;
-  let row = thread / output_tiles % row_tiles * TILE_ROWS;
-
-  let r0 = rows_from(row);
-  let r1 = rows_from(row + 4u);
-  let r2 = rows_from(row + 8u);
-  let r3 = rows_from(row + 12u);
-  let r4 = rows_from(row + 16u);
-  var s0: Outputs;
-  var s1: Outputs;
-  var s2: Outputs;
-  var s3: Outputs;
-  var s4: Outputs;
-
+  let output = thread % across * TILE_OUTPUTS;
+  let block = thread / across % row_tiles * TILE_ROWS;
+  let at = tile_places(block);
+  var tile: RowTile;
   let per_slice = (layer.texels + layer.slices - 1u) / layer.slices;
   let end = min((slice + 1u) * per_slice, layer.texels);
   for (var k = slice * per_slice; k < end; k++) {
-    let s = standard[k];
-    let w = weights_of(id.z, k, output);
-    add_products(&s0, pixels_of(k, r0, s), w);
-    add_products(&s1, pixels_of(k, r1, s), w);
-    add_products(&s2, pixels_of(k, r2, s), w);
-    add_products(&s3, pixels_of(k, r3, s), w);
-    add_products(&s4, pixels_of(k, r4, s), w);
+    add_to_rows(&tile, k, at, weights_of(id.z, k, output));
   }
-
-  let at = (id.z * layer.slices + slice) * step.rows * layer.outputs;
-  store_sums(at, row, output, s0);
-  store_sums(at, row + 4u, output, s1);
-  store_sums(at, row + 8u, output, s2);
-  store_sums(at, row + 12u, output, s3);
-  store_sums(at, row + 16u, output, s4);
+  store_row_tile(tile, id.z, slice, block, output);
 }
 
 // A thread does one output, and lays its gradients out as texels for the kernel below.
@@ -1251,48 +1120,9 @@ fn output_gradient(network: u32, row: u32, output: u32) -> f32 {
   return dy[(network * step.rows + row) * layer.outputs + output];
 }
 
-fn gradients_of(network: u32, row: u32, output: u32) -> Outputs {
-  return Outputs(
-    gradient_at(network, row, output),
-    gradient_at(network, row, output + 1u),
-    gradient_at(network, row, output + 2u),
-    gradient_at(network, row, output + 3u),
-    gradient_at(network, row, output + 4u),
-    gradient_at(network, row, output + 5u),
-    gradient_at(network, row, output + 6u),
-    gradient_at(network, row, output + 7u),
-    gradient_at(network, row, output + 8u),
-    gradient_at(network, row, output + 9u),
-  );
-}
-
-fn gradient_at(network: u32, row: u32, output: u32) -> vec4f {
-  return textureLoad(gradient_texels, vec2u(min(output, layer.outputs - 1u), row / 4u), network, 0);
-}
-
-const TILE_TEXELS = 4u;
-
-// The sum over four rows, for each of four inputs.
-fn add_rows(tile: ptr<function, Outputs>, x: mat4x4f, g: Outputs) {
-  (*tile).o0 = add_output((*tile).o0, x, g.o0);
-  (*tile).o1 = add_output((*tile).o1, x, g.o1);
-  (*tile).o2 = add_output((*tile).o2, x, g.o2);
-  (*tile).o3 = add_output((*tile).o3, x, g.o3);
-  (*tile).o4 = add_output((*tile).o4, x, g.o4);
-  (*tile).o5 = add_output((*tile).o5, x, g.o5);
-  (*tile).o6 = add_output((*tile).o6, x, g.o6);
-  (*tile).o7 = add_output((*tile).o7, x, g.o7);
-  (*tile).o8 = add_output((*tile).o8, x, g.o8);
-  (*tile).o9 = add_output((*tile).o9, x, g.o9);
-}
-
-fn add_output(sum: vec4f, x: mat4x4f, g: vec4f) -> vec4f {
-  return sum + x[0] * g.x + x[1] * g.y + x[2] * g.z + x[3] * g.w;
-}
-
-// Moves the weights of four inputs and keeps them as a texel, too. Past the last input the texel is 0.
+// Updates the weights of four inputs and stores them as a texel, too. Past the last input the texel is 0.
 fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f) {
-  if k >= layer.texels || output >= layer.outputs {
+  if output >= layer.outputs {
     return;
   }
   let at = layer.weight + 4u * k * layer.outputs + output;
@@ -1310,61 +1140,26 @@ fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f)
   textureStore(new_weight_texels, vec2u(output, k), network, moved);
 }
 
-fn descend_tile(d: Descent, network: u32, k: u32, output: u32, tile: Outputs) {
-  descend_texel(d, network, k, output + 0u, tile.o0);
-  descend_texel(d, network, k, output + 1u, tile.o1);
-  descend_texel(d, network, k, output + 2u, tile.o2);
-  descend_texel(d, network, k, output + 3u, tile.o3);
-  descend_texel(d, network, k, output + 4u, tile.o4);
-  descend_texel(d, network, k, output + 5u, tile.o5);
-  descend_texel(d, network, k, output + 6u, tile.o6);
-  descend_texel(d, network, k, output + 7u, tile.o7);
-  descend_texel(d, network, k, output + 8u, tile.o8);
-  descend_texel(d, network, k, output + 9u, tile.o9);
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let texel_tiles = (layer.texels + TILE_TEXELS - 1u) / TILE_TEXELS;
+  let input_tiles = (layer.texels + TILE_INPUTS - 1u) / TILE_INPUTS;
   let thread = thread_index(id, workgroups);
-  let k = thread % texel_tiles * TILE_TEXELS;
-  let output = thread / texel_tiles * OUTPUTS;
+  let k = thread % input_tiles * TILE_INPUTS;
+  let output = thread / input_tiles * TILE_OUTPUTS;
   if output >= layer.outputs {
     return;
   }
-
-  let last = layer.texels - 1u;
-  let k1 = min(k + 1u, last);
-  let k2 = min(k + 2u, last);
-  let k3 = min(k + 3u, last);
-  let s0 = standard[k];
-  let s1 = standard[k1];
-  let s2 = standard[k2];
-  let s3 = standard[k3];
-  var t0: Outputs;
-  var t1: Outputs;
-  var t2: Outputs;
-  var t3: Outputs;
-  for (var row = 0u; row < step.rows; row += 4u) {
-    let at = rows_from(row);
-    let g = gradients_of(id.z, row, output);
-    add_rows(&t0, pixels_of(k, at, s0), g);
-    add_rows(&t1, pixels_of(k1, at, s1), g);
-    add_rows(&t2, pixels_of(k2, at, s2), g);
-    add_rows(&t3, pixels_of(k3, at, s3), g);
+  let standards = tile_standards(k);
+  var tile: InputTile;
+  for (var block = 0u; block < row_blocks(); block++) {
+    add_to_inputs(&tile, k, places_of(block), standards, gradients_of(id.z, block, output));
   }
-
   let d = descent_of(id.z);
   // In a loop, so that the code that moves a weight is there once and not for each: it compiles in a fraction of the time.
-  for (var i = 0u; i < TILE_TEXELS; i++) {
-    var found = t0;
-    switch i {
-      case 1u: { found = t1; }
-      case 2u: { found = t2; }
-      case 3u: { found = t3; }
-      default: {}
+  for (var i = 0u; i < TILE_INPUTS; i++) {
+    if k + i < layer.texels {
+      descend_outputs(d, id.z, k + i, output, input_block(tile, i));
     }
-    descend_tile(d, id.z, k + i, output, found);
   }
 }
 `,
@@ -1375,7 +1170,7 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
 //   forward   H = max(0, S)
 //   backward  dS = dH where H > 0, else 0
 //
-// NaN stays NaN, and lets dH through (bits.wgsl). A thread does one value.
+// NaN stays NaN, and lets dH through (shared/bits.wgsl). A thread does one value.
 
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
@@ -1434,7 +1229,7 @@ fn slice_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// Predicted is the class with the largest logit, the first of equals. The loss is NaN where a logit is NaN or +infinity or
+// The predicted class is the first of those with the largest logit. The loss is NaN where a logit is NaN or +infinity or
 // the label's is -infinity. A thread does one row. The backward kernel also notes the first step at which a loss was NaN or
 // infinite.
 
@@ -1506,15 +1301,33 @@ fn softmax_cross_entropy_backward(@builtin(global_invocation_id) id: vec3u, @bui
   }
 }
 `,
-  "shared/bits": `// What NaN and infinities could decide, decided by their bits. Placed behind common.wgsl, in front of each of the other files.
+  "shared/averages": `// includes shared/common
+//
+// Moving averages of what batch norm sees in training, for its evaluation:
+//
+//   average <- 0.9 average + 0.1 of the batch; the first batch sets it
+
+@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
+
+override EPSILON: f32; // eps of 1 / sqrt(var + eps)
+override MOMENTUM: f32; // weight of the past
+
+// \`at\` counts from the network's first moving average.
+fn keep_average(network: u32, at: u32, value: f32) {
+  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
+  let to = network * layer.statistics + at;
+  statistics[to] = past * statistics[to] + (1.0 - past) * value;
+}
+`,
+  "shared/bits": `// Decisions that NaN and infinities could affect, made by their bits.
 //
 // WGSL lets a compiler assume that no float is NaN or infinite. NVIDIA's makes select(v, 0.0, v < 0.0) a floating-point
-// maximum, which is 0 where v is NaN: a diverged network then looks healthy. Of integers a compiler may assume nothing, so
-// here both the comparison and the selection are made with them.
+// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may assume nothing of
+// integers, so here both the comparison and the selection use them.
 //
-// As an unsigned integer, a float that is positive lies between 0 (+0) and 0x7f800000 (+infinity), one that is negative
-// between 0x80000000 (-0) and 0xff800000 (-infinity). What lies behind either infinity is NaN. The names that end with 4 do
-// the same for each of four.
+// As an unsigned integer, a positive float lies between 0 (+0) and 0x7f800000 (+infinity), a negative one between
+// 0x80000000 (-0) and 0xff800000 (-infinity). Beyond either infinity lies NaN. Functions whose names end with 4 do the same
+// for each of four.
 
 const INFINITY_BITS = 0x7f800000u; // the exponent alone; of a finite number some of its bits are 0
 const NEGATIVE_INFINITY_BITS = 0xff800000u;
@@ -1537,7 +1350,7 @@ fn is_nan4(value: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(value) & vec4u(MAGNITUDE_BITS)) > vec4u(INFINITY_BITS);
 }
 
-// Whether a > b; never where either is NaN.
+// Whether a > b; false where either is NaN.
 fn is_greater(a: f32, b: f32) -> bool {
   return a > b && !is_nan(a) && !is_nan(b);
 }
@@ -1555,7 +1368,7 @@ fn or_nan4(value: vec4f, valid: vec4<bool>) -> vec4f {
   return bitcast<vec4f>(select(vec4u(NAN_BITS), bitcast<vec4u>(value), valid));
 }
 
-// max(0, S), where NaN stays NaN. The negative are those from 0x80000001 to 0xff800000; -0 stays as it is.
+// max(0, S), where NaN stays NaN. Negative numbers are those from 0x80000001 to 0xff800000; -0 stays -0.
 fn relu(value: f32) -> f32 {
   let bits = bitcast<u32>(value);
   return bitcast<f32>(select(bits, 0u, bits - 0x80000001u < INFINITY_BITS));
@@ -1576,8 +1389,7 @@ fn relu_gradient4(dh: vec4f, h: vec4f) -> vec4f {
   return bitcast<vec4f>(select(bitcast<vec4u>(dh), vec4u(0u), closed));
 }
 
-// Whether a logit leaves its row without a softmax: NaN or +infinity. A class whose logit is -infinity has no chance, and the
-// others share what there is.
+// Whether a logit leaves its row without a softmax: NaN or +infinity. A class whose logit is -infinity has a probability of 0.
 fn has_no_softmax(logit: f32) -> bool {
   return !is_finite(logit) && bitcast<u32>(logit) != NEGATIVE_INFINITY_BITS;
 }
@@ -1586,15 +1398,29 @@ fn has_no_softmax4(logit: vec4f) -> vec4<bool> {
   return !is_finite4(logit) & (bitcast<vec4u>(logit) != vec4u(NEGATIVE_INFINITY_BITS));
 }
 `,
-  "shared/common": `// What every kernel knows, placed in front of each of the other files.
+  "shared/blocks": `// includes shared/common
 //
-// The network is the z of the workgroup; where a file does not say otherwise, one thread does one tile. All tensors are row-major and have the
-// network as their first axis. A name and its binding number mean the same in all files (src/gpu/bindings.ts lists them).
+// The rows of a batch in blocks of four, of which the last may not be full.
+
+fn row_blocks() -> u32 {
+  return (step.rows + 3u) / 4u;
+}
+
+// Which of a block's four rows exist.
+fn present(block: u32) -> vec4<bool> {
+  return vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
+}
+`,
+  "shared/common": `// What every kernel of a training needs: the layer it works on, the step, and which thread it is.
+//
+// The network is the z of the workgroup; one thread computes one tile unless a file says otherwise. All tensors are row-major
+// and have the network as their first axis. A binding has the same name and number in all files (src/gpu/bindings.ts lists
+// them). src/gpu/structs.ts lays the structs out for the host.
 
 // Threads per workgroup: the same number feeds the dispatch.
 override WORKGROUP: u32;
 
-// A layer: sizes, and where its tensors begin in one network's flat vectors. Fixed when the population is made.
+// Sizes of a layer, and where its tensors begin in one network's flat vectors.
 struct Layer {
   inputs: u32,
   outputs: u32,
@@ -1612,16 +1438,16 @@ struct Layer {
   slices: u32, // parts that the sum over the inputs is split into
 }
 
-// One step or one part of an evaluation: what changes from one to the next.
+// What changes from one step, or one part of an evaluation, to the next.
 struct Step {
   first: u32, // index in \`order\` of the first image
-  rows: u32, // images in this batch
+  rows: u32, // images in the batch
   rise: f32, // how far the learning rate has risen: 0 at eta_min, 1 at eta_max
   fresh: u32, // 1 for the first batch ever, which sets the moving averages
-  slot: u32, // where sums that are read back later are put
+  slot: u32, // which of the sums that are read back later this step writes
   number: u32, // updates made before this one
   next: u32, // index in \`order\` of the first image of the next batch
-  parts: u32, // of a kernel that does parts of two steps: 1 the update of this one, 2 the products of the next
+  parts: u32, // for a kernel that does parts of two steps: the bits UPDATE (of this one) and FORWARD (the product of the next)
 }
 
 // What may differ between the networks of a population.
@@ -1634,25 +1460,25 @@ struct Network {
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
 
-// The index of this thread among those of its network. Dispatches too wide for one axis go on along y.
+// The index of this thread among those of its network. A dispatch too wide for one axis continues along y.
 fn thread_index(id: vec3u, workgroups: vec3u) -> u32 {
   return id.x + id.y * workgroups.x * WORKGROUP;
 }
 `,
   "shared/descent": `// includes shared/common
 //
-// Stochastic gradient descent, placed in front of the files whose kernels find the gradient of a parameter:
+// Stochastic gradient descent, for the kernels that compute the gradient of a parameter:
 //
 //   theta <- theta - eta g    g = d cost / d theta, to which L2 adds 2 lambda W for a weight
 //                             eta = (1 - rise) eta_min + rise eta_max
 //
-// Gradients are kept beside the parameters they moved, so that what is checked is what trains.
+// Each gradient is stored as well, so that a check sees the gradients that train.
 
 @group(0) @binding(2) var<storage, read> networks: array<Network>; // [P]
 @group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
 @group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
 
-// How a network descends: read once by each thread.
+// How a network descends. Each thread reads it once.
 struct Descent {
   first: u32, // the network's first parameter
   eta: f32,
@@ -1665,13 +1491,13 @@ fn descent_of(network: u32) -> Descent {
   return Descent(network * layer.parameters, eta, 2.0 * n.lambda);
 }
 
-// Moves a bias, gamma or beta. \`at\` counts from the network's first parameter.
+// Updates a bias, gamma or beta. \`at\` counts from the network's first parameter.
 fn descend(d: Descent, at: u32, gradient: f32) {
   gradients[d.first + at] = gradient;
   parameters[d.first + at] -= d.eta * gradient;
 }
 
-// Moves a weight and gives it as it is then; \`gradient\` is the part that comes from the loss.
+// Updates a weight and returns its new value; \`gradient\` is the gradient of the loss alone.
 fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
   let w = parameters[d.first + at];
   let g = gradient + d.decay * w;
@@ -1681,83 +1507,484 @@ fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
   return moved;
 }
 `,
+  "shared/image_blocks": `// includes shared/images, shared/blocks
+//
+// Images of a batch in blocks of four rows. Behind the last row comes the last one again.
+
+// Where the images of four rows lie.
+struct Places {
+  r0: vec2u,
+  r1: vec2u,
+  r2: vec2u,
+  r3: vec2u,
+}
+
+fn place_of(row: u32) -> vec2u {
+  return place(order[step.first + min(row, step.rows - 1u)]);
+}
+
+fn places_of(block: u32) -> Places {
+  let row = 4u * block;
+  return Places(place_of(row), place_of(row + 1u), place_of(row + 2u), place_of(row + 3u));
+}
+
+// Four pixels of four rows: column r holds row r.
+fn pixels_of(k: u32, at: Places, s: Standard) -> mat4x4f {
+  return mat4x4f(pixels(k, at.r0, s), pixels(k, at.r1, s), pixels(k, at.r2, s), pixels(k, at.r3, s));
+}
+`,
+  "shared/images": `// includes shared/common
+//
+// Images of a batch, kept as bytes and standardised as they are read:
+//
+//   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
+//
+// A texel is four pixels (rgba8unorm, so a channel is byte / 255). An image's last texel is filled up with channels whose
+// scale and shift are 0.
+
+@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels of an image]
+
+struct Standard {
+  scale: vec4f, // 1 / standard deviation, of pixels / 255
+  shift: vec4f, // - mean / standard deviation
+}
+
+// Where an image lies in the texture: row and layer.
+fn place(image: u32) -> vec2u {
+  return vec2u(image % layer.images_per_layer, image / layer.images_per_layer);
+}
+
+// Pixels 4k to 4k + 3 of an image.
+fn pixels(k: u32, at: vec2u, s: Standard) -> vec4f {
+  return fma(textureLoad(images, vec2u(k, at.x), at.y, 0), s.scale, s.shift);
+}
+`,
   "shared/sums": `// includes shared/common, shared/bits
 //
-// Sums that are read back, each in a fixed order so that the same run gives the same bytes. 64 threads of a network each
-// add up every 64th entry, and the 64 parts are added on the CPU in float64.
+// Sums that are read back, each in a fixed order so that the same run gives the same bytes. SUM_PARTS threads of a
+// network each add up every SUM_PARTS-th entry, and the parts are added on the CPU in float64.
 //
-//   sum_outcomes  sums[slot, network, part] = sum of (loss, correct) over rows part, part + 64, …
+//   sum_outcomes  sums[slot, network, part] = sum of (loss, correct) over rows part, part + SUM_PARTS, …
 //   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise; (NaN, 0) where a parameter
 //                 of any kind is NaN or infinite, so that no cost is finite then
 
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss, correct
-@group(0) @binding(19) var<storage, read_write> sums: array<vec2f>; // [slots, P, 64]
+@group(0) @binding(19) var<storage, read_write> sums: array<vec2f>; // [slots, P, SUM_PARTS]
 
-const PARTS = 64u;
+override SUM_PARTS: u32;
 
 fn sum_index(network: u32, networks: u32, part: u32) -> u32 {
-  return (step.slot * networks + network) * PARTS + part;
+  return (step.slot * networks + network) * SUM_PARTS + part;
 }
 
-@compute @workgroup_size(PARTS)
+@compute @workgroup_size(SUM_PARTS)
 fn sum_outcomes(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   var sum = vec2f(0.0);
-  for (var row = id.x; row < step.rows; row += PARTS) {
+  for (var row = id.x; row < step.rows; row += SUM_PARTS) {
     sum += outcomes[id.z * step.rows + row];
   }
   sums[sum_index(id.z, workgroups.z, id.x)] = sum;
 }
 
-@compute @workgroup_size(PARTS)
+@compute @workgroup_size(SUM_PARTS)
 fn sum_squares(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   var sum = 0.0;
   var valid = true;
-  for (var i = id.x; i < layer.weights; i += PARTS) {
+  for (var i = id.x; i < layer.weights; i += SUM_PARTS) {
     let w = weights[id.z * layer.parameters + i];
     sum += w * w;
     valid = valid && is_finite(w);
   }
-  // A bias of -infinity in front of a ReLU, say, changes no loss.
-  for (var i = layer.weights + id.x; i < layer.parameters; i += PARTS) {
+  // A bias of -infinity in front of a ReLU, for example, changes no loss.
+  for (var i = layer.weights + id.x; i < layer.parameters; i += SUM_PARTS) {
     valid = valid && is_finite(weights[id.z * layer.parameters + i]);
   }
   sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(sum, valid), 0.0);
 }
 `,
-  "texel/affine": `// includes texel/descent, texel/{tile}_outputs
+  "shared/tile_12x8_blocks": `// Generated by tasks/_kit/tile.ts: 12 rows at a time forward, 8 inputs backward.
+
+const TILE_ROWS = 3u; // in texels of four
+const TILE_INPUTS = 2u; // in texels of four
+
+struct TilePlaces {
+  b0: Places,
+  b1: Places,
+  b2: Places,
+}
+
+fn tile_places(block: u32) -> TilePlaces {
+  return TilePlaces(
+    places_of(block + 0u),
+    places_of(block + 1u),
+    places_of(block + 2u),
+  );
+}
+
+struct RowTile {
+  b0: Outputs,
+  b1: Outputs,
+  b2: Outputs,
+}
+
+// Adds the products of four inputs, for each row and output of the tile.
+fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
+  let s = standard[k];
+  (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
+  (*tile).b1 = add_products((*tile).b1, pixels_of(k, at.b1, s), w);
+  (*tile).b2 = add_products((*tile).b2, pixels_of(k, at.b2, s), w);
+}
+
+fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
+  let blocks = row_blocks();
+  if block + 0u < blocks { store_outputs(tile.b0, network, slice, block + 0u, output); }
+  if block + 1u < blocks { store_outputs(tile.b1, network, slice, block + 1u, output); }
+  if block + 2u < blocks { store_outputs(tile.b2, network, slice, block + 2u, output); }
+}
+
+struct TileStandards {
+  b0: Standard,
+  b1: Standard,
+}
+
+fn tile_standards(k: u32) -> TileStandards {
+  return TileStandards(
+    standard[inside(k + 0u)],
+    standard[inside(k + 1u)],
+  );
+}
+
+struct InputTile {
+  b0: Outputs,
+  b1: Outputs,
+}
+
+// Adds the products of four rows, for each input and output of the tile.
+fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
+  (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
+  (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
+}
+
+fn input_block(tile: InputTile, index: u32) -> Outputs {
+  switch index {
+    case 1u: { return tile.b1; }
+    default: { return tile.b0; }
+  }
+}
+`,
+  "shared/tile_12x8_outputs": `// Generated by tasks/_kit/tile.ts: 8 outputs at a time.
+
+const TILE_OUTPUTS = 8u;
+
+// Four numbers for each output. Past the last output any value will do: its results are not stored.
+struct Outputs {
+  o0: vec4f,
+  o1: vec4f,
+  o2: vec4f,
+  o3: vec4f,
+  o4: vec4f,
+  o5: vec4f,
+  o6: vec4f,
+  o7: vec4f,
+}
+
+fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
+  return Outputs(
+    weight_at(network, k, output + 0u),
+    weight_at(network, k, output + 1u),
+    weight_at(network, k, output + 2u),
+    weight_at(network, k, output + 3u),
+    weight_at(network, k, output + 4u),
+    weight_at(network, k, output + 5u),
+    weight_at(network, k, output + 6u),
+    weight_at(network, k, output + 7u),
+  );
+}
+
+fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
+  return Outputs(
+    gradient_at(network, block, output + 0u),
+    gradient_at(network, block, output + 1u),
+    gradient_at(network, block, output + 2u),
+    gradient_at(network, block, output + 3u),
+    gradient_at(network, block, output + 4u),
+    gradient_at(network, block, output + 5u),
+    gradient_at(network, block, output + 6u),
+    gradient_at(network, block, output + 7u),
+  );
+}
+
+// Adds, for each column of x, its product with each output's four numbers.
+fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + w.o0 * x,
+    sums.o1 + w.o1 * x,
+    sums.o2 + w.o2 * x,
+    sums.o3 + w.o3 * x,
+    sums.o4 + w.o4 * x,
+    sums.o5 + w.o5 * x,
+    sums.o6 + w.o6 * x,
+    sums.o7 + w.o7 * x,
+  );
+}
+
+// Adds the columns of x, weighted with each output's four numbers.
+fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    add_combination(sums.o0, x, w.o0),
+    add_combination(sums.o1, x, w.o1),
+    add_combination(sums.o2, x, w.o2),
+    add_combination(sums.o3, x, w.o3),
+    add_combination(sums.o4, x, w.o4),
+    add_combination(sums.o5, x, w.o5),
+    add_combination(sums.o6, x, w.o6),
+    add_combination(sums.o7, x, w.o7),
+  );
+}
+
+fn store_outputs(sums: Outputs, network: u32, slice: u32, block: u32, output: u32) {
+  store_output(network, slice, block, output + 0u, sums.o0);
+  store_output(network, slice, block, output + 1u, sums.o1);
+  store_output(network, slice, block, output + 2u, sums.o2);
+  store_output(network, slice, block, output + 3u, sums.o3);
+  store_output(network, slice, block, output + 4u, sums.o4);
+  store_output(network, slice, block, output + 5u, sums.o5);
+  store_output(network, slice, block, output + 6u, sums.o6);
+  store_output(network, slice, block, output + 7u, sums.o7);
+}
+
+// Updates the weights of four inputs.
+fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
+  descend_texel(d, network, k, output + 0u, sums.o0);
+  descend_texel(d, network, k, output + 1u, sums.o1);
+  descend_texel(d, network, k, output + 2u, sums.o2);
+  descend_texel(d, network, k, output + 3u, sums.o3);
+  descend_texel(d, network, k, output + 4u, sums.o4);
+  descend_texel(d, network, k, output + 5u, sums.o5);
+  descend_texel(d, network, k, output + 6u, sums.o6);
+  descend_texel(d, network, k, output + 7u, sums.o7);
+}
+`,
+  "shared/tile_20x10_blocks": `// Generated by tasks/_kit/tile.ts: 20 rows at a time forward, 16 inputs backward.
+
+const TILE_ROWS = 5u; // in texels of four
+const TILE_INPUTS = 4u; // in texels of four
+
+struct TilePlaces {
+  b0: Places,
+  b1: Places,
+  b2: Places,
+  b3: Places,
+  b4: Places,
+}
+
+fn tile_places(block: u32) -> TilePlaces {
+  return TilePlaces(
+    places_of(block + 0u),
+    places_of(block + 1u),
+    places_of(block + 2u),
+    places_of(block + 3u),
+    places_of(block + 4u),
+  );
+}
+
+struct RowTile {
+  b0: Outputs,
+  b1: Outputs,
+  b2: Outputs,
+  b3: Outputs,
+  b4: Outputs,
+}
+
+// Adds the products of four inputs, for each row and output of the tile.
+fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
+  let s = standard[k];
+  (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
+  (*tile).b1 = add_products((*tile).b1, pixels_of(k, at.b1, s), w);
+  (*tile).b2 = add_products((*tile).b2, pixels_of(k, at.b2, s), w);
+  (*tile).b3 = add_products((*tile).b3, pixels_of(k, at.b3, s), w);
+  (*tile).b4 = add_products((*tile).b4, pixels_of(k, at.b4, s), w);
+}
+
+fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
+  let blocks = row_blocks();
+  if block + 0u < blocks { store_outputs(tile.b0, network, slice, block + 0u, output); }
+  if block + 1u < blocks { store_outputs(tile.b1, network, slice, block + 1u, output); }
+  if block + 2u < blocks { store_outputs(tile.b2, network, slice, block + 2u, output); }
+  if block + 3u < blocks { store_outputs(tile.b3, network, slice, block + 3u, output); }
+  if block + 4u < blocks { store_outputs(tile.b4, network, slice, block + 4u, output); }
+}
+
+struct TileStandards {
+  b0: Standard,
+  b1: Standard,
+  b2: Standard,
+  b3: Standard,
+}
+
+fn tile_standards(k: u32) -> TileStandards {
+  return TileStandards(
+    standard[inside(k + 0u)],
+    standard[inside(k + 1u)],
+    standard[inside(k + 2u)],
+    standard[inside(k + 3u)],
+  );
+}
+
+struct InputTile {
+  b0: Outputs,
+  b1: Outputs,
+  b2: Outputs,
+  b3: Outputs,
+}
+
+// Adds the products of four rows, for each input and output of the tile.
+fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
+  (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
+  (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
+  (*tile).b2 = add_combinations((*tile).b2, pixels_of(inside(k + 2u), at, s.b2), g);
+  (*tile).b3 = add_combinations((*tile).b3, pixels_of(inside(k + 3u), at, s.b3), g);
+}
+
+fn input_block(tile: InputTile, index: u32) -> Outputs {
+  switch index {
+    case 1u: { return tile.b1; }
+    case 2u: { return tile.b2; }
+    case 3u: { return tile.b3; }
+    default: { return tile.b0; }
+  }
+}
+`,
+  "shared/tile_20x10_outputs": `// Generated by tasks/_kit/tile.ts: 10 outputs at a time.
+
+const TILE_OUTPUTS = 10u;
+
+// Four numbers for each output. Past the last output any value will do: its results are not stored.
+struct Outputs {
+  o0: vec4f,
+  o1: vec4f,
+  o2: vec4f,
+  o3: vec4f,
+  o4: vec4f,
+  o5: vec4f,
+  o6: vec4f,
+  o7: vec4f,
+  o8: vec4f,
+  o9: vec4f,
+}
+
+fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
+  return Outputs(
+    weight_at(network, k, output + 0u),
+    weight_at(network, k, output + 1u),
+    weight_at(network, k, output + 2u),
+    weight_at(network, k, output + 3u),
+    weight_at(network, k, output + 4u),
+    weight_at(network, k, output + 5u),
+    weight_at(network, k, output + 6u),
+    weight_at(network, k, output + 7u),
+    weight_at(network, k, output + 8u),
+    weight_at(network, k, output + 9u),
+  );
+}
+
+fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
+  return Outputs(
+    gradient_at(network, block, output + 0u),
+    gradient_at(network, block, output + 1u),
+    gradient_at(network, block, output + 2u),
+    gradient_at(network, block, output + 3u),
+    gradient_at(network, block, output + 4u),
+    gradient_at(network, block, output + 5u),
+    gradient_at(network, block, output + 6u),
+    gradient_at(network, block, output + 7u),
+    gradient_at(network, block, output + 8u),
+    gradient_at(network, block, output + 9u),
+  );
+}
+
+// Adds, for each column of x, its product with each output's four numbers.
+fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    sums.o0 + w.o0 * x,
+    sums.o1 + w.o1 * x,
+    sums.o2 + w.o2 * x,
+    sums.o3 + w.o3 * x,
+    sums.o4 + w.o4 * x,
+    sums.o5 + w.o5 * x,
+    sums.o6 + w.o6 * x,
+    sums.o7 + w.o7 * x,
+    sums.o8 + w.o8 * x,
+    sums.o9 + w.o9 * x,
+  );
+}
+
+// Adds the columns of x, weighted with each output's four numbers.
+fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
+  return Outputs(
+    add_combination(sums.o0, x, w.o0),
+    add_combination(sums.o1, x, w.o1),
+    add_combination(sums.o2, x, w.o2),
+    add_combination(sums.o3, x, w.o3),
+    add_combination(sums.o4, x, w.o4),
+    add_combination(sums.o5, x, w.o5),
+    add_combination(sums.o6, x, w.o6),
+    add_combination(sums.o7, x, w.o7),
+    add_combination(sums.o8, x, w.o8),
+    add_combination(sums.o9, x, w.o9),
+  );
+}
+
+fn store_outputs(sums: Outputs, network: u32, slice: u32, block: u32, output: u32) {
+  store_output(network, slice, block, output + 0u, sums.o0);
+  store_output(network, slice, block, output + 1u, sums.o1);
+  store_output(network, slice, block, output + 2u, sums.o2);
+  store_output(network, slice, block, output + 3u, sums.o3);
+  store_output(network, slice, block, output + 4u, sums.o4);
+  store_output(network, slice, block, output + 5u, sums.o5);
+  store_output(network, slice, block, output + 6u, sums.o6);
+  store_output(network, slice, block, output + 7u, sums.o7);
+  store_output(network, slice, block, output + 8u, sums.o8);
+  store_output(network, slice, block, output + 9u, sums.o9);
+}
+
+// Updates the weights of four inputs.
+fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
+  descend_texel(d, network, k, output + 0u, sums.o0);
+  descend_texel(d, network, k, output + 1u, sums.o1);
+  descend_texel(d, network, k, output + 2u, sums.o2);
+  descend_texel(d, network, k, output + 3u, sums.o3);
+  descend_texel(d, network, k, output + 4u, sums.o4);
+  descend_texel(d, network, k, output + 5u, sums.o5);
+  descend_texel(d, network, k, output + 6u, sums.o6);
+  descend_texel(d, network, k, output + 7u, sums.o7);
+  descend_texel(d, network, k, output + 8u, sums.o8);
+  descend_texel(d, network, k, output + 9u, sums.o9);
+}
+`,
+  "texel/affine": `// includes texel/tile, texel/{tile}_biases
 //
-// The affine map of every layer but the first where texels are cheap to read (texel_input.wgsl says why):
+// The affine map of every layer but the first where texels are cheap to read (texel/input.wgsl says why):
 //
 //   forward          S = H W, without the bias
 //   backward_input   dH = dS W^T
 //   backward_weight  dW = H^T dS + 2 lambda W,  W <- W - eta dW; of the last layer db = sum over rows of dS, too
 //
 // A texel of H, S and their gradients holds four rows, one of W four inputs. Rows past the last have gradients of 0, inputs
-// past the last weights of 0. A thread does 4 rows x TILE_OUTPUTS outputs, 4 rows x 8 inputs, or 4 inputs x TILE_OUTPUTS
-// outputs. Loops over TILE_OUTPUTS are unrolled in tile_*.wgsl, made by tasks/_kit/tile.ts.
+// past the last weights of 0. A thread does 4 rows x TILE_OUTPUTS outputs, 4 rows x 4 INPUT_TEXELS inputs, or 4 inputs x
+// TILE_OUTPUTS outputs. Loops over TILE_OUTPUTS are unrolled in tile_*.wgsl.
 
-// layer, step, networks, parameters and gradients: descent.wgsl; weight_texels and those written: texel_descent.wgsl
+// new_y_texels and dy_texels: texel/tile.wgsl; networks, parameters and gradients: shared/descent.wgsl;
+// weight_texels and those written with them: texel/descent.wgsl
 @group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (i, b), layer P: H[4b .. 4b + 3, i]
-@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): S
-@group(0) @binding(30) var dy_texels: texture_2d_array<f32>; // texel (o, b): dS
 @group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>; // texel (i, b): dH
 
 override INPUTS: u32;
-override FEATURES: u32; // outputs of the layer
 override LAST: u32; // 1 in the last layer, else 0
-
-fn row_blocks() -> u32 {
-  return (step.rows + 3u) / 4u;
-}
-
-fn weight_at(network: u32, k: u32, output: u32) -> vec4f {
-  return textureLoad(weight_texels, vec2u(min(output, FEATURES - 1u), k), network, 0);
-}
-
-fn gradient_at(network: u32, block: u32, output: u32) -> vec4f {
-  return textureLoad(dy_texels, vec2u(min(output, FEATURES - 1u), block), network, 0);
-}
+override INPUT_TEXELS: u32; // texels of four inputs that a thread of backward_input does: two
 
 fn activation_at(network: u32, block: u32, input: u32) -> vec4f {
   let x = textureLoad(x_texels, vec2u(min(input, INPUTS - 1u), block), network, 0);
@@ -1774,18 +2001,12 @@ fn activations_of(network: u32, block: u32, k: u32) -> mat4x4f {
   );
 }
 
-fn store_output(network: u32, block: u32, output: u32, sums: vec4f) {
-  if output < FEATURES {
-    textureStore(new_y_texels, vec2u(output, block), network, sums);
-  }
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn texel_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  let output_tiles = (FEATURES + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
+  let across = output_tiles();
   let thread = thread_index(id, workgroups);
-  let block = thread / output_tiles;
-  let output = thread % output_tiles * TILE_OUTPUTS;
+  let block = thread / across;
+  let output = thread % across * TILE_OUTPUTS;
   if block >= row_blocks() {
     return;
   }
@@ -1793,10 +2014,8 @@ fn texel_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   for (var k = 0u; k < (INPUTS + 3u) / 4u; k++) {
     sums = add_combinations(sums, activations_of(id.z, block, k), weights_of(id.z, k, output));
   }
-  store_outputs(sums, id.z, block, output);
+  store_outputs(sums, id.z, 0u, block, output);
 }
-
-const INPUT_TILE = 2u; // in texels
 
 @compute @workgroup_size(WORKGROUP)
 fn texel_affine_backward_input(
@@ -1804,10 +2023,10 @@ fn texel_affine_backward_input(
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
   let texels = (INPUTS + 3u) / 4u;
-  let input_tiles = (texels + INPUT_TILE - 1u) / INPUT_TILE;
+  let input_tiles = (texels + INPUT_TEXELS - 1u) / INPUT_TEXELS;
   let thread = thread_index(id, workgroups);
   let block = thread / input_tiles;
-  let k = thread % input_tiles * INPUT_TILE;
+  let k = thread % input_tiles * INPUT_TEXELS;
   if block >= row_blocks() {
     return;
   }
@@ -1848,10 +2067,10 @@ fn texel_affine_backward_weight(
   @builtin(global_invocation_id) id: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
-  let output_tiles = (FEATURES + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
+  let across = output_tiles();
   let thread = thread_index(id, workgroups);
-  let k = thread / output_tiles;
-  let output = thread % output_tiles * TILE_OUTPUTS;
+  let k = thread / across;
+  let output = thread % across * TILE_OUTPUTS;
   if k >= (INPUTS + 3u) / 4u {
     return;
   }
@@ -1881,7 +2100,9 @@ fn texel_affine_backward_weight(
 @group(0) @binding(22) var new_weight_texels: texture_storage_2d_array<rgba32float, write>; // the same after it
 @group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>; // g of the step
 
-// Moves the weights of four inputs to one output; \`gradient\` is the part that comes from the loss.
+override FEATURES: u32; // outputs of the layer
+
+// Updates the weights of four inputs to one output; \`gradient\` is the gradient of the loss alone.
 fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f) {
   if output >= FEATURES {
     return;
@@ -1893,14 +2114,14 @@ fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f)
   textureStore(new_weight_texels, at, network, w - d.eta * g);
 }
 
-// Moves a bias; \`sums\` are over every fourth row.
+// Updates a bias; each of \`sums\` is over every fourth row.
 fn descend_bias(d: Descent, output: u32, sums: vec4f) {
   if output < FEATURES {
     descend(d, layer.bias + output, sums.x + sums.y + sums.z + sums.w);
   }
 }
 `,
-  "texel/input": `// includes texel/descent, texel/{tile}_outputs, texel/{tile}_blocks
+  "texel/input": `// includes texel/tile, shared/{tile}_blocks, shared/image_blocks
 //
 // The affine map of the first layer where texels are cheap to read: a software driver reads a texel of four numbers at a
 // third of the cost of one number from a buffer.
@@ -1911,89 +2132,31 @@ fn descend_bias(d: Descent, output: u32, sums: vec4f) {
 // Everything between kernels is a texel of four: pixels and weights of four inputs, sums and gradients of four rows.
 // Inputs past the last have scale, shift and weights of 0; rows past the last have gradients of 0. A forward thread does a
 // tile of rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch.
-// The tile's size and its unrolled loops are in tile_*.wgsl, made by tasks/_kit/tile.ts.
+// The tile's size and its unrolled loops are in shared/tile_*.wgsl.
 
-// layer, step, networks: descent.wgsl; weight_texels and those that are written with them: texel_descent.wgsl
-@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
-@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [TEXELS]
-@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, slice * blocks + b): sums
-@group(0) @binding(30) var dy_texels: texture_2d_array<f32>; // texel (o, b), layer P: dS[4b .. 4b + 3, o]
+// images, order and standard: shared/images.wgsl; new_y_texels and dy_texels: texel/tile.wgsl; networks: shared/descent.wgsl;
+// weight_texels and those written with them: texel/descent.wgsl
 
-override FEATURES: u32; // outputs of the layer
 override TEXELS: u32; // texels of an image
 override SLICES: u32; // parts that the sum over the inputs is split into
-
-struct Standard {
-  scale: vec4f, // 1 / standard deviation, of pixels / 255
-  shift: vec4f, // - mean / standard deviation
-}
-
-// Where an image lies in the texture: row and layer.
-fn place(row: u32) -> vec2u {
-  let image = order[step.first + min(row, step.rows - 1u)];
-  return vec2u(image % layer.images_per_layer, image / layer.images_per_layer);
-}
-
-// Where the images of four rows lie.
-struct Places {
-  r0: vec2u,
-  r1: vec2u,
-  r2: vec2u,
-  r3: vec2u,
-}
-
-fn places_of(block: u32) -> Places {
-  let row = 4u * block;
-  return Places(place(row), place(row + 1u), place(row + 2u), place(row + 3u));
-}
-
-fn pixels(k: u32, at: vec2u, s: Standard) -> vec4f {
-  return fma(textureLoad(images, vec2u(k, at.x), at.y, 0), s.scale, s.shift);
-}
-
-// Four pixels of four rows: column r holds row r.
-fn pixels_of(k: u32, at: Places, s: Standard) -> mat4x4f {
-  return mat4x4f(pixels(k, at.r0, s), pixels(k, at.r1, s), pixels(k, at.r2, s), pixels(k, at.r3, s));
-}
 
 // The last texel in place of one behind it.
 fn inside(k: u32) -> u32 {
   return min(k, TEXELS - 1u);
 }
 
-// Blocks of four rows.
-fn row_blocks() -> u32 {
-  return (step.rows + 3u) / 4u;
-}
-
-fn weight_at(network: u32, k: u32, output: u32) -> vec4f {
-  return textureLoad(weight_texels, vec2u(min(output, FEATURES - 1u), k), network, 0);
-}
-
-fn gradient_at(network: u32, block: u32, output: u32) -> vec4f {
-  return textureLoad(dy_texels, vec2u(min(output, FEATURES - 1u), block), network, 0);
-}
-
-// \`block\` counts through the slices.
-fn store_output(network: u32, block: u32, output: u32, sums: vec4f) {
-  if output < FEATURES {
-    textureStore(new_y_texels, vec2u(output, block), network, sums);
-  }
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn texel_input_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let row_tiles = (row_blocks() + TILE_ROWS - 1u) / TILE_ROWS;
-  let output_tiles = (FEATURES + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
+  let across = output_tiles();
   let thread = thread_index(id, workgroups);
-  let slice = thread / (row_tiles * output_tiles);
+  let slice = thread / (row_tiles * across);
   if slice >= SLICES {
     return;
   }
   // Neighbouring threads read the same rows, so that few cache lines are in use at a time.
-  let output = thread % output_tiles * TILE_OUTPUTS;
-  let block = thread / output_tiles % row_tiles * TILE_ROWS;
+  let output = thread % across * TILE_OUTPUTS;
+  let block = thread / across % row_tiles * TILE_ROWS;
   let at = tile_places(block);
   var tile: RowTile;
   let per_slice = (TEXELS + SLICES - 1u) / SLICES;
@@ -2027,9 +2190,9 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   }
 }
 `,
-  "texel/norm": `// includes shared/descent, shared/bits
+  "texel/norm": `// includes shared/descent, shared/bits, shared/blocks, shared/averages
 //
-// What stands between the affine maps where texels are cheap to read (texel_input.wgsl says why): the sum of the slices,
+// What stands between the affine maps where texels are cheap to read (texel/input.wgsl says why): the sum of the slices,
 // the bias, batch norm (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3) and ReLU. For each feature:
 //
 //   S = b + sum over the slices
@@ -2042,11 +2205,10 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 //
 // A texel holds four rows of one feature; what is written past the last row is 0. Mean and variance are merged block by
 // block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. Where the variance is infinite N is NaN
-// (batch_norm.wgsl says why). In training and backward a thread does one feature, in evaluation one texel.
+// (per_operation/batch_norm.wgsl says why). In training and backward a thread does one feature, in evaluation one texel.
 
-// layer, step, networks, parameters and gradients: descent.wgsl
+// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
 @group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
 @group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (o, slice * blocks + b), layer P: parts of S
 @group(0) @binding(28) var y_texels: texture_2d_array<f32>; // texel (o, b): H
@@ -2056,19 +2218,8 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 @group(0) @binding(32) var normalised_texels: texture_2d_array<f32>; // texel (o, b): N
 @group(0) @binding(33) var new_normalised_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): N
 
-override EPSILON: f32;
-override MOMENTUM: f32;
 override FEATURES: u32; // outputs of the layer
 override SLICES: u32; // parts that S comes in
-
-fn row_blocks() -> u32 {
-  return (step.rows + 3u) / 4u;
-}
-
-// Which of a block's four rows there are.
-fn present(block: u32) -> vec4<bool> {
-  return vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
-}
 
 fn only(value: vec4f, rows: vec4<bool>) -> vec4f {
   return select(vec4f(0.0), value, rows);
@@ -2123,11 +2274,8 @@ fn texel_batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(n
   }
   inverse_deviation[id.z * FEATURES + feature] = inverse;
 
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
-  let mean_at = id.z * layer.statistics + layer.mean + feature;
-  let variance_at = id.z * layer.statistics + layer.variance + feature;
-  statistics[mean_at] = past * statistics[mean_at] + (1.0 - past) * mean;
-  statistics[variance_at] = past * statistics[variance_at] + (1.0 - past) * variance;
+  keep_average(id.z, layer.mean + feature, mean);
+  keep_average(id.z, layer.variance + feature, variance);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -2213,7 +2361,7 @@ fn texel_relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   descend(descent_of(id.z), layer.bias + feature, total(bias_sum));
 }
 `,
-  "texel/softmax": `// includes shared/common, shared/bits
+  "texel/softmax": `// includes shared/bits, shared/blocks
 //
 // Softmax and cross-entropy of a batch whose logits lie in texels of four rows, with the label of row r being t:
 //
@@ -2221,7 +2369,7 @@ fn texel_relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// Predicted is the class with the largest logit, the first of equals. The loss is NaN where a logit is NaN or +infinity or
+// The predicted class is the first of those with the largest logit. The loss is NaN where a logit is NaN or +infinity or
 // the label's is -infinity. A thread does four rows at once; gradients of rows past the last are 0. The backward kernel also
 // notes the first step at which a loss was NaN or infinite.
 
@@ -2303,7 +2451,7 @@ fn texel_softmax_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
   let label = labels_of(block);
   let s = softmax(id.z, block, label);
-  let inside = vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
+  let inside = present(block);
   if any(inside & !is_finite4(s.loss)) {
     atomicMin(&diverged[id.z], step.number);
   }
@@ -2315,146 +2463,37 @@ fn texel_softmax_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
 }
 `,
-  "texel/tile_12x8_blocks": `// Generated by tasks/_kit/tile.ts: 12 rows at a time forward, 8 inputs backward.
+  "texel/tile": `// includes texel/descent, shared/blocks, shared/{tile}_outputs
+//
+// What a tile of outputs reads and writes, in texels of four inputs (W) or four rows (S and dS) of one output.
 
-const TILE_ROWS = 3u; // in texels of four
-const TILE_INPUTS = 2u; // in texels of four
+// weight_texels: texel/descent.wgsl
+@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, slice * blocks + b): S
+@group(0) @binding(30) var dy_texels: texture_2d_array<f32>; // texel (o, b), layer P: dS[4b .. 4b + 3, o]
 
-struct TilePlaces {
-  b0: Places,
-  b1: Places,
-  b2: Places,
+fn output_tiles() -> u32 {
+  return (FEATURES + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
 }
 
-fn tile_places(block: u32) -> TilePlaces {
-  return TilePlaces(
-    places_of(block + 0u),
-    places_of(block + 1u),
-    places_of(block + 2u),
-  );
+fn weight_at(network: u32, k: u32, output: u32) -> vec4f {
+  return textureLoad(weight_texels, vec2u(min(output, FEATURES - 1u), k), network, 0);
 }
 
-struct RowTile {
-  b0: Outputs,
-  b1: Outputs,
-  b2: Outputs,
+fn gradient_at(network: u32, block: u32, output: u32) -> vec4f {
+  return textureLoad(dy_texels, vec2u(min(output, FEATURES - 1u), block), network, 0);
 }
 
-// Adds what four inputs come to, for each row and output of the tile.
-fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
-  let s = standard[k];
-  (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
-  (*tile).b1 = add_products((*tile).b1, pixels_of(k, at.b1, s), w);
-  (*tile).b2 = add_products((*tile).b2, pixels_of(k, at.b2, s), w);
+fn add_combination(sum: vec4f, x: mat4x4f, w: vec4f) -> vec4f {
+  return sum + x * w;
 }
 
-fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
-  let blocks = row_blocks();
-  let to = slice * blocks + block;
-  if block + 0u < blocks { store_outputs(tile.b0, network, to + 0u, output); }
-  if block + 1u < blocks { store_outputs(tile.b1, network, to + 1u, output); }
-  if block + 2u < blocks { store_outputs(tile.b2, network, to + 2u, output); }
-}
-
-struct TileStandards {
-  b0: Standard,
-  b1: Standard,
-}
-
-fn tile_standards(k: u32) -> TileStandards {
-  return TileStandards(
-    standard[inside(k + 0u)],
-    standard[inside(k + 1u)],
-  );
-}
-
-struct InputTile {
-  b0: Outputs,
-  b1: Outputs,
-}
-
-// Adds what four rows come to, for each input and output of the tile.
-fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
-  (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
-  (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
-}
-
-fn input_block(tile: InputTile, index: u32) -> Outputs {
-  switch index {
-    case 1u: { return tile.b1; }
-    default: { return tile.b0; }
+fn store_output(network: u32, slice: u32, block: u32, output: u32, sums: vec4f) {
+  if output < FEATURES {
+    textureStore(new_y_texels, vec2u(output, slice * row_blocks() + block), network, sums);
   }
 }
 `,
-  "texel/tile_12x8_outputs": `// Generated by tasks/_kit/tile.ts: 8 outputs at a time.
-
-const TILE_OUTPUTS = 8u;
-
-// Four numbers for each output. Past the last output any value will do: what comes of it is not stored.
-struct Outputs {
-  o0: vec4f,
-  o1: vec4f,
-  o2: vec4f,
-  o3: vec4f,
-  o4: vec4f,
-  o5: vec4f,
-  o6: vec4f,
-  o7: vec4f,
-}
-
-fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
-  return Outputs(
-    weight_at(network, k, output + 0u),
-    weight_at(network, k, output + 1u),
-    weight_at(network, k, output + 2u),
-    weight_at(network, k, output + 3u),
-    weight_at(network, k, output + 4u),
-    weight_at(network, k, output + 5u),
-    weight_at(network, k, output + 6u),
-    weight_at(network, k, output + 7u),
-  );
-}
-
-fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
-  return Outputs(
-    gradient_at(network, block, output + 0u),
-    gradient_at(network, block, output + 1u),
-    gradient_at(network, block, output + 2u),
-    gradient_at(network, block, output + 3u),
-    gradient_at(network, block, output + 4u),
-    gradient_at(network, block, output + 5u),
-    gradient_at(network, block, output + 6u),
-    gradient_at(network, block, output + 7u),
-  );
-}
-
-// Adds, for each column of x, its product with each output's four numbers.
-fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + w.o0 * x,
-    sums.o1 + w.o1 * x,
-    sums.o2 + w.o2 * x,
-    sums.o3 + w.o3 * x,
-    sums.o4 + w.o4 * x,
-    sums.o5 + w.o5 * x,
-    sums.o6 + w.o6 * x,
-    sums.o7 + w.o7 * x,
-  );
-}
-
-// Adds the columns of x, weighted with each output's four numbers.
-fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + x * w.o0,
-    sums.o1 + x * w.o1,
-    sums.o2 + x * w.o2,
-    sums.o3 + x * w.o3,
-    sums.o4 + x * w.o4,
-    sums.o5 + x * w.o5,
-    sums.o6 + x * w.o6,
-    sums.o7 + x * w.o7,
-  );
-}
+  "texel/tile_12x8_biases": `// Generated by tasks/_kit/tile.ts: biases of 8 outputs at a time.
 
 fn add_each(sums: Outputs, g: Outputs) -> Outputs {
   return Outputs(
@@ -2469,17 +2508,6 @@ fn add_each(sums: Outputs, g: Outputs) -> Outputs {
   );
 }
 
-fn store_outputs(sums: Outputs, network: u32, block: u32, output: u32) {
-  store_output(network, block, output + 0u, sums.o0);
-  store_output(network, block, output + 1u, sums.o1);
-  store_output(network, block, output + 2u, sums.o2);
-  store_output(network, block, output + 3u, sums.o3);
-  store_output(network, block, output + 4u, sums.o4);
-  store_output(network, block, output + 5u, sums.o5);
-  store_output(network, block, output + 6u, sums.o6);
-  store_output(network, block, output + 7u, sums.o7);
-}
-
 fn descend_biases(d: Descent, output: u32, sums: Outputs) {
   descend_bias(d, output + 0u, sums.o0);
   descend_bias(d, output + 1u, sums.o1);
@@ -2490,189 +2518,8 @@ fn descend_biases(d: Descent, output: u32, sums: Outputs) {
   descend_bias(d, output + 6u, sums.o6);
   descend_bias(d, output + 7u, sums.o7);
 }
-
-// Moves the weights of four inputs.
-fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
-  descend_texel(d, network, k, output + 0u, sums.o0);
-  descend_texel(d, network, k, output + 1u, sums.o1);
-  descend_texel(d, network, k, output + 2u, sums.o2);
-  descend_texel(d, network, k, output + 3u, sums.o3);
-  descend_texel(d, network, k, output + 4u, sums.o4);
-  descend_texel(d, network, k, output + 5u, sums.o5);
-  descend_texel(d, network, k, output + 6u, sums.o6);
-  descend_texel(d, network, k, output + 7u, sums.o7);
-}
 `,
-  "texel/tile_20x10_blocks": `// Generated by tasks/_kit/tile.ts: 20 rows at a time forward, 16 inputs backward.
-
-const TILE_ROWS = 5u; // in texels of four
-const TILE_INPUTS = 4u; // in texels of four
-
-struct TilePlaces {
-  b0: Places,
-  b1: Places,
-  b2: Places,
-  b3: Places,
-  b4: Places,
-}
-
-fn tile_places(block: u32) -> TilePlaces {
-  return TilePlaces(
-    places_of(block + 0u),
-    places_of(block + 1u),
-    places_of(block + 2u),
-    places_of(block + 3u),
-    places_of(block + 4u),
-  );
-}
-
-struct RowTile {
-  b0: Outputs,
-  b1: Outputs,
-  b2: Outputs,
-  b3: Outputs,
-  b4: Outputs,
-}
-
-// Adds what four inputs come to, for each row and output of the tile.
-fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
-  let s = standard[k];
-  (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
-  (*tile).b1 = add_products((*tile).b1, pixels_of(k, at.b1, s), w);
-  (*tile).b2 = add_products((*tile).b2, pixels_of(k, at.b2, s), w);
-  (*tile).b3 = add_products((*tile).b3, pixels_of(k, at.b3, s), w);
-  (*tile).b4 = add_products((*tile).b4, pixels_of(k, at.b4, s), w);
-}
-
-fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
-  let blocks = row_blocks();
-  let to = slice * blocks + block;
-  if block + 0u < blocks { store_outputs(tile.b0, network, to + 0u, output); }
-  if block + 1u < blocks { store_outputs(tile.b1, network, to + 1u, output); }
-  if block + 2u < blocks { store_outputs(tile.b2, network, to + 2u, output); }
-  if block + 3u < blocks { store_outputs(tile.b3, network, to + 3u, output); }
-  if block + 4u < blocks { store_outputs(tile.b4, network, to + 4u, output); }
-}
-
-struct TileStandards {
-  b0: Standard,
-  b1: Standard,
-  b2: Standard,
-  b3: Standard,
-}
-
-fn tile_standards(k: u32) -> TileStandards {
-  return TileStandards(
-    standard[inside(k + 0u)],
-    standard[inside(k + 1u)],
-    standard[inside(k + 2u)],
-    standard[inside(k + 3u)],
-  );
-}
-
-struct InputTile {
-  b0: Outputs,
-  b1: Outputs,
-  b2: Outputs,
-  b3: Outputs,
-}
-
-// Adds what four rows come to, for each input and output of the tile.
-fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
-  (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
-  (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
-  (*tile).b2 = add_combinations((*tile).b2, pixels_of(inside(k + 2u), at, s.b2), g);
-  (*tile).b3 = add_combinations((*tile).b3, pixels_of(inside(k + 3u), at, s.b3), g);
-}
-
-fn input_block(tile: InputTile, index: u32) -> Outputs {
-  switch index {
-    case 1u: { return tile.b1; }
-    case 2u: { return tile.b2; }
-    case 3u: { return tile.b3; }
-    default: { return tile.b0; }
-  }
-}
-`,
-  "texel/tile_20x10_outputs": `// Generated by tasks/_kit/tile.ts: 10 outputs at a time.
-
-const TILE_OUTPUTS = 10u;
-
-// Four numbers for each output. Past the last output any value will do: what comes of it is not stored.
-struct Outputs {
-  o0: vec4f,
-  o1: vec4f,
-  o2: vec4f,
-  o3: vec4f,
-  o4: vec4f,
-  o5: vec4f,
-  o6: vec4f,
-  o7: vec4f,
-  o8: vec4f,
-  o9: vec4f,
-}
-
-fn weights_of(network: u32, k: u32, output: u32) -> Outputs {
-  return Outputs(
-    weight_at(network, k, output + 0u),
-    weight_at(network, k, output + 1u),
-    weight_at(network, k, output + 2u),
-    weight_at(network, k, output + 3u),
-    weight_at(network, k, output + 4u),
-    weight_at(network, k, output + 5u),
-    weight_at(network, k, output + 6u),
-    weight_at(network, k, output + 7u),
-    weight_at(network, k, output + 8u),
-    weight_at(network, k, output + 9u),
-  );
-}
-
-fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
-  return Outputs(
-    gradient_at(network, block, output + 0u),
-    gradient_at(network, block, output + 1u),
-    gradient_at(network, block, output + 2u),
-    gradient_at(network, block, output + 3u),
-    gradient_at(network, block, output + 4u),
-    gradient_at(network, block, output + 5u),
-    gradient_at(network, block, output + 6u),
-    gradient_at(network, block, output + 7u),
-    gradient_at(network, block, output + 8u),
-    gradient_at(network, block, output + 9u),
-  );
-}
-
-// Adds, for each column of x, its product with each output's four numbers.
-fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + w.o0 * x,
-    sums.o1 + w.o1 * x,
-    sums.o2 + w.o2 * x,
-    sums.o3 + w.o3 * x,
-    sums.o4 + w.o4 * x,
-    sums.o5 + w.o5 * x,
-    sums.o6 + w.o6 * x,
-    sums.o7 + w.o7 * x,
-    sums.o8 + w.o8 * x,
-    sums.o9 + w.o9 * x,
-  );
-}
-
-// Adds the columns of x, weighted with each output's four numbers.
-fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + x * w.o0,
-    sums.o1 + x * w.o1,
-    sums.o2 + x * w.o2,
-    sums.o3 + x * w.o3,
-    sums.o4 + x * w.o4,
-    sums.o5 + x * w.o5,
-    sums.o6 + x * w.o6,
-    sums.o7 + x * w.o7,
-    sums.o8 + x * w.o8,
-    sums.o9 + x * w.o9,
-  );
-}
+  "texel/tile_20x10_biases": `// Generated by tasks/_kit/tile.ts: biases of 10 outputs at a time.
 
 fn add_each(sums: Outputs, g: Outputs) -> Outputs {
   return Outputs(
@@ -2689,19 +2536,6 @@ fn add_each(sums: Outputs, g: Outputs) -> Outputs {
   );
 }
 
-fn store_outputs(sums: Outputs, network: u32, block: u32, output: u32) {
-  store_output(network, block, output + 0u, sums.o0);
-  store_output(network, block, output + 1u, sums.o1);
-  store_output(network, block, output + 2u, sums.o2);
-  store_output(network, block, output + 3u, sums.o3);
-  store_output(network, block, output + 4u, sums.o4);
-  store_output(network, block, output + 5u, sums.o5);
-  store_output(network, block, output + 6u, sums.o6);
-  store_output(network, block, output + 7u, sums.o7);
-  store_output(network, block, output + 8u, sums.o8);
-  store_output(network, block, output + 9u, sums.o9);
-}
-
 fn descend_biases(d: Descent, output: u32, sums: Outputs) {
   descend_bias(d, output + 0u, sums.o0);
   descend_bias(d, output + 1u, sums.o1);
@@ -2713,20 +2547,6 @@ fn descend_biases(d: Descent, output: u32, sums: Outputs) {
   descend_bias(d, output + 7u, sums.o7);
   descend_bias(d, output + 8u, sums.o8);
   descend_bias(d, output + 9u, sums.o9);
-}
-
-// Moves the weights of four inputs.
-fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
-  descend_texel(d, network, k, output + 0u, sums.o0);
-  descend_texel(d, network, k, output + 1u, sums.o1);
-  descend_texel(d, network, k, output + 2u, sums.o2);
-  descend_texel(d, network, k, output + 3u, sums.o3);
-  descend_texel(d, network, k, output + 4u, sums.o4);
-  descend_texel(d, network, k, output + 5u, sums.o5);
-  descend_texel(d, network, k, output + 6u, sums.o6);
-  descend_texel(d, network, k, output + 7u, sums.o7);
-  descend_texel(d, network, k, output + 8u, sums.o8);
-  descend_texel(d, network, k, output + 9u, sums.o9);
 }
 `,
   "texel/weights": `// includes shared/common
@@ -2767,20 +2587,19 @@ fn texel_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
 //   backward_input   dX = dY W^T
 //   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW
 //
-// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup of 256 threads does
-// 64 x 64 results, each thread 4 x 4; 16 of the depth are staged at a time. What lies past an edge is staged as 0 and not
+// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup does SIDE x SIDE
+// results, each thread 4 x 4; 16 of the depth are staged at a time. What lies past an edge is staged as 0 and not
 // stored.
 
-// layer, step, networks, parameters and gradients: descent.wgsl
+// networks, parameters and gradients: shared/descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-const THREADS = 256u;
-const SIDE = 64u;
-const COLUMNS = 16u; // fours of a side
+override SIDE: u32; // rows and columns of results of a workgroup
+override COLUMNS: u32 = SIDE / 4u; // fours of a side
 const DEPTH = 16u;
 
 var<workgroup> a_tile: array<vec4f, DEPTH * COLUMNS>; // [DEPTH, COLUMNS] four rows of A
@@ -2857,7 +2676,7 @@ fn weight_at(m: Matrix, i: u32, j: u32) -> f32 {
   return select(0.0, weights[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(WORKGROUP)
 fn tiled_affine_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let a = activations(group.z);
   let b = weight_matrix(group.z);
@@ -2882,7 +2701,7 @@ fn tiled_affine_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
   }
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(WORKGROUP)
 fn tiled_affine_backward_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let a = output_gradients(group.z);
   let b = transposed(weight_matrix(group.z));
@@ -2906,7 +2725,7 @@ fn tiled_affine_backward_input(@builtin(workgroup_id) group: vec3u, @builtin(loc
   }
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(WORKGROUP)
 fn tiled_affine_backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let a = transposed(activations(group.z));
   let b = output_gradients(group.z);
@@ -2931,46 +2750,34 @@ fn tiled_affine_backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(lo
   }
 }
 `,
-  "tiled/input": `// includes shared/descent
+  "tiled/input": `// includes shared/descent, shared/images
 //
 // The affine map of the first layer with its operands staged in workgroup memory:
 //
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
 //
-// A workgroup of 256 threads does 64 rows x 64 outputs, or 64 inputs x 64 outputs; each thread 4 x 4 of them. What lies past
+// A workgroup does SIDE rows x SIDE outputs, or SIDE inputs x SIDE outputs; each thread 4 x 4 of them. What lies past
 // an edge is staged as 0 and not stored.
 
-// layer, step, networks, parameters and gradients: descent.wgsl
-@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
-@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels]
+// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] dS
 
-struct Standard {
-  scale: vec4f, // 1 / standard deviation, of pixels / 255
-  shift: vec4f, // - mean / standard deviation
-}
-
-const THREADS = 256u;
-const SIDE = 64u; // rows, inputs and outputs of a workgroup
-const COLUMNS = 16u; // fours of a side
+override SIDE: u32; // rows, inputs and outputs of a workgroup
+override COLUMNS: u32 = SIDE / 4u; // fours of a side
 const DEPTH = 8u; // texels of four inputs staged at a time forward
 const ROWS = 16u; // rows staged at a time backward
 
 var<workgroup> left: array<vec4f, SIDE * DEPTH>; // pixels: forward [SIDE rows, DEPTH], backward [ROWS, COLUMNS]
 var<workgroup> right: array<vec4f, 4u * DEPTH * COLUMNS>; // forward W [4 DEPTH, COLUMNS], backward dS [ROWS, COLUMNS]
 
-fn pixels(row: u32, k: u32) -> vec4f {
+fn pixels_of(row: u32, k: u32) -> vec4f {
   if row >= step.rows || k >= layer.texels {
     return vec4f(0.0);
   }
-  let image = order[step.first + row];
-  let at = vec2u(k, image % layer.images_per_layer);
-  let s = standard[k];
-  return fma(textureLoad(images, at, image / layer.images_per_layer, 0), s.scale, s.shift);
+  return pixels(k, place(order[step.first + row]), standard[k]);
 }
 
 // Four numbers of a row of width \`layer.outputs\`; past the last 0.
@@ -3010,7 +2817,7 @@ fn store_row(network: u32, row: u32, output: u32, sums: vec4f) {
   }
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(WORKGROUP)
 fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let row = group.x * SIDE;
   let output = group.y * SIDE;
@@ -3021,10 +2828,10 @@ fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   var s2 = vec4f(0.0);
   var s3 = vec4f(0.0);
   for (var k = 0u; k < layer.texels; k += DEPTH) {
-    for (var i = thread; i < SIDE * DEPTH; i += THREADS) {
-      left[i] = pixels(row + i / DEPTH, k + i % DEPTH);
+    for (var i = thread; i < SIDE * DEPTH; i += WORKGROUP) {
+      left[i] = pixels_of(row + i / DEPTH, k + i % DEPTH);
     }
-    for (var i = thread; i < 4u * DEPTH * COLUMNS; i += THREADS) {
+    for (var i = thread; i < 4u * DEPTH * COLUMNS; i += WORKGROUP) {
       right[i] = weights_at(group.z, 4u * k + i / COLUMNS, output + i % COLUMNS * 4u);
     }
     workgroupBarrier();
@@ -3044,7 +2851,7 @@ fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   store_row(group.z, row + r + 3u, output + 4u * c, s3);
 }
 
-// Moves an input's weights to four outputs.
+// Updates an input's weights to four outputs.
 fn move_row(d: Descent, input: u32, output: u32, gradient: vec4f) {
   if input >= layer.inputs {
     return;
@@ -3055,7 +2862,7 @@ fn move_row(d: Descent, input: u32, output: u32, gradient: vec4f) {
   }
 }
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(WORKGROUP)
 fn tiled_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let k = group.x * COLUMNS; // in texels
   let output = group.y * SIDE;
@@ -3066,7 +2873,7 @@ fn tiled_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
   var w2 = vec4f(0.0);
   var w3 = vec4f(0.0);
   for (var row = 0u; row < step.rows; row += ROWS) {
-    left[thread] = pixels(row + thread / COLUMNS, k + thread % COLUMNS);
+    left[thread] = pixels_of(row + thread / COLUMNS, k + thread % COLUMNS);
     right[thread] = gradients_at(group.z, row + thread / COLUMNS, output + thread % COLUMNS * 4u);
     workgroupBarrier();
     for (var r = 0u; r < ROWS; r++) {

@@ -95,6 +95,10 @@ export const STEP = new Struct("Step", {
   parts: "u32",
 });
 
+/** Bits of `Step.parts`, for a kernel that does parts of two steps: the update of this one, the product of the next. */
+export const UPDATE = 1;
+export const FORWARD = 2;
+
 /** What may differ between the networks of a population. */
 export const NETWORK = new Struct("Network", { lambda: "f32", etaMin: "f32", etaMax: "f32" });
 

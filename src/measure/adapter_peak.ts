@@ -34,11 +34,14 @@ const BYTES = 2 ** 27;
 /** Threads in a workgroup of each kernel. */
 export const WORKGROUP = { multiply_add: 64, copy: 256 } as const;
 
-/** Bytes that a thread copies: `PIECES` of measure/adapter_peak.wgsl. */
-export const COPIED = 4 * 16;
+/** What a thread does: rounds of 32 multiply-adds to 12 sums, or pieces of 16 bytes to copy. */
+const SIZES = { ROUNDS: 256, PIECES: 4 };
 
-/** Operations of a thread: `ROUNDS` of measure/adapter_peak.wgsl, in each 32 multiply-adds to 12 sums. */
-export const OPERATIONS = 256 * 32 * 12 * 2;
+/** Bytes that a thread copies. */
+export const COPIED = 16 * SIZES.PIECES;
+
+/** Operations of a thread. */
+export const OPERATIONS = SIZES.ROUNDS * 32 * 12 * 2;
 
 /** Workgroups of a unit of multiply-adds: a few for each core of a small CPU. */
 const GROUPS = 16;
@@ -161,7 +164,7 @@ export async function compilePeakKernel(
       compute: {
         module: device.createShaderModule({ label: "peak", code: SHADERS["measure/adapter_peak"] }),
         entryPoint: kernel,
-        constants: { WORKGROUP: WORKGROUP[kernel] },
+        constants: { ...SIZES, WORKGROUP: WORKGROUP[kernel] },
       },
     });
   } catch (error) {

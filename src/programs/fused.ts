@@ -7,10 +7,10 @@
 
 import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { tiles } from "../gpu/kernel_table.ts";
+import { CONSTANTS, FUSED_MAX_LAYERS, tiles } from "../gpu/kernel_table.ts";
 import { type BoundKernel, dispatch } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
-import { LAYER_PLACE, STEP } from "../gpu/structs.ts";
+import { FORWARD, LAYER_PLACE, STEP, UPDATE } from "../gpu/structs.ts";
 import { layout } from "../model/network.ts";
 import type { PopulationShape } from "../model/shape.ts";
 import { Binder, imageResources } from "./binder.ts";
@@ -54,9 +54,6 @@ function variant(name: string, options: FusedOptions): Variant {
   };
 }
 
-/** Layers that `places` in fused/layers.wgsl has room for. */
-const MAX_LAYERS = 32;
-
 /** Storage buffers of `fused_tail`. */
 const STORAGE_BUFFERS = 9;
 
@@ -71,10 +68,6 @@ interface Place {
   readonly inverse: number;
 }
 
-/** Bits of `Step.parts`: the update of this step, and the product of the next one. */
-const UPDATE = 1;
-const FORWARD = 2;
-
 /** Whether the device has room for a shape, also in a workgroup, and one workgroup a network is enough. */
 function fits(gpu: Gpu, shape: PopulationShape, options: FusedOptions): boolean {
   const { limits } = gpu.device;
@@ -85,7 +78,7 @@ function fits(gpu: Gpu, shape: PopulationShape, options: FusedOptions): boolean 
   const slices = tiles(tiles(widths[0], 4), options.slice);
   const largest = 16 * P *
     Math.max(slices * batch * tiles(widths[1], 4), place(widths, batch).size);
-  return widths.length > 2 && widths.length - 1 <= MAX_LAYERS &&
+  return widths.length > 2 && widths.length - 1 <= FUSED_MAX_LAYERS &&
     3 * batch * behind <= MAX_MULTIPLICATIONS &&
     largest <= Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) &&
     limits.maxStorageBuffersPerShaderStage >= STORAGE_BUFFERS &&
@@ -143,7 +136,7 @@ class Fused implements Program {
       SLICE: options.slice,
       SLICES: slices,
     };
-    const input = { ...constants, WORKGROUP: 32 * options.slice };
+    const input = { ...constants, WORKGROUP: 2 * options.slice * CONSTANTS.INPUT_COLUMNS };
     const rest = await binder.bind([
       ["fused_norm", 0, { constants }],
       ["fused_tail", 0, {
@@ -198,7 +191,7 @@ function encodePlaces(
   buffers: PopulationBuffers,
   places: readonly Place[],
 ): Uint32Array<ArrayBuffer> {
-  const words = new Uint32Array(MAX_LAYERS * LAYER_PLACE.size / 4);
+  const words = new Uint32Array(FUSED_MAX_LAYERS * LAYER_PLACE.size / 4);
   words.set(LAYER_PLACE.encode(places.map((place, layer) => {
     const [inputs, outputs] = buffers.layout.widths.slice(layer);
     return { inputs, outputs, ...buffers.offsets(layer), ...place };

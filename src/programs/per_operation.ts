@@ -5,7 +5,7 @@
  * @module
  */
 
-import { INPUT_TILE, tiles } from "../gpu/kernel_table.ts";
+import { INPUT_TILE, TILES, tiles } from "../gpu/kernel_table.ts";
 import { Memory } from "../gpu/memory.ts";
 import { BufferProgram } from "./buffer_program.ts";
 import type { Products } from "./layers.ts";
@@ -77,6 +77,7 @@ function takeProducts(context: ProgramContext, memory: Memory): Products {
  * networks, so that a network trains to the same bytes alone and in a population.
  */
 function slicesOf(rows: number, outputs: number, texels: number): number {
-  const threads = tiles(rows, INPUT_TILE.rows) * tiles(outputs, INPUT_TILE.outputs);
+  const tile = TILES[INPUT_TILE];
+  const threads = tiles(rows, 4 * tile.rows) * tiles(outputs, tile.outputs);
   return Math.max(1, Math.min(tiles(INPUT_THREADS, threads), Math.floor(texels / 8)));
 }

@@ -237,8 +237,8 @@ export const DIVERGENCE_MUTANTS: readonly Mutant[] = [
   {
     file: "shared/sums",
     mistake: "a bias that is infinite hides behind a ReLU",
-    from: "i < layer.parameters; i += PARTS",
-    to: "i < layer.weights; i += PARTS",
+    from: "i < layer.parameters; i += SUM_PARTS",
+    to: "i < layer.weights; i += SUM_PARTS",
     variant: "per-operation",
   },
 ];

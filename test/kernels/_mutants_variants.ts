@@ -50,10 +50,11 @@ export const VARIANT_MUTANTS: readonly Mutant[] = [
 
   // fused_input: dW = X^T dS, W <- W - eta dW, S' = X' W
   {
-    file: "fused/input",
+    file: "shared/images",
     mistake: "images are not shifted",
     from: "s.scale, s.shift)",
     to: "s.scale, vec4f(0.0))",
+    variant: "fused-16-256",
   },
   {
     file: "fused/input",
@@ -142,16 +143,30 @@ export const VARIANT_MUTANTS: readonly Mutant[] = [
     to: "relu4(n + shift)",
   },
   {
-    file: "fused/norm",
+    file: "shared/averages",
     mistake: "the averages forget",
-    from: "past * statistics[to] + (1.0 - past) * value[i]",
-    to: "value[i]",
+    from: "past * statistics[to] + (1.0 - past) * value",
+    to: "value",
+    variant: "fused-16-256",
+  },
+  {
+    file: "fused/averages",
+    mistake: "four averages are the first one's",
+    from: "value[i]",
+    to: "value[0]",
   },
   {
     file: "fused/norm",
+    mistake: "the average of the mean is never updated",
+    from: "keep_averages(group.z, layer.mean, column, layer.outputs, mean);",
+    to: "",
+  },
+  {
+    file: "shared/averages",
     mistake: "the first batch does not set the averages",
     from: "select(MOMENTUM, 0.0, step.fresh == 1u)",
     to: "MOMENTUM",
+    variant: "fused-16-256",
   },
 
   // fused_tail
@@ -188,9 +203,9 @@ export const VARIANT_MUTANTS: readonly Mutant[] = [
   },
   {
     file: "fused/tail",
-    mistake: "the averages forget",
-    from: "past * statistics[to] + (1.0 - past) * value[i]",
-    to: "value[i]",
+    mistake: "the average of the variance is never updated",
+    from: "keep_averages(network, places[l].variance, c, outputs, variance);",
+    to: "",
   },
   {
     file: "fused/tail",
@@ -273,10 +288,11 @@ export const VARIANT_MUTANTS: readonly Mutant[] = [
 
   // tiled_input: S = X W + b, dW = X^T dS
   {
-    file: "tiled/input",
+    file: "shared/images",
     mistake: "images are not shifted",
     from: "s.scale, s.shift)",
     to: "s.scale, vec4f(0.0))",
+    variant: "tiled",
   },
   { file: "tiled/input", mistake: "no bias", from: "sums[i] + weights[bias + i]", to: "sums[i]" },
   {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { TILES } from "../../src/gpu/kernel_table.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
-import { blocksText, outputsText } from "../../tasks/_kit/tile.ts";
+import { biasesText, blocksText, outputsText } from "../../tasks/_kit/tile.ts";
 
 /** A tile that no kernel has, with another size each way. */
 const TILE = { rows: 2, inputs: 3, outputs: 5 };
@@ -31,15 +31,24 @@ for (
     ["weights_of", /weight_at\(network, k, output \+ (\d+)u\),/g],
     ["gradients_of", /gradient_at\(network, block, output \+ (\d+)u\),/g],
     ["add_products", /sums\.o(\d+) \+ w\.o(\d+) \* x,/g],
-    ["add_combinations", /sums\.o(\d+) \+ x \* w\.o(\d+),/g],
-    ["add_each", /sums\.o(\d+) \+ g\.o(\d+),/g],
-    ["store_outputs", /store_output\(network, block, output \+ (\d+)u, sums\.o(\d+)\);/g],
-    ["descend_biases", /descend_bias\(d, output \+ (\d+)u, sums\.o(\d+)\);/g],
+    ["add_combinations", /add_combination\(sums\.o(\d+), x, w\.o(\d+)\),/g],
+    ["store_outputs", /store_output\(network, slice, block, output \+ (\d+)u, sums\.o(\d+)\);/g],
     ["descend_outputs", /descend_texel\(d, network, k, output \+ (\d+)u, sums\.o(\d+)\);/g],
   ] as const
 ) {
   Deno.test(`outputsText() has each output once in ${name}`, () => {
     assertEquals(turns(bodyOf(outputsText(TILE), name), pattern), range(TILE.outputs));
+  });
+}
+
+for (
+  const [name, pattern] of [
+    ["add_each", /sums\.o(\d+) \+ g\.o(\d+),/g],
+    ["descend_biases", /descend_bias\(d, output \+ (\d+)u, sums\.o(\d+)\);/g],
+  ] as const
+) {
+  Deno.test(`biasesText() has each output once in ${name}`, () => {
+    assertEquals(turns(bodyOf(biasesText(TILE), name), pattern), range(TILE.outputs));
   });
 }
 
@@ -54,7 +63,7 @@ for (
     ],
     [
       "store_row_tile",
-      /if block \+ (\d+)u < blocks \{ store_outputs\(tile\.b(\d+), network, to \+ (\d+)u, output\); \}/g,
+      /if block \+ (\d+)u < blocks \{ store_outputs\(tile\.b(\d+), network, slice, block \+ (\d+)u, output\); \}/g,
     ],
   ] as const
 ) {
@@ -96,11 +105,12 @@ Deno.test("outputsText() and blocksText() say how large the tile is", () => {
   ]);
 });
 
-Deno.test("SHADERS has the text of every tile", () => {
+Deno.test("SHADERS has the text of every tile, and of no other", () => {
   for (const [name, tile] of Object.entries(TILES)) {
-    assertEquals(SHADERS[`texel/${name}_outputs`], outputsText(tile));
-    assertEquals(SHADERS[`texel/${name}_blocks`], blocksText(tile));
+    assertEquals(SHADERS[`shared/${name}_outputs`], outputsText(tile));
+    assertEquals(SHADERS[`shared/${name}_blocks`], blocksText(tile));
+    assertEquals(SHADERS[`texel/${name}_biases`], biasesText(tile));
   }
-  const written = Object.keys(SHADERS).filter((name) => name.startsWith("texel/tile_"));
-  assertEquals(written.length, 2 * Object.keys(TILES).length);
+  const written = Object.keys(SHADERS).filter((name) => name.includes("/tile_"));
+  assertEquals(written.length, 3 * Object.keys(TILES).length);
 });

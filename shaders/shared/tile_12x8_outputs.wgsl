@@ -2,7 +2,7 @@
 
 const TILE_OUTPUTS = 8u;
 
-// Four numbers for each output. Past the last output any value will do: what comes of it is not stored.
+// Four numbers for each output. Past the last output any value will do: its results are not stored.
 struct Outputs {
   o0: vec4f,
   o1: vec4f,
@@ -57,53 +57,29 @@ fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
 // Adds the columns of x, weighted with each output's four numbers.
 fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
   return Outputs(
-    sums.o0 + x * w.o0,
-    sums.o1 + x * w.o1,
-    sums.o2 + x * w.o2,
-    sums.o3 + x * w.o3,
-    sums.o4 + x * w.o4,
-    sums.o5 + x * w.o5,
-    sums.o6 + x * w.o6,
-    sums.o7 + x * w.o7,
+    add_combination(sums.o0, x, w.o0),
+    add_combination(sums.o1, x, w.o1),
+    add_combination(sums.o2, x, w.o2),
+    add_combination(sums.o3, x, w.o3),
+    add_combination(sums.o4, x, w.o4),
+    add_combination(sums.o5, x, w.o5),
+    add_combination(sums.o6, x, w.o6),
+    add_combination(sums.o7, x, w.o7),
   );
 }
 
-fn add_each(sums: Outputs, g: Outputs) -> Outputs {
-  return Outputs(
-    sums.o0 + g.o0,
-    sums.o1 + g.o1,
-    sums.o2 + g.o2,
-    sums.o3 + g.o3,
-    sums.o4 + g.o4,
-    sums.o5 + g.o5,
-    sums.o6 + g.o6,
-    sums.o7 + g.o7,
-  );
+fn store_outputs(sums: Outputs, network: u32, slice: u32, block: u32, output: u32) {
+  store_output(network, slice, block, output + 0u, sums.o0);
+  store_output(network, slice, block, output + 1u, sums.o1);
+  store_output(network, slice, block, output + 2u, sums.o2);
+  store_output(network, slice, block, output + 3u, sums.o3);
+  store_output(network, slice, block, output + 4u, sums.o4);
+  store_output(network, slice, block, output + 5u, sums.o5);
+  store_output(network, slice, block, output + 6u, sums.o6);
+  store_output(network, slice, block, output + 7u, sums.o7);
 }
 
-fn store_outputs(sums: Outputs, network: u32, block: u32, output: u32) {
-  store_output(network, block, output + 0u, sums.o0);
-  store_output(network, block, output + 1u, sums.o1);
-  store_output(network, block, output + 2u, sums.o2);
-  store_output(network, block, output + 3u, sums.o3);
-  store_output(network, block, output + 4u, sums.o4);
-  store_output(network, block, output + 5u, sums.o5);
-  store_output(network, block, output + 6u, sums.o6);
-  store_output(network, block, output + 7u, sums.o7);
-}
-
-fn descend_biases(d: Descent, output: u32, sums: Outputs) {
-  descend_bias(d, output + 0u, sums.o0);
-  descend_bias(d, output + 1u, sums.o1);
-  descend_bias(d, output + 2u, sums.o2);
-  descend_bias(d, output + 3u, sums.o3);
-  descend_bias(d, output + 4u, sums.o4);
-  descend_bias(d, output + 5u, sums.o5);
-  descend_bias(d, output + 6u, sums.o6);
-  descend_bias(d, output + 7u, sums.o7);
-}
-
-// Moves the weights of four inputs.
+// Updates the weights of four inputs.
 fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
   descend_texel(d, network, k, output + 0u, sums.o0);
   descend_texel(d, network, k, output + 1u, sums.o1);

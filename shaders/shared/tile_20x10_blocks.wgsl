@@ -29,7 +29,7 @@ struct RowTile {
   b4: Outputs,
 }
 
-// Adds what four inputs come to, for each row and output of the tile.
+// Adds the products of four inputs, for each row and output of the tile.
 fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
   let s = standard[k];
   (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
@@ -41,12 +41,11 @@ fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs)
 
 fn store_row_tile(tile: RowTile, network: u32, slice: u32, block: u32, output: u32) {
   let blocks = row_blocks();
-  let to = slice * blocks + block;
-  if block + 0u < blocks { store_outputs(tile.b0, network, to + 0u, output); }
-  if block + 1u < blocks { store_outputs(tile.b1, network, to + 1u, output); }
-  if block + 2u < blocks { store_outputs(tile.b2, network, to + 2u, output); }
-  if block + 3u < blocks { store_outputs(tile.b3, network, to + 3u, output); }
-  if block + 4u < blocks { store_outputs(tile.b4, network, to + 4u, output); }
+  if block + 0u < blocks { store_outputs(tile.b0, network, slice, block + 0u, output); }
+  if block + 1u < blocks { store_outputs(tile.b1, network, slice, block + 1u, output); }
+  if block + 2u < blocks { store_outputs(tile.b2, network, slice, block + 2u, output); }
+  if block + 3u < blocks { store_outputs(tile.b3, network, slice, block + 3u, output); }
+  if block + 4u < blocks { store_outputs(tile.b4, network, slice, block + 4u, output); }
 }
 
 struct TileStandards {
@@ -72,7 +71,7 @@ struct InputTile {
   b3: Outputs,
 }
 
-// Adds what four rows come to, for each input and output of the tile.
+// Adds the products of four rows, for each input and output of the tile.
 fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
   (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
   (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
