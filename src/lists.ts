@@ -1,21 +1,21 @@
 /**
- * Lists of things, their extremes, and lists in sentences.
+ * Distinct values, extremes, and lists in sentences.
  *
  * @module
  */
 
 /**
- * Lists different values, each once.
+ * Removes duplicates.
  *
- * @param values Any values that `===` tells apart.
- * @returns Them in the order in which they first come.
+ * @param values Any values.
+ * @returns The distinct values in the order of their first occurrence.
  */
 export function distinct<Type>(values: readonly Type[]): Type[] {
   return [...new Set(values)];
 }
 
 /**
- * Lists words in a sentence.
+ * Joins words for a sentence.
  *
  * @param words The words.
  * @returns As in "1, 2 and 3".
@@ -29,7 +29,7 @@ export function enumerate(words: readonly (string | number)[]): string {
  * Finds the largest of many numbers. `Math.max(...values)` overflows the stack at about 125,000 of them.
  *
  * @param values Any numbers.
- * @returns The largest; NaN where one is NaN, -Infinity where there are none, as of `Math.max`.
+ * @returns The largest; NaN if one is NaN, -Infinity if there are none, as from `Math.max`.
  */
 export function maximum(values: Iterable<number>): number {
   let largest = -Infinity;
@@ -41,7 +41,7 @@ export function maximum(values: Iterable<number>): number {
  * Finds the smallest of many numbers. `Math.min(...values)` overflows the stack at about 125,000 of them.
  *
  * @param values Any numbers.
- * @returns The smallest; NaN where one is NaN, Infinity where there are none, as of `Math.min`.
+ * @returns The smallest; NaN if one is NaN, Infinity if there are none, as from `Math.min`.
  */
 export function minimum(values: Iterable<number>): number {
   let smallest = Infinity;

@@ -9,7 +9,7 @@ import type { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import type { AdapterSummary, Gpu } from "../src/gpu/device.ts";
 import { maximum } from "../src/lists.ts";
-import { measurePeak, type Peak } from "../src/measure/adapter_peak.ts";
+import { type AdapterPeak, measureAdapterPeak } from "../src/measure/adapter_peak.ts";
 import { PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import type { BenchRow, PeerRow } from "../src/measure/bench.ts";
 import { compareWithEarlier } from "../src/measure/slowdown.ts";
@@ -256,7 +256,10 @@ async function measureRows(
   const compile = await measureCompiling(data.source, { plan, seed, signal });
   const startup = { ...on.startup, compile };
   if (json) writeStartup(context, startup, plan);
-  const peak = await measurePeak(gpu, { signal, ...quick && { least: 50, repeat: 2 } });
+  const peak = await measureAdapterPeak(gpu, {
+    signal,
+    ...quick && { minMilliseconds: 50, repeat: 2 },
+  });
   if (json) writeEvent(context, "peak", { gflop_per_s: peak.gflopPerS, gb_per_s: peak.gbPerS });
   const { adapter } = gpu;
   const shared = { adapter, dataset: data.source, commit, repeat, startup, peak };
@@ -380,7 +383,7 @@ function makeRow(
     commit: string;
     repeat: number;
     startup: Startup;
-    peak: Peak;
+    peak: AdapterPeak;
     memory: number;
   },
 ): BenchRow {
@@ -405,11 +408,11 @@ function makeRow(
     stepsPerS: 1000 / step.median,
     gflopPerS: operations / step.median / 1e6,
     repeat,
-    msPerStepMin: step.least,
-    msPerStepMax: step.most,
+    msPerStepMin: step.min,
+    msPerStepMax: step.max,
     evaluationMs: evaluation.median,
-    evaluationMsMin: evaluation.least,
-    evaluationMsMax: evaluation.most,
+    evaluationMsMin: evaluation.min,
+    evaluationMsMax: evaluation.max,
     peakGflopPerS: peak.gflopPerS,
     peakGbPerS: peak.gbPerS,
     startupMs: startup.adapter,

@@ -230,7 +230,7 @@ asks_for_help() {
 
 # Whether the task asked for, with these arguments, computes on a GPU.
 needs_gpu() {
-  case ${1-} in '' | check | data | doctor | report | shaders) return 1 ;; esac
+  case ${1-} in '' | check | data | diagram | doctor | report | shaders) return 1 ;; esac
   ! asks_for_help "$@"
 }
 

@@ -23,7 +23,7 @@ import { COMPARED_STEPS } from "../src/report/gradients.ts";
 import { GRADIENT_CHECK_CSV } from "../src/records/gradient_check.ts";
 import { GRADIENT_CHECK_SUMMARY_JSON, gradientTrialFields } from "../src/records/summary.ts";
 import type { GradientCheckRow, GradientTrial } from "../src/train/gradient_check.ts";
-import { isComparable, otherSettings } from "../src/report/settings.ts";
+import { isComparable, otherSettings, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
 import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
@@ -41,13 +41,19 @@ import { openResults, type Results, runConfig } from "./_kit/results.ts";
 import { soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 
+const REPORT = PUBLISHED_SETTINGS["gradient-check"];
+
 const OPTIONS = {
   ...COMMON_OPTIONS,
   hidden: TRAINING_OPTIONS.hidden,
-  batchNorm: choice(["on", "off"], { default: "on", help: "batch normalisation" }),
+  batchNorm: choice(["on", "off"], { default: REPORT.batchNorm, help: "batch normalisation" }),
   lambda: TRAINING_OPTIONS.lambda,
   batch: TRAINING_OPTIONS.batch,
-  inputs: integer({ min: 1, default: 10, help: "how many of an image's first values are used" }),
+  inputs: integer({
+    min: 1,
+    default: REPORT.inputs,
+    help: "how many of an image's first values are used",
+  }),
 };
 
 /** Enough for some batches and for an evaluation whose last part is not a whole one. */
@@ -64,7 +70,7 @@ export const TASK: Task<typeof OPTIONS> = {
     "since its exact gradient is 0. Ends with status 3 when anything is further off than it may be. " +
     "The forward difference is not judged: its error depends on the seed.",
   options: OPTIONS,
-  defaults: { lambda: 0.5, batch: 20 },
+  defaults: { lambda: REPORT.lambda, batch: REPORT.batch },
   quickCounts: TRIAL_COUNTS,
   examples: [
     { command: "deno task gradient-check", purpose: "the report's setting" },

@@ -6,7 +6,8 @@
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
 import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
-import { isComparable } from "../src/report/settings.ts";
+import { isComparable, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
+import { PUBLISHED_SMALL_SIGMAS } from "../src/model/published.ts";
 import { describeRuns } from "../src/train/sensitivity.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
 import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
@@ -44,7 +45,7 @@ const OPTIONS = {
   ...PROFILE_OPTION,
   ...TRAINING_WITHOUT_INIT,
   inits: initialisations({
-    default: [1e-1, 1e-3, 1e-4],
+    default: [1e-1, ...PUBLISHED_SMALL_SIGMAS],
     help: "initial weights to compare; a number is a fixed deviation σ",
   }),
   every: integer({ min: 1, default: 100, help: "steps from one point of a curve to the next" }),
@@ -64,7 +65,7 @@ export const TASK: Task<typeof OPTIONS> = {
     "together and see the same batches. Results that are finished are kept when the same command " +
     "is given again.",
   options: OPTIONS,
-  defaults: { batchNorm: "both", halfCycle: 900 },
+  defaults: { batchNorm: "both", halfCycle: PUBLISHED_SETTINGS["init-sensitivity"].halfCycle },
   quick: { halfCycle: 50, cycles: 1, every: 20 },
   check: checkTraining,
   examples: [

@@ -240,7 +240,7 @@ Deno.test("a population says that it was destroyed, and the device trains others
         data,
         variant,
       });
-      const parameters = await made.readParameters();
+      const { parameters } = await made.readState();
       const evaluation = await made.startEvaluation(["test"]);
       made.destroy();
       const message = "Cannot use the networks: they were destroyed";
@@ -254,9 +254,8 @@ Deno.test("a population says that it was destroyed, and the device trains others
       await assertRejects(() => evaluation.result(), ArgumentError, message);
       await assertRejects(() => made.evaluate(["test"]), ArgumentError, message);
       await assertRejects(() => made.predict("test"), ArgumentError, message);
-      await assertRejects(() => made.readParameters(), ArgumentError, message);
+      await assertRejects(() => made.readState(), ArgumentError, message);
       await assertRejects(() => made.readGradients(), ArgumentError, message);
-      await assertRejects(() => made.readStatistics(), ArgumentError, message);
       await assertRejects(() => made.readDiverged(), ArgumentError, message);
     }
     await finish(other);

@@ -20,7 +20,7 @@ import {
 } from "./chart.ts";
 import { ArgumentError } from "../errors.ts";
 import { maximum, minimum } from "../lists.ts";
-import type { Confusion } from "../train/lambda_search.ts";
+import type { Confusion } from "../model/metrics.ts";
 
 /** The colour of a share of 1, in red, green and blue; from white, that of 0, the others lie on a straight line to it. */
 const DARK = [0, 63, 125];

@@ -12,7 +12,7 @@ import { Memory } from "./memory.ts";
 
 /** Images and labels of one part of a data set on the GPU. */
 export interface DeviceImages {
-  /** How many. */
+  /** Number of images. */
   readonly count: number;
   /** Texel (k, n % imagesPerLayer) of layer n / imagesPerLayer: bytes 4k … 4k + 3 of image n. */
   readonly images: GPUTextureView;
@@ -21,19 +21,19 @@ export interface DeviceImages {
 }
 
 /**
- * A data set on the GPU. A part goes there when it is first asked for.
+ * A data set on the GPU. Each split is uploaded when it is first needed.
  *
- * Images are kept in textures of four bytes a texel rather than in buffers: 45,000 CIFAR-10 images are more than some
- * adapters bind as one buffer (128 MiB), and a software driver reads a texel at a third of the cost.
+ * Images are in textures of four bytes per texel rather than in buffers: 45,000 CIFAR-10 images exceed the 128 MiB that
+ * some adapters bind as one buffer, and a software driver reads a texel at a third of the cost.
  */
 export class DeviceDataSet {
-  /** The data set that this is a copy of. */
+  /** The data set on the CPU. */
   readonly source: DataSet;
   /** Texels per image: inputs / 4, rounded up. */
   readonly texels: number;
-  /** Images in a layer of a texture, the same for all parts. */
+  /** Images per texture layer, the same for all splits. */
   readonly imagesPerLayer: number;
-  /** [texels] scale and shift of 4 pixels, so that x = byte / 255 * scale + shift. */
+  /** [texels] scale and shift of 4 pixels: x = byte / 255 * scale + shift. */
   readonly standard: GPUBuffer;
   readonly #gpu: Gpu;
   readonly #memory: Memory;
@@ -68,9 +68,9 @@ export class DeviceDataSet {
   }
 
   /**
-   * Gives a part of the data set, after having copied it to the GPU if it was not there.
+   * Gets a split of the data set; the first call uploads it.
    *
-   * @param split Which part.
+   * @param split Which part of the data.
    * @returns Its images and labels.
    * @throws {ArgumentError} If the adapter has no memory left for them, or the data set was destroyed.
    * @throws {GpuError} If the device refused an operation.
@@ -84,14 +84,14 @@ export class DeviceDataSet {
   /**
    * Checks that the data can be used.
    *
-   * @param gpu The device to use them on; their own unless given.
-   * @throws {ArgumentError} If they were destroyed, or are on another device.
+   * @param gpu The device to use it on; its own unless given.
+   * @throws {ArgumentError} If the data was destroyed, or is on another device.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   check(gpu: Gpu = this.#gpu): void {
     if (gpu !== this.#gpu) {
-      throw new ArgumentError("Cannot use the data on this GPU: they are on another device");
+      throw new ArgumentError("Cannot use the data on this GPU: it is on another device");
     }
     if (this.#destroyed) {
       throw new ArgumentError("Cannot use the data on the GPU: it was destroyed");
@@ -106,7 +106,7 @@ export class DeviceDataSet {
     this.#parts.clear();
   }
 
-  /** Takes the memory of a part of its own, so that where there is none for it the others are as they were. */
+  /** Allocates in a memory of its own, so that a failure leaves the other splits intact. */
   async #load(split: Split): Promise<DeviceImages> {
     const { texels, imagesPerLayer, source } = this;
     const { count, labels } = source[split];
@@ -139,11 +139,11 @@ export class DeviceDataSet {
       const bytes = images.subarray(first * inputs, (first + n) * inputs);
       queue.writeTexture(
         { texture, origin: [0, 0, layer] },
-        whole(bytes, inputs, texels) as Uint8Array<ArrayBuffer>,
+        padded(bytes, inputs, texels) as Uint8Array<ArrayBuffer>,
         { bytesPerRow: 4 * texels, rowsPerImage: n },
         [texels, n, 1],
       );
-      // What was written stays in staging memory until it has arrived: all images together would be there twice.
+      // Written data stays in staging memory until it is copied: without waiting, all images would be there twice.
       queue.submit([]);
       const { over, heard } = this.#gpu.completion();
       if (!over) await heard;
@@ -152,18 +152,18 @@ export class DeviceDataSet {
   }
 }
 
-/** Fills every image up to whole texels. */
-function whole(bytes: Uint8Array, inputs: number, texels: number): Uint8Array {
+/** Pads every image to whole texels. */
+function padded(bytes: Uint8Array, inputs: number, texels: number): Uint8Array {
   if (inputs === 4 * texels) return bytes;
   const n = bytes.length / inputs;
-  const padded = new Uint8Array(n * 4 * texels);
+  const result = new Uint8Array(n * 4 * texels);
   for (let i = 0; i < n; i++) {
-    padded.set(bytes.subarray(i * inputs, (i + 1) * inputs), i * 4 * texels);
+    result.set(bytes.subarray(i * inputs, (i + 1) * inputs), i * 4 * texels);
   }
-  return padded;
+  return result;
 }
 
-/** Scale and shift of each texel's four pixels; 0 where an image has no more pixels. */
+/** Scale and shift of each texel's four pixels; 0 beyond an image's last pixel. */
 function standardisation(
   { inputs, mean, std }: DataSet,
   texels: number,

@@ -37,8 +37,7 @@ export interface BoundKernel {
   /** The layer that it works on, counted from 0. */
   readonly layer: number;
   readonly pipeline: GPUComputePipeline;
-  /** Resources in even and in odd steps: the next step reads what a step writes. */
-  readonly groups: readonly [even: GPUBindGroup, odd: GPUBindGroup];
+  readonly group: GPUBindGroup;
   /** Workgroups along x, y and z. */
   readonly workgroups: readonly [number, number, number];
 }
@@ -51,8 +50,6 @@ export interface BindOptions {
   readonly layer?: number;
   /** A resource for every binding of the kernel; others are ignored, so that one set can serve several kernels. */
   readonly resources: Resources;
-  /** The resources that differ in odd steps. */
-  readonly odd?: Resources;
   /** The name of the tile, where the kernel works in tiles and the table does not name one. */
   readonly tile?: TileName;
   /**
@@ -129,16 +126,15 @@ export class Kernels {
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
     this.#gpu.check();
     const definition: Definition = KERNELS[name];
-    const { networks, layer = 0, resources, odd, tile = definition.tile } = options;
+    const { networks, layer = 0, resources, tile = definition.tile } = options;
     const constants = { WORKGROUP: definition.workgroup, ...options.constants };
     const shape = { ...options.shape, tile: tile && TILES[tile] };
     const pipeline = await this.#pipeline(name, this.#source(definition.file, tile), constants);
-    const even = await this.#group(name, pipeline, resources);
     return {
       name,
       layer,
       pipeline,
-      groups: [even, odd ? await this.#group(name, pipeline, { ...resources, ...odd }) : even],
+      group: await this.#group(name, pipeline, resources),
       workgroups: [...this.#workgroups(definition, shape, constants), networks],
     };
   }
@@ -246,15 +242,15 @@ export class Kernels {
  *
  * @param pass Where to.
  * @param kernel The kernel with its resources.
- * @param at The offset of the step in the buffer of steps, in bytes, and whether the step is an odd one.
+ * @param offset The offset of its step in the buffer of steps, in bytes.
  */
 export function dispatch(
   pass: GPUComputePassEncoder,
   kernel: BoundKernel,
-  at: { readonly offset: number; readonly odd?: boolean },
+  offset: number,
 ): void {
   pass.setPipeline(kernel.pipeline);
-  pass.setBindGroup(0, kernel.groups[at.odd ? 1 : 0], [at.offset]);
+  pass.setBindGroup(0, kernel.group, [offset]);
   pass.dispatchWorkgroups(...kernel.workgroups);
 }
 

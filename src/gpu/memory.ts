@@ -26,6 +26,23 @@ export class Memory {
   }
 
   /**
+   * Makes something that needs memory, and frees the memory if that fails.
+   *
+   * @param gpu The device.
+   * @param make Makes it, and takes the memory.
+   * @returns What was made; it owns the memory from then on.
+   */
+  static async hold<T>(gpu: Gpu, make: (memory: Memory) => Promise<T>): Promise<T> {
+    const memory = new Memory(gpu);
+    try {
+      return await make(memory);
+    } catch (error) {
+      memory.destroy();
+      throw error;
+    }
+  }
+
+  /**
    * Takes a buffer.
    *
    * @param label What to call it in messages.
@@ -53,6 +70,17 @@ export class Memory {
     usage?: GPUBufferUsageFlags,
   ): GPUBuffer {
     return this.#own(label, () => this.#gpu.upload(label, contents, usage));
+  }
+
+  /**
+   * Takes a uniform buffer and fills it.
+   *
+   * @param label What to call it in messages.
+   * @param contents What goes in; it may be replaced later.
+   * @returns The buffer.
+   */
+  uniform(label: string, contents: Uint32Array<ArrayBuffer>): GPUBuffer {
+    return this.upload(label, contents, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
   }
 
   /**

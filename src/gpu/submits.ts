@@ -1,11 +1,12 @@
 /**
- * Work cut into submits of a fraction of a second, so that no watchdog and no Ctrl-C waits for long, and the GPU never
+ * Work cut into submits of a fraction of a second, so that neither a watchdog nor Ctrl-C waits for long and the GPU never
  * waits for this program.
  *
- * What shapes it is that in Deno the call that asks to hear of the end of submitted work waits for that end, and that the
- * promise it returns is heard some 11 ms later. So the next piece is encoded before the one under way is waited for
- * (after, on a software driver, which needs the cores itself), and submitted right after; nobody awaits a promise while the GPU has nothing to do. Where the call returns at once, as in
- * browsers, a piece is submitted while the one before runs, and then the promise of that one is awaited.
+ * In Deno the call that asks for the end of submitted work blocks until that end, and its promise resolves some 11 ms
+ * later. So the next piece is encoded before the program waits for the one under way (afterwards on a software driver,
+ * which needs the cores itself) and submitted right after; no promise is awaited while the GPU is idle. Where the call
+ * returns at once, as in browsers, a piece is submitted while the one before runs, and then the promise of that one is
+ * awaited.
  *
  * @module
  */
@@ -13,35 +14,35 @@
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "./device.ts";
 
-/** How long a submit should take, in milliseconds: Ctrl-C may wait for two of them. */
+/** How long a submit should take, in milliseconds: Ctrl-C waits for two of them at most. */
 const TARGET = 100;
 
-/** A submit may have this many times the units of the last one of its kind, whose time may be a coarse measurement. */
+/** A submit has at most this many times the units of the last one of its kind, whose time may be a coarse measurement. */
 const GROWTH = 16;
 
-/** No submit is taken to be shorter, in milliseconds: that is what submitting itself takes. */
+/** No submit counts as shorter, in milliseconds: submitting itself takes that long. */
 const SHORTEST = 0.2;
 
-/** A wait of this many milliseconds shows when the work ended; before a shorter one it may have ended long ago. */
+/** A wait of this many milliseconds tells when the work ended; before a shorter one it may have ended long ago. */
 const TELLING = 0.5;
 
-/** The most milliseconds between turns of the event loop, in which signals are handled and promises resolve. */
+/** The most milliseconds between turns of the event loop, in which signals are handled and promises settle. */
 const TURN = 20;
 
-/** The most waits whose promises are pending. More would mean that the calls do not wait for the GPU after all. */
-const UNHEARD = 8;
+/** The most waits whose promises are pending. More would mean that the calls do not block after all. */
+const MAX_UNHEARD = 8;
 
-/** A run of like units of work. */
+/** Work that consists of like units. */
 export interface Work {
   /** Names the kind: units of one kind take about the same time. */
   readonly kind: string;
   /** How many units. */
   readonly count: number;
-  /** The most units that may go into one submit; no bound unless given. */
-  readonly most?: number;
-  /** Time stamps: at the beginning of the first submit's pass, and at the end of the last's. */
-  readonly stamps?: GPUQuerySet;
-  /** What is copied after the last unit, to be read. */
+  /** The most units in one submit; no bound unless given. */
+  readonly max?: number;
+  /** Gets timestamps: the first at the beginning of the first submit's pass, the second at the end of the last's. */
+  readonly timestamps?: GPUQuerySet;
+  /** What is copied after the last unit, to be read back. */
   readonly reads?: readonly Range[];
   /** Called before units [first, first + count) are encoded, to write what they will read. */
   prepare?(first: number, count: number): void;
@@ -58,13 +59,13 @@ export interface Range {
   readonly size: number;
 }
 
-/** What is read back while other work goes on. */
+/** A copy that is read back while other work goes on. */
 export interface Reading {
   /**
-   * Gives what was copied, as soon as it is there. Asked for before the next submit, it is waited for.
+   * Resolves when the copy has arrived. Called before the next submit, it waits.
    *
    * @returns The bytes.
-   * @throws {ArgumentError} If the pacer was destroyed before they were there.
+   * @throws {ArgumentError} If the owner was destroyed before they arrived.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -82,7 +83,7 @@ interface Flight {
 interface Piece {
   readonly kind: string;
   readonly units: number;
-  /** How long it should take. */
+  /** The time it is expected to take. */
   readonly milliseconds: number;
 }
 
@@ -91,7 +92,7 @@ interface Copy {
   readonly staging: GPUBuffer;
   /** Bytes of it that were copied. */
   readonly size: number;
-  /** Once it was asked for. */
+  /** Set once they were asked for. */
   bytes?: Promise<ArrayBuffer>;
 }
 
@@ -101,8 +102,8 @@ interface Wait {
   readonly heard: Promise<void>;
 }
 
-/** Submits work in pieces whose size follows the measured time. */
-export class Pacer {
+/** Submits the work of one owner, in pieces whose size follows the measured time. */
+export class Submits {
   readonly #gpu: Gpu;
   readonly #pace = new Map<string, { units: number; milliseconds: number }>();
   readonly #copies = new Set<Copy>();
@@ -110,6 +111,8 @@ export class Pacer {
   #unheard: Promise<void>[] = [];
   #lastEnd = 0;
   #lastTurn = 0;
+  /** Settles when all work that was begun is submitted. */
+  #begun: Promise<unknown> = Promise.resolve();
   #destroyed = false;
 
   /** @param gpu The device to submit to. */
@@ -118,12 +121,25 @@ export class Pacer {
   }
 
   /**
-   * Submits some work; when it returns, the last pieces may still run.
+   * Runs something that submits work when everything that was begun before is submitted: between two submits of the one,
+   * the other would change what it reads, or where it writes.
+   *
+   * @param submit What to run.
+   * @returns What it returns.
+   */
+  inTurn<T>(submit: () => Promise<T>): Promise<T> {
+    const done = this.#begun.then(submit);
+    this.#begun = done.catch(() => {});
+    return done;
+  }
+
+  /**
+   * Submits some work. When it returns, the last pieces may still run.
    *
    * @param work What to do.
    * @param signal Ends the work between two pieces.
-   * @returns What is read of it, in the order of `reads`.
-   * @throws {ArgumentError} If the pacer was destroyed, also between two pieces.
+   * @returns What is read back, in the order of `reads`.
+   * @throws {ArgumentError} If the owner was destroyed, also between two pieces.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -134,13 +150,13 @@ export class Pacer {
       if (size.growing && this.#flight?.pieces.some(({ kind }) => kind === work.kind)) {
         const { over, heard } = this.#wait();
         if (!over) await heard;
-        size = this.#size(work, first); // By what was learnt from the last one.
+        size = this.#size(work, first); // By what the last one has shown.
       }
       signal?.throwIfAborted();
       this.check();
-      // A software driver computes on the cores that this program encodes on: ahead of the wait, it would be in the way.
+      // A software driver computes on the cores that this program encodes on: encoding before the wait would slow it down.
       const early = this.#gpu.adapter.software ? this.#waitIfDue(size) : undefined;
-      // From here to the submit nothing else happens: what the work notes as it encodes comes true.
+      // Nothing else runs from here to the submit: what the work notes down as it encodes holds.
       const last = first + size.units === work.count;
       const encoder = this.#encode(work, first, size.units);
       if (last) copies = (work.reads ?? []).map((range) => this.#copy(encoder, range));
@@ -170,12 +186,12 @@ export class Pacer {
   }
 
   /**
-   * Reads buffers back as they are when all that was submitted is done. What is read is settled when this returns its promise.
+   * Reads buffers back as they are when all work submitted so far is done; what is submitted later does not show.
    *
    * @param ranges The buffers, which allow copying from.
-   * @param encode Encodes what is to be done before.
+   * @param encode Encodes what is to be done first.
    * @returns Copies of their contents.
-   * @throws {ArgumentError} If the pacer was destroyed.
+   * @throws {ArgumentError} If the owner was destroyed.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -197,10 +213,10 @@ export class Pacer {
   }
 
   /**
-   * Checks that more can be submitted. A destroyed buffer must not be used: the device would refuse it, and with it the
-   * work of others.
+   * Checks that more can be submitted. A destroyed buffer must not be used: the device would refuse the submit, and with
+   * it the work of others.
    *
-   * @throws {ArgumentError} If the pacer was destroyed, and with it the networks that it works on.
+   * @throws {ArgumentError} If the owner was destroyed.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -209,17 +225,17 @@ export class Pacer {
     this.#gpu.check();
   }
 
-  /** Ends the work after the piece that was submitted last, and frees what was copied and never read. */
+  /** Ends the work after the last piece submitted, and frees the copies that nobody has read. */
   destroy(): void {
     this.#destroyed = true;
     for (const { staging } of this.#copies) staging.destroy();
     this.#copies.clear();
   }
 
-  /** The units of the next submit, how long they should take, and whether more will fit when more is known. */
-  #size({ kind, count, most = Infinity }: Work, first: number) {
+  /** The units of the next submit, the time they should take, and whether more may fit when more is known. */
+  #size({ kind, count, max = Infinity }: Work, first: number) {
     const pace = this.#pace.get(kind);
-    const allowed = Math.min(count - first, most);
+    const allowed = Math.min(count - first, max);
     if (!pace) return { units: 1, milliseconds: TARGET, growing: true };
     const each = pace.milliseconds / pace.units;
     const fitting = Math.max(1, Math.min(Math.floor(TARGET / each), allowed));
@@ -230,44 +246,44 @@ export class Pacer {
   #encode(work: Work, first: number, units: number): GPUCommandEncoder {
     work.prepare?.(first, units);
     const encoder = this.#gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass({ timestampWrites: stampsOf(work, first, units) });
+    const pass = encoder.beginComputePass({ timestampWrites: timestampsOf(work, first, units) });
     for (let i = 0; i < units; i++) work.encode(pass, first, i);
     pass.end();
     return encoder;
   }
 
-  /** Waits where what is under way has to be over before so much more is submitted, or somebody wants to read of it. */
+  /** Waits if what is under way must end before so much more is submitted, or if copies are to be read. */
   #waitIfDue({ milliseconds }: { milliseconds: number }): Wait | undefined {
     if (!this.#flight) return undefined;
     const due = timeOf(this.#flight.pieces) + milliseconds > TARGET || this.#copies.size > 0;
     return due ? this.#wait() : undefined;
   }
 
-  /** Waits for what is under way where the call does that, and otherwise asks to hear of its end. */
+  /** Waits for what is under way where the call blocks, and otherwise asks for its end. */
   #wait(): Wait {
     const flight = this.#flight;
     this.#flight = undefined;
     const asked = performance.now();
     const { heard, over } = this.#gpu.completion();
     if (over) this.#learn(flight, asked);
-    // All at once: each by itself would be heard 11 ms after the one before.
+    // All at once: one by one, each would be heard 11 ms after the one before.
     for (const copy of this.#copies) copy.bytes = this.#map(copy);
     this.#copies.clear();
     const hearing = heard.then(() => {
       if (!over) this.#learn(flight, asked);
       this.#unheard = this.#unheard.filter((other) => other !== hearing);
     });
-    hearing.catch(() => {}); // Thrown where it is awaited; after another failure nobody may.
+    hearing.catch(() => {}); // Thrown where it is awaited; after another failure nobody may await it.
     this.#unheard.push(hearing);
     return { over, heard: hearing };
   }
 
-  /** Sees to it that not too much is under way, and that signals are handled and promises heard. */
+  /** Keeps what is under way bounded, and lets signals be handled and promises settle. */
   async #holdBack(wait: Wait | undefined): Promise<void> {
     if (wait && !wait.over) {
       await wait.heard;
       this.#lastTurn = performance.now();
-    } else if (this.#unheard.length > UNHEARD) {
+    } else if (this.#unheard.length > MAX_UNHEARD) {
       await this.#unheard[0];
       this.#lastTurn = performance.now();
     } else if (performance.now() - this.#lastTurn >= TURN) {
@@ -277,7 +293,7 @@ export class Pacer {
     this.#gpu.check();
   }
 
-  /** Takes the time of work that has just been found to be over, by a wait that began at `asked`. */
+  /** Learns from work that has just been found to be over, by a wait that began at `asked`. */
   #learn(flight: Flight | undefined, asked: number): void {
     const now = performance.now();
     if (flight) {
@@ -285,11 +301,11 @@ export class Pacer {
       const telling = now - asked >= TELLING;
       for (const [kind, own] of Map.groupBy(flight.pieces, ({ kind }) => kind)) {
         const units = own.reduce((sum, piece) => sum + piece.units, 0);
-        // Several kinds share the time as they were expected to.
+        // Several kinds share the time in the expected proportions.
         const milliseconds = took * timeOf(own) / timeOf(flight.pieces);
         const before = this.#pace.get(kind);
         const faster = !before || milliseconds / units < before.milliseconds / before.units;
-        // Where it is not known when the work ended, it took as long at most.
+        // Where it is unknown when the work ended, this is an upper bound.
         if (telling || faster) this.#pace.set(kind, { units, milliseconds });
       }
     }
@@ -323,13 +339,13 @@ export class Pacer {
   }
 }
 
-/** Milliseconds that submits should take together. */
+/** Milliseconds that pieces are expected to take together. */
 function timeOf(pieces: readonly Piece[]): number {
   return pieces.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
 }
 
-function stampsOf(
-  { stamps: querySet, count }: Work,
+function timestampsOf(
+  { timestamps: querySet, count }: Work,
   first: number,
   units: number,
 ): GPUComputePassTimestampWrites | undefined {

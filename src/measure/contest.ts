@@ -182,6 +182,6 @@ function isTie(entrant: Entrant, fastest: Entrant): boolean {
 /** How far off the time of an entrant may be, as a share of it. */
 function uncertaintyOf({ measured }: Entrant): number {
   if (measured.length < 2) return UNSURE;
-  const { least, median, most } = spreadOf(measured.map(({ each }) => each));
-  return (most - least) / median / 2 / Math.sqrt(measured.length);
+  const { min, median, max } = spreadOf(measured.map(({ each }) => each));
+  return (max - min) / median / 2 / Math.sqrt(measured.length);
 }

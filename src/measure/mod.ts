@@ -12,24 +12,17 @@
  * assertEquals(findCliffs(costs), [null, 3, null]);
  * ```
  *
- * @example Training with the fastest variant
- * ```ts ignore
- * import { createSynthetic, DeviceDataSet, Gpu, Training } from "@headless/mlp";
+ * @example The fastest variant for one network of three layers
+ * ```ts
+ * import type { DeviceDataSet, Gpu } from "@headless/mlp";
  * import { measureVariants } from "@headless/mlp/measure";
  *
- * const gpu = await Gpu.request();
- * const data = new DeviceDataSet(gpu, await createSynthetic({ training: 2000, test: 500 }));
- * const hidden = [50, 50];
- * const architecture = { inputs: 3072, hidden, classes: 10, batchNorm: true };
- * const [fastest] = await measureVariants(gpu, data, { architecture, networks: 1, batch: 100 });
- * const training = await Training.create(gpu, data, {
- *   hidden,
- *   batchNorm: true,
- *   networks: [{ identity: "first", lambda: 0.005, etaMin: 1e-5, etaMax: 1e-1 }],
- *   halfCycle: 50,
- *   cycles: 2,
- *   variant: fastest.variant,
- * });
+ * async function fastestVariant(gpu: Gpu, data: DeviceDataSet): Promise<string> {
+ *   const { inputs, classes } = data.source;
+ *   const architecture = { inputs, hidden: [50, 50], classes, batchNorm: true };
+ *   const [fastest] = await measureVariants(gpu, data, { architecture, networks: 1, batch: 100 });
+ *   return fastest.variant;
+ * }
  * ```
  *
  * @module

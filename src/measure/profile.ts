@@ -9,7 +9,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { PopulationShape } from "../model/shape.ts";
 import type { Population } from "../train/population.ts";
 import { spreadOf } from "./spread.ts";
-import { checkStamps } from "../gpu/timestamps.ts";
+import { checkTimestamps } from "../gpu/timestamps.ts";
 import { planSteps, timedPopulation, timedSteps } from "./timed_steps.ts";
 import { timeUnit, unitsFor } from "./timing.ts";
 
@@ -40,29 +40,29 @@ export interface ProfileOptions extends PopulationShape {
    */
   readonly steps?: number;
   /**
-   * Milliseconds that a measurement of whole steps takes at least, of which there are five.
+   * The shortest time of a measurement of whole steps, in milliseconds; there are five.
    *
    * @default {250}
    */
-  readonly least?: number;
+  readonly minMilliseconds?: number;
   /** Ends the measuring between two submits. */
   readonly signal?: AbortSignal;
 }
 
 /** Milliseconds of a measurement of whole steps: many submits, and the gaps between them. */
-const LEAST = 250;
+const MIN_MILLISECONDS = 250;
 
-/** Measurements of whole steps, of which the least counts: what disturbs one makes it longer. */
+/** Measurements of whole steps, of which the shortest counts: a disturbance makes one longer. */
 const REPEAT = 5;
 
-/** Steps in a measurement to begin with: they warm up, too. */
-const FEWEST = 8;
+/** Steps in the first measurement, which also warms up. */
+const MIN_STEPS = 8;
 
-/** What is left of a step's time when that of its kernels is taken away. */
+/** The name of the time of a step that is not that of its kernels. */
 export const BETWEEN = "between kernels";
 
 /**
- * Measures the kernels of a training step one by one, on networks of their own, so that no training is changed by it.
+ * Measures the kernels of a training step one by one, on networks of their own, so that no training is affected.
  *
  * @param gpu The device.
  * @param data The data set on it.
@@ -70,7 +70,7 @@ export const BETWEEN = "between kernels";
  * @returns A row for each kernel in the order of a step, and a last one for the time between them: how much longer a step
  * takes that is not measured kernel by kernel, or 0 where the measuring costs more than that. Shares add up to 1.
  * @throws {ArgumentError} If the adapter cannot hold the networks.
- * @throws {GpuUnavailableError} If the adapter has no time stamps.
+ * @throws {GpuUnavailableError} If the adapter has no timestamps.
  * @throws {GpuError} If the device refused an operation.
  * @throws {DeviceLostError} If the device went away.
  */
@@ -79,17 +79,17 @@ export async function profileStep(
   data: DeviceDataSet,
   options: ProfileOptions,
 ): Promise<ProfileRow[]> {
-  const { steps = 20, least, signal } = options;
-  checkStamps(gpu); // Before anything is compiled for nothing.
+  const { steps = 20, minMilliseconds, signal } = options;
+  checkTimestamps(gpu); // Before anything is compiled for nothing.
   const population = await timedPopulation(gpu, data, options);
   try {
-    const whole = await timeOfStep(gpu, population, { least, signal });
+    const whole = await timeOfStep(gpu, population, { minMilliseconds, signal });
     // One more, which does not count: the last step has no successor, so kernels that span two steps do less in it.
     const plans = planSteps(population, { first: 0, count: steps + 1 });
     const times = await population.profile(plans, signal);
     const kernels = times.map(({ name, layer, milliseconds }) => {
-      const { median, least, most } = spreadOf(milliseconds.slice(0, steps));
-      return { kernel: name, layer: layer + 1, ms: median, msMin: least, msMax: most };
+      const { median, min, max } = spreadOf(milliseconds.slice(0, steps));
+      return { kernel: name, layer: layer + 1, ms: median, msMin: min, msMax: max };
     });
     const within = kernels.reduce((sum, { ms }) => sum + ms, 0);
     const rest = Math.max(0, whole - within);
@@ -105,12 +105,15 @@ export async function profileStep(
 async function timeOfStep(
   gpu: Gpu,
   population: Population,
-  { least = LEAST, signal }: { least?: number; signal?: AbortSignal },
+  { minMilliseconds = MIN_MILLISECONDS, signal }: {
+    minMilliseconds?: number;
+    signal?: AbortSignal;
+  },
 ): Promise<number> {
   const work = timedSteps(gpu, population, { signal });
-  await work.time(FEWEST); // Compiles, and finds the size of submits.
-  const { units } = await unitsFor(work, { min: FEWEST, milliseconds: least });
+  await work.time(MIN_STEPS); // Compiles, and finds the size of submits.
+  const { units } = await unitsFor(work, { min: MIN_STEPS, milliseconds: minMilliseconds });
   const times: number[] = [];
   while (times.length < REPEAT) times.push(await timeUnit(work, units));
-  return spreadOf(times).least;
+  return spreadOf(times).min;
 }

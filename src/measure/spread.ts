@@ -11,9 +11,9 @@ export interface Spread {
   /** The middle one, or what lies midway between the two middle ones. */
   readonly median: number;
   /** The smallest. */
-  readonly least: number;
+  readonly min: number;
   /** The largest. */
-  readonly most: number;
+  readonly max: number;
 }
 
 /**
@@ -28,12 +28,12 @@ export function spreadOf(values: readonly number[]): Spread {
     throw new ArgumentError("Cannot sum up 0 measurements, expected at least 1");
   }
   // Sorting would put it anywhere, and the others in no order.
-  if (values.some(Number.isNaN)) return { median: NaN, least: NaN, most: NaN };
+  if (values.some(Number.isNaN)) return { median: NaN, min: NaN, max: NaN };
   const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   return {
     median: (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2,
-    least: sorted[0],
-    most: sorted[sorted.length - 1],
+    min: sorted[0],
+    max: sorted[sorted.length - 1],
   };
 }

@@ -10,7 +10,7 @@ import { type Architecture, layout } from "../model/network.ts";
 import type { PopulationShape } from "../model/shape.ts";
 import { Population, type StepPlan } from "../train/population.ts";
 import { Random } from "../model/random.ts";
-import { hasStamps } from "../gpu/timestamps.ts";
+import { hasTimestamps } from "../gpu/timestamps.ts";
 import { type TimedWork, timedWork } from "./timing.ts";
 
 /** A population to be timed: its networks differ in nothing, and stay as they are. */
@@ -100,7 +100,7 @@ export function timedSteps(
     made += units;
     const { milliseconds, stamped } = await population.time(plans, signal);
     return stamped ? milliseconds : undefined;
-  }, { stamped: hasStamps(gpu) });
+  }, { stamped: hasTimestamps(gpu) });
 }
 
 /** Weights that are drawn; a prime, so that no two rows of a matrix are alike. */

@@ -9,7 +9,7 @@ import { ArgumentError, DataError } from "../errors.ts";
 import { type Architecture, BATCH_NORM_EPSILON, layout } from "./network.ts";
 import type { DecodeOptions, Safetensors, Tensor } from "./safetensors.ts";
 
-/** Everything that is needed to classify images: the network, and how its inputs are standardised. */
+/** Everything needed to classify images: the network, and the statistics that standardise its inputs. */
 export interface TrainedNetwork {
   /** Layer sizes, and batch norm on or off. */
   readonly architecture: Architecture;
@@ -23,7 +23,7 @@ export interface TrainedNetwork {
   readonly std: Float32Array;
 }
 
-/** A tensor's place in the flat vectors of a network. */
+/** A tensor's place in one of the vectors of a network. */
 interface Place {
   readonly name: string;
   readonly vector: "parameters" | "statistics" | "mean" | "std";
@@ -35,11 +35,11 @@ interface Place {
 /**
  * Names the tensors of a network: `input.mean` and `input.std`, then for every layer i `layers.i.weight` and
  * `layers.i.bias`, with batch norm `norms.i.weight` (gamma), `norms.i.bias` (beta), `norms.i.running_mean` and
- * `norms.i.running_var`. The metadata hold `inputs`, `hidden`, `classes`, `batch_norm` and `epsilon`, each as JSON.
+ * `norms.i.running_var`. The metadata holds `inputs`, `hidden`, `classes`, `batch_norm` and `epsilon`, each as JSON.
  *
  * @param network The network.
  * @returns Tensors and metadata, to be encoded by `encodeSafetensors`.
- * @throws {ArgumentError} If the architecture is not allowed, or a vector has not the length that it asks for.
+ * @throws {ArgumentError} If the architecture is not allowed, or the length of a vector does not fit it.
  *
  * @example A linear classifier of two inputs
  * ```ts
@@ -72,18 +72,18 @@ export function networkTensors(network: TrainedNetwork): Safetensors {
 }
 
 /**
- * Puts a network together again from its tensors.
+ * Restores a network from its tensors.
  *
- * @param file Tensors and metadata, as `decodeSafetensors` gives them.
+ * @param file Tensors and metadata, from `decodeSafetensors`.
  * @param options The name of the file.
- * @returns The network, in vectors of its own.
- * @throws {DataError} If the metadata do not describe a network, or a tensor is missing, over, or of another shape; the
- * message names the file.
+ * @returns The network, in new vectors.
+ * @throws {DataError} If the metadata does not describe a network, or a tensor is missing, unexpected or of the wrong
+ * shape; the message names the file.
  */
 export function networkFromTensors(file: Safetensors, options: DecodeOptions): TrainedNetwork {
   const architecture = architectureOf(file.metadata, options.name);
   const expected = places(architecture);
-  // Before any vector is made, since the metadata may claim a network of any size.
+  // Before vectors are allocated: the metadata may claim a network of any size.
   checkTensors(file.tensors, expected, options.name);
 
   const { count, statisticCount } = layout(architecture);
@@ -120,8 +120,8 @@ function checkTensors(
   for (const name of tensors.keys()) {
     if (!known.has(name)) {
       throw new DataError(
-        `Cannot read a network from ${file}: it has the tensor ${name}, expected no tensors but ` +
-          "those of the network that its metadata describe",
+        `Cannot read a network from ${file}: it has the tensor ${name}, expected only the tensors ` +
+          "of the network that its metadata describes",
       );
     }
   }
@@ -147,7 +147,7 @@ function places(architecture: Architecture): Place[] {
       shape: [place.size],
     })),
   ];
-  // The sort is stable: within a layer the order of the flat vectors stays.
+  // The sort is stable: within a layer, the order of the flat vectors remains.
   layered.sort((a, b) => a.layer - b.layer);
   return [
     { name: "input.mean", vector: "mean", shape: [inputs], offset: 0 },
@@ -206,7 +206,7 @@ function architectureOf(metadata: Readonly<Record<string, string>>, file: string
   const text = JSON.stringify(metadata);
   if (!fits) {
     throw new DataError(
-      `Cannot read a network from ${file}: its metadata are ${text}, expected numbers inputs and ` +
+      `Cannot read a network from ${file}: its metadata is ${text}, expected numbers inputs and ` +
         `classes, a list hidden, batch_norm true or false, and epsilon ${BATCH_NORM_EPSILON}`,
     );
   }
@@ -216,7 +216,7 @@ function architectureOf(metadata: Readonly<Record<string, string>>, file: string
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
     throw new DataError(
-      `Cannot read a network from ${file}: its metadata are ${text}. ${error.message}`,
+      `Cannot read a network from ${file}: its metadata is ${text}. ${error.message}`,
     );
   }
   return architecture;

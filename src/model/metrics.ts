@@ -1,10 +1,10 @@
 /**
- * How networks do as they train.
+ * Loss, cost and accuracy of networks.
  *
  * @module
  */
 
-/** How a network does on a set of images. */
+/** The result of a network on a set of images. */
 export interface Evaluation {
   /** Mean cross-entropy, in nats. */
   readonly loss: number;
@@ -38,6 +38,14 @@ export interface Ending {
   readonly test: Evaluation;
   /** Updates made; a network that diverges is carried along by those that train with it. */
   readonly steps: number;
-  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
+  /** Updates made before a loss or a parameter was NaN or infinite; null if none was. */
   readonly divergedAt: number | null;
+}
+
+/** How many images of each class are classified as each class. */
+export interface Confusion {
+  /** Names of the classes, [classes]. */
+  readonly classNames: readonly string[];
+  /** Images by true class, then predicted class, [classes][classes]. */
+  readonly counts: readonly (readonly number[])[];
 }

@@ -12,7 +12,7 @@ const TWO_32 = 2 ** 32;
  * A stream of random numbers, xoshiro128** seeded from a seed and any number of labels.
  *
  * Streams with different labels are independent and share no state, so a stream can be made where
- * it is needed: the batch order of epoch 3 depends on nothing that happened in epochs 0 to 2.
+ * it is needed: the batch order of epoch 3 does not depend on epochs 0 to 2.
  *
  * @example Usage
  * ```ts
@@ -31,8 +31,8 @@ export class Random {
    * Makes the stream of a seed and its labels.
    *
    * @param seed Integer in [0, 2³²).
-   * @param labels Strings and finite numbers that tell this stream from others of the same seed.
-   * @throws {ArgumentError} When the seed or a numeric label is out of range.
+   * @param labels Strings and finite numbers that distinguish this stream from others of the same seed.
+   * @throws {ArgumentError} If the seed or a numeric label is out of range.
    */
   constructor(seed: number, ...labels: (string | number)[]) {
     if (!Number.isInteger(seed) || seed < 0 || seed >= TWO_32) {
@@ -53,11 +53,11 @@ export class Random {
   }
 
   /**
-   * Draws an integer below a bound, every value exactly as likely as the others.
+   * Draws an integer below a bound, all values exactly equally likely.
    *
    * @param n The bound, an integer in [1, 2³²].
    * @returns An integer in [0, n).
-   * @throws {ArgumentError} When the bound is out of range.
+   * @throws {ArgumentError} If the bound is out of range.
    */
   below(n: number): number {
     if (!Number.isInteger(n) || n < 1 || n > TWO_32) {
@@ -65,7 +65,7 @@ export class Random {
         `Cannot draw an integer below ${n}: expected an integer from 1 to ${TWO_32}`,
       );
     }
-    // The last, incomplete run of n values would favour small remainders: draw again.
+    // Bits in the last, incomplete run of n values would favour small remainders: draw again.
     const limit = TWO_32 - TWO_32 % n;
     let bits: number;
     do bits = this.uint32(); while (bits >= limit);
@@ -86,7 +86,7 @@ export class Random {
   /**
    * Draws from the normal distribution of mean 0 and standard deviation 1 (Marsaglia's polar method).
    *
-   * @returns A finite number, good to double precision.
+   * @returns A finite number, accurate to double precision.
    */
   normal(): number {
     if (this.#spare !== null) {
@@ -108,11 +108,11 @@ export class Random {
   }
 
   /**
-   * Draws an order of n things, every order as likely as the others (Fisher and Yates).
+   * Draws a permutation, all equally likely (Fisher and Yates, in Durstenfeld's version).
    *
-   * @param n How many, an integer in [0, 2³²).
+   * @param n The number of elements, an integer in [0, 2³²).
    * @returns The integers 0 to n − 1 in random order.
-   * @throws {ArgumentError} When n is out of range.
+   * @throws {ArgumentError} If n is out of range.
    */
   permutation(n: number): Uint32Array {
     if (!Number.isInteger(n) || n < 0 || n >= TWO_32) {
@@ -132,7 +132,7 @@ export class Random {
 }
 
 /**
- * Takes one step of xoshiro128** 1.1 (Blackman and Vigna).
+ * Takes one step of xoshiro128** 1.1 (Blackman & Vigna 2021, "Scrambled Linear Pseudorandom Number Generators").
  *
  * @param state Four words, not all zero, advanced in place.
  * @returns An integer in [0, 2³²).
@@ -156,9 +156,9 @@ function rotateLeft(word: number, bits: number): number {
 /**
  * Hashes a seed and its labels to a state of 128 bits.
  *
- * They are written as one sequence of words that no other seed and labels share: the seed, then for
- * each label its kind, its length in bytes and its bytes (UTF-8, or a float64), padded to words.
- * Four lanes that start apart take up every word with the finaliser of MurmurHash3.
+ * They are encoded as a unique sequence of words: the seed, then for each label its kind, its length
+ * in bytes and its bytes (UTF-8, or a float64), padded to words. Four lanes with different starts
+ * absorb every word with the finaliser of MurmurHash3.
  */
 function hash(seed: number, labels: readonly (string | number)[]): Uint32Array {
   const lanes = Uint32Array.of(0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344); // digits of pi
@@ -175,7 +175,7 @@ function hash(seed: number, labels: readonly (string | number)[]): Uint32Array {
       );
     }
   }
-  // The one state that xoshiro never leaves.
+  // The state that xoshiro never leaves.
   if (lanes.every((word) => word === 0)) lanes[0] = 1;
   return lanes;
 }
@@ -188,7 +188,7 @@ function labelBytes(label: string | number): Uint8Array {
     );
   }
   const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, label + 0, true); // -0 + 0 is 0: equal numbers name equal streams
+  view.setFloat64(0, label + 0, true); // -0 + 0 is 0: equal numbers give equal streams
   return new Uint8Array(view.buffer);
 }
 
@@ -198,7 +198,7 @@ function absorb(lanes: Uint32Array, word: number): void {
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
     h ^= h >>> 16;
-    // fmix32 sends 0 to 0; an odd constant keeps a lane from staying there.
+    // fmix32 maps 0 to 0; adding an odd constant keeps a lane from staying there.
     lanes[i] = h + 0x9e3779b9;
   }
 }

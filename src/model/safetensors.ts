@@ -1,6 +1,6 @@
 /**
- * The safetensors format: the length of a header as a little-endian u64, the header as JSON, then the raw values of all
- * tensors, little-endian and without holes. Tensors of 32-bit floats only.
+ * The safetensors format: the length of the header as a little-endian u64, the header as JSON, then the raw values of
+ * all tensors, little-endian and without gaps. Only tensors of 32-bit floats are supported.
  *
  * Format: https://github.com/huggingface/safetensors#format
  *
@@ -17,7 +17,7 @@ export interface Tensor {
   readonly data: Float32Array;
 }
 
-/** What a safetensors file holds. */
+/** The contents of a safetensors file. */
 export interface Safetensors {
   /** The tensors by name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, Tensor>;
@@ -25,24 +25,24 @@ export interface Safetensors {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Where the bytes of a checkpoint came from. */
+/** Where the bytes of a checkpoint come from. */
 export interface DecodeOptions {
   /** The name of the file, for error messages. */
   readonly name: string;
 }
 
 const LENGTH_BYTES = 8;
-/** A longer header is refused, as by the format's own library: it can only be a file of another kind. */
-const LONGEST_HEADER = 100_000_000;
+/** A longer header is refused, as by the format's own library: the file must be of another kind. */
+const MAX_HEADER = 100_000_000;
 const METADATA = "__metadata__";
 
 /**
- * Puts tensors into the safetensors format. The same tensors and metadata give the same bytes.
+ * Encodes tensors in the safetensors format. The same tensors and metadata give the same bytes.
  *
- * @param tensors The tensors by name, in the order they shall have in the file.
- * @param metadata Free text by name, for instance what the tensors belong to.
+ * @param tensors The tensors by name, in the order of the file.
+ * @param metadata Free text by name, such as a description of the tensors.
  * @returns The bytes of the file.
- * @throws {ArgumentError} If a tensor has not as many values as its shape says, or the name that the format keeps to itself.
+ * @throws {ArgumentError} If the number of values of a tensor does not fit its shape, or its name is reserved.
  *
  * @example A file of one tensor
  * ```ts
@@ -74,7 +74,7 @@ export function encodeSafetensors(
   }
 
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
-  // Spaces after the header, so that the values start at a multiple of 8 and can be mapped into memory.
+  // Spaces pad the header, so that the values start at a multiple of 8 and can be mapped into memory.
   const headerLength = Math.ceil(json.length / 8) * 8;
   const bytes = new Uint8Array(LENGTH_BYTES + headerLength + end);
   const view = new DataView(bytes.buffer);
@@ -92,13 +92,13 @@ export function encodeSafetensors(
 }
 
 /**
- * Takes tensors out of the safetensors format.
+ * Decodes a safetensors file.
  *
  * @param bytes The bytes of the file.
  * @param options The name of the file.
- * @returns The tensors, in copies of their own, and the metadata.
- * @throws {DataError} If the bytes are cut short, have something over, or are in any other way not a safetensors file of
- * 32-bit floats; the message names the file.
+ * @returns Copies of the tensors, and the metadata.
+ * @throws {DataError} If the bytes are cut short, too many, or not a safetensors file of 32-bit floats; the message names
+ * the file.
  */
 export function decodeSafetensors(bytes: Uint8Array, options: DecodeOptions): Safetensors {
   const { name: file } = options;
@@ -106,11 +106,13 @@ export function decodeSafetensors(bytes: Uint8Array, options: DecodeOptions): Sa
   const { header, dataStart } = readHeader(view, file);
   const { [METADATA]: metadata = {}, ...rest } = header;
   if (!isObject(metadata) || !Object.values(metadata).every((text) => typeof text === "string")) {
-    throw new DataError(`Cannot read ${file}: ${METADATA} of its header is no object of strings`);
+    throw new DataError(
+      `Cannot read ${file}: ${METADATA} of its header is not an object of strings`,
+    );
   }
 
   const entries = Object.entries(rest).map(([name, value]) => checkEntry(name, value, file));
-  const dataEnd = entries.reduce((most, { end }) => Math.max(most, end), 0);
+  const dataEnd = entries.reduce((max, { end }) => Math.max(max, end), 0);
   if (dataStart + dataEnd !== bytes.length) {
     throw new DataError(
       `Cannot read ${file}: it has ${bytes.length} bytes, expected ${
@@ -151,11 +153,11 @@ function readHeader(
     );
   }
   const length = Number(view.getBigUint64(0, true));
-  const most = Math.min(view.byteLength - LENGTH_BYTES, LONGEST_HEADER);
-  if (length > most) {
+  const max = Math.min(view.byteLength - LENGTH_BYTES, MAX_HEADER);
+  if (length > max) {
     throw new DataError(
-      `Cannot read ${file}: its header is said to have ${length} bytes, expected at most ${most}: ` +
-        "the file is cut short, or no safetensors file",
+      `Cannot read ${file}: its header claims ${length} bytes, expected at most ${max}: ` +
+        "the file is cut short, or not a safetensors file",
     );
   }
   const bytes = new Uint8Array(view.buffer, view.byteOffset + LENGTH_BYTES, length);
@@ -163,17 +165,17 @@ function readHeader(
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
-    // Neither a SyntaxError nor a TypeError tells more than that: the file has no header.
+    // Reported below: neither a SyntaxError nor a TypeError tells more.
   }
   if (!isObject(header)) {
     throw new DataError(
-      `Cannot read ${file}: its header is no JSON object, expected a safetensors file`,
+      `Cannot read ${file}: its header is not a JSON object, expected a safetensors file`,
     );
   }
   return { header, dataStart: LENGTH_BYTES + length };
 }
 
-/** A tensor as the header describes it; the offsets are bytes from the start of the data. */
+/** A tensor in the header; offsets are in bytes from the start of the data. */
 interface Entry {
   readonly name: string;
   readonly shape: readonly number[];

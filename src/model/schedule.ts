@@ -1,6 +1,6 @@
 /**
  * The cyclical learning rate (Smith 2017, "Cyclical Learning Rates for Training Neural Networks", the triangular
- * policy): from a least value up to a greatest one in a straight line, and back.
+ * policy): linearly from a minimum to a maximum and back.
  *
  * @module
  */
@@ -13,17 +13,17 @@ export interface Cycle {
   readonly etaMin: number;
   /** The learning rate in the middle of a cycle, at least `etaMin`. */
   readonly etaMax: number;
-  /** Steps from the one to the other (n_s), an integer of at least 1; a cycle has twice as many. */
+  /** Steps from `etaMin` to `etaMax` (n_s), an integer of at least 1; a cycle has twice as many. */
   readonly halfCycle: number;
 }
 
 /**
- * Tells how far the learning rate has risen at a step: 0 at etaMin, 1 at etaMax. It does not depend on the range, so
- * networks with other ranges can share a table of phases.
+ * Computes how far the learning rate has risen at a step: 0 at etaMin, 1 at etaMax. It does not depend on the range, so
+ * networks with different ranges can share it.
  *
- * @param step The step, an integer from 0: step number t is the (t + 1)-th update.
- * @param halfCycle Steps from the least value to the greatest.
- * @returns A share in [0, 1].
+ * @param step The step, an integer from 0: step t is the (t + 1)-th update.
+ * @param halfCycle Steps from the minimum to the maximum.
+ * @returns A number in [0, 1].
  *
  * @example One cycle of four steps
  * ```ts
@@ -39,7 +39,7 @@ export function phase(step: number, halfCycle: number): number {
 }
 
 /**
- * Gives the learning rate of a step.
+ * Computes the learning rate of a step.
  *
  * @param step The step, an integer from 0.
  * @param cycle The range and the half cycle.
@@ -54,18 +54,19 @@ export function phase(step: number, halfCycle: number): number {
  * ```
  */
 export function eta(step: number, cycle: Cycle): number {
-  const share = phase(step, cycle.halfCycle);
-  // Weighing the two ends, rather than adding a part of the range, hits both of them exactly.
-  return (1 - share) * cycle.etaMin + share * cycle.etaMax;
+  const rise = phase(step, cycle.halfCycle);
+  // A weighted mean of the two ends, unlike etaMin + rise (etaMax - etaMin), is exact at both.
+  return (1 - rise) * cycle.etaMin + rise * cycle.etaMax;
 }
 
 /**
- * Counts the steps of some cycles.
+ * Counts the steps of a number of cycles.
  *
  * @param cycle The range and the half cycle.
- * @param cycles How many cycles, above 0; halves are fine as long as the steps come out whole.
+ * @param cycles The number of cycles, above 0; it may be fractional if the number of steps is whole.
  * @returns The number of updates.
- * @throws {ArgumentError} If the range or the half cycle is not allowed, or the steps are no whole number above 0.
+ * @throws {ArgumentError} If the range or the half cycle is not allowed, or the number of steps is not a whole number
+ * above 0.
  *
  * @example Two cycles
  * ```ts

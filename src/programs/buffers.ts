@@ -10,32 +10,27 @@ import type { Gpu } from "../gpu/device.ts";
 import { SUM_PARTS, tiles } from "../gpu/kernel_table.ts";
 import { Memory } from "../gpu/memory.ts";
 import { LAYER, STEP } from "../gpu/structs.ts";
-import { type Layout, layout } from "../model/network.ts";
+import { type Layout, layout, type Parameter, type Statistic } from "../model/network.ts";
 import type { PopulationShape } from "../model/shape.ts";
+import { encodeSteps, type Step } from "./steps.ts";
 
-/** Steps that the buffer of steps holds, and so the most in one submit. */
+/** Slots of the buffer of steps, and so the most steps in one submit. */
 export const STEP_SLOTS = 2048;
 
-/** Where in the buffer of steps those stand that go before the first step, and after the last. */
-export const SLOT_BEFORE = STEP_SLOTS;
-export const SLOT_AFTER = STEP_SLOTS + 1;
+/** The slot behind them, which is never written again: for kernels that belong to no step. */
+export const FIXED_SLOT = STEP_SLOTS;
 
 /** The fewest slots of sums: how many steps can leave their losses there before they are read. */
 const LOSS_SLOTS = 64;
 
-/** What `diverged` holds where nothing diverged. */
+/** What `diverged` holds while nothing has diverged. */
 export const NEVER = 0xffff_ffff;
 
-/** Rows of an evaluation in one go: enough to fill a device, but a layer's values are kept to some megabytes. */
+/** The most rows of an evaluation in one go: enough to fill a device, with a layer's values kept to some megabytes. */
 const EVALUATION = {
   software: { rows: 2600, values: 160_000 },
   hardware: { rows: 12_800, values: 2_000_000 },
 };
-
-/** What the memory is measured by. */
-export interface BufferSizes extends PopulationShape {
-  readonly data: DeviceDataSet;
-}
 
 /** The buffers of a population that all variants share. */
 export class PopulationBuffers {
@@ -45,7 +40,7 @@ export class PopulationBuffers {
   readonly evaluationRows: number;
   /** Bytes from one step to the next. */
   readonly stepStride: number;
-  /** [STEP_SLOTS + 2]; the last two are `SLOT_BEFORE` and `SLOT_AFTER`. */
+  /** [STEP_SLOTS + 1] the struct `Step`; the last is `FIXED_SLOT`. */
   readonly steps: GPUBuffer;
   /** [P] lambda, eta_min, eta_max */
   readonly networks: GPUBuffer;
@@ -69,6 +64,7 @@ export class PopulationBuffers {
   readonly slots: number;
   /** [slots, P, SUM_PARTS] pairs */
   readonly sums: GPUBuffer;
+  readonly #gpu: Gpu;
   readonly #memory: Memory;
   readonly #data: DeviceDataSet;
   readonly #sizes = new Map<string, GPUBuffer>();
@@ -77,65 +73,76 @@ export class PopulationBuffers {
    * Takes the memory.
    *
    * @param gpu The device.
-   * @param sizes What it is measured by.
+   * @param shape What is trained.
+   * @param data The data on the device.
    * @returns The buffers.
    * @throws {ArgumentError} If the adapter cannot hold it; nothing is kept then.
    * @throws {GpuError} If the device refused something else.
    */
-  static async create(gpu: Gpu, sizes: BufferSizes): Promise<PopulationBuffers> {
-    const buffers = new PopulationBuffers(gpu, sizes);
-    try {
-      await buffers.#memory.ready();
+  static create(
+    gpu: Gpu,
+    shape: PopulationShape,
+    data: DeviceDataSet,
+  ): Promise<PopulationBuffers> {
+    return Memory.hold(gpu, async (memory) => {
+      const buffers = new PopulationBuffers(gpu, { ...shape, data, memory });
+      await memory.ready();
       return buffers;
-    } catch (error) {
-      buffers.destroy();
-      throw error;
-    }
+    });
   }
 
-  private constructor(gpu: Gpu, sizes: BufferSizes) {
-    const { architecture, networks: P, batch, data } = sizes;
+  private constructor(
+    gpu: Gpu,
+    options: PopulationShape & { readonly data: DeviceDataSet; readonly memory: Memory },
+  ) {
+    const { architecture, networks: P, batch, data, memory } = options;
+    this.#gpu = gpu;
     this.#data = data;
+    this.#memory = memory;
     this.layout = layout(architecture);
     const { widths, count, statisticCount } = this.layout;
     const { training, validation, test } = data.source;
-    const most = gpu.adapter.software ? EVALUATION.software : EVALUATION.hardware;
+    const max = gpu.adapter.software ? EVALUATION.software : EVALUATION.hardware;
     const widest = Math.max(...widths.slice(1));
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
     // All networks' values of a layer, in float32, have to fit into one binding.
     const bound = Math.min(maxBufferSize, maxStorageBufferBindingSize) / (4 * P * widest);
-    const fitting = Math.floor(Math.min(most.values / widest, bound));
+    const fitting = Math.floor(Math.min(max.values / widest, bound));
     const parts = [training.count, validation.count, test.count];
-    this.evaluationRows = Math.max(1, Math.min(most.rows, fitting, Math.max(...parts)));
+    this.evaluationRows = Math.max(1, Math.min(max.rows, fitting, Math.max(...parts)));
     this.stepStride = Math.max(gpu.device.limits.minUniformBufferOffsetAlignment, STEP.size);
     const rows = Math.max(batch, this.evaluationRows);
     const chunks = parts.reduce((sum, n) => sum + tiles(n, this.evaluationRows), 0);
+    const steps = new Uint32Array((STEP_SLOTS + 1) * this.stepStride / 4);
+    steps.set(encodeSteps([{ first: 0, rows: batch, slot: 0 }]), FIXED_SLOT * this.stepStride / 4);
     const identity = Uint32Array.from({ length: Math.max(...parts) }, (_, i) => i);
-    const memory = new Memory(gpu);
-    this.#memory = memory;
-    try {
-      const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-      this.steps = memory.buffer("steps", (STEP_SLOTS + 2) * this.stepStride / 4, uniform);
-      this.networks = memory.buffer("settings of the networks", P * 3);
-      this.parameters = memory.buffer("parameters", P * count);
-      this.gradients = memory.buffer("gradients", P * count);
-      this.statistics = memory.buffer("moving averages", P * statisticCount);
-      this.diverged = memory.buffer("divergence notes", P);
-      this.order = memory.buffer("order of images", training.count);
-      this.identity = memory.upload("identity order", identity);
-      this.outcomes = memory.buffer("outcomes", P * rows * 2);
-      this.predictions = memory.buffer("predictions", P * rows);
-      this.slots = Math.max(chunks + 1, LOSS_SLOTS);
-      this.sums = memory.buffer("sums", this.slots * P * SUM_PARTS * 2);
-    } catch (error) {
-      this.destroy();
-      throw error;
-    }
+    this.steps = memory.uniform("steps", steps);
+    this.networks = memory.buffer("settings of the networks", P * 3);
+    this.parameters = memory.buffer("parameters", P * count);
+    this.gradients = memory.buffer("gradients", P * count);
+    this.statistics = memory.buffer("moving averages", P * statisticCount);
+    this.diverged = memory.buffer("divergence notes", P);
+    this.order = memory.buffer("order of images", training.count);
+    this.identity = memory.upload("identity order", identity);
+    this.outcomes = memory.buffer("outcomes", P * rows * 2);
+    this.predictions = memory.buffer("predictions", P * rows);
+    this.slots = Math.max(chunks + 1, LOSS_SLOTS);
+    this.sums = memory.buffer("sums", this.slots * P * SUM_PARTS * 2);
   }
 
   /** Frees the memory. */
   destroy(): void {
     this.#memory.destroy();
+  }
+
+  /**
+   * Writes what the kernels of the next submit read of their steps.
+   *
+   * @param steps The steps, from the first slot on.
+   */
+  writeSteps(steps: readonly Step[]): void {
+    const { queue } = this.#gpu.device;
+    queue.writeBuffer(this.steps, 0, encodeSteps(steps, this.stepStride));
   }
 
   /**
@@ -147,34 +154,43 @@ export class PopulationBuffers {
    */
   layer(layer: number, slices: number): GPUBuffer {
     const key = `${layer} ${slices}`;
-    const made = this.#sizes.get(key) ?? this.#layer(layer, slices);
-    this.#sizes.set(key, made);
-    return made;
-  }
-
-  #layer(layer: number, slices: number): GPUBuffer {
-    const { widths, parameters, statistics, count, weights, statisticCount } = this.layout;
-    function offset(kind: string): number {
-      return [...parameters, ...statistics]
-        .find((p) => p.layer === layer && p.kind === kind)?.offset ?? 0;
-    }
+    const known = this.#sizes.get(key);
+    if (known) return known;
+    const { widths, count, weights, statisticCount } = this.layout;
     const fields = LAYER.encode([{
       inputs: widths[layer],
       outputs: widths[layer + 1],
       parameters: count,
       weights,
-      weight: offset("weight"),
-      bias: offset("bias"),
-      gamma: offset("gamma"),
-      beta: offset("beta"),
+      ...this.offsets(layer),
       statistics: statisticCount,
-      mean: offset("mean"),
-      variance: offset("variance"),
       texels: this.#data.texels,
       imagesPerLayer: this.#data.imagesPerLayer,
       slices,
     }]);
-    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    return this.#memory.upload(`layer ${layer + 1} sizes`, fields, usage);
+    const made = this.#memory.uniform(`layer ${layer + 1} sizes`, fields);
+    this.#sizes.set(key, made);
+    return made;
+  }
+
+  /**
+   * Finds the tensors of a layer.
+   *
+   * @param layer Which layer, counted from 0.
+   * @returns Where each begins in a network's flat vector, and 0 for what the layer does not have.
+   */
+  offsets(layer: number): Record<Parameter["kind"] | Statistic["kind"], number> {
+    const all = [...this.layout.parameters, ...this.layout.statistics];
+    function offset(kind: string): number {
+      return all.find((tensor) => tensor.layer === layer && tensor.kind === kind)?.offset ?? 0;
+    }
+    return {
+      weight: offset("weight"),
+      bias: offset("bias"),
+      gamma: offset("gamma"),
+      beta: offset("beta"),
+      mean: offset("mean"),
+      variance: offset("variance"),
+    };
   }
 }

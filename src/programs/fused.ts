@@ -8,27 +8,57 @@
 import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { CONSTANTS, FUSED_MAX_LAYERS, tiles } from "../gpu/kernel_table.ts";
-import type { BoundKernel } from "../gpu/kernels.ts";
+import { type BoundKernel, dispatch } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
-import { LAYER_PLACE } from "../gpu/structs.ts";
+import { FORWARD, LAYER_PLACE, STEP, UPDATE } from "../gpu/structs.ts";
 import { layout } from "../model/network.ts";
 import type { PopulationShape } from "../model/shape.ts";
-import { Binder, imageResources, type Program, type ProgramContext } from "./program.ts";
-import { TiledForward } from "./tiled.ts";
+import { Binder, imageResources } from "./binder.ts";
+import { prepareEvaluation } from "./buffer_program.ts";
+import type { PopulationBuffers } from "./buffers.ts";
+import { KernelSteps } from "./kernel_steps.ts";
+import { BufferLayers, lossOf } from "./layers.ts";
+import type {
+  EncodeChunk,
+  Program,
+  ProgramContext,
+  Steps,
+  StepsOptions,
+  Variant,
+} from "./program.ts";
+import { encodeSteps, type StepPlan } from "./steps.ts";
+import { TILED_PRODUCTS } from "./tiled.ts";
 
 /** What the variants differ in. */
-export interface FusedOptions {
+interface FusedOptions {
   /** Texels of four inputs that a workgroup of `fused_input` does: 4 or 8. */
   readonly slice: number;
   /** Threads of the workgroup that does the layers behind the first, a power of two and at least 32. */
   readonly threads: number;
 }
 
+/** The variants. `fused-INPUTS-THREADS`: inputs that a workgroup of `fused_input` does, threads of `fused_tail`. */
+export const FUSED: readonly Variant[] = [
+  variant("fused-32-256", { slice: 8, threads: 256 }),
+  variant("fused-32-1024", { slice: 8, threads: 1024 }),
+  variant("fused-16-256", { slice: 4, threads: 256 }),
+];
+
+function variant(name: string, options: FusedOptions): Variant {
+  return {
+    name,
+    rank: { small: 1 },
+    fits: (gpu, shape) => fits(gpu, shape, options),
+    create: (context) =>
+      Memory.hold(context.gpu, (memory) => Fused.create(context, memory, options)),
+  };
+}
+
 /** Storage buffers of `fused_tail`. */
 const STORAGE_BUFFERS = 9;
 
 /** Multiplications of a step behind the first layer beyond which one workgroup a network is too few. */
-const MOST_MULTIPLICATIONS = 8e6;
+const MAX_MULTIPLICATIONS = 8e6;
 
 /** Where a layer's tensors lie in a network's arena, in vec4s. */
 interface Place {
@@ -38,163 +68,135 @@ interface Place {
   readonly inverse: number;
 }
 
-/** Three kernels for a step. */
-export class Fused implements Program {
+/** Whether the device has room for a shape, also in a workgroup, and one workgroup a network is enough. */
+function fits(gpu: Gpu, shape: PopulationShape, options: FusedOptions): boolean {
+  const { limits } = gpu.device;
+  const { widths } = layout(shape.architecture);
+  const { networks: P, batch } = shape;
+  const behind = widths.slice(1, -1).reduce((sum, width, i) => sum + width * widths[i + 2], 0);
+  const workgroupBytes = 16 * (staged(widths) + options.threads);
+  const slices = tiles(tiles(widths[0], 4), options.slice);
+  const largest = 16 * P *
+    Math.max(slices * batch * tiles(widths[1], 4), place(widths, batch).size);
+  return widths.length > 2 && widths.length - 1 <= FUSED_MAX_LAYERS &&
+    3 * batch * behind <= MAX_MULTIPLICATIONS &&
+    largest <= Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) &&
+    limits.maxStorageBuffersPerShaderStage >= STORAGE_BUFFERS &&
+    limits.maxComputeInvocationsPerWorkgroup >= options.threads &&
+    limits.maxComputeWorkgroupSizeX >= options.threads &&
+    limits.maxComputeWorkgroupStorageSize >= workgroupBytes;
+}
+
+/**
+ * Three kernels for a step. The last of them, `fused_input`, updates the first layer's weights and goes on with the first
+ * product of the next step, so that a run of steps begins with the product of its first.
+ */
+class Fused implements Program {
   readonly #context: ProgramContext;
   readonly #memory: Memory;
-  readonly #evaluation: TiledForward;
-  #input: readonly BoundKernel[] = [];
-  #rest: readonly BoundKernel[] = [];
-  #loss: readonly BoundKernel[] = [];
-  readonly end: readonly BoundKernel[] = [];
+  readonly #evaluation: BufferLayers;
+  /** The struct `Step` that goes before the first step. */
+  readonly #stepBefore: GPUBuffer;
+  #before!: BoundKernel;
+  #step: readonly BoundKernel[] = [];
+  #stepWithLoss: readonly BoundKernel[] = [];
 
-  private constructor(context: ProgramContext, memory: Memory, evaluation: TiledForward) {
+  private constructor(context: ProgramContext, memory: Memory) {
     this.#context = context;
     this.#memory = memory;
-    this.#evaluation = evaluation;
+    this.#evaluation = new BufferLayers(context, memory, "evaluation");
+    this.#stepBefore = memory.uniform("step before the first", new Uint32Array(STEP.size / 4));
   }
 
-  /**
-   * Tells whether a shape can be trained in this way.
-   *
-   * @param gpu The device.
-   * @param shape What is to be trained.
-   * @param options What the variants differ in.
-   * @returns Whether the device has room for it, also in a workgroup, and one workgroup a network is enough.
-   */
-  static fits(gpu: Gpu, shape: PopulationShape, options: FusedOptions): boolean {
-    const { limits } = gpu.device;
-    const { widths } = layout(shape.architecture);
-    const behind = widths.slice(1, -1).reduce((sum, width, i) => sum + width * widths[i + 2], 0);
-    const workgroupBytes = 16 * (staged(widths) + options.threads);
-    const { networks: P, batch } = shape;
-    const slices = tiles(tiles(widths[0], 4), options.slice);
-    const largest = 16 * P * Math.max(
-      slices * batch * tiles(widths[1], 4),
-      place(widths, batch).size,
-    );
-    return widths.length > 2 && widths.length - 1 <= FUSED_MAX_LAYERS &&
-      3 * shape.batch * behind <= MOST_MULTIPLICATIONS &&
-      largest <= Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) &&
-      limits.maxStorageBuffersPerShaderStage >= STORAGE_BUFFERS &&
-      limits.maxComputeInvocationsPerWorkgroup >= options.threads &&
-      limits.maxComputeWorkgroupSizeX >= options.threads &&
-      limits.maxComputeWorkgroupStorageSize >= workgroupBytes;
-  }
-
-  /**
-   * Takes the memory and binds the kernels.
-   *
-   * @param context What to bind them to; the shape fits.
-   * @param options What the variants differ in.
-   * @returns The program.
-   * @throws {ArgumentError} If the adapter cannot hold it; nothing is kept then.
-   */
-  static async create(context: ProgramContext, options: FusedOptions): Promise<Fused> {
-    const { gpu, architecture, buffers, networks: P, batch, data } = context;
+  static async create(
+    context: ProgramContext,
+    memory: Memory,
+    options: FusedOptions,
+  ): Promise<Fused> {
+    const { architecture, buffers, networks: P, batch, data } = context;
     const { widths } = buffers.layout;
-    const memory = new Memory(gpu);
-    try {
-      const evaluation = new TiledForward(context, memory, "evaluation");
-      const program = new Fused(context, memory, evaluation);
-      const slices = tiles(data.texels, options.slice);
-      const { places, size } = place(widths, batch);
-      const shared = {
-        slices: memory.buffer("partial sums", 4 * P * slices * batch * tiles(widths[1], 4)),
-        arena: memory.buffer("tensors of a batch", 4 * P * size),
-        places: program.#places(places),
-      };
-      const logits = memory.buffer("logits", P * batch * widths[widths.length - 1]);
-      await memory.ready();
-      const { images, labels } = await data.part("training");
-      const records = { images, labels, order: buffers.order };
-      const binder = new Binder(context, { mode: "training", slices, shared });
-      const constants = {
-        ARENA: size,
-        BATCH_NORM: Number(architecture.batchNorm),
-        LAYERS: widths.length - 1,
-        STAGED: staged(widths),
-      };
-      const last = widths.length - 2;
-      program.#input = [
-        await binder.bind("fused_input", 0, {
-          resources: records,
-          constants: {
-            ...constants,
-            SLICE: options.slice,
-            WORKGROUP: 2 * options.slice * CONSTANTS.INPUT_COLUMNS,
-          },
-        }),
-      ];
-      program.#rest = [
-        await binder.bind("fused_norm", 0, { constants: { ...constants, SLICES: slices } }),
-        await binder.bind("fused_tail", 0, {
-          resources: { ...records, y: logits },
-          constants: { ...constants, WORKGROUP: options.threads },
-        }),
-      ];
-      program.#loss = [
-        await binder.bind("softmax_cross_entropy_forward", last, {
-          resources: { ...records, x: logits },
-        }),
-        await binder.bind("sum_outcomes", last),
-      ];
-      return program;
-    } catch (error) {
-      memory.destroy();
-      throw error;
-    }
+    const program = new Fused(context, memory);
+    const slices = tiles(data.texels, options.slice);
+    const { places, size } = place(widths, batch);
+    const partialSums = 4 * P * slices * batch * tiles(widths[1], 4);
+    const tensors = {
+      slices: memory.buffer("partial sums", partialSums),
+      arena: memory.buffer("tensors of a batch", 4 * P * size),
+      places: memory.uniform("places of the layers", encodePlaces(buffers, places)),
+    };
+    const logits = memory.buffer("logits", P * batch * widths[widths.length - 1]);
+    await memory.ready();
+    const shared = { ...tensors, ...await imageResources(context, "training", "training") };
+    const binder = new Binder(context, { mode: "training", slices, shared });
+    const constants = {
+      ARENA: size,
+      BATCH_NORM: Number(architecture.batchNorm),
+      LAYERS: widths.length - 1,
+      STAGED: staged(widths),
+      SLICE: options.slice,
+      SLICES: slices,
+    };
+    const input = { ...constants, WORKGROUP: 2 * options.slice * CONSTANTS.INPUT_COLUMNS };
+    const rest = await binder.bind([
+      ["fused_norm", 0, { constants }],
+      ["fused_tail", 0, {
+        resources: { y: logits },
+        constants: { ...constants, WORKGROUP: options.threads },
+      }],
+    ]);
+    const loss = await binder.bind(lossOf(widths.length - 2, logits));
+    const [before, next] = await binder.bind([
+      ["fused_input", 0, { resources: { step: program.#stepBefore }, constants: input }],
+      ["fused_input", 0, { constants: input }],
+    ]);
+    program.#before = before;
+    program.#step = [...rest, next];
+    program.#stepWithLoss = [...rest, ...loss, next];
+    return program;
   }
 
-  /** The product of the first step; the others are made by the step before. */
-  get begin(): readonly BoundKernel[] {
-    return this.#input;
+  steps(plans: readonly StepPlan[], { fresh, loss }: StepsOptions): Steps {
+    const { gpu, batch: rows } = this.#context;
+    return new KernelSteps(this.#context, plans, {
+      fresh,
+      kernels: loss ? this.#stepWithLoss : this.#step,
+      fields: (number) => {
+        const next = plans.at(number + 1);
+        return { next: next?.first, parts: next ? UPDATE + FORWARD : UPDATE };
+      },
+      begin: (pass) => {
+        const before = { first: 0, next: plans[0].first, rows, slot: 0, parts: FORWARD };
+        gpu.device.queue.writeBuffer(this.#stepBefore, 0, encodeSteps([before]));
+        dispatch(pass, this.#before, 0);
+      },
+    });
   }
 
-  get step(): readonly BoundKernel[] {
-    return [...this.#rest, ...this.#input];
+  evaluation(split: Split): Promise<EncodeChunk> {
+    const parts = { layers: this.#evaluation, products: TILED_PRODUCTS };
+    return prepareEvaluation(this.#context, split, parts);
   }
 
-  get stepWithLoss(): readonly BoundKernel[] {
-    return [...this.#rest, ...this.#loss, ...this.#input];
-  }
-
-  async evaluation(split: Split): Promise<readonly BoundKernel[]> {
-    const { buffers, data } = this.#context;
-    const records = { ...imageResources(await data.part(split)), order: buffers.identity };
-    return await this.#evaluation.kernels(records);
-  }
+  settle(): void {}
 
   write(): void {}
 
   destroy(): void {
     this.#memory.destroy();
   }
+}
 
-  /** `places` of fused/layers.wgsl. */
-  #places(places: readonly Place[]): GPUBuffer {
-    const { widths, parameters, statistics } = this.#context.buffers.layout;
-    const words = new Uint32Array(FUSED_MAX_LAYERS * LAYER_PLACE.size / 4);
-    words.set(LAYER_PLACE.encode(places.map((place, layer) => {
-      function offset(kind: string): number {
-        return [...parameters, ...statistics]
-          .find((p) => p.layer === layer && p.kind === kind)?.offset ?? 0;
-      }
-      return {
-        inputs: widths[layer],
-        outputs: widths[layer + 1],
-        weight: offset("weight"),
-        bias: offset("bias"),
-        gamma: offset("gamma"),
-        beta: offset("beta"),
-        mean: offset("mean"),
-        variance: offset("variance"),
-        ...place,
-      };
-    })));
-    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    return this.#memory.upload("places of the layers", words, usage);
-  }
+/** `places` of the fused shaders. */
+function encodePlaces(
+  buffers: PopulationBuffers,
+  places: readonly Place[],
+): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(FUSED_MAX_LAYERS * LAYER_PLACE.size / 4);
+  words.set(LAYER_PLACE.encode(places.map((place, layer) => {
+    const [inputs, outputs] = buffers.layout.widths.slice(layer);
+    return { inputs, outputs, ...buffers.offsets(layer), ...place };
+  })));
+  return words;
 }
 
 /** Lays the tensors of a batch out in the arena of a network. */

@@ -1,19 +1,18 @@
 /**
- * What a kernel variant is to a population: its kernels in order, bound to memory of its own.
+ * What a kernel variant is to a population: a program that encodes training steps and evaluations.
  *
  * @module
  */
 
-import type { BindingName } from "../gpu/bindings.ts";
-import type { PopulationBuffers } from "./buffers.ts";
 import type { Split } from "../data/dataset.ts";
-import type { DeviceDataSet, DeviceImages } from "../gpu/device_data.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { KernelName, TileName } from "../gpu/kernel_table.ts";
-import type { BoundKernel, Constants, Kernels, Resources } from "../gpu/kernels.ts";
+import type { BoundKernel, Kernels } from "../gpu/kernels.ts";
 import type { PopulationShape } from "../model/shape.ts";
+import type { PopulationBuffers } from "./buffers.ts";
+import type { StepPlan } from "./steps.ts";
 
-/** What the kernels of a program are bound to, whichever variant it is of. */
+/** What the kernels of every program are bound to. */
 export interface ProgramContext extends PopulationShape {
   readonly gpu: Gpu;
   readonly kernels: Kernels;
@@ -21,101 +20,59 @@ export interface ProgramContext extends PopulationShape {
   readonly data: DeviceDataSet;
 }
 
-/** The kernels of one variant, bound to a population. */
+/** How steps are run. */
+export interface StepsOptions {
+  /** Whether the networks have seen no batch: the first one then sets the moving averages. */
+  readonly fresh: boolean;
+  /** Whether the loss of each batch goes into the sums, to the slot numbered as the step in its run. */
+  readonly loss: boolean;
+}
+
+/** A run of steps, encoded in order. */
+export interface Steps {
+  /** The kernels of a step, in order. */
+  readonly kernels: readonly BoundKernel[];
+  /** Writes what the kernels of steps [first, first + count) read: step `first + index` into slot `index`. */
+  prepare(first: number, count: number): void;
+  /** Encodes step `first + index`. */
+  encode(pass: GPUComputePassEncoder, first: number, index: number): void;
+  /** Encodes only what comes before the first step. The steps themselves follow by {@linkcode Steps.next}. */
+  begin(pass: GPUComputePassEncoder): void;
+  /** Gives the kernels of the next step, bound, for a caller that encodes them one by one. */
+  next(): readonly BoundKernel[];
+}
+
+/** Encodes the evaluation of the chunk of images that a slot of the buffer of steps describes. */
+export type EncodeChunk = (pass: GPUComputePassEncoder, slot: number) => void;
+
+/** One way to run the steps of a population, in memory of its own. */
 export interface Program {
-  /** Before the first of a run of steps. */
-  readonly begin: readonly BoundKernel[];
-  /** One step: from the images of a batch to the updated parameters. */
-  readonly step: readonly BoundKernel[];
-  /** The same with what puts the loss of the batch into the sums. */
-  readonly stepWithLoss: readonly BoundKernel[];
-  /** After the last of a run of steps: `parameters` and `gradients` hold what the steps came to. */
-  readonly end: readonly BoundKernel[];
-  /** Gives the kernels that evaluate a part of the data set, `buffers.evaluationRows` images at a time. */
-  evaluation(split: Split): Promise<readonly BoundKernel[]>;
-  /** Tells the program that parameters were set from outside. */
+  /** Plans a run of steps; runs may not overlap. */
+  steps(plans: readonly StepPlan[], options: StepsOptions): Steps;
+  /** Prepares the evaluation of a part of the data set, in chunks of at most `buffers.evaluationRows` images. */
+  evaluation(split: Split): Promise<EncodeChunk>;
+  /** Encodes what brings `buffers.parameters` and `buffers.gradients` up to date with the steps encoded so far. */
+  settle(pass: GPUComputePassEncoder): void;
+  /** Takes note that a network's parameters were set from outside. */
   write(network: number, parameters: Float32Array): void;
-  /** Frees the memory that is its own. */
+  /** Frees the program's own memory. */
   destroy(): void;
 }
 
-/** Whether rows come from batches in training or from a part of the data set in an evaluation. */
-export type Mode = "training" | "evaluation";
+/** What a variant is made for: a software driver, or on hardware networks of which a step is mostly dispatches, or others. */
+export type Purpose = "software" | "small" | "large";
 
-/** Binds kernels to what all of them share, to their layer and to what each is given. */
-export class Binder {
-  readonly mode: Mode;
-  readonly #context: ProgramContext;
-  readonly #rows: number;
-  readonly #slices: number;
-  readonly #tile: TileName | undefined;
-  readonly #shared: Resources;
-
+/** A kernel variant. */
+export interface Variant {
+  readonly name: string;
+  /** What it is worth trying for, and how soon: 1 is tried first, of equal ones the first in the list. */
+  readonly rank: Readonly<Partial<Record<Purpose, number>>>;
+  /** Whether it can run a shape on a device. */
+  fits(gpu: Gpu, shape: PopulationShape): boolean;
   /**
-   * @param context What all of them share.
-   * @param options `mode`, the parts `slices` that the first layer's sum is split into, further shared resources,
-   * and the `tile` of the kernels that work in tiles.
-   */
-  constructor(
-    context: ProgramContext,
-    options: { mode: Mode; slices?: number; shared?: Resources; tile?: TileName },
-  ) {
-    const { mode, slices = 1, shared, tile } = options;
-    this.#tile = tile;
-    const { buffers, data, batch } = context;
-    this.#context = context;
-    this.mode = mode;
-    this.#slices = slices;
-    this.#rows = mode === "training" ? batch : buffers.evaluationRows;
-    this.#shared = {
-      step: buffers.steps,
-      networks: buffers.networks,
-      standard: data.standard,
-      weights: buffers.parameters,
-      parameters: buffers.parameters,
-      gradients: buffers.gradients,
-      statistics: buffers.statistics,
-      outcomes: buffers.outcomes,
-      predictions: buffers.predictions,
-      sums: buffers.sums,
-      diverged: buffers.diverged,
-      ...shared,
-    };
-  }
-
-  /**
-   * Binds a kernel.
+   * Takes its memory and binds its kernels; the shape fits.
    *
-   * @param name The kernel.
-   * @param layer Its layer, counted from 0.
-   * @param own `resources` of its own, those that are others in `odd` steps, and `constants`.
-   * @returns The kernel, ready to be dispatched.
+   * @throws {ArgumentError} If the adapter cannot hold it; nothing is kept then.
    */
-  bind(
-    name: KernelName,
-    layer: number,
-    own: {
-      resources?: Partial<Record<BindingName, GPUBuffer | GPUTextureView>>;
-      odd?: Resources;
-      constants?: Constants;
-    } = {},
-  ): Promise<BoundKernel> {
-    const { kernels, buffers, networks } = this.#context;
-    const { widths } = buffers.layout;
-    const slices = layer === 0 ? this.#slices : 1;
-    return kernels.bind(name, {
-      shape: { rows: this.#rows, inputs: widths[layer], outputs: widths[layer + 1], slices },
-      networks,
-      layer,
-      resources: { ...this.#shared, layer: buffers.layer(layer, slices), ...own.resources },
-      odd: own.odd,
-      constants: own.constants,
-      tile: this.#tile,
-    });
-  }
-}
-
-/** Images and labels of a part of the data set as resources. */
-export function imageResources({ images, labels }: DeviceImages): Resources {
-  return { images, labels };
+  create(context: ProgramContext): Promise<Program>;
 }

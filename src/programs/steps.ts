@@ -1,12 +1,22 @@
 /**
- * What changes from one step to the next, as the kernels read it.
+ * Training steps: how they are planned, and how the kernels read them.
  *
  * @module
  */
 
 import { STEP } from "../gpu/structs.ts";
 
-/** The struct `Step` of the shaders. */
+/** One update. */
+export interface StepPlan {
+  /** Where the batch begins in the order of images. */
+  readonly first: number;
+  /** How far the learning rate has risen: 0 at etaMin, 1 at etaMax. */
+  readonly rise: number;
+  /** Updates made before. */
+  readonly number: number;
+}
+
+/** The struct `Step` of the shaders: a training step, or a chunk of an evaluation. */
 export interface Step {
   readonly first: number;
   readonly rows: number;
@@ -14,13 +24,9 @@ export interface Step {
   readonly fresh?: boolean;
   readonly slot: number;
   readonly number?: number;
-  /** First image of the step after this one. */
   readonly next?: number;
-  /** What is done where a kernel does parts of two steps: `UPDATE` of this one, `FORWARD` of the next. */
   readonly parts?: number;
 }
-
-export { FORWARD, UPDATE } from "../gpu/structs.ts";
 
 /**
  * Lays steps out for the buffer of steps.
@@ -29,7 +35,10 @@ export { FORWARD, UPDATE } from "../gpu/structs.ts";
  * @param stride Bytes from one to the next, at least the size of one.
  * @returns The words.
  */
-export function encodeSteps(steps: readonly Step[], stride: number): Uint32Array<ArrayBuffer> {
+export function encodeSteps(
+  steps: readonly Step[],
+  stride: number = STEP.size,
+): Uint32Array<ArrayBuffer> {
   const values = steps.map(
     ({ rise = 0, fresh = false, number = 0, next = 0, parts = 0, ...step }) => {
       return { ...step, rise, fresh: Number(fresh), number, next, parts };

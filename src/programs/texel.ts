@@ -2,6 +2,9 @@
  * The variants for software drivers: every tensor between kernels is a texture of four numbers a texel, which llvmpipe
  * reads and writes at a fraction of the cost of a buffer, and sizes are overrides, which its compiler makes use of.
  *
+ * A kernel cannot write the texture that it reads, so that each weight matrix has two: even steps read the first and
+ * write the second, odd steps the other way round.
+ *
  * @module
  */
 
@@ -9,20 +12,54 @@ import type { Split } from "../data/dataset.ts";
 import { type TileName, TILES, tiles } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Constants, Resources } from "../gpu/kernels.ts";
 import { Memory, type Texels } from "../gpu/memory.ts";
-import { writeWeights } from "./per_operation.ts";
-import { Binder, imageResources, type Program, type ProgramContext } from "./program.ts";
+import { Binder, imageResources, type KernelUse, type Mode } from "./binder.ts";
+import { encodeKernels, KernelSteps } from "./kernel_steps.ts";
+import { FIXED_SLOT } from "./buffers.ts";
+import type {
+  EncodeChunk,
+  Program,
+  ProgramContext,
+  Steps,
+  StepsOptions,
+  Variant,
+} from "./program.ts";
+import type { StepPlan } from "./steps.ts";
+import { texturesFit, writeWeights } from "./weight_texels.ts";
 
 /** What the variants differ in. */
-export interface TexelOptions {
+interface TexelOptions {
   /** How much a thread does of an affine map. */
   readonly tile: TileName;
   /** Threads that the first layer's product should take at least: its sum is split into slices until there are as many. */
   readonly threads: number;
 }
 
+/**
+ * The variants. `texel-ROWSxOUTPUTS`: a thread's tile; with `-sliced` behind it, the sum over the inputs is split into
+ * twice as many parts.
+ */
+export const TEXEL: readonly Variant[] = [
+  variant("texel-20x10", { software: 1 }, { tile: "tile_20x10", threads: 100 }),
+  variant("texel-20x10-sliced", { software: 1 }, { tile: "tile_20x10", threads: 200 }),
+  variant("texel-12x8", { software: 1, large: 1 }, { tile: "tile_12x8", threads: 200 }),
+];
+
+function variant(name: string, rank: Variant["rank"], options: TexelOptions): Variant {
+  return {
+    name,
+    rank,
+    fits: (gpu, shape) => {
+      const { hidden, classes } = shape.architecture;
+      return hidden.length > 0 && texturesFit(gpu, shape, Math.max(...hidden, classes));
+    },
+    create: (context) =>
+      Memory.hold(context.gpu, (memory) => TexelProgram.create(context, memory, options)),
+  };
+}
+
 /** The memory of one layer. Names are those of the formulas in shaders/; all are textures with a layer for each network. */
 interface LayerTexels {
-  /** Weights before and after a step, four inputs a texel: in even steps the second is written, in odd ones the first. */
+  /** Weights, four inputs a texel. */
   readonly weights: readonly [Texels, Texels];
   /** Gradients of the weights. */
   readonly dw: Texels;
@@ -37,218 +74,200 @@ interface LayerTexels {
   readonly inverseDeviation?: GPUBuffer;
 }
 
+/** The kernels of even or of odd steps. */
+interface StepKernels {
+  readonly step: readonly BoundKernel[];
+  readonly stepWithLoss: readonly BoundKernel[];
+  /** Copy weights and gradients from the textures to where all programs have them. */
+  readonly settle: readonly BoundKernel[];
+}
+
 /** One kernel for each operation, all tensors in textures. */
-export class TexelProgram implements Program {
-  readonly begin: readonly BoundKernel[] = [];
+class TexelProgram implements Program {
   readonly #context: ProgramContext;
   readonly #options: TexelOptions;
   readonly #memory: Memory;
   readonly #slices: number;
   readonly #layers: readonly LayerTexels[];
-  #step: readonly BoundKernel[] = [];
-  #stepWithLoss: readonly BoundKernel[] = [];
-  #end: readonly BoundKernel[] = [];
+  #kernels: readonly StepKernels[] = [];
+  /** 1 if the next step is an odd one since the weights were written, otherwise 0. */
+  #parity = 0;
+  #settled = true;
 
-  private constructor(context: ProgramContext, options: TexelOptions) {
+  private constructor(context: ProgramContext, memory: Memory, options: TexelOptions) {
+    const { architecture, buffers, networks: P, batch, data } = context;
+    const { layout: { widths }, evaluationRows } = buffers;
     this.#context = context;
     this.#options = options;
-    const { gpu, architecture, buffers, networks: P, batch, data } = context;
-    const { layout: { widths }, evaluationRows } = buffers;
+    this.#memory = memory;
     const { rows, outputs } = TILES[options.tile];
     const threads = tiles(batch, 4 * rows) * tiles(widths[1], outputs);
-    this.#slices = Math.max(
-      1,
-      Math.min(tiles(options.threads, threads), Math.floor(data.texels / 8)),
-    );
-    const memory = new Memory(gpu);
-    this.#memory = memory;
-    const most = tiles(Math.max(batch, evaluationRows), 4);
+    const slices = Math.min(tiles(options.threads, threads), Math.floor(data.texels / 8));
+    this.#slices = Math.max(1, slices);
+    const max = tiles(Math.max(batch, evaluationRows), 4);
     const own = tiles(batch, 4);
-    try {
-      this.#layers = widths.slice(1).map((width, i) => {
-        const name = `layer ${i + 1}`;
-        const hidden = i < architecture.hidden.length;
-        const normed = hidden && architecture.batchNorm;
-        const texels = tiles(widths[i], 4);
-        const sums = i === 0 ? Math.max(this.#slices * own, most) : most;
-        return {
-          weights: [
-            memory.texels(`${name} weights`, [width, texels, P]),
-            memory.texels(`${name} weights`, [width, texels, P]),
-          ],
-          dw: memory.texels(`${name} weight gradients`, [width, texels, P]),
-          s: memory.texels(`${name} outputs`, [width, sums, P]),
-          ds: memory.texels(`${name} output gradients`, [width, own, P]),
-          ...hidden && {
-            h: memory.texels(`${name} activations`, [width, most, P]),
-            dh: memory.texels(`${name} activation gradients`, [width, own, P]),
-          },
-          ...normed && {
-            normalised: memory.texels(`${name} normalised outputs`, [width, own, P]),
-            inverseDeviation: memory.buffer(`${name} deviations`, P * width),
-          },
-        };
-      });
-    } catch (error) {
-      memory.destroy();
-      throw error;
+    this.#layers = widths.slice(1).map((width, i) => {
+      const name = `layer ${i + 1}`;
+      const hidden = i < architecture.hidden.length;
+      const normed = hidden && architecture.batchNorm;
+      const texels = tiles(widths[i], 4);
+      const sums = i === 0 ? Math.max(this.#slices * own, max) : max;
+      return {
+        weights: [
+          memory.texels(`${name} weights`, [width, texels, P]),
+          memory.texels(`${name} weights`, [width, texels, P]),
+        ],
+        dw: memory.texels(`${name} weight gradients`, [width, texels, P]),
+        s: memory.texels(`${name} outputs`, [width, sums, P]),
+        ds: memory.texels(`${name} output gradients`, [width, own, P]),
+        ...hidden && {
+          h: memory.texels(`${name} activations`, [width, max, P]),
+          dh: memory.texels(`${name} activation gradients`, [width, own, P]),
+        },
+        ...normed && {
+          normalised: memory.texels(`${name} normalised outputs`, [width, own, P]),
+          inverseDeviation: memory.buffer(`${name} deviations`, P * width),
+        },
+      };
+    });
+  }
+
+  static async create(
+    context: ProgramContext,
+    memory: Memory,
+    options: TexelOptions,
+  ): Promise<TexelProgram> {
+    const program = new TexelProgram(context, memory, options);
+    await memory.ready();
+    const binder = await program.#binder("training", "training");
+    program.#kernels = [await program.#bind(binder, 0), await program.#bind(binder, 1)];
+    return program;
+  }
+
+  steps(plans: readonly StepPlan[], { fresh, loss }: StepsOptions): Steps {
+    const [even, odd] = this.#kernels.map((own) => loss ? own.stepWithLoss : own.step);
+    return new KernelSteps(this.#context, plans, {
+      fresh,
+      kernels: even,
+      next: () => {
+        const kernels = this.#parity === 0 ? even : odd;
+        this.#parity = 1 - this.#parity;
+        this.#settled = false;
+        return kernels;
+      },
+    });
+  }
+
+  async evaluation(split: Split): Promise<EncodeChunk> {
+    const { stepStride } = this.#context.buffers;
+    const binder = await this.#binder("evaluation", split);
+    const lists: BoundKernel[][] = [];
+    for (const parity of [0, 1]) {
+      lists.push(await binder.bind([...this.#forward("evaluation", parity), ...this.#loss()]));
     }
+    return (pass, slot) => encodeKernels(pass, lists[this.#parity], slot * stepStride);
   }
 
-  /**
-   * Takes the memory and binds the kernels of a training step.
-   *
-   * @param context What to bind them to; there is a hidden layer.
-   * @param options What the variants differ in.
-   * @returns The program.
-   * @throws {ArgumentError} If the adapter cannot hold it; nothing is kept then.
-   */
-  static async create(context: ProgramContext, options: TexelOptions): Promise<TexelProgram> {
-    const program = new TexelProgram(context, options);
-    try {
-      const { buffers, data } = context;
-      await program.#memory.ready();
-      const records = { ...imageResources(await data.part("training")), order: buffers.order };
-      const binder = program.#binder("training");
-      const forward = await program.#forward(binder, records);
-      const loss = await program.#loss(binder, records);
-      const backward = await program.#backward(binder, records);
-      program.#step = [...forward, ...backward];
-      program.#stepWithLoss = [...forward, ...loss, ...backward];
-      program.#end = await Promise.all(
-        program.#layers.map((_, i) => binder.bind("texel_weights", i, program.#weights(i))),
-      );
-      return program;
-    } catch (error) {
-      program.destroy();
-      throw error;
-    }
-  }
-
-  get step(): readonly BoundKernel[] {
-    return this.#step;
-  }
-
-  get stepWithLoss(): readonly BoundKernel[] {
-    return this.#stepWithLoss;
-  }
-
-  get end(): readonly BoundKernel[] {
-    return this.#end;
-  }
-
-  async evaluation(split: Split): Promise<readonly BoundKernel[]> {
-    const { buffers, data } = this.#context;
-    const records = { ...imageResources(await data.part(split)), order: buffers.identity };
-    const binder = this.#binder("evaluation");
-    return [...await this.#forward(binder, records), ...await this.#loss(binder, records)];
+  settle(pass: GPUComputePassEncoder): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    const offset = FIXED_SLOT * this.#context.buffers.stepStride;
+    encodeKernels(pass, this.#kernels[this.#parity].settle, offset);
   }
 
   write(network: number, parameters: Float32Array): void {
     const { gpu, buffers: { layout } } = this.#context;
-    for (const { kind, layer, shape: [inputs, outputs], offset, size } of layout.parameters) {
-      if (kind !== "weight") continue;
-      const { texture } = this.#layers[layer].weights[0];
-      const values = parameters.subarray(offset, offset + size);
-      writeWeights(gpu, { texture, network }, { values, inputs, outputs });
+    for (const weight of layout.parameters.filter(({ kind }) => kind === "weight")) {
+      const { texture } = this.#layers[weight.layer].weights[0];
+      writeWeights(gpu, { texture, network }, { weight, parameters });
     }
+    this.#parity = 0;
+    this.#settled = true;
   }
 
   destroy(): void {
     this.#memory.destroy();
   }
 
-  #binder(mode: "training" | "evaluation"): Binder {
+  async #binder(mode: Mode, split: Split): Promise<Binder> {
+    const shared = await imageResources(this.#context, mode, split);
     const slices = mode === "training" ? this.#slices : 1;
-    return new Binder(this.#context, { mode, slices, tile: this.#options.tile });
+    return new Binder(this.#context, { mode, slices, shared, tile: this.#options.tile });
   }
 
-  /** What a kernel that reads or moves a layer's weights is bound to. */
-  #weights(layer: number): { resources: Resources; odd: Resources } {
-    const { weights: [first, second], dw } = this.#layers[layer];
+  async #bind(binder: Binder, parity: number): Promise<StepKernels> {
+    const forward = await binder.bind(this.#forward("training", parity));
+    const loss = await binder.bind(this.#loss());
+    const backward = await binder.bind(this.#backward(parity));
+    const settle = this.#layers.map((_, i): KernelUse => {
+      return ["texel_weights", i, { resources: this.#weights(i, parity) }];
+    });
     return {
-      resources: {
-        weight_texels: first.view,
-        new_weight_texels: second.view,
-        gradient_texels: dw.view,
-        new_gradient_texels: dw.view,
-      },
-      odd: { weight_texels: second.view, new_weight_texels: first.view },
+      step: [...forward, ...backward],
+      stepWithLoss: [...forward, ...loss, ...backward],
+      settle: await binder.bind(settle),
     };
   }
 
-  async #forward(binder: Binder, records: Resources): Promise<BoundKernel[]> {
-    const { data, architecture: { batchNorm } } = this.#context;
-    const kernels: BoundKernel[] = [];
-    for (const [i, { s, h, normalised, inverseDeviation }] of this.#layers.entries()) {
-      const slices = i === 0 && binder.mode === "training" ? this.#slices : 1;
-      const { resources, odd } = this.#weights(i);
-      if (i === 0) {
-        kernels.push(
-          await binder.bind("texel_input_forward", i, {
-            resources: { ...records, ...resources, new_y_texels: s.view },
-            odd,
-            constants: { ...this.#features(i), TEXELS: data.texels, SLICES: slices },
-          }),
-        );
-      } else {
-        const x = this.#layers[i - 1].h?.view;
-        kernels.push(
-          await binder.bind("texel_affine_forward", i, {
-            resources: { ...resources, x_texels: x, new_y_texels: s.view },
-            odd,
-            constants: { ...this.#features(i), ...this.#inputs(i) },
-          }),
-        );
-      }
-      if (!h) break;
-      const training = binder.mode === "training";
-      const norm = training ? "texel_batch_norm_forward" : "texel_batch_norm_evaluate";
-      kernels.push(
-        await binder.bind(batchNorm ? norm : "texel_relu_forward", i, {
-          resources: {
-            x_texels: s.view,
-            new_y_texels: h.view,
-            new_normalised_texels: normalised?.view,
-            inverse_deviation: inverseDeviation,
-          },
-          constants: { ...this.#features(i), SLICES: slices },
-        }),
-      );
-    }
-    return kernels;
+  /** What a kernel that reads or moves a layer's weights is bound to. */
+  #weights(layer: number, parity: number): Resources {
+    const { weights, dw } = this.#layers[layer];
+    return {
+      weight_texels: weights[parity].view,
+      new_weight_texels: weights[1 - parity].view,
+      gradient_texels: dw.view,
+      new_gradient_texels: dw.view,
+    };
   }
 
-  async #loss(binder: Binder, records: Resources): Promise<BoundKernel[]> {
+  #forward(mode: Mode, parity: number): KernelUse[] {
+    const { batchNorm } = this.#context.architecture;
+    const training = mode === "training";
+    const norm = training ? "texel_batch_norm_forward" : "texel_batch_norm_evaluate";
+    return this.#layers.flatMap(({ s, h, normalised, inverseDeviation }, i): KernelUse[] => {
+      const constants = this.#constants(i, training ? this.#slices : 1);
+      const weights = this.#weights(i, parity);
+      const affine: KernelUse = i === 0
+        ? ["texel_input_forward", i, {
+          resources: { ...weights, new_y_texels: s.view },
+          constants,
+        }]
+        : ["texel_affine_forward", i, {
+          resources: { ...weights, x_texels: this.#layers[i - 1].h?.view, new_y_texels: s.view },
+          constants,
+        }];
+      if (!h) return [affine];
+      const resources = {
+        x_texels: s.view,
+        new_y_texels: h.view,
+        new_normalised_texels: normalised?.view,
+        inverse_deviation: inverseDeviation,
+      };
+      return [affine, [batchNorm ? norm : "texel_relu_forward", i, { resources, constants }]];
+    });
+  }
+
+  #loss(): KernelUse[] {
     const last = this.#layers.length - 1;
+    const resources = { x_texels: this.#layers[last].s.view };
     return [
-      await binder.bind("texel_softmax_forward", last, {
-        resources: { ...records, x_texels: this.#layers[last].s.view },
-        constants: this.#features(last),
-      }),
-      await binder.bind("sum_outcomes", last),
+      ["texel_softmax_forward", last, { resources, constants: this.#constants(last) }],
+      ["sum_outcomes", last],
     ];
   }
 
-  async #backward(binder: Binder, records: Resources): Promise<BoundKernel[]> {
-    const { data, architecture: { batchNorm } } = this.#context;
+  #backward(parity: number): KernelUse[] {
+    const { batchNorm } = this.#context.architecture;
     const layers = this.#layers;
     const last = layers.length - 1;
-    const kernels: BoundKernel[] = [];
-    kernels.push(
-      await binder.bind("texel_softmax_backward", last, {
-        resources: {
-          ...records,
-          x_texels: layers[last].s.view,
-          new_dx_texels: layers[last].ds.view,
-        },
-        constants: this.#features(last),
-      }),
-    );
+    const kernels: KernelUse[] = [["texel_softmax_backward", last, {
+      resources: { x_texels: layers[last].s.view, new_dx_texels: layers[last].ds.view },
+      constants: this.#constants(last),
+    }]];
     for (let i = last; i >= 0; i--) {
       const { ds, h, dh, normalised, inverseDeviation } = layers[i];
+      const constants = this.#constants(i);
       if (h) {
-        const name = batchNorm ? "texel_batch_norm_backward" : "texel_relu_backward";
         const resources = {
           y_texels: h.view,
           dy_texels: dh?.view,
@@ -256,42 +275,37 @@ export class TexelProgram implements Program {
           inverse_deviation: inverseDeviation,
           new_dx_texels: ds.view,
         };
-        const constants = { ...this.#features(i), SLICES: 1 };
-        kernels.push(await binder.bind(name, i, { resources, constants }));
+        const name = batchNorm ? "texel_batch_norm_backward" : "texel_relu_backward";
+        kernels.push([name, i, { resources, constants }]);
       }
-      const { resources, odd } = this.#weights(i);
+      const weights = this.#weights(i, parity);
       if (i === 0) {
-        kernels.push(
-          await binder.bind("texel_input_backward", i, {
-            resources: { ...records, ...resources, dy_texels: ds.view },
-            odd,
-            constants: { ...this.#features(i), TEXELS: data.texels, SLICES: 1 },
-          }),
-        );
+        kernels.push(["texel_input_backward", i, {
+          resources: { ...weights, dy_texels: ds.view },
+          constants,
+        }]);
         break;
       }
-      const before = layers[i - 1];
+      const { h: x, dh: dx } = layers[i - 1];
       const own = {
-        resources: {
-          ...resources,
-          x_texels: before.h?.view,
-          dy_texels: ds.view,
-          new_dx_texels: before.dh?.view,
-        },
-        odd,
-        constants: { ...this.#features(i), ...this.#inputs(i), LAST: Number(i === last) },
+        resources: { ...weights, x_texels: x?.view, dy_texels: ds.view, new_dx_texels: dx?.view },
+        constants,
       };
-      kernels.push(await binder.bind("texel_affine_backward_input", i, own));
-      kernels.push(await binder.bind("texel_affine_backward_weight", i, own));
+      kernels.push(["texel_affine_backward_input", i, own]);
+      kernels.push(["texel_affine_backward_weight", i, own]);
     }
     return kernels;
   }
 
-  #features(layer: number): Constants {
-    return { FEATURES: this.#context.buffers.layout.widths[layer + 1] };
-  }
-
-  #inputs(layer: number): Constants {
-    return { INPUTS: this.#context.buffers.layout.widths[layer] };
+  /** Values of the overrides; each kernel takes those that its file has. */
+  #constants(layer: number, slices = 1): Constants {
+    const { buffers: { layout: { widths } }, data } = this.#context;
+    return {
+      INPUTS: widths[layer],
+      FEATURES: widths[layer + 1],
+      LAST: Number(layer === this.#layers.length - 1),
+      TEXELS: data.texels,
+      SLICES: layer === 0 ? slices : 1,
+    };
   }
 }

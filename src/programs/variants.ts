@@ -1,5 +1,5 @@
 /**
- * The kernel variants: ways to run a step that come to the same but for rounding. Which is the fastest depends on the
+ * The kernel variants: ways to run a step whose results differ by rounding alone. Which is the fastest depends on the
  * adapter and on the shape.
  *
  * @module
@@ -8,74 +8,17 @@
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { PopulationShape } from "../model/shape.ts";
-import { Fused, type FusedOptions } from "./fused.ts";
-import { PerOperation } from "./per_operation.ts";
-import type { Program, ProgramContext } from "./program.ts";
-import { type TexelOptions, TexelProgram } from "./texel.ts";
-import { Tiled } from "./tiled.ts";
+import { FUSED } from "./fused.ts";
+import { PER_OPERATION } from "./per_operation.ts";
+import type { Program, ProgramContext, Purpose, Variant } from "./program.ts";
+import { TEXEL } from "./texel.ts";
+import { TILED } from "./tiled.ts";
 
-/** A variant. */
-interface Variant {
-  /** Whether it can run this shape on this device. */
-  fits(gpu: Gpu, shape: PopulationShape): boolean;
-  /** Takes its memory and binds its kernels. */
-  create(context: ProgramContext): Promise<Program>;
-}
-
-/**
- * All of them, by name. `fused-INPUTS-THREADS`: inputs that a workgroup of `fused_input` does, threads of `fused_tail`.
- * `texel-ROWSxOUTPUTS`: a thread's tile; with `-sliced` behind it the sum over the inputs is split into twice as many parts.
- */
-const TABLE: Readonly<Record<string, Variant>> = {
-  "fused-32-256": fused({ slice: 8, threads: 256 }),
-  "fused-32-1024": fused({ slice: 8, threads: 1024 }),
-  "fused-16-256": fused({ slice: 4, threads: 256 }),
-  "tiled": { fits: () => true, create: (context) => Tiled.create(context) },
-  "texel-20x10": texel({ tile: "tile_20x10", threads: 100 }),
-  "texel-20x10-sliced": texel({ tile: "tile_20x10", threads: 200 }),
-  "texel-12x8": texel({ tile: "tile_12x8", threads: 200 }),
-  "per-operation": {
-    // The first layer's weights and output gradients are textures.
-    fits: (gpu, shape) => {
-      const { hidden, classes } = shape.architecture;
-      return texturesFit(gpu, shape, hidden[0] ?? classes);
-    },
-    create: (context) => PerOperation.create(context),
-  },
-};
-
-/** What a software driver should try: barriers make the others many times slower there. */
-const SOFTWARE = /^texel|^per-operation/;
-
-/** What hardware should try, and in this order, where no fused variant fits: by what an H100 took (docs/performance.md). */
-const WITHOUT_FUSED = ["texel-12x8", "tiled", "per-operation"];
-
-function fused(options: FusedOptions): Variant {
-  return {
-    fits: (gpu, shape) => Fused.fits(gpu, shape, options),
-    create: (context) => Fused.create(context, options),
-  };
-}
-
-/** A variant whose tensors are textures. */
-function texel(options: TexelOptions): Variant {
-  return {
-    fits: (gpu, shape) => {
-      const { hidden, classes } = shape.architecture;
-      return hidden.length > 0 && texturesFit(gpu, shape, Math.max(...hidden, classes));
-    },
-    create: (context) => TexelProgram.create(context, options),
-  };
-}
-
-/** Whether textures as wide as a layer, with a row for four images and a layer for each network, are not too large. */
-function texturesFit({ device: { limits } }: Gpu, shape: PopulationShape, width: number): boolean {
-  return shape.networks <= limits.maxTextureArrayLayers &&
-    Math.max(width, Math.ceil(shape.batch / 4)) <= limits.maxTextureDimension2D;
-}
+/** All of them. */
+const LIST: readonly Variant[] = [...FUSED, TILED, ...TEXEL, PER_OPERATION];
 
 /** The names of all variants. */
-export const VARIANTS: readonly string[] = Object.keys(TABLE);
+export const VARIANTS: readonly string[] = LIST.map(({ name }) => name);
 
 /**
  * Checks the name of a variant.
@@ -85,10 +28,8 @@ export const VARIANTS: readonly string[] = Object.keys(TABLE);
  * @throws {ArgumentError} If there is no such variant.
  */
 export function checkVariant(name: string | undefined): string | undefined {
-  if (name === undefined || VARIANTS.includes(name)) return name;
-  throw new ArgumentError(
-    `There is no kernel variant ${JSON.stringify(name)}, expected ${VARIANTS.join(" or ")}`,
-  );
+  if (name !== undefined) find(name);
+  return name;
 }
 
 /**
@@ -117,14 +58,12 @@ export function candidates(
   options: { readonly without?: readonly string[] } = {},
 ): string[] {
   const { without = [] } = options;
-  const fitting = VARIANTS.filter((name) =>
-    !without.includes(name) && TABLE[name].fits(gpu, shape)
-  );
-  let suited = fitting.filter((name) => SOFTWARE.test(name) === gpu.adapter.software);
-  if (!gpu.adapter.software && !suited.some((name) => name.startsWith("fused"))) {
-    suited = WITHOUT_FUSED.filter((name) => fitting.includes(name));
-  }
-  return suited.length > 0 ? suited : fitting;
+  const fitting = LIST.filter(({ name, fits }) => !without.includes(name) && fits(gpu, shape));
+  const small: Purpose = fitting.some(({ rank }) => rank.small === 1) ? "small" : "large";
+  const purpose = gpu.adapter.software ? "software" : small;
+  const suited = fitting.filter(({ rank }) => rank[purpose] !== undefined)
+    .sort((a, b) => a.rank[purpose]! - b.rank[purpose]!);
+  return (suited.length > 0 ? suited : fitting).map(({ name }) => name);
 }
 
 /**
@@ -134,9 +73,10 @@ export function candidates(
  * @param gpu The device.
  * @param shape What is to be trained.
  * @returns Whether it can.
+ * @throws {ArgumentError} If there is no such variant.
  */
 export function variantFits(name: string, gpu: Gpu, shape: PopulationShape): boolean {
-  return TABLE[name].fits(gpu, shape);
+  return find(name).fits(gpu, shape);
 }
 
 /**
@@ -148,9 +88,17 @@ export function variantFits(name: string, gpu: Gpu, shape: PopulationShape): boo
  * @throws {ArgumentError} If there is no such variant, it cannot run this shape, or the adapter cannot hold it.
  */
 export async function createProgram(name: string, context: ProgramContext): Promise<Program> {
-  checkVariant(name);
-  if (!variantFits(name, context.gpu, context)) {
+  const variant = find(name);
+  if (!variant.fits(context.gpu, context)) {
     throw new ArgumentError(`The kernel variant ${name} cannot run this shape on this adapter`);
   }
-  return await TABLE[name].create(context);
+  return await variant.create(context);
+}
+
+function find(name: string): Variant {
+  const variant = LIST.find((variant) => variant.name === name);
+  if (variant) return variant;
+  throw new ArgumentError(
+    `There is no kernel variant ${JSON.stringify(name)}, expected ${VARIANTS.join(" or ")}`,
+  );
 }

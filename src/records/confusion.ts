@@ -5,7 +5,7 @@
  */
 
 import { DataError } from "../errors.ts";
-import type { Confusion } from "../train/lambda_search.ts";
+import type { Confusion } from "../model/metrics.ts";
 import type { FileName } from "./names.ts";
 import { type Columns, CsvTable, readHeader } from "./table.ts";
 

@@ -27,7 +27,27 @@ export { METRICS_CSV } from "./metrics.ts";
 export type { FileName } from "./names.ts";
 export { PROFILE_CSV } from "./profile.ts";
 export { SCALING_CSV } from "./scaling.ts";
-export * from "./summary.ts";
-export { CsvTable } from "./table.ts";
-export type * from "./table.ts";
+export {
+  GRADIENT_CHECK_SUMMARY_JSON,
+  type GradientCheckSummary,
+  RUN_SUMMARY_JSON,
+  type RunSummary,
+  SEARCH_SUMMARY_JSON,
+  type SearchSummary,
+  STUDY_SUMMARY_JSON,
+  type StudySummary,
+  type Summary,
+} from "./summary.ts";
+export {
+  type Cells,
+  type ColumnGroup,
+  type Columns,
+  CsvTable,
+  type Kind,
+  type KindOf,
+  type NamedColumn,
+  type NamedKind,
+  type TextForm,
+  type Value,
+} from "./table.ts";
 export { BEST_CSV, TRIALS_CSV } from "./trials.ts";

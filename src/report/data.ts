@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Ending } from "../model/metrics.ts";
+import type { Confusion, Ending } from "../model/metrics.ts";
 import type { RunConfig } from "../records/config.ts";
 import type { GradientCheckRow, GradientTrial } from "../train/gradient_check.ts";
-import type { BestRow, Confusion, TrialRow } from "../train/lambda_search.ts";
+import type { BestRow, TrialRow } from "../train/lambda_search.ts";
 import type { SensitivityRun } from "../train/sensitivity.ts";
 
 /** What one task left behind for one seed. */

@@ -28,7 +28,8 @@ import {
   scientific,
   times,
 } from "./text.ts";
-import type { BestRow, Confusion } from "../train/lambda_search.ts";
+import type { Confusion } from "../model/metrics.ts";
+import type { BestRow } from "../train/lambda_search.ts";
 
 /**
  * Makes the section.

@@ -36,7 +36,15 @@ import { REPORT_STYLE } from "./style.ts";
 import { trainingSection } from "./training.ts";
 import { judgeStatements, type Statement } from "./claims.ts";
 
-export type * from "./data.ts";
+export type {
+  GradientCheckPart,
+  Part,
+  ReportCommands,
+  ReportData,
+  RunPart,
+  SearchPart,
+  SensitivityPart,
+} from "./data.ts";
 
 /** The sections, in the order of the report: the id that links lead to, and the heading. */
 const SECTIONS = [

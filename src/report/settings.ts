@@ -6,7 +6,7 @@
 
 import { distinct } from "../lists.ts";
 import { PUBLISHED_HIDDEN } from "../model/published.ts";
-import type { RunConfig, Setting } from "../records/config.ts";
+import type { RunConfig, Setting, Settings } from "../records/config.ts";
 import { snakeCase } from "../records/names.ts";
 
 /** The data set that the published numbers are of. */
@@ -14,8 +14,8 @@ export const PUBLISHED_DATA = "CIFAR-10";
 
 const TRAINING = { batch: 100, etaMin: 1e-5, etaMax: 1e-1, halfCycle: 2250, cycles: 2 };
 
-/** What decides whether a part can be compared with the report, and what it is there. */
-const PUBLISHED_SETTINGS: { readonly [task: string]: { readonly [name: string]: unknown } } = {
+/** The report's settings: the defaults of the tasks, and what a part must have to be compared with the report. */
+export const PUBLISHED_SETTINGS = {
   "gradient-check": { hidden: [50, 50], batchNorm: "on", lambda: 0.5, batch: 20, inputs: 10 },
   "baseline": { ...TRAINING, lambda: 0.005, init: "he" },
   "lambda-search": {
@@ -32,7 +32,7 @@ const PUBLISHED_SETTINGS: { readonly [task: string]: { readonly [name: string]: 
     finalCycles: 3,
   },
   "init-sensitivity": { ...TRAINING, hidden: [50, 50], lambda: 0.005, halfCycle: 900 },
-};
+} as const;
 
 /** Settings that have a place of their own in a report. */
 const ELSEWHERE = ["seed", "quick", "variant", "data", "dataSha256"];
@@ -109,7 +109,8 @@ export function dataOf(config: RunConfig): string {
 export function otherSettings(
   { task, settings }: RunConfig,
 ): [name: string, value: Setting | undefined][] {
-  const published = PUBLISHED_SETTINGS[task] ?? {};
+  const all: { readonly [task: string]: Settings | undefined } = PUBLISHED_SETTINGS;
+  const published = all[task] ?? {};
   const others = Object.entries(published)
     .filter(([name, value]) => String(settings[name]) !== String(value))
     .map(([name]): [string, Setting | undefined] => [name, settings[name]]);

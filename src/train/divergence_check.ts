@@ -14,18 +14,17 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Evaluation } from "../model/metrics.ts";
 import { initialise, initialStatistics } from "../model/initialisation.ts";
 import { type Architecture, layout, type ParameterKind } from "../model/network.ts";
+import type { PopulationPlan } from "../model/shape.ts";
 import { type NetworkSettings, Population, type StepPlan } from "./population.ts";
 import { type Batch, cost as costOf } from "../model/reference/network.ts";
 import { defaultVariant, variantFits } from "../programs/variants.ts";
 
 /** What to run. */
-export interface DivergenceCheckOptions {
+export interface DivergenceCheckOptions extends Omit<PopulationPlan, "networks"> {
   /** The data, on the device; at least two batches of training images. Splits of some dozens of images are enough. */
   readonly data: DeviceDataSet;
   /** Widths of the hidden layers, at least one of them. */
   readonly hidden: readonly number[];
-  /** Whether hidden layers have batch norm. */
-  readonly batchNorm: boolean;
   /** Images in a batch. The check of the softmax is stricter if the first batch lacks some class. */
   readonly batch: number;
   /** The kernel variant; the default one of the adapter unless given. */

@@ -15,7 +15,7 @@
  * @module
  */
 
-export type { Ending } from "../model/metrics.ts";
+export type { Confusion, Ending } from "../model/metrics.ts";
 export type { GradientCheckRow, GradientTrial } from "./gradient_check.ts";
 export * from "./lambda_search.ts";
 export * from "./sensitivity.ts";

@@ -16,20 +16,15 @@ import { isCancelledBias, layout } from "../model/network.ts";
 import { Random } from "../model/random.ts";
 import { evaluate, gradients, updateStatistics } from "../model/reference/network.ts";
 import { eta as etaOf } from "../model/schedule.ts";
+import type { PopulationPlan } from "../model/shape.ts";
 import { type NetworkSettings, Population, type PopulationState } from "./population.ts";
 
 /** What to run. */
-export interface KernelCheckOptions {
+export interface KernelCheckOptions extends Omit<PopulationPlan, "networks"> {
   /** The data, on the device. */
   readonly data: DeviceDataSet;
-  /** Widths of the hidden layers. */
-  readonly hidden: readonly number[];
-  /** Whether hidden layers have batch norm. */
-  readonly batchNorm: boolean;
   /** L2 weight and learning rates of each network. */
   readonly networks: readonly NetworkSettings[];
-  /** Images in a batch. */
-  readonly batch: number;
   /** Steps to compare. */
   readonly steps: number;
   /**

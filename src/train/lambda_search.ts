@@ -1,15 +1,15 @@
 /**
- * A search for the L2 weight λ: which values are tried, and which of them did best.
+ * A search for the L2 weight λ: the values to try, and the best of them.
  *
  * @module
  */
 
 import { ArgumentError } from "../errors.ts";
-import { maximum, minimum } from "../lists.ts";
-import { Random } from "../model/random.ts";
+import { distinct, maximum, minimum } from "../lists.ts";
 import type { Evaluation } from "../model/metrics.ts";
+import { Random } from "../model/random.ts";
 
-/** Where λ is looked for: both ends positive, `from` less than `to`. */
+/** The range to search: both ends positive, `from` less than `to`. */
 export interface LambdaRange {
   /** The smaller end. */
   readonly from: number;
@@ -17,61 +17,59 @@ export interface LambdaRange {
   readonly to: number;
 }
 
-/** One network of a search. */
-export interface Trial {
-  /** Part of the search: `coarse`, `fine`, `refine-1`, … */
+/** A value of λ in a search. */
+export interface TriedLambda {
+  /** The stage of the search: `coarse`, `fine`, `refine-1`, `refine-2`, … */
   readonly stage: string;
-  /** Which λ of the stage, from 1. */
+  /** The number of the λ within the stage, from 1; networks that repeat a λ share it. */
   readonly trial: number;
-  /** Which of the trainings of that λ, from 1. */
-  readonly repeat: number;
-  /** Names the network among those of the same seed: its initial weights come from the seed and this. */
-  readonly identity: string;
   /** L2 weight λ. */
   readonly lambda: number;
 }
 
-/** What trials are planned by. */
+/** One network of a search. */
+export interface Trial extends TriedLambda {
+  /** The number of the network among those with the same λ, from 1. */
+  readonly repeat: number;
+  /** Names the network among those of the same seed: its initial weights come from the seed and this. */
+  readonly identity: string;
+}
+
+/** Options for {@linkcode planTrials}. */
 export interface PlanTrialsOptions {
-  /** Part of the search. */
+  /** The stage of the search. */
   readonly stage: string;
-  /** How many values of λ. */
+  /** Number of values of λ. */
   readonly count: number;
-  /** What the values come from, together with the stage. */
+  /** The values are drawn from this seed and the stage. */
   readonly seed: number;
   /**
-   * How many networks with each λ, which differ in their initial weights.
+   * Number of networks with each λ, which differ in their initial weights.
    *
    * @default {1}
    */
   readonly repeat?: number;
 }
 
-/** How one network of a search ended. */
-export interface TrialRow {
-  /** Part of the search: `coarse`, `fine`, or `refine-1`, `refine-2`, … */
-  readonly stage: string;
-  /** Which λ of the stage, from 1; the rows of a λ that is trained from several initial weights share it. */
-  readonly trial: number;
-  /** L2 weight λ. */
-  readonly lambda: number;
+/** The result of one network of a search. */
+export interface TrialRow extends TriedLambda {
   /** Seed of batches and, with the trial's identity, of initial weights. */
   readonly seed: number;
   /** On all validation images. */
   readonly validation: Evaluation;
   /** On all training images. */
   readonly training: Evaluation;
-  /** Updates made before a loss or a parameter was NaN or infinite; null where none was. */
+  /** Updates made before a loss or a parameter was NaN or infinite; null if none was. */
   readonly divergedAt: number | null;
 }
 
-/** One of the best λ, beside the report's of the same rank. */
+/** One of the best values of λ, beside the published one of the same rank. */
 export interface BestRow {
-  /** From 1. */
+  /** The rank, from 1. */
   readonly rank: number;
   /** L2 weight λ. */
   readonly lambda: number;
-  /** Share of all validation images classified correctly, the mean where a λ is trained several times. */
+  /** Share of all validation images classified correctly, the mean over the networks with this λ. */
   readonly validationAccuracy: number;
   /** The published λ; null where it cannot be compared. */
   readonly publishedLambda: number | null;
@@ -79,25 +77,11 @@ export interface BestRow {
   readonly publishedValidationAccuracy: number | null;
 }
 
-/** How many images of each class are taken for each class. */
-export interface Confusion {
-  /** Names of the classes, [classes]. */
-  readonly classNames: readonly string[];
-  /** Images of the first index's class taken for the second's, [classes][classes]. */
-  readonly counts: readonly (readonly number[])[];
-}
-
-/** How a λ did, over all networks that were trained with it. */
-export interface LambdaResult {
-  /** Part of the search. */
-  readonly stage: string;
-  /** Which λ of the stage, from 1. */
-  readonly trial: number;
-  /** L2 weight λ. */
-  readonly lambda: number;
-  /** How many networks. */
+/** The result of a λ over all networks with it. */
+export interface LambdaResult extends TriedLambda {
+  /** Number of networks. */
   readonly runs: number;
-  /** How many of them diverged; the other figures are of those that did not, or NaN where all did. */
+  /** How many of them diverged; the figures below are of the others, NaN if all diverged. */
   readonly diverged: number;
   /** Share of all validation images classified correctly. */
   readonly validationAccuracy: Spread;
@@ -105,25 +89,25 @@ export interface LambdaResult {
   readonly validationCost: Spread;
 }
 
-/** Mean, least and most of some numbers. */
+/** Mean, minimum and maximum of some numbers. */
 export interface Spread {
-  /** Their mean. */
+  /** The mean. */
   readonly mean: number;
-  /** The least of them. */
+  /** The minimum. */
   readonly min: number;
-  /** The most of them. */
+  /** The maximum. */
   readonly max: number;
 }
 
 /**
- * Draws the values of λ that a stage of a search tries: log-uniform, so that each power of ten gets its share.
+ * Draws the values of λ for a stage of a search: log-uniform, so that all powers of ten are equally likely.
  *
- * The first network of a λ is the same whatever `repeat` is, and whichever others it is trained with.
+ * The first network of a λ does not depend on `repeat`, nor on the networks it is trained with.
  *
- * @param range Where λ is looked for.
- * @param options The stage, how many values, and what they come from.
+ * @param range The range to search.
+ * @param options The stage, the number of values, and the seed.
  * @returns The networks, λ by λ in ascending order.
- * @throws {ArgumentError} If the range is upside down or not positive, or a count is not an integer of at least 1.
+ * @throws {ArgumentError} If the range is reversed or not positive, or a count is not an integer of at least 1.
  *
  * @example
  * ```ts
@@ -139,7 +123,7 @@ export function planTrials({ from, to }: LambdaRange, options: PlanTrialsOptions
   const { stage, count, seed, repeat = 1 } = options;
   if (!(from > 0 && from < to && to < Infinity)) {
     throw new ArgumentError(
-      `Cannot look for lambda from ${from} to ${to}, expected two positive numbers, the smaller first`,
+      `Cannot search lambda from ${from} to ${to}, expected two positive numbers, the smaller first`,
     );
   }
   for (const [name, value] of [["count", count], ["repeat", repeat]] as const) {
@@ -152,7 +136,7 @@ export function planTrials({ from, to }: LambdaRange, options: PlanTrialsOptions
   const [low, high] = [Math.log10(from), Math.log10(to)];
   const lambdas = Array.from({ length: count }, () => {
     const lambda = 10 ** (low + (high - low) * random.uniform());
-    // Rounding may lead out of the range.
+    // Rounding may leave the range.
     return Math.min(Math.max(lambda, from), to);
   }).sort((a, b) => a - b);
   return lambdas.flatMap((lambda, i) =>
@@ -167,7 +151,7 @@ export function planTrials({ from, to }: LambdaRange, options: PlanTrialsOptions
 }
 
 /**
- * Puts together the trials that share their λ.
+ * Summarises the trials of each λ.
  *
  * @param rows The trials.
  * @returns A result for each λ, in the order of the rows.
@@ -192,30 +176,29 @@ export function summariseTrials(rows: readonly TrialRow[]): LambdaResult[] {
 }
 
 /**
- * Finds the best λ: by mean validation accuracy, of equal ones the smaller λ. One that diverged comes after those that
- * did not.
+ * Ranks the values of λ by mean validation accuracy, the smaller λ first where equal; those that diverged come last.
  *
  * @param rows The trials, of one stage or of several.
- * @param count How many results at most.
+ * @param count The maximum number of results.
  * @returns The best, first rank first.
  */
 export function bestResults(rows: readonly TrialRow[], count: number): LambdaResult[] {
   return summariseTrials(rows).sort((a, b) =>
-    a.diverged - b.diverged || compare(b.validationAccuracy.mean, a.validationAccuracy.mean) ||
+    a.diverged - b.diverged || descending(a.validationAccuracy.mean, b.validationAccuracy.mean) ||
     a.lambda - b.lambda
   ).slice(0, count);
 }
 
 /**
- * Homes in on the best λ so far: from the next smaller value that was tried to the next larger one. A best value at an
- * end of all that was tried is as far from that end of the new range, on a log scale, as from the other.
+ * Finds the range around the best λ so far: from the next smaller value tried to the next larger one. If the best is the
+ * smallest or largest value tried, the range extends equally far to both sides on a log scale.
  *
  * @param rows The trials so far, of at least two values of λ.
- * @returns The range to look in next.
+ * @returns The range to search next.
  * @throws {ArgumentError} If fewer than two values were tried.
  */
 export function refineRange(rows: readonly TrialRow[]): LambdaRange {
-  const tried = [...new Set(rows.map(({ lambda }) => lambda))].sort((a, b) => a - b);
+  const tried = distinct(rows.map(({ lambda }) => lambda)).sort((a, b) => a - b);
   if (tried.length < 2) {
     throw new ArgumentError(
       `Cannot refine a search of ${tried.length} values of lambda, expected at least 2`,
@@ -228,10 +211,10 @@ export function refineRange(rows: readonly TrialRow[]): LambdaRange {
   return { from, to };
 }
 
-/** Descending numbers first, NaN last. */
-function compare(a: number, b: number): number {
-  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(b)) - Number(Number.isNaN(a));
-  return a - b;
+/** Sorts in descending order, NaN last. */
+function descending(a: number, b: number): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+  return b - a;
 }
 
 function spread(values: readonly number[]): Spread {

@@ -1,5 +1,5 @@
 /**
- * A study of initial weights: the same network from several initialisations, without and with batch norm.
+ * The sensitivity study: the same network with several distributions of initial weights, without and with batch norm.
  *
  * @module
  */
@@ -11,22 +11,22 @@ import type { NetworkSettings } from "./population.ts";
 import { PUBLISHED_SMALL_SIGMAS } from "../model/published.ts";
 import type { TrainingNetwork } from "./training.ts";
 
-/** How far from ln(classes) the loss of a training that stalled may end, as a share of it. */
+/** Training stalled if its final loss is within this share of ln(classes). */
 const STALLED_WITHIN = 0.01;
 
-/** How one network of a study ended. */
+/** The result of one network of a study. */
 export interface SensitivityRun extends Ending {
-  /** How the weights started, as {@linkcode sigmaName} says it. */
+  /** The initialisation, as named by {@linkcode sigmaName}. */
   readonly sigma: string;
   /** Whether the network has batch norm. */
   readonly batchNorm: boolean;
-  /** Whether it trained, as {@linkcode outcomeOf} says it. */
+  /** Whether it trained, from {@linkcode outcomeOf}. */
   readonly outcome: string;
 }
 
 /** The loss of one network of a study at one step. */
 export interface CurveRow {
-  /** How the weights started, as {@linkcode sigmaName} says it. */
+  /** The initialisation, as named by {@linkcode sigmaName}. */
   readonly sigma: string;
   /** Whether the network has batch norm. */
   readonly batchNorm: boolean;
@@ -37,10 +37,10 @@ export interface CurveRow {
 }
 
 /**
- * Names an initialisation, as files do.
+ * Names an initialisation for files and figures.
  *
- * @param initialisation How the weights start.
- * @returns `"he"`, `"xavier"`, or the standard deviation in the shortest form that reads back as the same number.
+ * @param initialisation The distribution of the weights.
+ * @returns `"he"`, `"xavier"`, or the shortest text that parses as the same standard deviation.
  *
  * @example
  * ```ts
@@ -57,12 +57,12 @@ export function sigmaName(initialisation: Initialisation): string {
 /**
  * Says whether a network trained.
  *
- * @param ending When its training diverged, if it did, and its loss on the training images at the end.
+ * @param ending When it diverged, if it did, and its final training loss.
  * @param classes Number of classes.
- * @returns As in `"diverged at step 12"`; `"stalled"` where the training loss ended within 1 % of ln(classes), the loss
- * of guessing; otherwise `"trained"`.
+ * @returns As in `"diverged at step 12"`; `"stalled"` if the training loss ended within 1 % of ln(classes), the loss of
+ * guessing; otherwise `"trained"`.
  *
- * @example A network of ten classes that has learnt nothing
+ * @example A network that learnt nothing
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { outcomeOf } from "./sensitivity.ts";
@@ -81,11 +81,11 @@ export function outcomeOf(
 }
 
 /**
- * Makes the networks of a study. Each is told apart by its initialisation, so that it starts alike whichever others
- * train beside it, and with batch norm as without.
+ * Makes the networks of a study. The identity of each is its initialisation, so that it starts the same whichever others
+ * train beside it, with and without batch norm.
  *
- * @param initialisations How the weights start, all different.
- * @param settings What all of them have in common.
+ * @param initialisations The distributions of the weights, all different.
+ * @param settings The settings that all networks share.
  * @returns A network for each initialisation, in the same order.
  */
 export function sensitivityNetworks(
@@ -99,19 +99,19 @@ export function sensitivityNetworks(
   }));
 }
 
-/** Which networks metric rows belong to. */
+/** The networks that metric rows belong to. */
 export interface CurveOptions {
-  /** How the weights of each network started. */
+  /** The initialisation of each network. */
   readonly initialisations: readonly Initialisation[];
   /** Whether the networks have batch norm. */
   readonly batchNorm: boolean;
 }
 
 /**
- * Puts the rows of networks that trained together in the order of `curves.csv`: network by network.
+ * Arranges the rows of networks that trained together network by network.
  *
- * @param rows What the training gave, [evaluations][networks].
- * @param options Which networks they are.
+ * @param rows The rows of the training, [evaluations][networks].
+ * @param options The networks.
  * @returns The curves, one after another, each in the order of training.
  */
 export function curveRows(
@@ -129,11 +129,11 @@ export function curveRows(
   );
 }
 
-/** What {@linkcode describeRuns} needs to know beside the runs. */
+/** Options for {@linkcode describeRuns}. */
 export interface DescribeRunsOptions {
   /** Number of classes. */
   readonly classes: number;
-  /** Whether data and settings are those of the published report, so that its finding may stand beside ours. */
+  /** Whether data and settings are those of the published report, so that its finding can be compared. */
   readonly comparable: boolean;
 }
 
@@ -141,7 +141,7 @@ export interface DescribeRunsOptions {
  * Says in a sentence which runs of a study trained, stalled or diverged.
  *
  * @param runs The runs.
- * @param options The number of classes, and whether the report's finding belongs there.
+ * @param options The number of classes, and whether to mention the report's finding.
  * @returns The sentence.
  *
  * @example
@@ -196,7 +196,7 @@ function outcomes(runs: readonly SensitivityRun[], classes: number): string {
     : `${clauses.slice(0, -1).join(", ")}, and ${clauses.at(-1)}`;
 }
 
-/** What a sentence calls an initialisation. */
+/** The name of an initialisation in a sentence. */
 function subject(sigma: string): string {
   if (sigma === "he") return "He";
   return sigma === "xavier" ? "Xavier" : `σ = ${sigma}`;

@@ -25,7 +25,7 @@ export interface TrainingNetwork extends NetworkSettings {
   /** Names the network among those of the same seed: its initial weights come from the seed and this. */
   readonly identity: string | number;
   /**
-   * How its weights start.
+   * The distribution of its initial weights.
    *
    * @default {"he"}
    */
@@ -33,75 +33,71 @@ export interface TrainingNetwork extends NetworkSettings {
 }
 
 /** What to train, and for how long. */
-export interface TrainingOptions {
-  /** Widths of the hidden layers. */
-  readonly hidden: readonly number[];
-  /** Whether hidden layers have batch norm. */
-  readonly batchNorm: boolean;
+export interface TrainingOptions extends Pick<Architecture, "hidden" | "batchNorm"> {
   /** The networks: they see the same batches. */
   readonly networks: readonly TrainingNetwork[];
-  /** Steps from the least learning rate to the greatest (n_s). */
+  /** Steps from the smallest learning rate to the largest (n_s). */
   readonly halfCycle: number;
-  /** How many cycles of 2 n_s steps. */
+  /** Number of cycles of 2 n_s steps. */
   readonly cycles: number;
   /**
-   * What batches and initial weights come from: an integer in [0, 2^32).
+   * The seed of batches and initial weights: an integer in [0, 2^32).
    *
    * @default {1}
    */
   readonly seed?: number;
   /**
-   * Images in a batch. A remainder of the training images smaller than that is left out of each epoch.
+   * Images in a batch. Each epoch leaves out a remainder of the training images smaller than a batch.
    *
    * @default {100}
    */
   readonly batch?: number;
   /** Steps from one metric row to the next; an epoch unless given. The last step always has a row. */
   readonly evaluateEvery?: number;
-  /** The kernel variant; the one that should suit the adapter unless given. */
+  /** The kernel variant; the default one of the adapter unless given. */
   readonly variant?: string;
 }
 
 /** How a training runs. */
 export interface RunOptions extends AdvanceOptions {
   /**
-   * Whether updates go on while rows are read back. A row then comes when the training is up to two rows further:
-   * evaluations, predictions and states asked for in the loop are of a later step than the row's.
+   * Whether updates continue while rows are read back. Training is then up to two rows ahead of the row that is yielded:
+   * evaluations, predictions and states requested in the loop belong to a later step than the row.
    *
    * @default {false}
    */
   readonly ahead?: boolean;
 }
 
-/** Rows that are being read back while the training goes on. */
+/** Rows that may be pending while training continues. */
 const AHEAD = 2;
 
-/** Rows that may still be read back. */
+/** Waits for the rows of an evaluation. */
 type PendingRows = () => Promise<FoundRows>;
 
 /** The rows of one evaluation. */
 export interface FoundRows {
   /** A row for each network, [networks]. */
   readonly rows: readonly MetricRow[];
-  /** When each network diverged, as far as it was known then, or null, [networks]. */
+  /** The step at which each network diverged, as far as this evaluation shows, or null, [networks]. */
   readonly diverged: readonly (number | null)[];
 }
 
-/** All that a training has learnt, from which it goes on to the same bytes and the same rows. */
+/** The state of a training, from which it resumes to the same bytes and the same rows. */
 export interface TrainingState {
   /** Updates made. */
   readonly step: number;
-  /** Whether there is to be a row of this step that was not begun yet. */
+  /** Whether this step has a row whose evaluation has not started. */
   readonly rowDue: boolean;
-  /** Rows that were begun and not given yet, the oldest first. */
+  /** Rows that were computed but not yet yielded, the oldest first. */
   readonly pending: readonly FoundRows[];
-  /** Whether it ended early because all networks have diverged. */
+  /** Whether training ended early because all networks have diverged. */
   readonly ended: boolean;
   /** Flat parameter vectors, [networks][layout.count]. */
   readonly parameters: readonly Float32Array[];
   /** Moving averages of batch norm, [networks][layout.statisticCount]. */
   readonly statistics: readonly Float32Array[];
-  /** When each network diverged, or null, [networks]. */
+  /** The step at which each network diverged, or null, [networks]. */
   readonly diverged: readonly (number | null)[];
 }
 
@@ -131,9 +127,9 @@ export interface TrainingState {
 export class Training {
   /** The architecture of all networks. */
   readonly architecture: Architecture;
-  /** The kernel variant that it runs on. */
+  /** The kernel variant. */
   readonly variant: string;
-  /** Updates that the whole training makes. */
+  /** Updates of the whole training. */
   readonly steps: number;
   /** Updates in an epoch. */
   readonly stepsPerEpoch: number;
@@ -144,12 +140,10 @@ export class Training {
   readonly #seed: number;
   readonly #batch: number;
   #step = 0;
-  #epoch = -1; // whose order of images is on the GPU
+  #epoch = -1; // the epoch whose image order is on the GPU
   #rowDue = true;
   #pending: PendingRows[] = [];
-  /** What was known before the first step that this object made. */
-  #divergedBefore: readonly (number | null)[];
-  /** What the rows that were given have shown. */
+  /** Divergence known from a restored state and the rows so far. */
   #diverged: readonly (number | null)[];
   #ended = false;
   #running = false;
@@ -168,8 +162,7 @@ export class Training {
     this.steps = parts.steps;
     this.#seed = options.seed ?? 1;
     this.#batch = parts.population.batch;
-    this.#divergedBefore = options.networks.map(() => null);
-    this.#diverged = this.#divergedBefore;
+    this.#diverged = options.networks.map(() => null);
     this.stepsPerEpoch = Math.floor(parts.data.source.training.count / this.#batch);
   }
 
@@ -177,7 +170,7 @@ export class Training {
    * Puts networks with their initial weights on the GPU.
    *
    * @param gpu The device.
-   * @param data The data: given as a `DeviceDataSet`, it is shared and stays the caller's.
+   * @param data The data; a `DeviceDataSet` is shared and stays the caller's.
    * @param options What to train.
    * @returns The training, before its first step.
    * @throws {ArgumentError} If an option is not allowed, or the adapter cannot hold the networks.
@@ -189,21 +182,8 @@ export class Training {
     data: DataSet | DeviceDataSet,
     options: TrainingOptions,
   ): Promise<Training> {
-    const { networks, halfCycle, cycles, seed = 1, batch = 100, evaluateEvery = 1 } = options;
-    if (!Number.isSafeInteger(evaluateEvery) || evaluateEvery < 1) {
-      throw new ArgumentError(
-        `Cannot evaluate every ${evaluateEvery} steps, expected an integer of at least 1`,
-      );
-    }
-    let steps = 0;
-    for (const { lambda, etaMin, etaMax } of networks) {
-      if (!(lambda >= 0 && lambda < Infinity)) {
-        throw new ArgumentError(
-          `Cannot train with lambda ${lambda}, expected a finite number of at least 0`,
-        );
-      }
-      steps = totalSteps({ etaMin, etaMax, halfCycle }, cycles);
-    }
+    const { networks, seed = 1, batch = 100 } = options;
+    const steps = stepsOf(options);
     const source = data instanceof DeviceDataSet ? data.source : data;
     const architecture = {
       inputs: source.inputs,
@@ -215,14 +195,10 @@ export class Training {
     const ownsData = deviceData !== data;
     let population: Population | undefined;
     try {
-      // Before the initial weights are drawn: what the adapter cannot hold, this process may not hold either.
-      population = await Population.create(gpu, {
-        architecture,
-        networks,
-        batch,
-        data: deviceData,
-        variant: options.variant,
-      });
+      // Before the initial weights are drawn: what the adapter cannot hold may not fit into this process either.
+      const { variant } = options;
+      const settings = { architecture, networks, batch, data: deviceData, variant };
+      population = await Population.create(gpu, settings);
       population.write({
         parameters: networks.map(({ identity, initialisation }) =>
           initialise(architecture, { seed, identity, initialisation })
@@ -245,11 +221,11 @@ export class Training {
    * Trains to the end, with a row for each network before the first step, after every epoch (or `evaluateEvery` steps)
    * and after the last. It ends early when all networks have diverged.
    *
-   * Leaving the loop, or stopping it by the signal, keeps the networks as they are; another call goes on from there, with
-   * the rows that were due if it was cut off.
+   * Leaving the loop, or stopping it by the signal, keeps the networks as they are; another call resumes from there and
+   * yields the rows that were still due.
    *
-   * @param options `signal` ends the training between two submits; `onStep` is told how many updates were submitted;
-   * `ahead` has the next updates made while a row is read back, so that the GPU never waits.
+   * @param options `signal` stops the training between two submits; `onStep` receives the number of updates submitted;
+   * `ahead` continues with updates while a row is read back, so that the GPU never waits.
    * @yields Rows, [networks].
    * @throws {ArgumentError} If the training was destroyed, or another call is under way.
    * @throws {GpuError} If the device refused an operation.
@@ -260,7 +236,7 @@ export class Training {
     while ((rows = await this.#nextRows(options))) yield rows;
   }
 
-  /** Goes on to the next rows; undefined where there are none left. */
+  /** Trains until the next rows; undefined if there are none left. */
   async #nextRows(options: RunOptions): Promise<MetricRow[] | undefined> {
     const { signal, ahead = false } = options;
     const every = this.#options.evaluateEvery ?? this.stepsPerEpoch;
@@ -279,7 +255,7 @@ export class Training {
           const { rows, diverged } = await this.#pending[0]();
           this.#pending.shift();
           this.#diverged = merge(this.#diverged, diverged);
-          this.#ended = diverged.every((step) => step !== null);
+          this.#ended = this.#diverged.every((step) => step !== null);
           if (this.#ended) this.#pending = [];
           return [...rows];
         }
@@ -296,7 +272,7 @@ export class Training {
    * Evaluates all networks as they are now.
    *
    * @param split Which part of the data.
-   * @param options `signal` ends the evaluation between two submits.
+   * @param options `signal` stops the evaluation between two submits.
    * @returns Loss, cost and accuracy, [networks].
    * @throws {ArgumentError} If the training was destroyed.
    * @throws {GpuError} If the device refused an operation.
@@ -309,11 +285,12 @@ export class Training {
   }
 
   /**
-   * Finds the class of every image as the networks are now: that of the largest logit, the first of equal ones.
+   * Predicts the class of every image with the networks as they are now: that of the largest logit, the first of equal
+   * ones.
    *
    * @param split Which part of the data.
-   * @param options `signal` ends the work between two submits.
-   * @returns Classes by number in the order of the images, [networks][images].
+   * @param options `signal` stops the work between two submits.
+   * @returns Class numbers in the order of the images, [networks][images].
    * @throws {ArgumentError} If the training was destroyed.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
@@ -324,8 +301,8 @@ export class Training {
   }
 
   /**
-   * Tells when each network diverged: had a loss or a parameter that was NaN or infinite. Losses are looked at in every
-   * step, parameters whenever there is a row.
+   * Tells when each network diverged, that is, first had a NaN or infinite loss or parameter. Losses are checked in every
+   * step, parameters with every row.
    *
    * @returns The number of updates made before, or null, [networks].
    * @throws {ArgumentError} If the training was destroyed.
@@ -334,13 +311,12 @@ export class Training {
    */
   async diverged(): Promise<(number | null)[]> {
     this.#check();
-    const noticed = await this.#population.readDiverged();
-    // By what was known before, what rows have shown, and what the GPU has noticed.
-    return merge(this.#divergedBefore, merge(this.#diverged, noticed));
+    const found = await this.#population.readDiverged();
+    return merge(this.#diverged, found);
   }
 
   /**
-   * Takes out all that was learnt, as it is when this is called: {@linkcode Training.run} may go on meanwhile.
+   * Copies the state as it is at the time of the call; {@linkcode Training.run} may continue meanwhile.
    *
    * @returns A copy.
    * @throws {ArgumentError} If the training was destroyed.
@@ -350,21 +326,20 @@ export class Training {
   async state(): Promise<TrainingState> {
     this.#check();
     const { step } = this;
-    const [rowDue, ended] = [this.#rowDue, this.#ended];
-    const [before, shown] = [this.#divergedBefore, this.#diverged];
-    const [{ parameters, statistics, diverged: noticed }, ...pending] = await Promise.all([
+    const [rowDue, ended, before] = [this.#rowDue, this.#ended, this.#diverged];
+    const [{ parameters, statistics, diverged: found }, ...pending] = await Promise.all([
       this.#population.readState(),
       ...this.#pending.map((finish) => finish()),
     ]);
-    const diverged = merge(before, merge(shown, noticed));
+    const diverged = merge(before, found);
     return { step, rowDue, pending, ended, parameters, statistics, diverged };
   }
 
   /**
-   * Puts back what another training with the same options had learnt, so that this one goes on from there.
+   * Restores the state of a training with the same options, so that this one resumes from there.
    *
-   * @param state What {@linkcode Training.state} gave.
-   * @throws {ArgumentError} If it is of other networks or another length, the training was destroyed, or
+   * @param state The state from {@linkcode Training.state}.
+   * @throws {ArgumentError} If the state has other networks or too many steps, the training was destroyed, or
    * {@linkcode Training.run} is under way.
    */
   restore(state: TrainingState): void {
@@ -372,27 +347,28 @@ export class Training {
     this.#checkIdle("restore");
     const { count, statisticCount } = layout(this.architecture);
     const { size } = this.#population;
-    const fits = state.parameters.length === size && state.statistics.length === size &&
-      state.diverged.length === size &&
-      state.pending.every(({ rows, diverged }) =>
-        rows.length === size && diverged.length === size
-      ) &&
-      state.parameters.every(({ length }) => length === count) &&
-      state.statistics.every(({ length }) => length === statisticCount);
-    if (!fits || !Number.isSafeInteger(state.step) || state.step < 0 || state.step > this.steps) {
+    const { parameters, statistics, step, rowDue, pending, ended, diverged } = state;
+    const perNetwork = [state, ...pending].map((known) => known.diverged.length);
+    perNetwork.push(
+      parameters.length,
+      statistics.length,
+      ...pending.map(({ rows }) => rows.length),
+    );
+    const fits = perNetwork.every((length) => length === size) &&
+      parameters.every(({ length }) => length === count) &&
+      statistics.every(({ length }) => length === statisticCount);
+    if (!fits || !Number.isSafeInteger(step) || step < 0 || step > this.steps) {
       throw new ArgumentError(
         `Cannot restore the training: the state is not one of ${size} networks of ${count} parameters ` +
           `and at most ${this.steps} steps`,
       );
     }
-    const { parameters, statistics, step, rowDue, pending, ended, diverged } = state;
     this.#population.write(step === 0 ? { parameters } : { parameters, statistics });
     this.#step = step;
     this.#epoch = -1;
     this.#rowDue = rowDue;
     this.#pending = pending.map((found) => () => Promise.resolve(found));
-    this.#divergedBefore = [...diverged];
-    this.#diverged = this.#divergedBefore;
+    this.#diverged = [...diverged];
     this.#ended = ended;
   }
 
@@ -407,15 +383,15 @@ export class Training {
     if (this.#destroyed) throw new ArgumentError("Cannot use the training: it was destroyed");
   }
 
-  /** Two that made updates at once would make some of them twice. */
+  /** Two concurrent runs would make some updates twice. */
   #checkIdle(action: string): void {
     if (!this.#running) return;
     throw new ArgumentError(
-      `Cannot ${action} the training: run() is under way, expected that its next row is awaited`,
+      `Cannot ${action} the training: run() is under way, expected its next row to be awaited first`,
     );
   }
 
-  /** Whether all rows were given. */
+  /** Whether all rows were yielded. */
   #isOver(): boolean {
     const rowsLeft = this.#rowDue || this.#pending.length > 0;
     return this.#ended || this.#step >= this.steps && !rowsLeft;
@@ -440,7 +416,7 @@ export class Training {
       await this.#population.advance(plans, {
         signal: options.signal,
         onStep: (steps) => {
-          // Kept up with, so that a training that was told to stop knows where it is.
+          // Updated here, so that it is right when the signal stops the training.
           this.#step = begun + steps;
           this.#rowDue = this.#step === step;
           options.onStep?.(this.#step);
@@ -451,36 +427,46 @@ export class Training {
 
   async #startRows(signal?: AbortSignal): Promise<PendingRows> {
     const step = this.#step;
-    const before = this.#divergedBefore;
+    const { networks, halfCycle } = this.#options;
     const splits = ["training", "validation"] as const;
     const evaluation = await this.#population.startEvaluation(splits, signal);
     return async () => {
       const { evaluations: [training, validation], diverged } = await evaluation.result();
-      // No batch follows the last update, whose loss would show that it diverged: the cost does.
+      // The loss of the next batch would show that the last update diverged; without one, the cost does.
       const shown = training.map(({ cost }) => Number.isFinite(cost) ? null : step);
-      return {
-        rows: this.#rows(step, { training, validation }),
-        diverged: merge(before, merge(diverged, shown)),
-      };
+      const rows = networks.map(({ etaMin, etaMax }, i) => ({
+        step,
+        epoch: step / this.stepsPerEpoch,
+        eta: step === 0 ? null : eta(step - 1, { etaMin, etaMax, halfCycle }),
+        training: training[i],
+        validation: validation[i],
+      }));
+      return { rows, diverged: merge(diverged, shown) };
     };
-  }
-
-  #rows(
-    step: number,
-    { training, validation }: Record<"training" | "validation", Evaluation[]>,
-  ): MetricRow[] {
-    const { networks, halfCycle } = this.#options;
-    return networks.map(({ etaMin, etaMax }, i) => ({
-      step,
-      epoch: step / this.stepsPerEpoch,
-      eta: step === 0 ? null : eta(step - 1, { etaMin, etaMax, halfCycle }),
-      training: training[i],
-      validation: validation[i],
-    }));
   }
 }
 
-/** When each network diverged: as was known before, or else as was found since. */
+/** Checks the options and counts the updates. */
+function stepsOf(options: TrainingOptions): number {
+  const { networks, halfCycle, cycles, evaluateEvery = 1 } = options;
+  if (!Number.isSafeInteger(evaluateEvery) || evaluateEvery < 1) {
+    throw new ArgumentError(
+      `Cannot evaluate every ${evaluateEvery} steps, expected an integer of at least 1`,
+    );
+  }
+  let steps = 0;
+  for (const { lambda, etaMin, etaMax } of networks) {
+    if (!(lambda >= 0 && lambda < Infinity)) {
+      throw new ArgumentError(
+        `Cannot train with lambda ${lambda}, expected a finite number of at least 0`,
+      );
+    }
+    steps = totalSteps({ etaMin, etaMax, halfCycle }, cycles);
+  }
+  return steps;
+}
+
+/** The step at which each network diverged: the one known before, or else the one found since. */
 function merge(
   before: readonly (number | null)[],
   since: readonly (number | null)[],

@@ -16,6 +16,7 @@ import { layout } from "../model/network.ts";
 import { Population, type StepPlan } from "./population.ts";
 import { PUBLISHED_HIDDEN } from "../model/published.ts";
 import { Random } from "../model/random.ts";
+import { type PopulationPlan, shapeOf } from "../model/shape.ts";
 import { createSynthetic } from "../data/synthetic.ts";
 import { variantFits } from "../programs/variants.ts";
 
@@ -47,17 +48,11 @@ interface Check {
 }
 
 /** A setting whose steps are compared with the reference. */
-export interface VariantCheckSetting {
+export interface VariantCheckSetting extends PopulationPlan {
   /** The name of the check. */
   readonly check: string;
   /** How many of an image's first values are used. */
   readonly inputs: number;
-  /** Widths of the hidden layers. */
-  readonly hidden: readonly number[];
-  /** Whether hidden layers have batch norm. */
-  readonly batchNorm: boolean;
-  /** Images in a batch. */
-  readonly batch: number;
   /** Networks that train together: the first of {@linkcode VARIANT_CHECK_NETWORKS}. */
   readonly networks: number;
   /** Steps to compare. */
@@ -215,12 +210,10 @@ async function compareWithReference(
   setting: VariantCheckSetting,
   { dataset, variant }: VariantCheckOptions,
 ): Promise<Finding> {
-  const { inputs, hidden, batchNorm, batch } = setting;
   const networks = VARIANT_CHECK_NETWORKS.slice(0, setting.networks);
-  const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
-  const shape = { architecture, networks: networks.length, batch };
-  if (!variantFits(variant, gpu, shape)) return NOT_RUN;
-  const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
+  const images = cutInputs(dataset, setting.inputs);
+  if (!variantFits(variant, gpu, shapeOf(setting, images))) return NOT_RUN;
+  const data = new DeviceDataSet(gpu, images);
   try {
     return judge(await checkKernels(gpu, { ...setting, networks, data, variant }));
   } finally {
@@ -250,10 +243,10 @@ async function plantNaN(
   batchNorm: boolean,
   { dataset, variant }: VariantCheckOptions,
 ): Promise<Finding> {
-  const { inputs, hidden, batch, counts } = PLANTED;
-  const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
-  if (!variantFits(variant, gpu, { architecture, networks: 2, batch })) return NOT_RUN;
-  const data = new DeviceDataSet(gpu, cutInputs(subset(dataset, counts), inputs));
+  const images = cutInputs(subset(dataset, PLANTED.counts), PLANTED.inputs);
+  const shape = shapeOf({ ...PLANTED, batchNorm, networks: 2 }, images);
+  if (!variantFits(variant, gpu, shape)) return NOT_RUN;
+  const data = new DeviceDataSet(gpu, images);
   try {
     const rows = await checkDivergence(gpu, { ...PLANTED, batchNorm, data, variant });
     const wrong = rows.filter(({ passed }) => !passed);
@@ -278,11 +271,8 @@ interface Trained {
 function byteChecks(gpu: Gpu, options: VariantCheckOptions): Check[] {
   const { architecture, batch } = REPEATED;
   const everyone = VARIANT_CHECK_NETWORKS.map((_, identity) => identity);
-  const fits = variantFits(options.variant, gpu, {
-    architecture,
-    networks: everyone.length,
-    batch,
-  });
+  const shape = { architecture, networks: everyone.length, batch };
+  const fits = variantFits(options.variant, gpu, shape);
   let among: Trained;
   let alone: Trained;
   const checks: Record<string, () => Promise<Finding>> = {

@@ -238,8 +238,8 @@ function report(
       ms_per_step: spreadOf(own.map((row) => row.msPerStep)).median,
       own_ms_per_step: spreadOf(own.map((row) => row.ownMsPerStep)).median,
       ratio: ratio.median,
-      ratio_least: ratio.least,
-      ratio_most: ratio.most,
+      ratio_least: ratio.min,
+      ratio_most: ratio.max,
     };
     if (json) writeEvent(context, "peer", { ...summary, ...quick && { quick } });
     table.push([
@@ -248,7 +248,7 @@ function report(
       mode,
       short(summary.ms_per_step),
       short(summary.own_ms_per_step),
-      spread(ratio.median, ratio.least, ratio.most),
+      spread(ratio.median, ratio.min, ratio.max),
     ]);
   }
   if (json) return;

@@ -216,14 +216,14 @@ function makeRows(
   const times = sizes.map((size) => spreadOf(size.times));
   const cliffs = findCliffs(sizes.map(({ value }, i) => ({ size: value, cost: times[i].median })));
   return sizes.map(({ value, plan: { hidden, batchNorm, batch, networks }, variant, steps }, i) => {
-    const { median, least, most } = times[i];
+    const { median, min, max } = times[i];
     const operations = networks * operationsPerStep({ inputs, hidden, classes, batchNorm }, batch);
     return {
       axis,
       value,
       msPerStep: median,
-      min: least,
-      max: most,
+      min,
+      max,
       steps: steps!,
       mflop: operations / 1e6,
       gflopPerS: operations / median / 1e6,

@@ -7,6 +7,8 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { SubsetCounts } from "../../src/data/dataset.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { enumerate } from "../../src/lists.ts";
+import { PUBLISHED_HIDDEN } from "../../src/model/published.ts";
+import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
 import type { Initialisation } from "../../src/model/initialisation.ts";
 
 // Kinds of values ----------------------------------------------------------------------------------------------------
@@ -281,17 +283,19 @@ export const COMMON_OPTIONS = {
   }),
 } as const;
 
-/** The options of tasks that train. */
+const { lambda, batch, etaMin, etaMax, halfCycle, cycles, init } = PUBLISHED_SETTINGS.baseline;
+
+/** The options of tasks that train, with the defaults of `baseline`. */
 export const TRAINING_OPTIONS = {
-  hidden: widths({ default: [50, 50], help: "widths of the hidden layers" }),
+  hidden: widths({ default: PUBLISHED_HIDDEN[0], help: "widths of the hidden layers" }),
   batchNorm: choice(["on", "off", "both"], { default: "on", help: "batch normalisation" }),
-  lambda: real({ min: 0, default: 0.005, help: "weight λ of the L2 term" }),
-  batch: integer({ min: 1, default: 100, help: "images in a batch" }),
-  etaMin: real({ min: 0, default: 1e-5, help: "lowest learning rate η of a cycle" }),
-  etaMax: real({ min: 0, default: 1e-1, help: "highest learning rate η of a cycle" }),
-  halfCycle: integer({ min: 1, default: 2250, help: "steps from lowest to highest η, n_s" }),
-  cycles: integer({ min: 1, default: 2, help: "cycles of 2 n_s steps each" }),
-  init: initialisation({ default: "he", help: "initial weights; SIGMA is a fixed deviation" }),
+  lambda: real({ min: 0, default: lambda, help: "weight λ of the L2 term" }),
+  batch: integer({ min: 1, default: batch, help: "images in a batch" }),
+  etaMin: real({ min: 0, default: etaMin, help: "lowest learning rate η of a cycle" }),
+  etaMax: real({ min: 0, default: etaMax, help: "highest learning rate η of a cycle" }),
+  halfCycle: integer({ min: 1, default: halfCycle, help: "steps from lowest to highest η, n_s" }),
+  cycles: integer({ min: 1, default: cycles, help: "cycles of 2 n_s steps each" }),
+  init: initialisation({ default: init, help: "initial weights; SIGMA is a fixed deviation" }),
 } as const;
 
 /** The values of the options that every task has. */

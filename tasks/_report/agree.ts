@@ -4,18 +4,13 @@
  * @module
  */
 import { DataError } from "../../src/errors.ts";
-import type { Ending, MetricRow } from "../../src/model/metrics.ts";
+import type { Confusion, Ending, MetricRow } from "../../src/model/metrics.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import { CURVES_CSV } from "../../src/records/curves.ts";
 import { METRICS_CSV } from "../../src/records/metrics.ts";
 import type { CsvTable } from "../../src/records/table.ts";
 import { BEST_CSV } from "../../src/records/trials.ts";
-import {
-  bestResults,
-  type BestRow,
-  type Confusion,
-  type TrialRow,
-} from "../../src/train/lambda_search.ts";
+import { bestResults, type BestRow, type TrialRow } from "../../src/train/lambda_search.ts";
 import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
 
 /**

@@ -12,12 +12,12 @@ import {
   searchFigure,
   sensitivityFigure,
 } from "../../src/figures/mod.ts";
-import type { MetricRow } from "../../src/model/metrics.ts";
+import type { Confusion, MetricRow } from "../../src/model/metrics.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import { dataOf, isQuick } from "../../src/report/settings.ts";
 import { SCALING_BASE, type ScalingRow } from "../../src/measure/scaling.ts";
 import { short } from "../_kit/table.ts";
-import { type Confusion, refineRange, type TrialRow } from "../../src/train/lambda_search.ts";
+import { refineRange, type TrialRow } from "../../src/train/lambda_search.ts";
 import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
 
 /** Draws the training of a network: a baseline run, or the final network of a search. */

@@ -91,7 +91,7 @@ export async function profileInto(
       batch,
       variant,
       signal,
-      ...quick && { least: 0 },
+      ...quick && { minMilliseconds: 0 },
     });
   } catch (error) {
     if (!(error instanceof GpuUnavailableError)) throw error;

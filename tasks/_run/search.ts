@@ -11,10 +11,13 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "../_kit/options.ts";
+import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
 import type { ResultsOptions } from "../_kit/results.ts";
 import { PROFILE_OPTION } from "./profile.ts";
 
 const { lambda: _lambda, batchNorm: _batchNorm, ...TRAINING } = TRAINING_OPTIONS;
+
+const REPORT = PUBLISHED_SETTINGS["lambda-search"];
 
 /** Far more than any adapter trains together, and few enough to be counted before it refuses them. */
 const MOST = 1000;
@@ -24,34 +27,38 @@ export const SEARCH_OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
   ...TRAINING,
-  batchNorm: choice(["on", "off"], { default: "on", help: "batch normalisation" }),
-  coarse: range({ default: [1e-5, 1e-1], help: "where λ is looked for first" }),
+  batchNorm: choice(["on", "off"], { default: REPORT.batchNorm, help: "batch normalisation" }),
+  coarse: range({ default: REPORT.coarse, help: "where λ is looked for first" }),
   coarseCount: integer({
     min: 1,
     max: MOST,
-    default: 10,
+    default: REPORT.coarseCount,
     help: "values of λ that are tried first",
   }),
-  fine: range({ default: [1e-3, 1e-2], help: "where λ is looked for then" }),
+  fine: range({ default: REPORT.fine, help: "where λ is looked for then" }),
   fineCount: integer({
     min: 1,
     max: MOST,
-    default: 10,
+    default: REPORT.fineCount,
     help: "values of λ that are tried then, each round",
   }),
   refine: integer({
     min: 0,
     max: 100,
-    default: 0,
+    default: REPORT.refine,
     help: "rounds between the neighbours of the best λ so far, instead of --fine",
   }),
   repeat: integer({
     min: 1,
     max: MOST,
-    default: 1,
+    default: REPORT.repeat,
     help: "networks with each λ, of other initial weights",
   }),
-  finalCycles: integer({ min: 1, default: 3, help: "cycles of the network with the best λ" }),
+  finalCycles: integer({
+    min: 1,
+    default: REPORT.finalCycles,
+    help: "cycles of the network with the best λ",
+  }),
 };
 
 /** The values of the options of the task `lambda-search`. */

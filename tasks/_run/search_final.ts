@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Confusion } from "../../src/model/metrics.ts";
 import { join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
 import { readTextIfThere } from "../_kit/files.ts";
@@ -18,7 +19,6 @@ import { BEST_CSV } from "../../src/records/trials.ts";
 import {
   bestResults,
   type BestRow,
-  type Confusion,
   type LambdaResult,
   type TrialRow,
 } from "../../src/train/lambda_search.ts";

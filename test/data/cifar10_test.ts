@@ -36,7 +36,7 @@ async function withFolder(action: (folder: string) => Promise<void>): Promise<vo
   }
 }
 
-Deno.test("parseCifar10() parts labels from pixels", () => {
+Deno.test("parseCifar10() separates labels from pixels", () => {
   const bytes = Uint8Array.from({ length: 3 * RECORD }, (_, i) => i % 251);
   for (let i = 0; i < 3; i++) bytes[i * RECORD] = 9 - i;
   const { images, labels, count } = parseCifar10(bytes, "three.bin");
@@ -51,7 +51,7 @@ Deno.test("parseCifar10() parts labels from pixels", () => {
   }
 });
 
-Deno.test("parseCifar10() refuses what is no whole number of records", () => {
+Deno.test("parseCifar10() refuses bytes that are not a whole number of records", () => {
   for (const length of [0, 1, RECORD - 1, RECORD + 1, 2 * RECORD - 1]) {
     assertThrows(
       () => parseCifar10(new Uint8Array(length), "part.bin"),

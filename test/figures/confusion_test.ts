@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CIFAR10_CLASSES } from "../../src/data/cifar10.ts";
 import { confusionFigure } from "../../src/figures/confusion.ts";
 import { ArgumentError } from "../../src/errors.ts";
-import type { Confusion } from "../../src/train/lambda_search.ts";
+import type { Confusion } from "../../src/model/metrics.ts";
 import { checkTexts, type Tag, tagsOf, textsOf } from "../_svg.ts";
 
 const FIGURE = { title: "Final network", dataSet: "CIFAR-10" };

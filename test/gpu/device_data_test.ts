@@ -54,7 +54,7 @@ for (const inputs of [1, 2, 3, 4, 5, 8]) {
   });
 }
 
-Deno.test("part() holds every image when there are more than a texture is high", async () => {
+Deno.test("part() holds every image when there are more than the height of a texture", async () => {
   const gpu = await sharedGpu();
   const height = gpu.device.limits.maxTextureDimension2D;
   // The last layers are not full, and only the training images need more than one.

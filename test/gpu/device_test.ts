@@ -204,7 +204,7 @@ for (const variant of ["texel-20x10", "fused-32-256"]) {
       const plans = Array.from({ length: 5 }, (_, number) => ({ first: 0, rise: 0, number }));
       await assertRejects(() => population.advance(plans), kind);
       await assertRejects(() => population.evaluate(["test"]), kind);
-      await assertRejects(() => population.readParameters(), kind);
+      await assertRejects(() => population.readState(), kind);
       await assertRejects(() => Population.create(gpu, options), kind);
     }
   });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DeviceLostError, GpuError } from "../../src/errors.ts";
-import { Pacer, type Work } from "../../src/gpu/submits.ts";
+import { Submits, type Work } from "../../src/gpu/submits.ts";
 import { FakeDevice, type Manner } from "../_fake_device.ts";
 
 /** A kernel of work whose units take a set time. */
@@ -23,20 +23,20 @@ function workOf(milliseconds: number, count: number, more: Partial<Work> = {}): 
   };
 }
 
-/** Runs something with a pacer on a simulated device, whose manner is known from work that was done before. */
-async function withPacer(
+/** Runs something with `Submits` on a simulated device, whose manner is known from work that was done before. */
+async function withSubmits(
   manner: Manner,
-  story: (pacer: Pacer, device: FakeDevice) => Promise<void>,
+  story: (submits: Submits, device: FakeDevice) => Promise<void>,
 ): Promise<void> {
   const device = new FakeDevice({ manner, cost: (kernel) => Number(kernel) });
   await device.run(async () => {
     for (let i = 0; i < 2; i++) {
-      await new Pacer(device.gpu).run(workOf(5, 1));
+      await new Submits(device.gpu).run(workOf(5, 1));
       await device.gpu.done();
     }
     device.submits.length = 0;
     device.waits.length = 0;
-    await story(new Pacer(device.gpu), device);
+    await story(new Submits(device.gpu), device);
   });
 }
 
@@ -47,8 +47,8 @@ function sizes({ submits }: FakeDevice): number[] {
 
 for (const manner of ["waits", "returns"] as const) {
   Deno.test(`run() grows submits to what fits their time where a call ${manner}`, async () => {
-    await withPacer(manner, async (pacer, device) => {
-      await pacer.run(workOf(9, 45));
+    await withSubmits(manner, async (submits, device) => {
+      await submits.run(workOf(9, 45));
 
       // One to learn from, then as many as fit into 100 ms.
       const [first, ...others] = sizes(device);
@@ -58,8 +58,8 @@ for (const manner of ["waits", "returns"] as const) {
   });
 
   Deno.test(`run() grows to submits of thousands in four where a call ${manner}`, async () => {
-    await withPacer(manner, async (pacer, device) => {
-      await pacer.run(workOf(0.01, 10_000));
+    await withSubmits(manner, async (submits, device) => {
+      await submits.run(workOf(0.01, 10_000));
 
       assertEquals(sizes(device).slice(0, 3), [1, 16, 256]);
       assert(sizes(device)[3] >= 4096, `${sizes(device)}`);
@@ -67,19 +67,19 @@ for (const manner of ["waits", "returns"] as const) {
   });
 
   Deno.test(`run() submits slow units one by one where a call ${manner}`, async () => {
-    await withPacer(manner, async (pacer, device) => {
-      await pacer.run(workOf(500, 4));
+    await withSubmits(manner, async (submits, device) => {
+      await submits.run(workOf(500, 4));
 
       assertEquals(sizes(device), [1, 1, 1, 1]);
     });
   });
 
   Deno.test(`run() shrinks submits when units become slower where a call ${manner}`, async () => {
-    await withPacer(manner, async (pacer, device) => {
-      await pacer.run(workOf(9, 50));
-      await pacer.drain();
+    await withSubmits(manner, async (submits, device) => {
+      await submits.run(workOf(9, 50));
+      await submits.drain();
       const before = sizes(device).length;
-      await pacer.run(workOf(100, 30));
+      await submits.run(workOf(100, 30));
 
       const [first, second, ...others] = sizes(device).slice(before);
       assert(first >= 10 && second <= 11, `${sizes(device)}`); // Submitted before the first was over.
@@ -88,46 +88,48 @@ for (const manner of ["waits", "returns"] as const) {
   });
 
   Deno.test(`run() keeps the pace of each kind apart where a call ${manner}`, async () => {
-    await withPacer(manner, async (pacer, device) => {
-      await pacer.run(workOf(9, 30));
-      await pacer.run(workOf(9, 2, { kind: "evaluation" }));
-      await pacer.run(workOf(9, 9));
+    await withSubmits(manner, async (submits, device) => {
+      await submits.run(workOf(9, 30));
+      await submits.run(workOf(9, 2, { kind: "evaluation" }));
+      await submits.run(workOf(9, 9));
 
       assertEquals(sizes(device).slice(-3), [1, 1, 9]);
     });
   });
 
   Deno.test(`run() puts no more units into a submit than allowed where a call ${manner}`, async () => {
-    await withPacer(manner, async (pacer, device) => {
-      await pacer.run(workOf(0.01, 20, { most: 7 }));
+    await withSubmits(manner, async (submits, device) => {
+      await submits.run(workOf(0.01, 20, { max: 7 }));
 
       assertEquals(sizes(device), [1, 7, 7, 5]);
     });
   });
 
   Deno.test(`run() never has more than 200 ms of work under way where a call ${manner}`, async () => {
-    await withPacer(manner, async (pacer, device) => {
-      let most = 0;
+    await withSubmits(manner, async (submits, device) => {
+      let longest = 0;
       const submitted = () => {
         const { end } = device.submits[device.submits.length - 1];
-        most = Math.max(most, end - device.now);
+        longest = Math.max(longest, end - device.now);
       };
       for (const milliseconds of [0.03, 0.5, 7, 60, 2]) {
         const kind = `${milliseconds}`;
-        await pacer.run(workOf(milliseconds, Math.ceil(1000 / milliseconds), { kind, submitted }));
+        await submits.run(
+          workOf(milliseconds, Math.ceil(1000 / milliseconds), { kind, submitted }),
+        );
       }
 
-      assert(most <= 200, `${most}`);
+      assert(longest <= 200, `${longest}`);
     });
   });
 
   Deno.test(`run() reads what was copied while more is under way where a call ${manner}`, async () => {
-    await withPacer(manner, async (pacer, device) => {
-      await pacer.run(workOf(0.1, 1000));
+    await withSubmits(manner, async (submits, device) => {
+      await submits.run(workOf(0.1, 1000));
       const buffer = device.gpu.buffer("numbers", 8);
       const reads = [{ buffer, size: 8 }];
-      const [reading] = await pacer.run(workOf(1, 1, { kind: "evaluation", reads }));
-      await pacer.run(workOf(0.1, 900));
+      const [reading] = await submits.run(workOf(1, 1, { kind: "evaluation", reads }));
+      await submits.run(workOf(0.1, 900));
       const bytes = await reading.bytes();
 
       assertEquals(bytes.byteLength, 8);
@@ -137,9 +139,9 @@ for (const manner of ["waits", "returns"] as const) {
   });
 
   Deno.test(`bytes() waits for what nothing was submitted behind where a call ${manner}`, async () => {
-    await withPacer(manner, async (pacer, device) => {
+    await withSubmits(manner, async (submits, device) => {
       const buffer = device.gpu.buffer("numbers", 8);
-      const [reading] = await pacer.run(workOf(7, 1, { reads: [{ buffer, size: 8 }] }));
+      const [reading] = await submits.run(workOf(7, 1, { reads: [{ buffer, size: 8 }] }));
 
       assertEquals((await reading.bytes()).byteLength, 8);
       assert(device.now >= device.submits[0].end);
@@ -147,9 +149,9 @@ for (const manner of ["waits", "returns"] as const) {
   });
 
   Deno.test(`drain() returns when everything is done where a call ${manner}`, async () => {
-    await withPacer(manner, async (pacer, device) => {
-      await pacer.run(workOf(7, 100));
-      await pacer.drain();
+    await withSubmits(manner, async (submits, device) => {
+      await submits.run(workOf(7, 100));
+      await submits.drain();
 
       assert(device.now >= device.submits[device.submits.length - 1].end);
     });
@@ -160,7 +162,7 @@ Deno.test("run() needs few slow rounds where it was never seen in which manner a
   const device = new FakeDevice({ manner: "waits", cost: (kernel) => Number(kernel) });
   await device.run(async () => {
     const began = device.now;
-    await new Pacer(device.gpu).run(workOf(0.03, 4000, { most: 2048 }));
+    await new Submits(device.gpu).run(workOf(0.03, 4000, { max: 2048 }));
 
     // Each slow round costs 11 ms; the work takes 120.
     const rounds = (device.submits[device.submits.length - 1].end - began - 120) / 11;
@@ -169,12 +171,12 @@ Deno.test("run() needs few slow rounds where it was never seen in which manner a
 });
 
 Deno.test("run() gives signals a turn where nothing has to be awaited", async () => {
-  await withPacer("waits", async (pacer, device) => {
+  await withSubmits("waits", async (submits, device) => {
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("told to stop")), 100);
     const began = device.now;
     await assertRejects(
-      () => pacer.run(workOf(0.1, 1e5), controller.signal),
+      () => submits.run(workOf(0.1, 1e5), controller.signal),
       Error,
       "told to stop",
     );
@@ -184,10 +186,10 @@ Deno.test("run() gives signals a turn where nothing has to be awaited", async ()
 });
 
 Deno.test("run() prepares each submit before it encodes its units", async () => {
-  await withPacer("waits", async (pacer) => {
+  await withSubmits("waits", async (submits) => {
     const log: string[] = [];
-    await pacer.run(workOf(10, 5, {
-      most: 2,
+    await submits.run(workOf(10, 5, {
+      max: 2,
       prepare: (first, count) => log.push(`prepare ${first} + ${count}`),
       encode: (pass, first, index) => {
         pass.setPipeline(unit(10));
@@ -216,12 +218,12 @@ for (const software of [false, true]) {
   Deno.test(`run() encodes the next submit ${when}`, async () => {
     const device = new FakeDevice({ manner: "waits", cost: () => 60, software });
     await device.run(async () => {
-      const pacer = new Pacer(device.gpu);
+      const submits = new Submits(device.gpu);
       const ends: boolean[] = [];
       const prepare = (first: number) => {
         if (first > 2) ends.push(device.now >= device.submits[device.submits.length - 1].end);
       };
-      await pacer.run(workOf(60, 8, { prepare }));
+      await submits.run(workOf(60, 8, { prepare }));
 
       assertEquals(new Set(ends), new Set([software]));
     });
@@ -229,14 +231,14 @@ for (const software of [false, true]) {
 }
 
 Deno.test("run() submits what was encoded, and nothing more, when it is told to stop", async () => {
-  await withPacer("waits", async (pacer, device) => {
+  await withSubmits("waits", async (submits, device) => {
     const controller = new AbortController();
     const reason = new Error("told to stop");
     const prepare = (first: number) => {
       if (first === 2) controller.abort(reason);
     };
     const work = workOf(500, 10, { prepare });
-    const error = await assertRejects(() => pacer.run(work, controller.signal));
+    const error = await assertRejects(() => submits.run(work, controller.signal));
 
     assertEquals(error, reason);
     assertEquals(sizes(device), [1, 1, 1]); // The one that was prepared still goes.
@@ -244,25 +246,25 @@ Deno.test("run() submits what was encoded, and nothing more, when it is told to 
 });
 
 Deno.test("run() and drain() pass on what went wrong", async () => {
-  await withPacer("returns", async (pacer, device) => {
+  await withSubmits("returns", async (submits, device) => {
     device.failures.set(0, new GpuError("refused"));
-    await assertRejects(() => pacer.run(workOf(500, 10)), GpuError, "refused");
+    await assertRejects(() => submits.run(workOf(500, 10)), GpuError, "refused");
   });
-  await withPacer("waits", async (pacer, device) => {
+  await withSubmits("waits", async (submits, device) => {
     device.failures.set(0, new DeviceLostError("gone"));
-    await pacer.run(workOf(500, 1));
-    await assertRejects(() => pacer.drain(), DeviceLostError, "gone");
+    await submits.run(workOf(500, 1));
+    await assertRejects(() => submits.drain(), DeviceLostError, "gone");
   });
 });
 
 Deno.test("run() leaves no rejection unhandled when all waits fail", async () => {
-  await withPacer("waits", async (pacer, device) => {
+  await withSubmits("waits", async (submits, device) => {
     for (let i = 0; i < 20; i++) device.failures.set(i, new DeviceLostError("gone"));
     const buffer = device.gpu.buffer("numbers", 8);
 
     // Were one of them not looked after, it would end the process.
-    await pacer.run(workOf(50, 4, { reads: [{ buffer, size: 8 }] }));
-    await assertRejects(() => pacer.drain(), DeviceLostError, "gone");
+    await submits.run(workOf(50, 4, { reads: [{ buffer, size: 8 }] }));
+    await assertRejects(() => submits.drain(), DeviceLostError, "gone");
     await new Promise((resolve) => setTimeout(resolve, 50));
   });
 });

@@ -187,7 +187,7 @@ async function submit(gpu: Gpu, kernel: KernelName, run: KernelRun): Promise<Sub
     );
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    dispatch(pass, bound, { offset: stride });
+    dispatch(pass, bound, stride);
     pass.end();
     for (const [, reading, offset] of placed) reading.copy(encoder, staging, offset);
     gpu.device.queue.submit([encoder.finish()]);

@@ -2,9 +2,9 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import type { Gpu } from "../../src/gpu/device.ts";
 import {
   COEFFICIENTS,
-  compilePeak,
+  compilePeakKernel,
   COPIED,
-  measurePeak,
+  measureAdapterPeak,
   OPERATIONS,
   WORKGROUP,
 } from "../../src/measure/adapter_peak.ts";
@@ -18,7 +18,7 @@ async function run(
 ): Promise<Float32Array> {
   const x = gpu.upload("x", options.x);
   const y = gpu.buffer("y", 4 * options.count);
-  const pipeline = await compilePeak(gpu, kernel);
+  const pipeline = await compilePeakKernel(gpu, kernel);
   const encoder = gpu.device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   pass.setPipeline(pipeline);
@@ -37,16 +37,19 @@ async function run(
   return written;
 }
 
-Deno.test("measurePeak() gives rates that are positive and finite", async () => {
-  const { gflopPerS, gbPerS } = await measurePeak(await sharedGpu(), { least: 1, repeat: 1 });
+Deno.test("measureAdapterPeak() gives rates that are positive and finite", async () => {
+  const { gflopPerS, gbPerS } = await measureAdapterPeak(await sharedGpu(), {
+    minMilliseconds: 1,
+    repeat: 1,
+  });
   assert(gflopPerS > 0 && gflopPerS < Infinity, String(gflopPerS));
   assert(gbPerS > 0 && gbPerS < Infinity, String(gbPerS));
 });
 
-Deno.test("measurePeak() stops when it is told to", async () => {
+Deno.test("measureAdapterPeak() stops when it is told to", async () => {
   const signal = AbortSignal.abort(new Error("told to"));
   const gpu = await sharedGpu();
-  await assertRejects(() => measurePeak(gpu, { signal }), Error, "told to");
+  await assertRejects(() => measureAdapterPeak(gpu, { signal }), Error, "told to");
 });
 
 Deno.test("multiply_add does as many operations as are counted", async () => {

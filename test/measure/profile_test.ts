@@ -15,7 +15,7 @@ import { Training } from "../../src/train/training.ts";
 import { createRandomData, modestGpu, sharedGpu } from "../_gpu.ts";
 
 /** Kernels are measured in few steps, and whole steps for as short a time as can be. */
-const BRIEF = { steps: 3, least: 0 };
+const BRIEF = { steps: 3, minMilliseconds: 0 };
 
 /** Variants of every kind: a kernel for each operation, tensors as texels, kernels that do parts of two steps. */
 const KINDS = ["per-operation", "texel-20x10", "fused-16-256"];
@@ -87,13 +87,13 @@ Deno.test("profileStep() leaves a training on the same data as it is", async () 
   data.destroy();
 });
 
-Deno.test("profileStep() refuses a device without time stamps", async () => {
+Deno.test("profileStep() refuses a device without timestamps", async () => {
   const gpu = await modestGpu();
   const data = await deviceData(gpu);
   await assertRejects(
     () => profileStep(gpu, data, { architecture: ARCHITECTURE, networks: 1, batch: 20 }),
     GpuUnavailableError,
-    "has no time stamps to measure kernels by",
+    "has no timestamps to measure kernels by",
   );
   data.destroy();
   gpu.destroy();
@@ -128,7 +128,7 @@ for (const variant of KINDS) {
       const evaluations = await population.evaluate(["validation"]);
       await population.advance(steps.slice(0, 2));
       await population.evaluate(["validation"]);
-      const learnt = await population.readParameters();
+      const { parameters: learnt } = await population.readState();
       assertNotEquals(learnt, parameters);
       return { evaluations, learnt };
     }

@@ -3,16 +3,16 @@ import { ArgumentError } from "../../src/errors.ts";
 import { spreadOf } from "../../src/measure/spread.ts";
 
 Deno.test("spreadOf() gives the middle one, the smallest and the largest, in whatever order they come", () => {
-  assertEquals(spreadOf([5, 100, 1, 20, 3]), { median: 5, least: 1, most: 100 });
-  assertEquals(spreadOf([7]), { median: 7, least: 7, most: 7 });
+  assertEquals(spreadOf([5, 100, 1, 20, 3]), { median: 5, min: 1, max: 100 });
+  assertEquals(spreadOf([7]), { median: 7, min: 7, max: 7 });
 });
 
 Deno.test("spreadOf() goes midway between the two middle ones when their number is even", () => {
-  assertEquals(spreadOf([4, 1, 9, 2]), { median: 3, least: 1, most: 9 });
+  assertEquals(spreadOf([4, 1, 9, 2]), { median: 3, min: 1, max: 9 });
 });
 
 Deno.test("spreadOf() gives NaN wherever a measurement is", () => {
-  const unknown = { median: NaN, least: NaN, most: NaN };
+  const unknown = { median: NaN, min: NaN, max: NaN };
   for (const values of [[NaN, 1, 2], [2, NaN, 1], [1, 2, NaN]]) {
     assertEquals(spreadOf(values), unknown);
   }

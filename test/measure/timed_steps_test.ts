@@ -34,13 +34,15 @@ Deno.test("timedSteps() makes the updates of Population.advance(), each time fro
   await withPopulation(gpu, async (population) => {
     const work = timedSteps(gpu, population, { rise });
     for (const units of [1, 3, 1]) assert(await work.time(units) > 0);
-    learnt.push(...await population.readParameters());
+    const { parameters } = await population.readState();
+    learnt.push(...parameters);
   });
   await withPopulation(gpu, async (population) => {
     await population.advance(Array.from({ length: 5 }, (_, number) => {
       return { first: 20 * (number % 3), rise: rise(number), number };
     }));
-    learnt.push(...await population.readParameters());
+    const { parameters } = await population.readState();
+    learnt.push(...parameters);
   });
   assertEquals(learnt[0], learnt[1]);
   assertNotEquals(learnt[0], timingParameters(ARCHITECTURE));

@@ -62,7 +62,7 @@ Deno.test("networkTensors() has no norms without batch norm", () => {
   assertEquals(metadata.batch_norm, "false");
 });
 
-Deno.test("networkTensors() refuses vectors of another length", () => {
+Deno.test("networkTensors() refuses vectors of the wrong length", () => {
   assertThrows(
     () => networkTensors({ ...counted(true), statistics: new Float32Array(3) }),
     ArgumentError,
@@ -70,7 +70,7 @@ Deno.test("networkTensors() refuses vectors of another length", () => {
   );
 });
 
-Deno.test("networkFromTensors() gives back the network through a file, byte for byte", () => {
+Deno.test("networkFromTensors() restores the network from a file, byte for byte", () => {
   for (const batchNorm of [true, false]) {
     for (const hidden of [[], [50, 50], [7, 1, 3]]) {
       const architecture = { inputs: 11, hidden, classes: 10, batchNorm };
@@ -93,7 +93,7 @@ Deno.test("networkFromTensors() gives back the network through a file, byte for 
   }
 });
 
-Deno.test("networkFromTensors() takes metadata that are not its own", () => {
+Deno.test("networkFromTensors() accepts additional metadata", () => {
   const { tensors, metadata } = networkTensors(counted(true));
   const file = { tensors, metadata: { ...metadata, data: "CIFAR-10" } };
   assertEquals(networkFromTensors(file, { name: "m" }), counted(true));
@@ -125,7 +125,11 @@ Deno.test("networkFromTensors() names the file and what is wrong with it", () =>
       new Map([...tensors, ["layers.2.weight", { shape: [1, 2], data: new Float32Array(2) }]]),
       "tensor layers.2.weight is of shape [1,2], expected shape [2,1]",
     ],
-    [metadata, new Map([...tensors, ["more", one]]), "it has the tensor more, expected no tensors"],
+    [
+      metadata,
+      new Map([...tensors, ["more", one]]),
+      "it has the tensor more, expected only the tensors",
+    ],
   ];
   for (const [metadata, tensors, message] of cases) {
     const error = assertThrows(

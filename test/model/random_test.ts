@@ -56,7 +56,7 @@ Deno.test("Random gives the same stream for the same seed and labels", () => {
   assertEquals(new Random(7, -0).uint32(), new Random(7, 0).uint32());
 });
 
-Deno.test("Random tells seeds and labels apart", () => {
+Deno.test("Random gives different streams for different seeds and labels", () => {
   const streams = [
     new Random(1),
     new Random(2),
@@ -76,7 +76,7 @@ Deno.test("Random tells seeds and labels apart", () => {
   assertEquals(new Set(firsts).size, streams.length);
 });
 
-Deno.test("Random makes streams of neighbouring labels that do not go together", () => {
+Deno.test("Random makes uncorrelated streams for neighbouring labels", () => {
   // The correlation of 10,000 independent pairs has deviation 0.01.
   let sum = 0;
   for (let i = 0; i < 10_000; i++) {
@@ -163,11 +163,11 @@ Deno.test("Random.normal() has the moments and the tails of the normal distribut
   assertAlmostEquals(moments[2], 0, 0.05);
   assertAlmostEquals(moments[3], 3, 0.15);
   assertAlmostEquals(beyondTwo / n, 0.0455, 0.003);
-  // The two values of a pair do not go together.
+  // The two values of a pair are uncorrelated.
   assertAlmostEquals(product, 0, 0.012);
 });
 
-Deno.test("Random.permutation() holds each integer once", () => {
+Deno.test("Random.permutation() contains each integer once", () => {
   const order = new Random(1, "batches", 0).permutation(45_000);
   assertEquals(order.length, 45_000);
   assertEquals(order.toSorted(), Uint32Array.from({ length: 45_000 }, (_, i) => i));

@@ -15,7 +15,7 @@ function entry(shape: number[], offsets: number[], dtype = "F32"): string {
   return JSON.stringify({ dtype, shape, data_offsets: offsets });
 }
 
-Deno.test("encodeSafetensors() gives the bytes that the format asks for", () => {
+Deno.test("encodeSafetensors() gives the bytes of the format", () => {
   const tensors = new Map<string, Tensor>([
     ["b", { shape: [2], data: new Float32Array([1, -2]) }],
     ["a", { shape: [1, 1], data: new Float32Array([0.5]) }],
@@ -51,7 +51,7 @@ Deno.test("decodeSafetensors() reads a file that another library wrote", () => {
   assertEquals(tensors.size, 2);
 });
 
-Deno.test("decodeSafetensors() gives back every bit that encodeSafetensors() was given", () => {
+Deno.test("decodeSafetensors() gives every bit that encodeSafetensors() was given", () => {
   const bits = new Uint32Array([0, 0x80000000, 1, 0x7f800000, 0xff800000, 0x7f7fffff, 0x3f800001]);
   const tensors = new Map<string, Tensor>([
     ["weiß.0", { shape: [7, 1], data: new Float32Array(bits.buffer) }],
@@ -69,7 +69,7 @@ Deno.test("decodeSafetensors() gives back every bit that encodeSafetensors() was
   assertEquals(encodeSafetensors(back.tensors, back.metadata), bytes);
 });
 
-Deno.test("encodeSafetensors() refuses a shape that the values do not fill, and the reserved name", () => {
+Deno.test("encodeSafetensors() refuses a shape that does not fit the values, and the reserved name", () => {
   for (const [name, shape] of [["x", [3]], ["__metadata__", [2]]] as const) {
     assertThrows(
       () => encodeSafetensors(new Map([[name, { shape, data: new Float32Array(2) }]])),
@@ -79,7 +79,7 @@ Deno.test("encodeSafetensors() refuses a shape that the values do not fill, and 
   }
 });
 
-Deno.test("decodeSafetensors() refuses a file that is cut anywhere, or has a byte over", () => {
+Deno.test("decodeSafetensors() refuses a file that is cut anywhere or has an extra byte", () => {
   const bytes = encodeSafetensors(
     new Map([["x", { shape: [2], data: new Float32Array([1, 2]) }]]),
     { k: "v" },
@@ -104,11 +104,14 @@ Deno.test("decodeSafetensors() says what is wrong with a header", () => {
   const longHeader = fileOf("{}", 0);
   longHeader.fill(0xff, 0, 8);
   const cases: [bytes: Uint8Array, message: string][] = [
-    [longHeader, "its header is said to have"],
-    [fileOf("[]", 0), "its header is no JSON object"],
-    [fileOf('{"a":', 0), "its header is no JSON object"],
-    [fileOf("null", 0), "its header is no JSON object"],
-    [fileOf('{"__metadata__":{"k":1}}', 0), "__metadata__ of its header is no object of strings"],
+    [longHeader, "its header claims"],
+    [fileOf("[]", 0), "its header is not a JSON object"],
+    [fileOf('{"a":', 0), "its header is not a JSON object"],
+    [fileOf("null", 0), "its header is not a JSON object"],
+    [
+      fileOf('{"__metadata__":{"k":1}}', 0),
+      "__metadata__ of its header is not an object of strings",
+    ],
     [fileOf('{"x":7}', 0), 'tensor "x" is of dtype undefined, expected "F32"'],
     [fileOf(`{"x":${entry([1], [0, 2], "F16")}}`, 2), 'tensor "x" is of dtype "F16"'],
     [fileOf(`{"x":${entry([-1], [0, 4])}}`, 4), 'tensor "x" has shape [-1]'],

@@ -15,7 +15,7 @@ Deno.test("phase() alternates when half a cycle is one step", () => {
   assertEquals([0, 1, 2, 3].map((step) => phase(step, 1)), [0, 1, 0, 1]);
 });
 
-Deno.test("eta() is exactly the least and the greatest value at the ends of each half cycle", () => {
+Deno.test("eta() is exactly etaMin and etaMax at the ends of each half cycle", () => {
   assertEquals([0, 2250, 4500, 6750, 9000].map((step) => eta(step, cycle)), [
     1e-5,
     1e-1,
@@ -25,7 +25,7 @@ Deno.test("eta() is exactly the least and the greatest value at the ends of each
   ]);
 });
 
-Deno.test("eta() is the straight line in between", () => {
+Deno.test("eta() is linear in between", () => {
   const slope = (1e-1 - 1e-5) / 2250;
 
   assertAlmostEquals(eta(1, cycle), 1e-5 + slope, 1e-15);
@@ -35,7 +35,7 @@ Deno.test("eta() is the straight line in between", () => {
   assertAlmostEquals(eta(4501, cycle), 1e-5 + slope, 1e-15);
 });
 
-Deno.test("eta() stays in one place when the range is a point", () => {
+Deno.test("eta() is constant when the range is a point", () => {
   const constant = { etaMin: 0.25, etaMax: 0.25, halfCycle: 2 };
 
   assertEquals([0, 1, 2, 3, 4].map((step) => eta(step, constant)), [0.25, 0.25, 0.25, 0.25, 0.25]);
@@ -47,7 +47,7 @@ Deno.test("totalSteps() is two half cycles for each cycle", () => {
   assertEquals(totalSteps({ ...cycle, halfCycle: 3 }, 0.5), 3);
 });
 
-Deno.test("totalSteps() refuses what gives no whole number of steps", () => {
+Deno.test("totalSteps() refuses cycles that are not a whole number of steps", () => {
   for (const cycles of [0, -1, NaN, Infinity, 0.3]) {
     assertThrows(() => totalSteps({ ...cycle, halfCycle: 3 }, cycles), ArgumentError, `${cycles}`);
   }

@@ -117,9 +117,8 @@ for (const variant of VARIANTS) {
         await population.advance(steps.slice(from, cuts[i] ?? count));
         await population.evaluate(["validation"]); // Looks, but changes nothing.
       }
-      const parameters = await population.readParameters();
+      const { parameters, statistics } = await population.readState();
       const gradients = await population.readGradients();
-      const statistics = await population.readStatistics();
       population.destroy();
       return identities.map((_, i) => [parameters[i], gradients[i], statistics[i]]);
     }

@@ -248,8 +248,8 @@ Deno.test("measure() takes more steps until a measurement takes long enough, and
   assertEquals(turns, [[0, 1], [0, 2], [1, 1], [1, 2], [2, 1], [2, 2]]);
   for (const { steps, step, evaluation } of measurements) {
     assert(steps > 1, String(steps));
-    for (const { least, median, most } of [step, evaluation]) {
-      assert(0 < least && least <= median && median <= most);
+    for (const { min, median, max } of [step, evaluation]) {
+      assert(0 < min && min <= median && median <= max);
     }
   }
   data.destroy();

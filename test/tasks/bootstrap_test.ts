@@ -317,7 +317,7 @@ Deno.test("bootstrap.sh stops when an installation fails or brings no adapter", 
 
 Deno.test("bootstrap.sh installs no driver for what needs no GPU", async () => {
   await using machine = await Machine.create({ adapter: "none" });
-  const tasks = [["check"], ["data"], ["doctor"], ["report"], ["shaders"], []];
+  const tasks = [["check"], ["data"], ["diagram"], ["doctor"], ["report"], ["shaders"], []];
   for (const args of [...tasks, ["baseline", "--help"]]) {
     const outcome = await machine.run(args);
     assertEquals(outcome.status, 0);

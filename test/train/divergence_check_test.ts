@@ -1,4 +1,4 @@
-/** No variant hides that a network diverged, and the check that says so finds the compilers that would. */
+/** No variant hides that a network diverged, and the check finds compilers that would. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { cutInputs, subset } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
@@ -18,10 +18,10 @@ import {
 } from "../kernels/_mutants_divergence.ts";
 
 const whole = await createSynthetic({ training: 1400, test: 20 });
-// Of the 25 images the first and the last class have different shares, which tells one from the other as the class found.
+// The first and last class have different shares of the 25 images, which tells them apart as the predicted class.
 const dataset = cutInputs(subset(whole, { training: 60, validation: 25 }), 10);
 
-/** Widths and rows that are not a whole number of texels or tiles, and so few rows that some classes have none. */
+/** Widths and rows that are not whole numbers of texels or tiles, and so few rows that some classes have none. */
 const HIDDEN = [6, 5];
 const BATCH = 7;
 
@@ -45,7 +45,7 @@ function failures(rows: readonly DivergenceCheckRow[]): string[] {
   return rows.filter(({ passed }) => !passed).map(({ name, detail }) => `${name}: ${detail}`);
 }
 
-/** Whether mistakes are found, without batch norm or with it. */
+/** Whether mistakes are found, with or without batch norm. */
 async function isFound(mutants: readonly Mutant[], variant: string): Promise<boolean> {
   const shaders = mutants.reduce<ShaderTexts | undefined>((texts, m) => plant(m, texts), undefined);
   const settings = mutants.some(({ file }) => file.endsWith("norm")) ? [true] : [false, true];
@@ -73,7 +73,7 @@ for (const variant of VARIANTS) {
   });
 }
 
-Deno.test("checkDivergence() finds what is left out of the reports of NaN and infinities", async () => {
+Deno.test("checkDivergence() finds missing reports of NaN and infinities", async () => {
   const missed: string[] = [];
   for (const mutant of DIVERGENCE_MUTANTS) {
     const { file, mistake, variant } = mutant;
@@ -82,7 +82,7 @@ Deno.test("checkDivergence() finds what is left out of the reports of NaN and in
   assertEquals(missed, []);
 });
 
-Deno.test("checkDivergence() passes kernels that need not trust arithmetic with NaN, and finds those that do", async () => {
+Deno.test("checkDivergence() passes kernels that do not rely on arithmetic with NaN, and finds those that do", async () => {
   for (const unchecked of UNCHECKED_LOGITS) {
     const variant = unchecked.variant!;
     assertEquals(await isFound(CARELESS, variant), false, variant);
@@ -90,7 +90,7 @@ Deno.test("checkDivergence() passes kernels that need not trust arithmetic with 
   }
 });
 
-Deno.test("checkDivergence() has a row for everything that it plants, named after it", async () => {
+Deno.test("checkDivergence() has a row for each planted value, named after it", async () => {
   const rows = await check({ batchNorm: true });
   const names = rows.map(({ name }) => name);
 

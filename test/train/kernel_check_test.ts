@@ -22,7 +22,7 @@ const [THREE_LAYERS, NINE_LAYERS] = PUBLISHED_HIDDEN;
 const whole = await createSynthetic({ training: 1400, test: 20 });
 const dataset: DataSet = subset(whole, { training: 1000, validation: 130 });
 
-/** What falls short, each with the setting it does so at. */
+/** The errors beyond their bars, with the setting. */
 async function failures(
   gpu: Gpu,
   options: KernelCheckOptions,
@@ -49,7 +49,7 @@ const ETA = { etaMin: 1e-5, etaMax: 1e-1 };
 
 const BATCHES = [100, 20];
 
-/** What a variant is checked at, for each architecture: λ, batch, networks, and whether they were trained before. */
+/** The settings of each architecture: λ, batch, networks, and whether they are trained before the check. */
 const SETTINGS = [false, true].flatMap((ofTrained) =>
   [0, 0.5].flatMap((lambda) =>
     BATCHES.flatMap((batch) => [1, 3].map((size) => ({ ofTrained, lambda, batch, size })))
@@ -62,7 +62,7 @@ for (const inputs of [10, 3072]) {
       const name = `${hidden.length + 1} layers ${
         batchNorm ? "with" : "without"
       } batch norm, ${inputs} inputs`;
-      Deno.test(`checkKernels() finds gradients within their bars when there are ${name}`, async () => {
+      Deno.test(`checkKernels() finds gradients within their bars with ${name}`, async () => {
         const gpu = await Gpu.request();
         const data = new DeviceDataSet(gpu, cutInputs(dataset, inputs));
         const trained = await trainedState(gpu, { data, hidden, batchNorm });
@@ -117,7 +117,7 @@ function fittingVariants(gpu: Gpu, architecture: Architecture): string[] {
   );
 }
 
-/** Whether a variant is held to the bars at every setting; the others are at the last. */
+/** Whether a variant is checked at every setting; the others are checked at the last one. */
 function isWhole(variant: string, gpu: Gpu, architecture: Architecture): boolean {
   const usual = defaultVariant(gpu, { architecture, networks: 1, batch: 100 });
   return variant === usual || variant === "per-operation";
@@ -149,7 +149,7 @@ async function trainedState(
 for (const hidden of [THREE_LAYERS, NINE_LAYERS]) {
   for (const batchNorm of [true, false]) {
     const name = `${hidden.length + 1} layers ${batchNorm ? "with" : "without"} batch norm`;
-    Deno.test(`checkKernels() finds ten steps within their bars when there are ${name}`, async () => {
+    Deno.test(`checkKernels() finds ten steps within their bars with ${name}`, async () => {
       const gpu = await Gpu.request();
       const networks = [{ lambda: 0.005, etaMin: 0.1, etaMax: 0.1 }];
       const short: string[] = [];
@@ -178,7 +178,7 @@ Deno.test("passes() refuses NaN", () => {
   assert(!passes({ error: NaN, bar: 1 }));
 });
 
-Deno.test("worstOf() finds what comes nearest to its bar, and NaN wherever it stands", () => {
+Deno.test("worstOf() finds the largest error relative to its bar, and NaN anywhere", () => {
   const rows = [0.5, 0.9, 0.2].map((error, i) => (
     { name: `W${i + 1}`, kind: "gradient", error, bar: 2 } as const
   ));

@@ -48,7 +48,7 @@ Deno.test("planTrials() depends on seed and stage alone", () => {
   assertNotEquals(lambdas({ stage: "fine", seed: 1 }), expected);
 });
 
-Deno.test("planTrials() names a network alike whether its lambda is repeated or not", () => {
+Deno.test("planTrials() gives the first network of a lambda the same identity whether it is repeated or not", () => {
   const once = planTrials(COARSE, { stage: "fine", count: 2, seed: 1 });
   const thrice = planTrials(COARSE, { stage: "fine", count: 2, seed: 1, repeat: 3 });
 
@@ -56,7 +56,7 @@ Deno.test("planTrials() names a network alike whether its lambda is repeated or 
   assertEquals(new Set(thrice.map(({ identity }) => identity)).size, 6);
 });
 
-Deno.test("planTrials() refuses what is no search", () => {
+Deno.test("planTrials() refuses a range or count that is not allowed", () => {
   const options = { stage: "coarse", count: 3, seed: 1 };
   for (const [from, to] of [[1e-1, 1e-5], [1e-3, 1e-3], [0, 1], [-1, 1], [NaN, 1], [1, Infinity]]) {
     assertThrows(() => planTrials({ from, to }, options), ArgumentError, `from ${from} to ${to}`);
@@ -113,7 +113,7 @@ Deno.test("summariseTrials() gives mean and spread over the networks of a lambda
   assertEquals(results[2].validationAccuracy, { mean: NaN, min: NaN, max: NaN });
 });
 
-Deno.test("bestResults() ranks by validation accuracy, what diverged last", () => {
+Deno.test("bestResults() ranks by validation accuracy, diverged ones last", () => {
   const rows = [
     trialRow({ trial: 1, lambda: 1e-4, accuracy: 0.9, divergedAt: 3 }),
     trialRow({ trial: 2, lambda: 3e-3, accuracy: 0.52 }),

@@ -135,12 +135,12 @@ for (const batchNorm of [false, true]) {
 Deno.test("evaluate() gives the same when a part comes alone, and changes nothing", async () => {
   const population = await createPopulation();
   await population.advance(plan(4));
-  const before = [await population.readParameters(), await population.readStatistics()];
+  const before = await population.readState();
 
   const [training, test] = await population.evaluate(["training", "test"]);
   assertEquals(await population.evaluate(["test"]), [test]);
   assertEquals(await population.evaluate(["training"]), [training]);
-  assertEquals([await population.readParameters(), await population.readStatistics()], before);
+  assertEquals(await population.readState(), before);
   population.destroy();
 });
 
@@ -179,8 +179,7 @@ for (const batchNorm of [false, true]) {
     const population = await createPopulation({ architecture, data });
     const steps = plan(6);
     const losses = await population.advanceWithLosses(steps);
-    const found = await population.readParameters();
-    const averages = await population.readStatistics();
+    const { parameters: found, statistics: averages } = await population.readState();
     const lastGradients = await population.readGradients();
 
     for (const [n, settings] of NETWORKS.entries()) {
@@ -208,8 +207,7 @@ for (const batchNorm of [false, true]) {
     const data = await deviceData();
     const together = await createPopulation({ architecture, data });
     await together.advance(plan(20));
-    const parameters = await together.readParameters();
-    const statistics = await together.readStatistics();
+    const { parameters, statistics } = await together.readState();
     const evaluations = await together.evaluate(["training"]);
     together.destroy();
 
@@ -217,8 +215,8 @@ for (const batchNorm of [false, true]) {
       const alone = await createPopulation({ architecture, data, networks: [settings] });
       alone.write({ parameters: [initial(architecture, n)] });
       await alone.advance(plan(20));
-      assertEquals(await alone.readParameters(), [parameters[n]], `network ${n}`);
-      assertEquals(await alone.readStatistics(), [statistics[n]], `network ${n}`);
+      const own = { parameters: [parameters[n]], statistics: [statistics[n]], diverged: [null] };
+      assertEquals(await alone.readState(), own, `network ${n}`);
       assertEquals(await alone.evaluate(["training"]), [[evaluations[0][n]]], `network ${n}`);
       alone.destroy();
     }
@@ -238,9 +236,9 @@ Deno.test("advance() makes the same bytes at once and step by step, with and wit
   for (const step of steps) await stepwise.advance([step]);
   await withLosses.advanceWithLosses(steps);
 
-  const expected = [await atOnce.readParameters(), await atOnce.readStatistics()];
-  assertEquals([await stepwise.readParameters(), await stepwise.readStatistics()], expected);
-  assertEquals([await withLosses.readParameters(), await withLosses.readStatistics()], expected);
+  const expected = await atOnce.readState();
+  assertEquals(await stepwise.readState(), expected);
+  assertEquals(await withLosses.readState(), expected);
   for (const population of [atOnce, stepwise, withLosses]) population.destroy();
 });
 
@@ -257,7 +255,7 @@ Deno.test("advance() makes more steps than fit a submit", async () => {
     const result = gradients({ architecture, parameters }, batchOf(data, first));
     sgdStep(parameters, result.gradients, 1e-3);
   }
-  const [found] = await population.readParameters();
+  const { parameters: [found] } = await population.readState();
   assert(relativeError(found, parameters) < 1e-4);
   population.destroy();
 });
@@ -271,7 +269,7 @@ Deno.test("advance() takes the moving averages whole from the first batch, then 
   const population = await createPopulation({ architecture, data, networks });
   const expected = new Float64Array(layout(architecture).statisticCount);
   async function assertAverages(message: string): Promise<void> {
-    const [found] = await population.readStatistics();
+    const { statistics: [found] } = await population.readState();
     assert(relativeError(found, expected) < TOLERANCE, message);
   }
 
@@ -301,7 +299,7 @@ Deno.test("advance() stops between submits when told to", async () => {
   const controller = new AbortController();
   const reason = new Error("told to stop");
   controller.abort(reason);
-  const before = await population.readParameters();
+  const before = await population.readState();
 
   const error = await assertRejects(() =>
     population.advance(plan(50), { signal: controller.signal })
@@ -309,7 +307,7 @@ Deno.test("advance() stops between submits when told to", async () => {
   assertEquals(error, reason);
   const stopped = await assertRejects(() => population.evaluate(["test"], controller.signal));
   assertEquals(stopped, reason);
-  assertEquals(await population.readParameters(), before);
+  assertEquals(await population.readState(), before);
   population.destroy();
 });
 
@@ -328,8 +326,7 @@ Deno.test("advance() goes on from where it was stopped", async () => {
   await stopped.advance(steps.slice(made));
   await through.advance(steps);
 
-  assertEquals(await stopped.readParameters(), await through.readParameters());
-  assertEquals(await stopped.readStatistics(), await through.readStatistics());
+  assertEquals(await stopped.readState(), await through.readState());
   for (const population of [stopped, through]) population.destroy();
 });
 
@@ -365,7 +362,7 @@ Deno.test("readDiverged() sees NaN with batch norm, too", async () => {
 // -------------------------------------------------------------------------------------------------------------------
 // State
 
-Deno.test("write() puts down what readParameters() and readStatistics() give back", async () => {
+Deno.test("write() sets what readState() gives back", async () => {
   const architecture = architectureOf(true);
   const { count, statisticCount } = layout(architecture);
   const random = new Random(1, "state");
@@ -376,8 +373,8 @@ Deno.test("write() puts down what readParameters() and readStatistics() give bac
   const population = await createPopulation({ architecture });
   population.write({ parameters, statistics });
 
-  assertEquals(await population.readParameters(), parameters);
-  assertEquals(await population.readStatistics(), statistics);
+  const diverged = NETWORKS.map(() => null);
+  assertEquals(await population.readState(), { parameters, statistics, diverged });
   population.destroy();
 });
 
@@ -386,17 +383,13 @@ Deno.test("write() goes on to the same bytes from a state that was read", async 
   const steps = plan(8);
   const through = await createPopulation({ data });
   await through.advance(steps.slice(0, 5));
-  const state = {
-    parameters: await through.readParameters(),
-    statistics: await through.readStatistics(),
-  };
+  const state = await through.readState();
   await through.advance(steps.slice(5));
   const resumed = await createPopulation({ data });
   resumed.write(state);
   await resumed.advance(steps.slice(5));
 
-  assertEquals(await resumed.readParameters(), await through.readParameters());
-  assertEquals(await resumed.readStatistics(), await through.readStatistics());
+  assertEquals(await resumed.readState(), await through.readState());
   for (const population of [through, resumed]) population.destroy();
 });
 

@@ -6,16 +6,16 @@ import type { MetricRow } from "../../src/model/metrics.ts";
 import { Training, type TrainingOptions, type TrainingState } from "../../src/train/training.ts";
 import { sharedGpu } from "../_gpu.ts";
 
-/** Images of 6 values whose class shows in the first of them, so that there is something to learn. */
+/** Images of 6 values, the first of which determines the class. */
 async function learnable(count: number): Promise<DataSet> {
   const random = new Random(5, "learnable");
-  function records(n: number): LabelledImages {
+  function draw(n: number): LabelledImages {
     const images = new Uint8Array(6 * n).map(() => random.below(256));
     const labels = new Uint8Array(n).map((_, i) => Math.floor(images[6 * i] / 86));
     return { images, labels, count: n };
   }
   const options = { name: "learnable", classNames: ["low", "middle", "high"], validation: 30 };
-  return await createDataSet(records(count + 30), records(40), options);
+  return await createDataSet(draw(count + 30), draw(40), options);
 }
 
 const data = await learnable(105);
@@ -57,13 +57,13 @@ Deno.test("Training.run() gives a row before the first step and one per epoch", 
   training.destroy();
 });
 
-Deno.test("Training.run() gives the last step a row when it ends no epoch", async () => {
+Deno.test("Training.run() gives the last step a row when it does not end an epoch", async () => {
   const { rows, training } = await train({ ...OPTIONS, halfCycle: 6, evaluateEvery: 5 });
   assertEquals(rows.map(([{ step }]) => step), [0, 5, 10, 12]);
   training.destroy();
 });
 
-Deno.test("Training.run() goes on to the same bytes after a stop at any step", async () => {
+Deno.test("Training.run() resumes to the same bytes after a stop at any step", async () => {
   const { training: whole } = await train(OPTIONS);
   const stopped = await Training.create(await sharedGpu(), data, OPTIONS);
   const controller = new AbortController();
@@ -162,7 +162,7 @@ for (const ahead of [false, true]) {
   });
 }
 
-Deno.test("Training.restore() goes on to the same bytes from a state", async () => {
+Deno.test("Training.restore() resumes from a state to the same bytes", async () => {
   const { training: whole } = await train(OPTIONS);
   const first = await Training.create(await sharedGpu(), data, OPTIONS);
   for await (const [{ step }] of first.run()) if (step === 20) break;
@@ -179,7 +179,7 @@ Deno.test("Training.restore() goes on to the same bytes from a state", async () 
   for (const training of [whole, first, second]) training.destroy();
 });
 
-Deno.test("Training.state() is of the moment when it is asked for, while run() goes on", async () => {
+Deno.test("Training.state() is the state at the time of the call while run() continues", async () => {
   for (const variant of [undefined, "fused-32-256"]) {
     const { rows: expected, training: whole } = await train({ ...OPTIONS, variant });
     const wholeState = await whole.state();
@@ -193,7 +193,7 @@ Deno.test("Training.state() is of the moment when it is asked for, while run() g
       const rows: MetricRow[][] = [];
       for await (const row of training.run()) rows.push(row);
 
-      // Also of the step that the state was taken at.
+      // Including the row of the step of the state.
       assertEquals(rows, expected.filter(([{ step }]) => step >= state.step), `${state.step}`);
       assertEquals(await training.state(), wholeState);
     }
@@ -217,7 +217,7 @@ Deno.test("Training.run() gives the row of a step whose onStep() threw", async (
   stopped.destroy();
 });
 
-Deno.test("Training.run() goes on from a state that was put back between two rows", async () => {
+Deno.test("Training.run() resumes from a state restored between two rows", async () => {
   const { rows: expected, training } = await train(OPTIONS);
   const end = await training.state();
   const other = await Training.create(await sharedGpu(), data, OPTIONS);
@@ -243,20 +243,20 @@ Deno.test("Training refuses to run twice at once, and to be restored while it ru
     await assertRejects(() => other.run().next(), ArgumentError, "run() is under way");
     assertThrows(() => other.restore(start), ArgumentError, "run() is under way");
     found.push((await row).value!);
-    // One after the other they may.
+    // One after the other is allowed.
     if (++i < expected.length) found.push((await second.next()).value!);
   }
   assertEquals(found, expected);
   assertEquals(await other.state(), await training.state());
   for (const made of [training, other]) made.destroy();
-  // There is nothing left to do.
+  // No rows are left.
   assertEquals((await first.next()).done, true);
 });
 
 for (const name of [undefined, "tiled"]) {
-  Deno.test(`Training finds the same at once as one by one (${name ?? "default variant"})`, async () => {
+  Deno.test(`Training gives the same results concurrently as one by one (${name ?? "default variant"})`, async () => {
     const gpu = await sharedGpu();
-    // So wide that the images go through in parts, as in the test of predict().
+    // So wide that the images are evaluated in parts, as in the test of predict().
     const hidden = [gpu.adapter.software ? 4000 : 50_000];
     const options = { ...OPTIONS, hidden, variant: name };
     const one = await Training.create(gpu, data, options);
@@ -282,7 +282,7 @@ for (const name of [undefined, "tiled"]) {
   });
 }
 
-Deno.test("Training.create() starts a network alike alone and in a population", async () => {
+Deno.test("Training.create() starts a network the same alone and in a population", async () => {
   const [a] = OPTIONS.networks;
   const b = { ...a, identity: "b", lambda: 0.1, initialisation: 0.01 };
   const { training: both } = await train({ ...OPTIONS, networks: [b, a] });
@@ -298,8 +298,8 @@ Deno.test("Training.create() starts a network alike alone and in a population", 
 Deno.test("Training.predict() finds the classes that evaluate() counts", async () => {
   const [a] = OPTIONS.networks;
   const gpu = await sharedGpu();
-  // So wide that 105 images go through in three parts, the last of them not a whole one: a part is as many images as
-  // give 160,000 values, and on hardware 2,000,000.
+  // So wide that 105 images are evaluated in three parts, the last of them smaller: a part has as many images as give
+  // 160,000 values, or 2,000,000 on hardware.
   const training = await Training.create(gpu, data, {
     ...OPTIONS,
     hidden: [gpu.adapter.software ? 4000 : 50_000],
@@ -328,7 +328,7 @@ Deno.test("Training.diverged() names the step and run() ends early when all netw
   training.destroy();
 });
 
-Deno.test("Training.create() refuses what it cannot do", async () => {
+Deno.test("Training.create() refuses options that are not allowed", async () => {
   const gpu = await sharedGpu();
   const [network] = OPTIONS.networks;
   const refused: [Partial<TrainingOptions>, string][] = [

@@ -5,7 +5,7 @@
  */
 
 import { ArgumentError } from "../../errors.ts";
-import { type Architecture, BATCH_NORM_MOMENTUM, layout, type ParameterKind } from "../network.ts";
+import { type Architecture, BATCH_NORM_MOMENTUM, layout } from "../network.ts";
 import {
   affineBackward,
   affineBackwardInput,
@@ -98,15 +98,7 @@ export interface ReferenceEvaluation {
  * @throws {ArgumentError} If sizes do not fit together, a label is not a class, or batch norm gets a batch of 1.
  */
 export function cost(network: Network, batch: Batch, options: CostOptions = {}): Cost {
-  checkTraining(network, batch);
-  const { logits, passes } = forward(network, batch.x);
-  const { loss } = softmaxCrossEntropy(logits, batch.labels);
-  return {
-    loss,
-    penalty: penalty(network, options),
-    cost: loss + penalty(network, options),
-    reluInputs: passes.map(({ reluInput }) => reluInput),
-  };
+  return trainingPass(network, batch, options).cost;
 }
 
 /**
@@ -135,17 +127,17 @@ export function cost(network: Network, batch: Batch, options: CostOptions = {}):
  * ```
  */
 export function gradients(network: Network, batch: Batch, options: CostOptions = {}): Gradients {
-  checkTraining(network, batch);
   const { architecture, parameters } = network;
   const { lambda = 0 } = options;
-  const { weights, count } = layout(architecture);
+  const places = layout(architecture);
   const n = batch.labels.length;
-  const { logits, passes, lastInput } = forward(network, batch.x);
-  const { loss, dLogits } = softmaxCrossEntropy(logits, batch.labels);
+  const { logits, passes, lastInput, dLogits, cost } = trainingPass(network, batch, options);
 
-  const layers = splitLayers(architecture, new Float64Array(parameters));
-  const result = new Float64Array(count);
-  const dLayers = splitLayers(architecture, result);
+  const layers = split(places.parameters, new Float64Array(parameters));
+  const result = new Float64Array(places.count);
+  const dLayers = split(places.parameters, result);
+  const batchStatistics = new Float64Array(places.statisticCount);
+  const statistics = split(places.statistics, batchStatistics);
 
   let ds = dLogits; // [n, classes], then [n, width] of each hidden layer from the last to the first
   let x = lastInput; // [n, in], the input of the layer
@@ -163,22 +155,14 @@ export function gradients(network: Network, batch: Batch, options: CostOptions =
       const norm = batchNormBackward(ds, { ...below.norm, gamma });
       dLayers[layer - 1].gamma.set(norm.dGamma);
       dLayers[layer - 1].beta.set(norm.dBeta);
+      statistics[layer - 1].mean.set(below.norm.mean);
+      statistics[layer - 1].variance.set(below.norm.variance);
       ds = norm.ds;
     }
     x = below.x;
   }
-  for (let i = 0; i < weights; i++) result[i] += 2 * lambda * parameters[i];
-
-  const norms = passes.flatMap(({ norm }) => norm ? [norm.mean, norm.variance] : []);
-  return {
-    logits,
-    loss,
-    penalty: penalty(network, options),
-    cost: loss + penalty(network, options),
-    gradients: result,
-    batchStatistics: concatenate(norms),
-    reluInputs: passes.map(({ reluInput }) => reluInput),
-  };
+  for (let i = 0; i < places.weights; i++) result[i] += 2 * lambda * parameters[i];
+  return { ...cost, logits, gradients: result, batchStatistics };
 }
 
 /**
@@ -255,9 +239,9 @@ function forward(
   x: Float64Array,
   statistics?: Vector,
 ): { logits: Float64Array; passes: Pass[]; lastInput: Float64Array } {
-  const layers = splitLayers(network.architecture, new Float64Array(network.parameters));
-  const averages = statistics &&
-    splitStatistics(network.architecture, new Float64Array(statistics));
+  const places = layout(network.architecture);
+  const layers = split(places.parameters, new Float64Array(network.parameters));
+  const averages = statistics && split(places.statistics, new Float64Array(statistics));
   const last = layers.length - 1;
   const passes: Pass[] = [];
   for (let layer = 0; layer < last; layer++) {
@@ -276,6 +260,20 @@ function forward(
   return { logits: affineForward(x, layers[last]), passes, lastInput: x };
 }
 
+/** The forward pass in training mode, with the cost and the gradient of the logits. */
+function trainingPass(network: Network, batch: Batch, options: CostOptions) {
+  check(network, batch);
+  if (network.architecture.batchNorm && batch.labels.length < 2) {
+    refuse("the batch has 1 image", "at least 2 with batch norm");
+  }
+  const { logits, passes, lastInput } = forward(network, batch.x);
+  const { loss, dLogits } = softmaxCrossEntropy(logits, batch.labels);
+  const l2 = penalty(network, options);
+  const reluInputs = passes.map(({ reluInput }) => reluInput);
+  const cost: Cost = { loss, penalty: l2, cost: loss + l2, reluInputs };
+  return { logits, passes, lastInput, dLogits, cost };
+}
+
 /** λ Σ W² over all weight matrices. */
 function penalty(network: Network, options: CostOptions): number {
   const { weights } = layout(network.architecture);
@@ -284,41 +282,17 @@ function penalty(network: Network, options: CostOptions): number {
   return (options.lambda ?? 0) * sum;
 }
 
-/** Views of the flat vector, by layer; gamma and beta are empty where there is no batch norm. */
-function splitLayers(
-  architecture: Architecture,
+/** Views of a flat vector, by layer and kind; gamma and beta are missing without batch norm. */
+function split<Kind extends string>(
+  places: readonly { kind: Kind; layer: number; offset: number; size: number }[],
   vector: Float64Array,
-): Record<ParameterKind, Float64Array>[] {
-  const { widths, parameters } = layout(architecture);
-  const none: Float64Array = new Float64Array(0);
-  const layers = widths.slice(1).map(() => ({ weight: none, bias: none, gamma: none, beta: none }));
-  for (const { kind, layer, offset, size } of parameters) {
+): Record<Kind, Float64Array>[] {
+  const layers: Record<Kind, Float64Array>[] = [];
+  for (const { kind, layer, offset, size } of places) {
+    layers[layer] ??= {} as Record<Kind, Float64Array>;
     layers[layer][kind] = vector.subarray(offset, offset + size);
   }
   return layers;
-}
-
-/** Views of the running averages, by hidden layer. */
-function splitStatistics(
-  architecture: Architecture,
-  vector: Float64Array,
-): Record<"mean" | "variance", Float64Array>[] {
-  const none: Float64Array = new Float64Array(0);
-  const layers = architecture.hidden.map(() => ({ mean: none, variance: none }));
-  for (const { kind, layer, offset, size } of layout(architecture).statistics) {
-    layers[layer][kind] = vector.subarray(offset, offset + size);
-  }
-  return layers;
-}
-
-function concatenate(parts: readonly Float64Array[]): Float64Array {
-  const whole = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }
 
 function check(network: Network, batch: Batch): void {
@@ -336,13 +310,6 @@ function check(network: Network, batch: Batch): void {
     if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
       refuse(`label ${i} is ${label}`, `an integer in [0, ${classes})`);
     }
-  }
-}
-
-function checkTraining(network: Network, batch: Batch): void {
-  check(network, batch);
-  if (network.architecture.batchNorm && batch.labels.length < 2) {
-    refuse("the batch has 1 image", "at least 2 with batch norm");
   }
 }
 

@@ -11,6 +11,7 @@ import {
   VARIANTS,
 } from "../../../src/programs/variants.ts";
 import { vendorName } from "../../../tasks/_kit/adapter.ts";
+import { CONFIG_JSON } from "../../../src/records/config.ts";
 import { runConfig } from "../../../tasks/_kit/results.ts";
 import { VariantChooser } from "../../../tasks/_run/variant.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "../../../tasks/_kit/version.ts";
@@ -166,7 +167,7 @@ Deno.test("choose() goes on with the variant that results were begun with on the
         adapter: { ...gpu.adapter, description: adapter },
         variant: "per-operation",
       });
-      await Deno.writeTextFile(`${directory}/config.json`, JSON.stringify(config));
+      await Deno.writeTextFile(`${directory}/config.json`, CONFIG_JSON.encode(config));
       const chooser = new VariantChooser({ gpu, data }, {});
       assertEquals(await chooser.expect(choice), await chooser.choose(choice, context));
       return await chooser.choose(choice, context);

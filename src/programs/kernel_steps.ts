@@ -1,0 +1,87 @@
+/**
+ * Steps that consist of kernels dispatched one after another, as those of all programs do.
+ *
+ * @module
+ */
+
+import { type BoundKernel, dispatch } from "../gpu/kernels.ts";
+import type { PopulationBuffers } from "./buffers.ts";
+import type { ProgramContext, Steps } from "./program.ts";
+import type { Step, StepPlan } from "./steps.ts";
+
+/** What a program decides about its steps. */
+interface KernelStepsOptions {
+  readonly fresh: boolean;
+  readonly kernels: readonly BoundKernel[];
+  /** Gives the kernels of the next step, where they differ from step to step. */
+  readonly next?: () => readonly BoundKernel[];
+  /** Encodes what comes before the first step. */
+  readonly begin?: (pass: GPUComputePassEncoder) => void;
+  /** Gives the fields of a step that only this program's kernels read, by its number in the run. */
+  readonly fields?: (number: number) => Partial<Step>;
+}
+
+/** A run of steps. */
+export class KernelSteps implements Steps {
+  readonly kernels: readonly BoundKernel[];
+  readonly #buffers: PopulationBuffers;
+  readonly #rows: number;
+  readonly #plans: readonly StepPlan[];
+  readonly #options: KernelStepsOptions;
+
+  /**
+   * @param context What the kernels are bound to.
+   * @param plans The steps, in order.
+   * @param options What the program decides about them.
+   */
+  constructor(
+    { buffers, batch }: ProgramContext,
+    plans: readonly StepPlan[],
+    options: KernelStepsOptions,
+  ) {
+    this.kernels = options.kernels;
+    this.#buffers = buffers;
+    this.#rows = batch;
+    this.#plans = plans;
+    this.#options = options;
+  }
+
+  prepare(first: number, count: number): void {
+    const { fresh, fields } = this.#options;
+    this.#buffers.writeSteps(
+      this.#plans.slice(first, first + count).map((plan, i) => {
+        const number = first + i;
+        const common = { rows: this.#rows, fresh: fresh && number === 0, slot: number };
+        return { ...plan, ...common, ...fields?.(number) };
+      }),
+    );
+  }
+
+  encode(pass: GPUComputePassEncoder, first: number, index: number): void {
+    if (first + index === 0) this.begin(pass);
+    encodeKernels(pass, this.next(), index * this.#buffers.stepStride);
+  }
+
+  begin(pass: GPUComputePassEncoder): void {
+    this.#options.begin?.(pass);
+  }
+
+  next(): readonly BoundKernel[] {
+    return this.#options.next?.() ?? this.kernels;
+  }
+}
+
+/**
+ * Dispatches kernels, one after another.
+ *
+ * @param pass Where to.
+ * @param kernels The kernels, in order.
+ * @param offset Bytes to their step in the buffer of steps.
+ */
+export function encodeKernels(
+  pass: GPUComputePassEncoder,
+  kernels: readonly BoundKernel[],
+  offset: number,
+): void {
+  for (const kernel of kernels) dispatch(pass, kernel, offset);
+}

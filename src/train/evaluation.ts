@@ -1,0 +1,225 @@
+/**
+ * Evaluations of a population: a part of the data set goes through the networks in chunks, whose losses and correct
+ * answers are summed on the GPU.
+ *
+ * @module
+ */
+
+import type { Split } from "../data/dataset.ts";
+import { cached } from "../gpu/cache.ts";
+import { tiles } from "../gpu/kernel_table.ts";
+import { type BoundKernel, dispatch } from "../gpu/kernels.ts";
+import type { Reading, Submits } from "../gpu/submits.ts";
+import type { Evaluation } from "../model/metrics.ts";
+import { Binder } from "../programs/binder.ts";
+import { FIXED_SLOT, STEP_SLOTS } from "../programs/buffers.ts";
+import type { EncodeChunk, Program, ProgramContext } from "../programs/program.ts";
+import { decodeDivergence, decodeSums, divergenceOf, type Sums, sumsOf } from "./readings.ts";
+
+/** What an evaluation found. */
+export interface EvaluationResult {
+  /** Mean cross-entropy, cost and accuracy, [splits][networks]. */
+  readonly evaluations: Evaluation[][];
+  /** When each network first had a loss that was NaN or infinite, or null, [P]. */
+  readonly diverged: (number | null)[];
+}
+
+/** An evaluation that may still run. */
+export interface PendingEvaluation {
+  /**
+   * Resolves when the evaluation is done. If more updates were submitted meanwhile, nothing waits for it.
+   *
+   * @returns The result.
+   * @throws {ArgumentError} If the population was destroyed before.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  result(): Promise<EvaluationResult>;
+}
+
+/** Images that are evaluated in one go, and the slot of their sums. */
+interface Chunk {
+  readonly encode: EncodeChunk;
+  readonly first: number;
+  readonly rows: number;
+  readonly slot: number;
+}
+
+/** The slot for the squares of the weights; the chunks have those behind it. */
+const SQUARES_SLOT = 0;
+
+/** Evaluates the networks of a population. */
+export class Evaluator {
+  readonly #context: ProgramContext;
+  readonly #program: Program;
+  readonly #submits: Submits;
+  readonly #lambdas: readonly number[];
+  readonly #squares: BoundKernel;
+  readonly #encoders = new Map<Split, Promise<EncodeChunk>>();
+
+  private constructor(
+    context: ProgramContext,
+    parts: {
+      program: Program;
+      submits: Submits;
+      lambdas: readonly number[];
+      squares: BoundKernel;
+    },
+  ) {
+    this.#context = context;
+    this.#program = parts.program;
+    this.#submits = parts.submits;
+    this.#lambdas = parts.lambdas;
+    this.#squares = parts.squares;
+  }
+
+  /**
+   * Prepares evaluations.
+   *
+   * @param context What kernels are bound to.
+   * @param parts The population's program, its submits, and the L2 weight of each network.
+   * @returns What evaluates the networks.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  static async create(
+    context: ProgramContext,
+    parts: { program: Program; submits: Submits; lambdas: readonly number[] },
+  ): Promise<Evaluator> {
+    const binder = new Binder(context, { mode: "evaluation" });
+    const [squares] = await binder.bind([["sum_squares", 0]]);
+    return new Evaluator(context, { ...parts, squares });
+  }
+
+  /**
+   * Has all networks evaluated as they are now, without waiting for it.
+   *
+   * @param splits Which parts of the data set.
+   * @param signal Ends the work between two submits.
+   * @returns The pending result, as soon as all of it was submitted.
+   * @throws {ArgumentError} If the population was destroyed, also meanwhile.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async start(splits: readonly Split[], signal?: AbortSignal): Promise<PendingEvaluation> {
+    const { buffers, data, networks } = this.#context;
+    const chunks = await this.#chunks(splits);
+    const [sums, diverged] = await this.#submits.inTurn(() =>
+      this.#submits.run({
+        kind: "evaluation",
+        count: Math.max(1, chunks.length),
+        max: STEP_SLOTS,
+        // Copied in the order of the queue, whatever is submitted behind; only the reading waits.
+        reads: [sumsOf(buffers, networks, chunks.length + 1), divergenceOf(buffers, networks)],
+        prepare: (first, count) => {
+          data.check();
+          buffers.writeSteps(chunks.slice(first, first + count));
+        },
+        encode: (pass, first, index) => {
+          const i = first + index;
+          if (i === 0) this.#program.settle(pass);
+          chunks.at(i)?.encode(pass, index);
+          if (i < chunks.length - 1) return;
+          // The fixed slot has the sums' first slot.
+          dispatch(pass, this.#squares, FIXED_SLOT * buffers.stepStride);
+        },
+      }, signal)
+    );
+    return {
+      result: async () => {
+        const [found, steps] = await Promise.all([sums.bytes(), diverged.bytes()]);
+        return {
+          evaluations: this.#evaluationsOf(splits, chunks, decodeSums(found, networks)),
+          diverged: decodeDivergence(steps),
+        };
+      },
+    };
+  }
+
+  /**
+   * Finds the class of every image in a part of the data set: that of the largest logit, the first of equal ones.
+   *
+   * @param split Which part.
+   * @param signal Ends the work between two submits.
+   * @returns Classes by number in the order of the images, [P][images].
+   * @throws {ArgumentError} If the population was destroyed, also meanwhile.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
+    const chunks = await this.#chunks([split]);
+    return await this.#submits.inTurn(async () => {
+      const readings: Reading[] = [];
+      for (const chunk of chunks) readings.push(await this.#submitPrediction(chunk, signal));
+      // Read together, with one wait for all.
+      const read = await Promise.all(readings.map((reading) => reading.bytes()));
+      const { count } = this.#context.data.source[split];
+      const found = this.#lambdas.map(() => new Uint16Array(count));
+      for (const [i, { first, rows }] of chunks.entries()) {
+        const classes = new Uint32Array(read[i]);
+        found.forEach((own, n) => own.set(classes.subarray(n * rows, (n + 1) * rows), first));
+      }
+      return found;
+    });
+  }
+
+  async #submitPrediction(chunk: Chunk, signal?: AbortSignal): Promise<Reading> {
+    const { buffers, data, networks } = this.#context;
+    const [reading] = await this.#submits.run({
+      kind: "prediction",
+      count: 1,
+      reads: [{ buffer: buffers.predictions, size: 4 * networks * chunk.rows }],
+      prepare: () => {
+        data.check();
+        buffers.writeSteps([chunk]);
+      },
+      encode: (pass) => chunk.encode(pass, 0),
+    }, signal);
+    return reading;
+  }
+
+  async #chunks(splits: readonly Split[]): Promise<Chunk[]> {
+    this.#submits.check();
+    const { buffers: { evaluationRows }, data } = this.#context;
+    const chunks: Chunk[] = [];
+    for (const split of splits) {
+      const encode = await this.#encoder(split);
+      const { count } = data.source[split];
+      for (let first = 0; first < count; first += evaluationRows) {
+        const rows = Math.min(evaluationRows, count - first);
+        chunks.push({ encode, first, rows, slot: SQUARES_SLOT + 1 + chunks.length });
+      }
+    }
+    this.#submits.check(); // Other code may have run meanwhile.
+    return chunks;
+  }
+
+  async #encoder(split: Split): Promise<EncodeChunk> {
+    try {
+      return await cached(this.#encoders, split, () => this.#program.evaluation(split));
+    } catch (error) {
+      this.#submits.check(); // If the networks were destroyed meanwhile, that is the reason.
+      throw error;
+    }
+  }
+
+  #evaluationsOf(
+    splits: readonly Split[],
+    chunks: readonly Chunk[],
+    sums: Sums,
+  ): Evaluation[][] {
+    const { buffers: { evaluationRows }, data } = this.#context;
+    let next = 0;
+    return splits.map((split) => {
+      const { count } = data.source[split];
+      const own = chunks.slice(next, next += tiles(count, evaluationRows));
+      return this.#lambdas.map((lambda, network) => {
+        const parts = own.map(({ slot }) => sums(slot, network));
+        const loss = parts.reduce((sum, { first }) => sum + first, 0) / count;
+        const correct = parts.reduce((sum, { second }) => sum + second, 0);
+        const squares = sums(SQUARES_SLOT, network).first;
+        return { loss, cost: loss + lambda * squares, accuracy: correct / count };
+      });
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import { assert, assertEquals } from "@std/assert";
+import configuration from "../deno.json" with { type: "json" };
+
+const ROOT = new URL("../", import.meta.url);
+const DOCUMENTS = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "data/README.md",
+  "docs/architecture.md",
+  "docs/numerics.md",
+  "docs/performance.md",
+];
+
+/** Lists all files that git could track, by their paths from the root. */
+async function* filesIn(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(new URL(folder || ".", ROOT))) {
+    if (/^\.(?!ci$)|^(out|node_modules|cifar-10-batches-bin)$/.test(name)) continue;
+    if (isDirectory) yield* filesIn(`${folder}${name}/`);
+    else yield `${folder}${name}`;
+  }
+}
+
+const FILES = await Array.fromAsync(filesIn(""));
+
+/** Whether a path, or the end of one, is that of a file or folder. */
+function exists(path: string): boolean {
+  return FILES.some((file) => `/${file}`.includes(`/${path}`) && isWhole(file, path));
+}
+
+function isWhole(file: string, path: string): boolean {
+  return path.endsWith("/") || `/${file}`.endsWith(`/${path}`);
+}
+
+for (const document of DOCUMENTS) {
+  Deno.test(`${document} names files and folders that exist`, async () => {
+    const text = await Deno.readTextFile(new URL(document, ROOT));
+    const code = [...text.matchAll(/`([\w./-]+)`/g)].map(([, path]) => path);
+    const named = code.filter((path) => !path.includes("NAME")).filter((path) =>
+      /\w\.(ts|wgsl|md|sh)$/.test(path) || /^(src|shaders|tasks|test|docs)\//.test(path)
+    );
+    assertEquals(named.filter((path) => !exists(path)), []);
+    const folder = new URL(document, ROOT);
+    const links = [...text.matchAll(/\]\(([^):#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link);
+    const targets = links.map((link) => new URL(link, folder).pathname.slice(ROOT.pathname.length));
+    assertEquals(targets.filter((path) => !exists(path)), []);
+  });
+}
+
+Deno.test("docs/architecture.md names what is in the file that it names", async () => {
+  const text = await Deno.readTextFile(new URL("docs/architecture.md", ROOT));
+  const named = [...text.matchAll(/`([\w./-]+\.\w+)` \(((?:`[^`]+`(?:, )?)+)\)/g)];
+  assert(named.length > 10);
+  for (const [, path, symbols] of named) {
+    const file = FILES.find((file) => isWhole(file, path))!;
+    const source = await Deno.readTextFile(new URL(file, ROOT));
+    for (const [, symbol] of symbols.matchAll(/`([^`()]+)(?:\(\))?`/g)) {
+      assert(source.includes(symbol), `${path} does not mention ${symbol}`);
+    }
+  }
+});
+
+Deno.test("every task of deno.json is documented", async () => {
+  const texts = await Promise.all(
+    ["README.md", "CONTRIBUTING.md"].map((path) => Deno.readTextFile(new URL(path, ROOT))),
+  );
+  const missing = Object.keys(configuration.tasks).filter((task) =>
+    !texts.join("\n").includes(`\`deno task ${task}`)
+  );
+  assertEquals(missing, []);
+});
