@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { runChecked } from "./_check/deno.ts";
 import { checkExamples, entryPoints } from "./_check/examples.ts";
-import { runDeno } from "./_kit/children.ts";
+import { checkPackage } from "./_check/package.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { helpText } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
@@ -35,21 +36,22 @@ async function main(args: readonly string[], context: TaskContext): Promise<numb
   // tasks/bootstrap.sh sets it where JSR does not answer.
   const stdMap = (Deno.env.get("STD_MAP") ?? "").split(" ").filter((word) => word !== "");
   const { ".": root, ...subpaths } = await entryPoints();
-  // deno.json turns lint's no-slow-types off because it would ask JSR; the dry run looks for slow types, too.
+  // deno.json turns lint's no-slow-types off because it would ask JSR; the check of the package finds them, too.
   const checks: [name: string, check: Check][] = [
-    ["format", () => deno("fmt", "--check")],
-    ["lint", () => deno("lint")],
-    ["types", () => deno("check", "--doc", ...stdMap)],
-    ["docs", () => deno("doc", "--lint", ...stdMap, root, ...Object.values(subpaths))],
-    ["docs of the root alone", () => deno("doc", "--lint", ...stdMap, root)],
+    ["format", () => runChecked("fmt", "--check")],
+    ["lint", () => runChecked("lint")],
+    ["types", () => runChecked("check", "--doc", ...stdMap)],
+    ["docs", () => runChecked("doc", "--lint", ...stdMap, root, ...Object.values(subpaths))],
+    ["docs of the root alone", () => runChecked("doc", "--lint", ...stdMap, root)],
     ["examples in Markdown", () => checkExamples(stdMap)],
-    ["examples in src", () => deno("test", "--doc", "--quiet", ...stdMap, "--allow-read", "src")],
+    [
+      "examples in src",
+      () => runChecked("test", "--doc", "--quiet", ...stdMap, "--allow-read", "src"),
+    ],
     ["shaders", async () => await shadersAreCurrent() ? null : DRIFT],
     ["diagram", async () => await diagramIsCurrent() ? null : DIAGRAM_DRIFT],
+    ["package", () => checkPackage(stdMap)],
   ];
-  if (stdMap.length === 0) {
-    checks.push(["package", () => deno("publish", "--dry-run", "--allow-dirty")]);
-  }
 
   let failed = 0;
   for (const [name, check] of checks) {
@@ -61,19 +63,9 @@ async function main(args: readonly string[], context: TaskContext): Promise<numb
     context.stdout(`${name}: ${problem === null ? "ok" : "FAILED"}`);
   }
   if (stdMap.length > 0) {
-    context.stdout(
-      "package: NOT CHECKED, it needs JSR; and `types` saw @std from npm, without its types",
-    );
+    context.stdout("`types` saw @std from npm, without its types: JSR does not answer");
   }
   return failed === 0 ? EXIT.done : EXIT.failed;
-}
-
-/** Runs a subcommand of Deno. Where it fails, its output is what is wrong. */
-async function deno(...args: string[]): Promise<string | null> {
-  const { success, stdout, stderr } = await runDeno(...args);
-  if (success) return null;
-  const decoder = new TextDecoder();
-  return decoder.decode(stdout) + decoder.decode(stderr);
 }
 
 if (import.meta.main) await runTask(main);

@@ -13,7 +13,7 @@ export function sharedGpu(): Promise<Gpu> {
 
 /**
  * A device with the limits that WebGPU promises and no more, so that tests of limits are the same on every adapter, and
- * without time stamps.
+ * without timestamps.
  */
 export async function modestGpu(): Promise<Gpu> {
   const adapter = await navigator.gpu.requestAdapter();

@@ -12,23 +12,23 @@ export class SimulatedGpu {
   readonly #random: Random;
   readonly #stamped: boolean;
 
-  /** @param options The seed of all that varies, and whether there are time stamps. */
+  /** @param options The seed of all that varies, and whether there are timestamps. */
   constructor(options: { seed: number; stamped: boolean }) {
     this.#random = new Random(options.seed, "simulated GPU");
     this.#stamped = options.stamped;
   }
 
   /**
-   * Work as in Deno: the program hears of its end 11 ± 1 ms later, and again of time stamps that it reads.
+   * Work as in Deno: the program hears of its end 11 ± 1 ms later, and again of timestamps that it reads.
    *
    * @param each Milliseconds of a unit.
    * @param fewest The fewest units.
    * @returns The work.
    */
-  work(each: number, fewest: 0 | 1 = 1): TimedWork {
+  work(each: number, minUnits: 0 | 1 = 1): TimedWork {
     return {
       stamped: this.#stamped,
-      fewest,
+      minUnits,
       time: (units) => {
         const began = this.clock;
         const worked = units * each * (this.#stamped ? 1 + NOISE * this.#random.normal() : 1);

@@ -22,13 +22,11 @@ async function* filesIn(folder: string): AsyncGenerator<string> {
 
 const FILES = await Array.fromAsync(filesIn(""));
 
-/** Whether a path, or the end of one, is that of a file or folder. */
-function exists(path: string): boolean {
-  return FILES.some((file) => `/${file}`.includes(`/${path}`) && isWhole(file, path));
-}
-
-function isWhole(file: string, path: string): boolean {
-  return path.endsWith("/") || `/${file}`.endsWith(`/${path}`);
+/** Finds the file, or a file in the folder, whose path is or ends with this. */
+function find(path: string): string | undefined {
+  const end = path.endsWith("/") ? "" : "$"; // the name of a folder ends with a slash
+  const pattern = new RegExp(`(^|/)${RegExp.escape(path)}${end}`);
+  return FILES.find((file) => pattern.test(file));
 }
 
 for (const document of DOCUMENTS) {
@@ -38,11 +36,11 @@ for (const document of DOCUMENTS) {
     const named = code.filter((path) => !path.includes("NAME")).filter((path) =>
       /\w\.(ts|wgsl|md|sh)$/.test(path) || /^(src|shaders|tasks|test|docs)\//.test(path)
     );
-    assertEquals(named.filter((path) => !exists(path)), []);
+    assertEquals(named.filter((path) => find(path) === undefined), []);
     const folder = new URL(document, ROOT);
     const links = [...text.matchAll(/\]\(([^):#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link);
     const targets = links.map((link) => new URL(link, folder).pathname.slice(ROOT.pathname.length));
-    assertEquals(targets.filter((path) => !exists(path)), []);
+    assertEquals(targets.filter((path) => find(path) === undefined), []);
   });
 }
 
@@ -51,8 +49,7 @@ Deno.test("docs/architecture.md names what is in the file that it names", async 
   const named = [...text.matchAll(/`([\w./-]+\.\w+)` \(((?:`[^`]+`(?:, )?)+)\)/g)];
   assert(named.length > 10);
   for (const [, path, symbols] of named) {
-    const file = FILES.find((file) => isWhole(file, path))!;
-    const source = await Deno.readTextFile(new URL(file, ROOT));
+    const source = await Deno.readTextFile(new URL(find(path)!, ROOT));
     for (const [, symbol] of symbols.matchAll(/`([^`()]+)(?:\(\))?`/g)) {
       assert(source.includes(symbol), `${path} does not mention ${symbol}`);
     }

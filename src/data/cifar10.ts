@@ -8,26 +8,12 @@ import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 import { DataError } from "../errors.ts";
 
 /** Names of the CIFAR-10 classes, in the order of their labels. */
-export const CIFAR10_CLASSES: readonly string[] = [
-  "airplane",
-  "automobile",
-  "bird",
-  "cat",
-  "deer",
-  "dog",
-  "frog",
-  "horse",
-  "ship",
-  "truck",
-];
+export const CIFAR10_CLASSES: readonly string[] =
+  "airplane automobile bird cat deer dog frog horse ship truck".split(" ");
 
 /** Names of the six files of CIFAR-10, training first. */
 export const CIFAR10_FILES: readonly string[] = [
-  "data_batch_1.bin",
-  "data_batch_2.bin",
-  "data_batch_3.bin",
-  "data_batch_4.bin",
-  "data_batch_5.bin",
+  ...[1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`),
   "test_batch.bin",
 ];
 
@@ -99,11 +85,8 @@ export async function readCifar10(directory: string): Promise<DataSet> {
   for (const [i, file] of CIFAR10_FILES.entries()) {
     const name = `${folder}/${file}`;
     await readWhole(name, bytes);
-    unpack(bytes, {
-      name,
-      result: i < 5 ? training : test,
-      start: i < 5 ? i * RECORDS_PER_FILE : 0,
-    });
+    const [result, start] = i < 5 ? [training, i * RECORDS_PER_FILE] : [test, 0];
+    unpack(bytes, { name, result, start });
   }
   return createDataSet(training, test, { name: "CIFAR-10", classNames: CIFAR10_CLASSES });
 }
@@ -136,7 +119,7 @@ async function findFolder(directory: string): Promise<string> {
         `expected one with ${CIFAR10_FILES[0]} to ${CIFAR10_FILES.at(-1)}`,
     );
   }
-  // Any file decides, so that a folder that lacks one is told which.
+  // A folder with any of the files will do: the error then names the one that is missing.
   for (const folder of [directory, `${directory}/${CIFAR10_FOLDER}`]) {
     for (const file of CIFAR10_FILES) {
       if (await stat(`${folder}/${file}`)) return folder;

@@ -1,45 +1,43 @@
 /**
- * What all figures share: how they look, their axes and keys, and the way from a chart to the text of an SVG file.
+ * What all figures share: their look, axes and keys, and the rendering of a chart as SVG.
  *
  * No other file imports a chart library.
  *
  * @module
  */
 
+import { ArgumentError } from "../errors.ts";
 import { maximum, minimum } from "../lists.ts";
+import { AXIS, GRID, INK, SERIES } from "./colours.ts";
 import { Error as ERROR_LEVEL, logger, parse, View } from "vega";
 import { compile, type Config, type TopLevelSpec } from "vega-lite";
 
-/** What {@linkcode draw} draws. */
+/** What {@linkcode draw} renders. */
 export type Chart = TopLevelSpec;
 type Concat = Extract<TopLevelSpec, { concat: unknown }>;
-/** One of the parts that a chart is put together from. */
+/** A part of a chart. */
 export type Panel = Concat["concat"][number];
-/** What is drawn into one panel, the first at the bottom. */
+/** The marks of a panel, the first at the bottom. */
 export type Layers = Extract<Panel, { layer: unknown }>["layer"];
 
-/** Dark grey, for text and for a curve that stands alone. */
-export const INK = "#222222";
-/** Okabe and Ito's colours, told apart with any kind of colour vision; black and yellow are left out. */
-export const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"];
-/** Of lines: lengths drawn and left out, in turn. */
+/** Dashes of lines: lengths drawn and left out, in turn. */
 const DASHES = [[1, 0], [7, 4], [2, 3], [10, 3, 2, 3], [4, 2], [1, 4]];
-/** Of points. */
+/** Shapes of points. */
 const SHAPES = ["circle", "triangle-up", "square", "diamond", "cross", "triangle-down"];
 
-/** No text is smaller: a figure is scaled to half its size on a phone. */
+/** The smallest text, in pixels: on a phone a figure has half its size. */
 export const FONT_SIZE = 15;
-/** Left of every panel, for tick labels: the same for all, so that panels of a column stand in line. */
+/** Room for tick labels left of every panel, in pixels: the same for all, so that panels of a column are aligned. */
 export const Y_AXIS = 66;
-/** Around every figure. */
+/** Around every figure, in pixels. */
 export const PADDING = 14;
-/** A wider picture would be scaled down in a README. */
+/** Of a figure, in pixels: a README scales a wider one down. */
 export const WIDTH = 830;
 
-/** What all figures look like. */
+/** The look of all figures. */
 const THEME: Config = {
   background: "white",
-  // The figure is described as a whole. A screen reader would otherwise go through every point.
+  // The figure has one description. Otherwise a screen reader goes through every point.
   aria: false,
   font: "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif",
   padding: PADDING,
@@ -63,12 +61,12 @@ const THEME: Config = {
     titleColor: INK,
     titleFontSize: FONT_SIZE,
     titleFontWeight: "bold",
-    domainColor: "#888888",
-    tickColor: "#888888",
-    gridColor: "#e4e4e4",
+    domainColor: AXIS,
+    tickColor: AXIS,
+    gridColor: GRID,
   },
   axisX: { grid: false, tickCount: 5, labelFlush: false, titleFontWeight: "normal" },
-  // The title lies above the panel, where it needs no turned head.
+  // The title is above the panel, where it need not be turned.
   axisY: {
     domain: false,
     ticks: false,
@@ -87,55 +85,43 @@ const THEME: Config = {
   text: { fontSize: FONT_SIZE, color: INK, align: "left", baseline: "middle" },
 };
 
-/** What a figure of a run says beside its data. */
+/** The texts of a figure of a run. */
 export interface FigureOptions {
   /** The heading. */
   readonly title: string;
   /** Name of the data set. */
   readonly dataSet: string;
-  /** Whether the run was a quick try, which the figure says then. */
+  /** Whether the figure says that the run was quick. */
   readonly quick?: boolean;
   /** More about the run, for instance its settings. */
   readonly subtitle?: string;
 }
 
-/**
- * Makes the heading of a figure.
- *
- * @param options What the figure says.
- * @returns Its title, with a word on a quick run.
- */
+/** Refuses to draw nothing: `what` names the figure, as in "trend". */
+export function checkRows(rows: readonly unknown[], what: string): void {
+  if (rows.length > 0) return;
+  throw new ArgumentError(`Cannot draw the ${what}: there are no rows, expected at least 1`);
+}
+
+/** Makes the heading of a figure, with a word on a quick run. */
 export function titleOf({ title, quick = false }: FigureOptions): string {
   return quick ? `${title} (quick run)` : title;
 }
 
-/**
- * Makes the first line below the heading of a figure.
- *
- * @param options What the figure says.
- * @returns The data set, and more about the run.
- */
+/** Makes the first line below the heading of a figure: the data set, and more about the run. */
 export function dataLine({ dataSet, subtitle }: FigureOptions): string {
   return `Data: ${dataSet}${subtitle === undefined ? "" : ` · ${subtitle}`}`;
 }
 
-/** What tells a figure to people who do not see it. */
+/** A figure in words, for people who do not see it: a short title, and what it shows with the numbers that matter. */
 export interface Words {
-  /** A few words. */
   readonly title: string;
-  /** What is shown, and the numbers that matter. */
   readonly description: string;
 }
 
-/**
- * Renders a chart with the theme of all figures, and adds its title and description.
- *
- * @param spec The chart.
- * @param words Its title and description.
- * @returns The text of an SVG file; the same chart and words give the same text.
- */
+/** Renders a chart with the look of all figures as SVG text, always the same for the same chart and words. */
 export async function draw(spec: Chart, words: Words): Promise<string> {
-  // Vega only logs an error, and goes on to draw what it can; here it fails the figure. Its warnings go nowhere.
+  // Vega logs an error and draws what it can; here an error fails the figure. Warnings are dropped.
   const quiet = logger(ERROR_LEVEL, undefined, (_method, _level, [error]) => {
     throw error;
   });
@@ -149,7 +135,7 @@ export async function draw(spec: Chart, words: Words): Promise<string> {
 }
 
 async function withWords(svg: string, { title, description }: Words): Promise<string> {
-  // Several figures may stand in one page, so their ids must differ; taken from the content they are the same each time.
+  // A page may have several figures, so ids must differ; a digest of the content is the same each time.
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(title + svg));
   const id = `figure-${new Uint8Array(hash, 0, 6).toHex()}`;
   const labels = `role="img" aria-labelledby="${id}-title ${id}-description"`;
@@ -163,42 +149,24 @@ function escapeXml(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/**
- * Prints a number for a description.
- *
- * @param value The number; null where there is none.
- * @returns It with four digits, or `"no"`.
- */
+/** Prints a number with four digits for a description; "no" for null. */
 export function short(value: number | null): string {
   return value === null ? "no" : String(Number(value.toPrecision(4)));
 }
 
-/**
- * Estimates how much room a text takes at most, which is not known without a screen.
- *
- * @param text The text.
- * @returns Pixels at the usual font size, by the widest of the usual fonts.
- */
+/** Estimates the width of a text in pixels, by the widest of the usual fonts. */
 export function widthOf(text: string): number {
   return 0.62 * FONT_SIZE * text.length;
 }
 
-/**
- * Says how much room Vega keeps for a text on an axis: more than any font takes.
- *
- * @param text The text.
- * @returns Pixels at the usual font size.
- */
+/** Tells how many pixels to keep for a text on an axis: more than any font takes. */
 export function roomOf(text: string): number {
   return 0.8 * FONT_SIZE * text.length;
 }
 
 /**
- * Makes the text above a figure.
- *
- * @param title The heading.
- * @param lines What stands below it; a line that is too long is broken between words.
- * @returns The title of a chart.
+ * Makes the text above a figure: a title, and lines below it. Without a screen widths are only estimated, at 0.8 of the
+ * font size per character.
  */
 export function heading(
   title: string,
@@ -207,19 +175,13 @@ export function heading(
   return { text: wrap(title, 54), subtitle: lines.flatMap((line) => wrap(line, 67)) };
 }
 
-/**
- * Breaks a text between words: without a screen its width is only estimated, at 0.8 of the font size per character.
- *
- * @param text The text.
- * @param most The most characters of a line.
- * @returns The lines; one with a longer word is longer.
- */
-export function wrap(text: string, most: number): string[] {
+/** Breaks a text between words into lines of at most `max` characters, or one longer word. */
+export function wrap(text: string, max: number): string[] {
   const lines = [""];
   for (const word of text.split(" ")) {
     const line = lines[lines.length - 1];
-    if (line !== "" && line.length + 1 + word.length > most) {
-      // A dot that separates two parts is not needed where the line ends.
+    if (line !== "" && line.length + 1 + word.length > max) {
+      // No dot to separate parts at the end of a line.
       lines.push(...word === "·" ? [""] : [word]);
     } else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
   }
@@ -227,15 +189,12 @@ export function wrap(text: string, most: number): string[] {
 }
 
 /**
- * Draws each series as a line with points.
- *
- * @param series The names of the series, which the values have in `series`; a value that has `marked: false` gets no point.
- * @returns The layers of lines and of points.
+ * Draws each series as a line with points. Values name their series in `series`; one with `marked: false` gets no point.
  */
 export function curveLayers(series: readonly string[]): Layers {
-  const color = look(series, COLOURS);
-  // Where colours begin anew, lines do not: of 36 series no two look the same.
-  const dashes = series.map((_, i) => DASHES[(i + Math.floor(i / COLOURS.length)) % DASHES.length]);
+  const color = look(series, SERIES);
+  // Dashes are shifted where colours repeat, so that 36 series all look different.
+  const dashes = series.map((_, i) => DASHES[(i + Math.floor(i / SERIES.length)) % DASHES.length]);
   return [
     { mark: "line", encoding: { color, strokeDash: look(series, dashes) } },
     {
@@ -256,21 +215,32 @@ function look<Value>(series: readonly string[], looks: readonly Value[]) {
   };
 }
 
-/** How a key is laid out. */
+/**
+ * Puts panels of equal height side by side, aligned by themselves alone: labels below their ends would push them apart.
+ */
+export function sideBySide(panels: readonly Panel[]) {
+  return { spacing: Y_AXIS + 26, bounds: "flush" as const, hconcat: [...panels] };
+}
+
+/** Between two lines of a key that explains marks, in pixels. */
+export const KEY_LINE = 24;
+
+/** Makes a text of such a key, on a line counted from 0. */
+export function keyText(text: string, { x, line }: { x: number; line: number }): Layers[number] {
+  return {
+    data: { values: [{}] },
+    mark: { type: "text", text },
+    encoding: { x: { value: x }, y: { value: KEY_LINE * line } },
+  };
+}
+
+/** The layout of a key: its width in pixels, and whether the series stand below each other. */
 export interface KeyOptions {
-  /** In pixels. */
   readonly width: number;
-  /** Whether the series stand below each other. */
   readonly vertical?: boolean;
 }
 
-/**
- * Draws what each curve stands for, as the curves themselves are drawn: Vega's legends leave the dashes out.
- *
- * @param series The names of the series.
- * @param options How the key is laid out.
- * @returns A panel to be put above those with the curves.
- */
+/** Makes the key of curves, a panel to go above theirs: Vega's legends leave the dashes out. */
 export function keyPanel(
   series: readonly string[],
   { width, vertical = false }: KeyOptions,
@@ -309,36 +279,29 @@ export function keyPanel(
   };
 }
 
-/** What a vertical axis says, and how it is divided. */
+/** Titles and scale of a vertical axis. */
 export interface VerticalAxisOptions {
-  /** What stands above it. */
+  /** Its title, above it. */
   readonly title: string;
-  /** The title of a logarithmic axis. */
+  /** Its title where it is logarithmic. */
   readonly logTitle?: string;
-  /** Whether the axis begins at 0, unless it is logarithmic. */
+  /** Whether a linear axis begins at 0. */
   readonly zero: boolean;
-  /** The axis is logarithmic if the largest value is more than so many times the smallest. */
+  /** It is logarithmic where the largest value is more than this many times the smallest. */
   readonly logAbove?: number;
 }
 
-/**
- * Chooses a vertical axis on which all values have their place.
- *
- * @param values The values; null where there is none.
- * @param options What the axis says, and how it is divided.
- * @returns Type, scale and axis of the channel `y`.
- */
+/** Chooses type, scale and axis of the channel `y` for values, of which null stands for none. */
 export function verticalAxis(values: readonly (number | null)[], options: VerticalAxisOptions) {
   const { title, logTitle = title, zero, logAbove = Infinity } = options;
   const type = "quantitative" as const;
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return { type, scale: { domain: [0, 1] }, axis: { title, values: [] } };
-  const least = minimum(known);
-  const most = maximum(known);
-  if (least <= 0 || most <= logAbove * least) return { type, scale: { zero }, axis: { title } };
+  const [min, max] = [minimum(known), maximum(known)];
+  if (min <= 0 || max <= logAbove * min) return { type, scale: { zero }, axis: { title } };
 
-  const from = Math.floor(Math.log10(least));
-  const to = Math.ceil(Math.log10(most));
+  const from = Math.floor(Math.log10(min));
+  const to = Math.ceil(Math.log10(max));
   const stride = Math.ceil((to - from) / 5);
   const powers: number[] = [];
   for (let power = from; power <= to; power += stride) powers.push(10 ** power);
@@ -349,12 +312,7 @@ export function verticalAxis(values: readonly (number | null)[], options: Vertic
   };
 }
 
-/**
- * Leaves out what has no place on an axis.
- *
- * @param value Any number.
- * @returns The number, or null where it is NaN or infinite.
- */
+/** Gives null for NaN and infinity, which have no place on an axis. */
 export function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }

@@ -11,6 +11,7 @@ import {
   type FigureOptions,
   FONT_SIZE,
   heading,
+  type Layers,
   PADDING,
   type Panel,
   roomOf,
@@ -18,17 +19,16 @@ import {
   WIDTH,
   widthOf,
 } from "./chart.ts";
+import { CELL_BORDER, FULL_CELL } from "./colours.ts";
 import { ArgumentError } from "../errors.ts";
 import { maximum, minimum } from "../lists.ts";
 import type { Confusion } from "../model/metrics.ts";
 
-/** The colour of a share of 1, in red, green and blue; from white, that of 0, the others lie on a straight line to it. */
-const DARK = [0, 63, 125];
-/** Characters of a class's name; a longer one is cut. */
+/** Characters of a class's name; longer ones are cut. */
 const NAME_LENGTH = 20;
-/** The largest height of a cell, in pixels: lower than wide, the matrix fits on a page. */
+/** The maximum height of a cell, in pixels: a matrix that is lower than wide fits on a page. */
 const CELL_HEIGHT = 52;
-/** Columns that are narrower, in pixels, have no room for names that lean. */
+/** The minimum width of columns with room for names that lean, in pixels. */
 const LEANING_WIDTH = 24;
 const ROW_TITLE = "True class";
 
@@ -41,9 +41,8 @@ interface Cell {
 }
 
 /**
- * Draws a confusion matrix: a row for each true class, a column for each class found, and in every cell the number of
- * images and their share of the row. The darker a cell, the larger the share. Where there are so many classes that
- * the text has no room, it is left out.
+ * Draws a confusion matrix: a row for each true class, a column for each predicted class, and in every cell the number
+ * of images and their share of the row. The darker a cell, the larger the share. Cells that are too small have no text.
  *
  * @param confusion The matrix.
  * @param options Heading, data set, and what else the figure says.
@@ -90,8 +89,9 @@ export function confusionFigure(
     title: heading(title, [...lines, meaning]),
     vconcat: [matrixPanel(cells, { names, layout })],
   };
-  const description = `A table of ${classNames.length} true classes in rows and the classes ` +
-    `found in columns. ${lines.join(". ")}. ${describe(cells, classNames)}`;
+  const description =
+    `A table of ${classNames.length} true classes in rows and the predicted classes ` +
+    `in columns. ${lines.join(". ")}. ${describe(cells, classNames)}`;
   return draw(spec, { title: `${title}: confusion matrix`, description });
 }
 
@@ -111,7 +111,7 @@ function images(cells: readonly Cell[]): number {
   return cells.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** How the room of the figure is shared out, in pixels. */
+/** The layout of the figure, in pixels. */
 interface Layout {
   /** Left of the matrix, for the names of its rows. */
   readonly left: number;
@@ -119,7 +119,7 @@ interface Layout {
   readonly top: number;
   readonly cellWidth: number;
   readonly cellHeight: number;
-  /** How the names of columns are turned, in degrees. */
+  /** The angle of the names of columns, in degrees. */
   readonly angle: 0 | -45 | -90;
   /** Whether the cells have room for their texts. */
   readonly texts: boolean;
@@ -145,18 +145,18 @@ function turnNames(
   names: readonly string[],
   room: number,
 ): Pick<Layout, "angle" | "cellWidth"> {
-  const most = Math.max(Math.floor(room / names.length), 1);
-  if (maximum(names.map(roomOf)) + 6 <= most) return { angle: 0, cellWidth: most };
+  const widest = Math.max(Math.floor(room / names.length), 1);
+  if (maximum(names.map(roomOf)) + 6 <= widest) return { angle: 0, cellWidth: widest };
   // A name that leans may reach over the edge of the matrix.
   const leaning = Math.floor(
     Math.min(
-      most,
+      widest,
       minimum(names.map((name, i) => (room - Math.SQRT1_2 * roomOf(name)) / (i + 0.5))),
     ),
   );
   return leaning >= LEANING_WIDTH
     ? { angle: -45, cellWidth: leaning }
-    : { angle: -90, cellWidth: most };
+    : { angle: -90, cellWidth: widest };
 }
 
 interface MatrixOptions {
@@ -164,89 +164,89 @@ interface MatrixOptions {
   readonly layout: Layout;
 }
 
-function matrixPanel(cells: readonly Cell[], { names, layout }: MatrixOptions): Panel {
-  const { left, top, cellWidth, cellHeight, angle, texts } = layout;
-  const values = cells.map((cell) => {
-    const ground = DARK.map((dark) => Math.round(255 + (dark - 255) * (cell.share ?? 0)));
-    return {
-      ...cell,
-      ground: `rgb(${ground.join(",")})`,
-      ink: readableOn(ground),
-      percent: percent(cell.share),
-    };
-  });
-  const scale = { domain: names.map((_, i) => i), paddingInner: 0, paddingOuter: 0 };
-  const axis = {
-    // By place: two classes may have the same name.
-    labelExpr: `${JSON.stringify(names)}[datum.value]`,
-    labelLimit: 0,
-    titleFontWeight: "bold" as const,
-    ticks: false,
-    domain: false,
-    grid: false,
-  };
-  const turned = angle === 0
-    ? { labelAngle: 0 }
-    : { labelAngle: angle, labelAlign: "left" as const, labelBaseline: "middle" as const };
-  const text = { type: "text" as const, align: "center" as const };
-  const color = { field: "ink", type: "nominal" as const, scale: null };
+function matrixPanel(cells: readonly Cell[], options: MatrixOptions): Panel {
+  const { names, layout: { cellWidth, cellHeight, texts } } = options;
   return {
     width: cellWidth * names.length,
     height: cellHeight * names.length,
-    data: { values },
+    data: { values: cells.map(coloured) },
     encoding: {
-      x: {
-        field: "column",
-        type: "ordinal",
-        scale,
-        axis: {
-          ...axis,
-          ...turned,
-          orient: "top",
-          title: "Class found",
-          // Vega takes names that lean to overlap.
-          labelOverlap: angle !== -45,
-          labelPadding: 6,
-          minExtent: top,
-          maxExtent: top,
-        },
-      },
-      y: {
-        field: "row",
-        type: "ordinal",
-        scale,
-        axis: {
-          ...axis,
-          title: ROW_TITLE,
-          titleAlign: "right",
-          titleX: -8,
-          minExtent: left,
-          maxExtent: left,
-        },
-      },
+      x: { field: "column", type: "ordinal", ...columnAxis(options) },
+      y: { field: "row", type: "ordinal", ...rowAxis(options) },
     },
     layer: [
       {
-        mark: { type: "rect", stroke: "#bbbbbb", strokeWidth: 1 },
+        mark: { type: "rect", stroke: CELL_BORDER, strokeWidth: 1 },
         encoding: { fill: { field: "ground", type: "nominal", scale: null } },
       },
-      ...texts
-        ? [
-          {
-            mark: { ...text, dy: -0.6 * FONT_SIZE },
-            encoding: { text: { field: "count" }, color },
-          },
-          {
-            mark: { ...text, dy: 0.7 * FONT_SIZE },
-            encoding: { text: { field: "percent" }, color },
-          },
-        ]
-        : [],
+      ...texts ? [cellText("count", -0.6), cellText("percent", 0.7)] : [],
     ],
   };
 }
 
-/** Chooses black or white, whichever has the greater contrast; it is 4.5 or more on any ground. */
+/** A cell with the colours of its ground and its text. */
+function coloured(cell: Cell) {
+  const ground = FULL_CELL.map((full) => Math.round(255 + (full - 255) * (cell.share ?? 0)));
+  return {
+    ...cell,
+    ground: `rgb(${ground.join(",")})`,
+    ink: readableOn(ground),
+    percent: percent(cell.share),
+  };
+}
+
+/** A text in every cell, so many lines below its middle. */
+function cellText(field: "count" | "percent", lines: number): Layers[number] {
+  return {
+    mark: { type: "text", align: "center", dy: lines * FONT_SIZE },
+    encoding: { text: { field }, color: { field: "ink", type: "nominal", scale: null } },
+  };
+}
+
+function columnAxis({ names, layout: { top, angle } }: MatrixOptions) {
+  const turned = angle === 0
+    ? { labelAngle: 0 }
+    : { labelAngle: angle, labelAlign: "left" as const, labelBaseline: "middle" as const };
+  const { scale, axis } = classAxis(names);
+  return {
+    scale,
+    axis: {
+      ...axis,
+      ...turned,
+      orient: "top" as const,
+      title: "Predicted class",
+      // Vega takes names that lean to overlap.
+      labelOverlap: angle !== -45,
+      labelPadding: 6,
+      minExtent: top,
+      maxExtent: top,
+    },
+  };
+}
+
+function rowAxis({ names, layout: { left } }: MatrixOptions) {
+  const { scale, axis } = classAxis(names);
+  const title = { title: ROW_TITLE, titleAlign: "right" as const, titleX: -8 };
+  return { scale, axis: { ...axis, ...title, minExtent: left, maxExtent: left } };
+}
+
+/** An axis with a class at each place. */
+function classAxis(names: readonly string[]) {
+  return {
+    scale: { domain: names.map((_, i) => i), paddingInner: 0, paddingOuter: 0 },
+    axis: {
+      // By place: two classes may have the same name.
+      labelExpr: `${JSON.stringify(names)}[datum.value]`,
+      labelLimit: 0,
+      titleFontWeight: "bold" as const,
+      ticks: false,
+      domain: false,
+      grid: false,
+    },
+  };
+}
+
+/** Chooses black or white by the greater contrast, which is at least 4.5 on any ground. */
 function readableOn(ground: readonly number[]): string {
   const [red, green, blue] = ground.map((value) => {
     const share = value / 255;
@@ -257,12 +257,12 @@ function readableOn(ground: readonly number[]): string {
 }
 
 function percent(share: number | null): string {
-  // A whole row needs no decimals, for which a narrow cell has no room.
+  // A narrow cell has no room for the decimals of 100.
   return share === null ? "–" : `${(100 * share).toFixed(1).replace("100.0", "100")} %`;
 }
 
 function describe(cells: readonly Cell[], classNames: readonly string[]): string {
-  const found = cells.filter(({ row, column, share }) => row === column && share !== null)
+  const correct = cells.filter(({ row, column, share }) => row === column && share !== null)
     .map(({ row, share }) => `${classNames[row]} ${percent(share)}`);
   const wrong = cells.filter(({ row, column }) => row !== column);
   const most = wrong.reduce<Cell | null>((a, b) => b.count > (a?.count ?? 0) ? b : a, null);
@@ -270,5 +270,5 @@ function describe(cells: readonly Cell[], classNames: readonly string[]): string
     ? "No image is taken for another class."
     : `Most often confused: ${classNames[most.row]} taken for ${classNames[most.column]}, ` +
       `${most.count} images.`;
-  return `Found of each class: ${found.join(", ")}. ${confused}`;
+  return `Correct in each class: ${correct.join(", ")}. ${confused}`;
 }

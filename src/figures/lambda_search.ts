@@ -1,23 +1,27 @@
 /**
- * The figure of one stage of a λ search: how the trials did on the validation images.
+ * The figure of one stage of a λ search: the trials on the validation images.
  *
  * @module
  */
 
 import {
   type Chart,
-  COLOURS,
+  checkRows,
   dataLine,
   draw,
   type FigureOptions,
   heading,
+  KEY_LINE,
+  keyText,
   type Layers,
   type Panel,
   short,
+  sideBySide,
   titleOf,
   verticalAxis,
   Y_AXIS,
 } from "./chart.ts";
+import { AXIS, BLUE, VERMILION } from "./colours.ts";
 import { ArgumentError } from "../errors.ts";
 import { maximum, minimum } from "../lists.ts";
 import { type LogAxis, logAxis } from "./log_axis.ts";
@@ -30,7 +34,7 @@ import {
 
 /** Size of each of the two panels, without its axes. */
 const PANEL = { width: 306, height: 260 };
-/** The vertical axes; a longer title would push the panels apart. */
+/** The vertical axes; longer titles would push the panels apart. */
 const MEASURES = {
   validationAccuracy: { title: "Validation accuracy (%)" },
   validationCost: {
@@ -40,14 +44,12 @@ const MEASURES = {
   },
 };
 /** How the trials and the best of them are drawn. */
-const TRIAL = { color: COLOURS[0], shape: "circle", size: 64 };
-const BEST = { color: COLOURS[1], shape: "diamond", size: 190 };
-/** Between the lines of the key, in pixels. */
-const KEY_LINE = 24;
+const TRIAL = { color: BLUE, shape: "circle", size: 64 };
+const BEST = { color: VERMILION, shape: "diamond", size: 190 };
 
 /**
  * Draws the trials of one stage of a search: validation accuracy and validation cost against λ. Where a λ is trained
- * from several initial weights, the mean is drawn, with a bar from the least to the most. The best λ, by
+ * from several initial weights, the mean is drawn, with a bar from min to max. The best λ, by
  * {@linkcode bestResults}, is marked and named. Networks that diverged are named and not drawn.
  *
  * @param rows The trials of one stage.
@@ -59,9 +61,7 @@ export function searchFigure(
   rows: readonly TrialRow[],
   options: FigureOptions,
 ): Promise<string> {
-  if (rows.length === 0) {
-    throw new ArgumentError("Cannot draw the search: there are no rows, expected at least 1");
-  }
+  checkRows(rows, "search");
   const odd = rows.find(({ lambda }) => !(lambda > 0 && lambda < Infinity));
   if (odd !== undefined) {
     throw new ArgumentError(
@@ -71,7 +71,7 @@ export function searchFigure(
   const title = titleOf(options);
   const results = summariseTrials(rows);
   const [first] = bestResults(rows, 1);
-  // Where all networks of the first diverged, so did all others.
+  // Where all networks of the first diverged, all others did too.
   const best = first.diverged < first.runs ? first : null;
   const lines = [dataLine(options)];
   const diverged = results.filter(({ diverged }) => diverged > 0);
@@ -87,8 +87,7 @@ export function searchFigure(
     spacing: 26,
     vconcat: [
       keyPanel(results, best),
-      // By the panels alone: labels below their ends would push them apart.
-      { spacing: Y_AXIS + 26, bounds: "flush", hconcat: panels },
+      sideBySide(panels),
     ],
   };
   const description = "Two charts against λ on a logarithmic axis: validation accuracy and " +
@@ -107,19 +106,19 @@ function measurePanel(results: readonly LambdaResult[], options: MeasureOptions)
   const { measure, best, axis } = options;
   const unit = measure === "validationAccuracy" ? 100 : 1;
   const values = results.flatMap(({ trial, lambda, [measure]: { mean, min, max } }) => {
-    // Not where all networks diverged; and infinity has no place on an axis.
+    // NaN where all networks diverged; infinity has no place on an axis.
     if (!Number.isFinite(max)) return [];
-    const value = { mean: unit * mean, least: unit * min, most: unit * max };
+    const value = { mean: unit * mean, min: unit * min, max: unit * max };
     return [{ lambda, ...value, best: trial === best?.trial }];
   });
-  const ends = values.flatMap(({ least, most }) => [least, most]);
+  const ends = values.flatMap(({ min, max }) => [min, max]);
   const y = verticalAxis(ends, { ...MEASURES[measure], zero: false });
-  const bars: Layers = values.every(({ least, most }) => least === most) ? [] : [
+  const bars: Layers = values.every(({ min, max }) => min === max) ? [] : [
     {
       mark: { type: "rule", color: TRIAL.color, strokeWidth: 2 },
-      encoding: { y: { field: "least" }, y2: { field: "most" } },
+      encoding: { y: { field: "min" }, y2: { field: "max" } },
     },
-    ...["least", "most"].map((end) => ({
+    ...["min", "max"].map((end) => ({
       mark: {
         type: "tick" as const,
         color: TRIAL.color,
@@ -141,7 +140,7 @@ function measurePanel(results: readonly LambdaResult[], options: MeasureOptions)
     layer: [
       {
         transform: [{ filter: "datum.best" }],
-        mark: { type: "rule", color: "#888888", strokeDash: [4, 4] },
+        mark: { type: "rule", color: AXIS, strokeDash: [4, 4] },
         encoding: { y: { value: 0 }, y2: { value: PANEL.height } },
       },
       ...bars,
@@ -151,22 +150,19 @@ function measurePanel(results: readonly LambdaResult[], options: MeasureOptions)
   };
 }
 
-/** Widens the axis of values that are all but the same: its ticks would have many digits otherwise. */
+/** Widens the axis of values that are almost equal: otherwise its ticks have many digits. */
 function wideScale(values: readonly number[]): { domain: number[] } | null {
-  const least = minimum(values);
-  const most = maximum(values);
-  const margin = 0.01 * most;
-  return margin > 0 && most - least < 2 * margin
-    ? { domain: [least - margin, most + margin] }
-    : null;
+  const [min, max] = [minimum(values), maximum(values)];
+  const margin = 0.01 * max;
+  return margin > 0 && max - min < 2 * margin ? { domain: [min - margin, max + margin] } : null;
 }
 
-/** Draws what the points stand for, a line for each kind. */
+/** Explains the points, a line for each kind. */
 function keyPanel(results: readonly LambdaResult[], best: LambdaResult | null): Panel {
   const networks = maximum(results.map((result) => result.runs));
   const usual = networks === 1
     ? "One network for each λ"
-    : `Mean of ${networks} networks for each λ, bar from least to most`;
+    : `Mean of ${networks} networks for each λ, bar from min to max`;
   const texts = [usual, bestText(best)];
   const marks = best === null ? [TRIAL] : [TRIAL, BEST];
   return {
@@ -179,11 +175,7 @@ function keyPanel(results: readonly LambdaResult[], best: LambdaResult | null): 
         mark: { type: "point" as const, ...mark },
         encoding: { x: { value: 10 - Y_AXIS }, y: { value: KEY_LINE * i } },
       })),
-      ...texts.map((text, i) => ({
-        data: { values: [{}] },
-        mark: { type: "text" as const, text },
-        encoding: { x: { value: 28 - Y_AXIS }, y: { value: KEY_LINE * i } },
-      })),
+      ...texts.map((text, line) => keyText(text, { x: 28 - Y_AXIS, line })),
     ],
   };
 }

@@ -5,7 +5,7 @@
  */
 import { maximum, minimum } from "../lists.ts";
 
-/** The most ticks: more would have no room for their labels. */
+/** The maximum number of ticks: labels of more would have no room. */
 const TICKS = 6;
 
 /** Scale and axis of a channel, as Vega-Lite takes them. */
@@ -20,20 +20,8 @@ export interface LogAxis {
   };
 }
 
-/** What an axis says. */
-export interface LogAxisOptions {
-  /** What stands beside it. */
-  readonly title: string;
-}
-
-/**
- * Chooses a logarithmic axis on which all values have their place.
- *
- * @param values The values, at least one, all of them positive.
- * @param options What the axis says.
- * @returns Scale and axis.
- */
-export function logAxis(values: readonly number[], { title }: LogAxisOptions): LogAxis {
+/** Chooses a logarithmic axis for at least one value; all are positive. */
+export function logAxis(values: readonly number[], { title }: { readonly title: string }): LogAxis {
   const domain = domainOf(minimum(values), maximum(values));
   const ticks = ticksBetween(domain[0], domain[1]);
   const [texts, places] = [textsOf(ticks), ticks].map((list) => JSON.stringify(list));
@@ -47,23 +35,18 @@ export function logAxis(values: readonly number[], { title }: LogAxisOptions): L
 /** A {@linkcode LogAxis} with plain numbers at all of its ticks. */
 export type PlainLogAxis = ReturnType<typeof plainTicks>;
 
-/**
- * Has all ticks drawn, which have been chosen for the room of their labels, with plain numbers in place of powers of ten.
- *
- * @param axis The axis.
- * @returns It with such ticks.
- */
+/** Makes an axis draw all of its ticks, which are chosen so that their labels have room, with plain numbers. */
 export function plainTicks({ scale, axis }: LogAxis) {
-  // Without a count of them Vega leaves out every other tick until there are at most five.
+  // Without their number Vega drops every other tick until there are at most five.
   const all = { tickCount: axis.values.length, labelOverlap: false };
   return { scale, axis: { ...axis, ...all, labelExpr: "'' + datum.value" } };
 }
 
-/** Widens a range to round numbers, unless its ends lie so close that these would be far away. */
-function domainOf(least: number, most: number): number[] {
-  const ratio = most / least;
-  const from = parts(least);
-  const to = parts(most);
+/** Widens a range to round numbers, unless its ends are so close that these would be far away. */
+function domainOf(min: number, max: number): number[] {
+  const ratio = max / min;
+  const from = parts(min);
+  const to = parts(max);
   if (ratio >= 100) {
     return [decimal(1, from.power), decimal(1, to.digits > 1 ? to.power + 1 : to.power)];
   }
@@ -74,10 +57,10 @@ function domainOf(least: number, most: number): number[] {
     ];
   }
   const margin = ratio < 1.001 ? 1.5 : ratio ** 0.1;
-  return [least / margin, most * margin];
+  return [min / margin, max * margin];
 }
 
-/** Finds round numbers: powers of ten where there are enough, otherwise some between them as well. */
+/** Finds round numbers: powers of ten where there are enough, otherwise some between them too. */
 function ticksBetween(from: number, to: number): number[] {
   for (const digits of [[1], [1, 2, 5], [1, 3], [1, 2, 3, 4, 5, 6, 7, 8, 9]]) {
     const ticks: number[] = [];
@@ -94,7 +77,7 @@ function ticksBetween(from: number, to: number): number[] {
   return evenTicks(from, to);
 }
 
-/** Finds round numbers at equal distances: in a narrow range a logarithmic axis is all but linear. */
+/** Finds round numbers at equal distances: in a narrow range a logarithmic axis is almost linear. */
 function evenTicks(from: number, to: number): number[] {
   const { digits, power } = parts((to - from) / 3);
   const step = digits >= 5 ? 5 : digits >= 2 ? 2 : 1;
@@ -122,7 +105,7 @@ function parts(value: number): { digits: number; power: number } {
   return { digits, power };
 }
 
-/** Puts a number together again: read from a text it is the nearest one, which a product may miss. */
+/** Puts a number together again: reading it from text gives the nearest float64, which a product may miss. */
 function decimal(digits: number, power: number): number {
   return Number(`${digits}e${power}`);
 }

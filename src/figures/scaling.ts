@@ -1,24 +1,27 @@
 /**
- * The figure of how the cost of a step grows: a panel for each axis, beside what the arithmetic alone would make expect.
+ * The figure of how the cost of a step grows: a panel for each axis, with the growth of the arithmetic alone.
  *
  * @module
  */
 
 import {
   type Chart,
-  COLOURS,
+  checkRows,
   dataLine,
   draw,
   type FigureOptions,
   heading,
-  INK,
+  KEY_LINE,
+  keyText,
   type Layers,
   type Panel,
   roomOf,
   short,
+  sideBySide,
   titleOf,
   Y_AXIS,
 } from "./chart.ts";
+import { BLUE, INK, VERMILION } from "./colours.ts";
 import { ArgumentError } from "../errors.ts";
 import { distinct } from "../lists.ts";
 import { logAxis, type PlainLogAxis, plainTicks } from "./log_axis.ts";
@@ -30,7 +33,7 @@ const PANEL = { width: 306, height: 230 };
 const COLUMNS = 2;
 /** Between the labels of two ticks, in pixels. */
 const LABEL_GAP = 4;
-/** What the horizontal axes say. */
+/** Titles of the horizontal axes. */
 const AXIS_TITLES: Readonly<Record<ScalingAxis, string>> = {
   batch: "Images in a batch",
   width: "Width of the hidden layers",
@@ -38,13 +41,11 @@ const AXIS_TITLES: Readonly<Record<ScalingAxis, string>> = {
   networks: "Networks trained together",
 };
 /** How measurements, the arithmetic and cliffs are drawn. */
-const MEASURED = { color: COLOURS[0] };
+const MEASURED = { color: BLUE };
 const ARITHMETIC = { color: INK, strokeDash: [7, 4] };
-const CLIFFS = { color: COLOURS[1], shape: "diamond", size: 190 };
-/** In place of a cliff; `CLIFF` of scaling.ts in words. */
+const CLIFFS = { color: VERMILION, shape: "diamond", size: 190 };
+/** What the key says where there is no cliff; `CLIFF` of measure/scaling.ts in words. */
 const NO_CLIFF = "No cliff: no size costs more than twice the trend of its neighbours";
-/** Between the lines of the key, in pixels. */
-const KEY_LINE = 24;
 /** Of a line in the key, in pixels. */
 const SAMPLE = 44;
 
@@ -54,7 +55,7 @@ interface Point {
   readonly time: number;
   readonly min: number;
   readonly max: number;
-  /** What the step would take if time were in proportion to the arithmetic, from the first size of the axis on. */
+  /** The time in proportion to the arithmetic, from the first size of the axis on. */
   readonly expected: number;
   readonly cliff: number | null;
 }
@@ -73,9 +74,7 @@ export function scalingFigure(
   rows: readonly ScalingRow[],
   options: FigureOptions,
 ): Promise<string> {
-  if (rows.length === 0) {
-    throw new ArgumentError("Cannot draw the scaling: there are no rows, expected at least 1");
-  }
+  checkRows(rows, "scaling");
   rows.forEach(checkRow);
   const title = titleOf(options);
   const axes = distinct(rows.map(({ axis }) => axis));
@@ -93,12 +92,10 @@ export function scalingFigure(
     spacing: 26,
     vconcat: [
       keyPanel(cliffs),
-      ...Array.from({ length: Math.ceil(panels.length / COLUMNS) }, (_, i) => ({
-        spacing: Y_AXIS + 26,
-        // By the panels alone: labels below their ends would push them apart.
-        bounds: "flush" as const,
-        hconcat: panels.slice(COLUMNS * i, COLUMNS * (i + 1)),
-      })),
+      ...Array.from(
+        { length: Math.ceil(panels.length / COLUMNS) },
+        (_, i) => sideBySide(panels.slice(COLUMNS * i, COLUMNS * (i + 1))),
+      ),
     ],
   };
   const description = "Milliseconds per step, a chart for each axis: " +
@@ -130,7 +127,7 @@ function pointsOf(rows: readonly ScalingRow[], axis: ScalingAxis): Point[] {
   }));
 }
 
-/** An axis from the first size to the last, with a tick at each size whose label has room. */
+/** An axis from the first size to the last, with ticks at the sizes whose labels have room. */
 function sizeAxis(sizes: readonly number[], title: string): PlainLogAxis {
   const axis = logAxis(sizes, { title });
   const [first, last] = [sizes[0], sizes[sizes.length - 1]];
@@ -199,7 +196,7 @@ function cliffLabel({ cliff }: Point): string {
 function keyPanel(cliffs: boolean): Panel {
   const left = -Y_AXIS; // In line with the heading.
   const texts = [
-    "Measured: the median, with a bar from least to most",
+    "Measured: the median, with a bar from min to max",
     "In proportion to the arithmetic, from the first size on",
     cliffs ? "Cliff: costs that many times the trend of its neighbours" : NO_CLIFF,
   ];
@@ -227,13 +224,9 @@ function keyPanel(cliffs: boolean): Panel {
           encoding: { x: { value: middle }, y: { value: 2 * KEY_LINE } },
         }]
         : [],
-      ...texts.map((text, i) => ({
-        mark: { type: "text" as const, text },
-        encoding: {
-          x: { value: i === 2 && !cliffs ? left : left + SAMPLE + 8 },
-          y: { value: KEY_LINE * i },
-        },
-      })),
+      ...texts.map((text, line) =>
+        keyText(text, { x: line === 2 && !cliffs ? left : left + SAMPLE + 8, line })
+      ),
     ],
   };
 }

@@ -6,13 +6,12 @@
 
 import {
   type Chart,
-  COLOURS,
+  checkRows,
   dataLine,
   draw,
   type FigureOptions,
   finite,
   heading,
-  INK,
   type Layers,
   PADDING,
   type Panel,
@@ -23,11 +22,11 @@ import {
   wrap,
   Y_AXIS,
 } from "./chart.ts";
-import { ArgumentError } from "../errors.ts";
+import { BLUE, INK, PANEL_BORDER, VERMILION } from "./colours.ts";
 import { distinct, maximum, minimum } from "../lists.ts";
-import type { CurveRow } from "../train/sensitivity.ts";
+import { type CurveRow, initialWeightsName } from "../train/sensitivity.ts";
 
-/** The most panels beside each other: narrower ones would have no room for their texts. */
+/** The maximum number of panels side by side: narrower ones have no room for their texts. */
 const COLUMNS = 5;
 /** Between panels, in pixels. */
 const GAP = 18;
@@ -36,8 +35,8 @@ const HEIGHT = 150;
 /** Of a line above a panel, in pixels. */
 const HEADER_LINE = 19;
 /**
- * The axis ends at so many times the loss of guessing, so that a loss that explodes leaves the others readable. That of
- * large initial weights is still below.
+ * The axis ends at this multiple of the loss of guessing, so that a loss that explodes leaves the others readable; losses
+ * from large initial weights stay below it.
  */
 const CUT = 1.5;
 
@@ -51,15 +50,15 @@ export interface CurveOutcome {
   readonly outcome: string;
 }
 
-/** What a figure of a study of initial weights says beside its curves. */
+/** The texts of a figure of a study of initial weights. */
 export interface SensitivityFigureOptions extends FigureOptions {
-  /** How the runs ended, which the figure says above each. */
+  /** How the runs ended, shown above each. */
   readonly outcomes?: readonly CurveOutcome[];
-  /** Number of classes; a dashed line then marks the loss of guessing, ln(classes). */
+  /** Number of classes; where given, a dashed line marks the loss of guessing, ln(classes). */
   readonly classes?: number;
 }
 
-/** One curve, and what it says. */
+/** One curve, and how it ended. */
 interface Run {
   readonly sigma: string;
   readonly batchNorm: boolean;
@@ -106,15 +105,13 @@ export function sensitivityFigure(
   rows: readonly CurveRow[],
   options: SensitivityFigureOptions,
 ): Promise<string> {
-  if (rows.length === 0) {
-    throw new ArgumentError("Cannot draw the study: there are no rows, expected at least 1");
-  }
+  checkRows(rows, "study");
   const { outcomes = [], classes } = options;
   const title = titleOf(options);
   const runs = runsOf(rows, outcomes);
   const guessing = classes === undefined ? null : Math.log(classes);
   const limit = CUT * (guessing ?? usualStart(runs));
-  const highest = runs.reduce((a, b) => most(b) > most(a) ? b : a);
+  const highest = runs.reduce((a, b) => peak(b) > peak(a) ? b : a);
 
   const lines = [dataLine(options)];
   if (guessing !== null) {
@@ -123,8 +120,8 @@ export function sensitivityFigure(
   if (runs.some(({ points }) => points.slice(0, -1).some(({ marked }) => marked))) {
     lines.push("A dot ends a curve whose next value is NaN or infinite");
   }
-  if (most(highest) > limit) {
-    lines.push(`Losses above ${short(limit)} are cut off; the highest is ${short(most(highest))}`);
+  if (peak(highest) > limit) {
+    lines.push(`Losses above ${short(limit)} are cut off; the highest is ${short(peak(highest))}`);
   }
   const groups = inGroups(distinct(rows.map(({ sigma }) => sigma)));
   const columns = groups[0].length;
@@ -167,25 +164,25 @@ function runsOf(rows: readonly CurveRow[], outcomes: readonly CurveOutcome[]): R
 }
 
 /** The largest value of a curve. */
-function most({ points }: Run): number {
+function peak({ points }: Run): number {
   return maximum(points.map(({ loss }) => loss ?? -Infinity));
 }
 
-/** The median of the losses before training: only large initial weights make them differ much from guessing. */
+/** The median of the losses before training, which are near that of guessing unless initial weights are large. */
 function usualStart(runs: readonly Run[]): number {
   const starts = runs.map(({ points }) => points[0].loss).filter((loss) => loss !== null)
     .sort((a, b) => a - b);
   return starts.length === 0 ? 1 : starts[starts.length >> 1];
 }
 
-/** Shares σ out to bands of about the same length. */
+/** Splits σ into bands of about the same length. */
 function inGroups(sigmas: readonly string[]): string[][] {
   const groups = Math.ceil(sigmas.length / COLUMNS);
   const length = Math.ceil(sigmas.length / groups);
   return Array.from({ length: groups }, (_, i) => sigmas.slice(i * length, (i + 1) * length));
 }
 
-/** Panels that stand beside each other. */
+/** Panels side by side. */
 interface Band {
   readonly sigmas: readonly string[];
   readonly batchNorm: boolean;
@@ -200,7 +197,7 @@ interface Scales {
   readonly y: { readonly domain: number[]; readonly nice: boolean };
   /** Where curves are cut off. */
   readonly limit: number;
-  /** Whether the vertical axis says anything: not where all losses are NaN or infinite. */
+  /** Whether the vertical axis has ticks: not where all losses are NaN or infinite. */
   readonly ticks: boolean;
 }
 
@@ -243,7 +240,7 @@ function bandPanel(runs: readonly Run[], options: BandOptions): Panel {
   const outcomes = ofBand.map(({ outcome }) =>
     outcome === "" ? [] : wrap(outcome, Math.floor(width / roomOf("x")))
   );
-  const most = maximum(outcomes.map((lines) => lines.length));
+  const lines = maximum(outcomes.map(({ length }) => length));
   return {
     title: {
       text: `Training loss (nats), batch norm ${band.batchNorm ? "on" : "off"}`,
@@ -251,36 +248,36 @@ function bandPanel(runs: readonly Run[], options: BandOptions): Panel {
       offset: 8,
     },
     spacing: GAP,
-    // Otherwise a dot on the edge of a panel would push the next one out of its column.
+    // Otherwise a dot on the edge of a panel pushes the next one out of its column.
     bounds: "flush",
     hconcat: ofBand.map((run, i) =>
       runPanel(run, {
         ...options,
         first: i === 0,
-        header: [sigmaText(run.sigma), ...outcomes[i]],
-        headerLines: 1 + most,
+        header: [initialWeightsName(run.sigma), ...outcomes[i]],
+        headerLines: 1 + lines,
       })
     ),
   };
 }
 
 interface RunPanelOptions extends BandOptions {
-  /** Whether the values of the vertical axis stand beside the panel. */
+  /** Whether it shows the labels of the vertical axis. */
   readonly first: boolean;
-  /** What stands above the panel: how the weights started, and how the run ended. */
+  /** The lines above the panel: how the weights started, and how the run ended. */
   readonly header: readonly string[];
-  /** The most lines above any panel of the band: all begin at the same height. */
+  /** The maximum number of lines above a panel of the band: all begin at the same height. */
   readonly headerLines: number;
 }
 
 function runPanel(run: Run, options: RunPanelOptions): Panel {
   const { x, y, limit, ticks, width, guessing, first, last, header, headerLines } = options;
-  const color = COLOURS[run.batchNorm ? 0 : 1];
+  const color = run.batchNorm ? BLUE : VERMILION;
   const quantitative = { type: "quantitative" as const };
   const layer: Layers = [
     { mark: { type: "line", color } },
     { transform: [{ filter: "datum.marked" }], mark: { type: "point", color } },
-    // Not as a title, whose height would be another above a curve that reaches the top.
+    // Not as a title, whose height changes above a curve that reaches the top.
     ...header.map((text, i) => ({
       data: { values: [{}] },
       mark: {
@@ -294,7 +291,7 @@ function runPanel(run: Run, options: RunPanelOptions): Panel {
   return {
     width,
     height: HEIGHT,
-    view: { stroke: "#cccccc" },
+    view: { stroke: PANEL_BORDER },
     data: { values: cutAbove(run.points, limit) },
     encoding: {
       x: {
@@ -320,7 +317,7 @@ function runPanel(run: Run, options: RunPanelOptions): Panel {
       },
     },
     layer: guessing === null ? layer : [...layer, {
-      // Above the curve, which covers it otherwise where a run stalled.
+      // Above the curve, which otherwise covers it where a run stalled.
       data: { values: [{ loss: guessing }] },
       mark: { type: "rule", color: INK, strokeDash: [5, 4] },
       encoding: { x: { value: 0 }, x2: { value: width } },
@@ -328,10 +325,7 @@ function runPanel(run: Run, options: RunPanelOptions): Panel {
   };
 }
 
-/**
- * Ends a curve where it passes a limit. Vega would cut it by a clip path, whose name is another each time and may be
- * that of another figure on the same page.
- */
+/** Ends a curve at a limit. Vega would use a clip path, whose name changes and may clash with another figure's. */
 function cutAbove(points: readonly Point[], limit: number): Point[] {
   return points.flatMap((point, i) => {
     const { step, loss } = point;
@@ -343,14 +337,9 @@ function cutAbove(points: readonly Point[], limit: number): Point[] {
   });
 }
 
-function sigmaText(sigma: string): string {
-  const names: Record<string, string | undefined> = { he: "He", xavier: "Xavier" };
-  return names[sigma] ?? `σ = ${sigma}`;
-}
-
 function describe({ sigma, batchNorm, points, outcome }: Run): string {
   const ending = outcome === "" ? "" : `, ${outcome}`;
-  return `${sigmaText(sigma)}, batch norm ${batchNorm ? "on" : "off"}: ` +
+  return `${initialWeightsName(sigma)}, batch norm ${batchNorm ? "on" : "off"}: ` +
     `${lossText(points[0])} at first, ${lossText(points[points.length - 1])} after ` +
     `${points[points.length - 1].step} steps${ending}.`;
 }
@@ -364,6 +353,8 @@ function describeBest(runs: readonly Run[]): string {
   const best = runs.reduce((a, b) => last(b) < last(a) ? b : a);
   return last(best) === Infinity
     ? "No run ended with a finite loss."
-    : `The lowest at the end is ${short(last(best))}: ${sigmaText(best.sigma)}, batch norm ` +
+    : `The lowest at the end is ${short(last(best))}: ${
+      initialWeightsName(best.sigma)
+    }, batch norm ` +
       `${best.batchNorm ? "on" : "off"}.`;
 }

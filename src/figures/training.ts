@@ -6,6 +6,7 @@
 
 import {
   type Chart,
+  checkRows,
   curveLayers,
   dataLine,
   draw,
@@ -18,13 +19,12 @@ import {
   titleOf,
   verticalAxis,
 } from "./chart.ts";
-import { ArgumentError } from "../errors.ts";
 import type { MetricRow } from "../model/metrics.ts";
 import { type Cycle, eta, totalSteps } from "../model/schedule.ts";
 
 /** The curves of a training. */
 const SETS = ["Training", "Validation"];
-/** What stands above the panels of a training; a longer text would push the panels apart. */
+/** Titles of the panels; longer ones would push the panels apart. */
 const MEASURES = {
   loss: { title: "Loss (mean cross-entropy, nats)", logTitle: "Loss (nats, log scale)" },
   cost: { title: "Cost (loss + λ ∑ ‖W‖²)", logTitle: "Cost (log scale)" },
@@ -34,9 +34,9 @@ const MEASURES = {
 /** Size of one of four panels, without its axes. */
 const PANEL = { width: 316, height: 190 };
 
-/** What a figure of a training says beside its curves. */
+/** The texts of a figure of a training. */
 export interface BaselineFigureOptions extends FigureOptions {
-  /** The cycle of the learning rate, which is then drawn exactly; otherwise from the values in the rows. */
+  /** The cycle of the learning rate, to draw it exactly rather than from the values in the rows. */
   readonly cycle?: Cycle;
 }
 
@@ -53,11 +53,9 @@ export function baselineFigure(
   rows: readonly MetricRow[],
   options: BaselineFigureOptions,
 ): Promise<string> {
-  if (rows.length === 0) {
-    throw new ArgumentError("Cannot draw the training: there are no rows, expected at least 1");
-  }
+  checkRows(rows, "training");
   const { cycle } = options;
-  // Only for its checks: the corners of a half cycle of 0 would have no end.
+  // For its checks alone: with a half cycle of 0, corners would never end.
   if (cycle !== undefined) totalSteps(cycle, 1);
   const { step: steps, epoch: epochs } = rows[rows.length - 1];
   const perEpoch = epochs > 0 ? steps / epochs : NaN;
@@ -112,7 +110,7 @@ function learningRatePanel(
   };
 }
 
-/** Lists the steps between which the learning rate is a straight line. */
+/** Lists the steps between which the learning rate is linear. */
 function cornerSteps(steps: number, { halfCycle }: Cycle): number[] {
   const corners: number[] = [];
   for (let step = 0; step < steps; step += halfCycle) corners.push(step);

@@ -1,11 +1,12 @@
 /**
- * The figure of a speed that is measured again and again.
+ * The figure of speed over time.
  *
  * @module
  */
 
 import {
   type Chart,
+  checkRows,
   curveLayers,
   draw,
   finite,
@@ -17,7 +18,6 @@ import {
   WIDTH,
   Y_AXIS,
 } from "./chart.ts";
-import { ArgumentError } from "../errors.ts";
 import { distinct, maximum, minimum } from "../lists.ts";
 import { logAxis, plainTicks } from "./log_axis.ts";
 import type { BenchRow } from "../measure/bench.ts";
@@ -31,10 +31,10 @@ const DAY = 24 * 60 * MINUTE;
 const PANEL_WIDTH = WIDTH - Y_AXIS - 32;
 const PANEL_HEIGHT = 300;
 
-/** A time this many times as long as another makes the axis logarithmic. */
+/** The axis is logarithmic where the longest time is more than this many times the shortest. */
 const LOG_ABOVE = 5;
 
-/** What a figure of measurements says beside its curves. */
+/** The texts of a figure of measurements. */
 export interface TrendFigureOptions {
   /** The heading. */
   readonly title?: string;
@@ -42,7 +42,7 @@ export interface TrendFigureOptions {
 
 /**
  * Draws the time of a step over the dates of the measurements: a panel for each adapter, in it a curve for each number of
- * networks and whatever else differs between the measurements. The kernels are no such thing: it is their time that counts.
+ * networks and whatever else differs between the measurements, kernels aside: it is their time that counts.
  *
  * @param rows The measurements.
  * @param options The heading.
@@ -53,9 +53,7 @@ export function trendFigure(
   rows: readonly BenchRow[],
   options: TrendFigureOptions = {},
 ): Promise<string> {
-  if (rows.length === 0) {
-    throw new ArgumentError("Cannot draw the trend: there are no rows, expected at least 1");
-  }
+  checkRows(rows, "trend");
   const { title = "Time of a training step" } = options;
   const measurements = rows.map((row) => ({
     adapter: row.adapter,
@@ -97,12 +95,12 @@ export function trendFigure(
   return draw(spec, { title, description });
 }
 
-/** From 0 where the times lie close together, and logarithmic where the short ones could not be told apart. */
+/** From 0 where times are similar, and logarithmic where the short ones could not be told apart. */
 function timeAxis(times: readonly (number | null)[], adapter: string) {
   const known = times.filter((time) => time !== null);
   const title = `${adapter}: milliseconds per step`;
-  const least = minimum(known);
-  if (!(least > 0) || maximum(known) <= LOG_ABOVE * least) {
+  const min = minimum(known);
+  if (!(min > 0) || maximum(known) <= LOG_ABOVE * min) {
     return verticalAxis(times, { title, zero: true });
   }
   const type = "quantitative" as const;
@@ -115,12 +113,12 @@ function domainOf(dates: readonly number[]): number[] | undefined {
   return first === last ? undefined : [first, last];
 }
 
-/** Chooses ticks whose labels all differ: none are closer than what their format can tell. */
+/** Chooses ticks whose labels all differ: none are closer than their format shows. */
 function dateTicks(dates: readonly number[]) {
   const first = minimum(dates);
   const last = maximum(dates);
   const span = last - first;
-  // Without other wishes ticks are about a fifth of the span apart.
+  // By default ticks are about a fifth of the span apart.
   if (span >= 5 * DAY) return { format: "%Y-%m-%d" };
   if (span === 0 || span >= 5 * MINUTE) return { format: "%m-%d %H:%M" };
   const format = "%m-%d %H:%M:%S";
@@ -146,7 +144,7 @@ function seriesName(row: BenchRow, rows: readonly BenchRow[]): string {
   return parts.join(", ");
 }
 
-/** The number of layers, which is short, unless others have as many. */
+/** The number of layers, which is short, or the widths where another row has as many layers. */
 function describeHidden({ hidden }: BenchRow, rows: readonly BenchRow[]): string {
   const depth = hidden.split(",").length;
   const ambiguous = rows.some((other) =>

@@ -1,16 +1,16 @@
 /**
- * What is made once and kept.
+ * Values that are made once and kept.
  *
  * @module
  */
 
 /**
- * Gives what was made before or is being made; what could not be made is tried again when it is next asked for.
+ * Gives a value that was made before, or makes it. A failure is not kept: the next call tries again.
  *
- * @param cache What there is.
- * @param key What to give.
- * @param make Makes it where it is not there.
- * @returns It, or the error of making it.
+ * @param cache The values so far.
+ * @param key Which value.
+ * @param make Makes the value.
+ * @returns The value, or the error of making it.
  */
 export function cached<Key, Value>(
   cache: Map<Key, Promise<Value>>,

@@ -6,7 +6,7 @@
 
 import { ArgumentError, DeviceLostError, GpuError, GpuUnavailableError } from "../errors.ts";
 
-/** What is known of an adapter, as plain values. */
+/** A description of an adapter, as plain values. */
 export interface AdapterSummary {
   /** What the driver calls it, as in "llvmpipe (LLVM 15.0.6, 256 bits)". */
   readonly description: string;
@@ -16,10 +16,10 @@ export interface AdapterSummary {
   readonly software: boolean;
 }
 
-/** A call that takes this many milliseconds has waited for the GPU; one that does not wait takes microseconds. */
+/** A call that takes this many milliseconds has blocked; one that does not block takes microseconds. */
 const VISIBLE_WAIT = 1;
 
-/** How many such calls are convincing: a pause of the runtime looks the same as one. */
+/** How many such calls are convincing: a pause of the runtime looks the same. */
 const CONVINCING = 2;
 
 /** The end of all that was submitted so far. */
@@ -27,8 +27,8 @@ export interface Completion {
   /** Resolves when all of it is done. */
   readonly heard: Promise<void>;
   /**
-   * Whether all of it was done already when the call returned. In Deno it always is: the call itself waits, and the
-   * promise is heard some 11 ms later.
+   * Whether all of it was done already when the call returned. In Deno it always is: the call itself blocks, and its
+   * promise resolves some 11 ms later.
    */
   readonly over: boolean;
 }
@@ -41,17 +41,17 @@ export class Gpu {
   readonly adapter: AdapterSummary;
   #failure: Error | undefined;
   #destroyed = false;
-  /** Reject what waits for the device when it is lost. */
+  /** Reject the promises that wait for the device. */
   readonly #waiting = new Set<(reason: Error) => void>();
-  /** Calls that were seen to wait until the GPU was done. */
+  /** Calls that blocked until the GPU was done. */
   #visibleWaits = 0;
 
   /**
-   * Takes over a device of the caller's. From here on every uncaptured error of the device is kept and thrown by the
-   * next {@linkcode Gpu.check}.
+   * Wraps a device of the caller's. From here on the first uncaptured error of the device is kept, and thrown by
+   * {@linkcode Gpu.check}.
    *
    * @param device The device.
-   * @param adapter What to call it; read from the device where it tells.
+   * @param adapter Its adapter; what the device itself says unless given.
    */
   constructor(device: GPUDevice, adapter: AdapterSummary = summarise(device.adapterInfo)) {
     this.device = device;
@@ -68,7 +68,7 @@ export class Gpu {
   }
 
   /**
-   * Asks for an adapter and a device with all that the adapter allows.
+   * Requests an adapter, and a device with all that the adapter allows.
    *
    * @returns The device, ready for use.
    * @throws {GpuUnavailableError} If there is no WebGPU, no adapter, or the adapter gives no device.
@@ -105,7 +105,7 @@ export class Gpu {
   }
 
   /**
-   * Throws the first thing that went wrong, if anything did.
+   * Throws the first error, if there was one.
    *
    * @throws {ArgumentError} If {@linkcode Gpu.destroy} was called.
    * @throws {GpuError} If the device refused an operation.
@@ -127,7 +127,7 @@ export class Gpu {
   }
 
   /**
-   * Asks to hear when all that was submitted is done. In Deno this waits until it is; elsewhere it returns at once.
+   * Asks for the end of all that was submitted. In Deno this blocks until then; elsewhere it returns at once.
    *
    * @returns The promise, and whether the work is over already.
    * @throws {GpuError} If the device refused an operation.
@@ -139,20 +139,20 @@ export class Gpu {
     const done = this.device.queue.onSubmittedWorkDone();
     if (performance.now() - began >= VISIBLE_WAIT) this.#visibleWaits++;
     const heard = this.orLost(done);
-    heard.catch(() => {}); // Thrown where somebody awaits it; after another failure nobody may.
+    heard.catch(() => {}); // Thrown where it is awaited; after another failure nobody may await it.
     return { heard, over: this.#visibleWaits >= CONVINCING };
   }
 
   /**
-   * Waits for a promise of the device's, but not for longer than the device is there.
+   * Waits for a promise of the device's, but no longer than the device exists.
    *
-   * @param promise What to wait for.
-   * @returns What it gives.
+   * @param promise The promise.
+   * @returns Its value.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
   async orLost<T>(promise: Promise<T>): Promise<T> {
-    // A promise for this wait alone: each race with one that never settles would leave something behind in it.
+    // A promise for this wait alone: each race with one that never settles would leave a reaction behind in it.
     const { promise: lost, reject } = Promise.withResolvers<never>();
     const settled = promise.finally(() => this.#waiting.delete(reject));
     this.#waiting.add(reject);
@@ -160,7 +160,7 @@ export class Gpu {
     try {
       return await Promise.race([settled, lost]);
     } catch (error) {
-      // The loss of a device is told a turn of the event loop later than what it makes fail.
+      // The loss of a device is reported a turn of the event loop after the failures that it causes.
       if (!this.#failure) await new Promise((resolve) => setTimeout(resolve, 0));
       throw error;
     } finally {
@@ -171,21 +171,21 @@ export class Gpu {
   /**
    * Makes a buffer.
    *
-   * @param label What to call it in messages.
+   * @param label Its name in messages.
    * @param size Bytes, rounded up to a multiple of 4.
-   * @param usage How it is used; storage, copied to and from, unless told otherwise.
+   * @param usage How it is used; storage, copied to and from, unless given.
    * @returns The buffer, filled with zeros.
    * @throws {ArgumentError} If it is larger than the adapter can hold.
    */
   buffer(label: string, size: number, usage: GPUBufferUsageFlags = STORAGE): GPUBuffer {
     if (this.#destroyed) throw destroyedError();
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
-    const most = usage & GPUBufferUsage.STORAGE
+    const max = usage & GPUBufferUsage.STORAGE
       ? Math.min(maxBufferSize, maxStorageBufferBindingSize)
       : maxBufferSize;
-    if (size > most) {
+    if (size > max) {
       throw new ArgumentError(
-        `The ${label} need ${size} bytes, and this adapter holds at most ${most} in one buffer: ` +
+        `The ${label} need ${size} bytes, and this adapter holds at most ${max} in one buffer: ` +
           "use smaller layers, smaller batches or fewer networks",
       );
     }
@@ -195,9 +195,9 @@ export class Gpu {
   /**
    * Makes a buffer and fills it.
    *
-   * @param label What to call it in messages.
-   * @param contents What goes in; a whole number of 4-byte words.
-   * @param usage How it is used; storage, copied to and from, unless told otherwise.
+   * @param label Its name in messages.
+   * @param contents Its contents, a whole number of 4-byte words.
+   * @param usage How it is used; storage, copied to and from, unless given.
    * @returns The buffer.
    * @throws {ArgumentError} If it is larger than the adapter can hold.
    */
@@ -212,10 +212,10 @@ export class Gpu {
   }
 
   /**
-   * Reads a buffer back, which waits for all that was submitted before.
+   * Reads a buffer back, after all that was submitted before.
    *
    * @param buffer The buffer; it must allow copying from.
-   * @param size How many bytes from its beginning; all of them unless told otherwise.
+   * @param size How many bytes from its beginning; all of them unless given.
    * @returns A copy of its contents.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
@@ -239,7 +239,7 @@ export class Gpu {
     }
   }
 
-  /** Gives the device back; what was made on it can no longer be used. */
+  /** Destroys the device; nothing that was made on it can be used any more. */
   destroy(): void {
     this.#destroyed = true;
     this.device.destroy();

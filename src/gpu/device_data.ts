@@ -1,5 +1,5 @@
 /**
- * A data set on the GPU: images as bytes in textures, labels, and what standardises the images.
+ * A data set on the GPU: images as bytes in textures, labels, and the scale and shift that standardise the images.
  *
  * @module
  */

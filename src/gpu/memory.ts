@@ -1,5 +1,5 @@
 /**
- * Memory on the GPU that is taken piece by piece and freed together.
+ * Memory on the GPU that is allocated piece by piece and freed together.
  *
  * @module
  */
@@ -8,19 +8,21 @@ import { ArgumentError, GpuError } from "../errors.ts";
 import type { Gpu } from "./device.ts";
 import { scoped } from "./scopes.ts";
 
-/** Numbers in fours, in a texture that kernels read and write. */
+/** A texture of four numbers a texel that kernels read and write. */
 export interface Texels {
   readonly texture: GPUTexture;
   readonly view: GPUTextureView;
 }
 
-/** The owner of buffers and textures. */
+/**
+ * The owner of buffers and textures, which are filled with zeros at first. Labels name them in messages; those of textures
+ * are plurals. What is larger than the adapter can hold throws an `ArgumentError`.
+ */
 export class Memory {
   readonly #gpu: Gpu;
   readonly #owned: (GPUBuffer | GPUTexture)[] = [];
   #made: Promise<void>[] = [];
 
-  /** @param gpu The device. */
   constructor(gpu: Gpu) {
     this.#gpu = gpu;
   }
@@ -29,8 +31,8 @@ export class Memory {
    * Makes something that needs memory, and frees the memory if that fails.
    *
    * @param gpu The device.
-   * @param make Makes it, and takes the memory.
-   * @returns What was made; it owns the memory from then on.
+   * @param make Allocates the memory and makes it.
+   * @returns What was made, which from then on owns the memory.
    */
   static async hold<T>(gpu: Gpu, make: (memory: Memory) => Promise<T>): Promise<T> {
     const memory = new Memory(gpu);
@@ -42,28 +44,12 @@ export class Memory {
     }
   }
 
-  /**
-   * Takes a buffer.
-   *
-   * @param label What to call it in messages.
-   * @param words Its length in words of 4 bytes.
-   * @param usage How it is used; storage, copied to and from, unless told otherwise.
-   * @returns The buffer, filled with zeros.
-   * @throws {ArgumentError} If it is larger than the adapter can hold.
-   */
+  /** Allocates a buffer of so many words of 4 bytes; storage, copied to and from, unless `usage` is given. */
   buffer(label: string, words: number, usage?: GPUBufferUsageFlags): GPUBuffer {
     return this.#own(label, () => this.#gpu.buffer(label, 4 * words, usage));
   }
 
-  /**
-   * Takes a buffer and fills it.
-   *
-   * @param label What to call it in messages.
-   * @param contents What goes in.
-   * @param usage How it is used; storage, copied to and from, unless told otherwise.
-   * @returns The buffer.
-   * @throws {ArgumentError} If it is larger than the adapter can hold.
-   */
+  /** Allocates a buffer and fills it. */
   upload(
     label: string,
     contents: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
@@ -72,25 +58,12 @@ export class Memory {
     return this.#own(label, () => this.#gpu.upload(label, contents, usage));
   }
 
-  /**
-   * Takes a uniform buffer and fills it.
-   *
-   * @param label What to call it in messages.
-   * @param contents What goes in; it may be replaced later.
-   * @returns The buffer.
-   */
+  /** Allocates a uniform buffer and fills it with what may be replaced later. */
   uniform(label: string, contents: Uint32Array<ArrayBuffer>): GPUBuffer {
     return this.upload(label, contents, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
   }
 
-  /**
-   * Takes a texture of float32 numbers in fours.
-   *
-   * @param label What to call it in messages, a plural.
-   * @param size Texels along each axis.
-   * @returns The texture, filled with zeros.
-   * @throws {ArgumentError} If it is larger than the adapter can hold.
-   */
+  /** Allocates a texture of four float32 numbers a texel. */
   texels(label: string, size: readonly [width: number, height: number, layers: number]): Texels {
     const { maxTextureDimension2D, maxTextureArrayLayers } = this.#gpu.device.limits;
     const [width, height, layers] = size;
@@ -110,12 +83,7 @@ export class Memory {
     });
   }
 
-  /**
-   * Takes a texture of any kind.
-   *
-   * @param descriptor What WebGPU makes it from; the label is a plural.
-   * @returns The texture, filled with zeros.
-   */
+  /** Allocates a texture of any kind. */
   texture(descriptor: GPUTextureDescriptor & { readonly label: string }): Texels {
     let view: GPUTextureView;
     const texture = this.#own(descriptor.label, () => {
@@ -127,9 +95,9 @@ export class Memory {
   }
 
   /**
-   * Waits until it is known that the adapter had room for all that was taken. Nothing else may be done with it before.
+   * Waits until it is known that the adapter had room for everything so far, which may not be used before.
    *
-   * @throws {ArgumentError} If it had none.
+   * @throws {ArgumentError} If it had not.
    * @throws {GpuError} If the device refused something else.
    */
   async ready(): Promise<void> {
@@ -138,16 +106,12 @@ export class Memory {
     await Promise.all(made);
   }
 
-  /**
-   * Takes over what another owns.
-   *
-   * @param other The other, which owns nothing then.
-   */
+  /** Takes over what another owner has. */
   adopt(other: Memory): void {
     this.#owned.push(...other.#owned.splice(0));
   }
 
-  /** Frees all of it. */
+  /** Frees everything. */
   destroy(): void {
     for (const owned of this.#owned) owned.destroy();
     this.#owned.length = 0;

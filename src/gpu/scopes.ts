@@ -4,20 +4,20 @@
  * @module
  */
 
-/** What went wrong in a scope; null where nothing did. */
+/** What went wrong in a scope; null if nothing did. */
 export interface ScopeErrors {
   readonly outOfMemory: GPUError | null;
-  /** What uses what could not be made is invalid, too, but that is not what went wrong. */
+  /** Out of memory, this may be set, too: whatever uses an object that could not be made is invalid. */
   readonly invalid: GPUError | null;
 }
 
 /**
- * Does something in error scopes of its own. They are closed before anything else can happen on the device: its scopes
- * are a stack, and one that is open while its owner waits catches what others do wrong.
+ * Runs something in error scopes of its own. They close before anything else can happen on the device: its scopes are a
+ * stack, and one that stays open while its owner waits catches the errors of others.
  *
  * @param device The device.
- * @param action What to do; it waits for nothing.
- * @returns What it gave, and what went wrong.
+ * @param action What to run, synchronously.
+ * @returns What it returned, and what went wrong.
  */
 export function scoped<T>(
   device: GPUDevice,
@@ -42,6 +42,6 @@ async function close(device: GPUDevice): Promise<ScopeErrors> {
     ]);
     return { outOfMemory, invalid };
   } catch {
-    return { outOfMemory: null, invalid: null }; // The device went away, which `Gpu` tells.
+    return { outOfMemory: null, invalid: null }; // The device went away, which `Gpu` reports.
   }
 }

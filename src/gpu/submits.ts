@@ -12,7 +12,7 @@
  */
 
 import { ArgumentError } from "../errors.ts";
-import type { Gpu } from "./device.ts";
+import type { Completion, Gpu } from "./device.ts";
 
 /** How long a submit should take, in milliseconds: Ctrl-C waits for two of them at most. */
 const TARGET = 100;
@@ -61,14 +61,7 @@ export interface Range {
 
 /** A copy that is read back while other work goes on. */
 export interface Reading {
-  /**
-   * Resolves when the copy has arrived. Called before the next submit, it waits.
-   *
-   * @returns The bytes.
-   * @throws {ArgumentError} If the owner was destroyed before they arrived.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
-   */
+  /** Resolves with the copy when it has arrived. Called before the next submit, it waits. */
   bytes(): Promise<ArrayBuffer>;
 }
 
@@ -96,13 +89,12 @@ interface Copy {
   bytes?: Promise<ArrayBuffer>;
 }
 
-/** A wait for all that was submitted. */
-interface Wait {
-  readonly over: boolean;
-  readonly heard: Promise<void>;
-}
-
-/** Submits the work of one owner, in pieces whose size follows the measured time. */
+/**
+ * Submits the work of one owner, in pieces whose size follows the measured time.
+ *
+ * All methods throw an `ArgumentError` if the owner was destroyed, also meanwhile, a `GpuError` if the device refused an
+ * operation, and a `DeviceLostError` if it went away.
+ */
 export class Submits {
   readonly #gpu: Gpu;
   readonly #pace = new Map<string, { units: number; milliseconds: number }>();
@@ -115,7 +107,6 @@ export class Submits {
   #begun: Promise<unknown> = Promise.resolve();
   #destroyed = false;
 
-  /** @param gpu The device to submit to. */
   constructor(gpu: Gpu) {
     this.#gpu = gpu;
   }
@@ -123,9 +114,6 @@ export class Submits {
   /**
    * Runs something that submits work when everything that was begun before is submitted: between two submits of the one,
    * the other would change what it reads, or where it writes.
-   *
-   * @param submit What to run.
-   * @returns What it returns.
    */
   inTurn<T>(submit: () => Promise<T>): Promise<T> {
     const done = this.#begun.then(submit);
@@ -139,9 +127,6 @@ export class Submits {
    * @param work What to do.
    * @param signal Ends the work between two pieces.
    * @returns What is read back, in the order of `reads`.
-   * @throws {ArgumentError} If the owner was destroyed, also between two pieces.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async run(work: Work, signal?: AbortSignal): Promise<Reading[]> {
     let copies: Copy[] = [];
@@ -173,12 +158,7 @@ export class Submits {
     return copies.map((copy): Reading => ({ bytes: () => this.#read(copy) }));
   }
 
-  /**
-   * Waits until all that was submitted is done.
-   *
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
-   */
+  /** Waits until all that was submitted is done. */
   async drain(): Promise<void> {
     if (this.#flight) this.#wait();
     await Promise.all(this.#unheard);
@@ -191,9 +171,6 @@ export class Submits {
    * @param ranges The buffers, which allow copying from.
    * @param encode Encodes what is to be done first.
    * @returns Copies of their contents.
-   * @throws {ArgumentError} If the owner was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async read(
     ranges: readonly Range[],
@@ -215,10 +192,6 @@ export class Submits {
   /**
    * Checks that more can be submitted. A destroyed buffer must not be used: the device would refuse the submit, and with
    * it the work of others.
-   *
-   * @throws {ArgumentError} If the owner was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   check(): void {
     if (this.#destroyed) throw new ArgumentError("Cannot use the networks: they were destroyed");
@@ -253,14 +226,14 @@ export class Submits {
   }
 
   /** Waits if what is under way must end before so much more is submitted, or if copies are to be read. */
-  #waitIfDue({ milliseconds }: { milliseconds: number }): Wait | undefined {
+  #waitIfDue({ milliseconds }: { milliseconds: number }): Completion | undefined {
     if (!this.#flight) return undefined;
     const due = timeOf(this.#flight.pieces) + milliseconds > TARGET || this.#copies.size > 0;
     return due ? this.#wait() : undefined;
   }
 
   /** Waits for what is under way where the call blocks, and otherwise asks for its end. */
-  #wait(): Wait {
+  #wait(): Completion {
     const flight = this.#flight;
     this.#flight = undefined;
     const asked = performance.now();
@@ -279,7 +252,7 @@ export class Submits {
   }
 
   /** Keeps what is under way bounded, and lets signals be handled and promises settle. */
-  async #holdBack(wait: Wait | undefined): Promise<void> {
+  async #holdBack(wait: Completion | undefined): Promise<void> {
     if (wait && !wait.over) {
       await wait.heard;
       this.#lastTurn = performance.now();

@@ -80,8 +80,6 @@ export class Timestamps {
    *
    * @param pairs How many, from the first on.
    * @returns Milliseconds between the two timestamps of each; some drivers put the end before the beginning.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async read(pairs = 1): Promise<number[]> {
     const encoder = this.#gpu.device.createCommandEncoder();

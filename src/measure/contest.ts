@@ -10,7 +10,7 @@ import { TELLING, type TimedWork, timeUnit, unitsFor, WAIT_SPREAD } from "./timi
 
 /** One of the ways. */
 export interface Contestant {
-  /** What it is called. */
+  /** Its name. */
   readonly name: string;
   /**
    * Prepares it.
@@ -21,7 +21,7 @@ export interface Contestant {
   enter(): Promise<TimedWork>;
 }
 
-/** How long may be measured. */
+/** How long a contest may take. */
 export interface ContestOptions {
   /** Milliseconds for everything, preparing included. */
   readonly budget: number;
@@ -31,7 +31,7 @@ export interface ContestOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A contestant and what it takes. */
+/** A contestant and its time. */
 export interface ContestResult {
   /** Its name. */
   readonly name: string;
@@ -39,53 +39,53 @@ export interface ContestResult {
   readonly milliseconds: number;
 }
 
-/** Of the budget, what is kept for measuring what was prepared. */
+/** The share of the budget that is kept for measuring what was prepared. */
 const MEASURING = 0.2;
 
 /** Measurements of each contestant, in turn, so that a machine whose speed drifts hits all of them. */
 const ROUNDS = 4;
 
-/** How long a measurement takes where there is time for all of them: a share of the budget, up to `max` milliseconds. */
+/** The length of a measurement if there is time for all of them: a share of the budget, up to `max` milliseconds. */
 const LENGTH = { share: 1 / 40, max: 250 };
 
-/** The shortest measurement that says anything, and the one that the first idea of a time comes from; milliseconds. */
+/** The shortest useful measurement, and the one that gives a first estimate; milliseconds. */
 const SHORTEST = 20;
 const ROUGH = 10;
 
-/** What waits and encoding may add to a measurement, in milliseconds, until it is known. */
+/** Milliseconds that waits and encoding are taken to add to a measurement, until it is known. */
 const OVERHEAD = 25;
 
-/** How much longer than by the measurements before the next may take. */
+/** How many times as long as expected a measurement may take. */
 const SLACK = 1.1;
 
-/** How far off a time may be after one measurement; after n of them it is this over n². */
+/** The doubt about a time after one measurement; after n of them it is this over n². */
 const FIRST_LOOK = 0.3;
 
-/** Times that differ by less are the same: by this share at least, and by that at most however far measurements spread. */
+/** Times tie if they differ by less than a share between these, which depends on how far measurements spread. */
 const TIE = { min: 0.04, max: 0.1 };
 
-/** How far off the time of a contestant may be that was measured less than twice. */
+/** The uncertainty of a time that was measured less than twice. */
 const UNSURE = 0.1;
 
 /** A contestant that can do the work. */
 interface Entrant {
   readonly name: string;
   readonly work: TimedWork;
-  /** Milliseconds per unit, about. */
+  /** Milliseconds per unit, by a first estimate. */
   readonly rough: number;
   readonly measured: { readonly units: number; readonly each: number }[];
-  /** Milliseconds of a measurement that are not work, at most. */
+  /** The most milliseconds of a measurement that are not work. */
   overhead: number;
 }
 
 /**
- * Finds the contestant that takes the shortest time. The first is always prepared, the others as long as the budget
- * lasts, which is judged by how long those before took. All are measured in turn, several times; those that are clearly
- * slower drop out, which leaves the others more time. Among contestants whose times cannot be told apart, the first in the
- * list wins, so that the choice is the same each time.
+ * Finds the fastest contestant. The first is always prepared, the others as long as the budget lasts, judged by how long
+ * those before took. All are measured in turn, several times; those that are clearly slower drop out, which leaves the
+ * others more time. Among contestants whose times cannot be told apart the first in the list wins, so that the choice is
+ * the same each time.
  *
  * @param contestants The contestants, the most promising first.
- * @param options How long may be measured.
+ * @param options How long the contest may take.
  * @returns The contestants that were measured: the winner, then the others, the fastest first.
  * @throws {ArgumentError} If none of them can do the work.
  */
@@ -122,7 +122,7 @@ async function enterAll(
       entrants.push({ name, work, rough: each, measured: [], overhead: OVERHEAD });
     } catch (error) {
       if (!(error instanceof ArgumentError)) throw error;
-      refusal = error; // Another one may be able to.
+      refusal = error; // Another one may be able to do it.
     }
     longest = Math.max(longest, now() - started);
   }
@@ -152,7 +152,7 @@ async function compete(
       signal?.throwIfAborted();
       const each = await timeUnit(entrant.work, units);
       entrant.measured.push({ units, each });
-      const overhead = now() - began - units * each + 2 * WAIT_SPREAD; // There are two waits.
+      const overhead = now() - began - units * each + 2 * WAIT_SPREAD; // A measurement has two waits.
       entrant.overhead = Math.max(entrant.overhead, overhead);
     }
     const best = Math.min(...field.map(timeOf));
@@ -162,24 +162,24 @@ async function compete(
   }
 }
 
-/** Milliseconds per unit by all that is known. */
+/** Milliseconds per unit by all measurements. */
 function timeOf({ work, rough, measured }: Entrant): number {
   if (measured.length === 0) return rough;
-  // What disturbs the work makes one time longer, which the median passes over.
+  // A disturbance makes one time longer, which the median ignores.
   if (work.stamped) return spreadOf(measured.map(({ each }) => each)).median;
-  // The waits are out in both directions, and by the less the longer the work.
+  // Waits err in both directions, and the less the longer the work is.
   const units = measured.reduce((sum, { units }) => sum + units, 0);
   return measured.reduce((sum, { units, each }) => sum + units * each, 0) / units;
 }
 
-/** Whether the time of an entrant cannot be told from that of the fastest. */
+/** Whether an entrant's time cannot be told from that of the fastest. */
 function isTie(entrant: Entrant, fastest: Entrant): boolean {
   const unsure = uncertaintyOf(entrant) + uncertaintyOf(fastest);
   const tolerance = Math.min(TIE.max, Math.max(TIE.min, unsure));
   return timeOf(entrant) <= timeOf(fastest) * (1 + tolerance);
 }
 
-/** How far off the time of an entrant may be, as a share of it. */
+/** How far off an entrant's time may be, as a share of it. */
 function uncertaintyOf({ measured }: Entrant): number {
   if (measured.length < 2) return UNSURE;
   const { min, median, max } = spreadOf(measured.map(({ each }) => each));

@@ -1,6 +1,6 @@
 /**
- * How the cost of a step grows with the work: the sizes that are looked at, one axis at a time, and which of them cost
- * far more than the sizes around them make expect.
+ * How the cost of a step grows with the work: the sizes measured, one axis at a time, and which of them cost far more
+ * than the sizes around them suggest.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import type { PopulationPlan } from "../model/shape.ts";
 export type ScalingAxis = "batch" | "width" | "depth" | "networks";
 
 /**
- * The sizes along each axis. Widths are round numbers and powers of two in turn: rows whose length is a power of two may
- * share a few lines of a cache, and then stick out between their neighbours.
+ * The sizes along each axis. Widths alternate between round numbers and powers of two: rows whose length is a power of two
+ * may share a few lines of a cache, and then cost more than their neighbours.
  */
 export const SCALING_SIZES: Readonly<Record<ScalingAxis, readonly number[]>> = {
   batch: [50, 100, 200, 400, 800, 1600],
@@ -26,7 +26,7 @@ export const SCALING_SIZES: Readonly<Record<ScalingAxis, readonly number[]>> = {
 /** The axes, in the order of tables and figures. */
 export const SCALING_AXES = Object.keys(SCALING_SIZES) as readonly ScalingAxis[];
 
-/** A size is a cliff when it costs more than so many times what its neighbours make expect. */
+/** A size is a cliff if it costs more than this many times the trend of its neighbours. */
 export const CLIFF = 2;
 
 /** What a step costs at one size of one axis. */
@@ -63,7 +63,7 @@ export interface ScalingRow {
   readonly cliff: number | null;
 }
 
-/** Where the axes cross: the three layers of the report. */
+/** The size at which the axes cross: the three layers of the report. */
 export const SCALING_BASE: PopulationPlan = {
   hidden: [50, 50],
   batchNorm: true,
@@ -72,11 +72,11 @@ export const SCALING_BASE: PopulationPlan = {
 };
 
 /**
- * Tells what is trained at one size of an axis; all else is as in {@linkcode SCALING_BASE}.
+ * Plans the population at one size of an axis; all else is as in {@linkcode SCALING_BASE}.
  *
  * @param axis What grows.
  * @param size How large it is.
- * @returns What is trained.
+ * @returns The population.
  *
  * @example Nine affine layers have eight hidden ones
  * ```ts
@@ -112,12 +112,11 @@ export interface SizedCost {
  * Finds the cliffs among the costs along an axis: sizes that cost more than {@linkcode CLIFF} times their trend. A trend
  * is a straight line through two other sizes where size and cost are both logarithmic:
  *
- * - between the ends, the line through the size before and the one after, which finds a size that sticks out;
- * - there, too, the line through the two sizes before, provided that the line through the size and the one after puts the
- *   size before as far below: then the cost jumps and stays up, which the first line shows by the square root of the jump
- *   alone;
- * - at an end, the line through the two nearest sizes, and that through the two nearest that are no cliffs themselves,
- *   whichever expects more; and the first size must cost more than the second.
+ * - between the ends, the line through the size before and the one after, which finds a peak;
+ * - there also the line through the two sizes before, if the line through this size and the one after puts the size before
+ *   as far below: then the cost jumps and stays up, and the first line shows only the square root of the jump;
+ * - at an end, the line through the two nearest sizes or that through the two nearest that are not cliffs, whichever
+ *   predicts more; and the first size must cost more than the second.
  *
  * @param costs The costs, sizes ascending.
  * @returns How many times its trend each cliff costs, and null for every other size.
@@ -141,20 +140,20 @@ export function findCliffs(costs: readonly SizedCost[]): (number | null)[] {
   const others = excesses.flatMap((excess, i) => excess > CLIFF ? [] : [i])
     .filter((i) => i !== 0 && i !== last);
   excesses[0] = excessOfEnd(costs, 0, [[1, 2], others.slice(0, 2)]);
-  // Otherwise the size after the second costs too much, so that the line through both predicts too little for the first.
+  // Otherwise the third size costs too much, and the line through it and the second predicts too little for the first.
   if (last > 0 && costs[0].cost <= costs[1].cost) excesses[0] = 0;
   excesses[last] = excessOfEnd(costs, last, [[last - 2, last - 1], others.slice(-2)]);
   return excesses.map((excess) => excess > CLIFF ? excess : null);
 }
 
-/** How far a size sticks out between its neighbours; 0 where it has but one. */
+/** A cost over the trend of its two neighbours; 0 where it has only one. */
 function peakAt(costs: readonly SizedCost[], i: number): number {
   const [before, here, after] = [costs[i - 1], costs[i], costs[i + 1]];
   if (before === undefined || after === undefined) return 0;
   return here.cost / trend(before, after, here.size);
 }
 
-/** How far the costs jump from the size before to this one and stay up; 0 where there are not two sizes on either side. */
+/** How far the cost jumps from the size before and stays up; 0 without two sizes before and one after. */
 function jumpAt(costs: readonly SizedCost[], i: number): number {
   if (i < 2 || i + 1 >= costs.length) return 0;
   const [first, before, here, after] = costs.slice(i - 2, i + 2);
@@ -163,7 +162,7 @@ function jumpAt(costs: readonly SizedCost[], i: number): number {
   return Math.min(up, down);
 }
 
-/** How far the cost at an end lies above the highest of some lines, each through two sizes; 0 where there is none. */
+/** The cost at an end over the highest prediction of some lines, each through two sizes; 0 where there is none. */
 function excessOfEnd(
   costs: readonly SizedCost[],
   end: number,

@@ -1,5 +1,5 @@
 /**
- * Whether training got slower: a run of the benchmark against those before it.
+ * Whether training got slower: a run of the benchmark compared with earlier runs.
  *
  * @module
  */
@@ -7,19 +7,19 @@
 import type { BenchRow } from "./bench.ts";
 import { spreadOf } from "./spread.ts";
 
-/** So many earlier runs are looked at, the last ones: what was slow long ago is no excuse. */
+/** The number of earlier runs to compare with, the latest: older ones may have been slow. */
 export const LOOKED_AT = 10;
 
-/** With fewer earlier runs there is no telling what is usual. */
+/** The minimum number of earlier runs: with fewer, the usual time is unknown. */
 export const FEWEST = 3;
 
 /**
- * Deviations from the median that are put down to noise. Times that are spread normally lie beyond three in one case of a
- * thousand, to the slow side.
+ * Standard deviations from the median that count as noise. Of normally distributed times, one in a thousand is slower by
+ * more than three.
  */
 export const DEVIATIONS = 3;
 
-/** The standard deviation of what is spread normally, over its median absolute deviation: 1 / Φ⁻¹(3/4). */
+/** The standard deviation of a normal distribution over its median absolute deviation: 1 / Φ⁻¹(3/4). */
 const NORMAL = 1.4826;
 
 /** A time that is compared. */
@@ -27,12 +27,12 @@ export type Figure = "msPerStep" | "evaluationMs";
 
 const FIGURES: readonly Figure[] = ["msPerStep", "evaluationMs"];
 
-/** What two rows must have in common to be compared. The kernels may be others: it is the time that counts. */
+/** What two rows must have in common to be compared. Kernels may differ: it is their time that counts. */
 const SETTINGS = ["adapter", "data", "networks", "hidden", "batchNorm", "batch"] as const;
 
 /** How to compare. */
 export interface SlowdownOptions {
-  /** The share by which a time may be longer than it usually is. */
+  /** The share by which a time may exceed the usual. */
   readonly worseBy: number;
 }
 
@@ -63,10 +63,9 @@ export interface Comparison {
  *     median of this run > m (1 + max(worseBy, 3 · 1.4826 d / m))
  *     fastest of this run > m
  *
- * The first line allows for the noise between runs: medians, so that one bad night in the past changes neither what is
- * usual nor what is allowed. The second allows for the noise within this run: while one of its measurements was as fast
- * as usual, it is the machine that was busy, not the program that got slower. A run whose measurements spread to one
- * side only, however far, is still found out.
+ * The first line allows for noise between runs; it uses medians, so that one bad night changes neither the usual time nor
+ * the allowance. The second allows for noise within this run: if one of its measurements is as fast as usual, the machine
+ * was busy rather than the program slower. A run all of whose measurements are slow is found, however far they spread.
  *
  * @param rows The rows of this run.
  * @param earlier All rows from before, oldest first.

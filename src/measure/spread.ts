@@ -1,5 +1,5 @@
 /**
- * What is told of several measurements of one thing: the middle one, and how far they lie apart.
+ * Several measurements of one thing, summed up: their median, and how far they lie apart.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { ArgumentError } from "../errors.ts";
 
 /** Several measurements of one thing. */
 export interface Spread {
-  /** The middle one, or what lies midway between the two middle ones. */
+  /** The middle one, or the mean of the two middle ones. */
   readonly median: number;
   /** The smallest. */
   readonly min: number;
@@ -20,14 +20,14 @@ export interface Spread {
  * Sums measurements up.
  *
  * @param values The measurements, at least one.
- * @returns Their median, and the smallest and largest; each is NaN where a measurement is.
+ * @returns Their median, minimum and maximum; all are NaN if a measurement is.
  * @throws {ArgumentError} If there are none.
  */
 export function spreadOf(values: readonly number[]): Spread {
   if (values.length === 0) {
     throw new ArgumentError("Cannot sum up 0 measurements, expected at least 1");
   }
-  // Sorting would put it anywhere, and the others in no order.
+  // NaN has no place in a sorted list, and sorting would leave the others in no order.
   if (values.some(Number.isNaN)) return { median: NaN, min: NaN, max: NaN };
   const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;

@@ -13,24 +13,22 @@ import { Random } from "../model/random.ts";
 import { hasTimestamps } from "../gpu/timestamps.ts";
 import { type TimedWork, timedWork } from "./timing.ts";
 
-/** A population to be timed: its networks differ in nothing, and stay as they are. */
+/** A population to be timed: its networks are all alike, and their learning rate is 0. */
 export interface TimedPopulationOptions extends PopulationShape {
   /** The kernel variant; the one that should suit the adapter unless given. */
   readonly variant?: string;
-  /** What every network starts from, [layout.count]; {@linkcode timingParameters} unless given. */
+  /** The parameters of every network, [layout.count]; {@linkcode timingParameters} unless given. */
   readonly parameters?: Float32Array;
 }
 
 /**
- * Makes a population whose steps are timed and whose results nobody reads.
+ * Makes a population whose steps are timed and whose results are not used, with the images in file order.
  *
  * @param gpu The device.
  * @param data The data set on it.
  * @param options What it is made of.
- * @returns The population, with parameters and the images in file order.
+ * @returns The population.
  * @throws {ArgumentError} If the adapter cannot hold the networks.
- * @throws {GpuError} If the device refused an operation.
- * @throws {DeviceLostError} If the device went away.
  */
 export async function timedPopulation(
   gpu: Gpu,
@@ -55,8 +53,8 @@ export async function timedPopulation(
  * Plans steps through the images, again and again.
  *
  * @param population The population.
- * @param steps How many, and the number of the first; `rise` is how far the learning rate has risen at a step, by its
- * number: 0 unless given.
+ * @param steps How many, and the number of the first; `rise` tells by its number how far the learning rate has risen at a
+ * step, 0 unless given.
  * @returns The steps, in order.
  */
 export function planSteps(
@@ -81,7 +79,7 @@ export interface TimedStepsOptions {
 
 /**
  * Gives the steps of a population as work whose unit is a step of all its networks, gathering the batch included. Each
- * time goes on where the one before ended, through the images again and again.
+ * measurement goes on where the one before ended, through the images again and again.
  *
  * @param gpu The device.
  * @param population The population; its parameters and the order of its images are set.
@@ -103,12 +101,12 @@ export function timedSteps(
   }, { stamped: hasTimestamps(gpu) });
 }
 
-/** Weights that are drawn; a prime, so that no two rows of a matrix are alike. */
+/** How many weights are drawn: a prime, so that no two rows of a matrix are alike. */
 const DRAWN = 4093;
 
 /**
- * Makes parameters that a network can be timed with: of the size that He initialisation gives, but drawn once and repeated,
- * since drawing millions takes longer than measuring.
+ * Makes parameters to time a network with: of the size of He initialisation, but a few draws repeated, since drawing
+ * millions takes longer than measuring.
  *
  * @param architecture The network's architecture.
  * @returns The flat vector, [layout.count].

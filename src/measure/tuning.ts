@@ -13,9 +13,9 @@ import type { Population } from "../train/population.ts";
 import { timedPopulation, timedSteps, timingParameters } from "./timed_steps.ts";
 import { candidates, checkVariant } from "../programs/variants.ts";
 
-/** What is to be trained, and how long may be measured. */
+/** What is to be trained, and how long measuring may take. */
 export interface TuningOptions extends PopulationShape {
-  /** Milliseconds that measuring may take, compiling included; 2000 on hardware and 15,000 on a software driver. */
+  /** Milliseconds that measuring may take, compiling included; 2000 on hardware and 15,000 on a software driver unless given. */
   readonly budget?: number;
   /** The variants to measure, the most promising first; all that are worth trying for the shape unless given. */
   readonly variants?: readonly string[];
@@ -23,26 +23,26 @@ export interface TuningOptions extends PopulationShape {
   readonly signal?: AbortSignal;
 }
 
-/** One variant and what it takes. */
+/** A variant and its time. */
 export interface VariantTime {
   /** Its name. */
   readonly variant: string;
-  /** Of a step of all networks together, gathering the batch included. */
+  /** The time of a step of all networks together, gathering the batch included. */
   readonly msPerStep: number;
 }
 
-/** Milliseconds to choose in. */
+/** Milliseconds for a choice. */
 const BUDGET = { hardware: 2000, software: 15_000 };
 
 /**
  * Measures the variants that can run a shape. The first is always measured; the others as long as the budget lasts,
- * which is judged by how long the ones before took to compile.
+ * judged by how long those before took to compile.
  *
  * @param gpu The device.
  * @param data The data set on it.
- * @param options What is to be trained, and how long may be measured.
- * @returns The variants that were measured: first the one to train with, which is the fastest, or of several whose times
- * cannot be told apart the first in the list; then the others, the fastest first.
+ * @param options What is to be trained, and how long measuring may take.
+ * @returns The variants that were measured: first the one to train with, which is the fastest, or the first in the list
+ * among several whose times cannot be told apart; then the others, the fastest first.
  * @throws {ArgumentError} If no variant can run the shape on this adapter.
  * @throws {GpuError} If the device refused an operation.
  * @throws {DeviceLostError} If the device went away.
@@ -53,13 +53,13 @@ export async function measureVariants(
   options: TuningOptions,
 ): Promise<VariantTime[]> {
   const { architecture, networks, batch, signal } = options;
-  const names = options.variants ?? candidates(gpu, { architecture, networks, batch });
+  const names = options.variants ?? candidates(gpu, options);
   const budget = options.budget ?? (gpu.adapter.software ? BUDGET.software : BUDGET.hardware);
   names.forEach(checkVariant);
   if (names.length === 0) {
     throw new ArgumentError("Cannot choose among 0 variants, expected at least 1");
   }
-  // Neither uploading the images nor drawing parameters is any variant's doing.
+  // Uploading the images and drawing parameters must not count as any variant's time.
   await data.part("training");
   await gpu.done();
   const parameters = timingParameters(architecture);

@@ -107,12 +107,11 @@ function checkTensors(
   file: string,
 ): void {
   for (const { name, shape } of expected) {
-    const given = tensors.get(name)?.shape;
-    const wanted = `[${shape.toReversed()}]`;
-    if (given === undefined || `[${given}]` !== wanted) {
+    const found = tensors.has(name) ? `of shape [${tensors.get(name)!.shape}]` : "missing";
+    const expectedShape = `shape [${shape.toReversed()}]`;
+    if (found !== `of ${expectedShape}`) {
       throw new DataError(
-        `Cannot read a network from ${file}: tensor ${name} is ` +
-          `${given === undefined ? "missing" : `of shape [${given}]`}, expected shape ${wanted}`,
+        `Cannot read a network from ${file}: tensor ${name} is ${found}, expected ${expectedShape}`,
       );
     }
   }

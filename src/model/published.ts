@@ -1,5 +1,5 @@
 /**
- * The figures of the published report that this project reproduces, on CIFAR-10 alone.
+ * The numbers of the published report that this project reproduces, all of them for CIFAR-10.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export const PUBLISHED_GRADIENT_ERRORS: Readonly<Record<string, number | undefin
   beta2: 3.35e-5,
 };
 
-/** The run of `baseline` whose accuracy the report gives. */
+/** The run of the task `baseline` whose accuracy the report gives. */
 export const PUBLISHED_RUN = "3-layer-batch-norm";
 
 /** Test accuracy of {@linkcode PUBLISHED_RUN}: "about 53.8 %". */
@@ -37,5 +37,5 @@ export const PUBLISHED_BEST: readonly { readonly lambda: number; readonly accura
 /** Test accuracy of the network that is trained for 3 cycles with the best λ. */
 export const PUBLISHED_FINAL_ACCURACY = 0.544;
 
-/** The small σ of its initial weights, for which it tells of divergence without batch norm. */
+/** The small σ of initial weights with which it reports divergence without batch norm. */
 export const PUBLISHED_SMALL_SIGMAS: readonly number[] = [1e-3, 1e-4];

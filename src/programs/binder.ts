@@ -54,12 +54,7 @@ export class Binder {
     };
   }
 
-  /**
-   * Binds kernels.
-   *
-   * @param uses The kernels, in order.
-   * @returns The same, ready to be dispatched.
-   */
+  /** Binds kernels, in order, which are then ready to be dispatched. */
   async bind(uses: readonly KernelUse[]): Promise<BoundKernel[]> {
     const { kernels, buffers, networks } = this.#context;
     const { widths } = buffers.layout;
@@ -81,14 +76,7 @@ export class Binder {
   }
 }
 
-/**
- * Gives the images that kernels work on.
- *
- * @param context What the kernels are bound to.
- * @param mode In training images come in the order that was set, in an evaluation in that of the data set.
- * @param split The part of the data set.
- * @returns Images, labels and their order.
- */
+/** Gives images, their labels and their order: in training the one that was set, in an evaluation that of the data set. */
 export async function imageResources(
   { buffers, data }: ProgramContext,
   mode: Mode,

@@ -30,15 +30,7 @@ export class BufferProgram implements Program {
     this.#layers = new BufferLayers(context, memory, "training");
   }
 
-  /**
-   * Takes the memory of the layers and binds the kernels of a training step.
-   *
-   * @param context What to bind them to.
-   * @param memory Owns the memory, which the program frees when it is destroyed.
-   * @param products The products.
-   * @returns The program.
-   * @throws {ArgumentError} If the adapter cannot hold it.
-   */
+  /** Allocates the layers and binds the kernels of a training step; the program owns the memory. */
   static async create(
     context: ProgramContext,
     memory: Memory,
@@ -79,14 +71,7 @@ export class BufferProgram implements Program {
   }
 }
 
-/**
- * Prepares the evaluation of a part of the data set.
- *
- * @param context What to bind the kernels to.
- * @param split The part of the data set.
- * @param parts The tensors and the products.
- * @returns Encodes the evaluation of a chunk.
- */
+/** Prepares the evaluation of a part of the data set. */
 export async function prepareEvaluation(
   context: ProgramContext,
   split: Split,

@@ -29,11 +29,6 @@ export class KernelSteps implements Steps {
   readonly #plans: readonly StepPlan[];
   readonly #options: KernelStepsOptions;
 
-  /**
-   * @param context What the kernels are bound to.
-   * @param plans The steps, in order.
-   * @param options What the program decides about them.
-   */
   constructor(
     { buffers, batch }: ProgramContext,
     plans: readonly StepPlan[],
@@ -71,13 +66,7 @@ export class KernelSteps implements Steps {
   }
 }
 
-/**
- * Dispatches kernels, one after another.
- *
- * @param pass Where to.
- * @param kernels The kernels, in order.
- * @param offset Bytes to their step in the buffer of steps.
- */
+/** Dispatches kernels in order; `offset` is that of their step in the buffer of steps, in bytes. */
 export function encodeKernels(
   pass: GPUComputePassEncoder,
   kernels: readonly BoundKernel[],

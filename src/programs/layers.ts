@@ -78,13 +78,7 @@ export class BufferLayers {
     });
   }
 
-  /**
-   * Lists the kernels from the images to the logits.
-   *
-   * @param mode In training or in an evaluation.
-   * @param affine Lists those of an affine map.
-   * @returns The kernels in order.
-   */
+  /** Lists the kernels from the images to the logits, in order; `affine` lists those of an affine map. */
   forward(mode: Mode, affine: Products["affine"]): KernelUse[] {
     const norm = mode === "training" ? "batch_norm_forward" : "batch_norm_evaluate";
     const activation = this.#batchNorm ? norm : "relu_forward";
@@ -95,22 +89,13 @@ export class BufferLayers {
     });
   }
 
-  /**
-   * Lists the kernels from the logits to the sums of losses.
-   *
-   * @returns The kernels in order.
-   */
+  /** Lists the kernels from the logits to the sums of losses. */
   loss(): KernelUse[] {
     const last = this.#layers.length - 1;
     return lossOf(last, this.#layers[last].s);
   }
 
-  /**
-   * Lists the kernels from the logits to the updated parameters.
-   *
-   * @param affineBackward Lists those of the gradients of an affine map.
-   * @returns The kernels in order.
-   */
+  /** Lists the kernels from the logits to the updated parameters, in order. */
   backward(affineBackward: Products["affineBackward"]): KernelUse[] {
     const last = this.#layers.length - 1;
     const logits = { x: this.#layers[last].s, dx: this.#layers[last].ds };
@@ -129,13 +114,7 @@ export class BufferLayers {
   }
 }
 
-/**
- * Lists the kernels from the logits to the sums of losses.
- *
- * @param layer The last layer.
- * @param logits [P, rows, classes]
- * @returns The kernels in order.
- */
+/** Lists the kernels from the logits, [P, rows, classes] of the last layer, to the sums of losses. */
 export function lossOf(layer: number, logits: GPUBuffer): KernelUse[] {
   return [
     ["softmax_cross_entropy_forward", layer, { resources: { x: logits } }],

@@ -8,14 +8,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Parameter } from "../model/network.ts";
 import type { PopulationShape } from "../model/shape.ts";
 
-/**
- * Tells whether textures as wide as a layer, with a row for four images and a layer for each network, fit a device.
- *
- * @param gpu The device.
- * @param shape What is to be trained.
- * @param width The width.
- * @returns Whether they do.
- */
+/** Tells whether a device holds textures of some width with a row for four images and a layer for each network. */
 export function texturesFit({ device }: Gpu, shape: PopulationShape, width: number): boolean {
   const { maxTextureArrayLayers, maxTextureDimension2D } = device.limits;
   return shape.networks <= maxTextureArrayLayers &&

@@ -6,7 +6,7 @@
 
 import { DataError } from "../errors.ts";
 import type { Confusion } from "../model/metrics.ts";
-import type { FileName } from "./names.ts";
+import type { FileName, TextFormat } from "./names.ts";
 import { type Columns, CsvTable, readHeader } from "./table.ts";
 
 type Line = Record<string, string | number>;
@@ -21,14 +21,8 @@ function fieldOf(index: number): string {
   return `class${index}`;
 }
 
-/** The format of `confusion.csv`. */
-export const CONFUSION_CSV = {
-  /**
-   * Prints a confusion matrix as CSV.
-   *
-   * @param confusion The matrix.
-   * @returns The text; every line ends with a line feed.
-   */
+/** The format of `confusion.csv`, which counts at least one image. */
+export const CONFUSION_CSV: TextFormat<Confusion> = {
   encode({ classNames, counts }: Confusion): string {
     const lines = counts.map((row, i) => ({
       trueClass: classNames[i],
@@ -37,15 +31,6 @@ export const CONFUSION_CSV = {
     return tableOf(classNames).encode(lines);
   },
 
-  /**
-   * Reads a confusion matrix.
-   *
-   * @param text The text.
-   * @param file The name of the file, for error messages.
-   * @returns The matrix.
-   * @throws {DataError} If the text is not such a table, or counts no images; the message names file and, where it has
-   * one, line and column.
-   */
   decode(text: string, file: FileName): Confusion {
     const { name } = file;
     const classNames = readHeader(text, file).slice(1);
@@ -70,4 +55,4 @@ export const CONFUSION_CSV = {
     }
     return { classNames, counts };
   },
-} as const;
+};

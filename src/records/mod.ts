@@ -24,7 +24,7 @@ export { CURVES_CSV } from "./curves.ts";
 export { GRADIENT_CHECK_CSV } from "./gradient_check.ts";
 export { type JsonFields, JsonFile, type JsonValue } from "./json.ts";
 export { METRICS_CSV } from "./metrics.ts";
-export type { FileName } from "./names.ts";
+export type { FileName, TextFormat } from "./names.ts";
 export { PROFILE_CSV } from "./profile.ts";
 export { SCALING_CSV } from "./scaling.ts";
 export {

@@ -10,6 +10,26 @@ export interface FileName {
   readonly name: string;
 }
 
+/** The format of a file that holds one value. */
+export interface TextFormat<Type> {
+  /**
+   * Prints the value.
+   *
+   * @param value The value.
+   * @returns The text; every line ends with a line feed.
+   */
+  encode(value: Type): string;
+  /**
+   * Reads the value.
+   *
+   * @param text The text.
+   * @param file The name of the file, for error messages.
+   * @returns The value.
+   * @throws {DataError} If the text is of another form; the message names the file and, where it has one, line and column.
+   */
+  decode(text: string, file: FileName): Type;
+}
+
 /** "batchNorm" to "batch_norm". */
 export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -259,34 +259,39 @@ function checkHeader(cells: string[], names: string[], file: string): void {
   }
 }
 
-const EXPECTED: Readonly<Record<NamedKind, string>> = {
-  "text": "text",
-  "date": "a date as in 2026-08-31T09:00:00Z",
-  "boolean": "true or false",
-  "integer": "a whole number from 0",
-  "number": "a number",
-  "positive": "a positive number",
-  "share": "a number between 0 and 1",
-  "optional integer": "a whole number from 0, or nothing",
-  "optional number": "a number, or nothing",
-  "optional positive": "a positive number, or nothing",
-  "optional share": "a number between 0 and 1, or nothing",
+const OPTIONAL = "optional ";
+
+type RequiredKind = Exclude<NamedKind, `optional ${string}`>;
+
+const EXPECTED: Readonly<Record<RequiredKind, string>> = {
+  text: "text",
+  date: "a date as in 2026-08-31T09:00:00Z",
+  boolean: "true or false",
+  integer: "a whole number from 0",
+  number: "a number",
+  positive: "a positive number",
+  share: "a number between 0 and 1",
 };
 
 function parseCell(cell: string, kind: Kind, where: string): Value {
-  const value = cellValue(cell, kind);
-  if (value === undefined) {
-    const expected = typeof kind === "string" ? EXPECTED[kind] : kind.expected;
-    throw new DataError(
-      `Cannot read ${where}: it is ${JSON.stringify(cell)}, expected ${expected}`,
-    );
+  if (typeof kind !== "string") {
+    if (kind.fits(cell)) return cell;
+    throw unexpectedCell(cell, kind.expected, where);
   }
-  return value;
+  const isOptional = kind.startsWith(OPTIONAL);
+  if (isOptional && cell === "") return null;
+  const required = (isOptional ? kind.slice(OPTIONAL.length) : kind) as RequiredKind;
+  const value = cellValue(cell, required);
+  if (value !== undefined) return value;
+  throw unexpectedCell(cell, EXPECTED[required] + (isOptional ? ", or nothing" : ""), where);
+}
+
+function unexpectedCell(cell: string, expected: string, where: string): DataError {
+  return new DataError(`Cannot read ${where}: it is ${JSON.stringify(cell)}, expected ${expected}`);
 }
 
 /** Gives the value of a cell, or undefined if the cell is not of that kind. */
-function cellValue(cell: string, kind: Kind): Value | undefined {
-  if (typeof kind !== "string") return kind.fits(cell) ? cell : undefined;
+function cellValue(cell: string, kind: RequiredKind): Value | undefined {
   switch (kind) {
     case "text":
       return cell;
@@ -310,20 +315,12 @@ function cellValue(cell: string, kind: Kind): Value | undefined {
       const value = numberValue(cell);
       return value !== undefined && !(value < 0 || value > 1) ? value : undefined;
     }
-    case "optional integer":
-      return cell === "" ? null : cellValue(cell, "integer");
-    case "optional number":
-      return cell === "" ? null : cellValue(cell, "number");
-    case "optional positive":
-      return cell === "" ? null : cellValue(cell, "positive");
-    case "optional share":
-      return cell === "" ? null : cellValue(cell, "share");
   }
 }
 
 function numberValue(cell: string): number | undefined {
   if (cell === "NaN" || /^-?Infinity$/.test(cell)) return Number(cell);
-  // Number() alone would take "", " ", "0x10" and 1e999 (as Infinity) too.
+  // Number() alone would also accept "", " ", "0x10", and 1e999 as Infinity.
   const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(cell) ? Number(cell) : NaN;
   return Number.isFinite(value) ? value : undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * The statements of the published report, each held against what a reproduction found.
+ * The claims of the published report, each compared with the results of a reproduction.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { countedAccuracy } from "./outcomes.ts";
 import { isComparable } from "./settings.ts";
 import {
   geometricMean,
-  initialWeightsName,
+  initialWeights,
   percent,
   points,
   publishedPercent,
@@ -26,66 +26,61 @@ import {
 import { bestResults } from "../train/lambda_search.ts";
 import { sigmaName } from "../train/sensitivity.ts";
 
-/** A statement of the report, and what a reproduction says to it. */
-export interface Statement {
+/** A claim of the report, and whether a reproduction supports it. */
+export interface Claim {
   /** What the report says. */
   readonly text: string;
-  /** When it holds for a seed, where the statement itself leaves that open; otherwise "". */
+  /** When it holds for a seed, where the claim itself leaves that open; otherwise "". */
   readonly rule: string;
-  /** What to bear in mind beside the verdict; otherwise "". */
+  /** A remark on the verdict; "" for none. */
   readonly remark: string;
   /**
-   * `holds`, `holds in 2 of 3 seeds`, `does not hold`, `not comparable` on other data or with other settings than the
-   * report's, or `not measured` where the part is missing.
+   * `holds`, `holds in 2 of 3 seeds`, `does not hold`, `not comparable` where data or settings are not the report's, or
+   * `not measured` where the part is missing.
    */
   readonly verdict: string;
-  /** The numbers: each the mean over the seeds, and from where to where they go. */
+  /** The numbers, each as the mean over the seeds with its range. */
   readonly numbers: readonly string[];
-  /** The seeds that they are of. */
+  /** The seeds of the numbers. */
   readonly seeds: readonly number[];
 }
 
-/** A quantity that decides about a statement. */
+/** A quantity that decides on a claim. */
 interface Quantity {
   readonly name: string;
   readonly print: (value: number) => string;
-  /** Another mean over the seeds than the usual one. */
-  readonly middle?: (values: readonly number[]) => number;
+  /** The mean over the seeds, where it is not the arithmetic one. */
+  readonly meanOf?: (values: readonly number[]) => number;
 }
 
-/** What one seed says to a statement. */
+/** The result of one seed. */
 interface Finding {
   readonly seed: number;
   readonly comparable: boolean;
   readonly holds: boolean;
-  /** A value for each quantity of the statement. */
+  /** A value for each quantity of the claim. */
   readonly values: readonly number[];
-  /** What happened, in one word for each thing to be counted over the seeds. */
+  /** Outcomes to count over the seeds, as in "without: stalled". */
   readonly events?: readonly string[];
 }
 
 /** "About" a number is less than one percentage point from it. */
 const ABOUT = 0.01;
 
-/** "Considerably" worse is worse by at least so much: what is not "about" the same. */
+/** "Considerably" worse is worse by at least this much, as "about" the same is less. */
 const CONSIDERABLY = 0.01;
 
-/** Where the report finds the best λ. */
+/** The range in which the report finds the best λ. */
 const BEST_RANGE = { from: 1e-3, to: 1e-2 };
 
-/** A network that was rescued reaches at least so many times the accuracy of guessing. */
+/** A rescued network reaches at least this multiple of the accuracy of guessing. */
 const RESCUED = { times: 2, word: "twice" };
 
-/** Keeps a difference that is exactly at the limit from being lost to rounding. */
+/** Tolerance for the rounding of a difference exactly at the limit. */
 const ROUNDING = 1e-9;
 
-/**
- * Holds the report's statements against a reproduction.
- *
- * @param data The reproduction, as far as it is there.
- * @returns All statements, in the order of the report.
- */
-export function judgeStatements(data: ReportData): Statement[] {
+/** Compares all claims of the report, in its order, with a reproduction, as far as it exists. */
+export function judgeClaims(data: ReportData): Claim[] {
   return [
     improvement(data, { layers: "3" }),
     improvement(data, { layers: "9" }),
@@ -110,7 +105,7 @@ export function judgeStatements(data: ReportData): Statement[] {
   ];
 }
 
-function improvement(data: ReportData, { layers }: { layers: string }): Statement {
+function improvement(data: ReportData, { layers }: { layers: string }): Claim {
   const runs = pairs(data, [`${layers}-layer`, `${layers}-layer-batch-norm`]);
   return conclude({
     text: `Batch norm improves the validation accuracy of ${
@@ -131,7 +126,7 @@ function improvement(data: ReportData, { layers }: { layers: string }): Statemen
   });
 }
 
-function depth(data: ReportData, { batchNorm }: { batchNorm: boolean }): Statement {
+function depth(data: ReportData, { batchNorm }: { batchNorm: boolean }): Claim {
   const suffix = batchNorm ? "-batch-norm" : "";
   const runs = pairs(data, [`3-layer${suffix}`, `9-layer${suffix}`]);
   return conclude({
@@ -162,9 +157,9 @@ interface RunOfPart {
 }
 
 function about(
-  statement: { text: string; published: number; runs: readonly RunOfPart[] },
-): Statement {
-  const { text, published, runs } = statement;
+  claim: { text: string; published: number; runs: readonly RunOfPart[] },
+): Claim {
+  const { text, published, runs } = claim;
   const findings = runs.map(({ part, run }): Finding => {
     const accuracy = countedAccuracy(run.ending, run.ending.test);
     const difference = accuracy - published;
@@ -176,7 +171,7 @@ function about(
     rule: `less than ${100 * ABOUT} percentage point from it`,
     quantities: [
       { name: "test", print: percent },
-      // Nothing to take a difference from, unless both are of the same.
+      // A difference means nothing where data or settings differ.
       ...findings.some(({ comparable }) => comparable)
         ? [{ name: "difference", print: points }]
         : [],
@@ -185,7 +180,7 @@ function about(
   });
 }
 
-function coarseBest({ searches }: ReportData): Statement {
+function coarseBest({ searches }: ReportData): Claim {
   return bestLambda({
     where: "the coarse search",
     remark: "each seed draws its own values",
@@ -196,7 +191,7 @@ function coarseBest({ searches }: ReportData): Statement {
   });
 }
 
-function overallBest({ searches }: ReportData): Statement {
+function overallBest({ searches }: ReportData): Claim {
   return bestLambda({
     where: "the whole search",
     remark: overlap(searches),
@@ -204,7 +199,7 @@ function overallBest({ searches }: ReportData): Statement {
   });
 }
 
-/** Why this statement can hardly fail, with the settings of the report. */
+/** Why this claim can hardly fail with the settings of the report. */
 function overlap(searches: readonly SearchPart[]): string {
   const search = searches.find(({ config }) => isComparable(config));
   if (search === undefined) return "";
@@ -219,14 +214,14 @@ function bestLambda(
     remark: string;
     found: readonly { search: Part; best: number | undefined }[];
   },
-): Statement {
+): Claim {
   const { where, remark, found } = options;
   const { from, to } = BEST_RANGE;
   return conclude({
     text: `The best λ of ${where} lies between ${from} and ${to}`,
     rule: "",
     remark,
-    quantities: [{ name: "λ", print: scientific, middle: geometricMean }],
+    quantities: [{ name: "λ", print: scientific, meanOf: geometricMean }],
     findings: found.flatMap(({ search, best }) =>
       best === undefined
         ? []
@@ -235,9 +230,9 @@ function bestLambda(
   });
 }
 
-function rescue({ sensitivities }: ReportData, sigma: string): Statement {
+function rescue({ sensitivities }: ReportData, sigma: string): Claim {
   return conclude({
-    text: `Batch norm rescues weights that start with ${initialWeightsName(sigma)}`,
+    text: `Batch norm rescues weights that start with ${initialWeights(sigma)}`,
     rule: "without it the training diverged or stalled; with it neither, and test accuracy is at " +
       `least ${RESCUED.word} that of guessing`,
     quantities: [
@@ -265,7 +260,7 @@ function rescue({ sensitivities }: ReportData, sigma: string): Statement {
   });
 }
 
-/** The baseline runs of two names, seed by seed, where both are there. */
+/** The baseline runs of two names, for each seed that has both. */
 function pairs(
   { baselines }: ReportData,
   [first, second]: readonly [string, string],
@@ -282,23 +277,23 @@ function origin(parts: readonly Part[]): { seed: number; comparable: boolean } {
   return { seed: parts[0].seed, comparable };
 }
 
-/** Sums up over the seeds; those that cannot be compared count only where none can. */
+/** Summarises the seeds; those that cannot be compared count only where none can. */
 function conclude(
-  statement: {
+  claim: {
     text: string;
     rule: string;
     remark?: string;
     quantities: readonly Quantity[];
     findings: readonly Finding[];
   },
-): Statement {
-  const { text, rule, remark = "", quantities, findings } = statement;
+): Claim {
+  const { text, rule, remark = "", quantities, findings } = claim;
   const comparable = findings.filter((finding) => finding.comparable);
   const used = comparable.length > 0 ? comparable : findings;
   const numbers = used.length === 0
     ? []
-    : quantities.map(({ name, print, middle }, i) =>
-      `${name} ${spread(used.map(({ values }) => values[i]), print, { middle })}`
+    : quantities.map(({ name, print, meanOf }, i) =>
+      `${name} ${spread(used.map(({ values }) => values[i]), print, meanOf)}`
     );
   return {
     text,

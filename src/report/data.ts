@@ -1,5 +1,5 @@
 /**
- * What a report is made of: the parts of a reproduction as far as they are there, read from their files.
+ * What a report shows: the parts of a reproduction, as far as they exist.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import type { GradientCheckRow, GradientTrial } from "../train/gradient_check.ts
 import type { BestRow, TrialRow } from "../train/lambda_search.ts";
 import type { SensitivityRun } from "../train/sensitivity.ts";
 
-/** What one task left behind for one seed. */
+/** The results of one task for one seed. */
 export interface Part {
   /** The seed. */
   readonly seed: number;
   /** How it was made. */
   readonly config: RunConfig;
-  /** Where the files of the task for that seed lie, as in `baseline/seed-2`. */
+  /** The folder of its files, as in `baseline/seed-2`. */
   readonly folder: string;
 }
 
@@ -24,9 +24,9 @@ export interface Part {
 export interface GradientCheckPart extends Part {
   /** A row for each parameter. */
   readonly rows: readonly GradientCheckRow[];
-  /** Whether nothing was further off than it may be; false too where the check was cut off before that was known. */
+  /** Whether every error is within its bar; false also where the check was cut off. */
   readonly passed: boolean;
-  /** What else was compared; none unless the check passed. */
+  /** Comparisons at further settings; none unless the check passed. */
   readonly trials: readonly GradientTrial[];
 }
 
@@ -40,7 +40,7 @@ export interface RunPart extends Part {
   readonly figure: string;
 }
 
-/** A search for λ, as far as it went. */
+/** A λ search, as far as it went. */
 export interface SearchPart extends Part {
   /** All trials, stage by stage. */
   readonly trials: readonly TrialRow[];
@@ -50,7 +50,7 @@ export interface SearchPart extends Part {
   readonly best: readonly BestRow[] | null;
   /** The network that was trained with the best λ; null where it is missing. */
   readonly final: RunPart | null;
-  /** What that network takes the test images for, with its figure; null where it is missing. */
+  /** The confusion matrix of that network on the test images, with its figure; null where it is missing. */
   readonly confusion: { readonly matrix: Confusion; readonly svg: string } | null;
 }
 
@@ -64,7 +64,7 @@ export interface SensitivityPart extends Part {
   readonly figure: string;
 }
 
-/** Commands that make a reproduction again, as they are typed. */
+/** The commands that repeat a reproduction, as typed. */
 export interface ReportCommands {
   /** All of it. */
   readonly all: string;
@@ -84,18 +84,13 @@ export interface ReportData {
   readonly searches: readonly SearchPart[];
   /** Studies of initial weights, one for each seed. */
   readonly sensitivities: readonly SensitivityPart[];
-  /** What a whole reproduction has and this one lacks, as in `baseline/seed-2`. */
+  /** Parts that are missing, as in `baseline/seed-2`. */
   readonly missing: readonly string[];
-  /** How to make it again; null where nothing is there. */
+  /** How to repeat it; null where there are no parts. */
   readonly commands: ReportCommands | null;
 }
 
-/**
- * Lists all parts of a report.
- *
- * @param data The report.
- * @returns The parts, in the order of the report.
- */
+/** Lists all parts of a report, in its order. */
 export function allParts(data: Omit<ReportData, "commands">): Part[] {
   const { gradientChecks, baselines, searches, sensitivities } = data;
   return [...gradientChecks, ...baselines, ...searches, ...sensitivities];

@@ -18,25 +18,19 @@ const LETTERS: readonly (readonly [name: string, letter: string])[] = [
   ["beta", "β"],
 ];
 
-/** What stands for passed and not passed; a check that was cut off leaves the same files as one that fell short. */
+/** A check that was cut off leaves the same files as one that fell short. */
 const VERDICTS = { passed: "passed", other: "not passed: it fell short, or was cut off" };
 
-/** How many steps the task `gradient-check` compares at each setting of its second table. */
+/** Steps that the task `gradient-check` compares at each setting of its second table. */
 export const COMPARED_STEPS = 2;
 
-/**
- * Makes the section.
- *
- * @param data What the report shows.
- * @returns All below the section's heading.
- */
+/** Makes the section, without its heading. */
 export function gradientSection({ gradientChecks: checks }: ReportData): Html {
   if (checks.length === 0) return NOTHING;
   return markup`<p>The largest relative error of an entry, |a − n| / max(1e-6, |a| + |n|), of each parameter's gradient. The
 report compares with a forward difference (h = 1e-6), whose own error depends on the seed; a five-point difference
-tells more of the gradient. Entries that are <em>left out</em> of it are those whose probe, of two steps to each side,
-takes the input of a ReLU over its kink at 0, where there is no derivative. The last comparison is of the GPU with a
-float64 reference, ‖gpu − reference‖ / ‖reference‖; for a bias in front of batch norm, whose gradient is 0 in exact
+is more accurate. Entries are <em>left out</em> of it where the probe, of two steps to each side, takes the input of a
+ReLU across its kink at 0, where it has no derivative. The last comparison is of the GPU with a float64 reference, ‖gpu − reference‖ / ‖reference‖; for a bias in front of batch norm, whose gradient is 0 in exact
 arithmetic, ‖db‖ / ‖dβ‖.</p>
 ${settingsHtml(checks.map(({ config }) => config))}<h3>Errors</h3>
 ${errorTable(checks[0])}${seedTable(checks)}${trialTable(checks[0])}`;
@@ -71,7 +65,7 @@ function published({ published, forward }: GradientCheckRow, comparable: boolean
   return [scientific(published), scientificDifference(forward - published)];
 }
 
-/** The rows whose errors say something of the gradient. */
+/** The rows whose exact gradient is not 0. */
 function judgedRows(check: GradientCheckPart): GradientCheckRow[] {
   return check.rows.filter((row) => !isCancelled(row, check));
 }
@@ -114,14 +108,14 @@ function seedTable(checks: readonly GradientCheckPart[]): Html {
 
 function trialTable(check: GradientCheckPart): Html | null {
   if (check.trials.length === 0) return null;
-  return markup`<p>The kernels are run as a training runs them, too, at several settings: every quantity of
-${COMPARED_STEPS} steps is compared, and the one that comes nearest to what it may be off is shown. An
-<em>update</em> is what a step changes in a parameter, or in a moving average of batch norm.</p>
+  return markup`<p>The kernels also run as in a training, at several settings: every quantity of ${COMPARED_STEPS} steps is
+compared, and the one nearest to its limit is shown. An <em>update</em> is the change of a parameter, or of a moving
+average of batch norm, in a step.</p>
 ${
     tableHtml({
       id: "gradient-trials",
       caption: captionOf(
-        `The GPU against float64 over ${COMPARED_STEPS} steps, seed ${check.seed}: what comes nearest to its limit`,
+        `The GPU against float64 over ${COMPARED_STEPS} steps, seed ${check.seed}: the quantity nearest to its limit`,
         [check],
       ),
       head: ["Layers", "Batch norm", "Inputs per image", "Batch", "Quantity", "Error", "At most"],
@@ -139,7 +133,7 @@ ${
   }`;
 }
 
-/** As in "update of γ1"; a kind that is not known here is called by its name. */
+/** As in "update of γ1"; an unknown kind goes by its name. */
 function quantityName({ kind, name }: GradientTrial["worst"]): string {
   const what = parameterName(name).replace(/^mean(\d+)$/, "the moving mean $1")
     .replace(/^var(\d+)$/, "the moving variance $1");

@@ -1,5 +1,5 @@
 /**
- * Pieces of HTML that cannot be mistaken for text: what is put into them is escaped unless it is such a piece itself.
+ * Pieces of HTML. Whatever is put into one is escaped, unless it is such a piece itself.
  *
  * @module
  */
@@ -9,25 +9,17 @@ export class Html {
   /** The piece as text. */
   readonly text: string;
 
-  /**
-   * Takes a text for HTML.
-   *
-   * @param text HTML that is safe as it is.
-   */
+  /** Marks a text as HTML that needs no escaping. */
   constructor(text: string) {
     this.text = text;
   }
 }
 
-/** What can be put into a piece of HTML; null leaves nothing. */
+/** What {@linkcode markup} accepts; null leaves nothing. */
 export type Content = Html | string | number | null | readonly Content[];
 
 /**
- * Puts pieces together: a tag for template literals.
- *
- * @param parts What stands between the values, which is HTML.
- * @param values Texts and numbers, which are escaped, pieces of HTML, which are not, and lists of all these.
- * @returns The whole piece.
+ * Puts pieces together: a tag for template literals, which escapes texts and numbers but not {@linkcode Html}.
  *
  * @example A paragraph with a text that looks like HTML
  * ```ts
@@ -48,23 +40,15 @@ function textOf(content: Content): string {
   return typeof content === "object" ? content.map(textOf).join("") : escapeHtml(String(content));
 }
 
-/**
- * Escapes a text, for between tags and for between double quotes.
- *
- * @param text Any text.
- * @returns HTML that shows it.
- */
+/** Escapes a text for use between tags and between double quotes. */
 export function escapeHtml(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
     .replaceAll('"', "&quot;");
 }
 
 /**
- * Makes a part of an id of a name, which may hold anything that a folder's name may.
- *
- * @param name Any text.
- * @returns The name with all but ASCII letters, digits and hyphens as code points between underscores; different names
- * stay different.
+ * Makes part of an id from any text, such as a folder's name: all but ASCII letters, digits and hyphens become code points
+ * between underscores, so that different names stay different.
  */
 export function idOf(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9-]/gu, (sign) => `_${sign.codePointAt(0)!.toString(16)}_`);
@@ -72,42 +56,35 @@ export function idOf(name: string): string {
 
 /** A table, cell by cell. */
 export interface Table {
-  /** What the page calls it, different for every table of a page: its caption's id begins with it. */
+  /** Different for every table of a page; the id of its caption begins with it. */
   readonly id: string;
-  /** What it shows, in one line above it. */
+  /** What it shows, in one line. */
   readonly caption: Content;
   /** The names of the columns, none empty. */
   readonly head: readonly Content[];
   /** The rows; the first cell of each names it. */
   readonly rows: readonly Row[];
-  /** Further rows, which are set apart from those and from each other; a group without rows is left out. */
+  /** Further rows, set apart; a group without rows is left out. */
   readonly groups?: readonly RowGroup[];
-  /** Columns of words rather than numbers, from 0; words are set to the left. The first column always is. */
+  /** Columns, counted from 0, that are aligned left because they hold words; the first always is. */
   readonly words?: readonly number[];
 }
 
 /** The cells of a row. */
 export type Row = readonly Content[];
 
-/** Rows that belong together. */
+/** Rows that belong together, below a line that says what they have in common. */
 export interface RowGroup {
-  /** What they have in common, in a line above them. */
   readonly heading: Content;
-  /** The rows. */
   readonly rows: readonly Row[];
 }
 
-/**
- * Makes a table that scrolls within its own box where it is wider than the page.
- *
- * @param table The table.
- * @returns The box with the table.
- */
+/** Makes a table that scrolls within its own box where it is wider than the page. */
 export function tableHtml({ id, caption, head, rows, groups = [], words = [] }: Table): Html {
   const names = head.map((name, i) =>
     cellHtml(name, { tag: "th", scope: "col", words: words.includes(i) })
   );
-  // A box that scrolls has to be within reach of the keyboard, and to have a name there.
+  // A box that scrolls must be reachable by keyboard, and have a name.
   return markup`<div class="table" role="region" aria-labelledby="${id}-caption" tabindex="0"><table>
 <caption id="${id}-caption">${caption}</caption>
 <thead><tr>${names}</tr></thead>
@@ -143,13 +120,10 @@ function cellHtml(
 }
 
 /**
- * Makes an SVG file a part of a page: its ids get a prefix, so that those of several drawings differ, and it becomes
- * narrower where the page is.
+ * Makes an SVG file part of a page, with a prefix before its ids so that those of several drawings differ.
  *
- * @param svg The text of the file; it becomes part of the page as it is, so it must come from this program.
- * @param prefix What its ids begin with from now on, different for every drawing of a page; without blanks, which would
- * make two ids of one where ids are listed.
- * @returns The drawing.
+ * The text goes into the page as it is, so it must come from this program. The prefix has no blanks, because lists of ids
+ * are separated by blanks.
  *
  * @example Two drawings of one page
  * ```ts
@@ -164,11 +138,11 @@ function cellHtml(
 export function inlineSvg(svg: string, prefix: string): Html {
   const text = svg.slice(svg.indexOf("<svg")).trimEnd();
   const start = escapeHtml(prefix);
-  // Only within tags: a text may say anything.
+  // Within tags only: a text may contain anything.
   return new Html(
     text.replace(/<[^>]*>/g, (tag) =>
       tag
-        // By functions: in a text "$" would have a meaning.
+        // Functions, because "$" has a meaning in a replacement text.
         .replace(/ id="/g, () => ` id="${start}`)
         .replace(/url\((["']?)#/g, (_, quote) => `url(${quote}#${start}`)
         .replace(/href="#/g, () => `href="#${start}`)

@@ -1,5 +1,5 @@
 /**
- * The section of a report about the search for λ, and about the network that is trained with the best.
+ * The section of a report about the search for λ, and the network trained with the best.
  *
  * @module
  */
@@ -31,12 +31,7 @@ import {
 import type { Confusion } from "../model/metrics.ts";
 import type { BestRow } from "../train/lambda_search.ts";
 
-/**
- * Makes the section.
- *
- * @param data What the report shows.
- * @returns All below the section's heading.
- */
+/** Makes the section, without its heading. */
 export function searchSection(data: ReportData): Html {
   const { searches } = data;
   if (searches.length === 0) return NOTHING;
@@ -57,7 +52,7 @@ ${finalTable(data)}${final === null ? null : finalFigure(final)}${
     confusion === null ? null : [
       figureHtml(confusion.svg, {
         id: "search-confusion",
-        caption: captionOf(`What the final network takes the test images for, seed ${seed}`, [
+        caption: captionOf(`Confusion matrix of the final network, test images, seed ${seed}`, [
           first,
         ]),
       }),
@@ -66,7 +61,7 @@ ${finalTable(data)}${final === null ? null : finalFigure(final)}${
   }`;
 }
 
-/** What was done, by the settings. */
+/** Describes the search by its settings. */
 function introduction({ settings }: RunConfig): string {
   const { hidden, batchNorm } = settings;
   const number = (name: string) => Number(settings[name]);
@@ -199,7 +194,7 @@ function finalTable(data: ReportData): Html {
     mean(finals.map(({ ending }) => countedAccuracy(ending, ending[split])));
   const table = tableHtml({
     id: "search-accuracy",
-    caption: captionOf("Accuracy of the network that is trained with the best λ", finals),
+    caption: captionOf("Accuracy of the network trained with the best λ", finals),
     head: [
       "Seed",
       "λ",
@@ -209,14 +204,14 @@ function finalTable(data: ReportData): Html {
       ...comparable ? ["Difference"] : [],
     ],
     rows: [
-      ...parts.map(({ final: { config, ending }, seed, lambda }) => {
-        return row(seed, {
+      ...parts.map(({ final: { config, ending }, seed, lambda }) =>
+        row(seed, {
           lambda,
           validation: countedAccuracy(ending, ending.validation),
           test: countedAccuracy(ending, ending.test),
           outcome: outcomeText(ending, classesOf(config, data)),
-        });
-      }),
+        })
+      ),
       ...parts.length > 1
         ? [row("Mean", {
           lambda: geometricMean(parts.map(({ lambda }) => lambda)),
@@ -242,10 +237,10 @@ function confusionTable({ classNames, counts }: Confusion, search: SearchPart): 
   return tableHtml({
     id: "search-classes",
     caption: captionOf(
-      `Test images by their class (rows) and the class they are taken for (columns), seed ${search.seed}`,
+      `Test images by true class (rows) and predicted class (columns), seed ${search.seed}`,
       [search],
     ),
-    head: ["Class", ...classNames, "Found"],
+    head: ["Class", ...classNames, "Correct"],
     rows: counts.map((row, i) => {
       const all = row.reduce((sum, count) => sum + count, 0);
       return [classNames[i], ...row, all === 0 ? "none" : percent(row[i] / all)];

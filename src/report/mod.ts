@@ -34,7 +34,7 @@ import { sensitivitySection } from "./sensitivity.ts";
 import { dataOf, isComparable, isQuick } from "./settings.ts";
 import { REPORT_STYLE } from "./style.ts";
 import { trainingSection } from "./training.ts";
-import { judgeStatements, type Statement } from "./claims.ts";
+import { type Claim, judgeClaims } from "./claims.ts";
 
 export type {
   GradientCheckPart,
@@ -46,7 +46,7 @@ export type {
   SensitivityPart,
 } from "./data.ts";
 
-/** The sections, in the order of the report: the id that links lead to, and the heading. */
+/** The sections in order: the id that links lead to, the heading, and what makes the content. */
 const SECTIONS = [
   { id: "summary", title: "Summary", content: summarySection },
   { id: "gradient-checks", title: "1 Gradient checks", content: gradientSection },
@@ -69,7 +69,7 @@ export function renderReport(data: ReportData): string {
   const configs = allParts(data).map(({ config }) => config);
   const quick = configs.some(isQuick);
   const names = distinct(configs.map(dataOf));
-  const title = `Multi-layer perceptrons: a report made again${quick ? " (quick run)" : ""}`;
+  const title = `Multi-layer perceptrons: a report reproduced${quick ? " (quick run)" : ""}`;
   const source = names.length === 0 ? "" : ` Data: ${enumerate(names)}.`;
   const page = markup`<!DOCTYPE html>
 <html lang="en">
@@ -111,7 +111,7 @@ Few images and few steps, to try the whole path. No number on this page says any
 `;
 }
 
-/** Says it once where nothing can be compared. */
+/** Says once that nothing can be compared, where that is so. */
 function comparisonNote(data: ReportData): Html | null {
   const configs = allParts(data).map(({ config }) => config);
   if (configs.length === 0 || configs.some(isComparable)) return null;
@@ -121,19 +121,19 @@ They cannot be compared with those on this page, which are of other data or sett
 }
 
 function summarySection(data: ReportData): Html {
-  const statements = judgeStatements(data);
+  const claims = judgeClaims(data);
   return markup`${missingParts(data)}${
     tableHtml({
       id: "statements",
       caption: captionOf(
-        "The statements of the report: means over the seeds, and from least to most",
+        "The claims of the report: means over the seeds, with their range",
         allParts(data),
       ),
       head: ["The report says", "We find", "Our numbers", "Seeds"],
       words: [1, 2, 3],
-      rows: statements.map(statementRow),
+      rows: claims.map(claimRow),
     })
-  }<p>A statement holds for a seed where the numbers of that seed say so; the verdict counts the seeds.
+  }<p>A claim holds for a seed if the numbers of that seed support it; the verdict counts the seeds.
 ${DIVERGED_RULE} The mean of several λ is the geometric one.</p>
 <p>The standard error of one accuracy, which comes from the choice of the images alone, is about 0.5 points on 10,000
 images, the test set of CIFAR-10, and about 0.7 points on 5,000, its validation set: a smaller difference in a single
@@ -141,7 +141,7 @@ seed may be chance.</p>
 `;
 }
 
-function statementRow({ text, rule, remark, verdict, numbers, seeds }: Statement) {
+function claimRow({ text, rule, remark, verdict, numbers, seeds }: Claim) {
   return [
     markup`${text}${rule === "" ? null : markup` <small>(here: ${rule})</small>`}${
       remark === "" ? null : markup` <small>(${remark})</small>`

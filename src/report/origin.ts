@@ -1,5 +1,5 @@
 /**
- * The last section of a report: with what and on what it was made, and how to make it again.
+ * The last section of a report: what it was made with and on, and how to repeat it.
  *
  * @module
  */
@@ -10,12 +10,7 @@ import { allParts, type Part, type ReportCommands, type ReportData } from "./dat
 import { NOTHING, seedsOf } from "./parts.ts";
 import { dataOf } from "./settings.ts";
 
-/**
- * Makes the section.
- *
- * @param data What the report shows.
- * @returns All below the section's heading.
- */
+/** Makes the section, without its heading. */
 export function originSection(data: ReportData): Html {
   const parts = allParts(data);
   if (parts.length === 0) return NOTHING;
@@ -43,14 +38,14 @@ ${data.commands === null ? null : commandsHtml(data.commands)}`;
 }
 
 function commandsHtml({ all, parts, page }: ReportCommands): Html {
-  return markup`<h3>To make it again</h3>
-<p>All parts, and the page; what is finished is kept:</p>
+  return markup`<h3>To repeat it</h3>
+<p>All parts and the page; finished parts are kept:</p>
 <pre><code>${all}</code></pre>
 <p>One part after another; each takes a seed:</p>
 <pre><code>${parts.join("\n")}</code></pre>
 <p>The figures and the page alone, from the files, on a machine without a GPU:</p>
 <pre><code>${page}</code></pre>
-<p>The settings of each part stand in its section, and in a file beside its numbers.</p>
+<p>The settings of each part are listed in its section, and in a file beside its numbers.</p>
 `;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a report says of trainings that came to nothing: which they are, and how they count.
+ * Trainings that diverged or stalled: which ones did, and how they count.
  *
  * @module
  */
@@ -13,16 +13,12 @@ import { dataOf, PUBLISHED_DATA } from "./settings.ts";
 import { percent } from "./text.ts";
 import { outcomeOf } from "../train/sensitivity.ts";
 
-/** How networks count whose training diverged: the same everywhere on the page. */
+/** How a network whose training diverged counts, everywhere on the page. */
 export const DIVERGED_RULE =
-  "A network whose training diverged counts as finding nothing, 0 %, in every mean over the seeds.";
+  "A network whose training diverged counts with an accuracy of 0 % in every mean over the seeds.";
 
 /**
- * Finds out how many classes the data of a part have.
- *
- * @param config How the part was made.
- * @param data The whole report, other parts of which may tell.
- * @returns The number; null where nothing tells.
+ * Finds the number of classes of the data of a part; null where neither the part nor another part of the same data tells.
  */
 export function classesOf(config: RunConfig, data: ReportData): number | null {
   const name = dataOf(config);
@@ -35,11 +31,8 @@ export function classesOf(config: RunConfig, data: ReportData): number | null {
 }
 
 /**
- * Says what became of a training.
- *
- * @param ending When it diverged, if it did, and its training loss at the end.
- * @param classes Number of classes; null where it is not known, and with it not what the loss of guessing is.
- * @returns What {@linkcode outcomeOf} says; "trained" for a training that may have stalled where that is not known.
+ * Says whether a network trained, as {@linkcode outcomeOf} does. Where the number of classes is null, the loss of guessing is unknown,
+ * and a training that may have stalled is said to have "trained".
  */
 export function outcomeText(
   ending: Pick<Ending, "divergedAt" | "training">,
@@ -48,40 +41,23 @@ export function outcomeText(
   return outcomeOf(ending, classes ?? NaN);
 }
 
-/**
- * Tells with what accuracy a network counts, by {@linkcode DIVERGED_RULE}.
- *
- * @param ending When its training diverged, if it did.
- * @param evaluation How it ended on the images in question.
- * @returns A share between 0 and 1.
- */
+/** The accuracy that a network counts with, by {@linkcode DIVERGED_RULE}. */
 export function countedAccuracy(
   ending: Pick<Ending, "divergedAt">,
   evaluation: Pick<Evaluation, "accuracy">,
 ): number {
   const { accuracy } = evaluation;
-  // The network of a training that diverged takes every image for the same class, which is right now and then.
+  // A network that diverged assigns every image to one class, which is sometimes right.
   return ending.divergedAt === null && Number.isFinite(accuracy) ? accuracy : 0;
 }
 
-/**
- * Makes the cell of an accuracy.
- *
- * @param accuracy A share between 0 and 1.
- * @param outcome What became of the training, which is said unless it went well.
- * @returns The cell.
- */
+/** Makes the cell of an accuracy, with the outcome of the training unless it is "trained". */
 export function accuracyHtml(accuracy: number, outcome: string): Html {
   const note = outcome === "trained" ? null : markup` <small>${outcome}</small>`;
   return markup`${percent(accuracy)}${note}`;
 }
 
-/**
- * Says how trainings that diverged count, below a table that has some.
- *
- * @param endings How the trainings of the table ended.
- * @returns A sentence; null where none diverged.
- */
+/** Says below a table how trainings that diverged count; null where none did. */
 export function divergedNote(endings: readonly Pick<Ending, "divergedAt">[]): Html | null {
   return endings.some(({ divergedAt }) => divergedAt !== null)
     ? markup`<p>${DIVERGED_RULE}</p>\n`

@@ -10,23 +10,17 @@ import type { RunConfig } from "../records/config.ts";
 import type { Part } from "./data.ts";
 import { dataOf, isQuick, settingLines } from "./settings.ts";
 
-/** What stands in the published column where the report has no such number. */
+/** In the published column where the report has no such number. */
 export const NO_PUBLISHED = "none";
 
-/** What stands there where the report's number is of other data or other settings. */
+/** In the published column where the report's number is of other data or settings. */
 export const NOT_COMPARABLE = "not comparable";
 
 /** A section whose part is missing. */
 export const NOTHING: Html = markup`<p>Not measured: this part is missing.</p>
 `;
 
-/**
- * Makes the caption of a table or a figure, which says what data it is of, and that it is no result where it is none.
- *
- * @param text What is shown.
- * @param parts The parts that it is shown of.
- * @returns The caption, in one line.
- */
+/** Makes the one-line caption of a table or figure: what is shown, the data, and whether it is a quick run. */
 export function captionOf(text: string, parts: readonly Part[]): string {
   const configs = parts.map(({ config }) => config);
   const quick = configs.some(isQuick) ? " Quick run: not a result." : "";
@@ -35,11 +29,9 @@ export function captionOf(text: string, parts: readonly Part[]): string {
 }
 
 /**
- * Makes a figure.
+ * Makes a figure from the text of an SVG file.
  *
- * @param svg The text of an SVG file.
- * @param options `id`: prefix of the ids within, different for every figure of a page; `caption`: what stands below.
- * @returns The figure.
+ * `id` is different for every figure of a page and begins the ids within the drawing; `caption` goes below.
  */
 export function figureHtml(svg: string, options: { id: string; caption: Content }): Html {
   const { id, caption } = options;
@@ -50,12 +42,7 @@ ${inlineSvg(svg, `${id}-`)}
 `;
 }
 
-/**
- * Lists the settings of parts of one task.
- *
- * @param configs How each was made.
- * @returns The list, with its heading.
- */
+/** Lists the settings of parts of one task, below a heading. */
 export function settingsHtml(configs: readonly RunConfig[]): Html {
   return markup`<h3>Settings</h3>
 <dl>
@@ -67,22 +54,12 @@ ${
 `;
 }
 
-/**
- * Lists the seeds of some parts.
- *
- * @param parts The parts.
- * @returns Each seed once, ascending.
- */
+/** Lists the seeds of parts, each once, ascending. */
 export function seedsOf(parts: readonly Part[]): number[] {
   return distinct(parts.map(({ seed }) => seed)).sort((a, b) => a - b);
 }
 
-/**
- * Says where the figures of other seeds than the first are.
- *
- * @param parts The parts of one task.
- * @returns A sentence; null where there is one seed only.
- */
+/** Says where the figures of the other seeds are; null where there is one seed only. */
 export function otherSeeds(parts: readonly Part[]): Html | null {
   const [first] = seedsOf(parts);
   const folders = distinct(parts.filter(({ seed }) => seed !== first).map(({ folder }) => folder));

@@ -10,15 +10,10 @@ import type { ReportData, SensitivityPart } from "./data.ts";
 import { accuracyHtml, countedAccuracy, divergedNote } from "./outcomes.ts";
 import { captionOf, figureHtml, NOTHING, otherSeeds, seedsOf, settingsHtml } from "./parts.ts";
 import { isComparable } from "./settings.ts";
-import { initialWeightsName, mean, NBSP, percent } from "./text.ts";
+import { initialWeights, mean, NBSP, percent } from "./text.ts";
 import { describeRuns, type SensitivityRun } from "../train/sensitivity.ts";
 
-/**
- * Makes the section.
- *
- * @param data What the report shows.
- * @returns All below the section's heading.
- */
+/** Makes the section, without its heading. */
 export function sensitivitySection({ sensitivities: studies }: ReportData): Html {
   if (studies.length === 0) return NOTHING;
   const [first] = studies;
@@ -37,11 +32,11 @@ ${outcomeTable(first)}${studies.length > 1 ? seedTable(studies) : null}${
   }`;
 }
 
-/** What was seen, in a sentence for each seed, or for several that saw the same. */
+/** The outcomes, in a sentence for each seed or for several seeds that agree. */
 function findings(studies: readonly SensitivityPart[]): Html[] {
   const sentences = Map.groupBy(studies, (study) => {
     const comparable = isComparable(study.config);
-    // A blank on each side of the sign at which no line is broken.
+    // No line breaks around the sign.
     return describeRuns(study.runs, { ...study, comparable }).replaceAll(" = ", `${NBSP}=${NBSP}`);
   });
   return [...sentences].map(([sentence, same]) => {
@@ -64,7 +59,7 @@ function outcomeTable(study: SensitivityPart): Html {
     ],
     words: [1, 5],
     rows: study.runs.map((run) => [
-      initialWeightsName(run.sigma),
+      initialWeights(run.sigma),
       run.batchNorm ? "on" : "off",
       run.training.loss.toFixed(3),
       percent(countedAccuracy(run, run.validation)),
@@ -74,7 +69,7 @@ function outcomeTable(study: SensitivityPart): Html {
   });
 }
 
-/** Test accuracies of all seeds, with the outcome where it is not that of a training that went well. */
+/** Test accuracies of all seeds, with outcomes other than "trained". */
 function seedTable(studies: readonly SensitivityPart[]): Html {
   const kinds = distinct(studies.flatMap(({ runs }) => runs.map(kindOf)));
   const find = (study: SensitivityPart, kind: string) =>
@@ -99,6 +94,6 @@ function seedTable(studies: readonly SensitivityPart[]): Html {
 
 /** As in "σ = 0.001, batch norm". */
 function kindOf({ sigma, batchNorm }: SensitivityRun): string {
-  const name = initialWeightsName(sigma);
+  const name = initialWeights(sigma);
   return batchNorm ? `${name}, batch norm` : name;
 }

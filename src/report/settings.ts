@@ -1,5 +1,5 @@
 /**
- * The settings that parts of a reproduction were made with: how they are called, and whether they are the report's.
+ * The settings of the parts of a reproduction: their names on the page, and whether they are those of the report.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { PUBLISHED_HIDDEN } from "../model/published.ts";
 import type { RunConfig, Setting, Settings } from "../records/config.ts";
 import { snakeCase } from "../records/names.ts";
 
-/** The data set that the published numbers are of. */
+/** The data set of the published numbers. */
 export const PUBLISHED_DATA = "CIFAR-10";
 
 const TRAINING = { batch: 100, etaMin: 1e-5, etaMax: 1e-1, halfCycle: 2250, cycles: 2 };
@@ -34,10 +34,10 @@ export const PUBLISHED_SETTINGS = {
   "init-sensitivity": { ...TRAINING, hidden: [50, 50], lambda: 0.005, halfCycle: 900 },
 } as const;
 
-/** Settings that have a place of their own in a report. */
+/** Settings that the page shows elsewhere. */
 const ELSEWHERE = ["seed", "quick", "variant", "data", "dataSha256"];
 
-/** What settings are called; one that is missing here is called by its name. */
+/** The names of settings on the page; any other setting goes by its name in files. */
 const NAMES: { readonly [name: string]: string | undefined } = {
   hidden: "hidden layers",
   batchNorm: "batch norm",
@@ -60,11 +60,9 @@ const NAMES: { readonly [name: string]: string | undefined } = {
   finalCycles: "cycles of the final network",
 };
 
-/** A setting of some parts, as a report prints it. */
+/** A setting of some parts: its name on the page, and its different values. */
 export interface SettingLine {
-  /** What it is called. */
   readonly name: string;
-  /** Its values, different ones of the parts next to each other. */
   readonly value: string;
 }
 
@@ -80,32 +78,17 @@ export function isComparable(config: RunConfig): boolean {
   return data === PUBLISHED_DATA && quick !== true && otherSettings(config).length === 0;
 }
 
-/**
- * Tells whether a part is a quick try.
- *
- * @param config How it was made.
- * @returns Whether it is.
- */
+/** Tells whether a part is a quick run. */
 export function isQuick(config: RunConfig): boolean {
   return config.settings.quick === true;
 }
 
-/**
- * Names the data set of a part.
- *
- * @param config How it was made.
- * @returns The name.
- */
+/** Names the data set of a part. */
 export function dataOf(config: RunConfig): string {
   return String(config.settings.data ?? "unknown");
 }
 
-/**
- * Lists the settings of a part that are not the report's.
- *
- * @param config How it was made.
- * @returns Their names with their values.
- */
+/** Lists the settings of a part that differ from the report's, as names and values. */
 export function otherSettings(
   { task, settings }: RunConfig,
 ): [name: string, value: Setting | undefined][] {
@@ -119,12 +102,7 @@ export function otherSettings(
   return others;
 }
 
-/**
- * Lists the settings of parts of one task.
- *
- * @param configs How each was made.
- * @returns A line for each setting.
- */
+/** Lists the settings of parts of one task, a line for each. */
 export function settingLines(configs: readonly RunConfig[]): SettingLine[] {
   const names = distinct(configs.flatMap(({ settings }) => Object.keys(settings)));
   return names.filter((name) => !ELSEWHERE.includes(name)).map((name) => ({
@@ -133,12 +111,7 @@ export function settingLines(configs: readonly RunConfig[]): SettingLine[] {
   }));
 }
 
-/**
- * Prints the value of a setting as it would be typed.
- *
- * @param value The value.
- * @returns The text; "none" for one that was left open.
- */
+/** Prints the value of a setting as typed on a command line; "none" for one that was left open. */
 export function settingText(value: Setting | undefined): string {
   if (value === null || value === undefined) return "none";
   if (Array.isArray(value)) return value.map(settingText).join(",");

@@ -22,12 +22,7 @@ import {
 import { isComparable } from "./settings.ts";
 import { mean, percent, points, publishedPercent } from "./text.ts";
 
-/**
- * Makes the section.
- *
- * @param data What the report shows.
- * @returns All below the section's heading.
- */
+/** Makes the section, without its heading. */
 export function trainingSection(data: ReportData): Html {
   const { baselines: runs } = data;
   if (runs.length === 0) return NOTHING;
@@ -49,7 +44,7 @@ ${otherSeeds(runs)}${
   }`;
 }
 
-/** A run, and what became of it. */
+/** A run, and its outcome. */
 interface EndedRun extends RunPart {
   readonly outcome: string;
 }

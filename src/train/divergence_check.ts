@@ -67,7 +67,7 @@ const APART = 4;
 
 const SETTINGS: NetworkSettings = { lambda: 0.01, etaMin: 0, etaMax: 0.1 };
 
-/** The largest power of two of float32, and a number whose square is finite in float32 while the sum of two squares is not. */
+/** The largest power of two of float32, and a number whose square is finite in float32, but not the sum of two squares. */
 const LARGE = 2 ** 127;
 const LARGE_TO_SQUARE = Math.sqrt(1.75 * LARGE);
 

@@ -11,7 +11,6 @@ import { tiles } from "../gpu/kernel_table.ts";
 import { type BoundKernel, dispatch } from "../gpu/kernels.ts";
 import type { Reading, Submits } from "../gpu/submits.ts";
 import type { Evaluation } from "../model/metrics.ts";
-import { Binder } from "../programs/binder.ts";
 import { FIXED_SLOT, STEP_SLOTS } from "../programs/buffers.ts";
 import type { EncodeChunk, Program, ProgramContext } from "../programs/program.ts";
 import { decodeDivergence, decodeSums, divergenceOf, type Sums, sumsOf } from "./readings.ts";
@@ -31,8 +30,6 @@ export interface PendingEvaluation {
    *
    * @returns The result.
    * @throws {ArgumentError} If the population was destroyed before.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   result(): Promise<EvaluationResult>;
 }
@@ -48,59 +45,36 @@ interface Chunk {
 /** The slot for the squares of the weights; the chunks have those behind it. */
 const SQUARES_SLOT = 0;
 
-/** Evaluates the networks of a population. */
+/** Evaluates the networks of a population. It throws what `Population` throws. */
 export class Evaluator {
   readonly #context: ProgramContext;
   readonly #program: Program;
   readonly #submits: Submits;
-  readonly #lambdas: readonly number[];
   readonly #squares: BoundKernel;
+  readonly #lambdas: readonly number[];
   readonly #encoders = new Map<Split, Promise<EncodeChunk>>();
 
-  private constructor(
+  /**
+   * @param context What kernels are bound to.
+   * @param parts The population's program, its submits, the kernel `sum_squares`, and the L2 weight of each network.
+   */
+  constructor(
     context: ProgramContext,
     parts: {
-      program: Program;
-      submits: Submits;
-      lambdas: readonly number[];
-      squares: BoundKernel;
+      readonly program: Program;
+      readonly submits: Submits;
+      readonly squares: BoundKernel;
+      readonly lambdas: readonly number[];
     },
   ) {
     this.#context = context;
     this.#program = parts.program;
     this.#submits = parts.submits;
-    this.#lambdas = parts.lambdas;
     this.#squares = parts.squares;
+    this.#lambdas = parts.lambdas;
   }
 
-  /**
-   * Prepares evaluations.
-   *
-   * @param context What kernels are bound to.
-   * @param parts The population's program, its submits, and the L2 weight of each network.
-   * @returns What evaluates the networks.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
-   */
-  static async create(
-    context: ProgramContext,
-    parts: { program: Program; submits: Submits; lambdas: readonly number[] },
-  ): Promise<Evaluator> {
-    const binder = new Binder(context, { mode: "evaluation" });
-    const [squares] = await binder.bind([["sum_squares", 0]]);
-    return new Evaluator(context, { ...parts, squares });
-  }
-
-  /**
-   * Has all networks evaluated as they are now, without waiting for it.
-   *
-   * @param splits Which parts of the data set.
-   * @param signal Ends the work between two submits.
-   * @returns The pending result, as soon as all of it was submitted.
-   * @throws {ArgumentError} If the population was destroyed, also meanwhile.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
-   */
+  /** Does what `Population.startEvaluation` says. */
   async start(splits: readonly Split[], signal?: AbortSignal): Promise<PendingEvaluation> {
     const { buffers, data, networks } = this.#context;
     const chunks = await this.#chunks(splits);
@@ -136,16 +110,7 @@ export class Evaluator {
     };
   }
 
-  /**
-   * Finds the class of every image in a part of the data set: that of the largest logit, the first of equal ones.
-   *
-   * @param split Which part.
-   * @param signal Ends the work between two submits.
-   * @returns Classes by number in the order of the images, [P][images].
-   * @throws {ArgumentError} If the population was destroyed, also meanwhile.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
-   */
+  /** Does what `Population.predict` says. */
   async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
     const chunks = await this.#chunks([split]);
     return await this.#submits.inTurn(async () => {

@@ -18,6 +18,7 @@ import type { Evaluation } from "../model/metrics.ts";
 import { initialStatistics } from "../model/initialisation.ts";
 import type { Architecture } from "../model/network.ts";
 import { checkShape, type PopulationShape } from "../model/shape.ts";
+import { Binder } from "../programs/binder.ts";
 import { NEVER, PopulationBuffers, STEP_SLOTS } from "../programs/buffers.ts";
 import type { Program, ProgramContext, Steps } from "../programs/program.ts";
 import type { StepPlan } from "../programs/steps.ts";
@@ -64,7 +65,12 @@ export interface PopulationState {
   readonly statistics?: readonly Float32Array[];
 }
 
-/** P networks of one architecture on the GPU. */
+/**
+ * P networks of one architecture on the GPU.
+ *
+ * All methods throw an `ArgumentError` if the population was destroyed, also meanwhile; those that wait for the GPU a
+ * `GpuError` if the device refused an operation, and a `DeviceLostError` if it went away.
+ */
 export class Population {
   /** The architecture of all networks. */
   readonly architecture: Architecture;
@@ -110,8 +116,6 @@ export class Population {
    * @returns The population.
    * @throws {ArgumentError} If there is no network, the batch does not fit the data or batch norm, or the adapter
    * cannot hold it.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   static async create(gpu: Gpu, options: PopulationOptions): Promise<Population> {
     const { architecture, networks, batch, data } = options;
@@ -131,7 +135,11 @@ export class Population {
       program = await createProgram(variant, context);
       const submits = new Submits(gpu);
       const lambdas = networks.map(({ lambda }) => lambda);
-      const evaluator = await Evaluator.create(context, { program, submits, lambdas });
+      const [squares] = await new Binder(context, { mode: "evaluation" }).bind([[
+        "sum_squares",
+        0,
+      ]]);
+      const evaluator = new Evaluator(context, { program, submits, squares, lambdas });
       gpu.check();
       gpu.device.queue.writeBuffer(buffers.networks, 0, NETWORK.encode(networks));
       return new Population(context, { variant, program, evaluator, submits });
@@ -146,7 +154,6 @@ export class Population {
    * Sets the parameters and moving averages of all networks, and forgets that any diverged.
    *
    * @param state What to set.
-   * @throws {ArgumentError} If the population was destroyed.
    */
   write(state: PopulationState): void {
     this.#submits.check();
@@ -169,7 +176,6 @@ export class Population {
    * Sets the order in which the training images come.
    *
    * @param order Indices of training images, [training images]; batches are runs of it.
-   * @throws {ArgumentError} If the population was destroyed.
    */
   setOrder(order: Uint32Array): void {
     this.#submits.check();
@@ -181,9 +187,6 @@ export class Population {
    *
    * @param steps The updates, in order.
    * @param options `signal` ends the work between two submits; `onStep` is told how many updates were submitted.
-   * @throws {ArgumentError} If the population was destroyed, also meanwhile.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async advance(steps: readonly StepPlan[], options: AdvanceOptions = {}): Promise<void> {
     await this.#advance(steps, options);
@@ -194,9 +197,6 @@ export class Population {
    *
    * @param steps The updates, in order.
    * @returns Mean cross-entropy, [steps][networks].
-   * @throws {ArgumentError} If the population was destroyed, also meanwhile.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async advanceWithLosses(steps: readonly StepPlan[]): Promise<number[][]> {
     const { slots } = this.#buffers;
@@ -221,9 +221,7 @@ export class Population {
    * @param steps The updates, in order, at least one.
    * @param signal Ends the work between two submits.
    * @returns The time, by the GPU's own clock where the device has timestamps.
-   * @throws {ArgumentError} If there are no steps, or the population was destroyed, also meanwhile.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
+   * @throws {ArgumentError} If there are no steps.
    */
   async time(steps: readonly StepPlan[], signal?: AbortSignal): Promise<StepsTime> {
     if (steps.length === 0) throw new ArgumentError("Cannot time 0 steps, expected at least 1");
@@ -242,10 +240,7 @@ export class Population {
    * @param signal Ends the work between two submits.
    * @returns Times of each kernel of a step, in the order of the kernels. A kernel that does parts of two steps does less
    * in the last one.
-   * @throws {ArgumentError} If the population was destroyed.
    * @throws {GpuUnavailableError} If the device was created without timestamps.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async profile(steps: readonly StepPlan[], signal?: AbortSignal): Promise<KernelTimes[]> {
     this.#submits.check();
@@ -266,9 +261,6 @@ export class Population {
    * @param splits Which parts.
    * @param signal Ends the work between two submits.
    * @returns Mean cross-entropy, cost and accuracy, [splits][networks].
-   * @throws {ArgumentError} If the population was destroyed, also meanwhile.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async evaluate(splits: readonly Split[], signal?: AbortSignal): Promise<Evaluation[][]> {
     const evaluation = await this.startEvaluation(splits, signal);
@@ -281,9 +273,6 @@ export class Population {
    * @param splits Which parts of the data set.
    * @param signal Ends the work between two submits.
    * @returns The pending result, as soon as all of it was submitted.
-   * @throws {ArgumentError} If the population was destroyed, also meanwhile.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async startEvaluation(
     splits: readonly Split[],
@@ -298,9 +287,6 @@ export class Population {
    * @param split Which part.
    * @param signal Ends the work between two submits.
    * @returns Classes by number in the order of the images, [P][images].
-   * @throws {ArgumentError} If the population was destroyed, also meanwhile.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
     return await this.#evaluator.predict(split, signal);
@@ -310,9 +296,6 @@ export class Population {
    * Reads back the gradients of the last update: of the cost, at the parameters before that update.
    *
    * @returns [P][layout.count]
-   * @throws {ArgumentError} If the population was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async readGradients(): Promise<Float32Array[]> {
     const [bytes] = await this.#read([this.#vectors("gradients")]);
@@ -323,9 +306,6 @@ export class Population {
    * Tells when each network first had a loss that was NaN or infinite.
    *
    * @returns The number of updates made before, or null where there was none, [P]
-   * @throws {ArgumentError} If the population was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async readDiverged(): Promise<(number | null)[]> {
     const [steps] = await this.#submits.read([divergenceOf(this.#buffers, this.size)]);
@@ -336,9 +316,6 @@ export class Population {
    * Reads all that training changes, as it is when this is called: updates may be made meanwhile.
    *
    * @returns Parameters and moving averages as {@linkcode Population.write} takes them, and when each network diverged.
-   * @throws {ArgumentError} If the population was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async readState(): Promise<
     Required<PopulationState> & { readonly diverged: (number | null)[] }
@@ -356,12 +333,7 @@ export class Population {
     };
   }
 
-  /**
-   * Waits until all that was submitted is done.
-   *
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
-   */
+  /** Waits until all that was submitted is done. */
   async done(): Promise<void> {
     await this.#submits.drain();
   }

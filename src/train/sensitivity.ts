@@ -55,6 +55,17 @@ export function sigmaName(initialisation: Initialisation): string {
 }
 
 /**
+ * Names initial weights in a sentence.
+ *
+ * @param sigma Their name in files, as {@linkcode sigmaName} gives it.
+ * @returns As in `"He"`, `"Xavier"` and `"σ = 0.001"`.
+ */
+export function initialWeightsName(sigma: string): string {
+  if (sigma === "he") return "He";
+  return sigma === "xavier" ? "Xavier" : `σ = ${sigma}`;
+}
+
+/**
  * Says whether a network trained.
  *
  * @param ending When it diverged, if it did, and its final training loss.
@@ -186,7 +197,7 @@ function outcomes(runs: readonly SensitivityRun[], classes: number): string {
   const verbs = Map.groupBy(runs, ({ outcome }) => outcome.split(" ")[0]);
   const clauses = [...verbs].map(([verb, group]) => {
     const all = group.length === runs.length && runs.length > 1;
-    const who = all ? "all" : enumerate(group.map(({ sigma }) => subject(sigma)));
+    const who = all ? "all" : enumerate(group.map(({ sigma }) => initialWeightsName(sigma)));
     return verb === "stalled"
       ? `${who} stalled at the loss of guessing (${Math.log(classes).toFixed(3)})`
       : `${who} ${verb}`;
@@ -194,10 +205,4 @@ function outcomes(runs: readonly SensitivityRun[], classes: number): string {
   return clauses.length < 2
     ? clauses.join()
     : `${clauses.slice(0, -1).join(", ")}, and ${clauses.at(-1)}`;
-}
-
-/** The name of an initialisation in a sentence. */
-function subject(sigma: string): string {
-  if (sigma === "he") return "He";
-  return sigma === "xavier" ? "Xavier" : `σ = ${sigma}`;
 }

@@ -38,11 +38,9 @@ const MAX_STEPS = 10;
  * Times steps when nothing else is under way.
  *
  * @param gpu The device.
- * @param submits Other work, which is waited for first.
- * @param run Submits the steps, with two timestamps where the device has them.
+ * @param submits Submits the steps, and is drained first.
+ * @param run Runs the steps, with two timestamps where the device has them.
  * @returns The time.
- * @throws {GpuError} If the device refused an operation.
- * @throws {DeviceLostError} If the device went away.
  */
 export async function timeSteps(
   gpu: Gpu,
@@ -67,13 +65,10 @@ export async function timeSteps(
  * Runs steps with each kernel in a compute pass of its own between two timestamps.
  *
  * @param gpu The device.
- * @param submits Other work, which is waited for first.
- * @param run The steps, how many there are, the bytes from one to the next in the buffer of steps, and what prepares
- * them.
+ * @param submits Is drained first.
+ * @param run The steps, how many, the bytes from one to the next in the buffer of steps, and what prepares them.
  * @returns Times of each kernel of a step, in order.
  * @throws {GpuUnavailableError} If the device was created without timestamps.
- * @throws {GpuError} If the device refused an operation.
- * @throws {DeviceLostError} If the device went away.
  */
 export async function timeKernels(
   gpu: Gpu,

@@ -140,7 +140,7 @@ export class Runner {
       if (units === 0) await this.#population.readDiverged();
       else await Promise.all(pending.map((evaluation) => evaluation.result()));
       return undefined;
-    }, { stamped: false, fewest: 0 });
+    }, { stamped: false, minUnits: 0 });
   }
 
   /** How many times as many images a reported evaluation has. */

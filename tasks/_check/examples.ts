@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { runDeno } from "../_kit/children.ts";
+import { stripVTControlCharacters } from "node:util";
+import { runChecked } from "./deno.ts";
 
 /** The root of the checkout. */
 const ROOT = new URL("../../", import.meta.url);
@@ -63,15 +64,16 @@ export async function checkOutside(
       ["imports.json", JSON.stringify(await importMap(stdMap.length > 0))],
     ]);
     for (const [name, text] of files) await Deno.writeTextFile(`${folder}/${name}`, text);
-    const child = await runDeno(
+    const output = await runChecked(
       ...["check", "--quiet", "--no-lock"],
       ...[`--config=${folder}/deno.json`, `--import-map=${folder}/imports.json`],
       ...[...modules.keys()].map((name) => `${folder}/${name}`),
     );
-    if (child.success) return null;
-    const output = new TextDecoder().decode(child.stderr);
+    if (output === null) return null;
     // The stricter option is the reader's, so what it finds in the package's own modules is left out.
-    const errors = output.split("\n\n").filter((error) => /^TS\d+ \[ERROR\]/.test(error));
+    const errors = stripVTControlCharacters(output).split("\n\n").filter((error) =>
+      /^TS\d+ \[ERROR\]/.test(error)
+    );
     if (errors.length === 0) return output;
     const own = errors.filter((error) => error.includes(`at file://${folder}/`));
     return own.length > 0 ? own.join("\n\n") : null;

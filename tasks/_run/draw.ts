@@ -90,7 +90,7 @@ export function drawConfusion(
     : [`λ = ${Number(lambda).toExponential(2)}`, `${steps} steps`];
   return confusionFigure(confusion, {
     ...common(config),
-    title: "Final network: what test images are taken for",
+    title: "Final network on the test images",
     subtitle: joinParts([...training, `seed ${seed}`]),
   });
 }

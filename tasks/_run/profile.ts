@@ -35,7 +35,7 @@ interface ProfilingOptions {
   readonly quick?: boolean;
 }
 
-/** Profiles a step of several populations, one after another. Without time stamps on the adapter, it says so and stops. */
+/** Profiles a step of several populations, one after another. Without timestamps on the adapter, it says so and stops. */
 export async function profileAll(
   context: TaskContext,
   on: { readonly gpu: Gpu; readonly data: DeviceDataSet },
@@ -47,7 +47,7 @@ export async function profileAll(
   }
 }
 
-/** Measures the kernels of a step, prints and writes them; returns whether the adapter has time stamps. */
+/** Measures the kernels of a step, prints and writes them; returns whether the adapter has timestamps. */
 async function profileInto(
   context: TaskContext,
   on: { readonly gpu: Gpu; readonly data: DeviceDataSet },

@@ -7,7 +7,7 @@ import { checkTexts, type Tag, tagsOf, textsOf } from "../_svg.ts";
 
 const FIGURE = { title: "Final network", dataSet: "CIFAR-10" };
 
-/** 1000 images a class; of class i 300 + 50 i are found, the rest are taken for the next class. */
+/** 1000 images a class; 300 + 50 i of class i are correct, the rest are taken for the next class. */
 function confusion(classNames: readonly string[] = CIFAR10_CLASSES): Confusion {
   const { length } = classNames;
   const counts = classNames.map((_, i) =>
@@ -35,7 +35,7 @@ Deno.test("confusionFigure() names axes and classes, and writes count and share 
   const tags = tagsOf(await confusionFigure(confusion(), { ...FIGURE, subtitle: "λ = 3.51e-3" }));
   const texts = textsOf(tags);
   const times = (text: string) => texts.filter((other) => other === text).length;
-  assertEquals([times("True class"), times("Class found")], [1, 1]);
+  assertEquals([times("True class"), times("Predicted class")], [1, 1]);
   for (const name of CIFAR10_CLASSES) assertEquals(times(name), 2, name);
   assertEquals(times("Data: CIFAR-10 · λ = 3.51e-3"), 1);
   assertEquals(times("Overall accuracy: 52.5 % (5250 of 10000 images)"), 1);
@@ -45,7 +45,7 @@ Deno.test("confusionFigure() names axes and classes, and writes count and share 
   checkTexts(tags);
 });
 
-Deno.test("confusionFigure() puts true classes in rows and found ones in columns", async () => {
+Deno.test("confusionFigure() puts true classes in rows and predicted ones in columns", async () => {
   const tags = tagsOf(
     await confusionFigure({ classNames: ["cat", "dog"], counts: [[60, 40], [11, 89]] }, FIGURE),
   );

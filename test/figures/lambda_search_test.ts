@@ -69,7 +69,7 @@ Deno.test("searchFigure() tells the best apart by its shape as well", async () =
   assertEquals([...usual][0] === [...best][0], false);
 });
 
-Deno.test("searchFigure() draws the mean of repeated trials and a bar from least to most", async () => {
+Deno.test("searchFigure() draws the mean of repeated trials and a bar from min to max", async () => {
   const rows = coarse().flatMap((row) =>
     [-0.01, 0, 0.04].map((more) => {
       const accuracy = row.validation.accuracy + more;
@@ -78,7 +78,7 @@ Deno.test("searchFigure() draws the mean of repeated trials and a bar from least
   );
   const tags = tagsOf(await searchFigure(rows, FIGURE));
   assertEquals(
-    textsOf(tags).includes("Mean of 3 networks for each λ, bar from least to most"),
+    textsOf(tags).includes("Mean of 3 networks for each λ, bar from min to max"),
     true,
   );
   assertEquals(textsOf(tags).includes("Best: λ = 1.00e-3, accuracy 55.00 %, cost 1.7"), true);
@@ -95,7 +95,7 @@ Deno.test("searchFigure() draws the mean of repeated trials and a bar from least
   assertAlmostEquals((point.y - ends[0]) / (ends[1] - ends[0]), 0.6, 0.01);
 });
 
-Deno.test("searchFigure() names what diverged, and does not draw it", async () => {
+Deno.test("searchFigure() names networks that diverged, and does not draw them", async () => {
   const lost = { validation: { loss: NaN, cost: NaN, accuracy: 0.99 }, divergedAt: 7 };
   const rows = coarse();
   rows[3] = { ...rows[3], ...lost };
@@ -137,7 +137,7 @@ Deno.test("searchFigure() finds readable ticks for wide and narrow ranges", asyn
   }
 });
 
-Deno.test("searchFigure() gives few digits to values that are all but the same", async () => {
+Deno.test("searchFigure() gives few digits to values that are almost equal", async () => {
   const rows = [0.541234567, 0.541234568].map((accuracy, i) =>
     trialRow({ lambda: 1e-3 * (i + 1), trial: i + 1, accuracy })
   );

@@ -65,7 +65,7 @@ Deno.test("scalingFigure() draws a panel for each axis, and names them, the data
     "How a step grows",
     "Data: CIFAR-10 · llvmpipe",
     "All axes are logarithmic",
-    "Measured: the median, with a bar from least to most",
+    "Measured: the median, with a bar from min to max",
     "In proportion to the arithmetic, from the first size on",
     "No cliff: no size costs more than twice the trend of its neighbours",
     "Images in a batch",

@@ -57,7 +57,7 @@ Deno.test("sensitivityFigure() gives all panels the same axes", async () => {
   assertEquals(textsOf(tags).filter((text) => text === "2.0").length, 2, "named left of each line");
 });
 
-Deno.test("sensitivityFigure() writes what became of each run above its panel", async () => {
+Deno.test("sensitivityFigure() writes the outcome of each run above its panel", async () => {
   const outcomes = [
     { sigma: "0.1", batchNorm: false, outcome: "diverged at step 12345" },
     { sigma: "0.001", batchNorm: false, outcome: "stalled" },
@@ -90,7 +90,7 @@ Deno.test("sensitivityFigure() leaves a gap after divergence, and a dot before i
   checkTexts(tags);
 });
 
-Deno.test("sensitivityFigure() cuts off losses that would squash the others, and says so", async () => {
+Deno.test("sensitivityFigure() cuts off losses that would flatten the others, and says so", async () => {
   const rows = [...curve("10", false, [2.3, 4600, 2.3]), ...curve("0.1", true, [2.3, 1.8, 1.5])];
   for (const classes of [10, undefined]) {
     const tags = tagsOf(await sensitivityFigure(rows, { ...FIGURE, classes }));

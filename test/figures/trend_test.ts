@@ -44,7 +44,7 @@ Deno.test("trendFigure() keeps apart what differs otherwise, and takes a logarit
   for (const text of expected) assertEquals(texts.includes(text), true, text);
 });
 
-Deno.test("trendFigure() names widths where as many layers have others", async () => {
+Deno.test("trendFigure() names widths where networks of one depth differ in them", async () => {
   const rows = [benchRow(1), benchRow(1, { hidden: "60,40" }), benchRow(1, { hidden: "9" })];
   const texts = textsOf(tagsOf(await trendFigure(rows)));
   for (const text of ["hidden 50,50", "hidden 60,40", "2 layers"]) {
@@ -52,13 +52,13 @@ Deno.test("trendFigure() names widths where as many layers have others", async (
   }
 });
 
-Deno.test("trendFigure() goes on with a curve when other kernels are chosen", async () => {
+Deno.test("trendFigure() continues a curve when other kernels are chosen", async () => {
   const rows = [1, 2, 3].map((day) => benchRow(day, { variant: `variant ${day}` }));
   const tags = tagsOf(await trendFigure(rows));
   assertEquals(curvesOf(tags, "#0072B2").map((curve) => curve.length), [3, 3]);
 });
 
-Deno.test("trendFigure() gives each of many series a look of its own", async () => {
+Deno.test("trendFigure() gives each of many series its own look", async () => {
   const rows = Array.from(
     { length: 12 },
     (_, i) => [1, 2].map((day) => benchRow(day, { networks: i + 1, msPerStep: 10 + i })),

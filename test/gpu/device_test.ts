@@ -6,7 +6,7 @@ import { initialise } from "../../src/model/initialisation.ts";
 import { Population } from "../../src/train/population.ts";
 import { createRandomData, sharedGpu } from "../_gpu.ts";
 
-/** Asks the device for what it must refuse. */
+/** Asks the device for something that it must refuse. */
 function refuse(device: GPUDevice): void {
   device.createBuffer({ label: "refused", size: 4, usage: 0 });
 }
@@ -59,7 +59,7 @@ Deno.test("request() tells why when the adapter gives no device", async () => {
   });
 });
 
-Deno.test("adapter tells software from hardware, and has a name whatever the device tells", () => {
+Deno.test("adapter tells software from hardware, and always has a name", () => {
   function summary(info: Partial<GPUAdapterInfo>) {
     const adapterInfo = { vendor: "", architecture: "", device: "", description: "", ...info };
     const device = { adapterInfo, addEventListener() {}, lost: new Promise(() => {}) };
@@ -74,7 +74,7 @@ Deno.test("adapter tells software from hardware, and has a name whatever the dev
   assertEquals(summary({}).description, "unnamed adapter");
 });
 
-Deno.test("check() throws what the device refused, the first of it, again and again", async () => {
+Deno.test("check() throws the first error of the device, again and again", async () => {
   const gpu = await Gpu.request();
   gpu.check();
   refuse(gpu.device);
@@ -109,7 +109,7 @@ Deno.test("done() and read() reject when the device is lost", async () => {
   assertThrows(() => gpu.check(), DeviceLostError);
 });
 
-Deno.test("destroy() is not a loss, and what comes after it says so", async () => {
+Deno.test("destroy() is not a loss, and later calls say so", async () => {
   const gpu = await Gpu.request();
   gpu.destroy();
   await gpu.device.lost;
@@ -119,14 +119,14 @@ Deno.test("destroy() is not a loss, and what comes after it says so", async () =
   assertThrows(() => gpu.check(), ArgumentError, message);
 });
 
-Deno.test("orLost() passes on what the promise gives and what it throws", async () => {
+Deno.test("orLost() passes on values and errors", async () => {
   const gpu = await sharedGpu();
 
   assertEquals(await gpu.orLost(Promise.resolve(7)), 7);
   await assertRejects(() => gpu.orLost(Promise.reject(new RangeError("no"))), RangeError, "no");
 });
 
-Deno.test("buffer() is a whole number of words of zeros, and at least one", async () => {
+Deno.test("buffer() gives a whole number of words of zeros, at least one", async () => {
   const gpu = await sharedGpu();
 
   assertEquals(gpu.buffer("empty", 0).size, 4);
@@ -144,7 +144,7 @@ Deno.test("buffer() refuses what the adapter cannot bind, and names it", async (
     `The parameters need ${maxStorageBufferBindingSize + 4} bytes, and this adapter holds at most`,
   );
   assertThrows(
-    // Twice, since some adapters allow so much that a number cannot tell 4 bytes more from it.
+    // Twice as much, since some adapters allow so much that a number cannot represent 4 bytes more.
     () => gpu.buffer("staging", 2 * maxBufferSize, GPUBufferUsage.COPY_DST),
     ArgumentError,
     `at most ${maxBufferSize} in one buffer`,
@@ -152,7 +152,7 @@ Deno.test("buffer() refuses what the adapter cannot bind, and names it", async (
   gpu.check();
 });
 
-Deno.test("read() gives back what upload() put there, all of it or its beginning", async () => {
+Deno.test("read() gives back what upload() wrote, all of it or its beginning", async () => {
   const gpu = await sharedGpu();
   const buffer = gpu.upload("numbers", Float32Array.of(1, 2, 3));
 
@@ -181,7 +181,7 @@ Deno.test("Gpu takes a device of the caller's, with default limits", async () =>
   gpu.destroy();
 });
 
-Deno.test("orLost() says that the device was lost also where something fails before that is known", async () => {
+Deno.test("orLost() reports the loss of the device even if something fails before it is known", async () => {
   const gpu = await Gpu.request();
   const buffer = gpu.buffer("numbers", 4, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
   lose(gpu.device);
@@ -191,7 +191,7 @@ Deno.test("orLost() says that the device was lost also where something fails bef
 
 // The default of software adapters, and that of others, which compiles further kernels for its first evaluation.
 for (const variant of ["texel-20x10", "fused-32-256"]) {
-  Deno.test(`a population passes on what the device refused and that it was lost with the variant ${variant}`, async () => {
+  Deno.test(`a population rejects when the device refuses an operation or is lost, with the variant ${variant}`, async () => {
     for (const [spoil, kind] of [[refuse, GpuError], [lose, DeviceLostError]] as const) {
       const gpu = await Gpu.request();
       const data = new DeviceDataSet(gpu, await createRandomData({ inputs: 10 }));

@@ -23,7 +23,7 @@ function workOf(milliseconds: number, count: number, more: Partial<Work> = {}): 
   };
 }
 
-/** Runs something with `Submits` on a simulated device, whose manner is known from work that was done before. */
+/** Runs a story on a simulated device that has shown by earlier work whether its calls block. */
 async function withSubmits(
   manner: Manner,
   story: (submits: Submits, device: FakeDevice) => Promise<void>,
@@ -97,7 +97,7 @@ for (const manner of ["waits", "returns"] as const) {
     });
   });
 
-  Deno.test(`run() puts no more units into a submit than allowed where a call ${manner}`, async () => {
+  Deno.test(`run() puts at most max units into a submit where a call ${manner}`, async () => {
     await withSubmits(manner, async (submits, device) => {
       await submits.run(workOf(0.01, 20, { max: 7 }));
 
@@ -133,12 +133,12 @@ for (const manner of ["waits", "returns"] as const) {
       const bytes = await reading.bytes();
 
       assertEquals(bytes.byteLength, 8);
-      // 11 ms of hearing are over before the work is.
+      // The copy is heard of 11 ms late, but before the rest of the work is done.
       assert(device.submits[device.submits.length - 1].end > device.now);
     });
   });
 
-  Deno.test(`bytes() waits for what nothing was submitted behind where a call ${manner}`, async () => {
+  Deno.test(`bytes() waits for a copy when nothing was submitted after it, where a call ${manner}`, async () => {
     await withSubmits(manner, async (submits, device) => {
       const buffer = device.gpu.buffer("numbers", 8);
       const [reading] = await submits.run(workOf(7, 1, { reads: [{ buffer, size: 8 }] }));
@@ -158,7 +158,7 @@ for (const manner of ["waits", "returns"] as const) {
   });
 }
 
-Deno.test("run() needs few slow rounds where it was never seen in which manner a call hears", async () => {
+Deno.test("run() needs few slow rounds before it knows whether calls block", async () => {
   const device = new FakeDevice({ manner: "waits", cost: (kernel) => Number(kernel) });
   await device.run(async () => {
     const began = device.now;
@@ -170,7 +170,7 @@ Deno.test("run() needs few slow rounds where it was never seen in which manner a
   });
 });
 
-Deno.test("run() gives signals a turn where nothing has to be awaited", async () => {
+Deno.test("run() lets signals be handled when there is nothing to await", async () => {
   await withSubmits("waits", async (submits, device) => {
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("told to stop")), 100);
@@ -245,7 +245,7 @@ Deno.test("run() submits what was encoded, and nothing more, when it is told to 
   });
 });
 
-Deno.test("run() and drain() pass on what went wrong", async () => {
+Deno.test("run() and drain() reject with what went wrong", async () => {
   await withSubmits("returns", async (submits, device) => {
     device.failures.set(0, new GpuError("refused"));
     await assertRejects(() => submits.run(workOf(500, 10)), GpuError, "refused");
@@ -262,7 +262,7 @@ Deno.test("run() leaves no rejection unhandled when all waits fail", async () =>
     for (let i = 0; i < 20; i++) device.failures.set(i, new DeviceLostError("gone"));
     const buffer = device.gpu.buffer("numbers", 8);
 
-    // Were one of them not looked after, it would end the process.
+    // A single unhandled rejection would end the process.
     await submits.run(workOf(50, 4, { reads: [{ buffer, size: 8 }] }));
     await assertRejects(() => submits.drain(), DeviceLostError, "gone");
     await new Promise((resolve) => setTimeout(resolve, 50));

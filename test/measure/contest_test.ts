@@ -11,7 +11,7 @@ class Arena {
   readonly entered: string[] = [];
   readonly #compile: number;
 
-  /** @param options The seed of the GPU, whether it has time stamps, and the milliseconds that compiling takes. */
+  /** @param options The seed of the GPU, whether it has timestamps, and the milliseconds that compiling takes. */
   constructor(options: { seed: number; stamped: boolean; compile: number }) {
     this.gpu = new SimulatedGpu(options);
     this.#compile = options.compile;
@@ -46,7 +46,7 @@ async function run(
 const STEPS = [30, 34, 45, 150, 500];
 
 for (const stamped of [false, true]) {
-  const clock = stamped ? "time stamps" : "waits of 11 ± 1 ms";
+  const clock = stamped ? "timestamps" : "waits of 11 ± 1 ms";
 
   Deno.test(`contest() finds the fastest of five in 200 of 200 orders within 2 s, with ${clock}`, async () => {
     for (let seed = 1; seed <= 200; seed++) {
@@ -87,7 +87,7 @@ for (const stamped of [false, true]) {
     }
   });
 
-  // Without time stamps it takes longer to get a first idea of a time.
+  // Without timestamps a first estimate takes longer.
   const compile = stamped ? 300 : 280;
 
   Deno.test(`contest() compares two within 1 s where compiling takes ${compile} ms, with ${clock}`, async () => {
@@ -118,7 +118,7 @@ Deno.test("contest() gives times without the wait", async () => {
   }
 });
 
-Deno.test("contest() passes over a contestant that cannot do the work, and fails where none can", async () => {
+Deno.test("contest() skips a contestant that cannot do the work, and fails if none can", async () => {
   const arena = new Arena({ seed: 1, stamped: true, compile: 100 });
   const now = () => arena.gpu.clock;
   const small: Contestant = {

@@ -14,10 +14,10 @@ import { BETWEEN, profileStep } from "../../src/measure/profile.ts";
 import { Training } from "../../src/train/training.ts";
 import { createRandomData, modestGpu, sharedGpu } from "../_gpu.ts";
 
-/** Kernels are measured in few steps, and whole steps for as short a time as can be. */
+/** Few steps for the kernels, and the shortest time for whole steps. */
 const BRIEF = { steps: 3, minMilliseconds: 0 };
 
-/** Variants of every kind: a kernel for each operation, tensors as texels, kernels that do parts of two steps. */
+/** Variants of every kind: a kernel for each operation, tensors as texels, kernels that span two steps. */
 const KINDS = ["per-operation", "texel-20x10", "fused-16-256"];
 
 const ARCHITECTURE = { inputs: 10, hidden: [4], classes: 10, batchNorm: false };
@@ -26,7 +26,7 @@ async function deviceData(gpu: Gpu): Promise<DeviceDataSet> {
   return new DeviceDataSet(gpu, await createRandomData({ inputs: 10 }));
 }
 
-Deno.test("profileStep() gives each kernel of a step in order, and what is between them", async () => {
+Deno.test("profileStep() gives each kernel of a step in order, and the time between them", async () => {
   const gpu = await sharedGpu();
   const data = await deviceData(gpu);
   const kernels: Record<string, [kernel: string, layer: number][]> = {
@@ -60,7 +60,7 @@ Deno.test("profileStep() gives each kernel of a step in order, and what is betwe
   data.destroy();
 });
 
-Deno.test("profileStep() leaves a training on the same data as it is", async () => {
+Deno.test("profileStep() does not affect a training on the same data", async () => {
   const gpu = await sharedGpu();
   const data = await deviceData(gpu);
   async function train(interrupt: () => Promise<void>): Promise<Float32Array> {
@@ -112,7 +112,7 @@ for (const variant of KINDS) {
   Deno.test(`Population.profile() makes the updates of Population.advance() with ${variant}`, async () => {
     const gpu = await sharedGpu();
     const data = await deviceData(gpu);
-    // More than are measured in a submit, and an odd number.
+    // More than fit a submit, and an odd number.
     const steps = Array.from({ length: 23 }, (_, number): StepPlan => {
       return { first: number % 3 * 20, rise: number / 23, number };
     });
@@ -121,7 +121,7 @@ for (const variant of KINDS) {
     const population = await Population.create(gpu, shape);
     population.setOrder(Uint32Array.from({ length: population.images }, (_, i) => i));
     const parameters = [initialise(ARCHITECTURE, { seed: 1, identity: 0 })];
-    /** What the network has learnt after the steps, by an evaluation, and after some more. */
+    /** Evaluates the network after the steps, and reads it after some more. */
     async function learn(make: () => Promise<unknown>): Promise<unknown> {
       population.write({ parameters });
       await make();
@@ -143,7 +143,7 @@ for (const variant of KINDS) {
   });
 }
 
-Deno.test("Population.profile() leaves the networks as they were when it is told to stop before it begins", async () => {
+Deno.test("Population.profile() leaves the networks as they are when it is stopped before it begins", async () => {
   const gpu = await sharedGpu();
   const data = await deviceData(gpu);
   const architecture = { ...ARCHITECTURE, batchNorm: true };

@@ -33,7 +33,7 @@ Deno.test("findCliffs() finds none where costs grow evenly, flatten out or take 
   const none = Array.from({ length: 8 }, () => null);
   for (const power of [0, 0.5, 1, 2]) {
     assertEquals(cliffsOf(none.map((_, i) => 3 * 2 ** (power * i))), none, `power ${power}`);
-    // What a step costs besides, in proportion to nothing.
+    // A constant cost of every step.
     for (const fixed of [0.1, 1, 10, 100, 1000]) {
       const costs = none.map((_, i) => fixed + 2 ** (power * i));
       assertEquals(cliffsOf(costs), none, `power ${power} and ${fixed}`);
@@ -41,7 +41,7 @@ Deno.test("findCliffs() finds none where costs grow evenly, flatten out or take 
   }
 });
 
-Deno.test("findCliffs() finds a size that sticks out, and says how far", () => {
+Deno.test("findCliffs() finds a peak, and says how high", () => {
   const even = [1, 2, 4, 8, 16, 32];
   for (const i of even.keys()) {
     const costs = even.map((cost, j) => i === j ? 2.5 * cost : cost);
@@ -51,11 +51,11 @@ Deno.test("findCliffs() finds a size that sticks out, and says how far", () => {
   }
 });
 
-Deno.test("findCliffs() says nothing of the neighbours of a size that costs little", () => {
+Deno.test("findCliffs() does not take the neighbours of a cheap size for cliffs", () => {
   assertEquals(cliffsOf([1, 2, 4, 8 / 1.9, 16, 32]), [null, null, null, null, null, null]);
 });
 
-Deno.test("findCliffs() finds a jump after which the costs stay up, at the first size behind it", () => {
+Deno.test("findCliffs() finds a jump after which costs stay up, at the first size after it", () => {
   assertEquals(cliffsOf([1, 2, 4, 24, 48, 96]), [null, null, null, "3.0", null, null]);
   assertEquals(cliffsOf([1, 2, 12, 24, 48, 96]), [null, null, "3.0", null, null, null]);
   assertEquals(cliffsOf([1, 1, 1, 1, 3, 3]), [null, null, null, null, "3.0", null]);
@@ -64,7 +64,7 @@ Deno.test("findCliffs() finds a jump after which the costs stay up, at the first
   assertEquals(cliffsOf([1, 2, 4, 80, 160, 320])[3], "10.0");
 });
 
-Deno.test("findCliffs() finds sizes that stick out together with others", () => {
+Deno.test("findCliffs() finds several peaks", () => {
   assertEquals(cliffsOf([3, 2, 4, 24, 16, 32]), ["3.0", null, null, "3.0", null, null]);
 });
 
@@ -82,7 +82,7 @@ Deno.test("findCliffs() says nothing where there are no two neighbours", () => {
   assertEquals(cliffsOf([1, 2, 400]), [null, null, "100.0"]);
 });
 
-Deno.test("findCliffs() refuses what has no place on logarithmic axes", () => {
+Deno.test("findCliffs() refuses sizes and costs that are not positive", () => {
   const one = { size: 1, cost: 1 };
   for (const value of [0, -1, NaN, Infinity]) {
     for (const key of ["size", "cost"]) {

@@ -55,7 +55,7 @@ Deno.test("compareWithEarlier() allows for as much as runs on a noisy machine us
   assertEquals(judge(run(14.5), earlier).worse, true);
 });
 
-Deno.test("compareWithEarlier() takes no busy machine for a slow program", () => {
+Deno.test("compareWithEarlier() does not take a busy machine for a slow program", () => {
   assertEquals(judge(run(13, { msPerStepMin: 9.9 }), STEADY).worse, false);
   assertEquals(
     judge(run(13, { msPerStepMin: 10.5, msPerStepMax: 90 }), STEADY).worse,
@@ -63,7 +63,7 @@ Deno.test("compareWithEarlier() takes no busy machine for a slow program", () =>
   );
 });
 
-Deno.test("compareWithEarlier() goes by the median where the fastest is not known", () => {
+Deno.test("compareWithEarlier() uses the median where the fastest is unknown", () => {
   assertEquals(judge(run(13, { msPerStepMin: null }), STEADY).worse, true);
 });
 

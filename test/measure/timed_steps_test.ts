@@ -48,7 +48,7 @@ Deno.test("timedSteps() makes the updates of Population.advance(), each time fro
   assertNotEquals(learnt[0], timingParameters(ARCHITECTURE));
 });
 
-Deno.test("timedSteps() uses this program's clock where the device has no time stamps", async () => {
+Deno.test("timedSteps() uses this program's clock where the device has no timestamps", async () => {
   const gpu = await modestGpu();
   await withPopulation(gpu, async (population) => {
     const work = timedSteps(gpu, population);

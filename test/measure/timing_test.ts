@@ -35,7 +35,7 @@ Deno.test("timeUnit() subtracts a wait that was measured alone where the work al
   }
 });
 
-Deno.test("timeUnit() gives an upper bound of what cannot be told from the wait", async () => {
+Deno.test("timeUnit() gives an upper bound for a time that cannot be told from the wait", async () => {
   for (const fewest of [0, 1] as const) {
     const gpu = new SimulatedGpu({ seed: 1, stamped: false });
     const each = await timeUnit(gpu.work(0.03, fewest), 20);
@@ -43,7 +43,7 @@ Deno.test("timeUnit() gives an upper bound of what cannot be told from the wait"
   }
 });
 
-Deno.test("unitsFor() takes the units as they are where no time is asked for, and no more than are allowed", async () => {
+Deno.test("unitsFor() takes the fewest units if no time is asked for, and never more than allowed", async () => {
   const work = new SimulatedGpu({ seed: 1, stamped: false }).work(0.03);
   assertEquals((await unitsFor(work, { min: 2, milliseconds: 0 })).units, 2);
   assertEquals((await unitsFor(work, { min: 1, max: 20, milliseconds: 250 })).units, 20);
@@ -75,7 +75,7 @@ Deno.test("timedWork() believes the GPU's clock while it can be right", async ()
   ];
   for (const say of wrong) {
     const work = workWithClock(say);
-    // The first time is in vain, and the wait does not count all the same.
+    // The first time is lost, and still the wait does not count.
     assertAlmostEquals(await timeUnit(work, 450), 0.1, 1e-9);
     assertEquals(work.stamped, false);
     assertAlmostEquals(await timeUnit(work, 450), 0.1, 1e-9);

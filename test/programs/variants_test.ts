@@ -27,14 +27,14 @@ const whole = subset(await createSynthetic({ training: 1400, test: 20 }), {
   validation: 60,
 });
 
-/** Networks that differ in all that networks of a population may differ in. */
+/** Networks that differ in everything that may differ within a population. */
 const NETWORKS = [
   { lambda: 0.5, etaMin: 1e-5, etaMax: 0.1 },
   { lambda: 0, etaMin: 0, etaMax: 0.2 },
   { lambda: 0.01, etaMin: 0.05, etaMax: 0.05 },
 ];
 
-/** What falls short of the bars that all kernels have to meet. */
+/** The quantities that miss the bars of all kernels. */
 async function failures(
   gpu: Gpu,
   dataset: DataSet,
@@ -83,7 +83,7 @@ for (const variant of VARIANTS) {
       short.push(...await failures(gpu, dataset, { ...setting, variant }));
     }
     assertEquals(short, []);
-    // Of the workgroup memory that WebGPU promises, 16 KiB, 1024 threads of sums take all.
+    // The sums of 1024 threads take all 16 KiB of workgroup memory that WebGPU promises.
     if (variant !== "fused-32-1024") assertEquals(ran, SETTINGS.length);
   });
 
@@ -122,7 +122,7 @@ for (const variant of VARIANTS) {
       population.destroy();
       return identities.map((_, i) => [parameters[i], gradients[i], statistics[i]]);
     }
-    // Weights may go to and fro between two places: an odd number of steps leaves them in the other one.
+    // Weights may alternate between two places: an odd number of steps leaves them in the other one.
     for (const count of [6, 7]) {
       const together = await train([0, 1, 2], { count });
       const [alone] = await train([1], { count });
@@ -137,7 +137,7 @@ for (const variant of VARIANTS) {
     data.destroy();
   });
 
-  Deno.test(`restore() goes on to the same bytes after an odd number of steps with the variant ${variant}`, async () => {
+  Deno.test(`restore() leads to the same bytes after an odd number of steps with the variant ${variant}`, async () => {
     const gpu = await sharedGpu();
     const dataset = cutInputs(whole, 10);
     const shape = { inputs: 10, hidden: [6], classes: dataset.classes, batchNorm: true };
@@ -170,7 +170,7 @@ for (const variant of VARIANTS) {
   });
 }
 
-Deno.test("Training.run() gives the same rows ahead of the reading as one by one", async () => {
+Deno.test("Training.run() yields the same rows with `ahead` as without", async () => {
   const gpu = await sharedGpu();
   const dataset = cutInputs(whole, 10);
   async function rows(ahead: boolean) {
@@ -194,7 +194,7 @@ Deno.test("Training.run() gives the same rows ahead of the reading as one by one
   assertEquals(found, await rows(false));
 });
 
-Deno.test("Training.run() hands out the rows that were being read back when it is called again", async () => {
+Deno.test("Training.run() first yields the rows that were being read back when it was left", async () => {
   const gpu = await sharedGpu();
   const training = await Training.create(gpu, cutInputs(whole, 10), {
     hidden: [6],
@@ -223,7 +223,7 @@ Deno.test("a wide layer and a large batch train with the variant tiled", async (
   assertEquals(short, []);
 });
 
-Deno.test("candidates() has variants without barriers for a software adapter, and one for every shape", async () => {
+Deno.test("candidates() lists variants without barriers for a software adapter, and at least one for every shape", async () => {
   const gpu = await sharedGpu();
   const linear = { inputs: 5, hidden: [], classes: 2, batchNorm: false };
   const shape = { architecture: linear, networks: 1, batch: 1 };
@@ -235,7 +235,7 @@ Deno.test("candidates() has variants without barriers for a software adapter, an
     const names = candidates(gpu, { ...shape, architecture: deep });
     assertEquals(names.filter((name) => /^(fused|tiled)/.test(name)), []);
   }
-  // More than a texture has layers: no variant whose tensors are textures.
+  // More networks than a texture has layers: no variant whose tensors are textures.
   const many = gpu.device.limits.maxTextureArrayLayers + 1;
   assert(candidates(gpu, { ...shape, architecture: deep, networks: many }).includes("tiled"));
   const usual = candidates(gpu, { ...shape, architecture: deep });
@@ -244,7 +244,7 @@ Deno.test("candidates() has variants without barriers for a software adapter, an
   assertEquals(candidates(gpu, shape, { without: VARIANTS }), []);
 });
 
-Deno.test("candidates() leaves out what is made for software on hardware, where anything else fits", async () => {
+Deno.test("candidates() leaves out what is made for software on hardware, if anything else fits", async () => {
   const { device } = await sharedGpu();
   const gpu = new Gpu(device, { description: "a GPU", vendor: "4318", software: false });
   const shape = {
@@ -262,14 +262,14 @@ Deno.test("candidates() leaves out what is made for software on hardware, where 
   );
 });
 
-Deno.test("checkVariant() names what there is when there is no such variant", () => {
+Deno.test("checkVariant() lists the variants when there is no such variant", () => {
   assertEquals(checkVariant(undefined), undefined);
   assertEquals(checkVariant("tiled"), "tiled");
   const error = assertThrows(() => checkVariant("fast"), ArgumentError);
   for (const name of VARIANTS) assert(error.message.includes(name));
 });
 
-Deno.test("candidates() has no variant whose textures would be too large", async () => {
+Deno.test("candidates() leaves out variants whose textures would be too large", async () => {
   const gpu = await sharedGpu();
   const { maxTextureDimension2D, maxTextureArrayLayers } = gpu.device.limits;
   const architecture = { inputs: 12, hidden: [7], classes: 10, batchNorm: false };

@@ -17,7 +17,7 @@ Deno.test("CONFUSION_CSV.decode() reads what encode() prints", () => {
 
 for (
   const [what, edit, sentence] of [
-    ["a count is no number", ["dog,0,4", "dog,0,four"], "confusion.csv, line 3, column dog"],
+    ["a count is not a number", ["dog,0,4", "dog,0,four"], "confusion.csv, line 3, column dog"],
     ["rows are in another order", ["cat,3,1", "dog,3,1"], "line 2, column true_class"],
     ["a row is missing", ["\ndog,0,4,0", ""], "line 3, column true_class"],
     [
@@ -39,6 +39,16 @@ Deno.test("CONFUSION_CSV.decode() refuses a matrix that counts no images, or has
   for (const csv of ["true_class,cat,dog\ncat,0,0\ndog,0,0\n", "true_class\n"]) {
     assertThrows(() => CONFUSION_CSV.decode(csv, { name: "confusion.csv" }), DataError, sentence);
   }
+});
+
+Deno.test("CONFUSION_CSV keeps the order of classes whose names are numbers, or that of the first column", () => {
+  const confusion = {
+    classNames: ["9", "true_class", "0"],
+    counts: [[3, 1, 0], [0, 4, 0], [1, 1, 2]],
+  };
+  const csv = CONFUSION_CSV.encode(confusion);
+  assertEquals(csv, "true_class,9,true_class,0\n9,3,1,0\ntrue_class,0,4,0\n0,1,1,2\n");
+  assertEquals(CONFUSION_CSV.decode(csv, { name: "confusion.csv" }), confusion);
 });
 
 Deno.test("CONFUSION_CSV.decode() refuses an empty file", () => {

@@ -2,13 +2,13 @@
 /** What is wrong with the layout of a page as a browser has laid it out. Its functions run in the page. */
 import type { Page } from "playwright-core";
 
-/** The least size of a figure and of its letters in CSS pixels: below it nobody can read one. */
+/** The minimum size of a figure and of its letters in CSS pixels: smaller ones are unreadable. */
 const LEAST = { width: 300, height: 120, letters: 6 };
 
 /**
- * Looks for what is cut off, too small or sticks out.
+ * Looks for anything that is cut off, too small or overflows.
  *
- * @param page The page, at the width and for the medium that are to be looked at.
+ * @param page The page, at the width and for the medium to check.
  * @returns A sentence for each thing found.
  */
 export async function findLayoutFaults(page: Page): Promise<string[]> {
@@ -57,7 +57,7 @@ function lookAtPage(least: { width: number; height: number; letters: number }): 
     const smallest = Math.min(...letters);
     if (smallest < least.letters) faults.push(`${name} has letters of ${smallest.toFixed(1)} px`);
 
-    // What is drawn, backgrounds left out, has to fill more than a corner.
+    // The drawing, without backgrounds, must fill more than a corner.
     const drawn = [...figure.querySelectorAll("path, line, rect, circle")]
       .filter((shape) => !shape.matches(".background, .foreground"))
       .map((shape) => shape.getBoundingClientRect())

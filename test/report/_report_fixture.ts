@@ -20,13 +20,13 @@ import type { CurveRow } from "../../src/train/sensitivity.ts";
 
 /** What {@linkcode writeReproduceDirectory} writes. */
 export interface ReproduceOptions {
-  /** Name of the data set; the real one unless given, so that published numbers stand beside. */
+  /** Name of the data set; the real one unless given, so that the page has published numbers. */
   readonly data?: string;
   /** How many seeds, from 1; 3 unless given, and 1 with `quick`. */
   readonly seeds?: number;
   /** Paths within the directory that are left out, with everything below them. */
   readonly without?: readonly string[];
-  /** Whether the runs say that they are quick tries. */
+  /** Whether the runs say that they are quick. */
   readonly quick?: boolean;
 }
 
@@ -60,7 +60,7 @@ const SENSITIVITIES = [
 ] as const;
 
 /**
- * Writes the directory, figures and page left out: those are drawn from what is there.
+ * Writes the directory without figures and page, which are made from it.
  *
  * @param directory The directory; made where it is missing.
  * @param options What to write.
@@ -86,7 +86,7 @@ export async function writeReproduceDirectory(
   }
 }
 
-/** A path and what is in the file: a text, or what is written as JSON. */
+/** A path and the content of the file: a text, or an object to write as JSON. */
 type File = readonly [path: string, content: string | object];
 
 interface Made {
@@ -259,7 +259,7 @@ function trials(stage: string, range: { made: Made; from: number; to: number }):
   });
 }
 
-/** 1000 test images of each class; of all of them, the share `accuracy` is found. */
+/** 1000 test images of each class; the share `accuracy` of all is correct. */
 function confusion(made: Made, accuracy: number) {
   const random = new Random(made.seed, "confusion");
   const found = Math.round(10_000 * accuracy);
@@ -270,7 +270,7 @@ function confusion(made: Made, accuracy: number) {
     const others = row.reduce((sum, count) => sum + count, 0);
     const scaled = row.map((count) => Math.floor(count * (1000 - right) / others));
     scaled[i] = right;
-    // What rounding has left over.
+    // The remainder from rounding.
     scaled[(i + 1) % 10] += 1000 - scaled.reduce((sum, count) => sum + count, 0);
     return scaled;
   });

@@ -1,14 +1,14 @@
-/** Made-up troubles in a reproduction: what a page must show as plainly as results that are as they should be. */
+/** Made-up troubles in a reproduction, which a page must show as plainly as good results. */
 import type { Evaluation } from "../../src/model/metrics.ts";
 import { CURVES_CSV } from "../../src/records/curves.ts";
 import { METRICS_CSV } from "../../src/records/metrics.ts";
 import { BEST_CSV, TRIALS_CSV } from "../../src/records/trials.ts";
 import { bestResults } from "../../src/train/lambda_search.ts";
 
-/** As a network that is lost ends. */
+/** How a network ends that diverged. */
 const LOST: Evaluation = { loss: NaN, cost: NaN, accuracy: NaN };
 
-/** As a network ends that has learnt nothing of ten classes. */
+/** How a network ends that learnt nothing about ten classes. */
 const STALLED: Evaluation = { loss: 2.3026, cost: 2.3031, accuracy: 0.1 };
 
 /**
@@ -27,7 +27,7 @@ export async function makeTroubles(directory: string): Promise<void> {
   await divergeInStudy(`${directory}/init-sensitivity/seed-1`);
 }
 
-/** Lets a run end so, on all images. */
+/** Changes how a run ends, on all images. */
 async function endRun(
   folder: string,
   { ending, diverged_at }: { ending: Evaluation; diverged_at: number | null },
@@ -42,12 +42,12 @@ async function endRun(
   await changeJson(`${folder}/summary.json`, (summary) => ({
     ...summary,
     ...{ train: ending, val: ending, diverged_at },
-    // The confusion matrix of a final network is made of its test images.
+    // The confusion matrix of a final network must agree with its test accuracy.
     ...folder.endsWith("/final") ? {} : { test: ending },
   }));
 }
 
-/** Makes rounds of the fine stage, and lets the first trial of all diverge. */
+/** Turns the fine stage into rounds, and makes the first trial of all diverge. */
 async function searchInRounds(folder: string): Promise<void> {
   const name = `${folder}/trials.csv`;
   const rows = TRIALS_CSV.decode(await Deno.readTextFile(name), { name });
@@ -76,7 +76,7 @@ async function searchInRounds(folder: string): Promise<void> {
   }));
 }
 
-/** Lets the first run of a study diverge at step 150. */
+/** Makes the first run of a study diverge at step 150. */
 async function divergeInStudy(folder: string): Promise<void> {
   const name = `${folder}/curves.csv`;
   const rows = CURVES_CSV.decode(await Deno.readTextFile(name), { name });
@@ -90,7 +90,7 @@ async function divergeInStudy(folder: string): Promise<void> {
   await changeJson(`${folder}/summary.json`, (summary) => {
     const [first, ...others] = summary.runs as object[];
     const outcome = "diverged at step 150";
-    // Among NaNs the first class is found, which is right for a tenth of the images.
+    // With NaN everywhere the first class is predicted, which is right for a tenth of the images.
     const ending = { ...LOST, accuracy: 0.1 };
     const lost = { ...first, train: ending, val: ending, test: ending, diverged_at: 150, outcome };
     return { ...summary, runs: [lost, ...others] };

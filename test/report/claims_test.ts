@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { RunConfig } from "../../src/records/config.ts";
 import type { ReportData, RunPart } from "../../src/report/data.ts";
-import { judgeStatements, type Statement } from "../../src/report/claims.ts";
+import { type Claim, judgeClaims } from "../../src/report/claims.ts";
 import { trialRow } from "../_trial_row.ts";
 
 const NOTHING: ReportData = {
@@ -62,33 +62,33 @@ function runs(accuracies: { [name: string]: readonly number[] }, own: object = {
   );
 }
 
-/** The one statement whose text has these words in it. */
-function find(data: Partial<ReportData>, words: string): Statement {
-  const found = judgeStatements({ ...NOTHING, ...data }).filter(({ text }) => text.includes(words));
+/** The one claim whose text has these words in it. */
+function find(data: Partial<ReportData>, words: string): Claim {
+  const found = judgeClaims({ ...NOTHING, ...data }).filter(({ text }) => text.includes(words));
   assertEquals(found.length, 1, words);
   return found[0];
 }
 
-/** With ordinary blanks. */
+/** With ordinary spaces. */
 function plain(lines: readonly string[]): string[] {
   return lines.map((line) => line.replaceAll("\u00a0", " "));
 }
 
-Deno.test("judgeStatements() gives all statements as not measured when there is nothing", () => {
-  const statements = judgeStatements(NOTHING);
-  assertEquals(statements.length, 10);
-  for (const { verdict, numbers, seeds } of statements) {
+Deno.test("judgeClaims() gives all claims as not measured when there is nothing", () => {
+  const claims = judgeClaims(NOTHING);
+  assertEquals(claims.length, 10);
+  for (const { verdict, numbers, seeds } of claims) {
     assertEquals([verdict, numbers, seeds], ["not measured", [], []]);
   }
 });
 
-Deno.test("judgeStatements() counts the seeds in which batch norm improves the validation accuracy", () => {
+Deno.test("judgeClaims() counts the seeds in which batch norm improves the validation accuracy", () => {
   const accuracies = { "3-layer": [0.52, 0.53, 0.51], "3-layer-batch-norm": [0.53, 0.53, 0.54] };
   const data = { baselines: runs(accuracies) };
-  const statement = find(data, "validation accuracy of three layers");
-  assertEquals(statement.verdict, "holds in 2 of 3 seeds");
-  assertEquals(statement.seeds, [1, 2, 3]);
-  assertEquals(plain(statement.numbers), [
+  const claim = find(data, "validation accuracy of three layers");
+  assertEquals(claim.verdict, "holds in 2 of 3 seeds");
+  assertEquals(claim.seeds, [1, 2, 3]);
+  assertEquals(plain(claim.numbers), [
     "without 52.00 % (51.00 to 53.00)",
     "with 53.33 % (53.00 to 54.00)",
     "difference +1.33 points (0.00 to +3.00)",
@@ -96,14 +96,14 @@ Deno.test("judgeStatements() counts the seeds in which batch norm improves the v
   assertEquals(find(data, "validation accuracy of nine layers").verdict, "not measured");
 });
 
-Deno.test("judgeStatements() compares only the seeds that both runs have", () => {
+Deno.test("judgeClaims() compares only the seeds that both runs have", () => {
   const accuracies = { "3-layer": [0.52, 0.53], "3-layer-batch-norm": [0.53] };
-  const statement = find({ baselines: runs(accuracies) }, "validation accuracy of three layers");
-  assertEquals([statement.verdict, statement.seeds], ["holds", [1]]);
-  assertEquals(plain(statement.numbers)[0], "without 52.00 %");
+  const claim = find({ baselines: runs(accuracies) }, "validation accuracy of three layers");
+  assertEquals([claim.verdict, claim.seeds], ["holds", [1]]);
+  assertEquals(plain(claim.numbers)[0], "without 52.00 %");
 });
 
-Deno.test("judgeStatements() calls nine layers considerably worse from one point on", () => {
+Deno.test("judgeClaims() calls nine layers considerably worse from one point on", () => {
   for (const [nine, verdict] of [[0.42, "holds"], [0.4201, "does not hold"]] as const) {
     const baselines = runs({ "3-layer": [0.43], "9-layer": [nine] });
     assertEquals(find({ baselines }, "three without batch norm").verdict, verdict);
@@ -111,12 +111,12 @@ Deno.test("judgeStatements() calls nine layers considerably worse from one point
   }
 });
 
-Deno.test("judgeStatements() takes a network that is lost for one that finds nothing", () => {
+Deno.test("judgeClaims() counts a network that diverged as 0 %", () => {
   const baselines = runs({ "9-layer": [NaN], "9-layer-batch-norm": [0.1] });
   assertEquals(find({ baselines }, "validation accuracy of nine layers").verdict, "holds");
 });
 
-Deno.test("judgeStatements() takes less than one point for about, and gives the difference", () => {
+Deno.test("judgeClaims() takes less than one point for about, and gives the difference", () => {
   for (const [accuracy, verdict] of [[0.5281, "holds"], [0.528, "does not hold"]] as const) {
     const baselines = runs({ "3-layer-batch-norm": [accuracy] });
     assertEquals(find({ baselines }, "about 53.8").verdict, verdict);
@@ -128,7 +128,7 @@ Deno.test("judgeStatements() takes less than one point for about, and gives the 
   ]);
 });
 
-Deno.test("judgeStatements() compares neither other data, nor other settings, nor quick tries", () => {
+Deno.test("judgeClaims() compares neither other data, nor other settings, nor quick runs", () => {
   for (const own of [{ data: "synthetic" }, { cycles: 1 }, { quick: true }, { hidden: [7] }]) {
     const baselines = runs({ "3-layer-batch-norm": [0.53] }, own);
     const { verdict, numbers } = find({ baselines }, "about 53.8");
@@ -136,7 +136,7 @@ Deno.test("judgeStatements() compares neither other data, nor other settings, no
   }
 });
 
-/** A search whose coarse stage finds one λ and all of whose stages find another. */
+/** A search with one best λ of its coarse stage and another of all stages. */
 function search(coarse: number, best: number, accuracy = 0.544): ReportData["searches"][number] {
   return {
     seed: 1,
@@ -160,7 +160,7 @@ function search(coarse: number, best: number, accuracy = 0.544): ReportData["sea
   };
 }
 
-Deno.test("judgeStatements() tells the best λ of the coarse stage from that of the whole search", () => {
+Deno.test("judgeClaims() tells the best λ of the coarse stage from that of the whole search", () => {
   const data = { searches: [search(0.02, 0.01)] };
   const coarse = find(data, "the coarse search");
   const whole = find(data, "the whole search");
@@ -168,7 +168,7 @@ Deno.test("judgeStatements() tells the best λ of the coarse stage from that of 
   assertEquals([whole.verdict, whole.numbers], ["holds", ["λ 1.00e-2"]]);
 });
 
-Deno.test("judgeStatements() compares the final network by the settings of the search", () => {
+Deno.test("judgeClaims() compares the final network by the settings of the search", () => {
   const { verdict, numbers } = find({ searches: [search(0.004, 0.004)] }, "final network");
   assertEquals([verdict, plain(numbers)], ["holds", ["test 54.40 %", "difference 0.00 points"]]);
   assertEquals(
@@ -198,16 +198,16 @@ function study(
   };
 }
 
-Deno.test("judgeStatements() says that batch norm rescues what stalls or diverges without it", () => {
+Deno.test("judgeClaims() says that batch norm rescues what stalls or diverges without it", () => {
   const good = { outcome: "trained", accuracy: 0.51 };
   const stalled = { outcome: "stalled", accuracy: 0.1 };
   const diverged = { outcome: "diverged at step 12", accuracy: 0.1 };
   const data = {
     sensitivities: [study(1, stalled, good), study(2, diverged, good), study(3, good, good)],
   };
-  const statement = find(data, "σ\u00a0=\u00a00.001");
-  assertEquals(statement.verdict, "holds in 2 of 3 seeds");
-  assertEquals(plain(statement.numbers).slice(1), [
+  const claim = find(data, "σ\u00a0=\u00a00.001");
+  assertEquals(claim.verdict, "holds in 2 of 3 seeds");
+  assertEquals(plain(claim.numbers).slice(1), [
     "test with 51.00 % (51.00 to 51.00)",
     "without: stalled (1 of 3), diverged (1 of 3) and trained (1 of 3)",
     "with: trained (3 of 3)",
@@ -219,5 +219,5 @@ Deno.test("judgeStatements() says that batch norm rescues what stalls or diverge
     const one = { sensitivities: [study(1, stalled, withNorm)] };
     assertEquals(find(one, "σ\u00a0=\u00a00.001").verdict, "does not hold");
   }
-  assert(statement.rule.includes("twice"));
+  assert(claim.rule.includes("twice"));
 });

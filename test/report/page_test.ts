@@ -10,7 +10,7 @@ import { inDirectory, runInProcess } from "../_tasks.ts";
 /** A phone, and a window on a desk. */
 const WIDTHS = [400, 1200];
 
-/** What the margins leave of A4 on paper, in CSS pixels: 178 mm of 210 mm. */
+/** The width of A4 within its margins, in CSS pixels: 178 mm of 210 mm. */
 const PAPER_WIDTH = 673;
 
 /** The sections by their ids, in the order of the report. */
@@ -48,7 +48,7 @@ Deno.test("report.html shows everything at 400 and 1200 px and on paper, and the
   });
 });
 
-Deno.test("report.html fits when trainings were lost, and on paper shows what is folded on a screen", async () => {
+Deno.test("report.html fits when trainings diverged, and unfolds details on paper", async () => {
   await inDirectory(async (out) => {
     await writeReproduceDirectory(out, { seeds: 2 });
     await makeTroubles(out);

@@ -6,7 +6,7 @@ import { type ReproduceOptions, writeReproduceDirectory } from "./_report_fixtur
 import { makeTroubles } from "./_report_troubles.ts";
 import { inDirectory } from "../_tasks.ts";
 
-/** What a page is made of when a whole reproduction with made-up numbers is there. */
+/** The data of a whole reproduction with made-up numbers. */
 async function readFixture(
   options: ReproduceOptions & { troubles?: boolean } = {},
 ): Promise<ReportData> {
@@ -127,12 +127,12 @@ Deno.test("renderReport() puts the published numbers beside ours, with the diffe
   assertEquals(best[1][3].replace(/^[\d.]+/, ""), " times");
   assertEquals(best.slice(1).map((row) => row[5]), ["55.3 %", "55.3 %", "55.2 %"]);
 
-  const final = tableRows(page, "Accuracy of the network that is trained with the best λ.");
+  const final = tableRows(page, "Accuracy of the network trained with the best λ.");
   assertEquals(final.map((row) => row[0]), ["Seed", "1", "2", "3", "Mean"]);
   assert(final.slice(1).every((row) => row[4] === "54.4 %" && row[5].startsWith("−")));
 });
 
-Deno.test("renderReport() compares neither other data nor quick tries with the report", () => {
+Deno.test("renderReport() compares neither other data nor quick runs with the report", () => {
   for (const data of [SYNTHETIC, QUICK]) {
     const page = renderReport(data);
     assert(!page.includes("Difference"));
@@ -145,13 +145,13 @@ Deno.test("renderReport() compares neither other data nor quick tries with the r
         for (const column of columns) assertEquals(row[column], "not comparable", caption);
       }
     }
-    const verdicts = tableRows(page, "The statements of the report").slice(1).map((row) => row[1]);
+    const verdicts = tableRows(page, "The claims of the report").slice(1).map((row) => row[1]);
     assertEquals(new Set(verdicts), new Set(["not comparable"]));
     assert(!/report says that a small σ/.test(words(page)));
   }
 });
 
-Deno.test("renderReport() says of a quick try that it is no result, in every caption, too", () => {
+Deno.test("renderReport() says that a quick run is not a result, in every caption too", () => {
   const page = renderReport(QUICK);
   assertStringIncludes(page, "<strong>Quick run: not a result.</strong>");
   assertStringIncludes(page, "(quick run)</title>");
@@ -163,7 +163,7 @@ Deno.test("renderReport() says of a quick try that it is no result, in every cap
   assert(!/quick run/i.test(words(renderReport(WHOLE))));
 });
 
-Deno.test("renderReport() says what the weights led to by the numbers, once for seeds that agree", () => {
+Deno.test("renderReport() says how the initial weights did, once for seeds that agree", () => {
   const text = words(renderReport(WHOLE));
   assertStringIncludes(
     text,
@@ -177,7 +177,7 @@ Deno.test("renderReport() says what the weights led to by the numbers, once for 
   ]);
 });
 
-Deno.test("renderReport() says of every gradient check whether it passed, of a single one, too", () => {
+Deno.test("renderReport() says whether each gradient check passed, also where there is one", () => {
   const checks = (data: ReportData) =>
     tableRows(renderReport(data), "The worst parameter of each seed").slice(1)
       .map((row) => [row[0], row[4]]);
@@ -228,7 +228,7 @@ Deno.test("renderReport() says in words what the gradient checks compare", () =>
   const [head, ...rows] = tableRows(page, "The GPU against float64 over 2 steps");
   assertEquals(head[4], "Quantity");
   assertEquals(rows.map((row) => row[4]), quantities.map(({ says }) => says));
-  assertStringIncludes(words(page), "takes the input of a ReLU over its kink at 0");
+  assertStringIncludes(words(page), "takes the input of a ReLU across its kink at 0");
 });
 
 Deno.test("renderReport() names in every table what stalled or diverged, and counts what diverged as 0 %", () => {
@@ -238,10 +238,10 @@ Deno.test("renderReport() names in every table what stalled or diverged, and cou
     const cells = ["0.00 % diverged at step 900", "10.00 % stalled", "5.00 %"];
     assertEquals(nine.slice(1, 4), cells, caption);
   }
-  const nine = tableRows(page, "The statements of the report")
+  const nine = tableRows(page, "The claims of the report")
     .find(([text]) => text.startsWith("Nine layers do considerably worse than three without"))!;
   assertStringIncludes(nine[2], "nine 5.00 % (0.00 to 10.00)");
-  const [, first] = tableRows(page, "Accuracy of the network that is trained with the best λ.");
+  const [, first] = tableRows(page, "Accuracy of the network trained with the best λ.");
   assert(first[3].endsWith(" % stalled"), first.join());
   const trials = tableRows(page, "Trials of the search, seed 1.");
   assertEquals(trials[0][5], "Outcome");
@@ -255,11 +255,11 @@ Deno.test("renderReport() names in every table what stalled or diverged, and cou
   const other = Number(both[2].replace(" %", ""));
   assert(Math.abs(Number(both[3].replace(" %", "")) - other / 2) < 0.01, both.join());
   // In the summary, and below the tables of sections 2 and 4.
-  assertEquals(page.match(/counts as finding nothing, 0 %/g)?.length, 3);
-  assertEquals(renderReport(WHOLE).match(/counts as finding nothing, 0 %/g)?.length, 1);
+  assertEquals(page.match(/counts with an accuracy of 0 %/g)?.length, 3);
+  assertEquals(renderReport(WHOLE).match(/counts with an accuracy of 0 %/g)?.length, 1);
 });
 
-Deno.test("renderReport() knows what guessing is from other parts of the same data", () => {
+Deno.test("renderReport() takes the number of classes from other parts of the same data", () => {
   const [run] = SYNTHETIC.baselines;
   const training = { ...run.ending.training, loss: Math.log(10) };
   const baselines = [{ ...run, ending: { ...run.ending, training } }];
@@ -273,7 +273,7 @@ Deno.test("renderReport() knows what guessing is from other parts of the same da
   assert(!cell({ ...nothing, sensitivities: WHOLE.sensitivities }).endsWith("stalled"));
 });
 
-Deno.test("renderReport() tells of the search by its settings", () => {
+Deno.test("renderReport() describes the search by its settings", () => {
   const [search] = WHOLE.searches;
   const page = (own: object) => {
     const config = { ...search.config, settings: { ...search.config.settings, ...own } };
@@ -302,14 +302,14 @@ Deno.test("renderReport() takes the geometric mean of λ", () => {
     { ...search, best: search.best!.map((row) => ({ ...row, lambda })) }
   ));
   const page = renderReport({ ...WHOLE, searches });
-  const rows = tableRows(page, "Accuracy of the network that is trained with the best λ.");
+  const rows = tableRows(page, "Accuracy of the network trained with the best λ.");
   assertEquals(rows[3].slice(0, 2), ["Mean", "2.00e-3"]);
-  const statement = tableRows(page, "The statements of the report")
+  const claim = tableRows(page, "The claims of the report")
     .find(([text]) => text.startsWith("The best λ of the whole search"))!;
-  assertEquals(statement[2], "λ 2.00e-3 (1.00e-3 to 4.00e-3)");
+  assertEquals(claim[2], "λ 2.00e-3 (1.00e-3 to 4.00e-3)");
 });
 
-Deno.test("renderReport() says by what rule it judges, and how far chance may go", () => {
+Deno.test("renderReport() says by what rule it judges, and how large chance may be", () => {
   const text = words(renderReport(WHOLE));
   assertStringIncludes(text, "of three layers (here: any difference above 0)");
   assertStringIncludes(text, "(10 of its 20 values are drawn from that very range");
@@ -334,7 +334,7 @@ Deno.test("renderReport() puts every table into a box with its caption's name, a
   }
 });
 
-Deno.test("renderReport() ends with what it was made with, and how to make it again", () => {
+Deno.test("renderReport() ends with what it was made with, and how to repeat it", () => {
   const text = words(renderReport(WHOLE));
   assertStringIncludes(text, "llvmpipe (LLVM 15.0.6, 256 bits), driver Mesa, software");
   assertStringIncludes(text, "Seeds 1, 2 and 3");
@@ -360,7 +360,7 @@ Deno.test("renderReport() takes folders and commands from the data", () => {
   assert(!page.includes("deno task"));
 });
 
-Deno.test("renderReport() shows what is there, and names what is missing", () => {
+Deno.test("renderReport() shows the parts that exist, and names those that are missing", () => {
   const empty = {
     gradientChecks: [],
     baselines: [],
@@ -391,10 +391,10 @@ Deno.test("renderReport() escapes what comes from files", () => {
   assertStringIncludes(page, "&lt;script&gt;");
 });
 
-/** What a name may hold that a folder, a class or a setting has, to break out of a text or an attribute. */
+/** Signs that could break out of a text or an attribute, as a folder, class or setting may have in its name. */
 const HOSTILE = `"' onload="alert(1)" $& <script>alert(1)</script>`;
 
-/** Appends it to every text of what a page is made of, drawings aside, which come from this program. */
+/** Appends them to every text of the data, but not to drawings, which come from this program. */
 function makeHostile<Value>(value: Value): Value {
   if (typeof value === "string") {
     return (value.startsWith("<svg") ? value : value + HOSTILE) as Value;

@@ -1,4 +1,4 @@
-/** That the report's numbers stand beside what the tasks make with its settings, and beside nothing else. */
+/** The report's numbers appear beside results with its settings, and beside no others. */
 import { assert, assertEquals } from "@std/assert";
 import {
   PUBLISHED_GRADIENT_ERRORS,
@@ -35,7 +35,7 @@ interface Settings {
   readonly others: { readonly [option: string]: string };
 }
 
-/** How a task makes its config.json; `own` is what one run of several differs in. */
+/** How a task makes its config.json; `own` holds what one run of several differs in. */
 function settingsOf<O extends OptionTable>(
   task: Task<O>,
   variations: Pick<Settings, "decisive" | "others"> & { own?: { [name: string]: unknown } },
@@ -101,7 +101,7 @@ Deno.test("isComparable() holds for what every task writes by default, on the re
   assertEquals(isComparable(other.config([])), false);
 });
 
-Deno.test("isComparable() fails for a quick try, be all that it trains the report's", () => {
+Deno.test("isComparable() fails for a quick run, even with the report's settings", () => {
   for (const { name, config, options } of ALL) {
     assertEquals(isComparable(config(["--quick"])), false, name);
     const usual = config([]).settings;
@@ -120,7 +120,7 @@ Deno.test("isComparable() fails when one setting of a task is not the report's",
     for (const [option, value] of Object.entries(others)) {
       assert(isComparable(config([optionName(option), value])), `${name} ${option}`);
     }
-    // A new option has to be thought about.
+    // A new option must be put on one of the two lists.
     assertEquals(
       Object.keys({ ...decisive, ...others }).sort(),
       Object.keys(options)
@@ -157,7 +157,7 @@ Deno.test("EXPERIMENTS counts the networks that the tasks train by default and w
   }
 });
 
-Deno.test("init-sensitivity tries the small σ that the report speaks of by default", () => {
+Deno.test("init-sensitivity tries the small σ of the report by default", () => {
   const { inits } = parseOptions(INIT_SENSITIVITY, []).options;
   assertEquals(PUBLISHED_SMALL_SIGMAS.filter((sigma) => !inits.includes(sigma)), []);
 });

@@ -11,7 +11,7 @@ import { main as scaling } from "../../tasks/scaling.ts";
 import { CapturedContext } from "../_context.ts";
 import { filesIn, inDirectory, runInProcess } from "../_tasks.ts";
 
-/** A context in which a folder lies where a figure belongs, as soon as results are begun there. */
+/** A context that puts a folder in the place of a figure as soon as results are begun there. */
 class ObstructedContext extends CapturedContext {
   readonly #paths: readonly string[];
 
@@ -86,7 +86,7 @@ const TASKS: readonly DrawingTask[] = [
 ];
 
 for (const { main, args, figures, results } of TASKS) {
-  Deno.test(`${figures.join(", ")}: what cannot be drawn loses no results, and is drawn later`, async () => {
+  Deno.test(`${figures.join(", ")}: a figure that cannot be drawn loses no results, and is drawn later`, async () => {
     await inDirectory(async (out) => {
       const paths = figures.map((figure) => join(out, figure));
       const context = new ObstructedContext(paths);
@@ -97,7 +97,7 @@ for (const { main, args, figures, results } of TASKS) {
       assertMatch(sentence, /The results are written, and the same command draws what is missing$/);
       assertMatch(context.output, /\nFiles: /);
 
-      // What is in the way of a figure is not taken for one.
+      // The folder in the way is not taken for the figure.
       const still = await runInProcess(main, command);
       assertEquals(still.status, EXIT.failed, still.errors);
       assertMatch(still.errors, /\nerror: Cannot draw .* is a directory/);
@@ -159,7 +159,7 @@ Deno.test("Figures.draw() draws the others when one fails, and names those that 
       "'out/full.svg': no space left on device. The results are written, and the same command " +
       "draws what is missing",
   );
-  // They have been told: a second time there is nothing to draw.
+  // A second time there is nothing left to draw.
   await figures.draw(signal);
 
   figures.add(results, "d.svg", () => Promise.resolve("<svg/>"));

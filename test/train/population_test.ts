@@ -27,7 +27,7 @@ import { createRandomData, relativeError, sharedGpu } from "../_gpu.ts";
 
 const BATCH = 20;
 
-/** Three networks that differ in all that may differ. */
+/** Three networks that differ in everything that may differ. */
 const NETWORKS: readonly NetworkSettings[] = [
   { lambda: 0, etaMin: 0.01, etaMax: 0.1 },
   { lambda: 0.25, etaMin: 0.02, etaMax: 0.08 },
@@ -95,8 +95,8 @@ function etaOf({ etaMin, etaMax }: NetworkSettings, rise: number): number {
 
 for (const batchNorm of [false, true]) {
   const what = batchNorm ? "with" : "without";
-  Deno.test(`evaluate() equals the reference ${what} batch norm when the last piece is partial`, async () => {
-    // Pieces are of 2600 images: one image over, one too few, exactly one.
+  Deno.test(`evaluate() equals the reference ${what} batch norm when the last chunk is partial`, async () => {
+    // Chunks have 2600 images: one image over, one too few, exactly one.
     const data = await deviceData({ training: 2601, validation: 2599, test: 2600 });
     const architecture = architectureOf(batchNorm);
     const random = new Random(1, "statistics");
@@ -132,7 +132,7 @@ for (const batchNorm of [false, true]) {
   });
 }
 
-Deno.test("evaluate() gives the same when a part comes alone, and changes nothing", async () => {
+Deno.test("evaluate() gives the same for a part alone, and changes nothing", async () => {
   const population = await createPopulation();
   await population.advance(plan(4));
   const before = await population.readState();
@@ -144,8 +144,8 @@ Deno.test("evaluate() gives the same when a part comes alone, and changes nothin
   population.destroy();
 });
 
-Deno.test("evaluate() works on wide layers in smaller pieces", async () => {
-  // 160,000 values make a piece, and on hardware 2,000,000: 200 images of 800, or 2500. The last has one image.
+Deno.test("evaluate() takes smaller chunks for wide layers", async () => {
+  // A chunk has 160,000 values, and on hardware 2,000,000: 200 images of 800, or 2500. The last has one image.
   const training = (await sharedGpu()).adapter.software ? 401 : 5001;
   const data = await deviceData({ training, validation: 20, test: 20 });
   const architecture = architectureOf(false, [800]);
@@ -188,7 +188,7 @@ for (const batchNorm of [false, true]) {
       for (const { first, rise, number } of steps) {
         const batch = batchOf(data, first);
         const result = gradients({ architecture, parameters }, batch, settings);
-        // Six steps carry rounding on, if not far.
+        // Rounding accumulates over six steps, if little.
         assertAlmostEquals(losses[number][n], result.loss, 1e-5 * result.loss, `${n}, ${number}`);
         if (number === steps.length - 1) {
           assert(relativeError(lastGradients[n], result.gradients) < 1e-5, `gradients of ${n}`);
@@ -224,7 +224,7 @@ for (const batchNorm of [false, true]) {
   });
 }
 
-Deno.test("advance() makes the same bytes at once and step by step, with and without losses", async () => {
+Deno.test("advance() gives the same bytes at once and step by step, with and without losses", async () => {
   const data = await deviceData();
   const steps = plan(9);
   const [atOnce, stepwise, withLosses] = [
@@ -260,7 +260,7 @@ Deno.test("advance() makes more steps than fit a submit", async () => {
   population.destroy();
 });
 
-Deno.test("advance() takes the moving averages whole from the first batch, then by tenths", async () => {
+Deno.test("advance() sets the moving averages from the first batch, then moves them by tenths", async () => {
   const data = await deviceData();
   const architecture = architectureOf(true);
   const network = { architecture, parameters: initial(architecture, 0) };
@@ -281,7 +281,7 @@ Deno.test("advance() takes the moving averages whole from the first batch, then 
     await assertAverages(`after batch ${i}`);
   }
 
-  // Averages that are given are gone on from; without any, the next batch is the first again.
+  // Given averages are continued; without any, the next batch counts as the first again.
   population.write({ parameters: [network.parameters], statistics: [Float32Array.from(expected)] });
   await population.advance(plan(1));
   const { batchStatistics } = gradients(network, batchOf(data, 0));
@@ -311,7 +311,7 @@ Deno.test("advance() stops between submits when told to", async () => {
   population.destroy();
 });
 
-Deno.test("advance() goes on from where it was stopped", async () => {
+Deno.test("advance() can be resumed where it was stopped", async () => {
   const data = await deviceData();
   const steps = plan(50);
   const [stopped, through] = [await createPopulation({ data }), await createPopulation({ data })];
@@ -331,7 +331,7 @@ Deno.test("advance() goes on from where it was stopped", async () => {
 });
 
 Deno.test("readDiverged() gives the step with the first loss that is not finite", async () => {
-  // With a learning rate this high the second step finds infinities.
+  // With a learning rate this high the second step meets infinities.
   const wild = { lambda: 0, etaMin: 1e30, etaMax: 1e30 };
   const data = await deviceData();
   const networks = [NETWORKS[0], wild];
@@ -378,7 +378,7 @@ Deno.test("write() sets what readState() gives back", async () => {
   population.destroy();
 });
 
-Deno.test("write() goes on to the same bytes from a state that was read", async () => {
+Deno.test("write() resumes from a state that was read, to the same bytes", async () => {
   const data = await deviceData();
   const steps = plan(8);
   const through = await createPopulation({ data });

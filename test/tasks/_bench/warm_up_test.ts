@@ -51,7 +51,7 @@ Deno.test("warmUp() finds steps for a measurement that is right to 1 %", async (
         const pace = TIMER_PACE[stamped ? "stamped" : "unstamped"];
         const steps = await warmUp(work, { max: 20_000, pace });
         assert(steps >= 5, `${steps} steps`);
-        // The noise of the time stamps, 0.5 % in the mean, is not its doing.
+        // The noise of the timestamps, 0.5 % in the mean, is not its doing.
         assertAlmostEquals(await timeUnit(work, steps), each, (stamped ? 0.02 : 0.012) * each);
       }
     }
