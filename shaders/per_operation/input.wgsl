@@ -35,6 +35,7 @@ fn gradient_at(network: u32, block: u32, output: u32) -> vec4f {
   return textureLoad(gradient_texels, vec2u(min(output, layer.outputs - 1u), block), network, 0);
 }
 
+// Adds from left to right: rounding, and so the bytes of a training, depends on the order.
 fn add_combination(sum: vec4f, x: mat4x4f, w: vec4f) -> vec4f {
   return sum + x[0] * w.x + x[1] * w.y + x[2] * w.z + x[3] * w.w;
 }
