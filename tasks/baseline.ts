@@ -34,6 +34,7 @@ import {
   describeOutcome,
   redrawRun,
   RUN_FILES,
+  trainingOptions,
   type TrainingRun,
   trainInto,
 } from "./_run/training_run.ts";
@@ -41,7 +42,6 @@ import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 
 const OPTIONS = { ...COMMON_OPTIONS, ...PROFILE_OPTION, ...TRAINING_OPTIONS };
 
-/** The values of the task's options. */
 type Options = Values<typeof OPTIONS>;
 
 /** The task as its users see it. */
@@ -50,8 +50,8 @@ export const TASK: Task<typeof OPTIONS> = {
   summary: "Trains four networks one after another: 3 and 9 layers, without and with batch " +
     "normalisation. Each gets a folder within --out (3-layer, 3-layer-batch-norm, 9-layer, " +
     "9-layer-batch-norm) with metrics.csv, metrics.svg, model.safetensors, config.json and, when " +
-    "it is finished, summary.json. A run that is finished is kept when the same command is given " +
-    "again. --hidden and --batch-norm restrict the runs.",
+    "finished, summary.json. Finished runs are kept when the same command is run again. --hidden " +
+    "and --batch-norm restrict the runs.",
   options: OPTIONS,
   defaults: { batchNorm: "both" },
   quick: { halfCycle: 50, cycles: 1 },
@@ -62,24 +62,23 @@ export const TASK: Task<typeof OPTIONS> = {
     { command: "deno task baseline --quick", purpose: "the whole path in seconds" },
     {
       command: "deno task baseline --hidden 50,50 --batch-norm on --seed 2 --out out/seed-2",
-      purpose: "one run, other initial weights and batches",
+      purpose: "one run, with other initial weights and batches",
     },
   ],
 };
 
-/** The networks' identity: with it initial weights come from the seed alone, whichever runs there are. */
+/** The identity of all networks: a constant, so that initial weights depend on the seed alone, whichever runs there are. */
 const IDENTITY = "baseline";
 
-/** A run, and the directory that it goes to. */
+/** A run and its directory. */
 interface OpenRun {
   readonly run: TrainingRun;
   readonly results: Results;
   readonly choice: VariantChoice;
-  /** How it ended, where it is there already. */
+  /** How it ended, where it is finished already. */
   readonly finished?: RunSummary;
 }
 
-/** The runs of a call, none of them begun. */
 export interface BaselinePlan extends DataCall<typeof OPTIONS> {
   readonly chooser: VariantChooser;
   readonly runs: readonly OpenRun[];
@@ -151,7 +150,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
   return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }
 
-/** The runs in order: each depth, without and with batch norm where both are asked for. */
+/** Each depth, without and with batch norm where both are asked for. */
 function planRuns(options: Options, hiddens: readonly (readonly number[])[]): TrainingRun[] {
   const { batchNorm } = options;
   const norms = batchNorm === "both" ? [false, true] : [batchNorm === "on"];
@@ -164,51 +163,33 @@ function planRun(
   options: Options,
   network: { hidden: readonly number[]; batchNorm: boolean },
 ): TrainingRun {
-  const { lambda, etaMin, etaMax, init, halfCycle, cycles, seed, batch, quick } = options;
   const { hidden, batchNorm } = network;
   const known = PUBLISHED_HIDDEN.some((depth) => depth.join() === hidden.join());
   const name = known ? `${hidden.length + 1}-layer` : `hidden-${hidden.join("-")}`;
   return {
     name: batchNorm ? `${name}-batch-norm` : name,
-    training: {
-      hidden,
-      batchNorm,
-      networks: [{ identity: IDENTITY, lambda, etaMin, etaMax, initialisation: init }],
-      halfCycle,
-      cycles,
-      seed,
-      batch,
-    },
-    quick,
+    training: trainingOptions({ ...options, ...network }, [{
+      identity: IDENTITY,
+      lambda: options.lambda,
+    }]),
+    quick: options.quick,
   };
 }
 
-/** A run when it is over. */
 export interface FinishedRun {
-  /** Its name, which is that of its folder too. */
+  /** Its name, which is also that of its folder. */
   readonly name: string;
-  /** What its `config.json` says. */
   readonly config: RunConfig;
-  /** How it ended. */
   readonly summary: RunSummary;
 }
 
-/** The runs of a call when they are over. */
 export interface FinishedRuns {
-  /** The values of the task's options. */
   readonly options: Options;
-  /** The data set, or what the table says of it. */
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;
-  /** The runs, in order. */
   readonly runs: readonly FinishedRun[];
 }
 
-/**
- * Writes the table at the end, or with `--json` an event for each of its rows.
- *
- * @param context Where to write.
- * @param ended The runs.
- */
+/** Prints the table at the end, or with `--json` an event for each row. */
 export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
   const { options, dataset, runs } = ended;
   const comparable = runs.some(({ config }) => isComparable(config));

@@ -1,5 +1,5 @@
 /**
- * The task `bench`: how fast training is on this machine's adapter, kept to be compared with other days.
+ * The task `bench`: the speed of training on this machine's adapter, recorded to be compared with other days.
  *
  * @module
  */
@@ -23,6 +23,7 @@ import { announceData } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
 import {
+  checkBatch,
   COMMON_OPTIONS,
   flag,
   integer,
@@ -43,7 +44,7 @@ import {
 } from "./_bench/measure.ts";
 import { PeakMemory } from "./_bench/peak_memory.ts";
 import { measurePeers, type Peer, peersOf, readPeerRows } from "./_bench/peers.ts";
-import { PROFILE_OPTION, profileInto } from "./_run/profile.ts";
+import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
 import { VariantChooser } from "./_run/variant.ts";
 import { type GpuCall, SharedData, withGpu } from "./_kit/with_data.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
@@ -58,30 +59,30 @@ const OPTIONS = {
     min: 1,
     max: 1000,
     default: 5,
-    help: "measurements, of which the median counts",
+    help: "measurements, of which the median is reported",
   }),
   compare: flag({
     help:
       "exit with 3 when a time is worse than in earlier runs on the same adapter; the rows are " +
-      "appended all the same",
+      "appended in any case",
   }),
   worseBy: real({
     min: 0,
     default: 0.1,
-    help: "share by which a time may be longer than usual with --compare",
+    help: "share by which a time may exceed the usual one with --compare",
   }),
   ...PROFILE_OPTION,
   peers: flag({
     help:
-      "measure the step of one network of 3 layers in TensorFlow.js and jax-js (from npm, on the " +
-      "same adapter) and, where python3 has them, NumPy, PyTorch and JAX, too, each in turn with " +
-      "ours: ratios, and peers.csv in --out, appended to",
+      "also measure the step of one network of 3 layers in TensorFlow.js and jax-js (from npm, on " +
+      "the same adapter) and, where python3 has them, in NumPy, PyTorch and JAX, in turn with ours; " +
+      "prints ratios and appends to peers.csv in --out",
   }),
   peerRounds: integer({
     min: 1,
     max: 100,
     default: 5,
-    help: "how often each peer is measured, in turn with ours",
+    help: "how often each peer is measured",
   }),
   hidden: TRAINING_OPTIONS.hidden,
   batchNorm: TRAINING_OPTIONS.batchNorm,
@@ -93,20 +94,21 @@ type Options = Values<typeof OPTIONS>;
 
 const TASK: Task<typeof OPTIONS> = {
   name: "bench",
-  summary: "Measures training: milliseconds a step (gathering the batch included, from the " +
-    "beginning of the first to the end of the last by the GPU's own clock or, where it has none, by " +
-    "the difference of two lengths, after one measurement to warm up), steps a second, GFLOP a second (2 · batch · Σ " +
-    "in · out over the layers, times 3 for forward, weight and input gradient, or 2 in the first " +
-    "layer) and their share of what the adapter does when it does nothing else, an evaluation of " +
-    "50,000 images (scaled where fewer are used), the start, and memory. All kinds of networks " +
-    "are measured in turn, several times. Appends a row for each kind to bench.csv in --out and " +
-    `draws trend.svg from all rows; --force begins it anew. ${COMPARE_RULE}`,
+  summary: "Measures training: milliseconds per step (gathering the batch included, from the " +
+    "start of the first step to the end of the last by the GPU's own clock or, where it has none, " +
+    "by the difference of two lengths, after a warm-up), steps per second, GFLOP per second (2 · " +
+    "batch · Σ in · out over the layers, times 3 for forward, weight and input gradient, or 2 in " +
+    "the first layer) and their share of the adapter's peak, an evaluation of 50,000 images (scaled " +
+    "where fewer are used), the start-up, and memory. All kinds of networks are measured in turn, " +
+    "several times. Appends a row for each kind to bench.csv in --out and draws trend.svg from all " +
+    `rows; --force starts a new bench.csv. ${COMPARE_RULE}`,
   options: OPTIONS,
   quick: { networks: [1, 10], steps: 20, repeat: 2, peerRounds: 1 },
   defaultTexts: {
     hidden: PUBLISHED_HIDDEN.map((hidden) => hidden.join(",")).join(" and "),
-    steps: "450, or as many more as take a second; on a software adapter 450 over the number of " +
-      "networks",
+    steps:
+      "450, or as many as take a second if that is more; on a software adapter 450 divided by " +
+      "the number of networks",
   },
   check: checkOptions,
   examples: [
@@ -123,36 +125,32 @@ const TASK: Task<typeof OPTIONS> = {
   ],
 };
 
-/** Networks are an axis of every dispatch, and that is how far an axis goes on any adapter. */
-const MOST_NETWORKS = 65_535;
+/** Networks are an axis of every dispatch, and this is the limit of an axis on any adapter. */
+const MAX_NETWORKS = 65_535;
 
-/** The fewest milliseconds of a measurement whose number of steps is left to the task. */
+/** Minimum milliseconds of a measurement unless its number of steps is given. */
 const MIN_MILLISECONDS = 1000;
 
-/** What is measured, and on which kernels. */
 type BenchPopulation = Plan & { readonly variant: string };
 
-/** Milliseconds until training goes. */
+/** Milliseconds of the start-up. */
 interface Startup {
-  /** Until adapter and device answered. */
+  /** Requesting the device. */
   readonly adapter: number;
-  /** Loading the data, and putting what is trained on on the device. */
+  /** Loading the data, and uploading the training images. */
   readonly data: number;
-  /** From making the first networks, compiling included, to the end of their first step. */
+  /** From creating the first networks, with compiling, to the end of their first step. */
   readonly compile: number;
 }
 
-/** A benchmark, not begun. */
 interface BenchPlan extends GpuCall<typeof OPTIONS> {
-  /** Milliseconds until adapter and device answered. */
+  /** Milliseconds of requesting the device. */
   readonly requestTime: number;
   readonly shapes: readonly Plan[];
-  /** The rows that are there already. */
   readonly before: readonly BenchRow[];
   readonly peersBefore: readonly PeerRow[];
 }
 
-/** The device, and the data on it. */
 interface Bench {
   readonly context: TaskContext;
   readonly gpu: Gpu;
@@ -195,7 +193,7 @@ async function run(
     const bench: Bench = { context, gpu, data, chooser, commit };
     const populations: BenchPopulation[] = [];
     for (const plan of planned.shapes) {
-      // Whoever measures wants the fastest, however short the measurement.
+      // The fastest one, however short the measurement.
       const choice = { plan, steps: quick ? 0 : Infinity };
       populations.push({ ...plan, variant: await chooser.choose(choice, context) });
     }
@@ -215,14 +213,7 @@ async function run(
   }
 }
 
-/**
- * Runs the task.
- *
- * @param args The arguments as typed.
- * @param context Where to write, and how to hear of being told to stop.
- * @param others Other peers than the project's own, which is how tests need neither network nor Python.
- * @returns The exit status.
- */
+/** Runs the task, and returns the exit status; tests pass other peers, which need neither network nor Python. */
 export async function main(
   args: readonly string[],
   context: TaskContext,
@@ -234,7 +225,7 @@ export async function main(
   });
 }
 
-/** Measures all populations in turn, then what a run has in common for all of its rows. */
+/** Measures all populations in turn, then what all rows of a run have in common. */
 async function measureRows(
   populations: readonly BenchPopulation[],
   { options, given }: BenchPlan,
@@ -274,15 +265,15 @@ async function profilePopulations(
   { out, json }: Options,
   { context, gpu, data }: Bench,
 ): Promise<void> {
-  for (const plan of populations) {
+  const profiled = populations.map((plan) => {
     const norm = plan.batchNorm ? "-batch-norm" : "";
     const file = `profile-${plan.hidden.length + 1}-layer${norm}-${plan.networks}.csv`;
-    const about = { name: describePlan(plan), path: join(out, file), json };
-    await profileInto(context, { gpu, data }, { plan, ...about });
-  }
+    return { plan, name: describePlan(plan), path: join(out, file) };
+  });
+  await profileAll(context, { gpu, data }, { populations: profiled, json });
 }
 
-/** The network that the peers train, too. */
+/** The network that peers train. */
 const PEERS_NETWORK = { hidden: [50, 50], batchNorm: true, batch: 100, networks: 1 };
 
 /** Measures other libraries in turn with ours. */
@@ -309,20 +300,15 @@ async function besidePeers(
   }
 }
 
-/** Checks between options, and what their kinds leave open. */
-function checkOptions({ batch, batchNorm, networks }: Options): void {
-  if (batch === 1 && batchNorm !== "off") {
-    throw new ArgumentError(
-      "--batch expects at least 2 with batch normalisation, not 1: a single image has no deviation",
-    );
-  }
-  const most = maximum(networks);
-  if (most > MOST_NETWORKS) {
-    throw new ArgumentError(`--networks expects at most ${MOST_NETWORKS} of them, not ${most}`);
+function checkOptions(options: Options): void {
+  checkBatch(options);
+  const max = maximum(options.networks);
+  if (max > MAX_NETWORKS) {
+    throw new ArgumentError(`--networks expects at most ${MAX_NETWORKS}, not ${max}`);
   }
 }
 
-/** What is measured: each depth, with and without batch norm where both are asked for, each number of networks. */
+/** Each depth, without and with batch norm where both are asked for, with each number of networks. */
 function plansOf(
   { batchNorm, batch, networks }: Options,
   hiddens: readonly (readonly number[])[],
@@ -335,7 +321,7 @@ function plansOf(
   );
 }
 
-/** How much of it: less of what takes long on a software adapter. */
+/** How much to measure: less of what is slow on a software adapter. */
 function loadOf(
   plan: Plan,
   { options, gpu, exact }: { options: Options; gpu: Gpu; exact: boolean },
@@ -351,7 +337,7 @@ function loadOf(
   };
 }
 
-/** Says what is measured next: each measurement on a terminal, the beginning of each round elsewhere. */
+/** Says what is measured next: each measurement on a terminal, the start of each round elsewhere. */
 function say(
   context: TaskContext,
   options: { round: number; repeat: number; plan: Plan; plans: readonly Plan[] },

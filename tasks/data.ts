@@ -1,5 +1,5 @@
 /**
- * Downloads the binary version of CIFAR-10, verifies it and unpacks it.
+ * The task `data`: downloads the binary version of CIFAR-10, verifies and unpacks it.
  *
  * @module
  */
@@ -14,18 +14,11 @@ import type { DataSet } from "../src/data/dataset.ts";
 import { DataError } from "../src/errors.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { type Archive, download, DownloadError } from "./_data/download.ts";
-import { writeEvent } from "./_kit/events.ts";
-import { helpText } from "./_kit/help.ts";
-import {
-  COMMON_OPTIONS,
-  flag,
-  type Option,
-  parseOptions,
-  type Task,
-  type Values,
-} from "./_kit/options.ts";
+import { warn, writeEvent } from "./_kit/events.ts";
+import { COMMON_OPTIONS, flag, type Option, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { unpackFiles } from "./_data/tar.ts";
+import { withOptions } from "./_kit/with_data.ts";
 
 /** CIFAR-10 as its authors publish it, which never changes. */
 const CIFAR10: Archive = {
@@ -35,9 +28,9 @@ const CIFAR10: Archive = {
 };
 
 const OPTIONS = {
-  from: url({ help: "where to download the archive from, instead of its authors' site" }),
+  from: url({ help: "where to download the archive from, in place of its authors' site" }),
   out: COMMON_OPTIONS.out,
-  force: flag({ help: "download again, even where a good copy is there" }),
+  force: flag({ help: "download again even if there is a valid copy" }),
   json: COMMON_OPTIONS.json,
   help: COMMON_OPTIONS.help,
 } as const;
@@ -45,8 +38,8 @@ const OPTIONS = {
 const TASK: Task<typeof OPTIONS> = {
   name: "data",
   summary: `Downloads CIFAR-10 (${megabytes(CIFAR10.size)}), verifies its size and SHA-256, and ` +
-    `unpacks it into ${CIFAR10_FOLDER} within --out. A download that was cut goes on where it ` +
-    "stopped when the task is started again; a good copy that is there is left alone.",
+    `unpacks it into ${CIFAR10_FOLDER} within --out. Running the task again resumes an interrupted ` +
+    "download; a valid copy is left alone.",
   options: OPTIONS,
   defaults: { out: "data" },
   examples: [
@@ -58,30 +51,26 @@ const TASK: Task<typeof OPTIONS> = {
   ],
 };
 
-/** Least time between two updates of the progress on a terminal and elsewhere, in milliseconds. */
+/** Minimum time between two updates of the progress on a terminal and elsewhere, in milliseconds. */
 const REDRAW = 100;
 const LINE = 10_000;
 
-/**
- * Runs the task.
- *
- * @param args The arguments as typed.
- * @param context Where to write, and how to hear of being told to stop.
- * @param archive What to download.
- * @returns The exit status.
- */
+/** Runs the task, and returns the exit status; tests pass another archive. */
 export async function main(
   args: readonly string[],
   context: TaskContext,
   archive: Archive = CIFAR10,
 ): Promise<number> {
-  const { options } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
+  return await withOptions(TASK, args, context, ({ options }) => run(options, context, archive));
+}
+
+async function run(
+  options: Values<typeof OPTIONS>,
+  context: TaskContext,
+  archive: Archive,
+): Promise<number> {
   const folder = join(options.out, CIFAR10_FOLDER);
-  const present = options.force ? undefined : await findGoodCopy(folder, context);
+  const present = options.force ? undefined : await findValidCopy(folder, context);
   if (present !== undefined) {
     context.stderr(`${folder} is complete, nothing to do; --force downloads it again`);
     if (options.json) {
@@ -90,7 +79,7 @@ export async function main(
     return EXIT.done;
   }
   try {
-    await bring({ ...archive, url: options.from ?? archive.url }, context, options);
+    await fetchData({ ...archive, url: options.from ?? archive.url }, context, options);
     return EXIT.done;
   } catch (error) {
     if (!(error instanceof DownloadError)) throw error;
@@ -103,8 +92,8 @@ export async function main(
   }
 }
 
-/** The data set in a folder; undefined, with the reason said, where it is not all there. */
-async function findGoodCopy(folder: string, context: TaskContext): Promise<DataSet | undefined> {
+/** The data set in a folder; undefined, with the reason printed, where it is missing or invalid. */
+async function findValidCopy(folder: string, context: TaskContext): Promise<DataSet | undefined> {
   try {
     await Deno.stat(folder);
   } catch (error) {
@@ -120,8 +109,8 @@ async function findGoodCopy(folder: string, context: TaskContext): Promise<DataS
   }
 }
 
-/** Downloads, unpacks, and reads what was unpacked. */
-async function bring(
+/** Downloads, unpacks and reads the data set. */
+async function fetchData(
   archive: Archive,
   context: TaskContext,
   options: Values<typeof OPTIONS>,
@@ -138,10 +127,7 @@ async function bring(
   await download(archive, file, {
     signal,
     onProgress: reporter(archive.size, context),
-    onRetry: (message) => {
-      context.stderr(`warning: ${message}`);
-      if (json) writeEvent(context, "warning", { message });
-    },
+    onRetry: (message) => warn(context, message, options),
   });
 
   context.progress("Unpacking");
@@ -156,17 +142,17 @@ async function bring(
   if (json) writeEvent(context, "done", { folder, seconds, data_sha256: dataset.sha256 });
 }
 
-/** Shows how much of the download is there: a line in place on a terminal, a plain line now and then elsewhere. */
+/** Shows the progress of the download: a line in place on a terminal, a plain line now and then elsewhere. */
 function reporter(size: number, context: TaskContext): (done: number) => void {
   let first: { done: number; time: number } | undefined;
   let told = 0;
   return (done) => {
     const time = performance.now();
     if (first === undefined) {
-      if (done > 0) context.stderr(`Going on from ${megabytes(done)}`);
+      if (done > 0) context.stderr(`Resuming from ${megabytes(done)}`);
       told = time;
     }
-    // A server that does not know ranges starts over.
+    // A server without ranges starts over.
     if (first === undefined || done < first.done) first = { done, time };
     if (time - told < (context.isTerminal ? REDRAW : LINE)) return;
     told = time;
@@ -192,7 +178,7 @@ function url(options: { help: string }): Option<string | undefined> {
   return {
     placeholder: "URL",
     ...options,
-    expects: "an address that begins with https:, http: or file:",
+    expects: "an address that starts with https:, http: or file:",
     default: undefined,
     parse: (text) => {
       const protocol = URL.parse(text)?.protocol ?? "";

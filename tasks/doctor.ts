@@ -1,5 +1,5 @@
 /**
- * The task `doctor`: what this machine has for the other tasks, and what is missing.
+ * The task `doctor`: what this machine offers the other tasks, and what it lacks.
  *
  * @module
  */
@@ -14,12 +14,13 @@ import { checkVariant } from "../src/programs/variants.ts";
 import { announceAdapter, describeAdapter, vendorName } from "./_kit/adapter.ts";
 import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { usualDirectory } from "./_kit/data.ts";
+import { exists, usualDirectory } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { helpText, wrap } from "./_kit/help.ts";
-import { COMMON_OPTIONS, flag, parseOptions, type Task, type Values } from "./_kit/options.ts";
+import { wrap } from "./_kit/help.ts";
+import { COMMON_OPTIONS, flag, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
+import { withOptions } from "./_kit/with_data.ts";
 import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
 import { PACKAGE_NAME } from "../src/records/config.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
@@ -27,19 +28,19 @@ import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
 const { help, seed, data, json, requireGpu, variant } = COMMON_OPTIONS;
 const verify = flag({
   help:
-    "check every kernel variant, or that of --variant: gradients, NaN, same bytes when repeated, " +
-    "alone or in a population, in one piece or several",
+    "check every kernel variant, or that of --variant: gradients, NaN, and the same bytes when " +
+    "repeated, alone or in a population, in one piece or several",
 });
 const OPTIONS = { verify, data, seed, json, requireGpu, variant, help };
 
 const TASK: Task<typeof OPTIONS> = {
   name: "doctor",
-  summary: "Says which adapter and driver are found, software or hardware, with their limits and " +
-    "features; whether CIFAR-10 is here and whole; and whether a training step on the adapter gives " +
-    "what the float64 reference gives. Says what to install where no adapter is found. With --verify, " +
-    "checks every kernel variant, which takes half a minute on a GPU, and remembers those that " +
-    "failed in .cache/verified.json, so that no task chooses them on this adapter. Otherwise writes " +
-    "nothing.",
+  summary:
+    "Reports which adapter and driver are found, software or hardware, with their limits and " +
+    "features; whether CIFAR-10 is here and valid; and whether training steps on the adapter agree " +
+    "with the float64 reference. If there is no adapter, says what to install. With --verify, checks " +
+    "every kernel variant, which takes half a minute on a GPU, and remembers those that failed in " +
+    ".cache/verified.json, so that no task chooses them on this adapter. Otherwise writes nothing.",
   options: OPTIONS,
   examples: [
     { command: "deno task doctor", purpose: "first thing on a new machine" },
@@ -48,7 +49,7 @@ const TASK: Task<typeof OPTIONS> = {
   ],
 };
 
-/** The limits that decide what fits and which kernels can run, as they are called for people. */
+/** The limits that decide what fits and which kernels can run. */
 const LIMITS = {
   maxStorageBufferBindingSize: { name: "largest storage binding", unit: "bytes" },
   maxBufferSize: { name: "largest buffer", unit: "bytes" },
@@ -66,17 +67,17 @@ const LIMITS = {
 
 type LimitName = keyof typeof LIMITS;
 
-/** The variable that picks Deno's backend. */
+/** The variable that selects Deno's backend. */
 const BACKEND = "DENO_WEBGPU_BACKEND";
 
-/** Where Vulkan's loader on Linux looks for the manifests of drivers. */
+/** Where Vulkan's loader on Linux looks for driver manifests. */
 const MANIFEST_FOLDERS = [
   "/usr/share/vulkan/icd.d",
   "/usr/local/share/vulkan/icd.d",
   "/etc/vulkan/icd.d",
 ];
 
-/** What to install where there is no adapter. */
+/** What to install if there is no adapter. */
 const ADVICE: Readonly<Partial<Record<typeof Deno.build.os, string>>> = {
   linux: "the Vulkan driver of the GPU's maker (NVIDIA: libGLX_nvidia, nvidia_icd.json and " +
     "libglvnd; in a container NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics), or Mesa's " +
@@ -86,7 +87,7 @@ const ADVICE: Readonly<Partial<Record<typeof Deno.build.os, string>>> = {
   windows: "the current graphics driver of the GPU's maker, for Direct3D 12 or Vulkan",
 };
 
-/** What the self-test runs: the report's network on as few images as it takes. */
+/** The self-test: the report's network on a few images. */
 const SELF_TEST = {
   hidden: [50, 50],
   batchNorm: true,
@@ -96,35 +97,36 @@ const SELF_TEST = {
 };
 const SELF_TEST_IMAGES = { training: 200, test: 1 };
 
-/** A line of the diagnosis: what it is about, the words for people, and the fields of the event. */
+/** A line of the diagnosis: its subject, the text for people, and the fields of the event. */
 interface Finding {
   readonly name: string;
   readonly text: string;
   readonly fields: { readonly [name: string]: unknown };
-  /** What is wrong, where something is: its class decides the exit status. */
+  /** What is wrong; its class decides the exit status. */
   readonly problem?: Error;
-  /** Whether a check fell short. */
-  readonly fellShort?: boolean;
+  /** Whether a check failed. */
+  readonly failed?: boolean;
 }
 
-/**
- * Runs the task.
- *
- * @param args The arguments as typed.
- * @param context Where to write.
- * @param testing Another file than the usual one to remember failed variants in.
- * @returns The exit status.
- */
+/** Runs the task, and returns the exit status; `memory` is where failed variants are remembered, for tests. */
 export async function main(
   args: readonly string[],
   context: TaskContext,
   testing: { memory?: string } = {},
 ): Promise<number> {
-  const { options } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
+  return await withOptions(
+    TASK,
+    args,
+    context,
+    ({ options }) => diagnose(options, context, testing),
+  );
+}
+
+async function diagnose(
+  options: Values<typeof OPTIONS>,
+  context: TaskContext,
+  testing: { memory?: string },
+): Promise<number> {
   checkVariant(options.variant);
   const setting = { ...testing, ...options };
   const findings = [...describeSystem(), await describeDrivers()];
@@ -137,7 +139,7 @@ export async function main(
       await warnIfFailed(context, gpu, setting);
       findings.push(await describeFailed(gpu, setting), await testGpu(gpu, setting));
     }
-    // Before the lines that verifying writes, as it goes on for a while.
+    // Before verifying, which prints more lines and takes a while.
     if (!options.json) layOut(findings).forEach((line) => context.stdout(line));
     const refused = findings.some(({ problem }) => problem instanceof GpuUnavailableError);
     if (options.verify && !refused) verified.push(await verifyHere(context, setting));
@@ -153,11 +155,11 @@ export async function main(
   }
   const problem = findings.find((finding) => finding.problem !== undefined)?.problem;
   if (problem !== undefined) throw problem;
-  const fellShort = [...findings, ...verified].some((finding) => finding.fellShort);
-  return fellShort ? EXIT.checkFailed : EXIT.done;
+  const failed = [...findings, ...verified].some((finding) => finding.failed);
+  return failed ? EXIT.checkFailed : EXIT.done;
 }
 
-/** Hands an error of the expected class back as a value; any other is thrown on. */
+/** Returns an error of the expected class, and throws any other. */
 function refusal(error: unknown): GpuUnavailableError {
   if (error instanceof GpuUnavailableError) return error;
   throw error;
@@ -166,7 +168,7 @@ function refusal(error: unknown): GpuUnavailableError {
 function describeSystem(): Finding[] {
   const { os, arch } = Deno.build;
   const variable = { name: "env", variable: BACKEND } as const;
-  // Reading it without leave would stop the task on a terminal and ask.
+  // Reading it without permission would prompt on a terminal.
   const readable = Deno.permissions.querySync(variable).state === "granted";
   const backend = readable ? Deno.env.get(BACKEND) : undefined;
   const unset = readable
@@ -186,7 +188,7 @@ function describeSystem(): Finding[] {
   ];
 }
 
-/** The Vulkan drivers that are installed, whether they work or not. */
+/** The Vulkan drivers that are installed, working or not. */
 async function describeDrivers(): Promise<Finding> {
   const drivers: string[] = [];
   for (const folder of Deno.build.os === "linux" ? MANIFEST_FOLDERS : []) {
@@ -213,7 +215,7 @@ function withoutGpu(problem: GpuUnavailableError): Finding {
   };
 }
 
-/** The adapter, what it allows and what it can do. */
+/** The adapter, its limits and its features. */
 async function examine(
   gpu: Gpu,
   context: TaskContext,
@@ -226,7 +228,7 @@ async function examine(
   } catch (error) {
     problem = refusal(error);
   }
-  // A device has the limits and features that were asked for; what there is to ask for only the adapter knows.
+  // A device has the limits and features that were requested; only the adapter knows the others.
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
   const limits = Object.keys(LIMITS).map((key) => {
     const { name, unit } = LIMITS[key as LimitName];
@@ -259,21 +261,21 @@ function mebibytes(bytes: number): string {
   return kibibytes < 1024 ? `${Math.floor(kibibytes)} KiB` : `${Math.floor(kibibytes / 1024)} MiB`;
 }
 
-/** Whether CIFAR-10 is here, by reading all of it. */
+/** Reads all of CIFAR-10, if it is here. */
 async function findData(asked: string | undefined): Promise<Finding> {
   const name = "Data";
   const folder = asked ?? usualDirectory();
   if (folder === "synthetic") {
     return { name, text: "the built-in synthetic set", fields: { data: "synthetic" } };
   }
-  if (asked === undefined && !await isThere(folder)) {
+  if (asked === undefined && !await exists(folder)) {
     const text =
-      'the built-in synthetic set, since CIFAR-10 is not here ("deno task data" brings it)';
+      'the built-in synthetic set, since CIFAR-10 is not here ("deno task data" downloads it)';
     return { name, text, fields: { data: "synthetic" } };
   }
   try {
     const { name: data, sha256 } = await readCifar10(folder);
-    const text = `${data} in ${folder}, whole`;
+    const text = `${data} in ${folder}, valid`;
     return { name, text, fields: { data, data_sha256: sha256, data_folder: folder } };
   } catch (error) {
     const problem = error as Error;
@@ -281,40 +283,30 @@ async function findData(asked: string | undefined): Promise<Finding> {
   }
 }
 
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /** The kernel variants that are not chosen on this adapter. */
 async function describeFailed(gpu: Gpu, { memory }: { memory?: string }): Promise<Finding> {
   const failed = await failedVariants(gpu, memory);
   const text = failed.length === 0
-    ? "none has failed --verify on this adapter"
-    : `${failed.join(", ")} failed --verify on this adapter: not chosen`;
+    ? "none failed --verify on this adapter"
+    : `${failed.join(", ")} failed --verify on this adapter and will not be chosen`;
   return { name: "Variants", text, fields: { failed_variants: failed } };
 }
 
-/** Every kernel variant, or the one asked for, through all checks. */
+/** Runs every kernel variant, or the one asked for, through all checks. */
 async function verifyHere(context: TaskContext, run: VerifyRun): Promise<Finding> {
   const { ran, failed } = await verifyVariants(context, run);
   const text = failed.length === 0
     ? `ok: ${ran.join(", ") || "none can run here"}`
-    : `FAILED: ${failed.join(", ")}; not chosen on this adapter until verified again`;
+    : `FAILED: ${failed.join(", ")}; not chosen on this adapter until they pass`;
   return {
     name: "Variants",
     text,
     fields: { verified_variants: ran, failed_variants: failed },
-    fellShort: failed.length > 0,
+    failed: failed.length > 0,
   };
 }
 
-/** Some training steps on the GPU beside the float64 reference. */
+/** Compares some training steps on the GPU with the float64 reference. */
 async function testGpu(
   gpu: Gpu,
   options: { seed: number; variant?: string; memory?: string },
@@ -336,7 +328,7 @@ async function testGpu(
         bad.error.toExponential(2)
       } from float64, ` +
         `expected at most ${bad.bar}`;
-    return { name, text, fields: { self_test: text }, fellShort: bad !== undefined };
+    return { name, text, fields: { self_test: text }, failed: bad !== undefined };
   } catch (error) {
     const problem = error as Error;
     const text = `FAILED: ${problem.message}`;
@@ -346,7 +338,7 @@ async function testGpu(
   }
 }
 
-/** Names to the left, texts of one or more lines to the right of them. */
+/** Names on the left, texts of one or more lines on the right. */
 function layOut(findings: readonly Finding[]): string[] {
   const width = Math.max(...findings.map(({ name }) => name.length)) + 2;
   return findings.flatMap(({ name, text }) => {

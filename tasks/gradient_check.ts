@@ -1,5 +1,5 @@
 /**
- * The task `gradient-check`: the gradients of the reference against differences, and the GPU against the reference.
+ * The task `gradient-check`: the reference against numerical gradients, and the GPU against the reference.
  *
  * @module
  */
@@ -28,6 +28,7 @@ import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import {
+  checkBatch,
   choice,
   COMMON_OPTIONS,
   integer,
@@ -37,7 +38,7 @@ import {
 } from "./_kit/options.ts";
 import type { RunConfig } from "../src/records/config.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { openResults, type Results, runConfig } from "./_kit/results.ts";
+import { openResults, type Results, runConfig, summaryEnd } from "./_kit/results.ts";
 import { soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 
@@ -52,11 +53,11 @@ const OPTIONS = {
   inputs: integer({
     min: 1,
     default: REPORT.inputs,
-    help: "how many of an image's first values are used",
+    help: "how many of the first values of an image are used",
   }),
 };
 
-/** Enough for some batches and for an evaluation whose last part is not a whole one. */
+/** Enough for some batches, and for an evaluation whose last part is incomplete. */
 const TRIAL_COUNTS: Required<SubsetCounts> = { training: 1000, validation: 150, test: 100 };
 
 /** The task as its users see it. */
@@ -65,13 +66,14 @@ export const TASK: Task<typeof OPTIONS> = {
   summary:
     "Compares the gradients of the float64 reference with a five-point difference and with the report's " +
     "forward difference, entry by entry, and those of the GPU with the reference. Then compares steps " +
-    "on the GPU with the reference over 3 and 9 layers, with and without batch norm, few inputs and " +
+    "on the GPU with the reference for 3 and 9 layers, with and without batch norm, with few inputs and " +
     "all. Writes gradient_check.csv; there, gpu_norm of a bias in front of batch norm is ‖db‖ / ‖dβ‖, " +
-    "since its exact gradient is 0. Ends with status 3 when anything is further off than it may be. " +
-    "The forward difference is not judged: its error depends on the seed.",
+    "since its exact gradient is 0. Ends with status 3 when an error exceeds its bound. The forward " +
+    "difference has no bound, since its error depends on the seed.",
   options: OPTIONS,
   defaults: { lambda: REPORT.lambda, batch: REPORT.batch },
   quickCounts: TRIAL_COUNTS,
+  check: checkBatch,
   examples: [
     { command: "deno task gradient-check", purpose: "the report's setting" },
     { command: "deno task gradient-check --seed 7", purpose: "another network" },
@@ -80,14 +82,14 @@ export const TASK: Task<typeof OPTIONS> = {
 
 type Options = Values<typeof OPTIONS>;
 
-/** The files of a check; one that fell short has no summary and so is not finished: it is done again. */
+/** The files of a check. A failed one has no summary, so it is not finished and will be repeated. */
 const FILES = { files: ["gradient_check.csv", "summary.json"], finished: "summary.json" } as const;
 
-/** What ‖a − n‖ / ‖a‖ of the reference may come to, and the share of entries that ReLUs may hide. */
+/** Bounds of ‖a − n‖ / ‖a‖ of the reference, and of the share of entries left out at kinks of ReLUs. */
 const NORM_BAR = 1e-7;
 const LEFT_OUT_BAR = 0.05;
 
-/** What is tried on the GPU after the setting asked for. */
+/** What the GPU is checked with, after the setting asked for. */
 const TRIALS = PUBLISHED_HIDDEN.flatMap((hidden) =>
   [true, false].flatMap((batchNorm) =>
     [{ inputs: 10, batch: 20 }, { inputs: Infinity, batch: 100 }]
@@ -95,14 +97,13 @@ const TRIALS = PUBLISHED_HIDDEN.flatMap((hidden) =>
   )
 );
 
-/** Networks that share their batches but little else. */
+/** Networks that differ in everything but their batches. */
 const TRIAL_NETWORKS = [
   { lambda: 0.5, etaMin: 1e-5, etaMax: 0.1 },
   { lambda: 0, etaMin: 0, etaMax: 0.05 },
   { lambda: 0.005, etaMin: 1e-3, etaMax: 0.1 },
 ];
 
-/** A check, not begun. */
 export interface CheckPlan extends DataCall<typeof OPTIONS> {
   readonly variant: string;
   readonly results: Results;
@@ -111,7 +112,7 @@ export interface CheckPlan extends DataCall<typeof OPTIONS> {
 /** Checks everything that can be refused, and touches nothing. */
 export async function plan(call: DataCall<typeof OPTIONS>): Promise<CheckPlan> {
   const { options, gpu, data: { source: dataset } } = call;
-  checkBatch(options, dataset);
+  checkSizes(options, dataset);
   const variant = options.variant ?? await soundVariant(gpu, settingShape(options, dataset));
   const config = runConfig(options, { task: TASK.name, dataset, adapter: gpu.adapter, variant });
   const { force, out } = options;
@@ -135,13 +136,11 @@ export async function run(planned: CheckPlan, context: TaskContext): Promise<num
   reportTrials(context, trials, options);
   failures.push(...trials.flatMap((trial) => trial.failures));
   const passed = failures.length === 0;
-  for (const failure of failures) context.stderr(`Fell short: ${failure}`);
+  for (const failure of failures) context.stderr(`Check failed: ${failure}`);
   await results.start();
   await results.write("gradient_check.csv", GRADIENT_CHECK_CSV.encode(rows));
   if (passed) {
-    const { description: adapter, software } = gpu.adapter;
-    const quick = quickField(options);
-    const summary = { data: dataset.name, passed, trials, adapter, software, ...quick };
+    const summary = { data: dataset.name, passed, trials, ...summaryEnd(gpu, options.quick) };
     await results.write("summary.json", GRADIENT_CHECK_SUMMARY_JSON.encode(summary));
   }
   if (options.json) {
@@ -169,16 +168,10 @@ function settingShape(
   });
 }
 
-/** Before anything is written. */
-function checkBatch({ batch, batchNorm, inputs }: Options, dataset: DataSet): void {
+function checkSizes({ batch, inputs }: Options, dataset: DataSet): void {
   if (batch > dataset.training.count) {
     throw new ArgumentError(
       `--batch expects at most the ${dataset.training.count} training images, not ${batch}`,
-    );
-  }
-  if (batch === 1 && batchNorm === "on") {
-    throw new ArgumentError(
-      "--batch expects at least 2 with batch norm, not 1: a single image has no deviation",
     );
   }
   if (inputs > dataset.inputs) {
@@ -232,7 +225,7 @@ async function checkSetting(
   return { rows, failures };
 }
 
-/** What the five-point difference of a parameter exceeds. */
+/** The bounds that the five-point difference of a parameter exceeds. */
 function shortfalls(
   { parameter, fivePoint, norm }: GradientError,
   config: RunConfig,
@@ -250,11 +243,8 @@ function shortfalls(
 }
 
 /**
- * Tells which of the report's figures mean something to a check.
- *
- * @param config What the check's `config.json` says.
- * @returns `bars`: what the five-point differences are held to, in the report's setting, whichever the data;
- * `published`: what stands beside them, on the report's data alone. Each by the names of parameters.
+ * The report's errors that a check is compared with, by parameter: `bars` bound the five-point differences in the
+ * report's setting, with any data; `published` are printed beside them, with the report's data alone.
  */
 export function publishedErrors(
   config: RunConfig,
@@ -265,7 +255,7 @@ export function publishedErrors(
   };
 }
 
-/** What events and the summary of a quick try have more than others. */
+/** A field that events and the summary of a quick try have. */
 function quickField({ quick }: Pick<Options, "quick">): { quick?: true } {
   return quick ? { quick } : {};
 }
@@ -302,7 +292,7 @@ function report(
   for (const line of alignColumns(lines)) context.stdout(line);
 }
 
-/** The GPU beside the reference for some steps, over all that a network may be. */
+/** Some steps on the GPU beside the reference, for all trials. */
 async function checkTrials(
   gpu: Gpu,
   run: { options: Options; dataset: DataSet; context: TaskContext },
@@ -346,7 +336,7 @@ function reportTrials(
   context.stdout("");
   context.stdout(
     `GPU against float64: ${TRIAL_NETWORKS.length} networks, ${COMPARED_STEPS} steps; ` +
-      "the quantity that comes nearest to its bar",
+      "the quantity closest to its bound",
   );
   const lines = [["layers", "batch norm", "inputs", "batch", "worst", "error", "at most"]];
   for (const { hidden, batchNorm, inputs, batch, worst } of trials) {
@@ -364,7 +354,7 @@ function reportTrials(
   context.stdout("");
 }
 
-/** The first values of the first images: the reference takes its time. */
+/** The first values of the first images, since the reference is slow. */
 function firstInputs(dataset: DataSet, size: { inputs: number; batch: number }): DataSet {
   const { training, validation, test } = dataset;
   const counts = {

@@ -1,5 +1,5 @@
 /**
- * The task `init-sensitivity`: one network from several initial weights, without and with batch norm.
+ * The task `init-sensitivity`: one network with several initial weights, without and with batch norm.
  *
  * @module
  */
@@ -48,22 +48,20 @@ const OPTIONS = {
     default: [1e-1, ...PUBLISHED_SMALL_SIGMAS],
     help: "initial weights to compare; a number is a fixed deviation σ",
   }),
-  every: integer({ min: 1, default: 100, help: "steps from one point of a curve to the next" }),
+  every: integer({ min: 1, default: 100, help: "steps between two points of a curve" }),
 };
 
-/** The values of the task's options. */
 type Options = Values<typeof OPTIONS>;
 
 /** The task as its users see it. */
 export const TASK: Task<typeof OPTIONS> = {
   name: "init-sensitivity",
-  summary: "Trains one network from several initial weights, without and with batch " +
-    "normalisation, and says what became of each: it diverged (a loss or a parameter was NaN or " +
+  summary: "Trains one network with several initial weights, without and with batch " +
+    "normalisation, and reports the outcome of each: it diverged (a loss or a parameter was NaN or " +
     "infinite), stalled (the training loss ended within 1 % of that of guessing, ln of the number " +
-    "of classes) or trained. Writes curves.csv, sensitivity.svg, config.json and, when it is " +
-    "finished, summary.json into --out. All that differ in their initial weights alone train " +
-    "together and see the same batches. Results that are finished are kept when the same command " +
-    "is given again.",
+    "of classes) or trained. Writes curves.csv, sensitivity.svg, config.json and, when finished, " +
+    "summary.json into --out. Networks that differ only in their initial weights train together, " +
+    "on the same batches. Finished results are kept when the same command is run again.",
   options: OPTIONS,
   defaults: { batchNorm: "both", halfCycle: PUBLISHED_SETTINGS["init-sensitivity"].halfCycle },
   quick: { halfCycle: 50, cycles: 1, every: 20 },
@@ -73,17 +71,16 @@ export const TASK: Task<typeof OPTIONS> = {
     { command: "deno task init-sensitivity --quick", purpose: "the whole path in seconds" },
     {
       command: "deno task init-sensitivity --inits 1e-2,he,xavier --out out/inits",
-      purpose: "other initial weights, He's and Xavier's among them",
+      purpose: "other initial weights, including He's and Xavier's",
     },
   ],
 };
 
-/** A study, not begun. */
 export interface StudyPlan extends DataCall<typeof OPTIONS> {
   readonly chooser: VariantChooser;
   readonly choice: VariantChoice;
   readonly results: Results;
-  /** How it ended, where it is there already. */
+  /** How it ended, where it is finished already. */
   readonly finished?: StudySummary;
 }
 
@@ -93,7 +90,7 @@ export async function plan(call: DataCall<typeof OPTIONS>): Promise<StudyPlan> {
   const { hidden, batch, inits: { length: networks }, halfCycle, cycles, out, force } = options;
   const norms = normsOf(options);
   const chooser = new VariantChooser(call, options);
-  // One for both, so that they can be compared: that of the larger step.
+  // The same for both, so that they can be compared: that of the larger step.
   const plan = { hidden, batchNorm: norms.includes(true), batch, networks };
   const choice = { plan, steps: 2 * halfCycle * cycles, directory: out };
   const variant = await chooser.expect(choice);
@@ -110,14 +107,7 @@ export async function plan(call: DataCall<typeof OPTIONS>): Promise<StudyPlan> {
   return planned;
 }
 
-/**
- * Does what was planned.
- *
- * @param planned The study.
- * @param context Where to write, and how to hear of being told to stop.
- * @param testing A clock in milliseconds, for tests.
- * @returns The exit status.
- */
+/** Does what was planned, and returns the exit status; `testing` is a clock in milliseconds. */
 export async function run(
   planned: StudyPlan,
   context: TaskContext,
@@ -164,24 +154,14 @@ export async function main(
   );
 }
 
-/** A study when it is over. */
 export interface FinishedStudy {
-  /** The values of the task's options. */
   readonly options: Options;
-  /** What its `config.json` says. */
   readonly config: RunConfig;
-  /** The data set, or what the table says of it. */
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;
-  /** How it ended. */
   readonly summary: StudySummary;
 }
 
-/**
- * Writes the table at the end and what was seen, or with `--json` an event for each run.
- *
- * @param context Where to write.
- * @param study The study.
- */
+/** Prints the table at the end and a summary, or with `--json` an event for each run. */
 export function reportStudy(context: TaskContext, study: FinishedStudy): void {
   const { options, config, dataset, summary: { runs, quick } } = study;
   const { out } = options;

@@ -1,5 +1,5 @@
 /**
- * The task `lambda-search`: the L2 weight λ, looked for coarsely and then finely, and a network with the best one.
+ * The task `lambda-search`: a coarse and a fine search for the L2 weight λ, and a network with the best one.
  *
  * @module
  */
@@ -38,12 +38,13 @@ import { type DataCall, withData } from "./_kit/with_data.ts";
 export const TASK: Task<typeof SEARCH_OPTIONS> = {
   name: "lambda-search",
   summary:
-    "Looks for the weight λ of the L2 term: values drawn log-uniformly from a coarse range, " +
+    "Searches for the weight λ of the L2 term: values drawn log-uniformly from a coarse range, " +
     "then from a fine one. All networks of a stage train together, on the same batches. Then a " +
-    "network with the best λ trains for longer, and its test images are counted by class. Writes " +
-    "trials.csv, a figure for each stage, best.csv, confusion.csv, confusion.svg, the folder final " +
-    "as one of the task baseline, config.json and, when it is finished, summary.json. A search " +
-    "that was cut off goes on after its last whole stage when the same command is given again.",
+    "network with the best λ trains for longer, and its predictions for the test images are counted " +
+    "by class. Writes trials.csv, a figure for each stage, best.csv, confusion.csv, confusion.svg, " +
+    "the folder final with the files of a baseline run, config.json and, when finished, " +
+    "summary.json. Running the same command again resumes an interrupted search after its last " +
+    "complete stage.",
   options: SEARCH_OPTIONS,
   quick: { halfCycle: 50, cycles: 1, finalCycles: 1, coarseCount: 3, fineCount: 3 },
   check: checkSearch,
@@ -52,22 +53,21 @@ export const TASK: Task<typeof SEARCH_OPTIONS> = {
     { command: "deno task lambda-search --quick", purpose: "the whole path in seconds" },
     {
       command: "deno task lambda-search --refine 2 --repeat 3 --out out/refined",
-      purpose: "three rounds, of which two follow the best; the spread over three networks",
+      purpose: "two rounds around the best λ, and the spread over three networks",
     },
   ],
 };
 
-/** How many of the best are written down and shown, as in the report. */
+/** How many of the best are written and printed, as in the report. */
 const BEST = 3;
 
-/** A search, not begun. */
 export interface SearchPlan extends DataCall<typeof SEARCH_OPTIONS> {
   readonly chooser: VariantChooser;
   readonly choice: VariantChoice;
   readonly results: Results;
   /** The folder of the final network, opened before the best λ is known. */
   readonly final: Results;
-  /** How it ended, where all of it is there already. */
+  /** How it ended, where it is complete already. */
   readonly finished?: SearchSummary;
 }
 
@@ -88,7 +88,7 @@ export async function plan(call: DataCall<typeof SEARCH_OPTIONS>): Promise<Searc
   if (results.state === "finished") {
     const finished = await readSummary(out, SEARCH_SUMMARY_JSON);
     const final = await openFinal(results, { lambda: finished.bestLambda, force });
-    // Someone may have removed it, or one of its files; a figure is missing where it could not be drawn.
+    // Someone may have removed it or one of its files; a figure is missing if it could not be drawn.
     if (final.state === "finished" && final.undrawn.length === 0) return { ...planned, finished };
   }
   await checkCapacity(gpu, data, { ...plan, variant });
@@ -127,14 +127,14 @@ async function search(
   const { json, quick, force, repeat } = options;
   const { signal } = context;
   if (force || results.state === "new") {
-    // First, so that a search that is cut off here finds no final network of other settings when it is resumed.
+    // First, so that a search that is interrupted here finds no final network of other settings when it is resumed.
     await planned.final.clear();
     await results.start();
   } else await results.resume();
   const training = { ...on, gpu, data, signal, progress: new Progress(context, { json, quick }) };
   if (repeat > 1) {
     context.stderr(
-      `Each λ trains ${repeat} networks of other initial weights; all networks see the same batches`,
+      `Each λ trains ${repeat} networks with different initial weights, all on the same batches`,
     );
   }
   const rows = await searchInto(results, options, training);
@@ -142,7 +142,7 @@ async function search(
   if (Number.isNaN(best[0].validationAccuracy)) {
     await figures.draw(signal).catch((error) => {
       if (!(error instanceof FigureError)) throw error;
-      context.stderr(error.message); // What follows matters more.
+      context.stderr(error.message); // The error below matters more.
     });
     throw new ArgumentError(
       "All networks of the search diverged: expected smaller values of λ or of --eta-max",
@@ -182,24 +182,14 @@ function checkSearch(options: SearchOptions): void {
   }
 }
 
-/** A search when it is over. */
 export interface FinishedSearch {
-  /** The values of the task's options. */
   readonly options: SearchOptions;
-  /** What its `config.json` says. */
   readonly config: RunConfig;
-  /** The data set, or what the table says of it. */
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;
-  /** How it ended. */
   readonly summary: SearchSummary;
 }
 
-/**
- * Writes the best of the search and how the final network did, or with `--json` an event for each.
- *
- * @param context Where to write.
- * @param search The search.
- */
+/** Prints the best of the search and the final network, or with `--json` an event for each. */
 export function reportSearch(context: TaskContext, search: FinishedSearch): void {
   const { options, config, dataset, summary } = search;
   const { out, repeat } = options;

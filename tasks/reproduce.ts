@@ -28,20 +28,18 @@ const OPTIONS = {
     default: 1,
     help: "first seed of initial weights and batch order",
   }),
-  seeds: integer({ min: 1, default: DEFAULT_SEEDS.usual, help: "how many seeds, from --seed on" }),
+  seeds: integer({ min: 1, default: DEFAULT_SEEDS.usual, help: "number of seeds, from --seed on" }),
 };
 
-/** The values of the task's options. */
 type Options = Values<typeof OPTIONS>;
 
 const TASK: Task<typeof OPTIONS> = {
   name: "reproduce",
-  summary:
-    "Makes every experiment of the report again: gradient-check, baseline, lambda-search and " +
-    "init-sensitivity for each seed, each into a folder of its own within --out " +
-    "(baseline/seed-1, ...), then report.html, which compares them with the report. What is " +
-    "finished is kept when the same command is given again. A part that falls short of its check " +
-    "does not keep the rest from running; the task then ends with status 3.",
+  summary: "Repeats every experiment of the report: gradient-check, baseline, lambda-search and " +
+    "init-sensitivity for each seed, each in a folder of its own within --out (baseline/seed-1, " +
+    "...), then writes report.html, which compares them with the report. Finished parts are kept " +
+    "when the same command is run again. If a part fails its check, the others run all the same, " +
+    "and the task ends with status 3.",
   options: OPTIONS,
   quick: { seeds: DEFAULT_SEEDS.quick },
   check: checkSeeds,
@@ -58,7 +56,7 @@ export interface Experiment {
   readonly name: string;
   /** How many networks it trains, and how many with `--quick`. */
   readonly trainings: { readonly usual: number; readonly quick: number };
-  /** Checks everything that can be refused, touches nothing, and returns what is left to do. */
+  /** Checks everything that can be refused, writes nothing, and returns what is left to do. */
   plan(args: readonly string[], shared: SharedData): Promise<PlannedRun>;
 }
 
@@ -99,14 +97,7 @@ interface PlannedPart extends Part {
   readonly run: PlannedRun;
 }
 
-/**
- * Runs the task.
- *
- * @param args The arguments as typed.
- * @param context Where to write, and how to hear of being told to stop.
- * @param testing Other experiments, and another way to make the page, for tests.
- * @returns The exit status.
- */
+/** Runs the task. */
 export async function main(
   args: readonly string[],
   context: TaskContext,
@@ -151,7 +142,7 @@ function announceParts(context: TaskContext, options: Options, parts: readonly P
   context.stderr(
     `${count(seeds, "seed")}, ${count(parts.length, "part")}, ${count(trainings, "training")}${
       quick ? " (quick)" : ""
-    }; what is finished already is kept`,
+    }; finished parts are kept`,
   );
 }
 
@@ -164,7 +155,7 @@ async function runParts(
   const { context, makePage } = on;
   const { json, quick } = options;
   const undrawn: string[] = [];
-  /** A figure that cannot be drawn loses no results, and keeps nothing else from being done. */
+  /** Runs something to its end even if a figure cannot be drawn, which loses no results. */
   async function drawing(run: () => Promise<number>): Promise<number> {
     try {
       return await run();
@@ -175,7 +166,7 @@ async function runParts(
       return EXIT.done;
     }
   }
-  const fellShort: string[] = [];
+  const failed: string[] = [];
   for (const [i, { experiment, seed, name, run }] of parts.entries()) {
     context.signal.throwIfAborted();
     const place = { number: i + 1, parts: parts.length };
@@ -183,33 +174,32 @@ async function runParts(
     const event = { part: experiment.name, seed, ...place, ...quick && { quick } };
     if (json) writeEvent(context, "part", event);
     const status = await drawing(() => run(context));
-    if (status === EXIT.checkFailed) fellShort.push(name);
+    if (status === EXIT.checkFailed) failed.push(name);
     else if (status !== EXIT.done) return status;
-    // After each seed, so that there is something to look at while the others are trained.
+    // After each seed, so that there is a page while the others train.
     if (parts[i + 1]?.seed === seed) continue;
     const pageStatus = await drawing(() => makePage(pageArgs(options), context));
     if (pageStatus !== EXIT.done) return pageStatus;
   }
 
-  for (const name of fellShort) context.stderr(`Fell short: ${name}`);
-  const done = { parts: parts.length, fell_short: fellShort, ...quick && { quick } };
+  for (const name of failed) context.stderr(`Check failed: ${name}`);
+  const done = { parts: parts.length, fell_short: failed, ...quick && { quick } };
   if (json) writeEvent(context, "done", done);
   if (undrawn.length > 0) throw new FigureError(distinct(undrawn).join(". "));
-  return fellShort.length === 0 ? EXIT.done : EXIT.checkFailed;
+  return failed.length === 0 ? EXIT.done : EXIT.checkFailed;
 }
 
-/** Seeds are counted on from the first. */
 function checkSeeds({ seed, seeds }: Options): void {
   const last = 2 ** 32 - 1;
   if (seed + seeds - 1 > last) {
     throw new ArgumentError(
       `--seeds expects at most ${last - seed + 1} from --seed ${seed} on, since the last seed ` +
-        `there is is ${last}, not ${seeds}`,
+        `is ${last}, not ${seeds}`,
     );
   }
 }
 
-/** The command line of a part: its own seed and folder, and all else as it was given. */
+/** The command line of a part: its own seed and folder, and everything else as given. */
 function partArgs(options: Options, { experiment, seed }: Part): string[] {
   const { out, data, quick, force, json, requireGpu, variant, profile } = options;
   const { name, trainings } = experiment;

@@ -29,8 +29,9 @@ const OPTIONS = {
     min: 1,
     max: 1_000_000,
     default: 20_000,
-    help: "the most steps of a measurement, which otherwise has as many as take a tenth of a " +
-      "second, without time stamps twice that and on a software adapter a second, but at least 5",
+    help:
+      "maximum steps of a measurement; it has as many as take 0.1 s, without time stamps 0.2 s, " +
+      "on a software adapter 1 s, and at least 5",
   }),
   ...COMMON_OPTIONS,
 };
@@ -43,15 +44,14 @@ const TASK: Task<typeof OPTIONS> = {
     "(hidden 50,50) with batch norm, batches of 100 and one network: images in a batch from 50 to " +
     "1600, the width of both hidden layers from 50 to 1024, affine layers from 2 to 16, all " +
     "hidden ones 50 wide, and networks that train together from 1 to 64. A time is that of many " +
-    "steps, gathering the batches included, after a warm-up; the sizes " +
-    "of an axis are measured in turn, and again in every round. Each size has the kernel variant " +
-    "that a long training of it has, which is chosen by measuring unless that was done before. Names every cliff: a size that " +
-    "takes more than twice what its neighbours' trend predicts, which is a straight line " +
-    "where size and time are both logarithmic, through the size before and the one after, or on " +
-    "from two neighbours where there is only one side or the time stays up. Sizes that the " +
-    "adapter cannot hold are named and left out. Writes scaling.csv, config.json and, when it is " +
-    "finished, scaling.svg into --out. Results that are finished are kept when the same command " +
-    "is given again.",
+    "steps, gathering the batches included, after a warm-up; the sizes of an axis are measured in " +
+    "turn in every round. Each size uses the kernel variant that a long training of it would use, " +
+    "which is chosen by measuring unless that was done before. Names every cliff: a size that takes " +
+    "more than twice what the trend of its neighbours predicts, a straight line in a log-log plot " +
+    "through the sizes before and after it, or extrapolated from two neighbours where there is only " +
+    "one side or the time stays up. Sizes that the adapter cannot hold are named and left out. " +
+    "Writes scaling.csv, config.json and, when finished, scaling.svg into --out. Finished results " +
+    "are kept when the same command is run again.",
   options: OPTIONS,
   quick: { rounds: 2, steps: 20, data: "synthetic" },
   examples: [
@@ -64,10 +64,9 @@ const TASK: Task<typeof OPTIONS> = {
   ],
 };
 
-/** Measurements, none of them taken. */
 interface ScalingPlan extends DataCall<typeof OPTIONS> {
   readonly results: Results;
-  /** What was measured before, where that is all of it. */
+  /** The rows, where they are complete already. */
   readonly finished?: ScalingRow[];
 }
 
@@ -80,7 +79,7 @@ async function plan(call: DataCall<typeof OPTIONS>): Promise<ScalingPlan> {
   const settings = { ...options, adapter: adapter.description };
   const config = runConfig(settings, { task: TASK.name, dataset, adapter, variant });
   const results = await openResults(out, config, { ...SCALING_FILES, force });
-  const finished = results.state === "finished" ? await readScaling(out) : undefined;
+  const finished = results.state === "finished" ? await readScaling(results) : undefined;
   return { ...call, results, finished };
 }
 
@@ -108,7 +107,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
   return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }
 
-/** The table at the end and a line for each cliff, or with `--json` an event for each row of the table. */
+/** Prints the table at the end and a line for each cliff, or with `--json` an event for each row. */
 function report(
   context: TaskContext,
   rows: readonly ScalingRow[],
@@ -156,7 +155,7 @@ function report(
   context.stdout(`Files: ${out}`);
 }
 
-/** How many times as long a step takes as it would in proportion to the arithmetic, from the first size of the axis on. */
+/** The time of a step over what it would be in proportion to the arithmetic, from the first size of the axis on. */
 function timesArithmetic(row: ScalingRow, rows: readonly ScalingRow[]): string {
   const first = rows.find(({ axis }) => axis === row.axis)!;
   return (row.msPerStep / first.msPerStep / (row.mflop / first.mflop)).toFixed(2);

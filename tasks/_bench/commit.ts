@@ -1,16 +1,11 @@
 /**
- * Which commit of this project runs, read from the repository's files: no git is needed.
+ * The commit of this project, read from the repository's files without git.
  *
  * @module
  */
 import { join } from "@std/path";
 
-/**
- * Finds the commit that is checked out.
- *
- * @param repository The folder `.git`.
- * @returns The commit's full hash; empty where there is no repository, or none that is read so simply.
- */
+/** The hash of the commit that is checked out; "" where the folder `.git` is missing or stored otherwise. */
 export async function currentCommit(repository: string): Promise<string> {
   const head = await read(join(repository, "HEAD"));
   const branch = head.match(/^ref: (refs\/\S+)$/)?.[1];
@@ -23,12 +18,12 @@ export async function currentCommit(repository: string): Promise<string> {
   return hash(line.split(" ")[0]);
 }
 
-/** The text if it is a hash (SHA-1 or SHA-256), otherwise nothing. */
+/** The text if it is a hash (SHA-1 or SHA-256), otherwise "". */
 function hash(text: string): string {
   return /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text) ? text : "";
 }
 
-/** The text of a file; empty where there is no such file. */
+/** The text of a file; "" where it is missing. */
 async function read(path: string): Promise<string> {
   try {
     return (await Deno.readTextFile(path)).trim();

@@ -1,5 +1,5 @@
 /**
- * The files that the task `bench` leaves behind: rows that are appended to, and the figure of them.
+ * The files of the task `bench`: rows, which every run appends to, and their figure.
  *
  * @module
  */
@@ -11,14 +11,11 @@ import type { BenchRow } from "../../src/measure/bench.ts";
 import { BENCH_CSV } from "../../src/records/bench.ts";
 import type { Figures } from "../_kit/figures.ts";
 
-/** The names of the files. */
 export const BENCH_FILES = { rows: "bench.csv", figure: "trend.svg" } as const;
 
 /**
- * Reads the rows that are there already.
+ * Reads the rows of earlier runs, oldest first; none with `force`.
  *
- * @param options The directory, and whether to begin anew.
- * @returns Them, oldest first; none where there is no file, or with `force`.
  * @throws {ArgumentError} When the directory is or goes through a file.
  * @throws {DataError} When the file is damaged; the message names the line.
  */
@@ -31,11 +28,8 @@ export async function readBenchRows(
 }
 
 /**
- * Reads a file that rows are appended to.
+ * Reads a file that rows are appended to; undefined where it is missing.
  *
- * @param path The file.
- * @param out The directory of the option `--out`, for the error message.
- * @returns Its text; undefined where there is none.
  * @throws {ArgumentError} When the directory is or goes through a file.
  */
 export async function readAppended(path: string, out: string): Promise<string | undefined> {
@@ -48,12 +42,7 @@ export async function readAppended(path: string, out: string): Promise<string | 
   }
 }
 
-/**
- * Writes all rows, and plans the figure of them.
- *
- * @param rows The rows, oldest first.
- * @param options The directory, whether this was a quick try, and where to plan the figure.
- */
+/** Writes all rows and plans their figure. */
 export async function writeBenchRows(
   rows: readonly BenchRow[],
   { out, quick, figures }: { out: string; quick: boolean; figures: Figures },

@@ -1,5 +1,5 @@
 /**
- * The speed of training and evaluating populations, measured as their users meet it.
+ * The speed of training and evaluating populations, as users experience it.
  *
  * @module
  */
@@ -21,58 +21,48 @@ import {
   timeUnit,
   unitsFor,
 } from "../../src/measure/timing.ts";
-import { type Plan, takePopulation } from "../_kit/capacity.ts";
+import { createPopulation, type Plan } from "../_kit/capacity.ts";
 
-/** How to measure. */
 export interface MeasureOptions {
-  /** How many measurements of each. */
   readonly repeat: number;
   /**
-   * The fewest milliseconds of a measurement, waits not counted: steps are added until it takes as long, and evaluations
-   * until the wait for them cannot falsify their time. 0 for as few steps as the load has, and one evaluation.
+   * Minimum milliseconds of a measurement without waits: steps are added until it takes that long, and evaluations
+   * until the wait cannot distort their time. 0 for the steps of the load and one evaluation.
    */
   readonly min: number;
-  /** Ends the measuring between two submits. */
   readonly signal: AbortSignal;
-  /** Told before each measurement which round it belongs to; 0 warms up. */
+  /** Called before each measurement with its round; 0 warms up. */
   readonly onMeasurement?: (round: number, plan: Plan) => void;
 }
 
-/** What is measured, and how much of it. */
 export interface Load {
-  /** The networks. */
   readonly plan: Plan;
   /** Steps in a measurement, unless more are needed for it to take long enough. */
   readonly steps: number;
-  /** What an evaluation goes through. */
   readonly splits: readonly Split[];
 }
 
-/** What was measured. */
 export interface Measurement {
-  /** Steps in a measurement. */
   readonly steps: number;
   /** Milliseconds per step of all networks together, gathering the batch included, from submit to completion. */
   readonly step: Spread;
-  /** Milliseconds per evaluation of all networks on 50,000 images, read-back included but not the wait for it. */
+  /** Milliseconds per evaluation of all networks on 50,000 images, with the read-back but without the wait for it. */
   readonly evaluation: Spread;
 }
 
-/** The learning rate goes up and down as in the report. */
+/** Of every network that is measured, as in the report. */
 const HALF_CYCLE = 2250;
-/** Of every network that is measured. */
 const SETTINGS = { lambda: 0.005, etaMin: 1e-5, etaMax: 0.1 };
 
-/** Images that a reported evaluation goes through: CIFAR-10's training and validation images. */
+/** Images of a reported evaluation: CIFAR-10's training and validation images. */
 const EVALUATION_IMAGES = 50_000;
 
 /** Networks that stay on the device between measurements, so that several kinds can be measured in turn. */
 export class Runner {
-  /** What they are. */
   readonly plan: Plan;
-  /** Milliseconds from the making of the networks, compiling included, to the end of their first step. */
+  /** Milliseconds from the creation of the networks, with compiling, to the end of their first step. */
   readonly compileTime: number;
-  /** Their steps, gathering the batch included; the learning rate goes up and down. */
+  /** Their steps, with gathering the batch and a cyclic learning rate. */
   readonly steps: TimedWork;
   readonly #population: Population;
   readonly #data: DeviceDataSet;
@@ -98,16 +88,10 @@ export class Runner {
   }
 
   /**
-   * Makes the networks, and makes their first step.
+   * Creates the networks and makes their first step. With `alike` all start with the same weights, a few that are drawn
+   * and repeated, which saves much time.
    *
-   * @param gpu The device.
-   * @param data The data set on it.
-   * @param options What to make, the seed of initial weights and batch order, and what ends the work between two submits;
-   * with `alike` all networks begin with the same weights, a few that are drawn and repeated, which saves much time.
-   * @returns The networks.
    * @throws {ArgumentError} When the adapter cannot hold them; the message names the options.
-   * @throws {GpuError} When the device refused an operation.
-   * @throws {DeviceLostError} When the device went away.
    */
   static async create(
     gpu: Gpu,
@@ -119,11 +103,11 @@ export class Runner {
     const { inputs, classes, training } = data.source;
     const architecture: Architecture = { inputs, hidden, classes, batchNorm };
     const began = performance.now();
-    const population = await takePopulation(gpu, data, { ...plan, settings: SETTINGS });
+    const population = await createPopulation(gpu, data, { ...plan, settings: SETTINGS });
     const taken = performance.now();
     let drawing = 0;
     try {
-      // Not before: what the adapter cannot hold need not be drawn. It does not count, either.
+      // Drawing comes after the allocation, which may fail, and does not count as compiling.
       const shared = alike ? timingParameters(architecture) : undefined;
       const parameters = Array.from(
         { length: networks },
@@ -143,11 +127,8 @@ export class Runner {
   }
 
   /**
-   * Gives the evaluation of the networks as work that can be timed. Several are started one after another, before the
-   * result of any is there, so that they share one wait; none at all is the wait alone.
-   *
-   * @param splits On what.
-   * @returns The work; a unit is an evaluation.
+   * The evaluation of the networks as work to be timed. Several are started before any result is read, so that they
+   * share one wait; zero units are the wait alone.
    */
   evaluations(splits: readonly Split[]): TimedWork {
     return timedWork(async (units) => {
@@ -155,42 +136,30 @@ export class Runner {
       for (let i = 0; i < units; i++) {
         pending.push(await this.#population.startEvaluation(splits, this.#signal));
       }
-      // Of none a few bytes are read as the results are.
+      // The same read-back as that of results, of a few bytes.
       if (units === 0) await this.#population.readDiverged();
       else await Promise.all(pending.map((evaluation) => evaluation.result()));
       return undefined;
     }, { stamped: false, minUnits: 0 });
   }
 
-  /**
-   * Tells what part of the evaluation that is reported some parts of the data set are.
-   *
-   * @param splits The parts.
-   * @returns How many times as many images are evaluated for {@linkcode Measurement.evaluation}.
-   */
+  /** How many times as many images a reported evaluation has. */
   scale(splits: readonly Split[]): number {
     const images = splits.reduce((sum, split) => sum + this.#data.source[split].count, 0);
     return EVALUATION_IMAGES / images;
   }
 
-  /** Frees their memory on the device. */
   destroy(): void {
     this.#population.destroy();
   }
 }
 
 /**
- * Measures the time of steps and of evaluations. All kinds are measured once before any is measured again, so that a
- * machine that gets slower or faster meanwhile does so for all of them. A first round warms up: kernels are compiled
- * when they are first used, and the size of submits follows the time that the ones before took.
+ * Measures the time of steps and of evaluations. All loads are measured once before any is measured again, so that a
+ * change in the speed of the machine affects all of them. A first round warms up: kernels are compiled when they are
+ * first used, and the size of submits follows the time of the previous ones.
  *
- * @param gpu The device.
- * @param data The data set on it.
- * @param options What to train, the seed of initial weights and batch order, and how to measure.
- * @returns Medians and spreads, in the order of the loads.
  * @throws {ArgumentError} When the adapter cannot hold all networks together; the message names the options.
- * @throws {GpuError} When the device refused an operation.
- * @throws {DeviceLostError} When the device went away.
  */
 export async function measure(
   gpu: Gpu,
@@ -203,7 +172,7 @@ export async function measure(
   const { loads, seed, repeat, min, signal, onMeasurement } = options;
   const runners: Runner[] = [];
   try {
-    // All of them before anything is measured: what the adapter cannot hold is known at once.
+    // Before anything is measured, so that what the adapter cannot hold is refused at once.
     for (const { plan } of loads) {
       runners.push(await Runner.create(gpu, data, { plan, seed, signal }));
     }
@@ -217,7 +186,7 @@ export async function measure(
       onMeasurement?.(0, plan);
       const warm = await unitsFor(works[i].steps, { min: steps, milliseconds: min });
       await works[i].evaluations.time(1); // Compiles.
-      // On a software adapter one takes long beside the wait, and another would cost much time.
+      // On a software adapter an evaluation takes long compared with the wait.
       const milliseconds = gpu.adapter.software ? 0 : Math.min(min, TELLING);
       const evaluations = milliseconds === 0
         ? 1
@@ -244,14 +213,8 @@ export async function measure(
 }
 
 /**
- * Measures how long it takes until networks train, on a device of its own: on any other, kernels may have been compiled
- * before. Drivers keep on disk what they compiled, so that a machine shows all of it once.
- *
- * @param dataset The data set.
- * @param options What to train, the seed of initial weights and batch order, and what ends the work.
- * @returns Milliseconds from the making of the networks, compiling included, to the end of their first step.
- * @throws {GpuError} When the device refused an operation.
- * @throws {DeviceLostError} When the device went away.
+ * Measures the compile time of a {@linkcode Runner} on a device of its own, where no kernel was compiled before. Drivers
+ * cache compiled kernels on disk, so a machine shows the full time only once.
  */
 export async function measureCompiling(
   dataset: DataSet,
@@ -274,12 +237,9 @@ export async function measureCompiling(
 }
 
 /**
- * Counts the floating-point operations of a step of one network: the affine maps, an addition and a multiplication for
- * each weight and image, forward, for the weights' gradient, and but in the first layer for the inputs' gradient.
- *
- * @param architecture The network.
- * @param batch Images in a batch.
- * @returns 2 · batch · (2 · in₁ · out₁ + 3 · Σ in · out over the other layers).
+ * Counts the floating-point operations of a step of one network: 2 · batch · (2 · in₁ · out₁ + 3 · Σ in · out over the
+ * other layers). An affine layer has an addition and a multiplication for each weight and image in the forward pass, for
+ * the gradient of the weights and, except in the first layer, for the gradient of the inputs.
  */
 export function operationsPerStep(architecture: Architecture, batch: number): number {
   const { widths } = layout(architecture);

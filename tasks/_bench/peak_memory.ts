@@ -1,37 +1,31 @@
 /**
- * How much memory this process holds, looked at now and then.
+ * The peak memory of this process, sampled.
  *
  * @module
  */
 
-/** Milliseconds between two looks: seldom enough not to be felt, often enough to see what training takes. */
+/** Milliseconds between two samples. */
 const PERIOD = 100;
 
-/**
- * The most memory that this process was seen to hold. Linux keeps that number itself, in /proc, but Deno lets nobody read
- * it who may not do everything.
- */
+/** The peak resident set that was sampled. Linux has the exact number in /proc, but reading it takes --allow-all in Deno. */
 export class PeakMemory {
   #peak = 0;
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** Begins to look. */
   constructor() {
     this.look();
     this.#timer = setInterval(() => this.look(), PERIOD);
   }
 
-  /** Its resident set, in bytes. */
   get peak(): number {
     return this.#peak;
   }
 
-  /** Looks now, for when something large has just been made and no timer had its turn meanwhile. */
+  /** Samples now: after a large allocation no timer may have fired yet. */
   look(): void {
     this.#peak = Math.max(this.#peak, Deno.memoryUsage().rss);
   }
 
-  /** Ends the looking. */
   stop(): void {
     clearInterval(this.#timer);
   }

@@ -1,5 +1,5 @@
 /**
- * Other libraries making the same training steps on the same machine, each in a process of its own and in turn with ours.
+ * Other libraries making the same training steps on the same machine, each in its own process and in turn with ours.
  *
  * @module
  */
@@ -16,9 +16,7 @@ import { writeEvent } from "../_kit/events.ts";
 
 /** A program that measures a library: it prints lines of JSON, with `peer`, `version`, `mode`, `ms_per_step` and `steps`. */
 export interface Peer {
-  /** What messages call it. */
   readonly name: string;
-  /** The program that runs it, and its arguments. */
   readonly command: Command;
 }
 
@@ -27,21 +25,16 @@ type PeerLine = Pick<PeerRow, "peer" | "version" | "mode" | "msPerStep" | "steps
 
 const FILE = "peers.csv";
 
-/** A peer that takes longer than this, in milliseconds, hangs. */
+/** Milliseconds after which a peer counts as hanging. */
 const PATIENCE = 300_000;
 
-/** The least milliseconds of a peer's measurement, as an argument: hearing of its end may take 10 more. */
-const LEAST = "1000";
+/** Minimum milliseconds of a peer's measurement, as an argument: waiting for the GPU may take 10 more. */
+const MIN_MILLISECONDS = "1000";
 
-/**
- * The peers that there are, each with the least number of steps of a measurement.
- *
- * @param options Whether measurements are to be as short as can be.
- * @returns Them, in the order in which they are measured.
- */
+/** All peers, in the order in which they are measured, with the minimum number of steps and milliseconds. */
 export function peersOf({ quick }: { quick: boolean }): Peer[] {
-  const few = quick ? ["2", "0"] : ["10", LEAST];
-  const many = quick ? ["2", "0"] : ["450", LEAST];
+  const few = quick ? ["2", "0"] : ["10", MIN_MILLISECONDS];
+  const many = quick ? ["2", "0"] : ["450", MIN_MILLISECONDS];
   return [
     denoPeer("TensorFlow.js", "tfjs.ts", few),
     denoPeer("jax-js", "jax_js.ts", few),
@@ -51,7 +44,7 @@ export function peersOf({ quick }: { quick: boolean }): Peer[] {
   ];
 }
 
-/** Without the project's configuration: a peer's packages are not among its own. It needs no permission. */
+/** Without the project's configuration, since a peer's packages are not in it. It needs no permission. */
 function denoPeer(name: string, file: string, args: readonly string[]): Peer {
   const options = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-prompt"];
   return { name, command: [Deno.execPath(), "run", ...options, pathOf(file), ...args] };
@@ -65,33 +58,24 @@ function pathOf(file: string): string {
   return fromFileUrl(new URL(`../peers/${file}`, import.meta.url));
 }
 
-/** How peers are measured. */
 export interface PeerOptions {
-  /** How often each is measured. */
   readonly rounds: number;
   /** Measures our own step: milliseconds. */
   own(): Promise<number>;
-  /** Who is measured. */
   readonly peers: readonly Peer[];
-  /** The rows that are in `peers.csv` already. */
   readonly before: readonly PeerRow[];
   readonly commit: string;
   readonly adapter: string;
-  /** Where peers.csv goes. */
   readonly out: string;
-  /** Whether to write events in place of a table. */
   readonly json: boolean;
-  /** Whether this is a quick try. */
   readonly quick: boolean;
-  /** Milliseconds after which a peer is given up. */
+  /** Milliseconds after which a peer is stopped. */
   readonly patience?: number;
 }
 
 /**
- * Reads the rows that are there already.
+ * Reads the rows of earlier runs, oldest first; none with `force`.
  *
- * @param options The directory, and whether to begin anew.
- * @returns Them, oldest first; none where there is no file, or with `force`.
  * @throws {ArgumentError} When the directory is or goes through a file.
  * @throws {DataError} When the file is damaged; the message names the line.
  */
@@ -104,12 +88,8 @@ export async function readPeerRows(
 }
 
 /**
- * Measures ours and the peers in turn, prints a table of the ratios and appends to `peers.csv`. A peer that cannot run is
- * left out, with a line that says why.
- *
- * @param context Where to write, and what ends the measuring.
- * @param options What to measure, and how.
- * @returns The rows of this run.
+ * Measures our step and the peers in turn, prints the ratios and appends to `peers.csv`. A peer that cannot run
+ * is left out, with a line that says why.
  */
 export async function measurePeers(
   context: TaskContext,
@@ -147,7 +127,7 @@ export async function measurePeers(
   return rows;
 }
 
-/** The lines that a peer printed, or why there are none. */
+/** Runs a peer; returns the lines that it printed, or why there are none. */
 async function runPeer(
   { command }: Peer,
   signal: AbortSignal,
@@ -171,34 +151,30 @@ async function runPeer(
     throw error;
   }
   signal.throwIfAborted();
-  // Started through `env`, which ends so when it finds no such program.
+  // It was started through `env`, which ends with 127 where there is no such program.
   if (program !== command[0] && output.code === 127) return `there is no ${command[0]}`;
-  if (timeout.aborted) return `it was not done after ${patience / 1000} s`;
+  if (timeout.aborted) return `it took longer than ${patience / 1000} s`;
   const lines = new TextDecoder().decode(output.stdout).split("\n").flatMap(parseLine);
   if (lines.length > 0) return lines;
   const reason = tellingLine(new TextDecoder().decode(output.stderr));
   return reason || `it ended with ${output.code} and printed no time`;
 }
 
-/** What Python writes before the calls that led to an exception, which are indented; the exception itself follows. */
+/** Python writes this, then the calls that led to an exception, indented, then the exception. */
 const TRACEBACK = "Traceback (most recent call last):";
 
 /**
- * Finds the line that says why a program failed, among all that it wrote to standard error.
+ * Finds the line of standard error that says why a program failed.
  *
- * Programs warn before they fail, and say where they failed after they say why: so it is the first line that speaks of an
- * error. In Python's traceback it is the exception, which comes after the calls; of several tracebacks the last one ended
- * the program.
- *
- * @param text All that it wrote.
- * @returns The line; the first one where none speaks of an error; empty where there is none.
+ * Programs warn before they fail, and say why before they say where, so it is the first line that mentions an error, or
+ * else the first line. In a Python traceback it is the exception; of several tracebacks, the last one ended the program.
  */
 export function tellingLine(text: string): string {
   const lines = text.split(/\r?\n/);
   const traceback = lines.lastIndexOf(TRACEBACK);
   if (traceback >= 0) {
     const at = lines.findIndex((line, i) => i > traceback && /^\S/.test(line));
-    // NumPy's own begins on the line after `ImportError:`.
+    // NumPy's message starts on the line after `ImportError:`.
     if (at > 0) return lines.slice(at).join("\n").match(/^\S+:\s+.+|.+/)![0].replace(/\s+/g, " ");
   }
   const written = lines.map((line) => line.trim()).filter((line) => line !== "");
@@ -213,7 +189,7 @@ function parseLine(line: string): PeerLine[] {
       ? [{ peer, version, mode, msPerStep: ms_per_step, steps }]
       : [];
   } catch {
-    return []; // Something else that it prints.
+    return []; // Other output.
   }
 }
 
@@ -226,7 +202,7 @@ function report(
     rows,
     ({ peer, version, mode }) => JSON.stringify([peer, version, mode]),
   );
-  const table = [["peer", "version", "mode", "ms/step", "ours", "ratio (least to most)"]];
+  const table = [["peer", "version", "mode", "ms/step", "ours", "ratio (min to max)"]];
   for (const own of kinds.values()) {
     const [{ peer, version, mode }] = own;
     const ratio = spreadOf(own.map((row) => row.msPerStep / row.ownMsPerStep));

@@ -1,5 +1,5 @@
 /**
- * What the task `bench` tells in the end: a table for people, or an event for each of its rows.
+ * What the task `bench` prints at the end: a table, or an event for each row.
  *
  * @module
  */
@@ -14,23 +14,12 @@ import { alignColumns, percent, short, spread } from "../_kit/table.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
 
-/** How to tell it. */
 export interface BenchReportOptions {
-  /** Whether to write events in place of a table. */
   readonly json: boolean;
-  /** Whether this was a quick try. */
   readonly quick: boolean;
-  /** Where the files are. */
   readonly out: string;
 }
 
-/**
- * Tells what was measured.
- *
- * @param context Where to write.
- * @param rows The rows of this run, at least one.
- * @param options How to tell it.
- */
 export function reportBench(
   context: TaskContext,
   rows: readonly BenchRow[],
@@ -50,7 +39,7 @@ export function reportBench(
   }
   const [{ data, batch, repeat }] = rows;
   context.stdout(
-    `${data}, batch ${batch}; median (least to most) of ${repeat} measurements` +
+    `${data}, batch ${batch}; median (min to max) of ${repeat} measurements` +
       (quick ? "; quick run, not a result" : ""),
   );
   for (const line of alignColumns(table(rows))) context.stdout(line);
@@ -58,14 +47,7 @@ export function reportBench(
   context.stdout(`Files: ${join(out, BENCH_FILES.rows)}, ${join(out, BENCH_FILES.figure)}`);
 }
 
-/**
- * Tells how the run compares with those before it.
- *
- * @param context Where to write.
- * @param comparisons The comparisons.
- * @param options Whether to write events, too.
- * @returns Whether anything got worse.
- */
+/** Prints how the run compares with earlier ones; returns whether anything got worse. */
 export function reportComparisons(
   context: TaskContext,
   comparisons: readonly Comparison[],
@@ -88,10 +70,10 @@ export function reportComparisons(
   }
   const unknown = comparisons.filter(({ worse }) => worse === null);
   if (unknown.length > 0) {
-    const most = maximum(unknown.map(({ runs }) => runs));
+    const max = maximum(unknown.map(({ runs }) => runs));
     context.stderr(
       `Nothing to compare with yet for ${unknown.length} of ${comparisons.length} times: ` +
-        `${FEWEST} earlier runs are needed, and there ${most === 1 ? "is" : "are"} ${most}`,
+        `${FEWEST} earlier runs are needed, and there ${max === 1 ? "is" : "are"} ${max}`,
     );
   }
   const worse = comparisons.filter((comparison) => comparison.worse);
@@ -100,7 +82,7 @@ export function reportComparisons(
     context.stderr(
       `Worse: ${name} of ${describeNetworks(row)} takes ${short(value)} ms, ` +
         `${percent(value / usual! - 1)} more than the median of the last ${runs} runs, ` +
-        `${short(usual!)} ms, of which ${percent(allowed!)} are allowed`,
+        `${short(usual!)} ms; ${percent(allowed!)} is allowed`,
     );
   }
   if (worse.length === 0 && unknown.length < comparisons.length) {
@@ -116,8 +98,7 @@ export const COMPARE_RULE =
   `A time is worse when it exceeds the median m of the last ${LOOKED_AT} runs with the same ` +
   `adapter, data, networks, hidden layers, batch norm and batch by more than --worse-by or ` +
   `${DEVIATIONS} · 1.4826 · (median distance of those runs from m), whichever is more, and even ` +
-  `the fastest of this run's measurements exceeds m. Fewer than ${FEWEST} such runs are not ` +
-  "compared with.";
+  `the fastest measurement of this run exceeds m. Comparing takes at least ${FEWEST} such runs.`;
 
 function table(rows: readonly BenchRow[]): string[][] {
   return [
@@ -148,25 +129,23 @@ function table(rows: readonly BenchRow[]): string[][] {
   ];
 }
 
-/** What was measured once for all rows. */
 function circumstances(row: BenchRow): string[] {
   const { peakGflopPerS, peakGbPerS, startupMs, dataMs, compileMs } = row;
   const memory = (row.peakMemoryBytes ?? NaN) / 2 ** 20;
   return [
     `Peak of the adapter: ${short(peakGflopPerS)} GFLOP/s computing only, ` +
     `${short(peakGbPerS)} GB/s copying (read and written)`,
-    `Start: adapter ${short(startupMs)} ms, data ${short(dataMs)} ms, ` +
+    `Start-up: adapter ${short(startupMs)} ms, data ${short(dataMs)} ms, ` +
     `compiling to the end of the first step ${short(compileMs)} ms`,
     `Memory of this process: ${Math.round(memory)} MiB at most`,
   ];
 }
 
-/** How much of what the adapter does at most a row reached; null where that was not measured. */
+/** The share of the adapter's peak that a row reached; null where the peak was not measured. */
 function shareOfPeak({ gflopPerS, peakGflopPerS }: BenchRow): number | null {
   return peakGflopPerS === null ? null : gflopPerS / peakGflopPerS;
 }
 
-/** What a row was measured with, in words. */
 function describeNetworks(
   { networks, hidden, batchNorm }: Pick<BenchRow, "networks" | "hidden" | "batchNorm">,
 ): string {

@@ -1,13 +1,11 @@
 /**
- * How the cost of a step grows: the measurements along each axis, and the files that they leave behind.
+ * How the time of a step grows: the measurements along each axis, and their files.
  *
  * @module
  */
-import { join } from "@std/path";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import type { PopulationPlan } from "../../src/model/shape.ts";
-import { readTextIfThere } from "../_kit/files.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import {
   findCliffs,
@@ -20,55 +18,47 @@ import { SCALING_CSV } from "../../src/records/scaling.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { drawScaling } from "../_run/draw.ts";
 import type { Figures } from "../_kit/figures.ts";
-import { writeEvent } from "../_kit/events.ts";
-import { operationsPerStep } from "./measure.ts";
+import { warn, writeEvent } from "../_kit/events.ts";
+import { timeUnit } from "../../src/measure/timing.ts";
+import { operationsPerStep, Runner } from "./measure.ts";
 import { spreadOf } from "../../src/measure/spread.ts";
 import type { CommonOptions } from "../_kit/options.ts";
-import { Progress } from "../_kit/progress.ts";
 import type { Results } from "../_kit/results.ts";
-import { StepTimer } from "./step_timer.ts";
+import { paceOf, warmUp } from "./warm_up.ts";
 import type { VariantChooser } from "../_run/variant.ts";
 
 const CSV = "scaling.csv";
 const FIGURE = "scaling.svg";
 
-/** The files of a task: what {@linkcode openResults} is to be given for {@linkcode scaleInto}. */
+/** The files of the task, for {@linkcode openResults}. */
 export const SCALING_FILES = { files: [CSV, FIGURE], finished: FIGURE } as const;
 
-/** Steps of the training whose kernel variant each size has; so many that it is chosen by measuring. */
+/** Steps of the training that the kernel variant of a size is chosen for: so many that it is measured. */
 const TRAINING_STEPS = 9000;
 
-/** Milliseconds in which hardware chooses the kernel variant of a size: there are many sizes. */
+/** Milliseconds to choose the kernel variant of a size on hardware, since there are many sizes. */
 export const CHOICE_BUDGET = 1000;
 
-/** Sizes of each axis that a quick try makes do with. */
+/** Sizes of each axis in a quick try. */
 const QUICK_SIZES = 3;
 
-/** What to measure, and how. */
 export interface ScalingOptions extends Pick<CommonOptions, "seed" | "quick" | "json"> {
   /** What grows, one after another. */
   readonly axes: readonly ScalingAxis[];
-  /** Measurements of each size. */
   readonly rounds: number;
-  /** The most steps of a measurement. */
+  /** Maximum steps of a measurement. */
   readonly steps: number;
 }
 
-/** Where measurements take place. */
 export interface ScalingContext {
-  /** The device. */
   readonly gpu: Gpu;
-  /** The data set on it. */
   readonly data: DeviceDataSet;
   /** Chooses the kernel variant of each size. */
   readonly chooser: VariantChooser;
-  /** Where to say how far they are. */
   readonly context: TaskContext;
-  /** The figures that the task draws in the end. */
   readonly figures: Figures;
 }
 
-/** The measurements of one size so far. */
 interface Size {
   readonly value: number;
   readonly plan: PopulationPlan;
@@ -81,15 +71,9 @@ interface Size {
 }
 
 /**
- * Measures all axes and writes `scaling.csv` after each. The figure is planned only.
+ * Measures all axes and writes `scaling.csv` after each. The figure is only planned.
  *
- * @param results The directory, opened with {@linkcode SCALING_FILES}.
- * @param options What to measure.
- * @param scaling Where.
- * @returns The rows of `scaling.csv`.
  * @throws {ArgumentError} When the adapter can hold no size at all.
- * @throws {GpuError} When the device refused an operation.
- * @throws {DeviceLostError} When the device went away.
  */
 export async function scaleInto(
   results: Results,
@@ -107,42 +91,24 @@ export async function scaleInto(
   return rows;
 }
 
-/**
- * Reads the rows of finished measurements.
- *
- * @param directory The directory that they were written into.
- * @returns The rows of its `scaling.csv`.
- * @throws {DataError} When the file is not what this program writes.
- */
-export async function readScaling(directory: string): Promise<ScalingRow[]> {
-  const path = join(directory, CSV);
-  return SCALING_CSV.decode(await Deno.readTextFile(path), { name: path });
+export async function readScaling(results: Results): Promise<ScalingRow[]> {
+  return (await results.read(CSV, SCALING_CSV))!;
 }
 
-/**
- * Takes measurements that are whole but for their figure, which could not be drawn, and plans that.
- *
- * @param results The directory, opened with {@linkcode SCALING_FILES}.
- * @param options Which axes were asked for.
- * @param figures Where to plan the figure.
- * @returns The rows of `scaling.csv`; undefined where an axis has none, also when the adapter could hold none of it.
- * @throws {DataError} When the file is not what this program writes.
- */
+/** Plans the figure of measurements that are complete without it; undefined where an axis has no rows. */
 export async function keepScaling(
   results: Results,
   { axes }: Pick<ScalingOptions, "axes">,
   figures: Figures,
 ): Promise<ScalingRow[] | undefined> {
-  const name = join(results.directory, CSV);
-  const text = await readTextIfThere(name);
-  const rows = text === undefined ? [] : SCALING_CSV.decode(text, { name });
-  // An axis is written when all of it is measured.
+  const rows = await results.read(CSV, SCALING_CSV) ?? [];
+  // An axis is written when all of it is measured; one of which the adapter holds no size is measured again.
   if (!axes.every((axis) => rows.some((row) => row.axis === axis))) return undefined;
   figures.add(results, FIGURE, () => drawScaling(rows, results.config));
   return rows;
 }
 
-/** Measures the sizes of an axis in turn, and again in every round, so that a machine that slows down slows all of them. */
+/** Measures the sizes of an axis in turn in every round, so that a change in the speed of the machine affects all. */
 async function measureAxis(
   axis: ScalingAxis,
   options: ScalingOptions,
@@ -170,7 +136,7 @@ async function measureAxis(
   return makeRows(axis, sizes, scaling);
 }
 
-/** Takes the time of one size once; tells whether the adapter could hold it. */
+/** Times one size once; returns whether the adapter could hold it. */
 async function measureOnce(
   size: Size,
   { axis, options, scaling }: {
@@ -179,31 +145,32 @@ async function measureOnce(
     readonly scaling: ScalingContext;
   },
 ): Promise<boolean> {
-  const { seed, json, quick, steps: most } = options;
+  const { seed, quick, steps: most } = options;
   const { gpu, data, chooser, context } = scaling;
   const { plan } = size;
   const { signal } = context;
-  let timer: StepTimer;
+  let runner: Runner;
   try {
     size.variant ??= await chooser.choose({
       plan,
       steps: quick ? most : TRAINING_STEPS,
       ...!gpu.adapter.software && { budget: CHOICE_BUDGET },
     }, context);
-    // Made anew for each round, so that no size has to share the adapter's memory with the others.
-    timer = await StepTimer.create(gpu, data, { ...plan, variant: size.variant, seed, signal });
+    // Created in each round, so that no size has to share the adapter's memory with the others.
+    const measured = { ...plan, variant: size.variant };
+    runner = await Runner.create(gpu, data, { plan: measured, seed, signal, alike: true });
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
-    const progress = new Progress(context, { json, quick });
-    progress.warning(`${axis} ${size.value} is left out: ${error.message}`);
+    warn(context, `${axis} ${size.value} is left out: ${error.message}`, options);
     return false;
   }
   try {
-    size.steps = await timer.warmUp({ max: most, steps: size.steps });
-    size.times.push(await timer.time(size.steps));
+    const pace = paceOf(gpu, runner.steps);
+    size.steps = await warmUp(runner.steps, { max: most, steps: size.steps, pace });
+    size.times.push(await timeUnit(runner.steps, size.steps));
     return true;
   } finally {
-    timer.destroy();
+    runner.destroy();
   }
 }
 

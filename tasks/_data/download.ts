@@ -1,56 +1,48 @@
 /**
- * Downloading one large file whose size and digest are known beforehand, over connections that break.
+ * Downloads a large file of known size and digest over unreliable connections.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What a file must turn out to be. */
 export interface Archive {
-  /** Where it is: an http, https or file URL. */
+  /** An http, https or file URL. */
   readonly url: string;
-  /** Its length in bytes. */
   readonly size: number;
-  /** Its SHA-256 in lower-case hexadecimal. */
   readonly sha256: string;
 }
 
-/** How to download, and whom to tell. */
 export interface DownloadOptions {
-  /** Stops the download; what has come by then is kept. */
+  /** Stops the download; what was received is kept. */
   readonly signal: AbortSignal;
-  /** Told how many bytes of the file are there, at the start of each attempt and after each piece. */
+  /** Called with the number of bytes received, at the start of each attempt and after each piece. */
   readonly onProgress?: (done: number) => void;
-  /** Told, in a sentence, why the connection is made again and when. */
+  /** Called with a sentence that says why and when the connection is retried. */
   readonly onRetry?: (message: string) => void;
-  /** Pause before the second attempt in milliseconds, doubled before each that follows one in vain. */
+  /** Milliseconds before the second attempt, doubled after each attempt that brought nothing. */
   readonly pause?: number;
-  /** How long a connection may stay silent before it is made again, in milliseconds. */
+  /** Milliseconds that a connection may stay silent before it is retried. */
   readonly silence?: number;
 }
 
-/** A download cannot succeed, or has been tried often enough. The message says which URL and why. */
+/** A download cannot succeed, or was retried often enough. The message says which URL and why. */
 export class DownloadError extends Error {
   override name = "DownloadError";
 }
 
-/** A connection that broke: worth another attempt. */
+/** A broken connection, which is worth another attempt. */
 class BrokenError extends Error {}
 
-const MOST_ATTEMPTS_IN_VAIN = 6;
-const LONGEST_PAUSE = 60_000;
+const MAX_VAIN_ATTEMPTS = 6;
+const MAX_PAUSE = 60_000;
 
 /**
- * Downloads a file. What has come so far lies beside it with ".part" at the end of its name, and the
- * next call, or the next attempt of this one, asks for the rest only.
+ * Downloads a file unless it is at `path` already. What was received is kept in a file whose name ends in ".part", so
+ * that the next attempt or the next call requests only the rest.
  *
- * @param archive What to download.
- * @param path Where to put it; nothing is asked for when it lies there already.
- * @param options How to do it, and whom to tell.
- * @returns Settles when the whole file is at `path` and its digest is right.
- * @throws {DownloadError} When the server has something else or refuses, when too many attempts in a
- * row brought nothing, or when the digest is wrong, in which case the part is removed.
+ * @throws {DownloadError} When the server has something else or refuses, when too many attempts in a row brought
+ * nothing, or when the digest is wrong, in which case the part is removed.
  */
 export async function download(
   archive: Archive,
@@ -73,13 +65,13 @@ export async function download(
       done = await sizeOf(part);
       if (done > before) attempts = 1;
       if (url.startsWith("file:")) throw new DownloadError(`Cannot copy ${url}: ${error.message}`);
-      if (attempts >= MOST_ATTEMPTS_IN_VAIN) {
+      if (attempts >= MAX_VAIN_ATTEMPTS) {
         throw new DownloadError(
           `Cannot download ${url}: ${error.message}; gave up after ${attempts} attempts, ` +
-            `the ${done} bytes of ${size} that came are kept`,
+            `the ${done} of ${size} bytes received are kept`,
         );
       }
-      const pause = Math.min((options.pause ?? 1000) * 2 ** (attempts - 1), LONGEST_PAUSE);
+      const pause = Math.min((options.pause ?? 1000) * 2 ** (attempts - 1), MAX_PAUSE);
       options.onRetry?.(`${error.message}; trying again in ${Math.round(pause / 1000)} s`);
       await sleep(pause, undefined, { signal: options.signal })
         .catch(() => options.signal.throwIfAborted());
@@ -97,7 +89,7 @@ export async function download(
   await Deno.rename(part, path);
 }
 
-/** Makes one connection and appends what it brings to the part. */
+/** Appends what one connection brings to the part. */
 async function fetchRest(
   { url, size }: Archive,
   part: string,
@@ -106,7 +98,7 @@ async function fetchRest(
   let done = await sizeOf(part);
   const connection = new Connection(options.signal, options.silence ?? 60_000);
   try {
-    // Some servers call the gzip of a .gz file an encoding, which fetch would take off.
+    // Some servers call the gzip of a .gz file an encoding, which fetch would decode.
     const headers: Record<string, string> = { "accept-encoding": "identity" };
     if (done > 0) headers.range = `bytes=${done}-`;
     const response = await connection.open(url, headers);
@@ -133,7 +125,7 @@ async function fetchRest(
   }
 }
 
-/** Throws unless the response carries the file, from byte `done` on. */
+/** Throws unless the response has the file from byte `done` on. */
 async function checkResponse(
   response: Response,
   expected: { url: string; size: number; part: string; done: number },
@@ -165,7 +157,7 @@ async function checkResponse(
   }
 }
 
-/** One request, ended from outside or by its own silence. */
+/** One request, which a signal or its own silence ends. */
 class Connection {
   readonly #stop: AbortSignal;
   readonly #silence: number;
@@ -195,13 +187,12 @@ class Connection {
     }
   }
 
-  /** Ends the request, if it has not ended by itself. */
   close(): void {
     clearTimeout(this.#timer);
     this.#own.abort();
   }
 
-  /** Waits for the network: what fails here, and only here, is a broken connection. */
+  /** Waits for the network; a failure here, and only here, is a broken connection. */
   async #listen<T>(action: () => Promise<T>): Promise<T> {
     this.#timer = setTimeout(() => this.#own.abort(), this.#silence);
     try {
@@ -219,14 +210,14 @@ class Connection {
   }
 }
 
-/** What the network said, which Deno wraps in a "fetch failed" and the URL. */
+/** The message of the network, which Deno wraps in "fetch failed" and the URL. */
 function explain(error: unknown): string {
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const message = inner instanceof Error ? inner.message : String(inner);
   return message.replace(/^error sending request for url \(.*?\): /, "");
 }
 
-/** The length of a file; 0 where there is none. */
+/** The length of a file; 0 where it is missing. */
 async function sizeOf(path: string): Promise<number> {
   try {
     return (await Deno.stat(path)).size;
@@ -236,7 +227,6 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-/** The SHA-256 of a file, read in pieces. */
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
   using file = await Deno.open(path);

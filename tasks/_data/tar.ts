@@ -1,5 +1,5 @@
 /**
- * Unpacking the files one knows from a gzipped tar archive, and nothing else that may be in it.
+ * Unpacks known files from a gzipped tar archive, and nothing else that may be in it.
  *
  * @module
  */
@@ -7,36 +7,29 @@ import { dirname, join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
 import { removeIfThere } from "../_kit/files.ts";
 
-/** What to take out of an archive. */
 export interface UnpackOptions {
-  /** The members' names, without their folder; they become the names of the files. */
+  /** The names of the files, in the archive without their folder. */
   readonly names: readonly string[];
-  /** The folder that they are in within the archive. */
   readonly folder: string;
-  /** The length that each must have, in bytes. */
+  /** The length of each, in bytes. */
   readonly size: number;
-  /** Stops the unpacking; nothing is left behind then. */
+  /** Stops the unpacking, which then leaves nothing behind. */
   readonly signal: AbortSignal;
 }
 
-/** A regular file in an archive. */
 export interface TarMember {
-  /** Its path as the archive gives it, which may be anything: never write to it. */
+  /** Its path in the archive, which may be anything: never write to it. */
   readonly name: string;
-  /** Its length in bytes. */
   readonly size: number;
-  /** Its bytes, to be read before the next member; what is not read is skipped. */
+  /** Its bytes, to be read before the next member; otherwise they are skipped. */
   readonly content: AsyncIterable<Uint8Array>;
 }
 
 /**
- * Unpacks known files. They are written beside the archive, and appear in their folder, which is made
- * if need be, once all of them are there.
+ * Unpacks known files. They are written beside the archive, and moved into `directory`, on the same file system and
+ * created if necessary, once all of them are complete.
  *
- * @param archive The gzipped tar archive.
- * @param directory The folder to unpack into, on the same file system.
- * @param options What to take.
- * @throws {DataError} When a file is missing, has another length, or the archive is cut short.
+ * @throws {DataError} When a file is missing or has another length, or the archive is truncated.
  */
 export async function unpackFiles(
   archive: string,
@@ -73,11 +66,9 @@ export async function unpackFiles(
 }
 
 /**
- * Reads the regular files of a tar archive, in order. Links, folders, devices and extension headers
- * are passed over, so a name longer than the header holds comes out shortened.
+ * Reads the regular files of a tar archive in order. Links, folders, devices and extension headers are skipped, so
+ * a name longer than the header holds comes out shortened.
  *
- * @param stream The archive's bytes.
- * @param archive What errors call it.
  * @throws {DataError} When a header is damaged or the archive ends within a member.
  */
 export async function* readTar(
@@ -96,10 +87,10 @@ export async function* readTar(
   }
 }
 
-/** The unit of a tar archive: a header is one, and a member fills whole ones. */
+/** The block size of a tar archive, to which members are padded. */
 const BLOCK = 512;
 
-/** Reads the fields of a header that matter here (POSIX ustar). */
+/** Reads some fields of a header (POSIX ustar). */
 function parseHeader(
   header: Uint8Array,
   archive: string,
@@ -127,7 +118,7 @@ function parseHeader(
   };
 }
 
-/** Takes a stream in pieces of the sizes one asks for. */
+/** Reads a stream in pieces of given sizes. */
 class ByteReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #archive: string;
@@ -150,7 +141,7 @@ class ByteReader {
     return block;
   }
 
-  /** The next `length` bytes, as they come. */
+  /** The next `length` bytes, in pieces. */
   async *take(length: number): AsyncGenerator<Uint8Array> {
     while (length > 0) {
       if (!await this.#fill()) {
@@ -167,7 +158,7 @@ class ByteReader {
     await this.#reader.cancel();
   }
 
-  /** Makes sure that a byte is there; false at the end of the stream. */
+  /** Waits for a byte; false at the end of the stream. */
   async #fill(): Promise<boolean> {
     while (this.#rest.length === 0) {
       const { done, value } = await this.#reader.read();

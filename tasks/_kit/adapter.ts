@@ -8,7 +8,7 @@ import type { AdapterSummary } from "../../src/gpu/device.ts";
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
 
-/** PCI vendor numbers, and above 0x10000 those that Khronos gives out (vk.xml, `vendorids`). */
+/** PCI vendor numbers; those above 0x10000 are assigned by Khronos (vk.xml, `vendorids`). */
 const VENDORS: { readonly [number: number]: string | undefined } = {
   0x1002: "AMD",
   0x1010: "Imagination",
@@ -23,11 +23,8 @@ const VENDORS: { readonly [number: number]: string | undefined } = {
 };
 
 /**
- * Says which adapter is used, and refuses a software one where a GPU is required.
+ * Prints which adapter is used.
  *
- * @param context Where to say it.
- * @param adapter The adapter.
- * @param options `json`: write an event too; `requireGpu`: refuse a software adapter.
  * @throws {GpuUnavailableError} When a GPU is required and the adapter is software.
  */
 export function announceAdapter(
@@ -41,17 +38,12 @@ export function announceAdapter(
   if (options.json) writeEvent(context, "adapter", { adapter: description, vendor, software });
   if (options.requireGpu && software) {
     throw new GpuUnavailableError(
-      `--require-gpu asks for a hardware adapter, and the only one found is ${description}, which is software`,
+      `--require-gpu expects a hardware adapter, and the only one found is ${description}, which is software`,
     );
   }
 }
 
-/**
- * Describes an adapter in one line, for people.
- *
- * @param adapter The adapter.
- * @returns As in "llvmpipe (LLVM 15.0.6, 256 bits), driver Mesa, software".
- */
+/** As in "llvmpipe (LLVM 15.0.6, 256 bits), driver Mesa, software". */
 export function describeAdapter(adapter: AdapterSummary): string {
   const { description, software } = adapter;
   return `${description}, driver ${vendorName(adapter.vendor)}, ${
@@ -59,12 +51,7 @@ export function describeAdapter(adapter: AdapterSummary): string {
   }`;
 }
 
-/**
- * The name of a vendor.
- *
- * @param vendor A name or a Vulkan vendor number in decimal.
- * @returns The name that belongs to the number where it is known, otherwise what was given.
- */
+/** The name of a vendor, from a name or a number in decimal as WebGPU gives it. */
 export function vendorName(vendor: string): string {
   return VENDORS[Number(vendor || NaN)] ?? (vendor || "unknown");
 }

@@ -4,13 +4,13 @@
  * @module
  */
 
-/** Where a task writes, and how it hears that it should stop. */
+/** Where a task writes, and what tells it to stop. */
 export interface TaskContext {
   /** Writes one line of results to standard output. */
   stdout(line: string): void;
   /** Writes one line for people to standard error. */
   stderr(line: string): void;
-  /** Shows a text in place of the one shown before, without a line break; "" takes it away. Nothing happens off a terminal. */
+  /** Shows a text in place of the previous one, without a line break; "" removes it. Does nothing off a terminal. */
   progress(text: string): void;
   /** Whether standard error is a terminal whose last line can be rewritten. */
   readonly isTerminal: boolean;
@@ -26,13 +26,9 @@ export type TaskMain = (args: readonly string[], context: TaskContext) => Promis
 /** Carriage return, then "erase the whole line" (ECMA-48). */
 const ERASE_LINE = "\r\x1b[2K";
 
-/** The standard streams, as far as tasks use them. */
 export interface Streams {
-  /** Writes all of a text to standard output. */
   stdout(text: string): void;
-  /** Writes all of a text to standard error. */
   stderr(text: string): void;
-  /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
 }
 
@@ -42,12 +38,6 @@ export class StreamContext implements TaskContext {
   readonly #streams: Streams;
   #shown = "";
 
-  /**
-   * Writes nothing yet.
-   *
-   * @param signal Aborted when the process is told to stop.
-   * @param streams Where to write.
-   */
   constructor(signal: AbortSignal, streams: Streams = processStreams()) {
     this.signal = signal;
     this.#streams = streams;
@@ -61,7 +51,7 @@ export class StreamContext implements TaskContext {
     try {
       return Deno.consoleSize().columns || 80; // Some terminals say 0.
     } catch {
-      return 80; // It has no size where there is no terminal.
+      return 80; // There is no terminal.
     }
   }
 
@@ -79,7 +69,7 @@ export class StreamContext implements TaskContext {
     this.#streams.stderr(ERASE_LINE + text);
   }
 
-  /** Takes the progress line away while something else is written: both may be on the same terminal. */
+  /** Removes the progress line while something else is written, since both may be on the same terminal. */
   #aside(write: () => void): void {
     const shown = this.#shown;
     this.progress("");
@@ -88,7 +78,6 @@ export class StreamContext implements TaskContext {
   }
 }
 
-/** The standard streams of this process. */
 function processStreams(): Streams {
   return {
     stdout: (text) => writeAll(Deno.stdout, text),

@@ -17,17 +17,15 @@ export const QUICK_COUNTS: Required<SubsetCounts> = {
   test: 500,
 };
 
-/** How to load a data set. */
 export interface LoadOptions {
   /** How many images to keep of each split; all of them unless given. */
   readonly counts?: SubsetCounts;
   /** Where CIFAR-10 is looked for without `--data`; `data/cifar-10-batches-bin` of this project unless given. */
   readonly usual?: string;
-  /** What has been read or made before, by its source: taken from here and added to. */
+  /** Whole data sets that were read or created before, by source; new ones are added. */
   readonly read?: Map<string, DataSet>;
 }
 
-/** A data set, and which it is. */
 export interface Loaded {
   readonly dataset: DataSet;
   /** As in "CIFAR-10 from data/cifar-10-batches-bin; 45000 training, 5000 validation, 10000 test". */
@@ -37,8 +35,6 @@ export interface Loaded {
 /**
  * Loads the data set that `--data` names.
  *
- * @param data The option's value: a folder, "synthetic", or undefined where it was not given.
- * @param options What to keep, and where to look.
  * @throws {DataError} When the folder or a file in it is missing or not what it should be.
  */
 export async function loadDataSet(
@@ -57,7 +53,6 @@ export async function loadDataSet(
   return { dataset, description: describe(dataset, { data, directory }) };
 }
 
-/** Says which data set is used. */
 export function announceData(
   context: TaskContext,
   { dataset, description }: Loaded,
@@ -74,19 +69,19 @@ export function announceData(
   });
 }
 
-/** How much to make for a part of it to be used: a tenth of what is made for training is kept for validation. */
+/** How much to create for these counts: a tenth of the training images is kept for validation. */
 function syntheticSize(counts: SubsetCounts): SyntheticOptions {
   const { training, validation, test } = counts;
   if (training === undefined || validation === undefined) return {};
   return { training: 10 * Math.max(validation, Math.ceil(training / 9)), test };
 }
 
-/** The folder that the task `data` fills, which is where CIFAR-10 is looked for without `--data`. */
+/** Where the task `data` puts CIFAR-10, and where it is looked for without `--data`. */
 export function usualDirectory(): string {
   return fromFileUrl(new URL(`../../data/${CIFAR10_FOLDER}`, import.meta.url));
 }
 
-/** Which data set it is and why, and how much of it is used. */
+/** Says which data set it is and why, and how much of it is used. */
 function describe(
   dataset: DataSet,
   options: { data: string | undefined; directory: string | undefined },
@@ -95,15 +90,15 @@ function describe(
   const { training, validation, test } = dataset;
   const counts = `${training.count} training, ${validation.count} validation, ${test.count} test`;
   if (directory === undefined) {
-    return `the built-in synthetic set, since CIFAR-10 is not here ("deno task data" brings it); ${counts}`;
+    return `the built-in synthetic set, since CIFAR-10 is not here ("deno task data" downloads it); ${counts}`;
   }
   return data === "synthetic"
     ? `the built-in synthetic set; ${counts}`
     : `${dataset.name} from ${directory}; ${counts}`;
 }
 
-/** Whether there is anything by that name; whether it is any good is found out by reading it. */
-async function exists(path: string): Promise<boolean> {
+/** Whether there is anything by that name; reading it shows whether it is valid. */
+export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;

@@ -1,11 +1,10 @@
 /**
- * The lines of `--json`: one JSON object each on standard output, told apart by `event`.
+ * The lines of `--json`: one JSON object each on standard output, distinguished by `event`.
  *
  * @module
  */
 import type { TaskContext } from "./context.ts";
 
-/** The events that tasks share. A task may add its own in snake_case. */
 export type EventName =
   | "adapter"
   | "data"
@@ -29,20 +28,23 @@ export type EventName =
   | "regression"
   | "peer";
 
-/** Further fields of an event: snake_case, as the columns of the CSV files. NaN and infinity are written as null. */
+/** Fields of an event: snake_case, as in the CSV files. NaN and infinity are written as null. */
 export type EventFields = { readonly [name: string]: unknown };
 
-/**
- * Writes one event as a line of JSON.
- *
- * @param context Where standard output is.
- * @param event What happened.
- * @param fields What there is to know about it.
- */
 export function writeEvent(
   context: TaskContext,
   event: EventName,
   fields: EventFields = {},
 ): void {
   context.stdout(JSON.stringify({ event, ...fields }));
+}
+
+/** Warns of something that does not stop the task. Event: `warning` with `message`. */
+export function warn(
+  context: TaskContext,
+  message: string,
+  { json }: { readonly json?: boolean },
+): void {
+  context.stderr(`warning: ${message}`);
+  if (json) writeEvent(context, "warning", { message });
 }

@@ -1,5 +1,5 @@
 /**
- * Writing files so that a crash leaves the old file or the new one, and never half of either.
+ * Files: writing them so that a crash leaves the old file or the new one, never half of either.
  *
  * @module
  */
@@ -8,12 +8,9 @@ import { basename, dirname, join } from "@std/path";
 
 /**
  * Writes a file durably: into a temporary file in the same folder, through to the disk, and then renamed over the old
- * one. Whoever reads the path meanwhile finds the old file whole.
+ * one. Readers of the path see the old file until then.
  *
- * @param path The file; its folder must be there.
- * @param data The whole content; text is written as UTF-8.
- * @returns Settles when the file is on the disk.
- * @throws {Error} The error of `Deno` for the call that failed. The temporary file is gone then, and the old file as it was.
+ * The folder must exist. If a call of `Deno` fails, the temporary file is removed and the old file remains.
  *
  * @example Writing a small file
  * ```ts
@@ -29,7 +26,7 @@ import { basename, dirname, join } from "@std/path";
 export async function writeFileDurably(path: string, data: Uint8Array | string): Promise<void> {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   const folder = dirname(path);
-  // In the same folder, because a rename replaces a file at once only within one file system.
+  // In the same folder, because a rename is atomic only within one file system.
   const temporary = join(folder, `.${basename(path)}.${crypto.randomUUID()}.tmp`);
   try {
     await writeAndSync(temporary, bytes);
@@ -49,11 +46,7 @@ async function writeAndSync(path: string, bytes: Uint8Array): Promise<void> {
   await file.sync();
 }
 
-/**
- * Removes a file, if it is there.
- *
- * @param path Its path.
- */
+/** Removes a file if it exists. */
 export async function removeIfThere(path: string): Promise<void> {
   try {
     await Deno.remove(path);
@@ -62,7 +55,7 @@ export async function removeIfThere(path: string): Promise<void> {
   }
 }
 
-/** Brings a rename to the disk. */
+/** Flushes a rename to the disk. */
 async function syncFolder(path: string): Promise<void> {
   try {
     using folder = await Deno.open(path);
@@ -73,12 +66,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/**
- * Reads a text file, if it is there.
- *
- * @param path The file.
- * @returns The text; undefined where there is no such file.
- */
+/** Reads a text file; undefined where it does not exist. */
 export async function readTextIfThere(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);

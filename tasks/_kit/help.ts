@@ -1,5 +1,5 @@
 /**
- * The help text of a task, made from the same declarations that its arguments are parsed with.
+ * The help text of a task, generated from the declarations that its arguments are parsed with.
  *
  * @module
  */
@@ -13,7 +13,6 @@ import {
   TRAINING_OPTIONS,
 } from "./options.ts";
 
-/** Longest line, in characters. */
 const WIDTH = 92;
 
 /** Where explanations begin; a longer option pushes its explanation onto the next line. */
@@ -23,17 +22,12 @@ const COLUMN = 28;
 const EXIT_STATUSES = [
   ["0", "done"],
   ["1", "failed"],
-  ["2", "bad arguments or bad data: trying again does not help"],
-  ["3", "a check fell short"],
+  ["2", "bad arguments or bad data: retrying does not help"],
+  ["3", "a check failed"],
   ["75", "try again: the device was lost, or the task was told to stop"],
 ] as const;
 
-/**
- * The help text of a task.
- *
- * @param task The task.
- * @returns Lines of at most 92 characters, without a line break at the end.
- */
+/** The help text of a task: lines of at most 92 characters, without a final line break. */
 export function helpText<O extends OptionTable>(task: Task<O>): string {
   const names = Object.keys(task.options);
   const training = names.filter((name) => name in TRAINING_OPTIONS);
@@ -53,13 +47,12 @@ export function helpText<O extends OptionTable>(task: Task<O>): string {
   ].join("\n\n");
 }
 
-/** A heading and its entries; nothing where there are none. */
 function section(title: string, entries: readonly (readonly [string, string])[]): string[] {
   if (entries.length === 0) return [];
   return [`${title}:\n${entries.map(layOut).join("\n")}`];
 }
 
-/** One entry: the name, then its explanation in the right column. */
+/** The name, then its explanation in the right column. */
 function layOut([name, explanation]: readonly [string, string]): string {
   const lines = wrap(explanation, COLUMN);
   const head = `  ${name}`;
@@ -93,13 +86,7 @@ function showValue(value: unknown): string {
   return value === undefined ? "" : String(value);
 }
 
-/**
- * Breaks a text into lines for a terminal.
- *
- * @param text Words with blanks between them.
- * @param indent How many blanks each line begins with.
- * @returns Lines of at most 92 characters, longer only where a word is.
- */
+/** Breaks a text into lines of at most 92 characters, each indented by so many blanks. */
 export function wrap(text: string, indent: number): string[] {
   const lines: string[] = [];
   let line = "";

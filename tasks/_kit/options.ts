@@ -1,23 +1,23 @@
 /**
- * The options of tasks: declared once, parsed strictly, every mistake answered in one sentence.
+ * The options of tasks: declared once, parsed strictly; every mistake is answered in one sentence.
  *
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
 import type { SubsetCounts } from "../../src/data/dataset.ts";
 import { ArgumentError } from "../../src/errors.ts";
-import { enumerate } from "../../src/lists.ts";
+import { distinct, enumerate } from "../../src/lists.ts";
 import { PUBLISHED_HIDDEN } from "../../src/model/published.ts";
 import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
 import type { Initialisation } from "../../src/model/initialisation.ts";
 
 // Kinds of values ----------------------------------------------------------------------------------------------------
 
-/** One option, declared once: parsing, default and help text all come from here. */
+/** One option: parsing, default and help text all come from here. */
 export interface Option<T> {
   /** What stands for the value in the help text; an option without one is a flag. */
   readonly placeholder?: string;
-  /** What the option does: one clause without a full stop. */
+  /** What the option does: a clause without a full stop. */
   readonly help: string;
   /** What is accepted, so that "--seed expects …" reads as English. */
   readonly expects: string;
@@ -27,10 +27,9 @@ export interface Option<T> {
   parse(text: string): T | undefined;
 }
 
-/** The largest number that survives as float32, rounded down to what people can read. */
+/** The largest float32, rounded down to what people can read. */
 const LARGEST_REAL = 3.4e38;
 
-/** The same as people write it. */
 const LARGEST_REAL_TEXT = "3.4e38";
 
 /** The largest whole number that an option takes unless it says otherwise: what fits an `i32`. */
@@ -44,62 +43,60 @@ function parseDecimal(text: string): number {
   return DECIMAL.test(text) ? Number(text) + 0 : NaN;
 }
 
-/** A flag: present or not. */
-export function flag(options: { help: string }): Option<boolean> {
+/** A number between `min` and `max`, both included; undefined for anything else. */
+function parseBetween(text: string, min: number, max: number): number | undefined {
+  const value = parseDecimal(text);
+  return value >= min && value <= max ? value : undefined;
+}
+
+function parseInteger(text: string, min: number, max: number): number | undefined {
+  const value = parseBetween(text, min, max);
+  return Number.isInteger(value) ? value : undefined;
+}
+
+/** The parts of a list with commas between them, if each can be parsed. */
+function parseList<T>(text: string, parse: (part: string) => T | undefined): T[] | undefined {
+  const parts = text.split(",").map((part) => parse(part.trim()));
+  return parts.every((part) => part !== undefined) ? parts : undefined;
+}
+
+/** What every kind of option is declared with. */
+interface Described<T> {
+  readonly help: string;
+  readonly default: T;
+}
+
+export function flag(options: { readonly help: string }): Option<boolean> {
   // The parser hands over "" for an option without a value.
-  return {
-    ...options,
-    expects: "no value",
-    default: false,
-    parse: (text) => text === "" ? true : undefined,
-  };
+  const parse = (text: string) => text === "" ? true : undefined;
+  return { ...options, expects: "no value", default: false, parse };
 }
 
 /** A whole number between `min` and `max`, both included. */
 export function integer(
-  options: { help: string; default: number; min: number; max?: number; placeholder?: string },
+  { min, max = LARGEST_INTEGER, ...options }: Described<number> & { min: number; max?: number },
 ): Option<number> {
-  const { min, max = LARGEST_INTEGER, placeholder = "N" } = options;
   return {
-    placeholder,
-    help: options.help,
+    placeholder: "N",
+    ...options,
     expects: `a whole number from ${min} to ${max}`,
-    default: options.default,
-    parse: (text) => within(parseDecimal(text), { min, max, whole: true }),
+    parse: (text) => parseInteger(text, min, max),
   };
 }
 
 /** A finite number of at least `min`. */
-export function real(
-  options: { help: string; default: number; min: number; placeholder?: string },
-): Option<number> {
-  const { min, placeholder = "X" } = options;
+export function real({ min, ...options }: Described<number> & { min: number }): Option<number> {
   return {
-    placeholder,
-    help: options.help,
+    placeholder: "X",
+    ...options,
     expects: `a number from ${min} to ${LARGEST_REAL_TEXT}`,
-    default: options.default,
-    parse: (text) => within(parseDecimal(text), { min, max: LARGEST_REAL, whole: false }),
+    parse: (text) => parseBetween(text, min, LARGEST_REAL),
   };
-}
-
-/** The value if it lies in the range, and is whole where it has to be. */
-function within(
-  value: number,
-  range: { min: number; max: number; whole: boolean },
-): number | undefined {
-  if (range.whole && !Number.isInteger(value)) return undefined;
-  return value >= range.min && value <= range.max ? value : undefined;
 }
 
 /** Any text but an empty one. */
 export function text<D extends string | undefined>(
-  options: {
-    help: string;
-    default: D | ((task: string, quick: boolean) => D);
-    placeholder: string;
-    expects: string;
-  },
+  options: Omit<Option<D>, "parse">,
 ): Option<string | D> {
   return { ...options, parse: (value) => value === "" ? undefined : value };
 }
@@ -107,7 +104,7 @@ export function text<D extends string | undefined>(
 /** One of a few words. */
 export function choice<const C extends string>(
   choices: readonly C[],
-  options: { help: string; default: NoInfer<C> },
+  options: Described<NoInfer<C>>,
 ): Option<C> {
   return {
     placeholder: choices.join("|"),
@@ -120,7 +117,7 @@ export function choice<const C extends string>(
 /** Different ones of a few words with commas between them, in the order of these words. */
 export function choices<const C extends string>(
   words: readonly C[],
-  options: { help: string; default: readonly NoInfer<C>[] },
+  options: Described<readonly NoInfer<C>[]>,
 ): Option<readonly C[]> {
   return {
     placeholder: "LIST",
@@ -135,31 +132,25 @@ export function choices<const C extends string>(
 }
 
 /** Whole numbers of at least 1 with commas between them, as in "50,30,20". */
-export function widths(
-  options: { help: string; default: readonly number[] },
-): Option<readonly number[]> {
+export function widths(options: Described<readonly number[]>): Option<readonly number[]> {
   return {
     placeholder: "LIST",
     ...options,
     expects: "whole numbers of at least 1 with commas between them, as in 50,50",
-    parse: (value) => {
-      const numbers = value.split(",").map((part) => parseDecimal(part.trim()));
-      const range = { min: 1, max: LARGEST_INTEGER, whole: true };
-      return numbers.every((width) => within(width, range) !== undefined) ? numbers : undefined;
-    },
+    parse: (value) => parseList(value, (part) => parseInteger(part, 1, LARGEST_INTEGER)),
   };
 }
 
+type Pair = readonly [number, number];
+
 /** Two positive numbers, the smaller first, as in "1e-5,1e-1". */
-export function range(
-  options: { help: string; default: readonly [number, number] },
-): Option<readonly [number, number]> {
+export function range(options: Described<Pair>): Option<Pair> {
   return {
     placeholder: "FROM,TO",
     ...options,
     expects: `two positive numbers up to ${LARGEST_REAL_TEXT}, the smaller first, as in 1e-5,1e-1`,
     parse: (value) => {
-      const [from, to, ...more] = value.split(",").map((part) => parseDecimal(part.trim()));
+      const [from, to, ...more] = parseList(value, parseDecimal)!;
       return Math.fround(from) > 0 && from < to && to <= LARGEST_REAL && more.length === 0
         ? [from, to]
         : undefined;
@@ -168,9 +159,7 @@ export function range(
 }
 
 /** "he", "xavier", or the standard deviation itself. */
-export function initialisation(
-  options: { help: string; default: Initialisation },
-): Option<Initialisation> {
+export function initialisation(options: Described<Initialisation>): Option<Initialisation> {
   return {
     placeholder: "he|xavier|SIGMA",
     ...options,
@@ -181,7 +170,7 @@ export function initialisation(
 
 /** Different ones of these, with commas between them, as in "1e-1,1e-3,he". */
 export function initialisations(
-  options: { help: string; default: readonly Initialisation[] },
+  options: Described<readonly Initialisation[]>,
 ): Option<readonly Initialisation[]> {
   return {
     placeholder: "LIST",
@@ -189,13 +178,8 @@ export function initialisations(
     expects: `he, xavier or positive numbers up to ${LARGEST_REAL_TEXT}, all different, ` +
       "with commas between them, as in 1e-1,1e-3,he",
     parse: (value) => {
-      const all: Initialisation[] = [];
-      for (const part of value.split(",")) {
-        const one = parseInitialisation(part.trim());
-        if (one === undefined || all.includes(one)) return undefined;
-        all.push(one);
-      }
-      return all;
+      const all = parseList(value, parseInitialisation);
+      return all === undefined || distinct(all).length < all.length ? undefined : all;
     },
   };
 }
@@ -212,34 +196,30 @@ function parseInitialisation(value: string): Initialisation | undefined {
 /** The options of a task by their names in camelCase; `etaMin` is `--eta-min` on the command line. */
 export type OptionTable = { readonly [name: string]: Option<unknown> };
 
-/** What a table of options is parsed into. */
 export type Values<O extends OptionTable> = {
   readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
 };
 
-/** A task as its users see it: what it is for and which options it has. */
 export interface Task<O extends OptionTable> {
   /** As in `deno task NAME`. */
   readonly name: string;
   /** What it does and what it writes, in whole sentences; wrapped by the help text. */
   readonly summary: string;
-  /** The options it has. */
   readonly options: O;
   /** Defaults that differ from those that the options come with. */
   readonly defaults?: Partial<Values<NoInfer<O>>>;
   /** Defaults that differ from those with `--quick`. */
   readonly quick?: Partial<Values<NoInfer<O>>>;
-  /** How many images of each split `--quick` uses; as other tasks do unless given. */
+  /** How many images of each split `--quick` uses; `QUICK_COUNTS` unless given. */
   readonly quickCounts?: SubsetCounts;
   /** What the help text says of a default that no single value describes, as in "both depths". */
   readonly defaultTexts?: { readonly [K in keyof NoInfer<O>]?: string };
   /** Checks between options; throws an `ArgumentError` that names them. */
   readonly check?: (options: Values<NoInfer<O>>) => void;
-  /** Command lines worth showing, each with what it is good for. */
+  /** Command lines worth showing, each with its purpose. */
   readonly examples: readonly { readonly command: string; readonly purpose: string }[];
 }
 
-/** The options of one call. */
 export interface Parsed<O extends OptionTable> {
   /** A value for every option, defaults included. */
   readonly options: Values<O>;
@@ -247,9 +227,8 @@ export interface Parsed<O extends OptionTable> {
   readonly given: ReadonlySet<keyof O>;
 }
 
-/** The options that every task has. */
 export const COMMON_OPTIONS = {
-  help: flag({ help: "show this text and end" }),
+  help: flag({ help: "print this text" }),
   seed: integer({
     min: 0,
     max: 2 ** 32 - 1,
@@ -268,18 +247,18 @@ export const COMMON_OPTIONS = {
     default: undefined,
     help: "folder of the CIFAR-10 .bin files or its parent, or the built-in synthetic set",
   }),
-  quick: flag({ help: "the whole path in seconds, for trying out: not a result" }),
+  quick: flag({ help: "run the whole path in seconds, to try it out; not a result" }),
   force: flag({ help: "replace results in --out, whichever settings they were made with" }),
   json: flag({
-    help: 'write one JSON object a line, {"event": …}, to standard output; a number that is null ' +
-      'is NaN, infinite or absent; a failure is an "error" event as well as a sentence',
+    help: 'write one JSON object a line, {"event": …}, to standard output; a null number is NaN, ' +
+      'infinite or absent; a failure is an "error" event as well as a sentence',
   }),
   requireGpu: flag({ help: "refuse a software adapter" }),
   variant: text({
     placeholder: "NAME",
     expects: "the name of a kernel variant",
     default: undefined,
-    help: "kernel variant to use, instead of the one that suits the adapter",
+    help: "kernel variant to use, instead of the one chosen for the adapter",
   }),
 } as const;
 
@@ -298,37 +277,36 @@ export const TRAINING_OPTIONS = {
   init: initialisation({ default: init, help: "initial weights; SIGMA is a fixed deviation" }),
 } as const;
 
-/** The values of the options that every task has. */
 export type CommonOptions = Values<typeof COMMON_OPTIONS>;
 
-/** The values of the options of tasks that train. */
 export type TrainingOptions = Values<typeof TRAINING_OPTIONS>;
 
 /** Steps are counted in a `u32` on the GPU; half of that leaves room for sums. */
-const MOST_STEPS = 2 ** 31 - 1;
+const MAX_STEPS = 2 ** 31 - 1;
 
-/**
- * Checks the options of training against each other.
- *
- * @param options The values of the training options.
- * @throws {ArgumentError} When two of them contradict each other.
- */
+/** Refuses batches of one image where there is batch norm. */
+export function checkBatch(
+  { batch, batchNorm }: Pick<TrainingOptions, "batch" | "batchNorm">,
+): void {
+  if (batch > 1 || batchNorm === "off") return;
+  throw new ArgumentError(
+    "--batch expects at least 2 with batch normalisation, not 1: a single image has no deviation",
+  );
+}
+
+/** Refuses options of training that contradict each other. */
 export function checkTraining(options: Omit<TrainingOptions, "hidden" | "lambda" | "init">): void {
-  const { batch, batchNorm, etaMin, etaMax, halfCycle, cycles } = options;
+  const { etaMin, etaMax, halfCycle, cycles } = options;
   if (etaMax < etaMin) {
     throw new ArgumentError(
       `--eta-max expects at least --eta-min, which is ${etaMin}, not ${etaMax}`,
     );
   }
-  if (batch === 1 && batchNorm !== "off") {
-    throw new ArgumentError(
-      "--batch expects at least 2 with batch normalisation, not 1: a single image has no deviation",
-    );
-  }
+  checkBatch(options);
   const steps = 2 * halfCycle * cycles;
-  if (steps > MOST_STEPS) {
+  if (steps > MAX_STEPS) {
     throw new ArgumentError(
-      `--half-cycle ${halfCycle} with --cycles ${cycles} makes ${steps} steps, expected at most ${MOST_STEPS}`,
+      `--half-cycle ${halfCycle} with --cycles ${cycles} results in ${steps} steps, expected at most ${MAX_STEPS}`,
     );
   }
 }
@@ -373,13 +351,7 @@ export function parseOptions<O extends OptionTable>(
   return { options, given: new Set(texts.keys()) };
 }
 
-/**
- * The value that an option has when it is not given.
- *
- * @param task The task.
- * @param options `name`: the option's name in camelCase; `quick`: whether `--quick` is given.
- * @returns The task's default, or else the option's own.
- */
+/** The value that an option has when it is not given. */
 export function defaultOf<O extends OptionTable>(
   task: Task<O>,
   options: { name: string; quick: boolean },

@@ -1,5 +1,5 @@
 /**
- * How far a run is: one line rewritten in place on a terminal, plain lines elsewhere, events with `--json`.
+ * The progress of runs: one line rewritten in place on a terminal, plain lines elsewhere, events with `--json`.
  *
  * @module
  */
@@ -9,16 +9,16 @@ import type { TaskContext } from "./context.ts";
 import { type EventFields, type EventName, writeEvent } from "./events.ts";
 import { percent } from "./table.ts";
 
-/** Least time between two redraws on a terminal, in milliseconds: as fast as the eye follows. */
+/** Minimum time between two redraws on a terminal, in milliseconds: as fast as the eye follows. */
 const REDRAW = 100;
 
-/** Least time between two plain lines, in milliseconds, so that a quick run does not flood a log. */
+/** Minimum time between two plain lines, in milliseconds, so that a quick run does not flood a log. */
 const LINE = 1000;
 
-/** Time without an evaluation after which a plain line, or an event, tells of the steps alone, in milliseconds. */
+/** Time without an evaluation after which a plain line or an event reports the steps alone, in milliseconds. */
 const QUIET = 30_000;
 
-/** Tells people and programs how the runs of a task are going, one run after another, and that a quick try is one. */
+/** Reports the progress of the runs of a task, one after another. Lines and events of a quick try say so. */
 export class Progress {
   readonly #context: TaskContext;
   readonly #json: boolean;
@@ -29,16 +29,10 @@ export class Progress {
   #done = 0;
   #began = 0;
   #told = -Infinity; // when the line was last written
-  #heard = 0; // when an event, or a line off a terminal, last told how far the run is
+  #heard = 0; // when an event, or a line off a terminal, was last written
   #accuracy: string | undefined;
 
-  /**
-   * Says nothing yet.
-   *
-   * @param context Where to write.
-   * @param options `json`: write events to standard output instead of plain lines; `quick`: say of every run, in lines
-   * and events, that it is a quick try; `now`: a clock in milliseconds, for tests.
-   */
+  /** `json` writes events to standard output instead of lines; `now` is a clock in milliseconds, for tests. */
   constructor(
     context: TaskContext,
     options: { json?: boolean; quick?: boolean; now?: () => number } = {},
@@ -49,13 +43,7 @@ export class Progress {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /**
-   * A run starts. Event: `start` with `run`, `steps` and the fields given.
-   *
-   * @param run Its name.
-   * @param steps How many steps it will make.
-   * @param fields More fields for the event.
-   */
+  /** A run of so many steps starts. Event: `start` with `run`, `steps` and the fields given. */
   start(run: string, steps: number, fields: EventFields = {}): void {
     this.#run = run;
     this.#steps = steps;
@@ -69,10 +57,8 @@ export class Progress {
   }
 
   /**
-   * Steps were done: moves the line on a terminal. Event, every half minute: `progress` with `run`, `step`, `steps` and
-   * `seconds` since the start.
-   *
-   * @param done How many steps of the run are done by now.
+   * So many steps of the run are done. Event, every half minute: `progress` with `run`, `step`, `steps` and `seconds`
+   * since the start.
    */
   step(done: number): void {
     this.#done = done;
@@ -85,12 +71,8 @@ export class Progress {
   }
 
   /**
-   * The network was evaluated. Event: `evaluation` with `run`, `steps`, `seconds` since the start, the
-   * columns of `metrics.csv` and the fields given.
-   *
-   * @param row The evaluation; where several networks train together, that of the best.
-   * @param fields More fields for the event.
-   * @param whose What the line says before "validation accuracy", as in "best ".
+   * The network was evaluated, or of several the best, which `whose` says before "validation accuracy", as in "best ".
+   * Event: `evaluation` with `run`, `steps`, `seconds`, the columns of `metrics.csv` and the fields given.
    */
   evaluation(row: MetricRow, fields: EventFields = {}, whose = ""): void {
     this.#done = row.step;
@@ -111,12 +93,7 @@ export class Progress {
     }
   }
 
-  /**
-   * The run is over: takes the line away and says how it went. Event: `done` with `run`, `steps` done,
-   * `seconds` and the fields given.
-   *
-   * @param fields More fields for the event.
-   */
+  /** The run is over. Event: `done` with `run`, `steps` done, `seconds` and the fields given. */
   done(fields: EventFields = {}): void {
     const seconds = this.#seconds();
     this.#context.progress("");
@@ -128,36 +105,22 @@ export class Progress {
     );
   }
 
-  /**
-   * Something that does not stop the task but should be known. Event: `warning` with `message`.
-   *
-   * @param message A sentence.
-   */
-  warning(message: string): void {
-    this.#context.stderr(`warning: ${message}`);
-    if (this.#json) writeEvent(this.#context, "warning", { message });
-  }
-
-  /** Writes an event of the run where events are wanted; that of a quick try says so. */
   #event(event: EventName, fields: EventFields): void {
     if (this.#json) writeEvent(this.#context, event, { ...fields, ...this.#quick });
   }
 
-  /** What lines call the run. */
   #name(): string {
     return this.#quick.quick ? `${this.#run} (quick)` : this.#run;
   }
 
-  /** Seconds since the run's start. */
   #seconds(): number {
     return (this.#now() - this.#began) / 1000;
   }
 
-  /** Shows the line in place, as much of it as fits. */
   #redraw(): void {
     if (!this.#context.isTerminal) return;
     this.#told = this.#now();
-    // A line as long as the terminal is wide would wrap, and could not be taken back.
+    // A line as wide as the terminal would wrap, and could not be removed.
     this.#context.progress(this.#line().slice(0, this.#context.columns - 1));
   }
 

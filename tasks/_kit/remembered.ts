@@ -1,5 +1,5 @@
 /**
- * What tasks remember of an adapter from one run to the next, as a list of entries in a file under `.cache/`.
+ * What tasks remember about an adapter between runs: lists of entries in files under `.cache/`.
  *
  * @module
  */
@@ -9,22 +9,12 @@ import type { AdapterSummary } from "../../src/gpu/device.ts";
 import { vendorName } from "./adapter.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
-/**
- * Gives the path of a file that is safe to delete.
- *
- * @param name Its name.
- * @returns The path under `.cache/` of this checkout.
- */
+/** The path of a file under `.cache/` of this checkout, which is safe to delete. */
 export function cachePath(name: string): string {
   return fromFileUrl(new URL(`../../.cache/${name}`, import.meta.url));
 }
 
-/**
- * Gives the key that an adapter is remembered by. WebGPU does not tell the driver's version.
- *
- * @param adapter The adapter.
- * @returns Adapter, driver, and the versions of Deno and of this package.
- */
+/** The key of an adapter: adapter, driver, and the versions of Deno and this package; WebGPU hides the driver's version. */
 export function adapterKey({ description, vendor }: AdapterSummary): string {
   return [
     description,
@@ -34,13 +24,7 @@ export function adapterKey({ description, vendor }: AdapterSummary): string {
   ].join(", ");
 }
 
-/**
- * Reads what is remembered.
- *
- * @param path The file.
- * @param isEntry Whether a value is an entry that was written here; any other is left out.
- * @returns The entries; none where the file is missing or damaged.
- */
+/** Reads the valid entries of a file; none where it is missing or damaged. */
 export async function readEntries<Entry>(
   path: string,
   isEntry: (value: unknown) => value is Entry,
@@ -53,13 +37,7 @@ export async function readEntries<Entry>(
   }
 }
 
-/**
- * Writes what is to be remembered, in place of all that was.
- *
- * @param path The file.
- * @param entries The entries.
- * @returns Whether that was possible: the file may be one that this process cannot write.
- */
+/** Replaces the entries of a file; returns whether this process may write it. */
 export async function writeEntries(path: string, entries: readonly unknown[]): Promise<boolean> {
   try {
     await Deno.mkdir(dirname(path), { recursive: true });

@@ -1,5 +1,5 @@
 /**
- * The directory that a run writes into: what is there already, and whether it may be replaced.
+ * The directory of a run: what is there already, and whether it may be replaced.
  *
  * @module
  */
@@ -18,38 +18,33 @@ import type { CommonOptions } from "./options.ts";
 import type { PROFILE_OPTION } from "../_run/profile.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
-/** The file that says what the results beside it were made with. */
+/** The file that says how the results beside it were made. */
 const CONFIG = "config.json";
 
-/** What {@linkcode runConfig} needs to know besides the options. */
 export interface RunCircumstances {
-  /** The task's name. */
   readonly task: string;
-  /** The data set that is used. */
   readonly dataset: Pick<DataSet, "name" | "sha256">;
-  /** The adapter that is used. */
   readonly adapter: AdapterSummary;
-  /** The kernel variant that is used, whether it was asked for or chosen. */
+  /** The kernel variant, whether asked for or chosen. */
   readonly variant: string;
 }
 
-/** How results are kept in a directory. */
 export interface ResultsOptions {
-  /** The files of a run, `config.json` aside; nothing else is ever written. */
+  /** The files of a run apart from `config.json`; nothing else is ever written. */
   readonly files: readonly string[];
-  /** The one of them that is written last but for figures, so that its presence means "finished". */
+  /** The one that is written last except for figures, so that its presence means "finished". */
   readonly finished: string;
-  /** Those of them that can be drawn again from the others: results are finished without them. */
+  /** Those that can be redrawn from the others: results are finished without them. */
   readonly figures?: readonly string[];
-  /** The names of files that a run of other settings or options may have left; they are removed with those of the run. */
+  /** Names of files that a run with other settings may have left; they are removed with those of the run. */
   readonly otherFiles?: RegExp;
-  /** Settings, as in `config.json`, in which results that are there may differ: they are replaced then. */
+  /** Settings in which existing results may differ: they are then replaced. */
   readonly mayDiffer?: readonly string[];
-  /** Whether results that are there may be replaced. */
+  /** Whether existing results may be replaced. */
   readonly force?: boolean;
 }
 
-/** Common options that tell where from, where to and how to say it, rather than what to do. */
+/** Options that say where to read, write and print, rather than what to compute. */
 const NOT_SETTINGS: ReadonlySet<string> = new Set(
   ["help", "out", "data", "force", "json", "requireGpu", "profile"] satisfies (
     | keyof CommonOptions
@@ -58,15 +53,11 @@ const NOT_SETTINGS: ReadonlySet<string> = new Set(
 );
 
 /**
- * Puts together the `config.json` of a run.
+ * Makes the `config.json` of a run.
  *
- * The settings are the task's options, the data set by name and content, and the variant as asked for
- * (null when the choice was left to the program: it may fall differently on another day). Where the
- * data lie, versions, adapter and the variant used are kept beside them.
- *
- * @param options The values of the run's options: those of the task, with what this one run differs in.
- * @param circumstances The task, data set, adapter and variant.
- * @returns What is written as `config.json`.
+ * The settings are the task's options, the name and digest of the data set, and the variant as asked for (null where the
+ * program chose it: it may choose another next time). The location of the data, versions, adapter and the variant that
+ * is used stand beside them.
  */
 export function runConfig(
   options: CommonOptions & { readonly [name: string]: unknown },
@@ -90,23 +81,18 @@ export function runConfig(
       dataOption: options.data ?? null,
     },
   };
-  // As it will be read back, so that the two can be compared.
+  // As it will be read back, so that both can be compared.
   return CONFIG_JSON.decode(CONFIG_JSON.encode(config), { name: CONFIG });
 }
 
 /**
  * Looks at the directory of a run without touching it.
  *
- * A directory that is missing or holds only files of other names is new. Results of the same settings
- * are finished or, where the run was cut off, unfinished: those are started again from scratch. So are
- * results that differ in settings in which they may.
+ * A directory that is missing or holds only files with other names is new. Results of the same settings are finished or,
+ * after an interrupted run, unfinished, and so are results that differ only in settings in which they may.
  *
- * @param directory The directory.
- * @param config What the run is going to be.
- * @param options The run's files, and which of them may be replaced.
- * @returns The directory's state, and the means to write into it.
- * @throws {ArgumentError} When the directory holds results of other settings and `force` is off, files of
- * the same names that are not ours, or is no directory.
+ * @throws {ArgumentError} When it holds results of other settings without `force`, or files of the same names that this
+ * program did not write, or is not a directory.
  */
 export async function openResults(
   directory: string,
@@ -118,7 +104,7 @@ export async function openResults(
   const others = [...present.keys()].filter((name) => otherFiles?.test(name));
   const ours = [...new Set([CONFIG, ...files, ...others])].filter((name) => present.has(name));
   let state: ResultsState = "new";
-  /** A folder of that name is in the way, but it is no result. */
+  /** A folder of that name is in the way, but is not a result. */
   const isFile = (name: string) => present.get(name)?.isDirectory === false;
   if (ours.length > 0) {
     const before = present.has(CONFIG) ? parseConfig(await read(directory)) : undefined;
@@ -127,7 +113,7 @@ export async function openResults(
         `--out ${directory} holds ${
           ours.join(", ")
         } without the ${CONFIG} that this program writes: ` +
-          "expected another directory, or that these are moved away",
+          "expected another directory, or one without these files",
       );
     }
     const differences = compare(before, config);
@@ -140,7 +126,7 @@ export async function openResults(
           "expected another directory, or --force to replace them",
       );
     }
-    // All of them: someone may have removed one of a run that had finished.
+    // All of them: someone may have removed one from a finished run.
     const whole = [...files, finished]
       .every((name) => isFile(name) || figures.includes(name));
     state = whole && !force && differences.length === 0 ? "finished" : "unfinished";
@@ -149,13 +135,7 @@ export async function openResults(
   return new Results(directory, { ...options, config, state, undrawn });
 }
 
-/**
- * Reads which kernel variant results were begun with.
- *
- * @param directory Their directory.
- * @param adapter The adapter to go on with.
- * @returns The variant; undefined where there are no results, or they were begun on another adapter.
- */
+/** The kernel variant that results were begun with; undefined without results, or where they are of another adapter. */
 export async function readVariant(
   directory: string,
   adapter: AdapterSummary,
@@ -167,11 +147,8 @@ export async function readVariant(
 }
 
 /**
- * Reads the summary of finished results.
+ * Reads the `summary.json` of finished results.
  *
- * @param directory Their directory.
- * @param format The format of their `summary.json`.
- * @returns What it says.
  * @throws {DataError} When the file is not what this program writes.
  */
 export async function readSummary<Type>(directory: string, format: JsonFile<Type>): Promise<Type> {
@@ -184,14 +161,22 @@ export async function readSummary<Type>(directory: string, format: JsonFile<Type
   }
 }
 
-/** Whether a directory holds none of a run's files, all of them, or those of a run to be started again. */
+/** The last fields of every `summary.json`. */
+export function summaryEnd(
+  { adapter: { description, software } }: { readonly adapter: AdapterSummary },
+  quick: boolean,
+): { adapter: string; software: boolean; quick?: true } {
+  return { adapter: description, software, ...quick && { quick } };
+}
+
+/** Whether a directory holds none of a run's files, all of them, or those of an interrupted run. */
 export type ResultsState = "new" | "finished" | "unfinished";
 
 /** The directory of one run. */
 export class Results {
   readonly directory: string;
   readonly state: ResultsState;
-  /** The figures that finished results lack: drawing failed, or was cut off. */
+  /** The figures that finished results lack, because drawing failed or was interrupted. */
   readonly undrawn: readonly string[];
   #config: RunConfig;
   readonly #files: ReadonlySet<string>;
@@ -211,37 +196,45 @@ export class Results {
     this.state = state;
     this.undrawn = undrawn;
     this.#config = config;
-    // The mark of being finished is the first to be removed: what is half removed is not finished.
+    // Removed first, so that what is half removed does not count as finished.
     this.#files = new Set([finished, ...files]);
     this.#otherFiles = otherFiles;
   }
 
-  /** What is written as `config.json`. */
+  /** Reads one of the files of an earlier run; undefined where it is missing. */
+  async read<Content>(
+    file: string,
+    format: { decode(text: string, options: { name: string }): Content },
+  ): Promise<Content | undefined> {
+    const name = join(this.directory, file);
+    const text = await readTextIfThere(name);
+    return text === undefined ? undefined : format.decode(text, { name });
+  }
+
   get config(): RunConfig {
     return this.#config;
   }
 
-  /** Notes which kernel variant is used, before anything is written: it may be chosen after the directory was opened. */
+  /** Sets the kernel variant that is used, where it is chosen after the directory was opened. */
   setVariant(variant: string): void {
     const { madeWith } = this.#config;
     this.#config = { ...this.#config, madeWith: { ...madeWith, variant } };
   }
 
-  /** Makes the directory, removes what a run before left there, and writes `config.json`. */
+  /** Creates the directory, removes the files of an earlier run, and writes `config.json`. */
   async start(): Promise<void> {
     await Deno.mkdir(this.directory, { recursive: true });
-    // config.json is there before and after, so that our files are never without it.
+    // config.json stays, so that our files are never without it.
     await this.#removeFiles();
     await this.resume();
   }
 
-  /** Removes what a run before left there, `config.json` included. */
+  /** Removes the files of an earlier run, `config.json` included. */
   async clear(): Promise<void> {
     await this.#removeFiles();
     await removeIfThere(join(this.directory, CONFIG));
   }
 
-  /** Removes the files of runs, `config.json` aside. */
   async #removeFiles(): Promise<void> {
     for (const name of this.#files) await removeIfThere(join(this.directory, name));
     for (const name of (await list(this.directory)).keys()) {
@@ -249,7 +242,7 @@ export class Results {
     }
   }
 
-  /** Keeps what an unfinished run of the same settings left there, and writes `config.json`. */
+  /** Keeps the files of an interrupted run with the same settings, and writes `config.json`. */
   async resume(): Promise<void> {
     for (const name of (await list(this.directory)).keys()) {
       if (this.#isLeftover(name)) await removeIfThere(join(this.directory, name));
@@ -257,30 +250,20 @@ export class Results {
     await writeFileDurably(join(this.directory, CONFIG), CONFIG_JSON.encode(this.config));
   }
 
-  /** Whether this is what a durable write leaves behind when the machine goes down in the middle of it. */
+  /** Whether this is the temporary file of a durable write during which the machine went down. */
   #isLeftover(name: string): boolean {
     const written = name.match(/^\.(.+)\.[0-9a-f-]{36}\.tmp$/)?.[1];
     return written !== undefined &&
       (written === CONFIG || this.#files.has(written) || this.#otherFiles?.test(written) === true);
   }
 
-  /**
-   * Writes one of the run's files.
-   *
-   * @param name Its name, one of those the directory was opened with.
-   * @param content Its whole content.
-   */
+  /** Writes one of the run's files durably. */
   async write(name: string, content: string | Uint8Array): Promise<void> {
     if (!this.#files.has(name)) throw new TypeError(`${name} is not among the run's files`);
     await writeFileDurably(join(this.directory, name), content);
   }
 
-  /**
-   * Says that there is nothing left to do but to draw.
-   *
-   * @param context Where to say it.
-   * @param options `json`: write a `finished_before` event too.
-   */
+  /** Says that nothing is left to do but drawing. Event: `finished_before`. */
   sayFinished(context: TaskContext, options: { json?: boolean } = {}): void {
     const rest = this.undrawn.length === 0 ? "nothing to do" : `drawing ${this.undrawn.join(", ")}`;
     context.stderr(
@@ -290,7 +273,7 @@ export class Results {
   }
 }
 
-/** What is in a directory, by name; nothing where it is missing. */
+/** The entries of a directory by name; none where it is missing. */
 async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
   const entries = new Map<string, Deno.DirEntry>();
   try {
@@ -306,7 +289,6 @@ async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
   return entries;
 }
 
-/** The text of the directory's `config.json`. */
 function read(directory: string): Promise<string> {
   return Deno.readTextFile(join(directory, CONFIG));
 }
@@ -321,14 +303,12 @@ function parseConfig(text: string): RunConfig | undefined {
   }
 }
 
-/** A setting that differs. */
 interface Difference {
   readonly name: string;
   /** As in "lambda 0.1 there, 0.005 here". */
   readonly text: string;
 }
 
-/** What differs. */
 function compare(there: RunConfig, here: RunConfig): Difference[] {
   if (there.task !== here.task) {
     return [{ name: "task", text: `task ${there.task} there, ${here.task} here` }];
@@ -343,12 +323,12 @@ function compare(there: RunConfig, here: RunConfig): Difference[] {
     }));
 }
 
-/** The beginning of a text that is too long for a sentence, such as a digest. */
+/** The start of a text that is too long for a sentence, such as a digest. */
 function shorten(value: string): string {
   return value.length > 30 ? `${value.slice(0, 12)}…` : value;
 }
 
-/** A setting as text: equal texts mean equal settings. */
+/** A setting as text; equal texts mean equal settings. */
 function show(value: Setting | undefined): string {
   if (value === undefined || value === null) return "none";
   return typeof value === "string" ? value : JSON.stringify(value);

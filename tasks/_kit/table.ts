@@ -1,18 +1,12 @@
 /**
- * Tables for people to read on a terminal: what stands above them, their columns, their numbers.
+ * Tables on a terminal: headings, columns, numbers.
  *
  * @module
  */
 import type { DataSet } from "../../src/data/dataset.ts";
 import { maximum } from "../../src/lists.ts";
 
-/**
- * Says above a table what its numbers are of.
- *
- * @param dataset The data set.
- * @param options The seed, and whether the run was a quick try.
- * @returns As in "CIFAR-10, seed 1".
- */
+/** The heading of a table, as in "CIFAR-10, seed 1". */
 export function tableHeading(
   { name, training }: Pick<DataSet, "name" | "training">,
   options: { seed: number; quick: boolean },
@@ -22,12 +16,7 @@ export function tableHeading(
     : `${name}, seed ${options.seed}`;
 }
 
-/**
- * Pads cells to columns: the first to the left, the others, which are mostly numbers, to the right.
- *
- * @param rows Rows of as many cells each.
- * @returns A line for each row, without blanks at its end.
- */
+/** Aligns the first column to the left and the others, which are mostly numbers, to the right: a line for each row. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, i) => maximum(rows.map((row) => row[i].length)));
   return rows.map((row) =>
@@ -36,22 +25,17 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/**
- * Prints a share as a percentage with one digit.
- *
- * @param share The share, 0 to 1.
- * @returns As in "52.5 %"; "NaN %" for NaN.
- */
+/** A share as a percentage, as in "52.5 %". */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-/** Prints a number in at most three digits, without an exponent; "" for none. */
+/** A number with at most three digits and no exponent; "" for null. */
 export function short(value: number | null): string {
   return value === null ? "" : String(Number(value.toPrecision(3)));
 }
 
-/** Prints a median with its range: as in "1.25 (1.2 to 1.31)". */
+/** A median with its range, as in "1.25 (1.2 to 1.31)". */
 export function spread(median: number | null, min: number | null, max: number | null): string {
   return `${short(median)} (${short(min)} to ${short(max)})`;
 }

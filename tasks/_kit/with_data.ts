@@ -1,5 +1,5 @@
 /**
- * How tasks begin: arguments, help, device, data. What is opened here is closed here, whatever happens in between.
+ * How tasks start: arguments, help, device, data. What is opened here is closed here, whatever happens in between.
  *
  * @module
  */
@@ -22,18 +22,14 @@ import {
   type Values,
 } from "./options.ts";
 
-/** The options of a task that uses the GPU. */
 type GpuTable = OptionTable & Pick<typeof COMMON_OPTIONS, "json" | "requireGpu" | "variant">;
 
-/** The options of a task that uses the GPU and a data set. */
 type DataTable = GpuTable & Pick<typeof COMMON_OPTIONS, "data" | "quick">;
 
-/** The options of a call, and the device. */
 export interface GpuCall<O extends OptionTable> extends Parsed<O> {
   readonly gpu: Gpu;
 }
 
-/** The options of a call, the device, and the data set on it. */
 export interface DataCall<O extends OptionTable> extends GpuCall<O> {
   readonly data: DeviceDataSet;
 }
@@ -51,7 +47,7 @@ export async function withOptions<O extends OptionTable>(
   return EXIT.done;
 }
 
-/** As {@linkcode withOptions}, with a device, which is named and then given to the task. */
+/** As {@linkcode withOptions}, with a device, whose adapter is printed. */
 export async function withGpu<O extends GpuTable>(
   task: Task<O>,
   args: readonly string[],
@@ -73,7 +69,7 @@ export async function withGpu<O extends GpuTable>(
   });
 }
 
-/** As {@linkcode withGpu}, with the data set of `--data`, which is named and then given to the task. */
+/** As {@linkcode withGpu}, with the data set of `--data`, which is printed. */
 export async function withData<O extends DataTable>(
   task: Task<O>,
   args: readonly string[],
@@ -93,12 +89,11 @@ export async function withData<O extends DataTable>(
   });
 }
 
-/** A data set on the device. */
 export interface LoadedData extends Loaded {
   readonly data: DeviceDataSet;
 }
 
-/** The data sets on a device: each is read once and uploaded once, however many tasks ask for it. */
+/** The data sets on a device: each is read once and uploaded once, however many tasks use it. */
 export class SharedData {
   readonly gpu: Gpu;
   readonly #read = new Map<string, DataSet>();
@@ -110,10 +105,8 @@ export class SharedData {
   }
 
   /**
-   * Loads the data set that a task asks for.
+   * Loads the data set of a task.
    *
-   * @param options What was asked for.
-   * @param quickCounts How many images of each split `--quick` uses.
    * @throws {DataError} When the folder or a file in it is missing or not what it should be.
    */
   async load(
@@ -132,29 +125,23 @@ export class SharedData {
     return loaded;
   }
 
-  /** Frees the memory on the device. */
   destroy(): void {
     for (const { data } of this.#loaded.values()) data.destroy();
   }
 }
 
-/** A task in two halves, as its module exports them. */
 export interface PlannedTask<O extends DataTable, Plan> {
   readonly TASK: Task<O>;
-  /** Checks everything that can be refused, and touches nothing. */
+  /** Checks everything that can be refused, and writes nothing. */
   plan(call: DataCall<O>): Promise<Plan>;
   /** Does what was planned, and returns the exit status. */
   run(plan: Plan, context: TaskContext): Promise<number>;
 }
 
-/** What is left to do of a task that was planned; returns the exit status. */
+/** What is left to do of a planned task; returns the exit status. */
 export type PlannedRun = (context: TaskContext) => Promise<number>;
 
-/**
- * Plans a task on a device and data that it shares with others.
- *
- * @returns Runs it, with the same lines as the task alone.
- */
+/** Plans a task on a device and data that it shares with others. What is returned prints the same as the task alone. */
 export async function planOn<O extends DataTable, Plan>(
   { TASK, plan, run }: PlannedTask<O, Plan>,
   args: readonly string[],
@@ -172,7 +159,7 @@ export async function planOn<O extends DataTable, Plan>(
   };
 }
 
-/** The values of common options, which the compiler cannot find among those of any table that has them. */
+/** The common options, which the compiler cannot find in the values of a generic table. */
 function commonOptions<O extends GpuTable>(options: Values<O>): CommonOptions {
   return options as unknown as CommonOptions;
 }

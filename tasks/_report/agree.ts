@@ -1,5 +1,7 @@
 /**
- * Files of a reproduction that say the same thing must agree: where they do not, someone has changed one of them.
+ * Checks that files of a reproduction agree. Where they do not, someone has edited one.
+ *
+ * Each throws a `DataError` that names the file and, where there is one, the line and column.
  *
  * @module
  */
@@ -13,13 +15,7 @@ import { BEST_CSV } from "../../src/records/trials.ts";
 import { bestResults, type BestRow, type TrialRow } from "../../src/train/lambda_search.ts";
 import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
 
-/**
- * Checks that the curves of a training end as its summary says.
- *
- * @param rows The rows of `metrics.csv`, at least one.
- * @param files The path of that file, and what `summary.json` says.
- * @throws {DataError} When the last row is another; the message names file, line and column.
- */
+/** Checks that the curves of a training end as its summary says. */
 export function checkMetrics(
   rows: readonly MetricRow[],
   { name, ending }: { name: string; ending: Ending },
@@ -30,13 +26,7 @@ export function checkMetrics(
   checkLine(METRICS_CSV, [last, expected], { name, line: rows.length + 1, other: "summary.json" });
 }
 
-/**
- * Checks that the best λ of a search are those of its trials.
- *
- * @param best The rows of `best.csv`.
- * @param files The path of that file, and the rows of `trials.csv`.
- * @throws {DataError} When a row is another; the message names file, line and column.
- */
+/** Checks that the best λ of a search are those of its trials. */
 export function checkBest(
   best: readonly BestRow[],
   { name, trials }: { name: string; trials: readonly TrialRow[] },
@@ -45,7 +35,7 @@ export function checkBest(
   if (best.length > results.length) {
     throw new DataError(
       `Cannot read ${name}, line ${results.length + 2}: it is one row too many, ` +
-        `expected at most one for each λ in trials.csv, of which there are ${results.length}`,
+        `expected at most one for each of the ${results.length} values of λ in trials.csv`,
     );
   }
   results.forEach(({ lambda, validationAccuracy: { mean } }, i) => {
@@ -54,13 +44,7 @@ export function checkBest(
   });
 }
 
-/**
- * Checks that the final network of a search was trained with the best λ.
- *
- * @param config What the `config.json` of the final network says.
- * @param files The path of that file, and the rows of `best.csv`, at least one.
- * @throws {DataError} When it was trained with another λ.
- */
+/** Checks that the final network of a search was trained with the best λ. */
 export function checkLambda(
   { settings }: RunConfig,
   { name, best: [{ lambda }] }: { name: string; best: readonly BestRow[] },
@@ -72,22 +56,16 @@ export function checkLambda(
   );
 }
 
-/**
- * Checks that a confusion matrix has as many test images on its diagonal as the network found.
- *
- * @param matrix What `confusion.csv` says.
- * @param files The path of that file, and what the `summary.json` of the network says.
- * @throws {DataError} When they are more or fewer.
- */
+/** Checks that the diagonal of a confusion matrix agrees with the test accuracy of the network. */
 export function checkConfusion(
   { counts }: Confusion,
   { name, ending: { test, divergedAt } }: { name: string; ending: Ending },
 ): void {
-  // The class that is found among NaNs is whichever the machine takes.
+  // Which class is found among NaNs depends on the machine.
   if (divergedAt !== null) return;
   const all = counts.flat().reduce((sum, count) => sum + count, 0);
   const right = counts.reduce((sum, row, i) => sum + row[i], 0);
-  // Both are quotients of the same whole numbers, and so the same to the last bit.
+  // Both are quotients of the same integers, and so equal to the last bit.
   if (right / all === test.accuracy) return;
   throw new DataError(
     `Cannot read ${name}: ${right} of ${all} images are on its diagonal, ` +
@@ -95,14 +73,7 @@ export function checkConfusion(
   );
 }
 
-/**
- * Checks that the curves of a study are of the runs in its summary, and end as it says.
- *
- * @param rows The rows of `curves.csv`.
- * @param files The path of that file, and the runs in `summary.json`.
- * @throws {DataError} When a run is in one of them only, or ends in another way; the message names file and, where it
- * has one, line and column.
- */
+/** Checks that the curves of a study are of the runs in its summary, and end as it says. */
 export function checkCurves(
   rows: readonly CurveRow[],
   { name, runs }: { name: string; runs: readonly SensitivityRun[] },
@@ -134,14 +105,13 @@ function runName({ sigma, batchNorm }: Pick<CurveRow, "sigma" | "batchNorm">): s
   return `σ = ${sigma} and batch norm ${batchNorm ? "on" : "off"}`;
 }
 
-/** Where a line stands, and the file that it is compared with. */
 interface Place {
   readonly name: string;
   readonly line: number;
   readonly other: string;
 }
 
-/** Refuses a line of which a column is not what another file says. */
+/** Refuses a line that differs from what another file says. */
 function checkLine<Row extends object>(
   table: CsvTable<Row>,
   rows: readonly [given: Row, expected: Row],
@@ -157,7 +127,7 @@ function checkLine<Row extends object>(
   }
 }
 
-/** Whether two values are the same where one comes from a JSON file, which has null for NaN and infinity. */
+/** Whether two values are equal, where JSON has null for NaN and infinity. */
 function isSame(a: unknown, b: unknown): boolean {
   return a === b ||
     typeof a === "number" && typeof b === "number" && !Number.isFinite(a) && !Number.isFinite(b);

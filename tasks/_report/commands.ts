@@ -1,5 +1,5 @@
 /**
- * The commands that make a reproduction again.
+ * The commands that repeat a reproduction.
  *
  * @module
  */
@@ -9,15 +9,10 @@ import type { Part, ReportCommands } from "../../src/report/data.ts";
 import { isQuick, otherSettings, settingText } from "../../src/report/settings.ts";
 import { optionName } from "../_kit/options.ts";
 
-/** The number of seeds that `reproduce` takes unless told otherwise, and with `--quick`. */
+/** The number of seeds of `reproduce` by default, and with `--quick`. */
 export const DEFAULT_SEEDS = { usual: 3, quick: 1 };
 
-/**
- * Finds the commands that make parts of a reproduction again.
- *
- * @param parts What is there, at least one part.
- * @returns The commands.
- */
+/** The commands that repeat these parts, of which there is at least one. */
 export function commandsFor(parts: readonly Part[]): ReportCommands {
   const quick = parts.some(({ config }) => isQuick(config));
   return {
@@ -40,14 +35,14 @@ function reproduceCommand(parts: readonly Part[]): string {
   ].join(" ");
 }
 
-/** A command for each task; for the runs of a baseline that are not the report's, one each. */
+/** A command for each task, and for each run of a baseline that is not the report's. */
 function partCommands(parts: readonly Part[]): string[] {
   return distinct(
     parts.filter(({ seed }) => seed === parts[0].seed).map(({ config, seed }) =>
       [
         `deno task ${config.task} --seed ${seed}`,
         ...commonOptions(config),
-        // A quick try has settings of its own, which its flag brings back.
+        // The flag --quick implies the settings of a quick try.
         ...isQuick(config)
           ? []
           : otherSettings(config).map(([name, value]) =>
@@ -58,7 +53,7 @@ function partCommands(parts: readonly Part[]): string[] {
   );
 }
 
-/** Options that any task takes. Where the data lie is left to whoever makes it again. */
+/** Options of every task; a reader has the data elsewhere. */
 function commonOptions({ settings, madeWith }: RunConfig): string[] {
   const { variant, quick } = settings;
   const { dataOption: data } = madeWith;

@@ -1,5 +1,5 @@
 /**
- * A directory as `reproduce` leaves it, read as far as it is there, with its figures drawn again.
+ * Reads the directory of a reproduction as far as it is there, and redraws its figures.
  *
  * @module
  */
@@ -40,37 +40,30 @@ const TASKS = ["gradient-check", "baseline", "lambda-search", "init-sensitivity"
 
 type TaskName = typeof TASKS[number];
 
-/** The runs of a whole baseline. */
+/** The runs of a complete baseline. */
 const RUNS = ["3-layer", "3-layer-batch-norm", "9-layer", "9-layer-batch-norm"];
 
-/** The folder of one seed. */
 const SEED_FOLDER = /^seed-(\d+)$/;
 
-/** A figure that was drawn again. */
 export interface DrawnFigure {
-  /** Where it belongs. */
   readonly path: string;
-  /** The text of the SVG file. */
   readonly svg: string;
 }
 
-/** What was read. */
 export interface Reproduction {
   /** What the page shows. */
   readonly data: ReportData;
-  /** All figures; nothing has been written yet. */
+  /** All figures, not written yet. */
   readonly figures: readonly DrawnFigure[];
 }
 
 /**
  * Reads a reproduction and draws its figures; writes nothing.
  *
- * @param directory The directory.
- * @returns What is there, and the names of what is not.
- * @throws {ArgumentError} When there is nothing at all.
- * @throws {DataError} When a file is not what this program writes, or two of them contradict each other; the message
- * names the file, of a CSV file line and column, too.
- * @throws {FigureError} When a figure cannot be drawn; the message names it with the reason.
+ * @throws {ArgumentError} When the directory holds no part.
+ * @throws {DataError} When a file is not what this program writes, or two contradict each other; the message names the
+ * file, and the line and column of a CSV file.
+ * @throws {FigureError} When a figure cannot be drawn; the message names it and the reason.
  */
 export async function readReproduction(directory: string): Promise<Reproduction> {
   const found = new Map<TaskName, number[]>();
@@ -78,8 +71,8 @@ export async function readReproduction(directory: string): Promise<Reproduction>
   const seeds = distinct([...found.values()].flat()).sort((a, b) => a - b);
   if (seeds.length === 0) {
     throw new ArgumentError(
-      `--out ${directory} holds no part of a reproduction: expected what "deno task reproduce" leaves there, ` +
-        "as in baseline/seed-1",
+      `--out ${directory} holds no part of a reproduction: expected what "deno task reproduce" writes, ` +
+        "such as baseline/seed-1",
     );
   }
   const reader = new Reader(directory);
@@ -90,7 +83,7 @@ export async function readReproduction(directory: string): Promise<Reproduction>
   return reader.reproduction();
 }
 
-/** Reads part after part, and keeps what it finds. */
+/** Reads part after part, and collects what it finds. */
 class Reader {
   readonly #directory: string;
   readonly #gradientChecks: GradientCheckPart[] = [];
@@ -104,7 +97,6 @@ class Reader {
     this.#directory = directory;
   }
 
-  /** What was read so far. */
   reproduction(): Reproduction {
     const found = {
       gradientChecks: this.#gradientChecks,
@@ -118,12 +110,11 @@ class Reader {
     return { data: { ...found, commands }, figures: this.#figures };
   }
 
-  /** Notes that a part is missing. */
   miss(part: string): void {
     this.#missing.push(part);
   }
 
-  /** Reads what a task left behind for a seed. */
+  /** Reads the part of a task and a seed. */
   async read(task: TaskName, seed: number): Promise<void> {
     const part = `${task}/seed-${seed}`;
     switch (task) {
@@ -142,9 +133,9 @@ class Reader {
     if (!await this.#has(part, ["config.json", "gradient_check.csv"])) return;
     const config = await this.#config(part);
     const rows = await this.#rows(`${part}/gradient_check.csv`, GRADIENT_CHECK_CSV);
-    // Written only when the check has passed.
+    // Written only if the check has passed.
     const passed = await readTextIfThere(this.#path(`${part}/summary.json`)) !== undefined;
-    if (!passed) this.miss(`${part}/summary.json (it fell short, or was cut off)`);
+    if (!passed) this.miss(`${part}/summary.json (the check failed or was interrupted)`);
     const trials = passed ? (await this.#summary(part, GRADIENT_CHECK_SUMMARY_JSON)).trials : [];
     this.#gradientChecks.push({ seed, config, folder: part, rows, passed, trials });
   }
@@ -152,7 +143,7 @@ class Reader {
   async #readBaseline(part: string, seed: number): Promise<void> {
     const folders = await foldersIn(this.#path(part));
     if (folders.length === 0) return this.miss(part);
-    // Runs of other widths lie beside those of the report.
+    // Runs with other widths may lie beside those of the report.
     for (const name of distinct([...RUNS, ...folders])) {
       const run = await this.#readRun(`${part}/${name}`, { name, seed, folder: part });
       if (run !== null) this.#baselines.push(run);
@@ -173,7 +164,7 @@ class Reader {
       from: "metrics.csv",
       draw: () => drawRun(rows, config),
     });
-    // The same as in the summary, which cannot tell infinity from NaN.
+    // As in the summary, which cannot tell infinity from NaN.
     const { training, validation } = rows[rows.length - 1];
     return { ...run, config, ending: { ...ending, training, validation }, figure };
   }
@@ -241,7 +232,7 @@ class Reader {
     this.#sensitivities.push({ seed, config, folder: part, ...study, figure });
   }
 
-  /** Whether files of a part are there; notes those that are not, or the part where all are missing. */
+  /** Whether all files of a part exist; collects those that are missing, or the part where all are. */
   async #has(part: string, files: readonly string[]): Promise<boolean> {
     const missing: string[] = [];
     for (const file of files) {
@@ -258,13 +249,11 @@ class Reader {
     return CONFIG_JSON.decode(await Deno.readTextFile(name), { name });
   }
 
-  /** A `summary.json` that is there. */
   async #summary<Type>(part: string, format: JsonFile<Type>): Promise<Type> {
     const name = this.#path(`${part}/summary.json`);
     return format.decode(await Deno.readTextFile(name), { name });
   }
 
-  /** The rows of a CSV file that is there. */
   async #rows<Row extends object>(file: string, table: CsvTable<Row>): Promise<Row[]> {
     const name = this.#path(file);
     const rows = table.decode(await Deno.readTextFile(name), { name });
@@ -274,7 +263,7 @@ class Reader {
     return rows;
   }
 
-  /** Draws a figure of a part; what is refused is a mistake in its files. */
+  /** Draws a figure of a part; if that is refused, its files have an error. */
   async #draw(
     part: string,
     { file, from, draw }: { file: string; from: string; draw: () => Promise<string> },
@@ -295,7 +284,7 @@ class Reader {
   }
 }
 
-/** The seeds that a task's folder has folders of. */
+/** The seeds that have a folder in a task's folder. */
 async function seedsIn(directory: string): Promise<number[]> {
   return (await foldersIn(directory)).flatMap((name) => {
     const seed = name.match(SEED_FOLDER)?.[1];

@@ -1,6 +1,6 @@
 /**
- * The figures of all tasks, drawn from the rows of their CSV files and the settings in config.json alone, so that they can
- * be drawn again to the same bytes.
+ * The figures of all tasks. They are drawn from the rows of CSV files and the settings in config.json alone, so that they
+ * can be redrawn to the same bytes.
  *
  * @module
  */
@@ -36,10 +36,7 @@ export function drawRun(rows: readonly MetricRow[], config: RunConfig): Promise<
 /**
  * Draws one stage of a search.
  *
- * @param rows The trials of the stage.
- * @param search The settings, and the trials of the stages before.
- * @returns The text of the SVG file.
- * @throws {ArgumentError} When it is not known where the stage looked for λ.
+ * @throws {ArgumentError} When the range of the stage is unknown.
  */
 export function drawStage(
   rows: readonly TrialRow[],
@@ -62,7 +59,7 @@ export function drawStage(
   });
 }
 
-/** Where a stage looks for λ: in its own setting, or around the best of the stages before. */
+/** The range of a stage: its own setting, or around the best of the stages before. */
 function rangeOf(
   stage: string,
   { config, before }: { config: RunConfig; before: readonly TrialRow[] },
@@ -81,13 +78,7 @@ function rangeOf(
   return range as number[];
 }
 
-/**
- * Draws the confusion matrix of the final network of a search.
- *
- * @param confusion The matrix.
- * @param final How the network was trained, and for how many steps; or how the search was made, where only that is known.
- * @returns The text of the SVG file.
- */
+/** Draws the confusion matrix of the final network of a search. */
 export function drawConfusion(
   confusion: Confusion,
   final: { config: RunConfig; steps?: number },
@@ -104,7 +95,6 @@ export function drawConfusion(
   });
 }
 
-/** Draws a study of initial weights. */
 export function drawStudy(
   rows: readonly CurveRow[],
   study: { config: RunConfig; runs: readonly SensitivityRun[]; classes: number },
@@ -119,7 +109,6 @@ export function drawStudy(
   });
 }
 
-/** Draws how the cost of a step grows. */
 export function drawScaling(rows: readonly ScalingRow[], config: RunConfig): Promise<string> {
   const { hidden, batchNorm, batch, networks } = SCALING_BASE;
   const { adapter } = config.madeWith;
@@ -136,7 +125,6 @@ export function drawScaling(rows: readonly ScalingRow[], config: RunConfig): Pro
   });
 }
 
-/** What all figures say. */
 function common(config: RunConfig): { dataSet: string; quick: boolean } {
   return { dataSet: dataOf(config), quick: isQuick(config) };
 }
@@ -147,7 +135,6 @@ function networkOf({ settings: { hidden, batchNorm } }: RunConfig): string {
   return `${layers} layers ${batchNorm === "on" ? "with" : "without"} batch norm`;
 }
 
-/** The settings of a training below the heading of its figure. */
 function trainingSubtitle({ settings: { hidden, lambda, batch, seed } }: RunConfig): string {
   return joinParts([
     `hidden ${hidden}`,
@@ -157,7 +144,7 @@ function trainingSubtitle({ settings: { hidden, lambda, batch, seed } }: RunConf
   ]);
 }
 
-/** Blanks that do not break keep each part on one line. */
+/** Joins parts, each kept on one line by non-breaking spaces. */
 function joinParts(parts: readonly string[]): string {
   return parts.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
 }

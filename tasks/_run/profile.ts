@@ -1,5 +1,5 @@
 /**
- * The option `--profile`: a table and a file that say where the time of a training step goes.
+ * The option `--profile`: a table and a file of where the time of a training step goes.
  *
  * @module
  */
@@ -10,46 +10,32 @@ import { writeFileDurably } from "../_kit/files.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { type ProfileRow, profileStep } from "../../src/measure/profile.ts";
 import { PROFILE_CSV } from "../../src/records/profile.ts";
+import { shapeOf } from "../../src/model/shape.ts";
 import type { Plan } from "../_kit/capacity.ts";
 import { alignColumns, percent } from "../_kit/table.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
 import { flag } from "../_kit/options.ts";
 
-/** The option of tasks that train. */
 export const PROFILE_OPTION = {
   profile: flag({
-    help: "measure each kernel of a step, too, after the training: a table and profile.csv",
+    help: "also measure each kernel of a step after the training: a table and profile.csv",
   }),
 } as const;
 
-/** A population whose step is profiled. */
 export interface Profiled {
-  /** The population, as it trains. */
   readonly plan: Plan;
-  /** What to call it. */
   readonly name: string;
-  /** Where the file goes. */
   readonly path: string;
 }
 
-/** How profiles are made. */
-export interface ProfilingOptions {
-  /** Whether to write events in place of a table. */
+interface ProfilingOptions {
   readonly json: boolean;
   /** Whether it is a quick try, which measures for a shorter time. */
   readonly quick?: boolean;
 }
 
-/**
- * Profiles a step of several populations, one after another. Where the adapter has no timestamps, a sentence says so.
- *
- * @param context Where to write.
- * @param on The device, and the data on it.
- * @param options `populations`: what is profiled; `json`, `quick`: how.
- * @throws {GpuError} When the device refused an operation.
- * @throws {DeviceLostError} When the device went away.
- */
+/** Profiles a step of several populations, one after another. Without timestamps on the adapter, it says so and stops. */
 export async function profileAll(
   context: TaskContext,
   on: { readonly gpu: Gpu; readonly data: DeviceDataSet },
@@ -61,34 +47,21 @@ export async function profileAll(
   }
 }
 
-/**
- * Measures the kernels of a step, prints them and writes them down. Where the adapter has no timestamps, a sentence says
- * so.
- *
- * @param context Where to write.
- * @param on The device, and the data on it.
- * @param options What is profiled, and how.
- * @returns Whether the adapter has timestamps.
- * @throws {GpuError} When the device refused an operation.
- * @throws {DeviceLostError} When the device went away.
- */
-export async function profileInto(
+/** Measures the kernels of a step, prints and writes them; returns whether the adapter has timestamps. */
+async function profileInto(
   context: TaskContext,
   on: { readonly gpu: Gpu; readonly data: DeviceDataSet },
   options: Profiled & ProfilingOptions,
 ): Promise<boolean> {
   const { plan, name, path, json, quick = false } = options;
-  const { hidden, batchNorm, batch, networks, variant } = plan;
-  const { inputs, classes } = on.data.source;
+  const { networks, variant } = plan;
   const { signal } = context;
   signal.throwIfAborted();
   context.progress(`Profiling ${name}`);
   let rows: ProfileRow[];
   try {
     rows = await profileStep(on.gpu, on.data, {
-      architecture: { inputs, hidden, classes, batchNorm },
-      networks,
-      batch,
+      ...shapeOf(plan, on.data.source),
       variant,
       signal,
       ...quick && { minMilliseconds: 0 },
@@ -120,7 +93,7 @@ export async function profileInto(
   return true;
 }
 
-/** The table: a line for each kernel, with its median, least and most. */
+/** A line for each kernel, with its median, minimum and maximum. */
 function profileLines(rows: readonly ProfileRow[]): string[] {
   const lines = rows.map(({ kernel, layer, ms, msMin, msMax, share }) => [
     kernel,
@@ -128,5 +101,5 @@ function profileLines(rows: readonly ProfileRow[]): string[] {
     ...[ms, msMin, msMax].map((time) => time === null ? "" : time.toFixed(3)),
     percent(share),
   ]);
-  return alignColumns([["kernel", "layer", "ms/step", "least", "most", "share"], ...lines]);
+  return alignColumns([["kernel", "layer", "ms/step", "min", "max", "share"], ...lines]);
 }

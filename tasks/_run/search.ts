@@ -19,40 +19,39 @@ const { lambda: _lambda, batchNorm: _batchNorm, ...TRAINING } = TRAINING_OPTIONS
 
 const REPORT = PUBLISHED_SETTINGS["lambda-search"];
 
-/** Far more than any adapter trains together, and few enough to be counted before it refuses them. */
-const MOST = 1000;
+/** Far more than any adapter trains together. */
+const MAX_NETWORKS = 1000;
 
-/** The options of the task `lambda-search`. */
 export const SEARCH_OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
   ...TRAINING,
   batchNorm: choice(["on", "off"], { default: REPORT.batchNorm, help: "batch normalisation" }),
-  coarse: range({ default: REPORT.coarse, help: "where λ is looked for first" }),
+  coarse: range({ default: REPORT.coarse, help: "range of λ in the first stage" }),
   coarseCount: integer({
     min: 1,
-    max: MOST,
+    max: MAX_NETWORKS,
     default: REPORT.coarseCount,
-    help: "values of λ that are tried first",
+    help: "values of λ in the first stage",
   }),
-  fine: range({ default: REPORT.fine, help: "where λ is looked for then" }),
+  fine: range({ default: REPORT.fine, help: "range of λ in the second stage" }),
   fineCount: integer({
     min: 1,
-    max: MOST,
+    max: MAX_NETWORKS,
     default: REPORT.fineCount,
-    help: "values of λ that are tried then, each round",
+    help: "values of λ in the second stage, or in each round",
   }),
   refine: integer({
     min: 0,
     max: 100,
     default: REPORT.refine,
-    help: "rounds between the neighbours of the best λ so far, instead of --fine",
+    help: "rounds between the neighbours of the best λ so far, in place of --fine",
   }),
   repeat: integer({
     min: 1,
-    max: MOST,
+    max: MAX_NETWORKS,
     default: REPORT.repeat,
-    help: "networks with each λ, of other initial weights",
+    help: "networks with each λ, with different initial weights",
   }),
   finalCycles: integer({
     min: 1,
@@ -61,24 +60,17 @@ export const SEARCH_OPTIONS = {
   }),
 };
 
-/** The values of the options of the task `lambda-search`. */
 export type SearchOptions = Values<typeof SEARCH_OPTIONS>;
 
-/** The stages of a search, in order. */
 export function stageNames({ refine }: { readonly refine: number }): string[] {
   if (refine === 0) return ["coarse", "fine"];
   return ["coarse", ...Array.from({ length: refine }, (_, i) => `refine-${i + 1}`)];
 }
 
-/** The figures and profiles of the stages of any search: one of other settings may have had other stages. */
+/** The figures and profiles of any stage: a search with other settings may have had other stages. */
 const STAGE_FILE = /^((coarse|fine|refine-\d+)\.svg|profile-(coarse|fine|refine-\d+)\.csv)$/;
 
-/**
- * The files of a search, `config.json` and the final network's folder aside.
- *
- * @param options Which stages there are.
- * @returns What {@linkcode openResults} is to be given.
- */
+/** The files of a search, apart from `config.json` and the final network's folder. */
 export function searchFiles(options: { readonly refine: number }): ResultsOptions {
   return {
     files: [

@@ -1,12 +1,11 @@
 /**
- * The end of a λ search: the network with the best λ, what it takes its test images for, and the search's summary.
+ * The end of a λ search: the network with the best λ, its confusion matrix, and the search's summary.
  *
  * @module
  */
 import type { Confusion } from "../../src/model/metrics.ts";
 import { join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
-import { readTextIfThere } from "../_kit/files.ts";
 import { PUBLISHED_BEST } from "../../src/model/published.ts";
 import { CONFUSION_CSV } from "../../src/records/confusion.ts";
 import {
@@ -25,12 +24,12 @@ import {
 import type { Training } from "../../src/train/training.ts";
 import { drawConfusion } from "./draw.ts";
 import type { RunConfig } from "../../src/records/config.ts";
-import { openResults, readSummary, type Results } from "../_kit/results.ts";
+import { openResults, readSummary, type Results, summaryEnd } from "../_kit/results.ts";
 import type { SearchOptions } from "./search.ts";
 import type { SearchContext } from "./search_stages.ts";
-import { redrawRun, RUN_FILES, trainInto } from "./training_run.ts";
+import { redrawRun, RUN_FILES, trainingOptions, trainInto } from "./training_run.ts";
 
-/** Names the final network: with it initial weights come from the seed alone, whatever the best λ is. */
+/** The identity of the final network: a constant, so that its initial weights depend on the seed alone. */
 const IDENTITY = "final";
 
 /** Settings of a search that its final network does not have. */
@@ -39,13 +38,10 @@ const SEARCH_ONLY: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Looks at the final network's folder without touching it.
+ * Looks at the final network's folder without touching it. `lambda` is null while the best one is not known.
  *
- * The folder belongs to the search: what it holds of another λ, otherwise made alike, is not finished and is replaced.
+ * The folder belongs to the search: results that differ in λ alone count as unfinished and are replaced.
  *
- * @param search The search's directory, opened.
- * @param options `lambda`: the best λ, null while it is not known; `force`: whether anything of ours may be replaced.
- * @returns The folder's state, and the means to write into it.
  * @throws {ArgumentError} When the folder holds results of something else.
  */
 export function openFinal(
@@ -69,13 +65,7 @@ export function openFinal(
   });
 }
 
-/**
- * Puts the best of a search beside the report's.
- *
- * @param best The best, first rank first.
- * @param comparable Whether data and settings are those of the report.
- * @returns The rows of `best.csv`.
- */
+/** The rows of `best.csv`: the best of a search beside the report's where they are comparable. */
 export function bestRows(best: readonly LambdaResult[], comparable: boolean): BestRow[] {
   return best.map(({ lambda, validationAccuracy }, i) => ({
     rank: i + 1,
@@ -86,26 +76,16 @@ export function bestRows(best: readonly LambdaResult[], comparable: boolean): Be
   }));
 }
 
-/** What the end of a search needs to know. */
 export interface FinalContext extends SearchContext {
-  /** The final network's folder, opened. */
   readonly final: Results;
   /** The best of the search, first rank first. */
   readonly best: readonly BestRow[];
-  /** All trials. */
   readonly rows: readonly TrialRow[];
 }
 
 /**
- * Trains the network with the best λ, unless that was done before, and writes the rest of the search's files.
- * `summary.json` comes last, so that a search that is cut off does not look finished.
- *
- * @param results The search's directory.
- * @param options The task's options.
- * @param context Where, and what the search has found.
- * @returns What `summary.json` says.
- * @throws {GpuError} When the device refused an operation.
- * @throws {DeviceLostError} When the device went away.
+ * Trains the network with the best λ unless that was done before, and writes the rest of the search's files.
+ * `summary.json` is written last, so that an interrupted search does not look finished.
  */
 export async function finalInto(
   results: Results,
@@ -113,29 +93,23 @@ export async function finalInto(
   context: FinalContext,
 ): Promise<SearchSummary> {
   const { final, best, rows, gpu, data, figures } = context;
-  const { quick, seed } = options;
+  const { quick } = options;
   const [{ lambda, validationAccuracy }] = best;
   await results.write("best.csv", BEST_CSV.encode(best));
 
-  // The matrix is written before the final network counts as finished, and so is there when that does.
-  let confusion = final.state === "finished" ? await readConfusion(results) : undefined;
+  // The matrix is written before the final network counts as finished.
+  let confusion = final.state === "finished"
+    ? await results.read("confusion.csv", CONFUSION_CSV)
+    : undefined;
   let ended: RunSummary;
   if (confusion === undefined) {
-    const batchNorm = options.batchNorm === "on";
-    const { hidden, etaMin, etaMax, init, halfCycle, finalCycles: cycles, batch } = options;
-    ended = await trainInto(final, {
-      name: "final",
-      training: {
-        hidden,
-        batchNorm,
-        networks: [{ identity: IDENTITY, lambda, etaMin, etaMax, initialisation: init }],
-        halfCycle,
-        cycles,
-        seed,
-        batch,
-      },
-      quick,
-    }, {
+    const network = {
+      ...options,
+      batchNorm: options.batchNorm === "on",
+      cycles: options.finalCycles,
+    };
+    const training = trainingOptions(network, [{ identity: IDENTITY, lambda }]);
+    ended = await trainInto(final, { name: "final", training, quick }, {
       ...context,
       onTrained: async (training) => {
         confusion = await confusionOf(training, data.source);
@@ -143,7 +117,7 @@ export async function finalInto(
       },
     });
   } else {
-    context.context.stderr("final: kept from before");
+    context.context.stderr("final: kept from an earlier run");
     redrawRun(final, figures);
     ended = await readSummary(final.directory, RUN_SUMMARY_JSON);
   }
@@ -156,19 +130,16 @@ export async function finalInto(
     validationAccuracy,
     best,
     final: ended,
-    adapter: gpu.adapter.description,
-    software: gpu.adapter.software,
-    ...quick && { quick },
+    ...summaryEnd(gpu, quick),
   };
   await results.write("summary.json", SEARCH_SUMMARY_JSON.encode(summary));
   const [matrix, { steps }] = [confusion!, ended];
-  figures.add(results, "confusion.svg", () => {
-    return drawConfusion(matrix, { config: final.config, steps });
-  });
+  const drawing = { config: final.config, steps };
+  figures.add(results, "confusion.svg", () => drawConfusion(matrix, drawing));
   return summary;
 }
 
-/** Counts what the network takes the test images for. */
+/** Counts the classes that the network predicts for the test images. */
 async function confusionOf(
   training: Training,
   { classes, classNames, test }: DataSet,
@@ -177,11 +148,4 @@ async function confusionOf(
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   test.labels.forEach((label, i) => counts[label][found[i]]++);
   return { classNames, counts };
-}
-
-/** The matrix of a final network that was finished before; undefined where it is missing. */
-async function readConfusion({ directory }: Results): Promise<Confusion | undefined> {
-  const name = join(directory, "confusion.csv");
-  const text = await readTextIfThere(name);
-  return text === undefined ? undefined : CONFUSION_CSV.decode(text, { name });
 }

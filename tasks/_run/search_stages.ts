@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { join } from "@std/path";
-import { readTextIfThere } from "../_kit/files.ts";
 import type { MetricRow } from "../../src/model/metrics.ts";
 import {
   type LambdaRange,
@@ -15,30 +13,23 @@ import {
 } from "../../src/train/lambda_search.ts";
 import { TRIALS_CSV } from "../../src/records/trials.ts";
 import { Training } from "../../src/train/training.ts";
-import { bestOf, type TrainingContext } from "./training_run.ts";
+import { bestOf, type TrainingContext, trainingOptions } from "./training_run.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { drawStage } from "./draw.ts";
 import { writeEvent } from "../_kit/events.ts";
 import type { Results } from "../_kit/results.ts";
 import { type SearchOptions, stageNames } from "./search.ts";
 
-/** Where a search takes place. */
 export interface SearchContext extends TrainingContext {
   /** Where to write what is not progress. */
   readonly context: TaskContext;
 }
 
 /**
- * Trains the networks of every stage, or takes those that `trials.csv` has from before, and writes `trials.csv` after
- * each stage. Its figure is planned only.
+ * Trains the networks of every stage, or takes those that an earlier run left in `trials.csv`, and writes that file
+ * after each stage. Figures are only planned.
  *
- * @param results The search's directory, opened.
- * @param options The task's options.
- * @param context Where.
- * @returns The trials of all stages.
- * @throws {DataError} When there is a `trials.csv` that is not one.
- * @throws {GpuError} When the device refused an operation.
- * @throws {DeviceLostError} When the device went away.
+ * @throws {DataError} When `trials.csv` cannot be read.
  */
 export async function searchInto(
   results: Results,
@@ -46,7 +37,7 @@ export async function searchInto(
   context: SearchContext,
 ): Promise<TrialRow[]> {
   const { coarse, coarseCount, fine, fineCount, refine, seed, repeat, json, quick } = options;
-  const kept = await readTrials(results);
+  const kept = await results.read("trials.csv", TRIALS_CSV) ?? [];
   let rows: TrialRow[] = [];
   let changed = false;
   for (const stage of stageNames(options)) {
@@ -55,13 +46,13 @@ export async function searchInto(
     const trials = planTrials(range, { stage, count, seed, repeat });
     const old = kept.filter((row) => row.stage === stage);
     if (isWhole(old, trials)) {
-      context.context.stderr(`${stage}: kept from before`);
+      context.context.stderr(`${stage}: kept from an earlier run`);
       rows = rows.concat(old);
     } else {
       rows = rows.concat(await trainStage(trials, options, context));
       changed = true;
     }
-    // Also after a stage that was kept: writing an earlier one has left its rows out.
+    // Also after a stage that was kept: writing an earlier one has removed its rows.
     if (changed) await results.write("trials.csv", TRIALS_CSV.encode(rows));
     const own = rows.filter((row) => row.stage === stage);
     const before = rows.filter((row) => row.stage !== stage);
@@ -79,42 +70,22 @@ function pair([from, to]: readonly [number, number]): LambdaRange {
   return { from, to };
 }
 
-/** The trials of a search that was cut off; none where there was none. */
-async function readTrials({ directory }: Results): Promise<TrialRow[]> {
-  const name = join(directory, "trials.csv");
-  const text = await readTextIfThere(name);
-  return text === undefined ? [] : TRIALS_CSV.decode(text, { name });
-}
-
 /** Whether rows are those of all trials of a stage. */
 function isWhole(rows: readonly TrialRow[], trials: readonly Trial[]): boolean {
   return rows.length === trials.length &&
     trials.every(({ trial, lambda }, i) => rows[i].trial === trial && rows[i].lambda === lambda);
 }
 
-/** Trains the networks of a stage together. */
 async function trainStage(
   trials: readonly Trial[],
   options: SearchOptions,
   { gpu, data, progress, variant, signal }: SearchContext,
 ): Promise<TrialRow[]> {
-  const { hidden, batchNorm, etaMin, etaMax, init, halfCycle, cycles, seed, batch } = options;
+  const { seed, halfCycle } = options;
   signal.throwIfAborted();
   const training = await Training.create(gpu, data, {
-    hidden,
+    ...trainingOptions({ ...options, batchNorm: options.batchNorm === "on" }, trials),
     variant,
-    batchNorm: batchNorm === "on",
-    networks: trials.map(({ identity, lambda }) => ({
-      identity,
-      lambda,
-      etaMin,
-      etaMax,
-      initialisation: init,
-    })),
-    halfCycle,
-    cycles,
-    seed,
-    batch,
     // At the end of each cycle: an evaluation of all networks takes as long as hundreds of steps.
     evaluateEvery: 2 * halfCycle,
   });
@@ -126,11 +97,8 @@ async function trainStage(
     for await (const rows of training.run({ signal, onStep, ahead: true })) {
       last = rows;
       const best = bestOf(rows);
-      progress.evaluation(
-        rows[best],
-        { trial: trials[best].trial, lambda: trials[best].lambda },
-        "best ",
-      );
+      const { trial, lambda } = trials[best];
+      progress.evaluation(rows[best], { trial, lambda }, "best ");
     }
     const diverged = await training.diverged();
     progress.done();

@@ -1,9 +1,8 @@
 /**
- * A study of initial weights: its trainings, and the files that it leaves behind.
+ * A study of initial weights: its trainings and its files.
  *
  * @module
  */
-import { join } from "@std/path";
 import type { MetricRow } from "../../src/model/metrics.ts";
 import type { Initialisation } from "../../src/model/initialisation.ts";
 import {
@@ -21,9 +20,9 @@ import { bestOf, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 import { drawStudy } from "./draw.ts";
 import type { Figures } from "../_kit/figures.ts";
 import type { CommonOptions, TrainingOptions } from "../_kit/options.ts";
-import type { Results } from "../_kit/results.ts";
+import { type Results, summaryEnd } from "../_kit/results.ts";
 
-/** The files of a study: what {@linkcode openResults} is to be given for {@linkcode studyInto}. */
+/** The files of a study, for {@linkcode openResults}. */
 export const STUDY_FILES = {
   files: ["curves.csv", "sensitivity.svg", "summary.json"],
   finished: "summary.json",
@@ -34,48 +33,29 @@ export const STUDY_FILES = {
 /** What a study trains; the task has checked it. */
 export interface StudyOptions
   extends Omit<TrainingOptions, "init">, Pick<CommonOptions, "seed" | "quick"> {
-  /** How the weights of each network start. */
   readonly inits: readonly Initialisation[];
   /** Steps from one point of a curve to the next. */
   readonly every: number;
 }
 
-/** Where a study takes place. */
 export interface StudyContext extends TrainingContext {
   /** A clock in milliseconds, for tests. */
   readonly now?: () => number;
 }
 
-/**
- * Tells with and without batch norm what is trained.
- *
- * @param options What was asked for.
- * @returns Off before on, as in files and figure.
- */
+/** Whether to train without batch norm, with it, or both: off before on, as in files and figure. */
 export function normsOf({ batchNorm }: Pick<StudyOptions, "batchNorm">): boolean[] {
   return batchNorm === "both" ? [false, true] : [batchNorm === "on"];
 }
 
-/**
- * Names the networks that train together.
- *
- * @param batchNorm Whether they have batch norm.
- * @returns As in "with-batch-norm".
- */
+/** As in "with-batch-norm". */
 export function populationName(batchNorm: boolean): string {
   return batchNorm ? "with-batch-norm" : "without-batch-norm";
 }
 
 /**
- * Trains all networks and writes the files. `summary.json` comes last, so that a study that is cut off does not look
- * finished; `curves.csv` is there to look at while the training goes on. The figure is planned only.
- *
- * @param results The study's directory, opened with {@linkcode STUDY_FILES}.
- * @param options What to train.
- * @param context Where.
- * @returns What `summary.json` says.
- * @throws {GpuError} When the device refused an operation.
- * @throws {DeviceLostError} When the device went away.
+ * Trains all networks and writes the files: `curves.csv` also during the training, `summary.json` last, so that an
+ * interrupted study does not look finished. The figure is only planned.
  */
 export async function studyInto(
   results: Results,
@@ -110,25 +90,16 @@ export async function studyInto(
     data: data.source.name,
     classes: data.source.classes,
     runs,
-    adapter: gpu.adapter.description,
-    software: gpu.adapter.software,
-    ...quick && { quick },
+    ...summaryEnd(gpu, quick),
   };
   await results.write("curves.csv", CURVES_CSV.encode(curves));
   await results.write("summary.json", STUDY_SUMMARY_JSON.encode(summary));
-  figures.add(results, "sensitivity.svg", () => {
-    return drawStudy(curves, { config: results.config, ...summary });
-  });
+  const study = { config: results.config, ...summary };
+  figures.add(results, "sensitivity.svg", () => drawStudy(curves, study));
   return summary;
 }
 
-/**
- * Plans the figure of a study that is finished, where it is missing.
- *
- * @param results The study's directory.
- * @param summary How the study ended.
- * @param figures Where to plan it.
- */
+/** Plans the figure of a finished study where it is missing. */
 export function redrawStudy(
   results: Results,
   summary: StudySummary,
@@ -136,21 +107,18 @@ export function redrawStudy(
 ): void {
   for (const figure of results.undrawn) {
     figures.add(results, figure, async () => {
-      const name = join(results.directory, "curves.csv");
-      const curves = CURVES_CSV.decode(await Deno.readTextFile(name), { name });
+      const curves = (await results.read("curves.csv", CURVES_CSV))!;
       return await drawStudy(curves, { config: results.config, ...summary });
     });
   }
 }
 
-/** Where a population is trained, and who is to see its curves grow. */
 interface PopulationContext extends TrainingContext {
   readonly batchNorm: boolean;
-  /** Is given all rows so far after each evaluation, [evaluations][networks]. */
+  /** Called after each evaluation with all rows so far, [evaluations][networks]. */
   onRows(rows: readonly (readonly MetricRow[])[]): Promise<void>;
 }
 
-/** Trains the networks of all initial weights together. */
 async function trainPopulation(
   options: StudyOptions,
   context: PopulationContext,

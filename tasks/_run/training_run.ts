@@ -1,9 +1,8 @@
 /**
- * One training and the files that it leaves behind: a baseline run, or the last part of a search.
+ * One training and its files: a baseline run, or the last part of a search.
  *
  * @module
  */
-import { join } from "@std/path";
 import { networkTensors } from "../../src/model/checkpoint.ts";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { maximum } from "../../src/lists.ts";
@@ -17,9 +16,10 @@ import { Training, type TrainingNetwork, type TrainingOptions } from "../../src/
 import { drawRun } from "./draw.ts";
 import type { Figures } from "../_kit/figures.ts";
 import type { Progress } from "../_kit/progress.ts";
-import type { Results } from "../_kit/results.ts";
+import type { TrainingOptions as TaskOptions } from "../_kit/options.ts";
+import { type Results, summaryEnd } from "../_kit/results.ts";
 
-/** The files of a run: what {@linkcode openResults} is to be given for {@linkcode trainInto}. */
+/** The files of a run, for {@linkcode openResults}. */
 export const RUN_FILES = {
   files: ["metrics.csv", "metrics.svg", "model.safetensors", "summary.json"],
   finished: "summary.json",
@@ -27,44 +27,49 @@ export const RUN_FILES = {
   otherFiles: /^profile\.csv$/,
 } as const;
 
-/** A training of one network. */
 export interface TrainingRun {
-  /** What progress lines call it. */
   readonly name: string;
   /** What to train; the task has checked it. */
-  readonly training: TrainingOptions & { readonly networks: readonly [TrainingNetwork] };
-  /** Whether it is a quick try, which every file says then. */
+  readonly training: TrainingOptions;
+  /** Whether it is a quick try, as every file then says. */
   readonly quick: boolean;
 }
 
-/** Where a training takes place. */
 export interface TrainingContext {
   readonly gpu: Gpu;
   readonly data: DeviceDataSet;
   readonly progress: Progress;
-  /** The kernel variant to train with. */
   readonly variant: string;
-  /** Ends the training between two submits. */
   readonly signal: AbortSignal;
-  /** The figures that the task draws in the end. */
   readonly figures: Figures;
-  /** Is given the trained networks before the run counts as finished. */
+  /** Called with the trained networks before the run counts as finished. */
   readonly onTrained?: (training: Training) => Promise<void>;
 }
 
-/** Least time between two writes of curves that are there to look at while training goes on, in milliseconds. */
+/** Minimum time between two writes of curves during a training, in milliseconds. */
 export const SAVE_INTERVAL = 5000;
 
+/** The options of a task as those of a training. */
+export function trainingOptions(
+  options: Omit<TaskOptions, "batchNorm" | "lambda"> & { batchNorm: boolean; seed: number },
+  networks: readonly Pick<TrainingNetwork, "identity" | "lambda">[],
+): TrainingOptions {
+  const { hidden, batchNorm, etaMin, etaMax, init, halfCycle, cycles, seed, batch } = options;
+  const own = { etaMin, etaMax, initialisation: init };
+  return {
+    hidden,
+    batchNorm,
+    networks: networks.map(({ identity, lambda }) => ({ identity, lambda, ...own })),
+    halfCycle,
+    cycles,
+    seed,
+    batch,
+  };
+}
+
 /**
- * Trains a network and writes the files of its run. `summary.json` comes last, so that a run that is cut off does not
- * look finished; `metrics.csv` is there to look at while the training goes on. The figure is planned only.
- *
- * @param results The run's directory, opened with {@linkcode RUN_FILES}.
- * @param run What to train.
- * @param context Where.
- * @returns What `summary.json` says.
- * @throws {GpuError} When the device refused an operation.
- * @throws {DeviceLostError} When the device went away.
+ * Trains a network and writes the files of its run: `metrics.csv` also during the training, `summary.json` last, so
+ * that an interrupted run does not look finished. The figure is only planned.
  */
 export async function trainInto(
   results: Results,
@@ -100,9 +105,7 @@ export async function trainInto(
       steps,
       epochs,
       divergedAt,
-      adapter: gpu.adapter.description,
-      software: gpu.adapter.software,
-      ...quick && { quick },
+      ...summaryEnd(gpu, quick),
     };
 
     const { mean, std } = data.source;
@@ -123,29 +126,17 @@ export async function trainInto(
   }
 }
 
-/**
- * Plans the figure of a run that is finished, where it is missing.
- *
- * @param results The run's directory.
- * @param figures Where to plan it.
- */
+/** Plans the figure of a finished run where it is missing. */
 export function redrawRun(results: Results, figures: Figures): void {
   for (const figure of results.undrawn) {
     figures.add(results, figure, async () => {
-      const name = join(results.directory, "metrics.csv");
-      const rows = METRICS_CSV.decode(await Deno.readTextFile(name), { name });
+      const rows = (await results.read("metrics.csv", METRICS_CSV))!;
       return await drawRun(rows, results.config);
     });
   }
 }
 
-/**
- * Says what became of a training, where something did that its accuracy alone does not tell.
- *
- * @param summary How it ended.
- * @param classes Number of classes.
- * @returns As in "diverged at step 12", or "stalled" where it ended no better than by guessing; otherwise "".
- */
+/** As in "diverged at step 12", or "stalled" where the training ended no better than guessing; otherwise "". */
 export function describeOutcome(
   summary: Pick<RunSummary, "divergedAt" | "training">,
   classes: number,
@@ -154,12 +145,7 @@ export function describeOutcome(
   return outcome === "trained" ? "" : outcome;
 }
 
-/**
- * Finds the network that gives most validation images their class.
- *
- * @param rows An evaluation of networks that train together, [networks].
- * @returns The index of the best; of one whose training loss or accuracy is NaN or infinite only where all are.
- */
+/** The index of the network with the best validation accuracy; one that diverged only where all did. */
 export function bestOf(rows: readonly MetricRow[]): number {
   const scores = rows.map(({ training, validation }) =>
     Number.isFinite(training.loss) && Number.isFinite(validation.accuracy)

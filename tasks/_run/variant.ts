@@ -1,6 +1,6 @@
 /**
- * Which kernel variant a task uses: the one that is asked for, the one that results were begun with, the one found the
- * fastest on this adapter before, or the one found now by measuring.
+ * Which kernel variant a task uses: the one asked for, the one that results were begun with, the one that was fastest on
+ * this adapter before, or the one that is fastest now.
  *
  * @module
  */
@@ -16,56 +16,47 @@ import { adapterKey, cachePath, readEntries, writeEntries } from "../_kit/rememb
 import { readVariant } from "../_kit/results.ts";
 import { failedVariants, soundVariants, warnIfFailed } from "./verified.ts";
 
-/** What was measured before, which is safe to delete: it is measured again then. */
+/** Earlier measurements. If deleted, they are made again. */
 const MEMORY = cachePath("variants.json");
 
-/**
- * How it is measured. What was remembered by another method is measured again: before the second, waits counted as work,
- * and on a fast GPU the choice was chance.
- */
+/** How variants are measured; entries of another method are ignored. The first counted waits as work. */
 const METHOD = 2;
 
-/** Shorter trainings would be over before measuring had paid for itself. */
+/** For shorter trainings measuring does not pay. */
 const WORTHWHILE_STEPS = 2000;
 
-/** What is remembered of a shape on an adapter. */
 interface Entry {
-  /** How it was measured. */
   readonly method: number;
   /** Adapter, driver, versions and shape. */
   readonly key: string;
-  /** The variants that could have run. */
   readonly candidates: readonly string[];
-  /** What was measured, the one to train with first. */
+  /** The times, the variant to train with first. */
   readonly measured: readonly VariantTime[];
-  /** When. */
   readonly date: string;
 }
 
 /** What the choice depends on. */
 export interface VariantChoice {
-  /** What is going to be trained. */
   readonly plan: Plan;
-  /** Steps that it is going to take. */
+  /** Steps of the training. */
   readonly steps: number;
-  /** Where the results go: results begun there are continued with the same variant. */
+  /** Where the results go: results begun there keep their variant. */
   readonly directory?: string;
-  /** Milliseconds that measuring may take; enough to be sure unless given. */
+  /** Maximum milliseconds of measuring; enough to be sure unless given. */
   readonly budget?: number;
 }
 
-/** The options of a task that a choice depends on, and the files that are read and written; the usual ones unless given. */
+/** The options that a choice depends on, and other files than the usual ones, for tests. */
 export interface ChooserOptions {
   readonly variant?: string;
   readonly force?: boolean;
   readonly json?: boolean;
-  /** The file that measurements are remembered in. */
+  /** Where measurements are remembered. */
   readonly memory?: string;
-  /** The file that tells which variants failed their check on this adapter. */
+  /** Where failed checks are remembered. */
   readonly verified?: string;
 }
 
-/** Chooses kernel variants for a task. */
 export class VariantChooser {
   readonly #gpu: Gpu;
   readonly #data: DeviceDataSet;
@@ -73,7 +64,6 @@ export class VariantChooser {
   readonly #memory: string;
   #warned = false;
 
-  /** Chooses nothing yet. */
   constructor(
     { gpu, data }: { readonly gpu: Gpu; readonly data: DeviceDataSet },
     options: ChooserOptions,
@@ -85,8 +75,8 @@ export class VariantChooser {
   }
 
   /**
-   * Tells which variant it would choose without measuring. Where {@linkcode choose} measures and finds another, the
-   * adapter has just held that one.
+   * The variant that would be chosen without measuring. If {@linkcode choose} measures and finds another, the adapter
+   * has just held that one.
    *
    * @throws {ArgumentError} If there is no such variant.
    * @throws {GpuError} When every variant failed its check on this adapter.
@@ -96,20 +86,16 @@ export class VariantChooser {
   }
 
   /**
-   * Chooses a variant, by measuring where that pays and was not done before.
+   * Chooses a variant, by measuring where that pays and was not done before, and prints the times.
    *
-   * @param choice What it depends on.
-   * @param context Where to say what was measured.
-   * @returns Its name.
-   * @throws {ArgumentError} If there is no such variant, or none has room for what is going to be trained.
-   * @throws {GpuError} When the device refused an operation, or every variant failed its check on this adapter.
-   * @throws {DeviceLostError} When the device went away.
+   * @throws {ArgumentError} If there is no such variant, or no variant can hold the training.
+   * @throws {GpuError} When every variant failed its check on this adapter.
    */
   async choose(choice: VariantChoice, context: TaskContext): Promise<string> {
     const { json, verified } = this.#options;
     const { variant, candidates } = await this.#look(choice);
     if (variant === this.#options.variant && !this.#warned) {
-      this.#warned = true; // Once for all that this chooses.
+      this.#warned = true; // Once for all choices.
       await warnIfFailed(context, this.#gpu, { variant, json, memory: verified });
     }
     if (candidates === undefined) return variant;
@@ -123,7 +109,7 @@ export class VariantChooser {
       signal: context.signal,
     });
     this.#say(measured, context);
-    // With no time to measure more than one, that one is not known to be the fastest.
+    // If there was time for one only, it is not known to be the fastest.
     if (measured.length < Math.min(2, candidates.length)) return measured[0].variant;
     const key = keyOf(this.#gpu, shape);
     const entry: Entry = {
@@ -134,12 +120,12 @@ export class VariantChooser {
       date: new Date().toISOString(),
     };
     const others = (await readEntries(this.#memory, isEntry)).filter((other) => other.key !== key);
-    // Where nothing can be written, it is measured again next time.
+    // If nothing can be written, it is measured again next time.
     await writeEntries(this.#memory, [...others, entry]);
     return measured[0].variant;
   }
 
-  /** The variant as far as it is known; `candidates` where measuring them would tell more. */
+  /** The variant as far as it is known; `candidates` where they are worth measuring. */
   async #look(
     { plan, steps, directory }: VariantChoice,
   ): Promise<{ variant: string; candidates?: string[] }> {
@@ -151,7 +137,7 @@ export class VariantChooser {
     if (directory !== undefined && !force) {
       const begun = await readVariant(directory, this.#gpu.adapter);
       const failed = await failedVariants(this.#gpu, verified);
-      // Also one that is not worth trying here any more: what was begun ends as it began.
+      // Also one that is no longer a candidate: results keep the variant that they were begun with.
       const runs = begun !== undefined && VARIANTS.includes(begun) && !failed.includes(begun) &&
         variantFits(begun, this.#gpu, shape);
       if (runs) return { variant: begun };
@@ -182,7 +168,7 @@ export class VariantChooser {
   }
 }
 
-/** What a measurement is remembered by. */
+/** The key of a measurement. */
 function keyOf({ adapter }: Gpu, { architecture, networks, batch }: PopulationShape): string {
   const { inputs, hidden, classes, batchNorm } = architecture;
   return [
@@ -194,7 +180,7 @@ function keyOf({ adapter }: Gpu, { architecture, networks, batch }: PopulationSh
   ].join(", ");
 }
 
-/** Whether it was written here, by this method; a name that is not one of the candidates was not. */
+/** Whether a value is an entry of this method. */
 function isEntry(value: unknown): value is Entry {
   const { method, key, candidates, measured } = Object(value);
   return method === METHOD && typeof key === "string" && Array.isArray(candidates) &&

@@ -1,5 +1,5 @@
 /**
- * Which kernel variants failed `deno task doctor --verify` on this adapter: they are not chosen there.
+ * The kernel variants that failed `deno task doctor --verify` on this adapter, and so are not chosen there.
  *
  * @module
  */
@@ -8,29 +8,20 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import type { PopulationShape } from "../../src/model/shape.ts";
 import { candidates } from "../../src/programs/variants.ts";
 import type { TaskContext } from "../_kit/context.ts";
-import { writeEvent } from "../_kit/events.ts";
+import { warn } from "../_kit/events.ts";
 import { adapterKey, cachePath, readEntries, writeEntries } from "../_kit/remembered.ts";
 
-/** What was verified before, which is safe to delete: every variant counts as sound then. */
+/** Earlier verifications. If deleted, every variant counts as sound. */
 const MEMORY = cachePath("verified.json");
 
-/** What is remembered of an adapter. */
 interface Entry {
-  /** Adapter and versions. */
   readonly key: string;
-  /** The variants that failed, and did not pass since. */
+  /** The variants that failed and have not passed since. */
   readonly failed: readonly string[];
-  /** When. */
   readonly date: string;
 }
 
-/**
- * Tells which variants are known to fail on an adapter.
- *
- * @param gpu A device of the adapter.
- * @param path The file they are remembered in.
- * @returns Their names; none where the file is missing, or is not one that was written here.
- */
+/** The variants that are known to fail on an adapter. */
 export async function failedVariants(
   gpu: Pick<Gpu, "adapter">,
   path: string = MEMORY,
@@ -40,14 +31,7 @@ export async function failedVariants(
     .flatMap(({ failed }) => failed);
 }
 
-/**
- * Remembers which variants failed on an adapter, in place of what was remembered of it before.
- *
- * @param gpu A device of the adapter.
- * @param failed The variants that failed; none when all are sound.
- * @param path The file to remember them in.
- * @returns Whether that was possible: the file may be one that this process cannot write.
- */
+/** Replaces what is remembered about an adapter; returns whether that was possible. */
 export async function rememberVerified(
   gpu: Pick<Gpu, "adapter">,
   failed: readonly string[],
@@ -60,14 +44,9 @@ export async function rememberVerified(
 }
 
 /**
- * Lists the variants that are worth trying for a shape, as `candidates` does, without those that are known to fail on the
- * adapter.
+ * The `candidates` for a shape, the most promising first, without those that are known to fail on the adapter.
  *
- * @param gpu The device.
- * @param shape What is to be trained.
- * @param path The file that failures are remembered in.
- * @returns Their names, the most promising first; at least one.
- * @throws {GpuError} If every one that fits is known to fail.
+ * @throws {GpuError} If every variant that fits is known to fail.
  */
 export async function soundVariants(
   gpu: Gpu,
@@ -78,19 +57,11 @@ export async function soundVariants(
   if (sound.length > 0) return sound;
   throw new GpuError(
     "Cannot choose a kernel variant: every one that can run this failed `deno task doctor --verify` " +
-      "on this adapter (verify again after a driver update; --variant NAME runs one nevertheless)",
+      "on this adapter (verify again after a driver update; --variant NAME runs one all the same)",
   );
 }
 
-/**
- * Chooses a variant without measuring, as `defaultVariant` does, but never one that is known to fail on the adapter.
- *
- * @param gpu The device.
- * @param shape What is to be trained.
- * @param path The file that failures are remembered in.
- * @returns The name of one that fits.
- * @throws {GpuError} If every one that fits is known to fail.
- */
+/** The first of {@linkcode soundVariants}. */
 export async function soundVariant(
   gpu: Gpu,
   shape: PopulationShape,
@@ -99,14 +70,7 @@ export async function soundVariant(
   return (await soundVariants(gpu, shape, path))[0];
 }
 
-/**
- * Warns of a variant that is asked for by name although it is known to fail: whoever asks gets it.
- *
- * @param context Where to write.
- * @param gpu A device of the adapter.
- * @param options `variant` asked for, and whether events are wanted, as the task has them; `memory` is the file that
- * failures are remembered in.
- */
+/** Warns where the variant that is asked for is known to fail; it is used all the same. */
 export async function warnIfFailed(
   context: TaskContext,
   gpu: Pick<Gpu, "adapter">,
@@ -115,18 +79,6 @@ export async function warnIfFailed(
   const { variant, memory } = options;
   if (variant === undefined || !(await failedVariants(gpu, memory)).includes(variant)) return;
   warn(context, `${variant} failed \`deno task doctor --verify\` on this adapter`, options);
-}
-
-/**
- * Says something that does not stop the task but should be known.
- *
- * @param context Where to write.
- * @param message A sentence.
- * @param options Whether events are wanted.
- */
-export function warn(context: TaskContext, message: string, { json }: { json?: boolean }): void {
-  context.stderr(`warning: ${message}`);
-  if (json) writeEvent(context, "warning", { message });
 }
 
 function isEntry(value: unknown): value is Entry {

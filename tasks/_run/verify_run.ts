@@ -1,5 +1,5 @@
 /**
- * What `doctor --verify` does: every kernel variant through every check, and a note of those that failed.
+ * `doctor --verify`: every kernel variant through every check; those that fail are remembered.
  *
  * @module
  */
@@ -11,24 +11,21 @@ import {
   verifyVariant,
 } from "../../src/train/variant_check.ts";
 import type { TaskContext } from "../_kit/context.ts";
-import { writeEvent } from "../_kit/events.ts";
-import { failedVariants, rememberVerified, warn } from "./verified.ts";
+import { warn, writeEvent } from "../_kit/events.ts";
+import { failedVariants, rememberVerified } from "./verified.ts";
 
-/** What to verify, and where to remember it. */
 export interface VerifyRun {
   /** The only variant to verify; all of them unless given. */
   readonly variant?: string;
-  /** Whether events are wanted. */
   readonly json: boolean;
-  /** The file that failures are remembered in, if not the usual one. */
+  /** Where failures are remembered; the usual file unless given. */
   readonly memory?: string;
 }
 
-/** What became of it. */
 export interface Verified {
-  /** The variants that ran a check. */
+  /** The variants that ran some check. */
   readonly ran: readonly string[];
-  /** Those of them that failed one. */
+  /** Those that failed one. */
   readonly failed: readonly string[];
 }
 
@@ -44,10 +41,7 @@ const COLUMNS = {
 /**
  * Verifies kernel variants, with a line or a `verification` event for each check.
  *
- * @param context Where to write.
- * @param run What to verify.
- * @returns Which variants ran, and which of them failed.
- * @throws {GpuUnavailableError} When the adapter gives no device any more.
+ * @throws {GpuUnavailableError} When the adapter no longer gives a device.
  */
 export async function verifyVariants(context: TaskContext, run: VerifyRun): Promise<Verified> {
   const { memory } = run;
@@ -73,7 +67,7 @@ export async function verifyVariants(context: TaskContext, run: VerifyRun): Prom
       } else if (outcomes.has("passed")) {
         known.delete(variant);
       }
-      // At once: the next variant may take the driver down, and this process with it.
+      // At once: the next variant may crash the driver, and this process with it.
       remembered = await rememberVerified(gpu, [...known], memory);
       if (!outcomes.has("failed")) continue;
       gpu.destroy();

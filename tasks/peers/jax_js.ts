@@ -2,8 +2,8 @@
  * jax-js on WebGPU: jitted steps of 3072-50-50-10 with batch norm, batch 100, SGD with L2, always on the same batch, which is
  * on the GPU. Prints a line of JSON.
  *
- * The package is named by a variable, so that it is fetched when this runs and by nothing else: it is no dependency of the
- * project. An operation of jax-js takes the arrays that it is given, unless it is given their `ref`.
+ * The package is named by a variable, so that only running this fetches it: it is not a dependency of the project. An
+ * operation of jax-js consumes its arrays unless it is given their `ref`.
  *
  * @module
  */

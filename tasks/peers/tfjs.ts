@@ -3,8 +3,7 @@
  * on the GPU. Prints a line of JSON for each way to make them: with the loss read back after each, as `trainOnBatch` does,
  * and with nothing read before the end.
  *
- * The package is named by a variable, so that it is fetched when this runs and by nothing else: it is no dependency of the
- * project.
+ * The package is named by a variable, so that only running this fetches it: it is not a dependency of the project.
  *
  * @module
  */

@@ -65,7 +65,7 @@ export const SLICES = [1, 2, 5, 24];
 
 const dataSets = new Map<number, Promise<DeviceDataSet>>();
 
-/** Random images of some size, put on the device that the tests share once. */
+/** Random images of some size, uploaded once to the device that the tests share. */
 function sharedData(inputs: number): Promise<DeviceDataSet> {
   async function make(): Promise<DeviceDataSet> {
     return new DeviceDataSet(await sharedGpu(), await createRandomData({ inputs, training: 150 }));
@@ -75,7 +75,7 @@ function sharedData(inputs: number): Promise<DeviceDataSet> {
   return made;
 }
 
-/** A batch of images in random order and all that the kernels need to know of it. */
+/** A batch of images in random order, and what the kernels need to read it. */
 export async function drawImages(random: Random, sizes: Sizes, own?: DeviceDataSet) {
   const data = own ?? await sharedData(sizes.inputs);
   const { source, texels, imagesPerLayer, standard } = data;
@@ -90,14 +90,14 @@ export async function drawImages(random: Random, sizes: Sizes, own?: DeviceDataS
   };
 }
 
-/** v / 255 / std + mean / std: standardising takes one from the other, and rounds both. */
+/** v / 255 / std + mean / std: standardising subtracts one from the other, and rounds both. */
 function standardisedMagnitudes(data: DataSet, indices: ArrayLike<number>): Float64Array {
   const { inputs, mean, std, training } = data;
   const mirrored = { inputs, mean: mean.map((value) => -value), std };
   return standardise(training.images, mirrored, indices);
 }
 
-/** @param data The images, where they are others than those that the tests share. */
+/** @param data The images; those that the tests share unless given. */
 export async function inputForwardCase(
   sizes: Sizes,
   random: Random,
@@ -128,7 +128,7 @@ export async function inputForwardCase(
   };
 }
 
-/** Where the sum is split is the kernel's own business; what the slices, [P, slices, size], add up to is not. */
+/** Checks what the slices, [P, slices, size], add up to: where the sum is split is up to the kernel. */
 export function sumOfSlices(
   found: Float32Array,
   { networks, slices, size }: { networks: number; slices: number; size: number },
@@ -154,7 +154,7 @@ export function expectedSums(
   }));
 }
 
-/** @param data The images, where they are others than those that the tests share. */
+/** @param data The images; those that the tests share unless given. */
 export async function inputBackwardCase(
   sizes: Sizes,
   random: Random,

@@ -13,7 +13,7 @@ export interface Sizes {
   readonly inputs: number;
   readonly outputs: number;
   readonly networks: number;
-  /** Which case it is, for what else varies. */
+  /** The number of the case, by which other settings vary. */
   readonly index: number;
 }
 
@@ -26,13 +26,13 @@ export interface KernelTest {
   readonly draw: (sizes: Sizes, random: Random) => KernelCase | Promise<KernelCase>;
 }
 
-/** What a sum of terms of random sign may be off by, in units; `kernels_test.ts` says why. */
+/** The error that a sum of terms of random sign may have, in units; `kernels_test.ts` says why. */
 export const SUM_BOUND = 8;
 
 /** The first image of a batch in `order`. */
 export const FIRST = 13;
 
-/** Every number of rows with every number of inputs, widths so that each meets each of both, and networks alternating. */
+/** Every number of rows with every number of inputs; each width meets each of both; the number of networks alternates. */
 export function affineCases(): Sizes[] {
   return ROWS.flatMap((rows, i) =>
     INPUTS.map((inputs, j) => ({

@@ -1,4 +1,4 @@
-/** Kernels that find the gradient of parameters and move them. */
+/** Kernels that compute gradients of parameters and update them. */
 import { assert } from "@std/assert";
 import type { KernelName } from "../../src/gpu/kernel_table.ts";
 import type { NetworkSettings } from "../../src/train/population.ts";
@@ -26,7 +26,7 @@ const RISES = [0, 0.25, 1];
  */
 const DESCENT_BOUND = 6;
 
-/** The parameters of a layer in P networks, and one step of a kernel that moves them. */
+/** The parameters of a layer in P networks, and one step of a kernel that updates them. */
 export class Descent<Name extends string> {
   readonly flat: FlatVectors<Name>;
   readonly #sizes: Sizes;
@@ -93,7 +93,7 @@ export class Descent<Name extends string> {
     };
   }
 
-  /** Measures the parameters after the step with the gradients that the kernel found. */
+  /** Measures the parameters after the step, given the gradients that the kernel computed. */
   #errorOfStep({ parameters, gradients }: Written, rise: number): number {
     const { flat } = this;
     const expected = this.#ofTensors((n, tensor) => {
@@ -143,7 +143,7 @@ export class Descent<Name extends string> {
     };
   }
 
-  /** Texels hold the weights until the steps are done; what is in the flat vectors stays as it was. */
+  /** Texels hold the weights until the steps are done; the flat vectors stay as they were. */
   #withWeights(found: Written): Written {
     const { flat } = this;
     const parameters = found.parameters.slice();

@@ -15,7 +15,7 @@ import { readingOfTexels, type TexelArray, uploadTexels } from "./_texels.ts";
 /** Rounding to float32 changes a number by at most this share of it. */
 export const UNIT = 2 ** -24;
 
-/** The fields of `Layer` that a kernel reads; others are filled with what would lead it astray. */
+/** The fields of `Layer` that a kernel reads; others are filled with a value that would lead it astray. */
 export type LayerFields = Partial<StructValues<typeof LAYER>>;
 
 /** The fields of `Step`; the number of rows comes from the shape, and others are 0. */
@@ -31,9 +31,9 @@ export interface KernelRun {
   /** The tile, where the kernel works in tiles. */
   readonly tile?: TileName;
   readonly step?: StepFields;
-  /** What the kernel reads and must leave as it is. */
+  /** What the kernel reads and must not change. */
   readonly inputs: Readonly<Partial<Record<BindingName, Float32Array | Uint32Array>>>;
-  /** What the kernel reads, made by the code that makes it for a training. */
+  /** What the kernel reads, as a training creates it. */
   readonly resources?: Readonly<Partial<Record<BindingName, GPUBuffer | GPUTextureView>>>;
   /** Textures that the kernel reads. */
   readonly texels?: Readonly<Partial<Record<BindingName, TexelArray>>>;
@@ -49,17 +49,17 @@ const GUARD = Uint32Array.of(0xdeadbeef, 0, 0xdeadbeef, 0x3f800000, 0xdeadbeef, 
 /** Behind every input: as a float NaN and as an index far out, so that reading past the end is seen, too. */
 const TRAP = new Uint32Array(6).fill(0xffffffff);
 
-/** A field that the kernel has no business to read. */
+/** The value of a field that the kernel must not read. */
 const ASTRAY = 0x00ffffff;
 
 /** What a kernel wrote, by binding, as float32. */
 export type Written = Readonly<Record<string, Float32Array>>;
 
-/** A run of a kernel, and how far it is off. */
+/** A run of a kernel, and a measure of its error. */
 export interface KernelCase {
   readonly kernel: KernelName;
   readonly run: KernelRun;
-  /** Gives the largest error of what the kernel wrote, in units. */
+  /** Returns the largest error of what the kernel wrote, in units. */
   readonly measure: (found: Written) => number;
 }
 
@@ -74,16 +74,16 @@ export async function runKernel(gpu: Gpu, kernel: KernelName, run: KernelRun): P
 }
 
 /**
- * Bytes that cases take on the device, together, until they are read back: so many that there are few readings, which
- * take some 11 ms each, and so few that they fit into any memory.
+ * Bytes that cases take on the device together before they are read back: enough for few readings, which take some 11 ms
+ * each, and few enough for any memory.
  */
 const BYTES_AT_ONCE = 2 ** 27;
 
 /**
- * Runs cases and measures them. They are read back together, since the wait of a reading is the same for one and for
- * many, and since the CPU then draws a case and works out what it should come to while the device runs the case before.
+ * Runs cases and measures them. They are read back together: a reading waits as long for one as for many, and the CPU draws
+ * a case and computes its expected result while the device runs the one before.
  *
- * @param draws Gives a case each; called one after the other, so that no more of them are held than are on the device.
+ * @param draws Each returns a case. They are called one after the other, so that no more are held than are on the device.
  * @returns The error of each, in units.
  */
 export async function measureCases(
@@ -116,13 +116,13 @@ export async function measureCases(
   return errors;
 }
 
-/** A run that the device has got; what comes of it waits in a buffer of its own. */
+/** A run that was submitted; its result waits in a buffer of its own. */
 interface Submitted {
   readonly kernel: KernelName;
   readonly staging: GPUBuffer;
-  /** What stands in the buffer, one after the other. */
+  /** What the buffer holds, one after the other. */
   readonly readings: readonly (readonly [binding: string, reading: Reading, offset: number])[];
-  /** Bytes on the device, of all that the run needs. */
+  /** Bytes that the run takes on the device. */
   readonly bytes: number;
 }
 
@@ -193,7 +193,7 @@ async function submit(gpu: Gpu, kernel: KernelName, run: KernelRun): Promise<Sub
     gpu.device.queue.submit([encoder.finish()]);
     return { kernel, staging, readings: placed, bytes: bytes + size };
   } finally {
-    // What was submitted keeps them until it is done.
+    // The submitted work keeps them alive until it is done.
     for (const buffer of Object.values(buffers)) buffer.destroy();
     for (const texture of Object.values(textures)) texture.destroy();
   }
@@ -260,7 +260,7 @@ function copyOf(buffer: GPUBuffer): Pick<Reading, "bytes" | "copy"> {
   };
 }
 
-/** The step that counts stands second, as in a submit of several: the first must not be read. */
+/** The kernel's step comes second, as in a submit of several: the first must not be read. */
 function stepsWithAStray(
   rows: number,
   options: { step: StepFields; stride: number },
@@ -306,7 +306,7 @@ function same(a: Uint32Array, b: Uint32Array): boolean {
   return true;
 }
 
-/** What is between the tensors of a flat vector: to read or to change it is a mistake that shows. */
+/** The value between the tensors of a flat vector: reading or changing it shows. */
 const GAP = 12345;
 
 /** Words between the tensors of a flat vector. */
@@ -362,7 +362,7 @@ export class FlatVectors<Name extends string> {
   }
 }
 
-/** What a tensor should be, and what its rounding errors are measured by. */
+/** What a tensor should be, and the magnitudes that its rounding errors are measured by. */
 export interface Expected {
   readonly values: Float64Array;
   /** An error of 1 is `UNIT` times this. Where it is 0, the value must be met exactly. */

@@ -31,7 +31,7 @@ import {
 export const SOFTMAX_CASES = layerCases(ROWS, [2, 10, ...WIDTHS.filter((width) => width > 1)]);
 
 /**
- * Sums are taken over a batch or over a part of an evaluation, of 2600 images at most, on hardware of 12,800; the width
+ * Sums are over a batch or a part of an evaluation: at most 2600 images, on hardware 12,800; the width
  * does not matter to them.
  */
 const OUTCOME_CASES = layerCases([...ROWS, 2600, 12_800], [1, 2]);
@@ -69,7 +69,7 @@ const TINY = 2 ** -126 / UNIT;
 /** How large the logits are; beyond 88 an exponential overflows. */
 const LOGITS = [1, 80, 1e4];
 
-/** Labels in the order that the kernels find them in, and logits some of which are alike. */
+/** Labels in the order in which kernels read them, and logits, some of which are equal. */
 export function drawLogits(random: Random, sizes: Sizes) {
   const { rows, outputs, networks, index } = sizes;
   const images = 150;
@@ -134,7 +134,7 @@ export function expectedOutcomes(
   return { values, magnitudes, predictions };
 }
 
-/** Measures losses and what was found correct; predictions must be exact. */
+/** Measures losses and correctness; predictions must be exact. */
 export function errorOfOutcomes(
   { outcomes, predictions }: Written,
   expected: Expected & { predictions: number[] },
@@ -187,7 +187,7 @@ export function expectedLogitGradients(
   });
 }
 
-/** A run of a kernel that sums into one of three slots of [P, SUM_PARTS] pairs, which must leave the others alone. */
+/** A run of a kernel that writes sums to one of three slots of [P, SUM_PARTS] pairs and must not touch the others. */
 function sumCase(
   kernel: KernelName,
   sizes: Sizes,

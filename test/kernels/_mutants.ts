@@ -1,6 +1,6 @@
 /**
- * Mistakes to plant in the shaders: at least one for each term of each formula. Every one must be found by the checks
- * that the real kernels pass.
+ * Mistakes to plant in the shaders: at least one for each term of each formula. The checks that the
+ * real kernels pass must find every one.
  *
  * @module
  */
@@ -8,23 +8,23 @@
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import type { ShaderTexts } from "../../src/gpu/kernels.ts";
 
-/** A mistake: a piece of a shader's text and what it is replaced by. */
+/** A mistake: a piece of a shader's text and its replacement. */
 export interface Mutant {
   /** The path of the shader file, without its extension. */
   readonly file: string;
   /** What is wrong. */
   readonly mistake: string;
-  /** Stands in the file once, or as often as `times` says. */
+  /** The piece: it occurs in the file once, or as often as `times` says. */
   readonly from: string;
-  /** What stands there instead. */
+  /** The replacement. */
   readonly to: string;
-  /** How often `from` stands in the file. */
+  /** How often `from` occurs in the file. */
   readonly times?: number;
-  /** The variant that it is looked at with, where that is not the one of the file's name. */
+  /** The variant to check, where that is not the one of the file's path. */
   readonly variant?: string;
 }
 
-/** The variants that the kernel files are looked at with, by how the paths begin; the first that fits counts. */
+/** The variant to check for a file, by how the paths begin; the first that fits counts. */
 export const VARIANT_OF: readonly (readonly [beginning: string, variant: string])[] = [
   ["texel/tile_20x10", "texel-20x10"],
   ["shared/tile_20x10", "texel-20x10"],
@@ -34,7 +34,7 @@ export const VARIANT_OF: readonly (readonly [beginning: string, variant: string]
   ["tiled/", "tiled"],
 ];
 
-/** The variant that a mistake is looked at with. */
+/** The variant to check for a mistake. */
 export function variantOf({ file, variant }: Pick<Mutant, "file" | "variant">): string {
   const own = VARIANT_OF.find(([beginning]) => file.startsWith(beginning))?.[1];
   return variant ?? own ?? "per-operation";
@@ -570,9 +570,9 @@ export const MUTANTS: readonly Mutant[] = [
  * Plants a mistake.
  *
  * @param mutant The mistake.
- * @param texts Where to, which may have others already; the project's own unless given.
+ * @param texts The texts to plant it in, which may have other mistakes already; the project's own unless given.
  * @returns The shader texts with it.
- * @throws {Error} If its text stands in the file another number of times than it should.
+ * @throws {Error} If `from` does not occur in the file as often as it should.
  */
 export function plant(mutant: Mutant, texts: ShaderTexts = SHADERS): ShaderTexts {
   const { file, from, to, times = 1 } = mutant;

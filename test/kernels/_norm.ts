@@ -30,7 +30,7 @@ import { Descent } from "./_descent.ts";
 
 export const CASES = layerCases(ROWS, WIDTHS);
 
-/** Batch norm has no batch of 1. */
+/** Batch norm refuses a batch of 1. */
 export const TRAINING_CASES = layerCases(ROWS.filter((rows) => rows > 1), WIDTHS);
 
 /**
@@ -48,7 +48,7 @@ export const NORM_TESTS = {
   relu_backward: { cases: CASES, bound: 0, draw: reluBackwardCase },
 } as const satisfies Partial<Record<KernelName, KernelTest>>;
 
-/** Activations whose features differ in mean and deviation, of which one, where there are several, never changes. */
+/** Activations whose features differ in mean and deviation; where there are several, one is constant. */
 export function drawFeatures(random: Random, sizes: Sizes): Float32Array {
   const { rows, outputs, networks } = sizes;
   const features = Array.from({ length: networks * outputs }, () => ({
@@ -104,7 +104,7 @@ function normForwardCase(sizes: Sizes, random: Random): KernelCase {
   };
 }
 
-/** What batch norm works on: what comes in, [P, rows, outputs], parameters and moving averages. */
+/** The inputs of batch norm: S, [P, rows, outputs], parameters and moving averages. */
 interface NormCase {
   readonly sizes: Sizes;
   readonly s: Float32Array;
@@ -112,7 +112,7 @@ interface NormCase {
   readonly averages: FlatVectors<"mean" | "variance">;
 }
 
-/** What batch norm gives in training mode, for each network: the tensors, and the moving averages after the batch. */
+/** What batch norm computes in training, for each network: the tensors, and the moving averages after the batch. */
 export function expectedNorm(
   { sizes: { networks }, s, flat, averages, fresh }: NormCase & { fresh: boolean },
 ) {
@@ -129,7 +129,7 @@ export function expectedNorm(
   });
 }
 
-/** Measures what batch norm gives in training mode: `y`, `normalised`, `inverse_deviation` and `statistics`. */
+/** Measures what batch norm computes in training: `y`, `normalised`, `inverse_deviation` and `statistics`. */
 export function errorOfNorm(
   found: Written,
   options: Pick<NormCase, "sizes" | "averages"> & { expected: ReturnType<typeof expectedNorm> },
@@ -143,7 +143,7 @@ export function errorOfNorm(
 }
 
 /**
- * What batch norm gives in training mode. With the rounding of the mean measured by the mean of |s|, that of a
+ * What batch norm computes in training. With the rounding of the mean measured by the mean of |s|, that of a
  * normalised value is measured by mean |s| / deviation from the difference and by the value itself from the deviation;
  * that of the variance by itself and by the square of the mean's rounding, which counts where s never changes.
  */
@@ -210,7 +210,7 @@ function normEvaluateCase(sizes: Sizes, random: Random): KernelCase {
   };
 }
 
-/** What batch norm gives with moving averages, for each network. */
+/** What batch norm computes in an evaluation, from moving averages, for each network. */
 export function expectedEvaluation(
   { sizes: { outputs, networks }, s, flat, averages }: NormCase,
 ): Expected[] {
@@ -247,7 +247,7 @@ function normBackwardCase(sizes: Sizes, random: Random): KernelCase {
   });
 }
 
-/** What batch norm's backward kernels read, and what they should come to. */
+/** What batch norm's backward kernels read, and what they should compute. */
 export function drawNormBackward(
   random: Random,
   sizes: Sizes,

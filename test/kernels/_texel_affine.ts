@@ -59,7 +59,7 @@ export function tileOf({ index }: Pick<Sizes, "index">): TileName {
   return (index + Math.floor(index / 12)) % 2 === 0 ? "tile_20x10" : "tile_12x8";
 }
 
-/** @param data The images, where they are others than those that the tests share. */
+/** @param data The images; those that the tests share unless given. */
 export async function texelInputForwardCase(
   sizes: Sizes,
   random: Random,
@@ -96,7 +96,7 @@ export async function texelInputForwardCase(
   };
 }
 
-/** @param data The images, where they are others than those that the tests share. */
+/** @param data The images; those that the tests share unless given. */
 export async function texelInputBackwardCase(
   sizes: Sizes,
   random: Random,
@@ -147,7 +147,7 @@ function forwardCase(sizes: Sizes, random: Random): KernelCase {
       tile: tileOf(sizes),
       inputs: {},
       texels: {
-        // What comes of a row past the last is nobody's business, and must not reach another row.
+        // A row past the last may be anything, but must not affect another row.
         x_texels: rowTexels(x, { rows, width: inputs, networks }, NaN),
         weight_texels: weightTexels(sizes, (n) => flat.view(n, "weight")),
       },
@@ -208,7 +208,7 @@ function backwardWeightCase(sizes: Sizes, random: Random): KernelCase {
     return { weight: weightGradient(ds, cache), ...biasGradient(ds, rows) };
   });
   return descent.case("texel_affine_backward_weight", {
-    // In another layer than the last a bias that is moved all the same would land on the gap and the weights.
+    // In any layer but the last, an update of the bias would hit the gap and the weights.
     layer: last ? {} : { bias: 0 },
     constants: { FEATURES: outputs, INPUTS: inputs, LAST: Number(last) },
     tile: tileOf(sizes),

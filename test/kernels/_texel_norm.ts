@@ -56,8 +56,8 @@ function drawParameters(random: Random, { networks, outputs }: Sizes) {
 }
 
 /**
- * Values on the grid, [P, rows, outputs], in parts that add up to them with the bias: exactly, so that errors are those of
- * what comes after the sum.
+ * Values on the grid, [P, rows, outputs], in parts that add up to them with the bias: exactly, so that all errors
+ * arise after the sum.
  */
 function inParts(
   random: Random,

@@ -1,4 +1,4 @@
-/** Numbers in fours in textures: put there for a kernel to read, and read back where a kernel wrote them. */
+/** Textures of four numbers a texel: uploaded for a kernel to read, and read back after a kernel wrote them. */
 import { assert, fail } from "@std/assert";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { tiles } from "../../src/gpu/kernel_table.ts";
@@ -13,7 +13,7 @@ export interface TexelArray {
   readonly values: Float32Array;
 }
 
-/** A float that nothing here computes: what lies around the texels, and in those not written yet. */
+/** A float that no kernel computes: it lies around the texels, and in those not written yet. */
 const STRANGE = 0x7fc0dead;
 
 /** A layer's weights, four inputs a texel; past the last input stands `past`, 0 unless given. */

@@ -69,7 +69,7 @@ for (const [file, mutants] of byFile) {
   });
 }
 
-/** What computes nothing by itself, and what trains nothing. */
+/** Files that compute nothing, or do not train. */
 const UNPLANTED = /^(shared\/common|fused\/max_layers|measure\/adapter_peak)$/;
 
 Deno.test("MUTANTS has mistakes for every shader that computes", () => {

@@ -175,7 +175,7 @@ Deno.test("baseline leaves nothing that looks finished when it is stopped, and c
     const args = [...SHORT, "--hidden", "6", "--out", out, "--json"];
     const within = new StoppingContext("evaluation");
     assertEquals(await runMain(main, { args, context: within }), 75);
-    assertMatch(within.errors, /error: stopped by SIGTERM before the end/);
+    assertMatch(within.errors, /error: stopped by SIGTERM before it was done/);
     assertEquals([...(await filesIn(out)).keys()], ["hidden-6/config.json"]);
 
     const between = new StoppingContext("done");

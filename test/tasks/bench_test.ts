@@ -154,7 +154,7 @@ Deno.test("bench compares with earlier runs, and exits with 3 only when it got w
     assertEquals(worse.status, 3, worse.errors);
     const sentences = worse.errors.split("\n").filter((text) => text.startsWith("Worse: "));
     assertEquals(sentences.length, 2);
-    const end = "% more than the median of the last 3 runs, .* ms, of which 10.0 % are allowed$";
+    const end = "% more than the median of the last 3 runs, .* ms; 10.0 % is allowed$";
     const networks = "1 network \\(hidden 4,3, batch norm on\\)";
     assertMatch(sentences[0], new RegExp(`^Worse: a step of ${networks} takes .* ms, .* ${end}`));
     assertMatch(sentences[1], new RegExp(`^Worse: an evaluation of ${networks} .* ${end}`));
@@ -278,7 +278,7 @@ Deno.test("bench refuses a damaged bench.csv and names the line, and begins anew
 Deno.test("bench refuses bad input in one sentence, and writes nothing", async () => {
   const cases: [args: string[], sentence: RegExp][] = [
     [["--networks", "0"], /^error: --networks expects whole numbers of at least 1/],
-    [["--networks", "1,70000"], /^error: --networks expects at most 65535 of them, not 70000$/],
+    [["--networks", "1,70000"], /^error: --networks expects at most 65535, not 70000$/],
     [
       ["--networks", "60000", "--batch", "9"],
       /^error: --hidden 50,50 .*and 60000 networks: .*at most/,

@@ -211,7 +211,7 @@ Deno.test("download() gives up after six attempts in vain and keeps the part", a
       () => download(archiveOf(url), `${folder}/file`, QUICK),
       DownloadError,
       "the server answered with status 500; gave up after 6 attempts, " +
-        "the 5000 bytes of 300000 that came are kept",
+        "the 5000 of 300000 bytes received are kept",
     );
     assertEquals(requests.length, 6);
     assertEquals(await listNames(folder), ["file.part"]);
@@ -544,7 +544,7 @@ Deno.test("data exits with 2 for what is no option or no address", async () => {
       [["--form", "x"], "data has no option --form; did you mean --from?"],
       [
         ["--from", "cifar.tar.gz"],
-        "--from expects an address that begins with https:, http: or file:",
+        "--from expects an address that starts with https:, http: or file:",
       ],
       [["--from", "ftp://127.0.0.1/x"], "--from expects an address"],
     ] as const

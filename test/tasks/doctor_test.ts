@@ -82,7 +82,7 @@ Deno.test("doctor refuses a software adapter when a GPU is required, and still s
   const { status, output, errors } = await runInProcess(main, [...SYNTHETIC, "--require-gpu"]);
   const software = errors.split("\n")[0].endsWith(", software");
   assertEquals(status, software ? 1 : 0);
-  assertEquals(errors.includes("error: --require-gpu asks for a hardware adapter"), software);
+  assertEquals(errors.includes("error: --require-gpu expects a hardware adapter"), software);
   assertMatch(output, /^Self-test: ok/m);
 });
 

@@ -49,7 +49,7 @@ Deno.test("gradient-check ends with 3 and names what falls short when a kernel h
         () => runMain(main, { args, context }),
       );
       assertEquals(status, 3, mutants[0].mistake);
-      assertStringIncludes(context.errors, "Fell short: GPU ");
+      assertStringIncludes(context.errors, "Check failed: GPU ");
       assertStringIncludes(context.output, "Gradient check failed");
       // Not finished: the same command checks again.
       const left = [...Deno.readDirSync(out)].map(({ name }) => name).sort();

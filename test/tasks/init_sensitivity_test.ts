@@ -196,7 +196,7 @@ Deno.test("init-sensitivity leaves nothing that looks finished when it is stoppe
     for (const event of ["evaluation", "done"]) {
       const context = new StoppingContext(event);
       assertEquals(await runMain(main, { args, context }), 75);
-      assertMatch(context.errors, /error: stopped by SIGTERM before the end/);
+      assertMatch(context.errors, /error: stopped by SIGTERM before it was done/);
       assertEquals([...(await filesIn(out)).keys()], ["config.json"]);
     }
     const { status, errors } = await runInProcess(main, args);

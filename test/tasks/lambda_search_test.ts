@@ -130,7 +130,7 @@ Deno.test("lambda-search trains the final network again when its matrix is gone"
     const again = await runInProcess(main, [...SMALL, "--out", out]);
 
     assertEquals(again.status, EXIT.done, again.errors);
-    assertMatch(again.errors, /fine: kept from before/);
+    assertMatch(again.errors, /fine: kept from an earlier run/);
     assertEquals(await filesIn(out), whole);
   });
 });

@@ -93,7 +93,7 @@ Deno.test("report does not take a gradient check without summary.json for one th
     const { data: { gradientChecks: checks, missing } } = await readReproduction(out);
     assertEquals(checks.map(({ passed }) => passed), [true, false]);
     // It may have been cut off as well, which nothing tells.
-    assertEquals(missing[0], `${without[0]} (it fell short, or was cut off)`);
+    assertEquals(missing[0], `${without[0]} (the check failed or was interrupted)`);
     const { status, errors } = await report(out);
     assertEquals(status, 0);
     assertStringIncludes(errors, `warning: ${out}/${missing[0]} is missing\n`);

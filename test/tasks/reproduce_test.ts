@@ -69,7 +69,7 @@ Deno.test("reproduce runs every experiment for a seed, then the page, then the n
   const [adapter, ...lines] = errors.trimEnd().split("\n");
   assertMatch(adapter, /^Adapter: .*(software|hardware)$/);
   assertEquals(lines, [
-    "2 seeds, 4 parts, 6 trainings; what is finished already is kept",
+    "2 seeds, 4 parts, 6 trainings; finished parts are kept",
     "Part 1 of 4: first, seed 7",
     "Part 2 of 4: second, seed 7",
     "Part 3 of 4: first, seed 8",
@@ -133,7 +133,7 @@ Deno.test("reproduce goes on after a part that fell short, names it and ends wit
   });
   assertEquals(status, EXIT.checkFailed);
   assertEquals(calls.length, 6);
-  assert(errors.endsWith("\nFell short: first, seed 1\n"), errors);
+  assert(errors.endsWith("\nCheck failed: first, seed 1\n"), errors);
 });
 
 Deno.test("reproduce goes on after figures that cannot be drawn, and ends with 1", async () => {
@@ -257,7 +257,7 @@ Deno.test("reproduce --quick makes everything once, and keeps what is finished",
     assertMatch(first.errors, /^1 seed, 4 parts, 17 trainings \(quick\);/m);
     assertEquals(trainingsIn(files), 17);
     // The page draws figures as the experiments have drawn them.
-    assertMatch(first.errors, /^Figures: 9, of which 0 were drawn anew$/m);
+    assertMatch(first.errors, /^Figures: 9, 0 redrawn$/m);
 
     const again = await reproduceShort(out);
     assertEquals(again.status, EXIT.done, again.errors);

@@ -39,7 +39,7 @@ Deno.test("loadDataSet() says so when it falls back to the synthetic set", async
   assertEquals(dataset.name, "synthetic");
   assertEquals(
     description,
-    'the built-in synthetic set, since CIFAR-10 is not here ("deno task data" brings it); ' +
+    'the built-in synthetic set, since CIFAR-10 is not here ("deno task data" downloads it); ' +
       "20 training, 10 validation, 5 test",
   );
 });

@@ -74,11 +74,11 @@ Deno.test("explainSystem() keeps what it cannot take apart", () => {
 Deno.test("runMain() asks for a report, with the stack, when the program itself is wrong", async () => {
   const { status, errors } = await fail(new TypeError("x is not a function"));
   assertEquals(status, 1);
-  assertMatch(errors, /^error: a mistake in this program, please report it: TypeError: x is not a/);
+  assertMatch(errors, /^error: a bug in this program, please report it: TypeError: x is not a/);
   assertMatch(errors, /main_test\.ts/);
   assertEquals(
     await fail("a string"),
-    { status: 1, errors: "error: a mistake in this program, please report it: a string\n" },
+    { status: 1, errors: "error: a bug in this program, please report it: a string\n" },
   );
 });
 
@@ -94,7 +94,7 @@ Deno.test("runMain() exits 75 when the task gave up because it was told to stop"
     assertEquals(status, 75);
     assertEquals(
       context.errors,
-      "error: stopped by SIGTERM before the end; the same command can be started again\n",
+      "error: stopped by SIGTERM before it was done; the same command can be run again\n",
     );
   }
 });
@@ -154,7 +154,7 @@ Deno.test("announceAdapter() refuses a software adapter when a GPU is required",
     return Promise.resolve(0);
   }, { args: [], context });
   assertEquals(status, 1);
-  assertMatch(context.errors, /\nerror: --require-gpu asks for a hardware adapter, .* llvmpipe, /);
+  assertMatch(context.errors, /\nerror: --require-gpu expects a hardware adapter, .* llvmpipe, /);
   assertEquals(context.events, [
     { event: "adapter", adapter: "llvmpipe", vendor: "Mesa", software: true },
   ]);
@@ -211,7 +211,7 @@ Deno.test({
       assertEquals(
         new TextDecoder().decode(stderr),
         `${name}: stopping soon; a second one stops at once\n` +
-          `error: stopped by ${name} before the end; the same command can be started again\n`,
+          `error: stopped by ${name} before it was done; the same command can be run again\n`,
       );
     }
   },

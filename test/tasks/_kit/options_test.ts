@@ -222,7 +222,7 @@ Deno.test("checkTraining() names both options when they contradict each other", 
   );
   assertEquals(
     refusal(["--half-cycle", "1000000000", "--cycles", "2"]),
-    "--half-cycle 1000000000 with --cycles 2 makes 4000000000 steps, expected at most 2147483647",
+    "--half-cycle 1000000000 with --cycles 2 results in 4000000000 steps, expected at most 2147483647",
   );
   assertEquals(parseOptions(TASK, ["--eta-min", "0.1"]).options.etaMin, 0.1);
 });

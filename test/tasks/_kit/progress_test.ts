@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Progress } from "../../../tasks/_kit/progress.ts";
+import { warn } from "../../../tasks/_kit/events.ts";
 import { CapturedContext } from "../../_context.ts";
 
 /** An evaluation whose numbers are told apart at a glance. */
@@ -106,7 +107,7 @@ Deno.test("Progress writes events in place of plain lines with json", () => {
   progress.start("3-layer", 400, { data: "synthetic" });
   time = 1500;
   progress.evaluation(row(0), { network: 2 });
-  progress.warning("it is late");
+  warn(context, "it is late", { json: true });
   progress.done({ test_accuracy: 0.5 });
   assertEquals(context.events, [
     { event: "start", run: "3-layer", steps: 400, data: "synthetic" },

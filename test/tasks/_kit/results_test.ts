@@ -286,7 +286,7 @@ Deno.test("openResults() refuses files of the same names that are not ours, even
           `--out ${directory} holds ${
             Object.keys(files).join(", ")
           } without the config.json that ` +
-            "this program writes: expected another directory, or that these are moved away",
+            "this program writes: expected another directory, or one without these files",
         );
       });
     }

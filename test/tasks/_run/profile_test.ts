@@ -87,7 +87,7 @@ Deno.test("baseline profiles a run that is finished, without training it again",
     assertMatch(again.errors, /holds the finished results of these settings: nothing to do/);
     const heading = /^A step of hidden-4-3-batch-norm \(quick\), 1 network, variant \S+:$/m;
     assertMatch(again.output, heading);
-    assertMatch(again.output, /^kernel +layer +ms\/step +least +most +share$/m);
+    assertMatch(again.output, /^kernel +layer +ms\/step +min +max +share$/m);
     assertMatch(again.output, /^between kernels +\d+\.\d{3} +\d+\.\d %$/m);
 
     const path = "hidden-4-3-batch-norm/profile.csv";

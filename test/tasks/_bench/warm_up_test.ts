@@ -7,7 +7,8 @@ import { SCALING_SIZES } from "../../../src/measure/scaling.ts";
 import { timeUnit } from "../../../src/measure/timing.ts";
 import { StoppedError } from "../../../tasks/_kit/main.ts";
 import { CHOICE_BUDGET } from "../../../tasks/_bench/scaling_run.ts";
-import { StepTimer, TIMER_PACE, warmUp } from "../../../tasks/_bench/step_timer.ts";
+import { Runner } from "../../../tasks/_bench/measure.ts";
+import { paceOf, TIMER_PACE, warmUp } from "../../../tasks/_bench/warm_up.ts";
 import { createRandomData } from "../../_gpu.ts";
 import { SimulatedGpu } from "../../_simulated.ts";
 import { steadyOrder } from "../../_steady.ts";
@@ -24,18 +25,21 @@ async function onGpu(test: (gpu: Gpu, data: DeviceDataSet) => Promise<void>): Pr
   }
 }
 
-const PLAN = { hidden: [6, 5], batchNorm: true, batch: 20, networks: 2, seed: 1 };
+const PLAN = { hidden: [6, 5], batchNorm: true, batch: 20, networks: 2 };
+const ALIKE = { plan: PLAN, seed: 1, alike: true };
 
-Deno.test("StepTimer.time() takes the time of a step, also over several epochs", async () => {
+Deno.test("warmUp() and timeUnit() take the time of a step, also over several epochs", async () => {
   await onGpu(async (gpu, data) => {
     const { signal } = new AbortController();
-    const timer = await StepTimer.create(gpu, data, { ...PLAN, signal });
-    const steps = await timer.warmUp({ max: 20 });
+    const runner = await Runner.create(gpu, data, { ...ALIKE, signal });
+    const pace = paceOf(gpu, runner.steps);
+    assertEquals(pace, gpu.adapter.software ? TIMER_PACE.software : pace);
+    const steps = await warmUp(runner.steps, { max: 20, pace });
     assert(steps >= 5 && steps <= 20, `${steps} steps`);
-    const milliseconds = await timer.time(steps);
+    const milliseconds = await timeUnit(runner.steps, steps);
     assert(milliseconds > 0 && Number.isFinite(milliseconds), `${milliseconds}`);
-    assertEquals(await timer.warmUp({ max: 20, steps }), steps);
-    timer.destroy();
+    assertEquals(await warmUp(runner.steps, { max: 20, steps, pace }), steps);
+    runner.destroy();
   });
 });
 
@@ -76,21 +80,21 @@ Deno.test("all sizes of all axes are measured within 90 s where steps take 30 to
   }
 });
 
-Deno.test("StepTimer.time() gives up when it is told to stop", async () => {
+Deno.test("timing a Runner's steps gives up when it is told to stop", async () => {
   await onGpu(async (gpu, data) => {
     const stop = new AbortController();
-    const timer = await StepTimer.create(gpu, data, { ...PLAN, signal: stop.signal });
+    const runner = await Runner.create(gpu, data, { ...ALIKE, signal: stop.signal });
     stop.abort(new StoppedError("SIGINT"));
-    await assertRejects(() => timer.time(7), StoppedError);
-    timer.destroy();
+    await assertRejects(() => timeUnit(runner.steps, 7), StoppedError);
+    runner.destroy();
   });
 });
 
-Deno.test("StepTimer.create() refuses a batch that is larger than the data", async () => {
+Deno.test("Runner.create() refuses a batch that is larger than the data", async () => {
   await onGpu(async (gpu, data) => {
     const { signal } = new AbortController();
     await assertRejects(
-      () => StepTimer.create(gpu, data, { ...PLAN, batch: 61, signal }),
+      () => Runner.create(gpu, data, { ...ALIKE, plan: { ...PLAN, batch: 61 }, signal }),
       ArgumentError,
       "--batch expects at most 60",
     );
