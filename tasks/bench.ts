@@ -337,7 +337,7 @@ function loadOf(
   };
 }
 
-/** Says what is measured next: each measurement on a terminal, the start of each round elsewhere. */
+/** Prints what is measured next: each measurement on a terminal, the start of each round elsewhere. */
 function say(
   context: TaskContext,
   options: { round: number; repeat: number; plan: Plan; plans: readonly Plan[] },

@@ -204,7 +204,7 @@ async function checkSetting(
   }, { lambda, signal });
   const failures = onGpu.filter((row) => !passes(row)).map(describeFailure);
   const rows = differences.map((row) => {
-    failures.push(...shortfalls(row, results.config));
+    failures.push(...exceededBounds(row, results.config));
     return {
       parameter: row.parameter,
       published: publishedErrors(results.config).published[row.parameter] ?? null,
@@ -226,7 +226,7 @@ async function checkSetting(
 }
 
 /** The bounds that the five-point difference of a parameter exceeds. */
-function shortfalls(
+function exceededBounds(
   { parameter, fivePoint, norm }: GradientError,
   config: RunConfig,
 ): string[] {

@@ -7,7 +7,7 @@
 import { fieldsOf, JsonFile, TEXT, unexpected } from "./json.ts";
 import { camelCase, snakeCase } from "./names.ts";
 
-/** The package that writes the files; every `config.json` names it, so that no other program's is taken for one. */
+/** The package that writes the files; every `config.json` names it, so that no other program's file is mistaken for one. */
 export const PACKAGE_NAME = "@headless/mlp";
 
 /** The value of a setting. */

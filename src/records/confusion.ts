@@ -1,5 +1,5 @@
 /**
- * `confusion.csv`: a confusion matrix, a row for each true class, a column for each class taken for it.
+ * `confusion.csv`: a confusion matrix, a row for each true class, a column for each predicted class.
  *
  * @module
  */

@@ -65,7 +65,7 @@ export interface SearchSummary extends Summary {
   readonly final: RunSummary;
 }
 
-/** How a gradient check ended that passed. */
+/** How a gradient check that passed ended. */
 export interface GradientCheckSummary extends Summary {
   /** Whether every error is within its bar. */
   readonly passed: boolean;

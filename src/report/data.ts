@@ -24,7 +24,7 @@ export interface Part {
 export interface GradientCheckPart extends Part {
   /** A row for each parameter. */
   readonly rows: readonly GradientCheckRow[];
-  /** Whether every error is within its bar; false also where the check was cut off. */
+  /** Whether every error is within its bar; false also where the check was interrupted. */
   readonly passed: boolean;
   /** Comparisons at further settings; none unless the check passed. */
   readonly trials: readonly GradientTrial[];

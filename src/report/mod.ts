@@ -124,7 +124,7 @@ function summarySection(data: ReportData): Html {
   const claims = judgeClaims(data);
   return markup`${missingParts(data)}${
     tableHtml({
-      id: "statements",
+      id: "claims",
       caption: captionOf(
         "The claims of the report: means over the seeds, with their range",
         allParts(data),

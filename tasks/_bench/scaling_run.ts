@@ -33,7 +33,7 @@ const FIGURE = "scaling.svg";
 /** The files of the task, for {@linkcode openResults}. */
 export const SCALING_FILES = { files: [CSV, FIGURE], finished: FIGURE } as const;
 
-/** Steps of the training that the kernel variant of a size is chosen for: so many that it is measured. */
+/** Steps of the training that the kernel variant of a size is chosen for: enough that variants are measured. */
 const TRAINING_STEPS = 9000;
 
 /** Milliseconds to choose the kernel variant of a size on hardware, since there are many sizes. */
@@ -145,7 +145,7 @@ async function measureOnce(
     readonly scaling: ScalingContext;
   },
 ): Promise<boolean> {
-  const { seed, quick, steps: most } = options;
+  const { seed, quick, steps: max } = options;
   const { gpu, data, chooser, context } = scaling;
   const { plan } = size;
   const { signal } = context;
@@ -153,7 +153,7 @@ async function measureOnce(
   try {
     size.variant ??= await chooser.choose({
       plan,
-      steps: quick ? most : TRAINING_STEPS,
+      steps: quick ? max : TRAINING_STEPS,
       ...!gpu.adapter.software && { budget: CHOICE_BUDGET },
     }, context);
     // Created in each round, so that no size has to share the adapter's memory with the others.
@@ -166,7 +166,7 @@ async function measureOnce(
   }
   try {
     const pace = paceOf(gpu, runner.steps);
-    size.steps = await warmUp(runner.steps, { max: most, steps: size.steps, pace });
+    size.steps = await warmUp(runner.steps, { max, steps: size.steps, pace });
     size.times.push(await timeUnit(runner.steps, size.steps));
     return true;
   } finally {

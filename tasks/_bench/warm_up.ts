@@ -35,7 +35,7 @@ export function paceOf({ adapter }: Gpu, { stamped }: TimedWork): TimerPace {
  * Trains until the size of submits, which follows the time of the first ones, has settled.
  *
  * @param work The steps, of which one was made before.
- * @param options `max`: the most steps of the measurements to come, which need no longer warm-up; `steps`: how many they
+ * @param options `max`: the maximum steps of the measurements to come, which need no longer warm-up; `steps`: how many they
  * have, where that is known from a population of the same kind.
  * @returns How many steps a measurement should have.
  */

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Where a task writes, and what tells it to stop. */
+/** Where a task writes, and what interrupts it. */
 export interface TaskContext {
   /** Writes one line of results to standard output. */
   stdout(line: string): void;
@@ -16,7 +16,7 @@ export interface TaskContext {
   readonly isTerminal: boolean;
   /** Width of the terminal in characters, as it is now. */
   readonly columns: number;
-  /** Aborted when the process is told to stop. */
+  /** Aborted when the process is interrupted. */
   readonly signal: AbortSignal;
 }
 

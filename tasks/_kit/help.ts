@@ -24,7 +24,7 @@ const EXIT_STATUSES = [
   ["1", "failed"],
   ["2", "bad arguments or bad data: retrying does not help"],
   ["3", "a check failed"],
-  ["75", "try again: the device was lost, or the task was told to stop"],
+  ["75", "try again: the device was lost, or the task was interrupted"],
 ] as const;
 
 /** The help text of a task: lines of at most 92 characters, without a final line break. */

@@ -20,7 +20,7 @@ export const EXIT = {
   refused: 2,
   /** A check failed: a gradient error is too large, a step is slower than before. */
   checkFailed: 3,
-  /** Retry: the device was lost, or the task was told to stop (EX_TEMPFAIL of sysexits.h). */
+  /** Retry: the device was lost, or the task was interrupted (EX_TEMPFAIL of sysexits.h). */
   tryAgain: 75,
 } as const;
 
@@ -30,7 +30,7 @@ export const EXIT = {
  */
 const ONE_REQUEST = 500;
 
-/** The reason of a context's signal: the process was told to stop before it was done. */
+/** The reason of a context's signal: the process was interrupted. */
 export class StoppedError extends Error {
   override name = "StoppedError";
 

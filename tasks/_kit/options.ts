@@ -383,7 +383,7 @@ function readTexts<O extends OptionTable>(
       throw new ArgumentError(explainUnknown(task, { arg, key, typed }));
     },
   });
-  // What follows a "--" is handed over without being asked about.
+  // `parseArgs` does not call `unknown` for what follows a "--".
   for (const arg of parsed._ as readonly string[]) {
     throw new ArgumentError(explainUnknown(task, { arg, typed }));
   }
@@ -440,7 +440,7 @@ function readValue(option: Option<unknown>, given: { name: string; text: string 
   );
 }
 
-/** What to say about an argument that is no option of the task. */
+/** What to say about an argument that is not an option of the task. */
 function explainUnknown<O extends OptionTable>(
   task: Task<O>,
   given: { arg: string; key?: string; typed: readonly string[] },
@@ -461,9 +461,9 @@ function nearest(name: string, names: readonly string[]): string | undefined {
   const beginning = names.find((other) => name.length >= 4 && other.startsWith(name));
   if (beginning !== undefined) return beginning;
   const distances = names.map((other) => editDistance(name, other));
-  const least = Math.min(...distances);
+  const min = Math.min(...distances);
   // Two, so that swapped letters are seen through, but at most half of the letters.
-  return least <= Math.min(2, (name.length - 2) / 2) ? names[distances.indexOf(least)] : undefined;
+  return min <= Math.min(2, (name.length - 2) / 2) ? names[distances.indexOf(min)] : undefined;
 }
 
 /** The fewest letters to insert, delete or replace to get from one word to the other (Levenshtein). */

@@ -1,6 +1,6 @@
 """JAX: steps of 3072-50-50-10 with batch norm, batch 100, SGD with L2, in one jitted scan over a shuffled epoch.
 
-Its arguments are the least number of steps and the least milliseconds: epochs are doubled until they take as long. Prints a
+Its arguments are the minimum number of steps and of milliseconds: epochs are doubled until they take as long. Prints a
 line of JSON with the precision of products that JAX takes by itself, and one with float32. Further arguments are numbers of
 networks that train together (vmap), 1 unless given.
 """
@@ -11,7 +11,7 @@ import time
 import jax
 import jax.numpy as jnp
 
-fewest, least = int(sys.argv[1]), float(sys.argv[2])
+min_steps, min_ms = int(sys.argv[1]), float(sys.argv[2])
 counts = [int(count) for count in sys.argv[3:]] or [1]
 key = jax.random.PRNGKey(0)
 images = jax.random.normal(key, (45000, 3072))
@@ -52,16 +52,16 @@ for precision in (None, "highest"):
         for count in counts:
             networks = jax.vmap(fresh)(jax.random.split(key, count))
             lams = jnp.logspace(-5, -1, count)
-            order = jax.random.permutation(key, 45000).reshape(450, 100)[: min(fewest, 450)]
+            order = jax.random.permutation(key, 45000).reshape(450, 100)[: min(min_steps, 450)]
             jax.block_until_ready(run(networks, lams, order))
-            epochs = -(-fewest // len(order))
+            epochs = -(-min_steps // len(order))
             while True:
                 began = time.perf_counter()
                 for _ in range(epochs):
                     networks = run(networks, lams, order)
                 jax.block_until_ready(networks)
                 took = (time.perf_counter() - began) * 1e3
-                if took >= least:
+                if took >= min_ms:
                     break
                 epochs *= 2
             steps = epochs * len(order)

@@ -1,6 +1,6 @@
 """NumPy: steps of 3072-50-50-10 with batch norm, batch 100, SGD with L2, batches gathered from 45,000 images.
 
-Its arguments are the least number of steps and the least milliseconds: steps are doubled until they take as long. Prints a
+Its arguments are the minimum number of steps and of milliseconds: steps are doubled until they take as long. Prints a
 line of JSON.
 """
 import json
@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-steps, least = int(sys.argv[1]), float(sys.argv[2])
+steps, min_ms = int(sys.argv[1]), float(sys.argv[2])
 batch, eta, lam = 100, np.float32(0.01), np.float32(0.005)
 rng = np.random.default_rng(0)
 images = rng.random((45000, 3072), dtype=np.float32)
@@ -57,7 +57,7 @@ while True:
     for t in range(steps):
         step(t)
     took = (time.perf_counter() - began) * 1e3
-    if took >= least:
+    if took >= min_ms:
         break
     steps *= 2
 print(json.dumps({

@@ -1,6 +1,6 @@
 """PyTorch: steps of 3072-50-50-10 with batch norm, batch 100, SGD with weight decay, batches gathered from 45,000 images.
 
-Its arguments are the least number of steps and the least milliseconds: steps are doubled until they take as long. Prints a
+Its arguments are the minimum number of steps and of milliseconds: steps are doubled until they take as long. Prints a
 line of JSON for each way: eager, and on a CUDA device as a CUDA graph and compiled, too (TF32 off).
 """
 import json
@@ -9,7 +9,7 @@ import time
 
 import torch
 
-fewest, least = int(sys.argv[1]), float(sys.argv[2])
+min_steps, min_ms = int(sys.argv[1]), float(sys.argv[2])
 cuda = torch.cuda.is_available()
 device = "cuda" if cuda else "cpu"
 torch.manual_seed(0)
@@ -45,14 +45,14 @@ def timed(mode, step):
     for i in range(20):
         step(i)
     wait()
-    steps = fewest
+    steps = min_steps
     while True:
         began = time.perf_counter()
         for i in range(steps):
             step(i)
         wait()
         took = (time.perf_counter() - began) * 1e3
-        if took >= least:
+        if took >= min_ms:
             break
         steps *= 2
     line = {

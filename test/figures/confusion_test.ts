@@ -87,7 +87,7 @@ Deno.test("confusionFigure() describes accuracy, the classes and the most freque
   );
 });
 
-Deno.test("confusionFigure() takes a class without images", async () => {
+Deno.test("confusionFigure() accepts a class without images", async () => {
   const tags = tagsOf(
     await confusionFigure({ classNames: ["cat", "dog"], counts: [[0, 0], [1, 3]] }, FIGURE),
   );

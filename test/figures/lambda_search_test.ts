@@ -147,7 +147,7 @@ Deno.test("searchFigure() gives few digits to values that are almost equal", asy
   checkTexts(tags);
 });
 
-Deno.test("searchFigure() describes every λ, and says quick when the search was", async () => {
+Deno.test("searchFigure() describes every λ, and says when the search was quick", async () => {
   const [, title, description] = tagsOf(await searchFigure(coarse(), { ...FIGURE, quick: true }));
   assertEquals(title.text, "Coarse search (quick run): search for λ");
   assertStringIncludes(description.text, "Best: λ = 1.00e-3, accuracy 54.00 %, cost 1.7.");

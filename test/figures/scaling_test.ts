@@ -152,7 +152,7 @@ Deno.test("scalingFigure() draws a single size", async () => {
   checkTexts(tags);
 });
 
-Deno.test("scalingFigure() describes every size, and says quick when the measurements were", async () => {
+Deno.test("scalingFigure() describes every size, and says when the measurements were quick", async () => {
   const [, title, description] = tagsOf(await scalingFigure(all(), { ...FIGURE, quick: true }));
   assertEquals(
     title.text,

@@ -126,7 +126,7 @@ Deno.test("sensitivityFigure() marks the loss of guessing when the number of cla
   assertEquals([dashed(unknown).length, textsOf(unknown).join().includes("Dashed")], [0, false]);
 });
 
-Deno.test("sensitivityFigure() takes one σ or many, one setting of batch norm, and no finite loss", async () => {
+Deno.test("sensitivityFigure() accepts one σ or many, one setting of batch norm, and no finite loss", async () => {
   const cases: [rows: CurveRow[], panels: number][] = [
     [curve("he", true, [2.3, 1.5]), 1],
     [study(["1", "0.1", "0.01", "0.001", "he"]), 10],
@@ -145,7 +145,7 @@ Deno.test("sensitivityFigure() takes one σ or many, one setting of batch norm, 
   }
 });
 
-Deno.test("sensitivityFigure() describes each run and the best, and says quick when they were", async () => {
+Deno.test("sensitivityFigure() describes each run and the best, and says when they were quick", async () => {
   const rows = [...study(["0.1"]), ...curve("0.001", false, [2.3, NaN])];
   const outcomes = [{ sigma: "0.001", batchNorm: false, outcome: "diverged at step 7" }];
   const [, title, description] = tagsOf(

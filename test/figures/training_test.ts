@@ -144,7 +144,7 @@ Deno.test("baselineFigure() leaves gaps where a run diverged, and says so", asyn
   assertEquals(printed, []);
 });
 
-Deno.test("baselineFigure() takes a logarithmic axis for a loss that explodes", async () => {
+Deno.test("baselineFigure() uses a logarithmic axis for a loss that explodes", async () => {
   const rows = training();
   rows[20] = { ...rows[20], training: { loss: 1e21, cost: 1e22, accuracy: 0.1 } };
   const tags = tagsOf(await baselineFigure(rows, { title: "9 layers", dataSet: "synthetic" }));
@@ -157,7 +157,7 @@ Deno.test("baselineFigure() takes a logarithmic axis for a loss that explodes", 
   checkTexts(tags);
 });
 
-Deno.test("baselineFigure() takes a single row, and names longer than a line", async () => {
+Deno.test("baselineFigure() accepts a single row, and names longer than a line", async () => {
   const tags = tagsOf(
     await baselineFigure(training().slice(0, 1), {
       title: "a long name of a network ".repeat(6),
@@ -169,7 +169,7 @@ Deno.test("baselineFigure() takes a single row, and names longer than a line", a
   checkTexts(tags);
 });
 
-Deno.test("baselineFigure() says quick when the run was", async () => {
+Deno.test("baselineFigure() says when the run was quick", async () => {
   const figure = { title: "3 layers", dataSet: "synthetic" };
   assertEquals((await baselineFigure(training(), figure)).includes("quick"), false);
   const quick = tagsOf(await baselineFigure(training(), { ...figure, quick: true }));

@@ -29,7 +29,7 @@ Deno.test("trendFigure() draws a panel for each adapter, and in it a curve for e
   checkTexts(tags);
 });
 
-Deno.test("trendFigure() keeps apart what differs otherwise, and takes a logarithmic axis for a wide range", async () => {
+Deno.test("trendFigure() separates rows that differ otherwise, and uses a logarithmic axis for a wide range", async () => {
   const rows = [
     benchRow(1),
     benchRow(1, { hidden: "50,30,20,20,10,10,10,10", msPerStep: 0.01 }),

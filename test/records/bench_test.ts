@@ -10,7 +10,7 @@ const FIRST_BENCH =
   '2026-08-31T09:00:00Z,0123abc,0.1.0,2.9.6,"llvmpipe (LLVM 15.0.6, 256 bits)",true,plain,' +
   'synthetic,10,"50,50",true,100,450,6.25,160,9.5\n';
 
-Deno.test("BENCH_CSV.decode() gives back what encode() was given", () => {
+Deno.test("BENCH_CSV.decode() returns what encode() was given", () => {
   const rows: BenchRow[] = [{
     date: "2026-08-31T09:00:00Z",
     commit: "0123abc",

@@ -37,7 +37,7 @@ Deno.test("CONFIG_JSON.encode() names the package, and settings in snake_case", 
   assertEquals(CONFIG_JSON.encode(CONFIG), TEXT);
 });
 
-Deno.test("CONFIG_JSON.decode() gives back what encode() was given", () => {
+Deno.test("CONFIG_JSON.decode() returns what encode() was given", () => {
   assertEquals(CONFIG_JSON.decode(TEXT, { name: "config.json" }), CONFIG);
 });
 

@@ -18,11 +18,11 @@ Deno.test("CURVES_CSV.encode() prints the columns of curves.csv, NaN and infinit
   assertEquals(CURVES_CSV.encode(ROWS), TEXT);
 });
 
-Deno.test("CURVES_CSV.decode() gives back what encode() was given", () => {
+Deno.test("CURVES_CSV.decode() returns what encode() was given", () => {
   assertEquals(CURVES_CSV.decode(TEXT, { name: "curves.csv" }), [...ROWS]);
 });
 
-Deno.test("CURVES_CSV.decode() takes every way to start the weights", () => {
+Deno.test("CURVES_CSV.decode() accepts every kind of initial weights", () => {
   const rows = ["he", "xavier", "0.1", "1e-7", "1"].map((sigma) => ({ ...ROWS[0], sigma }));
   assertEquals(CURVES_CSV.decode(CURVES_CSV.encode(rows), { name: "curves.csv" }), rows);
 });

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { GRADIENT_CHECK_CSV } from "../../src/records/gradient_check.ts";
 import type { GradientCheckRow } from "../../src/train/gradient_check.ts";
 
-Deno.test("GRADIENT_CHECK_CSV.decode() gives back what encode() was given", () => {
+Deno.test("GRADIENT_CHECK_CSV.decode() returns what encode() was given", () => {
   const rows: GradientCheckRow[] = [
     {
       parameter: "W1",

@@ -29,7 +29,7 @@ Deno.test("METRICS_CSV.encode() prints the columns of metrics.csv, none as an em
   );
 });
 
-Deno.test("METRICS_CSV.decode() gives back what encode() was given", () => {
+Deno.test("METRICS_CSV.decode() returns what encode() was given", () => {
   assertEquals(METRICS_CSV.decode(METRICS_CSV.encode(METRICS), { name: "metrics.csv" }), [
     ...METRICS,
   ]);

@@ -18,7 +18,7 @@ Deno.test("PROFILE_CSV.encode() prints the columns of profile.csv, and nothing w
   assertEquals(PROFILE_CSV.encode(ROWS), TEXT);
 });
 
-Deno.test("PROFILE_CSV.decode() gives back what encode() was given", () => {
+Deno.test("PROFILE_CSV.decode() returns what encode() was given", () => {
   assertEquals(PROFILE_CSV.decode(TEXT, { name: "profile.csv" }), [...ROWS]);
 });
 

@@ -33,7 +33,7 @@ Deno.test("SCALING_CSV.encode() prints the columns of scaling.csv, and nothing w
   assertEquals(SCALING_CSV.encode(ROWS), TEXT);
 });
 
-Deno.test("SCALING_CSV.decode() gives back what encode() was given", () => {
+Deno.test("SCALING_CSV.decode() returns what encode() was given", () => {
   assertEquals(SCALING_CSV.decode(TEXT, { name: "scaling.csv" }), ROWS);
 });
 

@@ -34,7 +34,7 @@ Deno.test("RUN_SUMMARY_JSON.encode() prints the fields of summary.json, and null
   assertEquals(RUN_SUMMARY_JSON.fields({ ...RUN, quick: true }).quick, true);
 });
 
-Deno.test("decode() of every summary gives back what encode() was given", () => {
+Deno.test("decode() of every summary returns what encode() was given", () => {
   const name = "summary.json";
   for (const run of [RUN, { ...RUN, quick: true, divergedAt: null }]) {
     assertEquals(RUN_SUMMARY_JSON.decode(RUN_SUMMARY_JSON.encode(run), { name }), run);

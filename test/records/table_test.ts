@@ -30,7 +30,7 @@ Deno.test("CsvTable.encode() refuses a text with a line break", () => {
   );
 });
 
-Deno.test("CsvTable.decode() gives back every float64 that encode() printed", () => {
+Deno.test("CsvTable.decode() returns every float64 that encode() printed", () => {
   const numbers = [
     0,
     -0,
@@ -52,12 +52,12 @@ Deno.test("CsvTable.decode() gives back every float64 that encode() printed", ()
   back.forEach(({ x }, i) => assertEquals(Object.is(x, numbers[i]), true, `${x}, ${numbers[i]}`));
 });
 
-Deno.test("CsvTable.decode() takes a byte order mark, carriage returns and empty lines at the end", () => {
+Deno.test("CsvTable.decode() accepts a byte order mark, carriage returns and empty lines at the end", () => {
   assertEquals(read("\uFEFFa,b\r\n1,x\r\n\r\n", { a: "integer", b: "text" }), [{ a: 1, b: "x" }]);
   assertEquals(read("a,b", { a: "integer", b: "text" }), []);
 });
 
-Deno.test("CsvTable.decode() takes each kind of cell and refuses what is not of the kind", () => {
+Deno.test("CsvTable.decode() accepts each kind of cell and refuses what is not of that kind", () => {
   const cases: { kind: Kind; good: [string, Value][]; bad: string[] }[] = [
     { kind: "text", good: [["", ""], [" a ", " a "], ["7", "7"]], bad: [] },
     {

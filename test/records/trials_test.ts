@@ -57,7 +57,7 @@ for (
   });
 }
 
-Deno.test("TRIALS_CSV.decode() takes every stage, and several rows of a trial", () => {
+Deno.test("TRIALS_CSV.decode() accepts every stage, and several rows of a trial", () => {
   const [row] = TRIALS;
   const rows = ["coarse", "fine", "refine-1", "refine-10"].flatMap((stage) => [
     { ...row, stage },

@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 const LEAST = { width: 300, height: 120, letters: 6 };
 
 /**
- * Looks for anything that is cut off, too small or overflows.
+ * Looks for anything that is clipped, too small or overflows.
  *
  * @param page The page, at the width and for the medium to check.
  * @returns A sentence for each thing found.

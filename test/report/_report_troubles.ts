@@ -12,7 +12,7 @@ const LOST: Evaluation = { loss: NaN, cost: NaN, accuracy: NaN };
 const STALLED: Evaluation = { loss: 2.3026, cost: 2.3031, accuracy: 0.1 };
 
 /**
- * Puts troubles into what `writeReproduceDirectory` has written: a check that fell short (seed 1), nine layers that
+ * Puts troubles into what `writeReproduceDirectory` has written: a check that failed (seed 1), nine layers that
  * diverged (seed 1) and stalled (seed 2), a search in rounds with a trial that diverged (seed 1), its final network
  * stalled, and a study with a run that diverged (seed 1).
  *

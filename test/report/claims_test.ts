@@ -74,7 +74,7 @@ function plain(lines: readonly string[]): string[] {
   return lines.map((line) => line.replaceAll("\u00a0", " "));
 }
 
-Deno.test("judgeClaims() gives all claims as not measured when there is nothing", () => {
+Deno.test("judgeClaims() calls all claims not measured when there are no parts", () => {
   const claims = judgeClaims(NOTHING);
   assertEquals(claims.length, 10);
   for (const { verdict, numbers, seeds } of claims) {

@@ -19,7 +19,7 @@ const SECTIONS = ["summary", "gradient-checks", "training", "search", "sensitivi
 /** The figures of a reproduction: four runs, two searches, the final run and its confusion, the sensitivity. */
 const FIGURES = 9;
 
-Deno.test("report.html shows everything at 400 and 1200 px and on paper, and the browser has no complaint", async () => {
+Deno.test("report.html shows everything at 400 and 1200 px and on paper, and the browser reports no fault", async () => {
   await inDirectory(async (out) => {
     await writeReproduceDirectory(out);
     const { status, errors } = await runInProcess(main, ["--out", out]);
@@ -89,7 +89,7 @@ Deno.test("report.html fits the window when it is a quick run with parts missing
   });
 });
 
-Deno.test("findLayoutFaults() finds what is cut off, hidden, too small or sticks out", async () => {
+Deno.test("findLayoutFaults() finds what is clipped, hidden, too small or overflows", async () => {
   const line = '<line x1="5" y1="5" x2="315" y2="195" stroke="black"/>';
   const drawing = (style: string, content = line) =>
     `<svg style="display: block; ${style}" width="320" height="200" viewBox="0 0 320 200">` +
@@ -144,7 +144,7 @@ Deno.test("findLayoutFaults() finds what is cut off, hidden, too small or sticks
   });
 });
 
-Deno.test("withPage() hears of errors, warnings and requests of a page", async () => {
+Deno.test("withPage() collects errors, warnings and requests of a page", async () => {
   await inDirectory(async (directory) => {
     await Deno.mkdir(directory);
     const path = `${directory}/page.html`;

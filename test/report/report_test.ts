@@ -58,10 +58,10 @@ Deno.test("renderReport() has every section of the report, in its order, and lin
   assertEquals(links, ids);
 });
 
-Deno.test("renderReport() needs nothing beside the page, and runs nothing", () => {
+Deno.test("renderReport() refers to no other file, and runs no script", () => {
   const page = renderReport(WHOLE);
   assert(!/<script|<link|<img|<iframe|@import|\son\w+=/i.test(page));
-  // Names of XML languages are no addresses.
+  // Names of XML languages are not addresses.
   const addresses = [...page.matchAll(/https?:\/\/[^"'\s<)]+/g)].map(([address]) => address);
   assertEquals(new Set(addresses.map((address) => new URL(address).host)), new Set(["www.w3.org"]));
 });
@@ -77,7 +77,7 @@ function checkIds(page: string): void {
   assertEquals(missing, []);
 }
 
-Deno.test("renderReport() gives every id once, and refers to none that is missing", () => {
+Deno.test("renderReport() uses every id once, and refers to none that is missing", () => {
   checkIds(renderReport(WHOLE));
 });
 
@@ -163,7 +163,7 @@ Deno.test("renderReport() says that a quick run is not a result, in every captio
   assert(!/quick run/i.test(words(renderReport(WHOLE))));
 });
 
-Deno.test("renderReport() says how the initial weights did, once for seeds that agree", () => {
+Deno.test("renderReport() says how the trainings of the initial weights ended, once for seeds that agree", () => {
   const text = words(renderReport(WHOLE));
   assertStringIncludes(
     text,
@@ -183,7 +183,7 @@ Deno.test("renderReport() says whether each gradient check passed, also where th
       .map((row) => [row[0], row[4]]);
   assertEquals(checks(SYNTHETIC), [["1", "passed"]]);
   assertEquals(checks(TROUBLED), [
-    ["1", "not passed: it fell short, or was cut off"],
+    ["1", "failed or interrupted"],
     ["2", "passed"],
   ]);
 });
@@ -373,7 +373,7 @@ Deno.test("renderReport() shows the parts that exist, and names those that are m
   assertStringIncludes(page, "<li><code>baseline/&lt;seed&gt;</code></li>");
   assertEquals(page.match(/Not measured: this part is missing/g)?.length, 5);
 
-  // A search that was cut off after its first stages.
+  // A search that was interrupted after its first stages.
   const [search] = WHOLE.searches;
   const unfinished = { ...search, best: null, final: null, confusion: null };
   const partial = renderReport({ ...WHOLE, searches: [unfinished] });

@@ -93,7 +93,7 @@ Deno.test("baseline trains the four networks of the report, each into a folder o
   });
 });
 
-Deno.test("baseline gives the same bytes for the same seed, and others for another", async () => {
+Deno.test("baseline writes the same bytes for the same seed, and others for another", async () => {
   await inDirectory(async (out) => {
     for (const [name, seed] of [["a", "7"], ["b", "7"], ["c", "8"]]) {
       const { status, errors } = await train(`${out}/${name}`, [...SMALL, "--seed", seed]);
@@ -170,7 +170,7 @@ class StoppingContext extends CapturedContext {
   }
 }
 
-Deno.test("baseline leaves nothing that looks finished when it is stopped, and can be started again", async () => {
+Deno.test("baseline leaves nothing that looks finished when it is interrupted, and can be started again", async () => {
   await inDirectory(async (out) => {
     const args = [...SHORT, "--hidden", "6", "--out", out, "--json"];
     const within = new StoppingContext("evaluation");
@@ -210,7 +210,7 @@ Deno.test("baseline says where a training diverged, and ends it there", async ()
   });
 });
 
-Deno.test("baseline tells programs how it goes with --json", async () => {
+Deno.test("baseline reports its progress as events with --json", async () => {
   await inDirectory(async (out) => {
     const ended = await train(out, [...SMALL, "--json"]);
     const events = eventsOf(ended);

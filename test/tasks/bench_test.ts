@@ -115,7 +115,7 @@ Deno.test("bench measures each number of networks, and appends to what is there"
   });
 });
 
-Deno.test("bench measures three and nine layers unless it is told which", async () => {
+Deno.test("bench measures three and nine layers by default", async () => {
   await inDirectory(async (out) => {
     const args = ["--quick", "--data", "synthetic", "--variant", VARIANT];
     const { status, errors } = await bench(out, [
@@ -227,7 +227,7 @@ Deno.test("bench measures peers beside its own step, and looks at peers.csv befo
   });
 });
 
-Deno.test("measure() takes more steps until a measurement takes long enough, and each kind in turn", async () => {
+Deno.test("measure() adds steps until a measurement takes long enough, and measures each kind in turn", async () => {
   const gpu = await Gpu.request();
   const data = new DeviceDataSet(gpu, await createRandomData({ inputs: 8 }));
   const plan: Plan = { hidden: [3], batchNorm: true, batch: 10, networks: 1, variant: VARIANT };
@@ -256,7 +256,7 @@ Deno.test("measure() takes more steps until a measurement takes long enough, and
   gpu.destroy();
 });
 
-Deno.test("bench refuses a damaged bench.csv and names the line, and begins anew when forced", async () => {
+Deno.test("bench refuses a damaged bench.csv and names the line, and starts over when forced", async () => {
   await inDirectory(async (out) => {
     assertEquals((await bench(out, [...SMALL, "--repeat", "1"])).status, 0);
     const path = `${out}/bench.csv`;
@@ -316,7 +316,7 @@ Deno.test("bench refuses a file in place of the directory", async () => {
   });
 });
 
-Deno.test("bench writes nothing when it is stopped", async () => {
+Deno.test("bench writes nothing when it is interrupted", async () => {
   await inDirectory(async (out) => {
     const context = new CapturedContext();
     context.abort(new StoppedError("SIGINT"));

@@ -204,7 +204,7 @@ Deno.test("bootstrap.sh uses the Deno on the PATH when it is new enough", async 
   }
 });
 
-Deno.test("bootstrap.sh brings Deno from npm once when there is none or an old one", async () => {
+Deno.test("bootstrap.sh installs Deno from npm once when it is missing or too old", async () => {
   for (const deno of [null, "1.46.3", "2.7.14", "nonsense"]) {
     await using machine = await Machine.create({ deno });
     const first = await machine.run(["baseline"]);
@@ -220,7 +220,7 @@ Deno.test("bootstrap.sh brings Deno from npm once when there is none or an old o
   }
 });
 
-Deno.test("bootstrap.sh brings Deno with its installer when npm is missing or fails", async () => {
+Deno.test("bootstrap.sh installs Deno with its installer when npm is missing or fails", async () => {
   for (const npm of [[], ["broken-npm"]]) {
     await using machine = await Machine.create({ deno: null, tools: [...npm, "curl"] });
     const outcome = await machine.run(["baseline"]);
@@ -231,7 +231,7 @@ Deno.test("bootstrap.sh brings Deno with its installer when npm is missing or fa
   }
 });
 
-Deno.test("bootstrap.sh says what to install when it has no way to bring Deno", async () => {
+Deno.test("bootstrap.sh says what to install when it cannot install Deno", async () => {
   await using machine = await Machine.create({ deno: null, tools: [] });
   const outcome = await machine.run(["baseline"]);
   assertEquals(outcome.status, 1);
@@ -285,7 +285,7 @@ Deno.test("bootstrap.sh prints the command and runs no task when it is not root"
   assertStringIncludes(outcome.stderr, "--install");
 });
 
-Deno.test("bootstrap.sh installs with sudo when it is told to", async () => {
+Deno.test("bootstrap.sh installs with sudo when --install is given", async () => {
   await using machine = await Machine.create({
     adapter: "none",
     root: false,
@@ -301,7 +301,7 @@ Deno.test("bootstrap.sh installs with sudo when it is told to", async () => {
   assertEquals(outcome.calls.at(-1), "deno 2.9.6 task baseline");
 });
 
-Deno.test("bootstrap.sh stops when an installation fails or brings no adapter", async () => {
+Deno.test("bootstrap.sh stops when an installation fails or yields no adapter", async () => {
   for (
     const { status, ...failure } of [
       { installStatus: 100, status: 100 },
@@ -315,7 +315,7 @@ Deno.test("bootstrap.sh stops when an installation fails or brings no adapter", 
   }
 });
 
-Deno.test("bootstrap.sh installs no driver for what needs no GPU", async () => {
+Deno.test("bootstrap.sh installs no driver for tasks that need no GPU", async () => {
   await using machine = await Machine.create({ adapter: "none" });
   const tasks = [["check"], ["data"], ["diagram"], ["doctor"], ["report"], ["shaders"], []];
   for (const args of [...tasks, ["baseline", "--help"]]) {
@@ -342,7 +342,7 @@ Deno.test("bootstrap.sh installs Chromium once as root for the tests when there 
   }
 });
 
-Deno.test("bootstrap.sh installs no Chromium beside one of another name, or for what opens no page", async () => {
+Deno.test("bootstrap.sh installs no Chromium beside one of another name, or for tasks that open no page", async () => {
   for (const browser of ["chromium", "chromium-browser", "google-chrome"]) {
     await using machine = await Machine.create({ browser });
     assertEquals(installations(await machine.run(["test"])), []);
@@ -355,7 +355,7 @@ Deno.test("bootstrap.sh installs no Chromium beside one of another name, or for 
   }
 });
 
-Deno.test("bootstrap.sh passes over a chromium that only tells how to install one", async () => {
+Deno.test("bootstrap.sh skips a chromium that only says how to install one", async () => {
   await using machine = await Machine.create({ tools: ["apt-get"] });
   await machine.replace("chromium", "exit 1");
   const outcome = await machine.run(["test"]);
@@ -366,7 +366,7 @@ Deno.test("bootstrap.sh passes over a chromium that only tells how to install on
   );
 });
 
-Deno.test("bootstrap.sh tells a user how to install Chromium, or has sudo do it", async () => {
+Deno.test("bootstrap.sh tells a user how to install Chromium, or installs it with sudo", async () => {
   const options = { browser: null, root: false, tools: ["apt-get", "sudo"] };
   await using machine = await Machine.create(options);
   const refused = await machine.run(["test"]);
@@ -422,7 +422,7 @@ Deno.test("bootstrap.sh never installs a software driver beside an NVIDIA device
   }
 });
 
-Deno.test("bootstrap.sh brings an NVIDIA device the Vulkan loader when only that is missing", async () => {
+Deno.test("bootstrap.sh installs the Vulkan loader for an NVIDIA device when only that is missing", async () => {
   await using machine = await Machine.create({
     adapter: "none",
     adapterAfterInstall: "hardware",
@@ -473,7 +473,7 @@ Deno.test("bootstrap.sh chooses npm's copy of @std when JSR does not answer", as
   }
 });
 
-Deno.test("bootstrap.sh keeps a choice of @std that was made before it", async () => {
+Deno.test("bootstrap.sh keeps a choice of @std that was made before", async () => {
   for (const choice of ["", "--import-map=mine.json"]) {
     await using machine = await Machine.create({ std: "silent" });
     const { stdout, calls } = await machine.run(["check"], { STD_MAP: choice });

@@ -1,4 +1,4 @@
-/** The report's numbers appear beside results with its settings, and beside no others. */
+/** The report's numbers appear beside results with its settings, and beside no other results. */
 import { assert, assertEquals } from "@std/assert";
 import {
   PUBLISHED_GRADIENT_ERRORS,
@@ -130,7 +130,7 @@ Deno.test("isComparable() fails when one setting of a task is not the report's",
   }
 });
 
-Deno.test("publishedErrors() holds any data to the report's figures, and shows them beside its own", () => {
+Deno.test("publishedErrors() bounds errors on any data, and shows the report's figures beside its own data", () => {
   const [{ config }] = ALL;
   const all = PUBLISHED_GRADIENT_ERRORS;
   assertEquals(publishedErrors(config([])), { bars: all, published: all });

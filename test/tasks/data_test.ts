@@ -97,7 +97,7 @@ async function listNames(folder: string): Promise<string[]> {
   return names.sort();
 }
 
-Deno.test("download() brings a file and tells how far it is", async () => {
+Deno.test("download() fetches a file and reports its progress", async () => {
   await withServer([answerRange], async (url, folder, requests) => {
     const told: number[] = [];
     const onProgress = (done: number) => told.push(done);
@@ -111,7 +111,7 @@ Deno.test("download() brings a file and tells how far it is", async () => {
   });
 });
 
-Deno.test("download() asks for nothing when the file is there", async () => {
+Deno.test("download() requests nothing when the file exists", async () => {
   await withServer([answerRange], async (url, folder, requests) => {
     await Deno.writeFile(`${folder}/file`, FILE);
     await download(archiveOf(url), `${folder}/file`, QUICK);
@@ -119,7 +119,7 @@ Deno.test("download() asks for nothing when the file is there", async () => {
   });
 });
 
-Deno.test("download() asks only for the missing bytes after a cut", async () => {
+Deno.test("download() requests only the missing bytes after an interruption", async () => {
   const answers = [() => answerCut(0, 100_000), () => answerCut(100_000, 250_000), answerRange];
   await withServer(answers, async (url, folder, requests) => {
     const warnings: string[] = [];
@@ -132,7 +132,7 @@ Deno.test("download() asks only for the missing bytes after a cut", async () => 
   });
 });
 
-Deno.test("download() does not give up while bytes come", async () => {
+Deno.test("download() does not give up while bytes arrive", async () => {
   const answers = Array.from(
     { length: 8 },
     (_, i) => () => answerCut(1000 * i, 1000 * (i + 1)),
@@ -144,7 +144,7 @@ Deno.test("download() does not give up while bytes come", async () => {
   });
 });
 
-Deno.test("download() goes on with what an earlier call left", async () => {
+Deno.test("download() resumes what an earlier call left", async () => {
   await withServer([answerRange], async (url, folder, requests) => {
     await Deno.writeFile(`${folder}/file.part`, FILE.subarray(0, 123_456));
     const told: number[] = [];
@@ -157,7 +157,7 @@ Deno.test("download() goes on with what an earlier call left", async () => {
   });
 });
 
-Deno.test("download() uses a part that is whole already", async () => {
+Deno.test("download() uses a part that is already complete", async () => {
   await withServer([answerRange], async (url, folder, requests) => {
     await Deno.writeFile(`${folder}/file.part`, FILE);
     await download(archiveOf(url), `${folder}/file`, QUICK);
@@ -166,7 +166,7 @@ Deno.test("download() uses a part that is whole already", async () => {
   });
 });
 
-Deno.test("download() starts over when the server does not know ranges", async () => {
+Deno.test("download() starts over when the server does not support ranges", async () => {
   await withServer([() => new Response(FILE)], async (url, folder, requests) => {
     await Deno.writeFile(`${folder}/file.part`, new Uint8Array(200_000));
     await download(archiveOf(url), `${folder}/file`, QUICK);
@@ -204,7 +204,7 @@ Deno.test("download() tries again when the server is busy", async () => {
   });
 });
 
-Deno.test("download() gives up after six attempts in vain and keeps the part", async () => {
+Deno.test("download() gives up after six failed attempts and keeps the part", async () => {
   const answers = [() => answerCut(0, 5000), () => new Response(null, { status: 500 })];
   await withServer(answers, async (url, folder, requests) => {
     await assertRejects(
@@ -235,7 +235,7 @@ Deno.test("download() says what is wrong with the network", async () => {
   }
 });
 
-Deno.test("download() makes a silent connection again", async () => {
+Deno.test("download() reconnects after silence", async () => {
   const silent = () => {
     const body = new ReadableStream({
       start: (controller) => controller.enqueue(FILE.subarray(0, 9)),
@@ -288,7 +288,7 @@ Deno.test("download() stops at the expected size", async () => {
   });
 });
 
-Deno.test("download() takes the bytes as they are when the server calls gzip an encoding", async () => {
+Deno.test("download() does not decode a file whose gzip the server calls an encoding", async () => {
   const zipped = await gzip([FILE.slice(0, 50_000)]);
   const answer = () => new Response(zipped, { headers: { "content-encoding": "gzip" } });
   await withServer([answer], async (url, folder, requests) => {
@@ -298,7 +298,7 @@ Deno.test("download() takes the bytes as they are when the server calls gzip an 
   });
 });
 
-Deno.test("download() removes what has the wrong digest", async () => {
+Deno.test("download() removes a file with the wrong digest", async () => {
   await withServer([answerRange], async (url, folder) => {
     const archive = { ...archiveOf(url), sha256: "0".repeat(64) };
     await assertRejects(
@@ -310,7 +310,7 @@ Deno.test("download() removes what has the wrong digest", async () => {
   });
 });
 
-Deno.test("download() keeps the part when it is told to stop", async () => {
+Deno.test("download() keeps the part when it is aborted", async () => {
   await withServer([answerRange], async (url, folder, requests) => {
     const stop = new AbortController();
     const reason = new StoppedError("SIGINT");
@@ -389,7 +389,7 @@ async function unpackParts(
 const A = new Uint8Array(10).fill(1);
 const B = new Uint8Array(10).fill(2);
 
-Deno.test("unpackFiles() takes the known files and nothing else", async () => {
+Deno.test("unpackFiles() unpacks the known files and nothing else", async () => {
   const evil = [
     "../evil",
     "../../known/a",
@@ -469,7 +469,7 @@ Deno.test("readTar() reads members in pieces of any size, and names with a prefi
   }
 });
 
-Deno.test("data brings CIFAR-10, and leaves a good copy alone", async () => {
+Deno.test("data downloads CIFAR-10, and leaves a valid copy alone", async () => {
   const black = new Uint8Array(CIFAR10_FILE_SIZE);
   const archive = await gzip([
     ...CIFAR10_FILES.flatMap((name) => tarMember(`${CIFAR10_FOLDER}/${name}`, black)),
@@ -514,7 +514,7 @@ Deno.test("data exits with 1 and a sentence when the digest is wrong", async () 
   });
 });
 
-Deno.test("data exits with 75 when it is told to stop, and goes on the next time", async () => {
+Deno.test("data exits with 75 when it is interrupted, and resumes the next time", async () => {
   const slow = () => {
     const body = new ReadableStream({
       start: (controller) => controller.enqueue(FILE.subarray(0, 9)),
@@ -538,7 +538,7 @@ Deno.test("data exits with 75 when it is told to stop, and goes on the next time
   });
 });
 
-Deno.test("data exits with 2 for what is no option or no address", async () => {
+Deno.test("data exits with 2 for an unknown option or an invalid address", async () => {
   for (
     const [args, message] of [
       [["--form", "x"], "data has no option --form; did you mean --from?"],

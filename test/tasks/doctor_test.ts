@@ -47,7 +47,7 @@ Deno.test("doctor gives programs one result with --json", async () => {
 
 const BATCH_NORM = "per_operation/batch_norm";
 
-Deno.test("doctor exits 3 when the adapter does not compute what it should", async () => {
+Deno.test("doctor exits 3 when the adapter computes wrong results", async () => {
   const batchNorm = SHADERS[BATCH_NORM].replace("variance /= rows", "variance /= rows - 1.0");
   assert(batchNorm !== SHADERS[BATCH_NORM]);
   const { status, output } = await withShaders(
@@ -68,7 +68,7 @@ Deno.test("doctor exits 1 when a kernel does not compile, and names it", async (
   assertMatch(errors, /^error: Cannot compile shaders\/per_operation\/batch_norm\.wgsl: /m);
 });
 
-Deno.test("doctor says all that it found, and exits 2, when the data are not what they should be", async () => {
+Deno.test("doctor reports all findings, and exits 2, when the data are invalid", async () => {
   await inDirectory(async (directory) => {
     const { status, output, errors } = await runInProcess(main, ["--data", directory]);
     assertEquals(status, 2);
@@ -78,7 +78,7 @@ Deno.test("doctor says all that it found, and exits 2, when the data are not wha
   });
 });
 
-Deno.test("doctor refuses a software adapter when a GPU is required, and still says all", async () => {
+Deno.test("doctor refuses a software adapter when a GPU is required, and still reports all findings", async () => {
   const { status, output, errors } = await runInProcess(main, [...SYNTHETIC, "--require-gpu"]);
   const software = errors.split("\n")[0].endsWith(", software");
   assertEquals(status, software ? 1 : 0);

@@ -12,7 +12,7 @@ import { VARIANT_MUTANTS } from "../kernels/_mutants_variants.ts";
 /** A small setting: the differences of a whole network of the report's take seconds. */
 const SMALL = ["--quick", "--data", "synthetic", "--hidden", "6", "--batch", "5", "--inputs", "6"];
 
-Deno.test("gradient-check writes its table and ends with 0 when nothing falls short", async () => {
+Deno.test("gradient-check writes its table and ends with 0 when every check passes", async () => {
   await inDirectory(async (out) => {
     const context = new CapturedContext();
     const args = [...SMALL, "--out", out];
@@ -37,7 +37,7 @@ Deno.test("gradient-check writes its table and ends with 0 when nothing falls sh
   });
 });
 
-Deno.test("gradient-check ends with 3 and names what falls short when a kernel has a mistake", async () => {
+Deno.test("gradient-check ends with 3 and names the failed checks when a kernel has a mistake", async () => {
   for (
     const mutants of Map.groupBy([...MUTANTS, ...VARIANT_MUTANTS], ({ file }) => file).values()
   ) {
@@ -58,7 +58,7 @@ Deno.test("gradient-check ends with 3 and names what falls short when a kernel h
   }
 });
 
-Deno.test("gradient-check tells programs what it has compared with --json, and that it was quick", async () => {
+Deno.test("gradient-check reports its comparisons as events with --json, and that it was quick", async () => {
   await inDirectory(async (out) => {
     const context = new CapturedContext();
     const args = [...SMALL, "--json", "--out", out];
@@ -79,7 +79,7 @@ Deno.test("gradient-check tells programs what it has compared with --json, and t
   });
 });
 
-Deno.test("gradient-check refuses what it cannot do and writes nothing", async () => {
+Deno.test("gradient-check refuses invalid options and writes nothing", async () => {
   const refused: [string[], string][] = [
     [["--batch", "1"], "--batch expects at least 2 with batch norm"],
     [["--batch", "99999"], "--batch expects at most the"],

@@ -190,7 +190,7 @@ class StoppingContext extends CapturedContext {
   }
 }
 
-Deno.test("init-sensitivity leaves nothing that looks finished when it is stopped, and can be started again", async () => {
+Deno.test("init-sensitivity leaves nothing that looks finished when it is interrupted, and can be started again", async () => {
   await inDirectory(async (out) => {
     const args = [...SHORT, "--inits", "he", "--json", "--out", out];
     for (const event of ["evaluation", "done"]) {
@@ -234,7 +234,7 @@ Deno.test("init-sensitivity keeps curves.csv up to date while it trains, at most
   });
 });
 
-Deno.test("init-sensitivity tells programs how it goes with --json", async () => {
+Deno.test("init-sensitivity reports its progress as events with --json", async () => {
   await inDirectory(async (out) => {
     const args = [...SHORT, "--batch-norm", "off", "--inits", "1e10,1e-4", "--json"];
     const ended = await study(out, args);

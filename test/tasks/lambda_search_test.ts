@@ -18,7 +18,7 @@ const SMALL = [
   ...["--half-cycle", "6", "--coarse-count", "3", "--fine-count", "2"],
 ];
 
-/** A context that is told to stop at the first evaluation of a part. */
+/** A context that is aborted at the first evaluation of a part. */
 class StoppedIn extends CapturedContext {
   readonly #run: string | null;
 
@@ -30,7 +30,7 @@ class StoppedIn extends CapturedContext {
   override stdout(line: string): void {
     super.stdout(line);
     if (line.startsWith(`{"event":"evaluation","run":"${this.#run}"`)) {
-      this.abort(new Error("told to stop"));
+      this.abort(new Error("aborted"));
     }
   }
 }
@@ -96,7 +96,7 @@ Deno.test("lambda-search leaves all its files, says quick, and keeps them when r
   });
 });
 
-Deno.test("lambda-search ends with the same files after a stop at any time", async () => {
+Deno.test("lambda-search ends with the same files after an interruption at any time", async () => {
   await inDirectory(async (parent) => {
     const args = [...SMALL, "--json"];
     assertEquals(
@@ -122,7 +122,7 @@ Deno.test("lambda-search ends with the same files after a stop at any time", asy
   });
 });
 
-Deno.test("lambda-search trains the final network again when its matrix is gone", async () => {
+Deno.test("lambda-search trains the final network again when its matrix is missing", async () => {
   await inDirectory(async (out) => {
     await runInProcess(main, [...SMALL, "--out", out]);
     const whole = await filesIn(out);
@@ -135,7 +135,7 @@ Deno.test("lambda-search trains the final network again when its matrix is gone"
   });
 });
 
-Deno.test("lambda-search makes good what someone removed from finished results", async () => {
+Deno.test("lambda-search restores files that someone removed from finished results", async () => {
   await inDirectory(async (out) => {
     await runInProcess(main, [...SMALL, "--out", out]);
     const whole = await filesIn(out);
@@ -213,7 +213,7 @@ Deno.test("lambda-search refuses somebody else's folder final before it trains o
   });
 });
 
-Deno.test("lambda-search goes on after a stop under --force, and keeps nothing of other settings", async () => {
+Deno.test("lambda-search resumes after an interruption under --force, and keeps nothing of other settings", async () => {
   await inDirectory(async (out) => {
     const refined = await runInProcess(main, [...SMALL, "--refine", "2", "--out", out]);
     assertEquals(refined.status, EXIT.done, refined.errors);

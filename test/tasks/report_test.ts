@@ -83,7 +83,7 @@ Deno.test("report names the parts that are missing, and makes the page of the ot
   });
 });
 
-Deno.test("report does not take a gradient check without summary.json for one that passed", async () => {
+Deno.test("report does not count a gradient check without summary.json as passed", async () => {
   await inDirectory(async (out) => {
     const without = ["gradient-check/seed-2/summary.json"];
     await writeReproduceDirectory(out, {
@@ -92,7 +92,7 @@ Deno.test("report does not take a gradient check without summary.json for one th
     });
     const { data: { gradientChecks: checks, missing } } = await readReproduction(out);
     assertEquals(checks.map(({ passed }) => passed), [true, false]);
-    // It may have been cut off as well, which nothing tells.
+    // It may have been interrupted as well, which nothing shows.
     assertEquals(missing[0], `${without[0]} (the check failed or was interrupted)`);
     const { status, errors } = await report(out);
     assertEquals(status, 0);
@@ -230,7 +230,7 @@ Deno.test("report refuses files that contradict each other, and names the place"
   });
 });
 
-Deno.test("report takes what JSON cannot say, NaN and infinity, for the same in both files", async () => {
+Deno.test("report treats NaN and infinity as equal, which JSON cannot tell apart", async () => {
   await inDirectory(async (out) => {
     const run = "baseline/seed-1/9-layer";
     await writeReproduceDirectory(out, {
@@ -287,7 +287,7 @@ Deno.test("report refuses a CSV file without rows", async () => {
   });
 });
 
-Deno.test("report refuses a directory that holds nothing of a reproduction", async () => {
+Deno.test("report refuses a directory that holds no part of a reproduction", async () => {
   await inDirectory(async (out) => {
     const { status, output, errors } = await report(out);
     assertEquals([status, output], [2, ""]);
@@ -298,7 +298,7 @@ Deno.test("report refuses a directory that holds nothing of a reproduction", asy
   });
 });
 
-Deno.test("report takes the same directory as reproduce unless told otherwise", async () => {
+Deno.test("report reads the directory of reproduce by default", async () => {
   const { output } = await runInProcess(main, ["--help"]);
   assertStringIncludes(output, "(default out/reproduce, with --quick\n");
   assert(!output.includes("--seed"));

@@ -127,7 +127,7 @@ Deno.test("reproduce writes an event for every part with --json", async () => {
   ]);
 });
 
-Deno.test("reproduce goes on after a part that fell short, names it and ends with 3", async () => {
+Deno.test("reproduce continues after a part whose check failed, names it and ends with 3", async () => {
   const { status, errors, calls } = await run(["--seeds", "2"], {
     work: (_, args) => args.at(-1)!.endsWith("first/seed-1") ? EXIT.checkFailed : EXIT.done,
   });
@@ -136,7 +136,7 @@ Deno.test("reproduce goes on after a part that fell short, names it and ends wit
   assert(errors.endsWith("\nCheck failed: first, seed 1\n"), errors);
 });
 
-Deno.test("reproduce goes on after figures that cannot be drawn, and ends with 1", async () => {
+Deno.test("reproduce continues after figures that cannot be drawn, and ends with 1", async () => {
   const { status, errors, calls } = await run(["--seeds", "2"], {
     work: (_, args) => {
       if (!args.at(-1)!.endsWith("seed-1")) return EXIT.done;
@@ -151,7 +151,7 @@ Deno.test("reproduce goes on after figures that cannot be drawn, and ends with 1
   );
 });
 
-Deno.test("reproduce stops at once when the device is lost, a part gives up or it is told to stop", async () => {
+Deno.test("reproduce stops at once when the device is lost, a part fails or it is interrupted", async () => {
   const context = new CapturedContext();
   const stops: { work: () => number; status: number; context?: CapturedContext }[] = [
     {
@@ -178,7 +178,7 @@ Deno.test("reproduce stops at once when the device is lost, a part gives up or i
   }
 });
 
-Deno.test("reproduce has every part refuse what it has to before any of them begins", async () => {
+Deno.test("reproduce checks every part before any of them begins", async () => {
   const { status, errors, calls } = await run([], {
     refuse: (args) => {
       if (args.at(-1)!.endsWith("second/seed-3")) throw new ArgumentError("not this one");
@@ -226,7 +226,7 @@ function reproduceShort(out: string): Promise<Ended> {
   );
 }
 
-Deno.test("reproduce --quick makes everything once, and keeps what is finished", async () => {
+Deno.test("reproduce --quick runs every part once, and keeps what is finished", async () => {
   await inDirectory(async (out) => {
     const first = await reproduceShort(out);
     assertEquals(first.status, EXIT.done, first.errors);
@@ -281,7 +281,7 @@ function text(files: ReadonlyMap<string, Uint8Array>, path: string): string {
   return new TextDecoder().decode(files.get(path));
 }
 
-Deno.test("every experiment of reproduce writes nothing when it is told to stop beforehand", async () => {
+Deno.test("every experiment of reproduce writes nothing when it is interrupted beforehand", async () => {
   await inDirectory(async (out) => {
     const shared = new SharedData(await sharedGpu());
     for (const { name, plan } of EXPERIMENTS) {

@@ -191,7 +191,7 @@ async function scaleSmall(
   });
 }
 
-Deno.test("scaling names the sizes that cannot be held, once each, and goes on without them", async () => {
+Deno.test("scaling names the sizes that do not fit, once each, and measures the others", async () => {
   await scaleSmall(110, async ({ context, scale, out }) => {
     const rows = await scale();
     assertEquals(rows.map(({ axis, value }) => [axis, value]), [
@@ -211,14 +211,14 @@ Deno.test("scaling names the sizes that cannot be held, once each, and goes on w
   });
 });
 
-Deno.test("scaling fails when no size can be held, and does not look finished", async () => {
+Deno.test("scaling fails when no size fits, and does not look finished", async () => {
   await scaleSmall(20, async ({ scale, out }) => {
     await assertRejects(scale, ArgumentError, "The adapter can hold none of the sizes");
     assertEquals(await exists(`${out}/scaling.svg`), false);
   });
 });
 
-Deno.test("scaling that is stopped keeps the axes that are done, and does not look finished", async () => {
+Deno.test("scaling keeps the finished axes when it is interrupted, and does not look finished", async () => {
   await scaleSmall(200, async ({ context, scale, out }) => {
     const stderr = context.stderr.bind(context);
     context.stderr = (line) => {
@@ -231,7 +231,7 @@ Deno.test("scaling that is stopped keeps the axes that are done, and does not lo
   });
 });
 
-Deno.test("scaling writes nothing when it is stopped before it begins", async () => {
+Deno.test("scaling writes nothing when it is interrupted before it begins", async () => {
   await inDirectory(async (out) => {
     const context = new CapturedContext();
     context.abort(new StoppedError("SIGINT"));

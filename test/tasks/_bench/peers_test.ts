@@ -106,7 +106,7 @@ Deno.test("measurePeers() keeps what a peer printed in the rounds before it fail
   });
 });
 
-Deno.test("measurePeers() ends the peer that runs when it is told to stop", async () => {
+Deno.test("measurePeers() ends the running peer when it is aborted", async () => {
   await inDirectory(async (out) => {
     const context = new CapturedContext();
     const own = () => {
@@ -119,7 +119,7 @@ Deno.test("measurePeers() ends the peer that runs when it is told to stop", asyn
   });
 });
 
-Deno.test("peersOf() names programs that are there, and measures for less with quick", async () => {
+Deno.test("peersOf() names programs that exist, and measures for a shorter time with quick", async () => {
   const [usual, quick] = [false, true].map((quick) => peersOf({ quick }));
   assertEquals(usual.map(({ name }) => name), quick.map(({ name }) => name));
   for (const [i, { command }] of usual.entries()) {

@@ -80,7 +80,7 @@ Deno.test("all sizes of all axes are measured within 90 s where steps take 30 to
   }
 });
 
-Deno.test("timing a Runner's steps gives up when it is told to stop", async () => {
+Deno.test("timing a Runner's steps ends when it is aborted", async () => {
   await onGpu(async (gpu, data) => {
     const stop = new AbortController();
     const runner = await Runner.create(gpu, data, { ...ALIKE, signal: stop.signal });

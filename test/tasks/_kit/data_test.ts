@@ -10,7 +10,7 @@ import { CapturedContext } from "../../_context.ts";
 
 const COUNTS = { training: 20, validation: 10, test: 5 };
 
-Deno.test("loadDataSet() makes as much of the synthetic set as is asked for", async () => {
+Deno.test("loadDataSet() creates as much of the synthetic set as requested", async () => {
   const context = new CapturedContext();
   const loaded = await loadDataSet("synthetic", { counts: COUNTS });
   const { dataset } = loaded;
@@ -49,7 +49,7 @@ Deno.test("loadDataSet() names the folder when it is missing", async () => {
   await assertRejects(() => loadDataSet(missing), DataError, missing);
 });
 
-Deno.test("loadDataSet() does not fall back when the usual folder is there but not whole", async () => {
+Deno.test("loadDataSet() does not fall back when the usual folder exists but is incomplete", async () => {
   const usual = await Deno.makeTempDir();
   try {
     await Deno.writeFile(`${usual}/data_batch_1.bin`, new Uint8Array(10));
@@ -60,7 +60,7 @@ Deno.test("loadDataSet() does not fall back when the usual folder is there but n
   }
 });
 
-Deno.test("loadDataSet() makes a data set once for those who share what was read", async () => {
+Deno.test("loadDataSet() creates a data set once for callers that share it", async () => {
   const read = new Map();
   const load = (options: LoadOptions) => loadDataSet("synthetic", { counts: COUNTS, ...options });
   const [first, second] = [await load({ read }), await load({ read })];

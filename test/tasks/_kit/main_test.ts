@@ -18,7 +18,7 @@ async function fail(error: unknown): Promise<{ status: number; errors: string }>
   return { status, errors: context.errors };
 }
 
-Deno.test("runMain() gives back the task's exit status when it does not throw", async () => {
+Deno.test("runMain() returns the task's exit status when it does not throw", async () => {
   const context = new CapturedContext();
   const status = await runMain((args, { stdout }) => {
     assertEquals(args, ["--quick"]);
@@ -58,7 +58,7 @@ Deno.test("runMain() names the path when the file system refuses", async () => {
   }
 });
 
-Deno.test("explainSystem() keeps what it cannot take apart", () => {
+Deno.test("explainSystem() keeps a message that it cannot parse", () => {
   assertEquals(
     explainSystem(new Error("No space left on device (os error 28): writefile 'a b'")),
     "cannot write 'a b': no space left on device",
@@ -82,7 +82,7 @@ Deno.test("runMain() asks for a report, with the stack, when the program itself 
   );
 });
 
-Deno.test("runMain() exits 75 when the task gave up because it was told to stop", async () => {
+Deno.test("runMain() exits 75 when the task was aborted", async () => {
   for (const abortError of [false, true]) {
     const context = new CapturedContext();
     const status = await runMain((_, { signal }) => {
@@ -119,7 +119,7 @@ Deno.test("runMain() writes an error event too when --json is among the argument
   assertEquals(context.errors, "error: no\n");
 });
 
-Deno.test("runMain() takes the progress line away before it writes the error", async () => {
+Deno.test("runMain() removes the progress line before it writes the error", async () => {
   const context = new CapturedContext({ isTerminal: true });
   await runMain(() => {
     context.progress("half way");
@@ -188,7 +188,7 @@ Deno.test("runTask() ends the process with the task's exit status", async () => 
 });
 
 Deno.test({
-  name: "runTask() aborts the task's signal when the process is told to stop",
+  name: "runTask() aborts the task's signal when the process is interrupted",
   ignore: Deno.build.os === "windows", // which has no such signals to send
   async fn() {
     for (const name of ["SIGINT", "SIGTERM"] as const) {
@@ -218,7 +218,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "runTask() ends at once when the process is told to stop a second time",
+  name: "runTask() ends at once when the process is interrupted a second time",
   ignore: Deno.build.os === "windows",
   async fn() {
     const child = start(`

@@ -107,7 +107,7 @@ Deno.test("parseOptions() reads each flag", () => {
   }
 });
 
-Deno.test("parseOptions() looks at nothing else when help is asked for", () => {
+Deno.test("parseOptions() ignores all other arguments when help is requested", () => {
   for (const typed of ["--help", "-h"]) {
     assertEquals(parseOptions(TASK, ["--seed", "x", "--nonsense", typed]).options.help, true);
   }
@@ -141,7 +141,7 @@ Deno.test("parseOptions() names option, value and expectation when a value is no
   }
 });
 
-Deno.test("parseOptions() says what a value would be when there is none", () => {
+Deno.test("parseOptions() says what value it expects when there is none", () => {
   const expects = "a whole number from 0 to 4294967295";
   for (const args of [["--seed"], ["--seed", "--quick"], ["--seed="], ["--seed", ""]]) {
     assertEquals(refusal(args), `--seed expects ${expects}, not nothing`);
@@ -205,7 +205,7 @@ Deno.test("parseOptions() suggests the option when its dashes are missing", () =
   );
 });
 
-Deno.test("choices() takes different words in any order, and gives them in their own", () => {
+Deno.test("choices() accepts different words in any order, and sorts them", () => {
   const { parse, expects } = choices(["red", "green", "blue"], { default: ["red"], help: "" });
   assertEquals(parse("blue, red"), ["red", "blue"]);
   assertEquals(parse("green"), ["green"]);
@@ -251,7 +251,7 @@ Deno.test("helpText() explains every option with its defaults in lines of at mos
       "  --data DIR|synthetic      folder of the CIFAR-10 .bin files or its parent, or the built-in",
       "                            with --quick out/trial-quick)",
       "  --require-gpu             refuse a software adapter",
-      "  75                        try again: the device was lost, or the task was told to stop",
+      "  75                        try again: the device was lost, or the task was interrupted",
       "  deno task trial --quick   in seconds",
     ]
   ) {

@@ -19,7 +19,7 @@ function rewrites(text: string): string[] {
   return text.split("\r\x1b[2K").slice(1);
 }
 
-Deno.test("Progress rewrites one line on a terminal and takes it away at the end", () => {
+Deno.test("Progress rewrites one line on a terminal and removes it at the end", () => {
   const context = new CapturedContext({ isTerminal: true });
   let time = 5000;
   const progress = new Progress(context, { now: () => time });
@@ -37,7 +37,7 @@ Deno.test("Progress rewrites one line on a terminal and takes it away at the end
     "3-layer: 0/400 steps, 0 %, 0 s",
     "3-layer: 100/400 steps, 25 %, 10 s, 30 s left",
     "3-layer: 200/400 steps, 50 %, 20 s, 20 s left, validation accuracy 43.2 %",
-    // One less than the 80 columns of what is no terminal.
+    // One less than the 80 columns that are assumed off a terminal.
     "3-layer: 399/400 steps, 99 %, 1 h 2 min, 9 s left, validation accuracy 43.2 %",
     "3-layer: 399 steps in 1 h 2 min, validation accuracy 43.2 %\n",
   ]);
@@ -76,7 +76,7 @@ Deno.test("Progress writes a plain line for an evaluation off a terminal, at mos
   ]);
 });
 
-Deno.test("Progress tells of steps alone when half a minute brought no evaluation", () => {
+Deno.test("Progress reports steps alone after half a minute without an evaluation", () => {
   for (const json of [false, true]) {
     const context = new CapturedContext();
     let time = 0;
@@ -133,7 +133,7 @@ Deno.test("Progress writes events in place of plain lines with json", () => {
   assertEquals(context.errors, "warning: it is late\n");
 });
 
-Deno.test("Progress says of every run of a quick try that it is one, in lines and in events", () => {
+Deno.test("Progress marks every quick run, in lines and in events", () => {
   const told = (options: { json?: boolean; isTerminal?: boolean }) => {
     const { json, isTerminal } = options;
     const context = new CapturedContext({ isTerminal });

@@ -188,7 +188,7 @@ Deno.test("openResults() finds results finished without their figures, and names
   });
 });
 
-Deno.test("openResults() starts a run that was cut off from scratch", async () => {
+Deno.test("openResults() starts an interrupted run from scratch", async () => {
   await inDirectory(async (directory) => {
     const first = await openResults(directory, config(), FILES);
     await first.start();
@@ -206,7 +206,7 @@ Deno.test("openResults() starts a run that was cut off from scratch", async () =
   });
 });
 
-Deno.test("openResults() names directory and settings when those there are others", async () => {
+Deno.test("openResults() names directory and settings when the settings differ", async () => {
   await inDirectory(async (directory) => {
     await finish(directory, ["--lambda", "0.01", "--hidden", "20"]);
     const advice = "expected another directory, or --force to replace them";
@@ -231,7 +231,7 @@ Deno.test("openResults() names directory and settings when those there are other
   });
 });
 
-Deno.test("openResults() refuses other settings when the run there was cut off", async () => {
+Deno.test("openResults() refuses other settings when the run there was interrupted", async () => {
   await inDirectory(async (directory) => {
     const results = await openResults(directory, config(["--seed", "2"]), FILES);
     await results.start();
@@ -293,7 +293,7 @@ Deno.test("openResults() refuses files of the same names that are not ours, even
   }
 });
 
-Deno.test("openResults() takes results that differ as they may for unfinished, and still refuses others", async () => {
+Deno.test("openResults() counts results that differ as they may as unfinished, and refuses others", async () => {
   await inDirectory(async (directory) => {
     await finish(directory, ["--lambda", "0.01", "--seed", "2"]);
     const files = { ...FILES, mayDiffer: ["lambda"] };
@@ -368,7 +368,7 @@ Deno.test("openResults() refuses a file in place of a directory", async () => {
   });
 });
 
-Deno.test("Results.write() refuses a file that the run did not announce", async () => {
+Deno.test("Results.write() refuses a file that is not among the run's", async () => {
   await inDirectory(async (directory) => {
     const results = await openResults(directory, config(), FILES);
     await results.start();

@@ -21,7 +21,7 @@ const ARGS = ["--quick", "--data", "synthetic"];
 
 type Call = DataCall<typeof COMMON_OPTIONS>;
 
-Deno.test("withData() hands over device and data, and takes both away in the end", async () => {
+Deno.test("withData() passes device and data, and destroys both at the end", async () => {
   const calls: Call[] = [];
   const status = await withData(TASK, ARGS, new CapturedContext(), async (call) => {
     calls.push(call);
@@ -34,7 +34,7 @@ Deno.test("withData() hands over device and data, and takes both away in the end
   await gpu.device.lost; // Settles once the device was destroyed.
 });
 
-Deno.test("withData() asks for no device when help or a wrong option is given", async () => {
+Deno.test("withData() requests no device when help or a wrong option is given", async () => {
   const context = new CapturedContext();
   const refuse = () => Promise.reject(new Error("expected no call"));
   assertEquals(await withData(TASK, ["--help"], context, refuse), 0);
@@ -47,7 +47,7 @@ Deno.test("withData() asks for no device when help or a wrong option is given", 
   assertEquals(context.errors, "");
 });
 
-Deno.test("planOn() shares data among tasks, and says nothing before they run", async () => {
+Deno.test("planOn() shares data among tasks, and prints nothing before they run", async () => {
   const shared = new SharedData(await sharedGpu());
   const calls: Call[] = [];
   const task = {

@@ -52,7 +52,7 @@ Deno.test("measureVariants() takes the first candidate when there is no time to 
   assertEquals([first.variant, others], [candidates(gpu, SHAPE)[0], []]);
 });
 
-Deno.test("measureVariants() passes over a variant that cannot run the shape", async () => {
+Deno.test("measureVariants() skips a variant that cannot run the shape", async () => {
   const architecture = { ...SHAPE.architecture, hidden: [] };
   const shape = { ...SHAPE, architecture, variants: ["texel-20x10", "per-operation"] };
   const found = await measureVariants(gpu, data, shape);
@@ -64,7 +64,7 @@ Deno.test("measureVariants() passes over a variant that cannot run the shape", a
   );
 });
 
-Deno.test("choose() measures once, remembers, and measures again when what it remembers is gone or damaged", async () => {
+Deno.test("choose() measures once, remembers, and measures again when its file is missing or damaged", async () => {
   await inDirectory(async (directory) => {
     const memory = `${directory}/kept/variants.json`;
     async function choose(): Promise<[variant: string, measured: boolean]> {
@@ -137,7 +137,7 @@ Deno.test("choose() never takes a variant that failed its check on this adapter"
   });
 });
 
-Deno.test("choose() takes the variant that is asked for, and without measuring the default of a short training", async () => {
+Deno.test("choose() takes the requested variant, and the default of a short training without measuring", async () => {
   await inDirectory(async (directory) => {
     const memory = `${directory}/variants.json`;
     const context = new CapturedContext();
@@ -155,7 +155,7 @@ Deno.test("choose() takes the variant that is asked for, and without measuring t
   });
 });
 
-Deno.test("choose() goes on with the variant that results were begun with on the same adapter", async () => {
+Deno.test("choose() keeps the variant of unfinished results from the same adapter", async () => {
   await inDirectory(async (directory) => {
     await Deno.mkdir(directory, { recursive: true });
     const choice = { plan: PLAN, steps: 100, directory };

@@ -41,7 +41,7 @@ Deno.test("failedVariants() gives what was last remembered of the adapter", asyn
   });
 });
 
-Deno.test("failedVariants() finds none in a damaged file, which is then written anew", async () => {
+Deno.test("failedVariants() finds none in a damaged file, and replaces it", async () => {
   await inDirectory(async (directory) => {
     const memory = `${directory}/verified.json`;
     const gpu = adapterNamed("one");
@@ -79,7 +79,7 @@ Deno.test("soundVariant() takes the first candidate that has not failed, and ref
     try {
       const first = defaultVariant(gpu, SHAPE);
       assertEquals(await soundVariant(gpu, SHAPE, memory), first);
-      for (const last of [VARIANT, "tiled"]) { // The second is no candidate on a software driver.
+      for (const last of [VARIANT, "tiled"]) { // The second is not a candidate on a software driver.
         await rememberVerified(gpu, VARIANTS.filter((name) => name !== last), memory);
         assertEquals(await soundVariant(gpu, SHAPE, memory), last);
       }
@@ -95,7 +95,7 @@ Deno.test("soundVariant() takes the first candidate that has not failed, and ref
   });
 });
 
-Deno.test("warnIfFailed() warns of a variant that failed and is asked for nevertheless", async () => {
+Deno.test("warnIfFailed() warns of a variant that failed and is requested nevertheless", async () => {
   await inDirectory(async (directory) => {
     const memory = `${directory}/verified.json`;
     const gpu = adapterNamed("one");
