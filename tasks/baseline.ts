@@ -45,7 +45,7 @@ const OPTIONS = { ...COMMON_OPTIONS, ...PROFILE_OPTION, ...TRAINING_OPTIONS };
 type Options = Values<typeof OPTIONS>;
 
 /** The task as its users see it. */
-export const TASK: Task<typeof OPTIONS> = {
+export const TASK: Task<Options> = {
   name: "baseline",
   summary: "Trains four networks one after another: 3 and 9 layers, without and with batch " +
     "normalisation. Each gets a folder within --out (3-layer, 3-layer-batch-norm, 9-layer, " +
@@ -79,13 +79,13 @@ interface OpenRun {
   readonly finished?: RunSummary;
 }
 
-export interface BaselinePlan extends DataCall<typeof OPTIONS> {
+export interface BaselinePlan extends DataCall<Options> {
   readonly chooser: VariantChooser;
   readonly runs: readonly OpenRun[];
 }
 
 /** Checks everything that can be refused, and touches nothing. */
-export async function plan(call: DataCall<typeof OPTIONS>): Promise<BaselinePlan> {
+export async function plan(call: DataCall<Options>): Promise<BaselinePlan> {
   const { options, given, gpu, data } = call;
   const hiddens = given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN;
   const chooser = new VariantChooser(call, options);

@@ -92,7 +92,7 @@ const OPTIONS = {
 
 type Options = Values<typeof OPTIONS>;
 
-const TASK: Task<typeof OPTIONS> = {
+const TASK: Task<Options> = {
   name: "bench",
   summary: "Measures training: milliseconds per step (gathering the batch included, from the " +
     "start of the first step to the end of the last by the GPU's own clock or, where it has none, " +
@@ -143,9 +143,7 @@ interface Startup {
   readonly compile: number;
 }
 
-interface BenchPlan extends GpuCall<typeof OPTIONS> {
-  /** Milliseconds of requesting the device. */
-  readonly requestTime: number;
+interface BenchPlan extends GpuCall<Options> {
   readonly shapes: readonly Plan[];
   readonly before: readonly BenchRow[];
   readonly peersBefore: readonly PeerRow[];
@@ -160,7 +158,7 @@ interface Bench {
 }
 
 /** Checks everything that can be refused, and touches nothing. */
-async function plan(call: GpuCall<typeof OPTIONS> & { requestTime: number }): Promise<BenchPlan> {
+async function plan(call: GpuCall<Options>): Promise<BenchPlan> {
   const { options, given } = call;
   const shapes = plansOf(options, given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN);
   const before = await readBenchRows(options);

@@ -35,7 +35,9 @@ const OPTIONS = {
   help: COMMON_OPTIONS.help,
 } as const;
 
-const TASK: Task<typeof OPTIONS> = {
+type Options = Values<typeof OPTIONS>;
+
+const TASK: Task<Options> = {
   name: "data",
   summary: `Downloads CIFAR-10 (${megabytes(CIFAR10.size)}), verifies its size and SHA-256, and ` +
     `unpacks it into ${CIFAR10_FOLDER} within --out. Running the task again resumes an interrupted ` +
@@ -65,7 +67,7 @@ export async function main(
 }
 
 async function run(
-  options: Values<typeof OPTIONS>,
+  options: Options,
   context: TaskContext,
   archive: Archive,
 ): Promise<number> {
@@ -113,7 +115,7 @@ async function findValidCopy(folder: string, context: TaskContext): Promise<Data
 async function fetchData(
   archive: Archive,
   context: TaskContext,
-  options: Values<typeof OPTIONS>,
+  options: Options,
 ): Promise<void> {
   const { json, out } = options;
   const folder = join(out, CIFAR10_FOLDER);

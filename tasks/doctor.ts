@@ -33,7 +33,9 @@ const verify = flag({
 });
 const OPTIONS = { verify, data, seed, json, requireGpu, variant, help };
 
-const TASK: Task<typeof OPTIONS> = {
+type Options = Values<typeof OPTIONS>;
+
+const TASK: Task<Options> = {
   name: "doctor",
   summary:
     "Reports which adapter and driver are found, software or hardware, with their limits and " +
@@ -123,7 +125,7 @@ export async function main(
 }
 
 async function diagnose(
-  options: Values<typeof OPTIONS>,
+  options: Options,
   context: TaskContext,
   testing: { memory?: string },
 ): Promise<number> {
@@ -219,7 +221,7 @@ function withoutGpu(problem: GpuUnavailableError): Finding {
 async function examine(
   gpu: Gpu,
   context: TaskContext,
-  options: Values<typeof OPTIONS>,
+  options: Options,
 ): Promise<Finding[]> {
   const { description, vendor, software } = gpu.adapter;
   let problem: GpuUnavailableError | undefined;

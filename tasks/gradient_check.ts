@@ -61,7 +61,7 @@ const OPTIONS = {
 const TRIAL_COUNTS: Required<SubsetCounts> = { training: 1000, validation: 150, test: 100 };
 
 /** The task as its users see it. */
-export const TASK: Task<typeof OPTIONS> = {
+export const TASK: Task<Options> = {
   name: "gradient-check",
   summary:
     "Compares the gradients of the float64 reference with a five-point difference and with the report's " +
@@ -104,13 +104,13 @@ const TRIAL_NETWORKS = [
   { lambda: 0.005, etaMin: 1e-3, etaMax: 0.1 },
 ];
 
-export interface CheckPlan extends DataCall<typeof OPTIONS> {
+export interface CheckPlan extends DataCall<Options> {
   readonly variant: string;
   readonly results: Results;
 }
 
 /** Checks everything that can be refused, and touches nothing. */
-export async function plan(call: DataCall<typeof OPTIONS>): Promise<CheckPlan> {
+export async function plan(call: DataCall<Options>): Promise<CheckPlan> {
   const { options, gpu, data: { source: dataset } } = call;
   checkSizes(options, dataset);
   const variant = options.variant ?? await soundVariant(gpu, settingShape(options, dataset));

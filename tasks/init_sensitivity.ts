@@ -54,7 +54,7 @@ const OPTIONS = {
 type Options = Values<typeof OPTIONS>;
 
 /** The task as its users see it. */
-export const TASK: Task<typeof OPTIONS> = {
+export const TASK: Task<Options> = {
   name: "init-sensitivity",
   summary: "Trains one network with several initial weights, without and with batch " +
     "normalisation, and reports the outcome of each: it diverged (a loss or a parameter was NaN or " +
@@ -76,7 +76,7 @@ export const TASK: Task<typeof OPTIONS> = {
   ],
 };
 
-export interface StudyPlan extends DataCall<typeof OPTIONS> {
+export interface StudyPlan extends DataCall<Options> {
   readonly chooser: VariantChooser;
   readonly choice: VariantChoice;
   readonly results: Results;
@@ -85,7 +85,7 @@ export interface StudyPlan extends DataCall<typeof OPTIONS> {
 }
 
 /** Checks everything that can be refused, and touches nothing. */
-export async function plan(call: DataCall<typeof OPTIONS>): Promise<StudyPlan> {
+export async function plan(call: DataCall<Options>): Promise<StudyPlan> {
   const { options, gpu, data } = call;
   const { hidden, batch, inits: { length: networks }, halfCycle, cycles, out, force } = options;
   const norms = normsOf(options);

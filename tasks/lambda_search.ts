@@ -35,7 +35,7 @@ import { searchInto } from "./_run/search_stages.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 
 /** The task as its users see it. */
-export const TASK: Task<typeof SEARCH_OPTIONS> = {
+export const TASK: Task<SearchOptions> = {
   name: "lambda-search",
   summary:
     "Searches for the weight λ of the L2 term: values drawn log-uniformly from a coarse range, " +
@@ -61,7 +61,7 @@ export const TASK: Task<typeof SEARCH_OPTIONS> = {
 /** How many of the best are written and printed, as in the report. */
 const BEST = 3;
 
-export interface SearchPlan extends DataCall<typeof SEARCH_OPTIONS> {
+export interface SearchPlan extends DataCall<SearchOptions> {
   readonly chooser: VariantChooser;
   readonly choice: VariantChoice;
   readonly results: Results;
@@ -72,7 +72,7 @@ export interface SearchPlan extends DataCall<typeof SEARCH_OPTIONS> {
 }
 
 /** Checks everything that can be refused, and touches nothing. */
-export async function plan(call: DataCall<typeof SEARCH_OPTIONS>): Promise<SearchPlan> {
+export async function plan(call: DataCall<SearchOptions>): Promise<SearchPlan> {
   const { options, gpu, data } = call;
   const { force, out, hidden, batch, repeat, halfCycle, cycles } = options;
   const networks = repeat * Math.max(options.coarseCount, options.fineCount);

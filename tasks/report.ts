@@ -27,7 +27,9 @@ const OPTIONS = {
   help,
 };
 
-const TASK: Task<typeof OPTIONS> = {
+type Options = Values<typeof OPTIONS>;
+
+const TASK: Task<Options> = {
   name: "report",
   summary:
     "Draws the figures of a reproduction and writes its page from its CSV and JSON files, without a " +
@@ -48,7 +50,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
   return await withOptions(TASK, args, context, ({ options }) => makePage(options, context));
 }
 
-async function makePage(options: Values<typeof OPTIONS>, context: TaskContext): Promise<number> {
+async function makePage(options: Options, context: TaskContext): Promise<number> {
   const { out, json } = options;
   // Everything is read and drawn before anything is written, so that an error in a file leaves all files as they were.
   const { data, figures } = await readReproduction(out);

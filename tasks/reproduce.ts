@@ -33,7 +33,7 @@ const OPTIONS = {
 
 type Options = Values<typeof OPTIONS>;
 
-const TASK: Task<typeof OPTIONS> = {
+const TASK: Task<Options> = {
   name: "reproduce",
   summary: "Repeats every experiment of the report: gradient-check, baseline, lambda-search and " +
     "init-sensitivity for each seed, each in a folder of its own within --out (baseline/seed-1, " +

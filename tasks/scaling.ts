@@ -38,7 +38,7 @@ const OPTIONS = {
 
 type Options = Values<typeof OPTIONS>;
 
-const TASK: Task<typeof OPTIONS> = {
+const TASK: Task<Options> = {
   name: "scaling",
   summary: "Measures how the time of a training step grows, one thing at a time, around 3 layers " +
     "(hidden 50,50) with batch norm, batches of 100 and one network: images in a batch from 50 to " +
@@ -64,14 +64,14 @@ const TASK: Task<typeof OPTIONS> = {
   ],
 };
 
-interface ScalingPlan extends DataCall<typeof OPTIONS> {
+interface ScalingPlan extends DataCall<Options> {
   readonly results: Results;
   /** The rows, where they are complete already. */
   readonly finished?: ScalingRow[];
 }
 
 /** Checks everything that can be refused, and touches nothing. */
-async function plan(call: DataCall<typeof OPTIONS>): Promise<ScalingPlan> {
+async function plan(call: DataCall<Options>): Promise<ScalingPlan> {
   const { options, gpu: { adapter }, data: { source: dataset } } = call;
   const { out, force } = options;
   const variant = options.variant ?? "chosen for each size";

@@ -4,11 +4,10 @@
  * @module
  */
 import {
+  type AnyValues,
   COMMON_OPTIONS,
   defaultOf,
-  type Option,
   optionName,
-  type OptionTable,
   type Task,
   TRAINING_OPTIONS,
 } from "./options.ts";
@@ -28,7 +27,7 @@ const EXIT_STATUSES = [
 ] as const;
 
 /** The help text of a task: lines of at most 92 characters, without a final line break. */
-export function helpText<O extends OptionTable>(task: Task<O>): string {
+export function helpText(task: Task<AnyValues>): string {
   const names = Object.keys(task.options);
   const training = names.filter((name) => name in TRAINING_OPTIONS);
   const common = names.filter((name) => name in COMMON_OPTIONS);
@@ -61,15 +60,15 @@ function layOut([name, explanation]: readonly [string, string]): string {
 }
 
 /** An option as it is typed, and what it does, with its default. */
-function explainOption<O extends OptionTable>(task: Task<O>, name: string): [string, string] {
-  const option: Option<unknown> = task.options[name];
+function explainOption(task: Task<AnyValues>, name: string): [string, string] {
+  const option = task.options[name];
   const typed = optionName(name);
   if (option.placeholder === undefined) return [typed, option.help];
   return [`${typed} ${option.placeholder}`, option.help + explainDefault(task, name)];
 }
 
 /** The default in brackets, with that of `--quick` where it differs. */
-function explainDefault<O extends OptionTable>(task: Task<O>, name: string): string {
+function explainDefault(task: Task<AnyValues>, name: string): string {
   const usual = task.defaultTexts?.[name] ?? showValue(defaultOf(task, { name, quick: false }));
   const hasQuick = "quick" in task.options;
   const quick = showValue(defaultOf(task, { name, quick: hasQuick }));

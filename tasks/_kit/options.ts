@@ -193,38 +193,41 @@ function parseInitialisation(value: string): Initialisation | undefined {
 
 // Tasks -------------------------------------------------------------------------------------------------------------
 
-/** The options of a task by their names in camelCase; `etaMin` is `--eta-min` on the command line. */
-export type OptionTable = { readonly [name: string]: Option<unknown> };
+/** The values of any options by their names in camelCase; `etaMin` is `--eta-min` on the command line. */
+export type AnyValues = { readonly [name: string]: unknown };
 
-export type Values<O extends OptionTable> = {
-  readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
-};
+/** The options that have these values. */
+export type OptionTable<V> = { readonly [K in keyof V]: Option<V[K]> };
 
-export interface Task<O extends OptionTable> {
+/** The values of these options. */
+export type Values<O> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
+
+/** A task whose options have the values `V`. */
+export interface Task<V extends AnyValues> {
   /** As in `deno task NAME`. */
   readonly name: string;
   /** What it does and what it writes, in whole sentences; wrapped by the help text. */
   readonly summary: string;
-  readonly options: O;
+  readonly options: OptionTable<V>;
   /** Defaults that differ from those that the options come with. */
-  readonly defaults?: Partial<Values<NoInfer<O>>>;
+  readonly defaults?: Partial<V>;
   /** Defaults that differ from those with `--quick`. */
-  readonly quick?: Partial<Values<NoInfer<O>>>;
+  readonly quick?: Partial<V>;
   /** How many images of each split `--quick` uses; `QUICK_COUNTS` unless given. */
   readonly quickCounts?: SubsetCounts;
   /** What the help text says of a default that no single value describes, as in "both depths". */
-  readonly defaultTexts?: { readonly [K in keyof NoInfer<O>]?: string };
+  readonly defaultTexts?: { readonly [K in keyof V]?: string };
   /** Checks between options; throws an `ArgumentError` that names them. */
-  readonly check?: (options: Values<NoInfer<O>>) => void;
+  check?(options: V): void;
   /** Command lines worth showing, each with its purpose. */
   readonly examples: readonly { readonly command: string; readonly purpose: string }[];
 }
 
-export interface Parsed<O extends OptionTable> {
+export interface Parsed<V extends AnyValues> {
   /** A value for every option, defaults included. */
-  readonly options: Values<O>;
+  readonly options: V;
   /** The options that were on the command line. */
-  readonly given: ReadonlySet<keyof O>;
+  readonly given: ReadonlySet<keyof V>;
 }
 
 export const COMMON_OPTIONS = {
@@ -330,10 +333,10 @@ export function checkTraining(options: Omit<TrainingOptions, "hidden" | "lambda"
  * given.has("etaMax"); // true
  * ```
  */
-export function parseOptions<O extends OptionTable>(
-  task: Task<O>,
+export function parseOptions<V extends AnyValues>(
+  task: Task<V>,
   args: readonly string[],
-): Parsed<O> {
+): Parsed<V> {
   const asksForHelp = "help" in task.options &&
     args.some((arg) => arg === "--help" || arg === "-h");
   const texts = readTexts(task, asksForHelp ? ["--help"] : args);
@@ -345,15 +348,15 @@ export function parseOptions<O extends OptionTable>(
       ? defaultOf(task, { name, quick })
       : readValue(option, { name, text: given });
   }
-  // Every name of the table has been given a value by its own option, which the compiler cannot follow.
-  const options = values as Values<O>;
+  // Each option has read its own value, which the compiler cannot follow.
+  const options = values as V;
   task.check?.(options);
-  return { options, given: new Set(texts.keys()) };
+  return { options, given: new Set<keyof V>(texts.keys()) };
 }
 
 /** The value that an option has when it is not given. */
-export function defaultOf<O extends OptionTable>(
-  task: Task<O>,
+export function defaultOf(
+  task: Task<AnyValues>,
   options: { name: string; quick: boolean },
 ): unknown {
   const { name, quick } = options;
@@ -369,10 +372,7 @@ export function optionName(name: string): string {
 }
 
 /** The texts behind the options given, by the options' names in camelCase; "" for a flag. */
-function readTexts<O extends OptionTable>(
-  task: Task<O>,
-  args: readonly string[],
-): Map<keyof O & string, string> {
+function readTexts(task: Task<AnyValues>, args: readonly string[]): Map<string, string> {
   const byTyped = new Map(Object.keys(task.options).map((name) => [optionName(name), name]));
   const typed = [...byTyped.keys()];
   const names = typed.map((name) => name.slice(2));
@@ -387,7 +387,7 @@ function readTexts<O extends OptionTable>(
   for (const arg of parsed._ as readonly string[]) {
     throw new ArgumentError(explainUnknown(task, { arg, typed }));
   }
-  const texts = new Map<keyof O & string, string>();
+  const texts = new Map<string, string>();
   for (const [typedName, name] of byTyped) {
     const all = parsed[typedName.slice(2)] as readonly string[] | undefined ?? [];
     if (all.length > 1) {
@@ -406,8 +406,8 @@ function readTexts<O extends OptionTable>(
  * Ties each option to its value with "=": `parseArgs` would take the "-1" of `--lambda -1` for an
  * option, and the "true" of `--quick true` for the flag's value.
  */
-function joinValues<O extends OptionTable>(
-  task: Task<O>,
+function joinValues(
+  task: Task<AnyValues>,
   options: { args: readonly string[]; byTyped: ReadonlyMap<string, string> },
 ): string[] {
   const { byTyped } = options;
@@ -441,8 +441,8 @@ function readValue(option: Option<unknown>, given: { name: string; text: string 
 }
 
 /** What to say about an argument that is not an option of the task. */
-function explainUnknown<O extends OptionTable>(
-  task: Task<O>,
+function explainUnknown(
+  task: Task<AnyValues>,
   given: { arg: string; key?: string; typed: readonly string[] },
 ): string {
   const { arg, key, typed } = given;

@@ -14,7 +14,7 @@ import type { AdapterSummary } from "../../src/gpu/device.ts";
 import { vendorName } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
-import type { CommonOptions } from "./options.ts";
+import type { AnyValues, CommonOptions } from "./options.ts";
 import type { PROFILE_OPTION } from "../_run/profile.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
@@ -60,7 +60,7 @@ const NOT_SETTINGS: ReadonlySet<string> = new Set(
  * is used stand beside them.
  */
 export function runConfig(
-  options: CommonOptions & { readonly [name: string]: unknown },
+  options: CommonOptions & AnyValues,
   circumstances: RunCircumstances,
 ): RunConfig {
   const { task, dataset, adapter, variant } = circumstances;

@@ -13,33 +13,34 @@ import { announceData, loadDataSet, type Loaded, QUICK_COUNTS } from "./data.ts"
 import { helpText } from "./help.ts";
 import { EXIT } from "./main.ts";
 import {
-  type COMMON_OPTIONS,
+  type AnyValues,
   type CommonOptions,
-  type OptionTable,
   type Parsed,
   parseOptions,
   type Task,
-  type Values,
 } from "./options.ts";
 
-type GpuTable = OptionTable & Pick<typeof COMMON_OPTIONS, "json" | "requireGpu" | "variant">;
+type GpuOptions = AnyValues & Pick<CommonOptions, "json" | "requireGpu" | "variant">;
 
-type DataTable = GpuTable & Pick<typeof COMMON_OPTIONS, "data" | "quick">;
+type DataOptions = GpuOptions & Pick<CommonOptions, "data" | "quick">;
 
-export interface GpuCall<O extends OptionTable> extends Parsed<O> {
+export interface GpuCall<V extends GpuOptions> extends Parsed<V> {
   readonly gpu: Gpu;
+  /** Milliseconds that requesting the device took. */
+  readonly requestTime: number;
 }
 
-export interface DataCall<O extends OptionTable> extends GpuCall<O> {
+export interface DataCall<V extends DataOptions> extends Parsed<V> {
+  readonly gpu: Gpu;
   readonly data: DeviceDataSet;
 }
 
 /** Parses the arguments and runs the task, or prints its help where that was asked for. */
-export async function withOptions<O extends OptionTable>(
-  task: Task<O>,
+export async function withOptions<V extends AnyValues>(
+  task: Task<V>,
   args: readonly string[],
   context: TaskContext,
-  run: (parsed: Parsed<O>) => Promise<number>,
+  run: (parsed: Parsed<V>) => Promise<number>,
 ): Promise<number> {
   const parsed = parseOptions(task, args);
   if (parsed.options.help !== true) return await run(parsed);
@@ -48,20 +49,19 @@ export async function withOptions<O extends OptionTable>(
 }
 
 /** As {@linkcode withOptions}, with a device, whose adapter is printed. */
-export async function withGpu<O extends GpuTable>(
-  task: Task<O>,
+export async function withGpu<V extends GpuOptions>(
+  task: Task<V>,
   args: readonly string[],
   context: TaskContext,
-  run: (call: GpuCall<O> & { readonly requestTime: number }) => Promise<number>,
+  run: (call: GpuCall<V>) => Promise<number>,
 ): Promise<number> {
   return await withOptions(task, args, context, async (parsed) => {
-    const options = commonOptions<O>(parsed.options);
-    checkVariant(options.variant);
+    checkVariant(parsed.options.variant);
     const began = performance.now();
     const gpu = await Gpu.request();
     const requestTime = performance.now() - began;
     try {
-      announceAdapter(context, gpu.adapter, options);
+      announceAdapter(context, gpu.adapter, parsed.options);
       return await run({ ...parsed, gpu, requestTime });
     } finally {
       gpu.destroy();
@@ -70,18 +70,17 @@ export async function withGpu<O extends GpuTable>(
 }
 
 /** As {@linkcode withGpu}, with the data set of `--data`, which is printed. */
-export async function withData<O extends DataTable>(
-  task: Task<O>,
+export async function withData<V extends DataOptions>(
+  task: Task<V>,
   args: readonly string[],
   context: TaskContext,
-  run: (call: DataCall<O>) => Promise<number>,
+  run: (call: DataCall<V>) => Promise<number>,
 ): Promise<number> {
-  return await withGpu(task, args, context, async ({ requestTime: _, ...call }) => {
+  return await withGpu(task, args, context, async (call) => {
     const shared = new SharedData(call.gpu);
     try {
-      const options = commonOptions<O>(call.options);
-      const loaded = await shared.load(options, task.quickCounts);
-      announceData(context, loaded, options);
+      const loaded = await shared.load(call.options, task.quickCounts);
+      announceData(context, loaded, call.options);
       return await run({ ...call, data: loaded.data });
     } finally {
       shared.destroy();
@@ -130,10 +129,10 @@ export class SharedData {
   }
 }
 
-export interface PlannedTask<O extends DataTable, Plan> {
-  readonly TASK: Task<O>;
+export interface PlannedTask<V extends DataOptions, Plan> {
+  readonly TASK: Task<V>;
   /** Checks everything that can be refused, and writes nothing. */
-  plan(call: DataCall<O>): Promise<Plan>;
+  plan(call: DataCall<V>): Promise<Plan>;
   /** Does what was planned, and returns the exit status. */
   run(plan: Plan, context: TaskContext): Promise<number>;
 }
@@ -142,13 +141,13 @@ export interface PlannedTask<O extends DataTable, Plan> {
 export type PlannedRun = (context: TaskContext) => Promise<number>;
 
 /** Plans a task on a device and data that it shares with others. What is returned prints the same as the task alone. */
-export async function planOn<O extends DataTable, Plan>(
-  { TASK, plan, run }: PlannedTask<O, Plan>,
+export async function planOn<V extends DataOptions, Plan>(
+  { TASK, plan, run }: PlannedTask<V, Plan>,
   args: readonly string[],
   shared: SharedData,
 ): Promise<PlannedRun> {
   const parsed = parseOptions(TASK, args);
-  const options = commonOptions<O>(parsed.options);
+  const { options } = parsed;
   checkVariant(options.variant);
   const loaded = await shared.load(options, TASK.quickCounts);
   const planned = await plan({ ...parsed, gpu: shared.gpu, data: loaded.data });
@@ -157,9 +156,4 @@ export async function planOn<O extends DataTable, Plan>(
     announceData(context, loaded, options);
     return await run(planned, context);
   };
-}
-
-/** The common options, which the compiler cannot find in the values of a generic table. */
-function commonOptions<O extends GpuTable>(options: Values<O>): CommonOptions {
-  return options as unknown as CommonOptions;
 }

@@ -7,6 +7,7 @@ import {
 } from "../../src/model/published.ts";
 import { isComparable } from "../../src/report/settings.ts";
 import {
+  type AnyValues,
   COMMON_OPTIONS,
   type CommonOptions,
   optionName,
@@ -28,7 +29,7 @@ interface Settings {
   readonly name: string;
   /** What its `config.json` says of the data set of that name. */
   readonly config: (args: readonly string[], name?: string) => RunConfig;
-  readonly options: OptionTable;
+  readonly options: OptionTable<AnyValues>;
   /** Options with which it is no longer what the report did. */
   readonly decisive: { readonly [option: string]: string };
   /** Options that only say how much of it there is, or how often one looks. */
@@ -36,14 +37,14 @@ interface Settings {
 }
 
 /** How a task makes its config.json; `own` holds what one run of several differs in. */
-function settingsOf<O extends OptionTable>(
-  task: Task<O>,
+function settingsOf<V extends CommonOptions & AnyValues>(
+  task: Task<V>,
   variations: Pick<Settings, "decisive" | "others"> & { own?: { [name: string]: unknown } },
 ): Settings {
   const { name, options } = task;
   const { own, ...rest } = variations;
   const config = (args: readonly string[], data = "CIFAR-10") => {
-    const parsed = parseOptions(task, args).options as unknown as CommonOptions;
+    const parsed = parseOptions(task, args).options;
     return runConfig({ ...parsed, ...own }, {
       task: name,
       dataset: { name: data, sha256: "0" },

@@ -9,6 +9,7 @@ import {
   parseOptions,
   type Task,
   TRAINING_OPTIONS,
+  type Values,
 } from "../../../tasks/_kit/options.ts";
 
 const OPTIONS = {
@@ -17,7 +18,7 @@ const OPTIONS = {
   repeat: integer({ min: 1, max: 9, default: 3, help: "how often" }),
 };
 
-const TASK: Task<typeof OPTIONS> = {
+const TASK: Task<Values<typeof OPTIONS>> = {
   name: "trial",
   summary: "Trains a network to try the options out.",
   options: OPTIONS,

@@ -5,6 +5,7 @@ import {
   parseOptions,
   type Task,
   TRAINING_OPTIONS,
+  type Values,
 } from "../../../tasks/_kit/options.ts";
 import {
   openResults,
@@ -18,7 +19,7 @@ import { CapturedContext } from "../../_context.ts";
 
 const OPTIONS = { ...COMMON_OPTIONS, ...TRAINING_OPTIONS };
 
-const TASK: Task<typeof OPTIONS> = {
+const TASK: Task<Values<typeof OPTIONS>> = {
   name: "trial",
   summary: "",
   options: OPTIONS,

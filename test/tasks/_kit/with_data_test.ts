@@ -5,12 +5,12 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { ArgumentError } from "../../../src/errors.ts";
-import { COMMON_OPTIONS, type Task } from "../../../tasks/_kit/options.ts";
+import { COMMON_OPTIONS, type CommonOptions, type Task } from "../../../tasks/_kit/options.ts";
 import { type DataCall, planOn, SharedData, withData } from "../../../tasks/_kit/with_data.ts";
 import { CapturedContext } from "../../_context.ts";
 import { sharedGpu } from "../../_gpu.ts";
 
-const TASK: Task<typeof COMMON_OPTIONS> = {
+const TASK: Task<CommonOptions> = {
   name: "trial",
   summary: "Tries.",
   options: COMMON_OPTIONS,
@@ -19,7 +19,7 @@ const TASK: Task<typeof COMMON_OPTIONS> = {
 };
 const ARGS = ["--quick", "--data", "synthetic"];
 
-type Call = DataCall<typeof COMMON_OPTIONS>;
+type Call = DataCall<CommonOptions>;
 
 Deno.test("withData() passes device and data, and destroys both at the end", async () => {
   const calls: Call[] = [];
