@@ -4,25 +4,22 @@
  * @module
  */
 
-import {
-  cutInputs,
-  type DataSet,
-  standardise,
-  subset,
-  type SubsetCounts,
-} from "../src/data/dataset.ts";
-import { DeviceDataSet } from "../src/gpu/device_data.ts";
-import { checkGradients, type GradientError } from "../src/model/reference/numerical_gradients.ts";
+import type { DataSet } from "../src/data/dataset.ts";
 import { ArgumentError } from "../src/errors.ts";
-import type { Gpu } from "../src/gpu/device.ts";
-import { checkKernels, type KernelCheckRow, passes, worstOf } from "../src/train/kernel_check.ts";
-import { type PopulationShape, shapeOf } from "../src/model/shape.ts";
-import { initialise } from "../src/model/initialisation.ts";
+import { shapeOf } from "../src/model/shape.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
-import { COMPARED_STEPS } from "../src/report/gradients.ts";
 import { GRADIENT_CHECK_CSV } from "../src/records/gradient_check.ts";
 import { GRADIENT_CHECK_SUMMARY_JSON, gradientTrialFields } from "../src/records/summary.ts";
-import type { GradientCheckRow, GradientTrial } from "../src/train/gradient_check.ts";
+import {
+  checkSetting,
+  checkTrial,
+  COMPARED_STEPS,
+  type ErrorsByParameter,
+  GRADIENT_CHECK_COUNTS,
+  type GradientCheckRow,
+  type GradientTrial,
+  TRIAL_NETWORKS,
+} from "../src/train/gradient_check.ts";
 import { isComparable, otherSettings, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
 import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
@@ -57,9 +54,6 @@ const OPTIONS = {
   }),
 };
 
-/** Enough for some batches, and for an evaluation whose last part is incomplete. */
-const TRIAL_COUNTS: Required<SubsetCounts> = { training: 1000, validation: 150, test: 100 };
-
 /** The task as its users see it. */
 export const TASK: Task<Options> = {
   name: "gradient-check",
@@ -72,7 +66,7 @@ export const TASK: Task<Options> = {
     "difference has no bound, since its error depends on the seed.",
   options: OPTIONS,
   defaults: { lambda: REPORT.lambda, batch: REPORT.batch },
-  quickCounts: TRIAL_COUNTS,
+  quickCounts: GRADIENT_CHECK_COUNTS,
   check: checkBatch,
   examples: [
     { command: "deno task gradient-check", purpose: "the report's setting" },
@@ -85,10 +79,6 @@ type Options = Values<typeof OPTIONS>;
 /** The files of a check. A failed one has no summary, so it is not finished and will be repeated. */
 const FILES = { files: ["gradient_check.csv", "summary.json"], finished: "summary.json" } as const;
 
-/** Bounds of ‖a − n‖ / ‖a‖ of the reference, and of the share of entries left out at kinks of ReLUs. */
-const NORM_BAR = 1e-7;
-const LEFT_OUT_BAR = 0.05;
-
 /** What the GPU is checked with, after the setting asked for. */
 const TRIALS = PUBLISHED_HIDDEN.flatMap((hidden) =>
   [true, false].flatMap((batchNorm) =>
@@ -96,13 +86,6 @@ const TRIALS = PUBLISHED_HIDDEN.flatMap((hidden) =>
       .map((size) => ({ hidden, batchNorm, ...size }))
   )
 );
-
-/** Networks that differ in everything but their batches. */
-const TRIAL_NETWORKS = [
-  { lambda: 0.5, etaMin: 1e-5, etaMax: 0.1 },
-  { lambda: 0, etaMin: 0, etaMax: 0.05 },
-  { lambda: 0.005, etaMin: 1e-3, etaMax: 0.1 },
-];
 
 export interface CheckPlan extends DataCall<Options> {
   readonly variant: string;
@@ -113,15 +96,17 @@ export interface CheckPlan extends DataCall<Options> {
 export async function plan(call: DataCall<Options>): Promise<CheckPlan> {
   const { options, gpu, data: { source: dataset } } = call;
   checkSizes(options, dataset);
-  const variant = options.variant ?? await soundVariant(gpu, settingShape(options, dataset));
+  const { inputs, force, out } = options;
+  const setting = { ...options, batchNorm: options.batchNorm === "on", networks: 1 };
+  const shape = shapeOf(setting, { ...dataset, inputs });
+  const variant = options.variant ?? await soundVariant(gpu, shape);
   const config = runConfig(options, { task: TASK.name, dataset, adapter: gpu.adapter, variant });
-  const { force, out } = options;
   return { ...call, variant, results: await openResults(out, config, { ...FILES, force }) };
 }
 
 /** Does what was planned, and returns the exit status. */
 export async function run(planned: CheckPlan, context: TaskContext): Promise<number> {
-  const { options, gpu, data: { source: dataset }, results } = planned;
+  const { options, gpu, data: { source: dataset }, results, variant } = planned;
   await warnIfFailed(context, gpu, options);
   if (results.state === "finished") {
     results.sayFinished(context, options);
@@ -130,9 +115,11 @@ export async function run(planned: CheckPlan, context: TaskContext): Promise<num
 
   const { signal } = context;
   signal.throwIfAborted();
-  const { rows, failures } = await checkSetting(planned, signal);
+  const setting = { ...options, batchNorm: options.batchNorm === "on", variant, signal };
+  const bounds = publishedErrors(results.config);
+  const { rows, failures } = await checkSetting(gpu, dataset, { ...setting, ...bounds });
   report(context, rows, { dataset, options });
-  const trials = await checkTrials(gpu, { options, dataset, context });
+  const trials = await checkTrials(planned, signal);
   reportTrials(context, trials, options);
   failures.push(...trials.flatMap((trial) => trial.failures));
   const passed = failures.length === 0;
@@ -144,7 +131,7 @@ export async function run(planned: CheckPlan, context: TaskContext): Promise<num
     await results.write("summary.json", GRADIENT_CHECK_SUMMARY_JSON.encode(summary));
   }
   if (options.json) {
-    writeEvent(context, "done", { passed, failures, ...quickField(options) });
+    writeEvent(context, "done", { passed, failures, ...options.quick && { quick: true } });
   } else {
     const verdict = passed ? "passed" : "failed";
     context.stdout(`Gradient check ${verdict}${options.quick ? " (quick)" : ""}.`);
@@ -155,17 +142,6 @@ export async function run(planned: CheckPlan, context: TaskContext): Promise<num
 /** Runs the task, and returns the exit status. */
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
   return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
-}
-
-/** The shape of the setting asked for. */
-function settingShape(
-  { hidden, inputs, batch, batchNorm }: Options,
-  { classes }: DataSet,
-): PopulationShape {
-  return shapeOf({ hidden, batchNorm: batchNorm === "on", networks: 1, batch }, {
-    inputs,
-    classes,
-  });
 }
 
 function checkSizes({ batch, inputs }: Options, dataset: DataSet): void {
@@ -181,83 +157,17 @@ function checkSizes({ batch, inputs }: Options, dataset: DataSet): void {
   }
 }
 
-/** The setting asked for, three ways, on the first images of the data. */
-async function checkSetting(
-  { options, gpu, data: { source }, variant, results }: CheckPlan,
-  signal: AbortSignal,
-): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
-  const { hidden, lambda, batch, seed } = options;
-  const batchNorm = options.batchNorm === "on";
-  const dataset = firstInputs(source, options);
-  const data = new DeviceDataSet(gpu, dataset);
-  const order = Uint32Array.from({ length: dataset.training.count }, (_, i) => i);
-  const networks = [{ lambda, etaMin: 0, etaMax: 0.1 }];
-  const setting = { hidden, batchNorm, networks, batch, steps: 1, seed, order, evaluation: false };
-  const onGpu = await checkKernels(gpu, { data, ...setting, variant });
-  data.destroy();
-
-  const architecture = { inputs: dataset.inputs, hidden, classes: dataset.classes, batchNorm };
-  const parameters = initialise(architecture, { seed, identity: 0 });
-  const differences = await checkGradients({ architecture, parameters }, {
-    x: standardise(dataset.training.images, dataset, order.subarray(0, batch)),
-    labels: dataset.training.labels.subarray(0, batch),
-  }, { lambda, signal });
-  const failures = onGpu.filter((row) => !passes(row)).map(describeFailure);
-  const rows = differences.map((row) => {
-    failures.push(...exceededBounds(row, results.config));
-    return {
-      parameter: row.parameter,
-      published: publishedErrors(results.config).published[row.parameter] ?? null,
-      fivePoint: row.fivePoint,
-      forward: row.forward,
-      gpuNorm: onGpu.find(({ name, kind }) =>
-        name === row.parameter && (kind === "gradient" || kind === "cancelled")
-      )!.error,
-      leftOut: row.leftOut,
-      entries: row.entries,
-    };
-  });
-  const leftOut = rows.reduce((sum, row) => sum + row.leftOut, 0);
-  const entries = rows.reduce((sum, row) => sum + row.entries, 0);
-  if (leftOut > LEFT_OUT_BAR * entries) {
-    failures.push(`entries left out: ${leftOut} of ${entries}, at most ${LEFT_OUT_BAR * 100} %`);
-  }
-  return { rows, failures };
-}
-
-/** The bounds that the five-point difference of a parameter exceeds. */
-function exceededBounds(
-  { parameter, fivePoint, norm }: GradientError,
-  config: RunConfig,
-): string[] {
-  const bar = publishedErrors(config).bars[parameter];
-  const name = `five-point difference of ${parameter}`;
-  return [
-    ...bar !== undefined && !(fivePoint <= bar)
-      ? [`${name}: ${show(fivePoint)}, at most ${bar}`]
-      : [],
-    ...norm !== null && !(norm <= NORM_BAR)
-      ? [`${name} in norm: ${show(norm)}, at most ${NORM_BAR}`]
-      : [],
-  ];
-}
-
 /**
  * The report's errors that a check is compared with, by parameter: `bars` bound the five-point differences in the
  * report's setting, with any data; `published` are printed beside them, with the report's data alone.
  */
 export function publishedErrors(
   config: RunConfig,
-): { bars: typeof PUBLISHED_GRADIENT_ERRORS; published: typeof PUBLISHED_GRADIENT_ERRORS } {
+): Record<"bars" | "published", ErrorsByParameter> {
   return {
     bars: otherSettings(config).length === 0 ? PUBLISHED_GRADIENT_ERRORS : {},
     published: isComparable(config) ? PUBLISHED_GRADIENT_ERRORS : {},
   };
-}
-
-/** A field that events and the summary of a quick try have. */
-function quickField({ quick }: Pick<Options, "quick">): { quick?: true } {
-  return quick ? { quick } : {};
 }
 
 /** The table of the setting asked for. */
@@ -267,9 +177,9 @@ function report(
   run: { options: Options; dataset: DataSet },
 ): void {
   if (run.options.json) {
-    const quick = quickField(run.options);
+    const { quick } = run.options;
     for (const row of rows) {
-      writeEvent(context, "gradient", { ...GRADIENT_CHECK_CSV.cells(row), ...quick });
+      writeEvent(context, "gradient", { ...GRADIENT_CHECK_CSV.cells(row), ...quick && { quick } });
     }
     return;
   }
@@ -292,31 +202,19 @@ function report(
   for (const line of alignColumns(lines)) context.stdout(line);
 }
 
-/** Some steps on the GPU beside the reference, for all trials. */
+/** Compares the GPU with the reference at several settings. */
 async function checkTrials(
-  gpu: Gpu,
-  run: { options: Options; dataset: DataSet; context: TaskContext },
+  { options, gpu, data: { source } }: CheckPlan,
+  signal: AbortSignal,
 ): Promise<GradientTrial[]> {
-  const { options: { quick, seed }, dataset, context } = run;
+  const { quick, seed } = options;
   const trials: GradientTrial[] = [];
   for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
-    context.signal.throwIfAborted();
-    const { hidden, batchNorm, batch } = trial;
-    const data = new DeviceDataSet(gpu, firstInputs(dataset, trial));
-    const { inputs, classes } = data.source;
-    const networks = TRIAL_NETWORKS;
-    const architecture = { inputs, hidden, classes, batchNorm };
-    const shape = { architecture, networks: networks.length, batch };
-    const variant = run.options.variant ?? await soundVariant(gpu, shape);
-    const setting = { hidden, batchNorm, networks, batch, steps: COMPARED_STEPS, seed };
-    const rows = await checkKernels(gpu, { data, ...setting, variant });
-    data.destroy();
-    const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
-      `${inputs} inputs, batch ${batch}`;
-    const failures = rows.filter((row) => !passes(row))
-      .map((row) => `${describeFailure(row)} (${name})`);
-    const worst = worstOf(rows);
-    trials.push({ hidden, batchNorm, inputs, batch, worst, failures });
+    signal.throwIfAborted();
+    const inputs = Math.min(trial.inputs, source.inputs);
+    const shape = shapeOf({ ...trial, networks: TRIAL_NETWORKS.length }, { ...source, inputs });
+    const variant = options.variant ?? await soundVariant(gpu, shape);
+    trials.push(await checkTrial(gpu, source, { ...trial, seed, variant }));
   }
   return trials;
 }
@@ -327,9 +225,9 @@ function reportTrials(
   options: Pick<Options, "json" | "quick">,
 ): void {
   if (options.json) {
-    const quick = quickField(options);
+    const { quick } = options;
     for (const trial of trials) {
-      writeEvent(context, "comparison", { ...gradientTrialFields(trial), ...quick });
+      writeEvent(context, "comparison", { ...gradientTrialFields(trial), ...quick && { quick } });
     }
     return;
   }
@@ -352,21 +250,6 @@ function reportTrials(
   }
   for (const line of alignColumns(lines)) context.stdout(line);
   context.stdout("");
-}
-
-/** The first values of the first images, since the reference is slow. */
-function firstInputs(dataset: DataSet, size: { inputs: number; batch: number }): DataSet {
-  const { training, validation, test } = dataset;
-  const counts = {
-    training: Math.min(Math.max(TRIAL_COUNTS.training, size.batch), training.count),
-    validation: Math.min(TRIAL_COUNTS.validation, validation.count),
-    test: Math.min(TRIAL_COUNTS.test, test.count),
-  };
-  return cutInputs(subset(dataset, counts), Math.min(size.inputs, dataset.inputs));
-}
-
-function describeFailure({ kind, name, error, bar }: KernelCheckRow): string {
-  return `GPU ${kind} of ${name}: ${show(error)}, at most ${show(bar)}`;
 }
 
 function show(value: number): string {

@@ -6,7 +6,11 @@
 
 import { type Html, markup, tableHtml } from "./html.ts";
 import { maximum } from "../lists.ts";
-import type { GradientCheckRow, GradientTrial } from "../train/gradient_check.ts";
+import {
+  COMPARED_STEPS,
+  type GradientCheckRow,
+  type GradientTrial,
+} from "../train/gradient_check.ts";
 import type { GradientCheckPart, ReportData } from "./data.ts";
 import { captionOf, NO_PUBLISHED, NOT_COMPARABLE, NOTHING, settingsHtml } from "./parts.ts";
 import { isComparable } from "./settings.ts";
@@ -17,9 +21,6 @@ const LETTERS: readonly (readonly [name: string, letter: string])[] = [
   ["gamma", "γ"],
   ["beta", "β"],
 ];
-
-/** Steps that the task `gradient-check` compares at each setting of its second table. */
-export const COMPARED_STEPS = 2;
 
 /** Makes the section, without its heading. */
 export function gradientSection({ gradientChecks: checks }: ReportData): Html {

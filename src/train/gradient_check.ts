@@ -1,11 +1,29 @@
 /**
- * The rows of a gradient check.
+ * A gradient check: the reference against numerical gradients, and the GPU against the reference.
  *
  * @module
  */
 
+import {
+  cutInputs,
+  type DataSet,
+  standardise,
+  subset,
+  type SubsetCounts,
+} from "../data/dataset.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { DeviceDataSet } from "../gpu/device_data.ts";
+import { initialise } from "../model/initialisation.ts";
 import type { Architecture } from "../model/network.ts";
-import type { GradientError } from "../model/reference/numerical_gradients.ts";
+import type { PUBLISHED_GRADIENT_ERRORS } from "../model/published.ts";
+import { checkGradients, type GradientError } from "../model/reference/numerical_gradients.ts";
+import {
+  checkKernels,
+  type KernelCheckOptions,
+  type KernelCheckRow,
+  passes,
+  worstOf,
+} from "./kernel_check.ts";
 
 /** The errors of the gradients of one parameter, in three comparisons. */
 export interface GradientCheckRow extends Omit<GradientError, "cancelled" | "norm"> {
@@ -23,4 +41,154 @@ export interface GradientTrial extends Pick<Architecture, "inputs" | "hidden" | 
   readonly worst: Readonly<Record<"name" | "kind", string> & Record<"error" | "bar", number>>;
   /** A sentence on each quantity beyond its bar. */
   readonly failures: readonly string[];
+}
+
+/** A setting, and what to check it with. */
+export interface GradientCheckOptions extends Omit<GradientTrial, "worst" | "failures"> {
+  readonly seed: number;
+  readonly variant: string;
+}
+
+/** Errors by parameter, as of the published report. */
+export type ErrorsByParameter = typeof PUBLISHED_GRADIENT_ERRORS;
+
+/** Enough for some batches, and for an evaluation whose last part is incomplete. */
+export const GRADIENT_CHECK_COUNTS: Required<SubsetCounts> = {
+  training: 1000,
+  validation: 150,
+  test: 100,
+};
+
+/** Steps that a trial compares. */
+export const COMPARED_STEPS = 2;
+
+/** The networks of a trial, which differ in everything but their batches. */
+export const TRIAL_NETWORKS = [
+  { lambda: 0.5, etaMin: 1e-5, etaMax: 0.1 },
+  { lambda: 0, etaMin: 0, etaMax: 0.05 },
+  { lambda: 0.005, etaMin: 1e-3, etaMax: 0.1 },
+] as const;
+
+/** Bounds of ‖a − n‖ / ‖a‖ of the reference, and of the share of entries left out at kinks of ReLUs. */
+const NORM_BAR = 1e-7;
+const LEFT_OUT_BAR = 0.05;
+
+/**
+ * Checks the gradients of the first batch in three ways: the reference against a five-point and a forward difference,
+ * and the GPU against the reference. `bars` bound the five-point differences; `failures` has a sentence on each error
+ * beyond its bar.
+ */
+export async function checkSetting(
+  gpu: Gpu,
+  source: DataSet,
+  options: GradientCheckOptions & {
+    readonly lambda: number;
+    readonly bars: ErrorsByParameter;
+    readonly published: ErrorsByParameter;
+    readonly signal: AbortSignal;
+  },
+): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
+  const { hidden, batchNorm, batch, seed, variant, lambda, bars, published, signal } = options;
+  const dataset = firstInputs(source, options);
+  const order = Uint32Array.from({ length: dataset.training.count }, (_, i) => i);
+  const networks = [{ lambda, etaMin: 0, etaMax: 0.1 }];
+  const setting = { hidden, batchNorm, networks, batch, steps: 1, seed, order, evaluation: false };
+  const onGpu = await compare(gpu, dataset, { ...setting, variant });
+
+  const architecture = { inputs: dataset.inputs, hidden, classes: dataset.classes, batchNorm };
+  const parameters = initialise(architecture, { seed, identity: 0 });
+  const differences = await checkGradients({ architecture, parameters }, {
+    x: standardise(dataset.training.images, dataset, order.subarray(0, batch)),
+    labels: dataset.training.labels.subarray(0, batch),
+  }, { lambda, signal });
+  const rows = differences.map(({ parameter, fivePoint, forward, leftOut, entries }) => ({
+    parameter,
+    published: published[parameter] ?? null,
+    fivePoint,
+    forward,
+    gpuNorm:
+      onGpu.find(({ name, kind }) =>
+        name === parameter && (kind === "gradient" || kind === "cancelled")
+      )!.error,
+    leftOut,
+    entries,
+  }));
+  const failures = [
+    ...describeFailures(onGpu),
+    ...differences.flatMap((row) => exceededBounds(row, bars[row.parameter])),
+  ];
+  const leftOut = rows.reduce((sum, row) => sum + row.leftOut, 0);
+  const entries = rows.reduce((sum, row) => sum + row.entries, 0);
+  if (leftOut > LEFT_OUT_BAR * entries) {
+    failures.push(`entries left out: ${leftOut} of ${entries}, at most ${LEFT_OUT_BAR * 100} %`);
+  }
+  return { rows, failures };
+}
+
+/** Compares {@linkcode COMPARED_STEPS} steps of {@linkcode TRIAL_NETWORKS} on the GPU with the reference. */
+export async function checkTrial(
+  gpu: Gpu,
+  source: DataSet,
+  options: GradientCheckOptions,
+): Promise<GradientTrial> {
+  const { hidden, batchNorm, batch, seed, variant } = options;
+  const dataset = firstInputs(source, options);
+  const { inputs } = dataset;
+  const setting = { hidden, batchNorm, networks: TRIAL_NETWORKS, batch, steps: COMPARED_STEPS };
+  const rows = await compare(gpu, dataset, { ...setting, seed, variant });
+  const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
+    `${inputs} inputs, batch ${batch}`;
+  const failures = describeFailures(rows).map((failure) => `${failure} (${name})`);
+  return { hidden, batchNorm, inputs, batch, worst: worstOf(rows), failures };
+}
+
+async function compare(
+  gpu: Gpu,
+  dataset: DataSet,
+  options: Omit<KernelCheckOptions, "data">,
+): Promise<KernelCheckRow[]> {
+  const data = new DeviceDataSet(gpu, dataset);
+  try {
+    return await checkKernels(gpu, { ...options, data });
+  } finally {
+    data.destroy();
+  }
+}
+
+/** The first values of the first images, since the reference is slow. */
+function firstInputs(dataset: DataSet, size: { inputs: number; batch: number }): DataSet {
+  const { training, validation, test } = dataset;
+  const max = GRADIENT_CHECK_COUNTS;
+  const counts = {
+    training: Math.min(Math.max(max.training, size.batch), training.count),
+    validation: Math.min(max.validation, validation.count),
+    test: Math.min(max.test, test.count),
+  };
+  return cutInputs(subset(dataset, counts), Math.min(size.inputs, dataset.inputs));
+}
+
+/** The bounds that the five-point difference of a parameter exceeds. */
+function exceededBounds(
+  { parameter, fivePoint, norm }: GradientError,
+  bar: number | undefined,
+): string[] {
+  const name = `five-point difference of ${parameter}`;
+  return [
+    ...bar !== undefined && !(fivePoint <= bar)
+      ? [`${name}: ${show(fivePoint)}, at most ${bar}`]
+      : [],
+    ...norm !== null && !(norm <= NORM_BAR)
+      ? [`${name} in norm: ${show(norm)}, at most ${NORM_BAR}`]
+      : [],
+  ];
+}
+
+function describeFailures(rows: readonly KernelCheckRow[]): string[] {
+  return rows.filter((row) => !passes(row)).map(({ kind, name, error, bar }) =>
+    `GPU ${kind} of ${name}: ${show(error)}, at most ${show(bar)}`
+  );
+}
+
+function show(value: number): string {
+  return value.toExponential(2);
 }
