@@ -12,7 +12,7 @@ import {
 } from "../src/model/published.ts";
 import { isComparable } from "../src/report/settings.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
+import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
@@ -20,11 +20,16 @@ import { EXIT, runTask } from "./_kit/main.ts";
 import {
   checkTraining,
   COMMON_OPTIONS,
+  HIDDEN_DEFAULT,
+  hiddensOf,
+  normsOf,
+  type Parsed,
+  PROFILE_OPTION,
   type Task,
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
-import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
+import { profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
 import type { RunConfig } from "../src/records/config.ts";
 import { RUN_SUMMARY_JSON, type RunSummary } from "../src/records/summary.ts";
@@ -55,7 +60,7 @@ export const TASK: Task<Options> = {
   options: OPTIONS,
   defaults: { batchNorm: "both" },
   quick: { halfCycle: 50, cycles: 1 },
-  defaultTexts: { hidden: PUBLISHED_HIDDEN.map((hidden) => hidden.join(",")).join(" and ") },
+  defaultTexts: { hidden: HIDDEN_DEFAULT },
   check: checkTraining,
   examples: [
     { command: "deno task baseline", purpose: "the four runs of the report" },
@@ -86,11 +91,10 @@ export interface BaselinePlan extends DataCall<Options> {
 
 /** Checks everything that can be refused, and touches nothing. */
 export async function plan(call: DataCall<Options>): Promise<BaselinePlan> {
-  const { options, given, gpu, data } = call;
-  const hiddens = given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN;
+  const { options, gpu, data } = call;
   const chooser = new VariantChooser(call, options);
   const runs: OpenRun[] = [];
-  for (const run of planRuns(options, hiddens)) {
+  for (const run of planRuns(call)) {
     const { hidden, batchNorm } = run.training;
     const plan = { hidden, batchNorm, batch: options.batch, networks: 1 };
     const directory = join(options.out, run.name);
@@ -151,11 +155,9 @@ export async function main(args: readonly string[], context: TaskContext): Promi
 }
 
 /** Each depth, without and with batch norm where both are asked for. */
-function planRuns(options: Options, hiddens: readonly (readonly number[])[]): TrainingRun[] {
-  const { batchNorm } = options;
-  const norms = batchNorm === "both" ? [false, true] : [batchNorm === "on"];
-  return hiddens.flatMap((hidden) =>
-    norms.map((batchNorm) => planRun(options, { hidden, batchNorm }))
+function planRuns(call: Parsed<Options>): TrainingRun[] {
+  return hiddensOf(call).flatMap((hidden) =>
+    normsOf(call.options).map((batchNorm) => planRun(call.options, { hidden, batchNorm }))
   );
 }
 
@@ -216,7 +218,7 @@ export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
   }
   if (options.json) return;
   context.stdout(tableHeading(dataset, options));
-  for (const line of alignColumns(table)) context.stdout(line);
+  printTable(context, table);
   context.stdout(`Files: ${options.out}`);
 }
 

@@ -10,11 +10,11 @@ import { ArgumentError } from "../src/errors.ts";
 import type { AdapterSummary, Gpu } from "../src/gpu/device.ts";
 import { maximum } from "../src/lists.ts";
 import { type AdapterPeak, measureAdapterPeak } from "../src/measure/adapter_peak.ts";
-import { PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import type { BenchRow, PeerRow } from "../src/measure/bench.ts";
 import { compareWithEarlier } from "../src/measure/slowdown.ts";
 import { timeUnit, unitsFor } from "../src/measure/timing.ts";
-import { readBenchRows, writeBenchRows } from "./_bench/files.ts";
+import { BENCH_FILES, dateNow, readRows, writeBenchRows } from "./_bench/files.ts";
+import { BENCH_CSV, PEERS_CSV } from "../src/records/bench.ts";
 import { COMPARE_RULE, reportBench, reportComparisons } from "./_bench/report.ts";
 import { describePlan, type Plan } from "./_kit/capacity.ts";
 import { currentCommit } from "./_bench/commit.ts";
@@ -26,7 +26,12 @@ import {
   checkBatch,
   COMMON_OPTIONS,
   flag,
+  HIDDEN_DEFAULT,
+  hiddensOf,
   integer,
+  normsOf,
+  type Parsed,
+  PROFILE_OPTION,
   real,
   type Task,
   TRAINING_OPTIONS,
@@ -43,8 +48,8 @@ import {
   Runner,
 } from "./_bench/measure.ts";
 import { PeakMemory } from "./_bench/peak_memory.ts";
-import { measurePeers, type Peer, peersOf, readPeerRows } from "./_bench/peers.ts";
-import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
+import { measurePeers, type Peer, peersOf } from "./_bench/peers.ts";
+import { profileAll } from "./_run/profile.ts";
 import { VariantChooser } from "./_run/variant.ts";
 import { type GpuCall, SharedData, withGpu } from "./_kit/with_data.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
@@ -105,7 +110,7 @@ const TASK: Task<Options> = {
   options: OPTIONS,
   quick: { networks: [1, 10], steps: 20, repeat: 2, peerRounds: 1 },
   defaultTexts: {
-    hidden: PUBLISHED_HIDDEN.map((hidden) => hidden.join(",")).join(" and "),
+    hidden: HIDDEN_DEFAULT,
     steps:
       "450, or as many as take a second if that is more; on a software adapter 450 divided by " +
       "the number of networks",
@@ -159,10 +164,11 @@ interface Bench {
 
 /** Checks everything that can be refused, and touches nothing. */
 async function plan(call: GpuCall<Options>): Promise<BenchPlan> {
-  const { options, given } = call;
-  const shapes = plansOf(options, given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN);
-  const before = await readBenchRows(options);
-  return { ...call, shapes, before, peersBefore: options.peers ? await readPeerRows(options) : [] };
+  const { options } = call;
+  const shapes = plansOf(call);
+  const before = await readRows(BENCH_FILES.rows, BENCH_CSV, options);
+  const peersBefore = options.peers ? await readRows(BENCH_FILES.peers, PEERS_CSV, options) : [];
+  return { ...call, shapes, before, peersBefore };
 }
 
 /** Does what was planned, and returns the exit status. */
@@ -307,13 +313,10 @@ function checkOptions(options: Options): void {
 }
 
 /** Each depth, without and with batch norm where both are asked for, with each number of networks. */
-function plansOf(
-  { batchNorm, batch, networks }: Options,
-  hiddens: readonly (readonly number[])[],
-): Plan[] {
-  const norms = batchNorm === "both" ? [false, true] : [batchNorm === "on"];
-  return hiddens.flatMap((hidden) =>
-    norms.flatMap((batchNorm) =>
+function plansOf(call: Parsed<Options>): Plan[] {
+  const { batch, networks } = call.options;
+  return hiddensOf(call).flatMap((hidden) =>
+    normsOf(call.options).flatMap((batchNorm) =>
       networks.map((networks) => ({ hidden, batchNorm, batch, networks }))
     )
   );
@@ -375,7 +378,7 @@ function makeRow(
   const { inputs, classes } = dataset;
   const operations = networks * operationsPerStep({ inputs, hidden, classes, batchNorm }, batch);
   return {
-    date: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+    date: dateNow(),
     commit,
     packageVersion: PACKAGE_VERSION,
     denoVersion: DENO_VERSION,

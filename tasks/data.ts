@@ -13,7 +13,7 @@ import {
 import type { DataSet } from "../src/data/dataset.ts";
 import { DataError } from "../src/errors.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { type Archive, download, DownloadError } from "./_data/download.ts";
+import { type Archive, download } from "./_data/download.ts";
 import { warn, writeEvent } from "./_kit/events.ts";
 import { COMMON_OPTIONS, flag, type Option, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
@@ -80,18 +80,8 @@ async function run(
     }
     return EXIT.done;
   }
-  try {
-    await fetchData({ ...archive, url: options.from ?? archive.url }, context, options);
-    return EXIT.done;
-  } catch (error) {
-    if (!(error instanceof DownloadError)) throw error;
-    context.progress("");
-    context.stderr(`error: ${error.message}`);
-    if (options.json) {
-      writeEvent(context, "error", { message: error.message, exit_status: EXIT.failed });
-    }
-    return EXIT.failed;
-  }
+  await fetchData({ ...archive, url: options.from ?? archive.url }, context, options);
+  return EXIT.done;
 }
 
 /** The data set in a folder; undefined, with the reason printed, where it is missing or invalid. */

@@ -14,7 +14,7 @@ import { checkVariant } from "../src/programs/variants.ts";
 import { announceAdapter, describeAdapter, vendorName } from "./_kit/adapter.ts";
 import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { exists, usualDirectory } from "./_kit/data.ts";
+import { exists, NO_CIFAR10, usualDirectory } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { wrap } from "./_kit/help.ts";
 import { COMMON_OPTIONS, flag, type Task, type Values } from "./_kit/options.ts";
@@ -271,9 +271,7 @@ async function findData(asked: string | undefined): Promise<Finding> {
     return { name, text: "the built-in synthetic set", fields: { data: "synthetic" } };
   }
   if (asked === undefined && !await exists(folder)) {
-    const text =
-      'the built-in synthetic set, since CIFAR-10 is not here ("deno task data" downloads it)';
-    return { name, text, fields: { data: "synthetic" } };
+    return { name, text: NO_CIFAR10, fields: { data: "synthetic" } };
   }
   try {
     const { name: data, sha256 } = await readCifar10(folder);

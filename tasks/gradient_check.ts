@@ -9,7 +9,7 @@ import { ArgumentError } from "../src/errors.ts";
 import { shapeOf } from "../src/model/shape.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
 import { GRADIENT_CHECK_CSV } from "../src/records/gradient_check.ts";
-import { GRADIENT_CHECK_SUMMARY_JSON, gradientTrialFields } from "../src/records/summary.ts";
+import { GRADIENT_CHECK_SUMMARY_JSON, GRADIENT_TRIAL_JSON } from "../src/records/summary.ts";
 import {
   checkSetting,
   checkTrial,
@@ -21,7 +21,7 @@ import {
   TRIAL_NETWORKS,
 } from "../src/train/gradient_check.ts";
 import { isComparable, otherSettings, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
-import { alignColumns } from "./_kit/table.ts";
+import { printTable } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import {
@@ -199,7 +199,7 @@ function report(
       `${row.leftOut} of ${row.entries}`,
     ]);
   }
-  for (const line of alignColumns(lines)) context.stdout(line);
+  printTable(context, lines);
 }
 
 /** Compares the GPU with the reference at several settings. */
@@ -227,7 +227,10 @@ function reportTrials(
   if (options.json) {
     const { quick } = options;
     for (const trial of trials) {
-      writeEvent(context, "comparison", { ...gradientTrialFields(trial), ...quick && { quick } });
+      writeEvent(context, "comparison", {
+        ...GRADIENT_TRIAL_JSON.fields(trial),
+        ...quick && { quick },
+      });
     }
     return;
   }
@@ -248,7 +251,7 @@ function reportTrials(
       show(worst.bar),
     ]);
   }
-  for (const line of alignColumns(lines)) context.stdout(line);
+  printTable(context, lines);
   context.stdout("");
 }
 

@@ -10,7 +10,7 @@ import { isComparable, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
 import { PUBLISHED_SMALL_SIGMAS } from "../src/model/published.ts";
 import { describeRuns } from "../src/train/sensitivity.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
+import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
@@ -19,23 +19,19 @@ import {
   COMMON_OPTIONS,
   initialisations,
   integer,
+  normsOf,
+  PROFILE_OPTION,
   type Task,
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { PROFILE_OPTION, profileAll } from "./_run/profile.ts";
+import { profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
 import type { RunConfig } from "../src/records/config.ts";
 import { STUDY_SUMMARY_JSON, type StudySummary } from "../src/records/summary.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
-import {
-  normsOf,
-  populationName,
-  redrawStudy,
-  STUDY_FILES,
-  studyInto,
-} from "./_run/sensitivity_run.ts";
+import { populationName, redrawStudy, STUDY_FILES, studyInto } from "./_run/sensitivity_run.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 
 const { init: _init, ...TRAINING_WITHOUT_INIT } = TRAINING_OPTIONS;
@@ -182,7 +178,7 @@ export function reportStudy(context: TaskContext, study: FinishedStudy): void {
     percent(test.accuracy),
     outcome,
   ]);
-  for (const line of alignColumns([heading, ...lines])) context.stdout(line);
+  printTable(context, [heading, ...lines]);
   context.stdout(describeRuns(runs, { classes, comparable: isComparable(config) }));
   context.stdout(`Files: ${out}`);
 }

@@ -13,7 +13,7 @@ import { PUBLISHED_FINAL_ACCURACY } from "../src/model/published.ts";
 import { isComparable } from "../src/report/settings.ts";
 import { bestResults, type BestRow } from "../src/train/lambda_search.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
+import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
@@ -213,7 +213,7 @@ export function reportSearch(context: TaskContext, search: FinishedSearch): void
   const heading = ["rank", "λ", `validation accuracy${mean}`];
   const others = comparable ? ["report's λ", "report's validation accuracy"] : [];
   const table = [[...heading, ...others], ...best.map((row) => bestLine(row, comparable))];
-  for (const line of alignColumns(table)) context.stdout(line);
+  printTable(context, table);
   const published = comparable ? ` (report: ${percent(PUBLISHED_FINAL_ACCURACY)})` : "";
   context.stdout(
     `Final network${quick ? " (quick)" : ""}, λ = ${lambdaText(summary.bestLambda)}, ` +

@@ -11,7 +11,7 @@ import { warn, writeEvent } from "./_kit/events.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, type Task, type Values } from "./_kit/options.ts";
 import { withOptions } from "./_kit/with_data.ts";
-import { type DrawnFigure, readReproduction } from "./_report/read.ts";
+import { readReproduction } from "./_report/read.ts";
 
 const { help, out, quick, json } = COMMON_OPTIONS;
 
@@ -60,7 +60,9 @@ async function makePage(options: Options, context: TaskContext): Promise<number>
   const drawn: string[] = [];
   for (const { path, svg } of figures) {
     context.signal.throwIfAborted();
-    if (await writeIfOther({ path, svg })) drawn.push(path);
+    if (await readTextIfThere(path) === svg) continue;
+    await writeFileDurably(path, svg);
+    drawn.push(path);
   }
   const path = join(out, PAGE);
   await writeFileDurably(path, page);
@@ -70,13 +72,6 @@ async function makePage(options: Options, context: TaskContext): Promise<number>
     context.stdout(`Page: ${path}`);
   }
   return EXIT.done;
-}
-
-/** Writes a figure unless the same one is there; returns whether it did. */
-async function writeIfOther({ path, svg }: DrawnFigure): Promise<boolean> {
-  if (await readTextIfThere(path) === svg) return false;
-  await writeFileDurably(path, svg);
-  return true;
 }
 
 if (import.meta.main) await runTask(main);

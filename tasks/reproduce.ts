@@ -8,10 +8,17 @@ import { ArgumentError } from "../src/errors.ts";
 import { distinct } from "../src/lists.ts";
 import type { TaskContext, TaskMain } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { COMMON_OPTIONS, integer, type Task, type Values } from "./_kit/options.ts";
+import { COMMON_OPTIONS, integer, PROFILE_OPTION, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, FigureError, runTask } from "./_kit/main.ts";
-import { PROFILE_OPTION } from "./_run/profile.ts";
-import { type PlannedRun, planOn, SharedData, withGpu } from "./_kit/with_data.ts";
+import { count } from "./_kit/table.ts";
+import {
+  type DataOptions,
+  type PlannedRun,
+  type PlannedTask,
+  planOn,
+  SharedData,
+  withGpu,
+} from "./_kit/with_data.ts";
 import { DEFAULT_SEEDS } from "./_report/commands.ts";
 import * as baseline from "./baseline.ts";
 import * as gradientCheck from "./gradient_check.ts";
@@ -22,12 +29,7 @@ import { main as report } from "./report.ts";
 const OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
-  seed: integer({
-    min: 0,
-    max: 2 ** 32 - 1,
-    default: 1,
-    help: "first seed of initial weights and batch order",
-  }),
+  seed: { ...COMMON_OPTIONS.seed, help: "first seed of initial weights and batch order" },
   seeds: integer({ min: 1, default: DEFAULT_SEEDS.usual, help: "number of seeds, from --seed on" }),
 };
 
@@ -62,27 +64,19 @@ export interface Experiment {
 
 /** The experiments, in the order of the report. */
 export const EXPERIMENTS: readonly Experiment[] = [
-  {
-    name: "gradient-check",
-    trainings: { usual: 0, quick: 0 },
-    plan: (args, shared) => planOn(gradientCheck, args, shared),
-  },
-  {
-    name: "baseline",
-    trainings: { usual: 4, quick: 4 },
-    plan: (args, shared) => planOn(baseline, args, shared),
-  },
-  {
-    name: "lambda-search",
-    trainings: { usual: 21, quick: 7 },
-    plan: (args, shared) => planOn(lambdaSearch, args, shared),
-  },
-  {
-    name: "init-sensitivity",
-    trainings: { usual: 6, quick: 6 },
-    plan: (args, shared) => planOn(initSensitivity, args, shared),
-  },
+  experiment(gradientCheck, { usual: 0, quick: 0 }),
+  experiment(baseline, { usual: 4, quick: 4 }),
+  experiment(lambdaSearch, { usual: 21, quick: 7 }),
+  experiment(initSensitivity, { usual: 6, quick: 6 }),
 ];
+
+function experiment<V extends DataOptions, Plan>(
+  task: PlannedTask<V, Plan>,
+  trainings: Experiment["trainings"],
+): Experiment {
+  const { name } = task.TASK;
+  return { name, trainings, plan: (args, shared) => planOn(task, args, shared) };
+}
 
 /** An experiment with a seed. */
 interface Part {
@@ -218,10 +212,6 @@ function partArgs(options: Options, { experiment, seed }: Part): string[] {
 /** The command line of the page. */
 function pageArgs({ out, json }: Options): string[] {
   return ["--out", out, ...json ? ["--json"] : []];
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 if (import.meta.main) await runTask(main);

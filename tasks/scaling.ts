@@ -6,7 +6,7 @@
 import type { DataSet } from "../src/data/dataset.ts";
 import { SCALING_AXES, type ScalingRow } from "../src/measure/scaling.ts";
 import { SCALING_CSV } from "../src/records/scaling.ts";
-import { alignColumns, short, spread, tableHeading } from "./_kit/table.ts";
+import { printTable, short, spread, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
@@ -141,7 +141,7 @@ function report(
     row.variant,
     row.cliff === null ? "" : "cliff",
   ]);
-  for (const line of alignColumns([heading, ...lines])) context.stdout(line);
+  printTable(context, [heading, ...lines]);
   const cliffs = rows.filter(({ cliff }) => cliff !== null);
   for (const { axis, value, msPerStep, cliff } of cliffs) {
     context.stdout(

@@ -149,6 +149,9 @@ const TRIAL: JsonValue<GradientTrial> = object<GradientTrial>({
   failures: list(TEXT),
 });
 
+/** The format of a trial of a gradient check alone. */
+export const GRADIENT_TRIAL_JSON: JsonFile<GradientTrial> = new JsonFile(TRIAL);
+
 /** The format of the `summary.json` of a gradient check. */
 export const GRADIENT_CHECK_SUMMARY_JSON: JsonFile<GradientCheckSummary> = new JsonFile(
   object<GradientCheckSummary>({
@@ -158,13 +161,3 @@ export const GRADIENT_CHECK_SUMMARY_JSON: JsonFile<GradientCheckSummary> = new J
     ...MACHINE,
   }),
 );
-
-/**
- * Gives the fields of a trial as the file has them.
- *
- * @param trial The trial.
- * @returns Names and values, in order.
- */
-export function gradientTrialFields(trial: GradientTrial): Readonly<Record<string, unknown>> {
-  return TRIAL.encode(trial) as Record<string, unknown>;
-}

@@ -6,12 +6,13 @@
 import { join } from "@std/path";
 import { ArgumentError } from "../../src/errors.ts";
 import { trendFigure } from "../../src/figures/mod.ts";
-import { writeFileDurably } from "../_kit/files.ts";
+import { readTextIfThere, writeFileDurably } from "../_kit/files.ts";
+import type { CsvTable } from "../../src/records/table.ts";
 import type { BenchRow } from "../../src/measure/bench.ts";
 import { BENCH_CSV } from "../../src/records/bench.ts";
 import type { Figures } from "../_kit/figures.ts";
 
-export const BENCH_FILES = { rows: "bench.csv", figure: "trend.svg" } as const;
+export const BENCH_FILES = { rows: "bench.csv", figure: "trend.svg", peers: "peers.csv" } as const;
 
 /**
  * Reads the rows of earlier runs, oldest first; none with `force`.
@@ -19,27 +20,24 @@ export const BENCH_FILES = { rows: "bench.csv", figure: "trend.svg" } as const;
  * @throws {ArgumentError} When the directory is or goes through a file.
  * @throws {DataError} When the file is damaged; the message names the line.
  */
-export async function readBenchRows(
+export async function readRows<Row extends object>(
+  file: string,
+  table: CsvTable<Row>,
   { out, force }: { out: string; force: boolean },
-): Promise<BenchRow[]> {
-  const name = join(out, BENCH_FILES.rows);
-  const text = await readAppended(name, out);
-  return text === undefined || force ? [] : BENCH_CSV.decode(text, { name });
-}
-
-/**
- * Reads a file that rows are appended to; undefined where it is missing.
- *
- * @throws {ArgumentError} When the directory is or goes through a file.
- */
-export async function readAppended(path: string, out: string): Promise<string | undefined> {
+): Promise<Row[]> {
+  const name = join(out, file);
   try {
-    return await Deno.readTextFile(path);
+    const text = await readTextIfThere(name);
+    return text === undefined || force ? [] : table.decode(text, { name });
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
     if (!(error instanceof Deno.errors.NotADirectory)) throw error;
     throw new ArgumentError(`--out expects a directory, and ${out} is or goes through a file`);
   }
+}
+
+/** The date and time now, to the second, as rows have them. */
+export function dateNow(): string {
+  return new Date().toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /** Writes all rows and plans their figure. */

@@ -8,8 +8,8 @@ import { writeFileDurably } from "../_kit/files.ts";
 import { spreadOf } from "../../src/measure/spread.ts";
 import type { PeerRow } from "../../src/measure/bench.ts";
 import { PEERS_CSV } from "../../src/records/bench.ts";
-import { alignColumns, short, spread } from "../_kit/table.ts";
-import { readAppended } from "./files.ts";
+import { printTable, short, spread } from "../_kit/table.ts";
+import { BENCH_FILES, dateNow } from "./files.ts";
 import { type Command, withLinkerVariables, withoutLinkerVariables } from "../_kit/children.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
@@ -22,8 +22,6 @@ export interface Peer {
 
 /** What a peer prints of each way in which it makes steps. */
 type PeerLine = Pick<PeerRow, "peer" | "version" | "mode" | "msPerStep" | "steps">;
-
-const FILE = "peers.csv";
 
 /** Milliseconds after which a peer counts as hanging. */
 const PATIENCE = 300_000;
@@ -74,20 +72,6 @@ export interface PeerOptions {
 }
 
 /**
- * Reads the rows of earlier runs, oldest first; none with `force`.
- *
- * @throws {ArgumentError} When the directory is or goes through a file.
- * @throws {DataError} When the file is damaged; the message names the line.
- */
-export async function readPeerRows(
-  { out, force }: { out: string; force: boolean },
-): Promise<PeerRow[]> {
-  const name = join(out, FILE);
-  const text = await readAppended(name, out);
-  return text === undefined || force ? [] : PEERS_CSV.decode(text, { name });
-}
-
-/**
  * Measures our step and the peers in turn, prints the ratios and appends to `peers.csv`. A peer that cannot run
  * is left out, with a line that says why.
  */
@@ -96,7 +80,7 @@ export async function measurePeers(
   options: PeerOptions,
 ): Promise<PeerRow[]> {
   const { rounds, own, peers, before, commit, adapter, out, json, quick } = options;
-  const path = join(out, FILE);
+  const path = join(out, BENCH_FILES.peers);
   const rows: PeerRow[] = [];
   const left = new Set<Peer>();
   for (let round = 1; round <= rounds; round++) {
@@ -113,7 +97,7 @@ export async function measurePeers(
         left.add(peer);
         continue;
       }
-      const date = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+      const date = dateNow();
       rows.push(
         ...lines.map((line) => ({ date, commit, adapter, ...line, ownMsPerStep: ownTime })),
       );
@@ -232,6 +216,6 @@ function report(
     "Beside other libraries, one network of 3 layers with batch norm, batch 100, in turn" +
       (quick ? "; quick run, not a result" : ""),
   );
-  for (const line of alignColumns(table)) context.stdout(line);
+  printTable(context, table);
   context.stdout(`File: ${path}`);
 }

@@ -10,20 +10,15 @@ import { type Comparison, DEVIATIONS, FEWEST, LOOKED_AT } from "../../src/measur
 import { snakeCase } from "../../src/records/names.ts";
 import { BENCH_CSV } from "../../src/records/bench.ts";
 import { BENCH_FILES } from "./files.ts";
-import { alignColumns, percent, short, spread } from "../_kit/table.ts";
+import { count, percent, printTable, short, spread } from "../_kit/table.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
-
-export interface BenchReportOptions {
-  readonly json: boolean;
-  readonly quick: boolean;
-  readonly out: string;
-}
+import type { CommonOptions } from "../_kit/options.ts";
 
 export function reportBench(
   context: TaskContext,
   rows: readonly BenchRow[],
-  options: BenchReportOptions,
+  options: Pick<CommonOptions, "json" | "quick" | "out">,
 ): void {
   const { json, quick, out } = options;
   if (json) {
@@ -42,7 +37,7 @@ export function reportBench(
     `${data}, batch ${batch}; median (min to max) of ${repeat} measurements` +
       (quick ? "; quick run, not a result" : ""),
   );
-  for (const line of alignColumns(table(rows))) context.stdout(line);
+  printTable(context, table(rows));
   for (const line of circumstances(rows[0])) context.stdout(line);
   context.stdout(`Files: ${join(out, BENCH_FILES.rows)}, ${join(out, BENCH_FILES.figure)}`);
 }
@@ -51,7 +46,7 @@ export function reportBench(
 export function reportComparisons(
   context: TaskContext,
   comparisons: readonly Comparison[],
-  options: Pick<BenchReportOptions, "json">,
+  options: Pick<CommonOptions, "json">,
 ): boolean {
   if (options.json) {
     for (const { figure, row, value, runs, usual, allowed, worse } of comparisons) {
@@ -149,6 +144,6 @@ function shareOfPeak({ gflopPerS, peakGflopPerS }: BenchRow): number | null {
 function describeNetworks(
   { networks, hidden, batchNorm }: Pick<BenchRow, "networks" | "hidden" | "batchNorm">,
 ): string {
-  return `${networks} ${networks === 1 ? "network" : "networks"} (hidden ${hidden}, ` +
+  return `${count(networks, "network")} (hidden ${hidden}, ` +
     `batch norm ${batchNorm ? "on" : "off"})`;
 }

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { TaskError } from "../_kit/main.ts";
 
 export interface Archive {
   /** An http, https or file URL. */
@@ -27,7 +28,7 @@ export interface DownloadOptions {
 }
 
 /** A download cannot succeed, or was retried often enough. The message says which URL and why. */
-export class DownloadError extends Error {
+export class DownloadError extends TaskError {
   override name = "DownloadError";
 }
 

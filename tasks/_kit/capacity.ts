@@ -7,6 +7,7 @@ import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { type PopulationPlan, shapeOf } from "../../src/model/shape.ts";
+import { count } from "./table.ts";
 import { type NetworkSettings, Population } from "../../src/train/population.ts";
 
 export interface Plan extends PopulationPlan {
@@ -16,7 +17,7 @@ export interface Plan extends PopulationPlan {
 
 /** As in "1 network, hidden 50,50, batch norm on". */
 export function describePlan({ networks, hidden, batchNorm }: Plan): string {
-  return `${networks} ${networks === 1 ? "network" : "networks"}, hidden ${hidden.join(",")}, ` +
+  return `${count(networks, "network")}, hidden ${hidden.join(",")}, ` +
     `batch norm ${batchNorm ? "on" : "off"}`;
 }
 

@@ -81,6 +81,10 @@ export function usualDirectory(): string {
   return fromFileUrl(new URL(`../../data/${CIFAR10_FOLDER}`, import.meta.url));
 }
 
+/** Which data set is used where CIFAR-10 is missing, and why. */
+export const NO_CIFAR10 =
+  'the built-in synthetic set, since CIFAR-10 is not here ("deno task data" downloads it)';
+
 /** Says which data set it is and why, and how much of it is used. */
 function describe(
   dataset: DataSet,
@@ -89,9 +93,7 @@ function describe(
   const { data, directory } = options;
   const { training, validation, test } = dataset;
   const counts = `${training.count} training, ${validation.count} validation, ${test.count} test`;
-  if (directory === undefined) {
-    return `the built-in synthetic set, since CIFAR-10 is not here ("deno task data" downloads it); ${counts}`;
-  }
+  if (directory === undefined) return `${NO_CIFAR10}; ${counts}`;
   return data === "synthetic"
     ? `the built-in synthetic set; ${counts}`
     : `${dataset.name} from ${directory}; ${counts}`;

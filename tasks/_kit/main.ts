@@ -40,8 +40,13 @@ export class StoppedError extends Error {
   }
 }
 
+/** The task failed for a reason that its message explains to users. */
+export class TaskError extends Error {
+  override name = "TaskError";
+}
+
 /** A figure could not be drawn or written; the results that it shows are written. */
-export class FigureError extends Error {
+export class FigureError extends TaskError {
   override name = "FigureError";
 }
 
@@ -96,7 +101,7 @@ function explain(error: unknown, signal: AbortSignal): { message: string; status
   if (error instanceof ArgumentError || error instanceof DataError) {
     return { message, status: EXIT.refused };
   }
-  if ([GpuUnavailableError, GpuError, FigureError].some((known) => error instanceof known)) {
+  if ([GpuUnavailableError, GpuError, TaskError].some((known) => error instanceof known)) {
     return { message, status: EXIT.failed };
   }
   if (isSystemError(error)) return { message: explainSystem(error), status: EXIT.failed };

@@ -265,6 +265,13 @@ export const COMMON_OPTIONS = {
   }),
 } as const;
 
+/** The option of tasks that can measure the kernels of a step. */
+export const PROFILE_OPTION = {
+  profile: flag({
+    help: "also measure each kernel of a step after the training: a table and profile.csv",
+  }),
+} as const;
+
 const { lambda, batch, etaMin, etaMax, halfCycle, cycles, init } = PUBLISHED_SETTINGS.baseline;
 
 /** The options of tasks that train, with the defaults of `baseline`. */
@@ -283,6 +290,24 @@ export const TRAINING_OPTIONS = {
 export type CommonOptions = Values<typeof COMMON_OPTIONS>;
 
 export type TrainingOptions = Values<typeof TRAINING_OPTIONS>;
+
+/** The hidden layers to train: those that are given, or both depths of the report. */
+export function hiddensOf(
+  { options, given }: {
+    options: Pick<TrainingOptions, "hidden">;
+    given: { has(name: "hidden"): boolean };
+  },
+): readonly (readonly number[])[] {
+  return given.has("hidden") ? [options.hidden] : PUBLISHED_HIDDEN;
+}
+
+/** What the help text says of their default. */
+export const HIDDEN_DEFAULT = PUBLISHED_HIDDEN.map((hidden) => hidden.join()).join(" and ");
+
+/** Whether to train without batch norm, with it, or both: off before on, as in files and figures. */
+export function normsOf({ batchNorm }: Pick<TrainingOptions, "batchNorm">): boolean[] {
+  return batchNorm === "both" ? [false, true] : [batchNorm === "on"];
+}
 
 /** Steps are counted in a `u32` on the GPU; half of that leaves room for sums. */
 const MAX_STEPS = 2 ** 31 - 1;
@@ -317,21 +342,9 @@ export function checkTraining(options: Omit<TrainingOptions, "hidden" | "lambda"
 // Parsing -----------------------------------------------------------------------------------------------------------
 
 /**
- * Parses the arguments of a task.
+ * Parses the arguments of a task. With `--help` among them all others are ignored.
  *
- * With `--help` among them nothing else is looked at: whoever asks for help gets it.
- *
- * @param task The task, with its options.
- * @param args The arguments as typed.
- * @returns A value for every option, and which of them were given.
  * @throws {ArgumentError} When an option is unknown, repeated, or has a value that it does not accept.
- *
- * @example
- * ```ts ignore
- * const { options, given } = parseOptions(TASK, ["--eta-max", "0.2"]);
- * options.etaMax; // 0.2
- * given.has("etaMax"); // true
- * ```
  */
 export function parseOptions<V extends AnyValues>(
   task: Task<V>,

@@ -37,8 +37,14 @@ export async function readEntries<Entry>(
   }
 }
 
-/** Replaces the entries of a file; returns whether this process may write it. */
-export async function writeEntries(path: string, entries: readonly unknown[]): Promise<boolean> {
+/** Adds an entry to a file in place of those with its key; returns whether this process may write it. */
+export async function writeEntry<Entry extends { readonly key: string }>(
+  path: string,
+  entry: Entry,
+  isEntry: (value: unknown) => value is Entry,
+): Promise<boolean> {
+  const others = (await readEntries(path, isEntry)).filter(({ key }) => key !== entry.key);
+  const entries = [...others, entry];
   try {
     await Deno.mkdir(dirname(path), { recursive: true });
     await writeFileDurably(path, JSON.stringify(entries, null, 2) + "\n");

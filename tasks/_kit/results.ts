@@ -8,14 +8,13 @@ import type { DataSet } from "../../src/data/dataset.ts";
 import { ArgumentError, DataError } from "../../src/errors.ts";
 import { CONFIG_JSON, type RunConfig, type Setting } from "../../src/records/config.ts";
 import type { JsonFile } from "../../src/records/json.ts";
-import { snakeCase } from "../../src/records/names.ts";
+import { snakeCase, type TextFormat } from "../../src/records/names.ts";
 import { readTextIfThere, removeIfThere, writeFileDurably } from "./files.ts";
 import type { AdapterSummary } from "../../src/gpu/device.ts";
 import { vendorName } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
-import type { AnyValues, CommonOptions } from "./options.ts";
-import type { PROFILE_OPTION } from "../_run/profile.ts";
+import type { AnyValues, CommonOptions, PROFILE_OPTION } from "./options.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
 /** The file that says how the results beside it were made. */
@@ -107,7 +106,7 @@ export async function openResults(
   /** A folder of that name is in the way, but is not a result. */
   const isFile = (name: string) => present.get(name)?.isDirectory === false;
   if (ours.length > 0) {
-    const before = present.has(CONFIG) ? parseConfig(await read(directory)) : undefined;
+    const before = await readConfig(directory);
     if (before === undefined) {
       throw new ArgumentError(
         `--out ${directory} holds ${
@@ -140,8 +139,7 @@ export async function readVariant(
   directory: string,
   adapter: AdapterSummary,
 ): Promise<string | undefined> {
-  const text = await readTextIfThere(join(directory, CONFIG));
-  const made = text === undefined ? undefined : parseConfig(text)?.madeWith;
+  const made = (await readConfig(directory))?.madeWith;
   if (made?.adapter !== adapter.description || typeof made.variant !== "string") return undefined;
   return made.variant;
 }
@@ -204,7 +202,7 @@ export class Results {
   /** Reads one of the files of an earlier run; undefined where it is missing. */
   async read<Content>(
     file: string,
-    format: { decode(text: string, options: { name: string }): Content },
+    format: Pick<TextFormat<Content>, "decode">,
   ): Promise<Content | undefined> {
     const name = join(this.directory, file);
     const text = await readTextIfThere(name);
@@ -289,12 +287,10 @@ async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
   return entries;
 }
 
-function read(directory: string): Promise<string> {
-  return Deno.readTextFile(join(directory, CONFIG));
-}
-
-/** A `config.json` that this package wrote; undefined for any other text. */
-function parseConfig(text: string): RunConfig | undefined {
+/** The `config.json` that this package wrote; undefined where there is none. */
+async function readConfig(directory: string): Promise<RunConfig | undefined> {
+  const text = await readTextIfThere(join(directory, CONFIG));
+  if (text === undefined) return undefined;
   try {
     return CONFIG_JSON.decode(text, { name: CONFIG });
   } catch (error) {

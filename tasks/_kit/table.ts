@@ -5,6 +5,7 @@
  */
 import type { DataSet } from "../../src/data/dataset.ts";
 import { maximum } from "../../src/lists.ts";
+import type { TaskContext } from "./context.ts";
 
 /** The heading of a table, as in "CIFAR-10, seed 1". */
 export function tableHeading(
@@ -23,6 +24,16 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
     row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))
       .join("  ").trimEnd()
   );
+}
+
+/** Prints a table on standard output. */
+export function printTable(context: TaskContext, rows: readonly (readonly string[])[]): void {
+  for (const line of alignColumns(rows)) context.stdout(line);
+}
+
+/** As in "1 network" and "3 networks". */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 /** A share as a percentage, as in "52.5 %". */

@@ -22,7 +22,7 @@ import {
 
 type GpuOptions = AnyValues & Pick<CommonOptions, "json" | "requireGpu" | "variant">;
 
-type DataOptions = GpuOptions & Pick<CommonOptions, "data" | "quick">;
+export type DataOptions = GpuOptions & Pick<CommonOptions, "data" | "quick">;
 
 export interface GpuCall<V extends GpuOptions> extends Parsed<V> {
   readonly gpu: Gpu;

@@ -7,12 +7,12 @@ import { join } from "@std/path";
 import { ArgumentError, DataError } from "../../src/errors.ts";
 import { readTextIfThere } from "../_kit/files.ts";
 import { distinct } from "../../src/lists.ts";
-import { CONFIG_JSON, type RunConfig } from "../../src/records/config.ts";
+import { CONFIG_JSON } from "../../src/records/config.ts";
 import { CONFUSION_CSV } from "../../src/records/confusion.ts";
 import { CURVES_CSV } from "../../src/records/curves.ts";
 import { GRADIENT_CHECK_CSV } from "../../src/records/gradient_check.ts";
-import type { JsonFile } from "../../src/records/json.ts";
 import { METRICS_CSV } from "../../src/records/metrics.ts";
+import type { TextFormat } from "../../src/records/names.ts";
 import {
   GRADIENT_CHECK_SUMMARY_JSON,
   RUN_SUMMARY_JSON,
@@ -117,26 +117,22 @@ class Reader {
   /** Reads the part of a task and a seed. */
   async read(task: TaskName, seed: number): Promise<void> {
     const part = `${task}/seed-${seed}`;
-    switch (task) {
-      case "gradient-check":
-        return await this.#readGradientCheck(part, seed);
-      case "baseline":
-        return await this.#readBaseline(part, seed);
-      case "lambda-search":
-        return await this.#readSearch(part, seed);
-      case "init-sensitivity":
-        return await this.#readStudy(part, seed);
-    }
+    if (task === "gradient-check") await this.#readGradientCheck(part, seed);
+    else if (task === "baseline") await this.#readBaseline(part, seed);
+    else if (task === "lambda-search") await this.#readSearch(part, seed);
+    else await this.#readStudy(part, seed);
   }
 
   async #readGradientCheck(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "gradient_check.csv"])) return;
-    const config = await this.#config(part);
+    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
     const rows = await this.#rows(`${part}/gradient_check.csv`, GRADIENT_CHECK_CSV);
     // Written only if the check has passed.
     const passed = await readTextIfThere(this.#path(`${part}/summary.json`)) !== undefined;
     if (!passed) this.miss(`${part}/summary.json (the check failed or was interrupted)`);
-    const trials = passed ? (await this.#summary(part, GRADIENT_CHECK_SUMMARY_JSON)).trials : [];
+    const trials = passed
+      ? (await this.#read(`${part}/summary.json`, GRADIENT_CHECK_SUMMARY_JSON)).trials
+      : [];
     this.#gradientChecks.push({ seed, config, folder: part, rows, passed, trials });
   }
 
@@ -155,9 +151,9 @@ class Reader {
     run: Pick<RunPart, "name" | "seed" | "folder">,
   ): Promise<RunPart | null> {
     if (!await this.#has(part, ["config.json", "metrics.csv", "summary.json"])) return null;
-    const config = await this.#config(part);
+    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
     const rows = await this.#rows(`${part}/metrics.csv`, METRICS_CSV);
-    const ending = await this.#summary(part, RUN_SUMMARY_JSON);
+    const ending = await this.#read(`${part}/summary.json`, RUN_SUMMARY_JSON);
     checkMetrics(rows, { name: this.#path(`${part}/metrics.csv`), ending });
     const figure = await this.#draw(part, {
       file: "metrics.svg",
@@ -171,7 +167,7 @@ class Reader {
 
   async #readSearch(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "trials.csv"])) return;
-    const config = await this.#config(part);
+    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
     const trials = await this.#rows(`${part}/trials.csv`, TRIALS_CSV);
     const figures: { stage: string; svg: string }[] = [];
     for (const stage of distinct(trials.map(({ stage }) => stage))) {
@@ -206,9 +202,9 @@ class Reader {
     { config, final }: Pick<SearchPart, "config" | "final">,
   ): Promise<SearchPart["confusion"]> {
     if (!await this.#has(part, ["confusion.csv"])) return null;
-    const name = this.#path(`${part}/confusion.csv`);
-    const matrix = CONFUSION_CSV.decode(await Deno.readTextFile(name), { name });
-    if (final !== null) checkConfusion(matrix, { name, ending: final.ending });
+    const file = `${part}/confusion.csv`;
+    const matrix = await this.#read(file, CONFUSION_CSV);
+    if (final !== null) checkConfusion(matrix, { name: this.#path(file), ending: final.ending });
     const of = final === null ? { config } : { config: final.config, steps: final.ending.steps };
     const svg = await this.#draw(part, {
       file: "confusion.svg",
@@ -220,9 +216,9 @@ class Reader {
 
   async #readStudy(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "curves.csv", "summary.json"])) return;
-    const config = await this.#config(part);
+    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
     const rows = await this.#rows(`${part}/curves.csv`, CURVES_CSV);
-    const study = await this.#summary(part, STUDY_SUMMARY_JSON);
+    const study = await this.#read(`${part}/summary.json`, STUDY_SUMMARY_JSON);
     checkCurves(rows, { name: this.#path(`${part}/curves.csv`), runs: study.runs });
     const figure = await this.#draw(part, {
       file: "sensitivity.svg",
@@ -244,21 +240,19 @@ class Reader {
     return missing.length === 0;
   }
 
-  async #config(part: string): Promise<RunConfig> {
-    const name = this.#path(`${part}/config.json`);
-    return CONFIG_JSON.decode(await Deno.readTextFile(name), { name });
-  }
-
-  async #summary<Type>(part: string, format: JsonFile<Type>): Promise<Type> {
-    const name = this.#path(`${part}/summary.json`);
+  /** Reads a file that exists. */
+  async #read<Content>(
+    file: string,
+    format: Pick<TextFormat<Content>, "decode">,
+  ): Promise<Content> {
+    const name = this.#path(file);
     return format.decode(await Deno.readTextFile(name), { name });
   }
 
   async #rows<Row extends object>(file: string, table: CsvTable<Row>): Promise<Row[]> {
-    const name = this.#path(file);
-    const rows = table.decode(await Deno.readTextFile(name), { name });
+    const rows = await this.#read(file, table);
     if (rows.length === 0) {
-      throw new DataError(`Cannot read ${name}: it has no rows, expected at least 1`);
+      throw new DataError(`Cannot read ${this.#path(file)}: it has no rows, expected at least 1`);
     }
     return rows;
   }

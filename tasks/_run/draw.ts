@@ -16,7 +16,7 @@ import type { Confusion, MetricRow } from "../../src/model/metrics.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import { dataOf, isQuick } from "../../src/report/settings.ts";
 import { SCALING_BASE, type ScalingRow } from "../../src/measure/scaling.ts";
-import { short } from "../_kit/table.ts";
+import { count, short } from "../_kit/table.ts";
 import { refineRange, type TrialRow } from "../../src/train/lambda_search.ts";
 import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
 
@@ -120,7 +120,7 @@ export function drawScaling(rows: readonly ScalingRow[], config: RunConfig): Pro
       `otherwise hidden ${hidden}`,
       `batch norm ${batchNorm ? "on" : "off"}`,
       `batch ${batch}`,
-      networks === 1 ? "1 network" : `${networks} networks`,
+      count(networks, "network"),
     ]),
   });
 }

@@ -12,16 +12,9 @@ import { type ProfileRow, profileStep } from "../../src/measure/profile.ts";
 import { PROFILE_CSV } from "../../src/records/profile.ts";
 import { shapeOf } from "../../src/model/shape.ts";
 import type { Plan } from "../_kit/capacity.ts";
-import { alignColumns, percent } from "../_kit/table.ts";
+import { count, percent, printTable } from "../_kit/table.ts";
 import type { TaskContext } from "../_kit/context.ts";
-import { writeEvent } from "../_kit/events.ts";
-import { flag } from "../_kit/options.ts";
-
-export const PROFILE_OPTION = {
-  profile: flag({
-    help: "also measure each kernel of a step after the training: a table and profile.csv",
-  }),
-} as const;
+import { warn, writeEvent } from "../_kit/events.ts";
 
 export interface Profiled {
   readonly plan: Plan;
@@ -68,10 +61,8 @@ async function profileInto(
     });
   } catch (error) {
     if (!(error instanceof GpuUnavailableError)) throw error;
-    const message = `Nothing is profiled: ${error.message}`;
     context.progress("");
-    context.stderr(message);
-    if (json) writeEvent(context, "warning", { message });
+    warn(context, `Nothing is profiled: ${error.message}`, options);
     return false;
   }
   context.progress("");
@@ -83,23 +74,21 @@ async function profileInto(
       writeEvent(context, "profile", { ...population, ...PROFILE_CSV.cells(row) });
     }
   } else {
-    const size = `${networks} ${networks === 1 ? "network" : "networks"}`;
-    context.stdout(
-      `A step of ${name}${quick ? " (quick)" : ""}, ${size}, variant ${variant}:`,
-    );
-    for (const line of profileLines(rows)) context.stdout(line);
+    const run = `${name}${quick ? " (quick)" : ""}`;
+    context.stdout(`A step of ${run}, ${count(networks, "network")}, variant ${variant}:`);
+    printTable(context, profileTable(rows));
     context.stdout(`File: ${path}`);
   }
   return true;
 }
 
 /** A line for each kernel, with its median, minimum and maximum. */
-function profileLines(rows: readonly ProfileRow[]): string[] {
+function profileTable(rows: readonly ProfileRow[]): string[][] {
   const lines = rows.map(({ kernel, layer, ms, msMin, msMax, share }) => [
     kernel,
     layer === null ? "" : String(layer),
     ...[ms, msMin, msMax].map((time) => time === null ? "" : time.toFixed(3)),
     percent(share),
   ]);
-  return alignColumns([["kernel", "layer", "ms/step", "min", "max", "share"], ...lines]);
+  return [["kernel", "layer", "ms/step", "min", "max", "share"], ...lines];
 }

@@ -7,13 +7,13 @@ import {
   choice,
   COMMON_OPTIONS,
   integer,
+  PROFILE_OPTION,
   range,
   TRAINING_OPTIONS,
   type Values,
 } from "../_kit/options.ts";
 import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
 import type { ResultsOptions } from "../_kit/results.ts";
-import { PROFILE_OPTION } from "./profile.ts";
 
 const { lambda: _lambda, batchNorm: _batchNorm, ...TRAINING } = TRAINING_OPTIONS;
 

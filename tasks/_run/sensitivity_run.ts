@@ -19,7 +19,7 @@ import { Training } from "../../src/train/training.ts";
 import { bestOf, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 import { drawStudy } from "./draw.ts";
 import type { Figures } from "../_kit/figures.ts";
-import type { CommonOptions, TrainingOptions } from "../_kit/options.ts";
+import { type CommonOptions, normsOf, type TrainingOptions } from "../_kit/options.ts";
 import { type Results, summaryEnd } from "../_kit/results.ts";
 
 /** The files of a study, for {@linkcode openResults}. */
@@ -41,11 +41,6 @@ export interface StudyOptions
 export interface StudyContext extends TrainingContext {
   /** A clock in milliseconds, for tests. */
   readonly now?: () => number;
-}
-
-/** Whether to train without batch norm, with it, or both: off before on, as in files and figure. */
-export function normsOf({ batchNorm }: Pick<StudyOptions, "batchNorm">): boolean[] {
-  return batchNorm === "both" ? [false, true] : [batchNorm === "on"];
 }
 
 /** As in "with-batch-norm". */

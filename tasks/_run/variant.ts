@@ -12,7 +12,7 @@ import { checkVariant, variantFits, VARIANTS } from "../../src/programs/variants
 import { describePlan, type Plan } from "../_kit/capacity.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
-import { adapterKey, cachePath, readEntries, writeEntries } from "../_kit/remembered.ts";
+import { adapterKey, cachePath, readEntries, writeEntry } from "../_kit/remembered.ts";
 import { readVariant } from "../_kit/results.ts";
 import { failedVariants, soundVariants, warnIfFailed } from "./verified.ts";
 
@@ -111,17 +111,9 @@ export class VariantChooser {
     this.#say(measured, context);
     // If there was time for one only, it is not known to be the fastest.
     if (measured.length < Math.min(2, candidates.length)) return measured[0].variant;
-    const key = keyOf(this.#gpu, shape);
-    const entry: Entry = {
-      method: METHOD,
-      key,
-      candidates,
-      measured,
-      date: new Date().toISOString(),
-    };
-    const others = (await readEntries(this.#memory, isEntry)).filter((other) => other.key !== key);
+    const [key, date] = [keyOf(this.#gpu, shape), new Date().toISOString()];
     // If nothing can be written, it is measured again next time.
-    await writeEntries(this.#memory, [...others, entry]);
+    await writeEntry(this.#memory, { method: METHOD, key, candidates, measured, date }, isEntry);
     return measured[0].variant;
   }
 

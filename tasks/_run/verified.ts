@@ -9,7 +9,7 @@ import type { PopulationShape } from "../../src/model/shape.ts";
 import { candidates } from "../../src/programs/variants.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { warn } from "../_kit/events.ts";
-import { adapterKey, cachePath, readEntries, writeEntries } from "../_kit/remembered.ts";
+import { adapterKey, cachePath, readEntries, writeEntry } from "../_kit/remembered.ts";
 
 /** Earlier verifications. If deleted, every variant counts as sound. */
 const MEMORY = cachePath("verified.json");
@@ -37,10 +37,8 @@ export async function rememberVerified(
   failed: readonly string[],
   path: string = MEMORY,
 ): Promise<boolean> {
-  const key = adapterKey(gpu.adapter);
-  const entry: Entry = { key, failed, date: new Date().toISOString() };
-  const others = (await readEntries(path, isEntry)).filter((other) => other.key !== key);
-  return await writeEntries(path, [...others, entry]);
+  const entry = { key: adapterKey(gpu.adapter), failed, date: new Date().toISOString() };
+  return await writeEntry(path, entry, isEntry);
 }
 
 /**

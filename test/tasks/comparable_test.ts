@@ -13,9 +13,9 @@ import {
   optionName,
   type OptionTable,
   parseOptions,
+  PROFILE_OPTION,
   type Task,
 } from "../../tasks/_kit/options.ts";
-import { PROFILE_OPTION } from "../../tasks/_run/profile.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import { runConfig } from "../../tasks/_kit/results.ts";
 import { TASK as BASELINE } from "../../tasks/baseline.ts";

@@ -507,14 +507,18 @@ Deno.test("data exits with 1 and a sentence when the digest is wrong", async () 
     const context = new CapturedContext();
     const archive = { ...archiveOf("http://127.0.0.1:1/"), sha256: "0".repeat(64) };
     const args = ["--out", folder, "--from", url, "--json"];
-    assertEquals(await main(args, context, archive), 1);
+    const status = await runMain((args, context) => main(args, context, archive), {
+      args,
+      context,
+    });
+    assertEquals(status, 1);
     assertStringIncludes(context.errors, `error: Cannot use ${url}: its SHA-256 is `);
     assertEquals(context.events.at(-1)?.exit_status, 1);
     assertEquals(await listNames(folder), []);
   });
 });
 
-Deno.test("data exits with 75 when it is interrupted, and resumes the next time", async () => {
+Deno.test("data exits with 75 when it is interrupted, and keeps the part", async () => {
   const slow = () => {
     const body = new ReadableStream({
       start: (controller) => controller.enqueue(FILE.subarray(0, 9)),

@@ -1,11 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import {
-  measurePeers,
-  type Peer,
-  peersOf,
-  readPeerRows,
-  tellingLine,
-} from "../../../tasks/_bench/peers.ts";
+import { measurePeers, type Peer, peersOf, tellingLine } from "../../../tasks/_bench/peers.ts";
+import { BENCH_FILES, readRows } from "../../../tasks/_bench/files.ts";
+import { PEERS_CSV } from "../../../src/records/bench.ts";
 import { CapturedContext } from "../../_context.ts";
 import { exists, inDirectory } from "../../_tasks.ts";
 
@@ -46,9 +42,9 @@ Deno.test("measurePeers() measures each peer in each round beside ours, and appe
     const first = await Deno.readTextFile(`${out}/peers.csv`);
     assertEquals(first.trim().split("\n").length, 7);
 
-    const before = await readPeerRows({ out, force: false });
+    const before = await readRows(BENCH_FILES.peers, PEERS_CSV, { out, force: false });
     assertEquals(before, rows);
-    assertEquals(await readPeerRows({ out, force: true }), []);
+    assertEquals(await readRows(BENCH_FILES.peers, PEERS_CSV, { out, force: true }), []);
     const again = { ...COMMON, rounds: 1, own: () => Promise.resolve(1), peers, out, before };
     await measurePeers(context, again);
     const second = await Deno.readTextFile(`${out}/peers.csv`);

@@ -122,7 +122,7 @@ Deno.test("profileAll() says once that the adapter has no timestamps, and does n
       const context = new CapturedContext();
       await profileAll(context, { gpu, data }, { populations, json });
       const sentence =
-        /^Nothing is profiled: The adapter .* has no timestamps to measure kernels by\n$/;
+        /^warning: Nothing is profiled: The adapter .* has no timestamps to measure kernels by\n$/;
       assertMatch(context.errors, sentence);
       const message = context.errors.trimEnd();
       assertEquals(context.events, json ? [{ event: "warning", message }] : []);
