@@ -1,8 +1,4 @@
-/**
- * The task `baseline`: 3 and 9 layers, without and with batch norm, trained one after another.
- *
- * @module
- */
+/** The task `baseline`: 3 and 9 layers, without and with batch norm, trained one after another. */
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
 import {
@@ -84,7 +80,7 @@ interface OpenRun {
   readonly finished?: RunSummary;
 }
 
-export interface BaselinePlan extends DataCall<Options> {
+interface BaselinePlan extends DataCall<Options> {
   readonly chooser: VariantChooser;
   readonly runs: readonly OpenRun[];
 }
@@ -185,7 +181,7 @@ export interface FinishedRun {
   readonly summary: RunSummary;
 }
 
-export interface FinishedRuns {
+interface FinishedRuns {
   readonly options: Options;
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;
   readonly runs: readonly FinishedRun[];

@@ -1,8 +1,4 @@
-/**
- * The task `bench`: the speed of training on this machine's adapter, recorded to be compared with other days.
- *
- * @module
- */
+/** The task `bench`: the speed of training on this machine's adapter, recorded to be compared with other days. */
 import { fromFileUrl, join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
 import type { DeviceDataSet } from "../src/gpu/device_data.ts";

@@ -1,8 +1,4 @@
-/**
- * The task `data`: downloads the binary version of CIFAR-10, verifies and unpacks it.
- *
- * @module
- */
+/** The task `data`: downloads the binary version of CIFAR-10, verifies and unpacks it. */
 import { join } from "@std/path";
 import {
   CIFAR10_FILE_SIZE,

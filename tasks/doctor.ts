@@ -1,8 +1,4 @@
-/**
- * The task `doctor`: what this machine offers the other tasks, and what it lacks.
- *
- * @module
- */
+/** The task `doctor`: what this machine offers the other tasks, and what it lacks. */
 import { readCifar10 } from "../src/data/cifar10.ts";
 import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../src/errors.ts";

@@ -1,9 +1,4 @@
-/**
- * The task `gradient-check`: the reference against numerical gradients, and the GPU against the reference.
- *
- * @module
- */
-
+/** The task `gradient-check`: the reference against numerical gradients, and the GPU against the reference. */
 import type { DataSet } from "../src/data/dataset.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { shapeOf } from "../src/model/shape.ts";
@@ -87,7 +82,7 @@ const TRIALS = PUBLISHED_HIDDEN.flatMap((hidden) =>
   )
 );
 
-export interface CheckPlan extends DataCall<Options> {
+interface CheckPlan extends DataCall<Options> {
   readonly variant: string;
   readonly results: Results;
 }

@@ -1,8 +1,4 @@
-/**
- * The task `init-sensitivity`: one network with several initial weights, without and with batch norm.
- *
- * @module
- */
+/** The task `init-sensitivity`: one network with several initial weights, without and with batch norm. */
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
 import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
@@ -72,7 +68,7 @@ export const TASK: Task<Options> = {
   ],
 };
 
-export interface StudyPlan extends DataCall<Options> {
+interface StudyPlan extends DataCall<Options> {
   readonly chooser: VariantChooser;
   readonly choice: VariantChoice;
   readonly results: Results;
@@ -150,7 +146,7 @@ export async function main(
   );
 }
 
-export interface FinishedStudy {
+interface FinishedStudy {
   readonly options: Options;
   readonly config: RunConfig;
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;

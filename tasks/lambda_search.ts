@@ -1,8 +1,4 @@
-/**
- * The task `lambda-search`: a coarse and a fine search for the L2 weight λ, and a network with the best one.
- *
- * @module
- */
+/** The task `lambda-search`: a coarse and a fine search for the L2 weight λ, and a network with the best one. */
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
 import type { DeviceDataSet } from "../src/gpu/device_data.ts";
@@ -61,7 +57,7 @@ export const TASK: Task<SearchOptions> = {
 /** How many of the best are written and printed, as in the report. */
 const BEST = 3;
 
-export interface SearchPlan extends DataCall<SearchOptions> {
+interface SearchPlan extends DataCall<SearchOptions> {
   readonly chooser: VariantChooser;
   readonly choice: VariantChoice;
   readonly results: Results;
@@ -182,7 +178,7 @@ function checkSearch(options: SearchOptions): void {
   }
 }
 
-export interface FinishedSearch {
+interface FinishedSearch {
   readonly options: SearchOptions;
   readonly config: RunConfig;
   readonly dataset: Pick<DataSet, "name" | "classes" | "training">;

@@ -1,8 +1,4 @@
-/**
- * The task `report`: the figures and the page of a reproduction, made again from its files.
- *
- * @module
- */
+/** The task `report`: the figures and the page of a reproduction, made again from its files. */
 import { join } from "@std/path";
 import { readTextIfThere, writeFileDurably } from "./_kit/files.ts";
 import { renderReport } from "../src/report/mod.ts";

@@ -1,7 +1,5 @@
 /**
  * The task `reproduce`: every experiment of the report for several seeds, then the page that compares them with it.
- *
- * @module
  */
 import { join } from "@std/path";
 import { ArgumentError } from "../src/errors.ts";

@@ -1,8 +1,4 @@
-/**
- * The task `scaling`: how the time of a training step grows with the work.
- *
- * @module
- */
+/** The task `scaling`: how the time of a training step grows with the work. */
 import type { DataSet } from "../src/data/dataset.ts";
 import { SCALING_AXES, type ScalingRow } from "../src/measure/scaling.ts";
 import { SCALING_CSV } from "../src/records/scaling.ts";

@@ -3,8 +3,6 @@
  *
  * Shaders are files of their own, for editors and for review, but a published module cannot read files beside itself:
  * there `import.meta.url` is an https address. So the generated module carries their text.
- *
- * @module
  */
 import { includedFiles } from "../src/gpu/includes.ts";
 import { FUSED_MAX_LAYERS, TILES } from "../src/gpu/kernel_table.ts";
@@ -19,7 +17,7 @@ const ROOT = new URL("../", import.meta.url);
 /** The module that the package reads its shaders from. */
 const MODULE = "src/gpu/shaders.gen.ts";
 
-/** What to say when a generated file is not what it should be. */
+/** What to say when a generated file has drifted. */
 export const DRIFT =
   `${MODULE} or a generated file in shaders/ has drifted: run \`deno task shaders\``;
 
@@ -35,10 +33,9 @@ export const SHADERS: Readonly<Record<string, string>> = {
 `;
 
 /**
- * Generates all files that \`deno task shaders\` writes, from the shaders as they are now.
+ * Generates all files that `deno task shaders` writes: texts by paths in the repository.
  *
- * @returns the text that each should have, by its path in the repository
- * @throws {Error} when a shader's name cannot be included, or it includes one that is not there
+ * @throws {Error} When a shader's name cannot be included, or it includes one that is missing.
  */
 export async function generateShaders(): Promise<Map<string, string>> {
   const shaders = { ...await readShaders(), ...generatedShaders() };
@@ -81,11 +78,7 @@ function generatedShaders(): Record<string, string> {
   return { ...Object.fromEntries(texts), "fused/max_layers": MAX_LAYERS };
 }
 
-/**
- * Finds the generated files that are not what they should be.
- *
- * @returns the text that each should have, by its path in the repository; empty when nothing drifted
- */
+/** Finds the generated files that have drifted: the text that each should have, by its path in the repository. */
 async function driftedFiles(): Promise<Map<string, string>> {
   const drifted = await generateShaders();
   for (const [path, text] of drifted) {
@@ -98,11 +91,7 @@ async function driftedFiles(): Promise<Map<string, string>> {
   return drifted;
 }
 
-/**
- * Says whether all generated files are what they should be.
- *
- * @returns true when nothing drifted
- */
+/** Whether no generated file has drifted. */
 export async function shadersAreCurrent(): Promise<boolean> {
   return (await driftedFiles()).size === 0;
 }

@@ -114,7 +114,7 @@ export function dataLine({ dataSet, subtitle }: FigureOptions): string {
 }
 
 /** A figure in words, for people who do not see it: a short title, and what it shows with the numbers that matter. */
-export interface Words {
+interface Words {
   readonly title: string;
   readonly description: string;
 }
@@ -235,7 +235,7 @@ export function keyText(text: string, { x, line }: { x: number; line: number }):
 }
 
 /** The layout of a key: its width in pixels, and whether the series stand below each other. */
-export interface KeyOptions {
+interface KeyOptions {
   readonly width: number;
   readonly vertical?: boolean;
 }
@@ -280,7 +280,7 @@ export function keyPanel(
 }
 
 /** Titles and scale of a vertical axis. */
-export interface VerticalAxisOptions {
+interface VerticalAxisOptions {
   /** Its title, above it. */
   readonly title: string;
   /** Its title where it is logarithmic. */

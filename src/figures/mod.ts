@@ -7,7 +7,7 @@
  * @example Drawing the metrics of a training
  * ```ts
  * import { assertStringIncludes } from "@std/assert";
- * import { baselineFigure } from "./mod.ts";
+ * import { baselineFigure } from "@headless/mlp/figures";
  *
  * const before = { loss: 2.3, cost: 3.5, accuracy: 0.1 };
  * const after = { loss: 1.5, cost: 2.5, accuracy: 0.47 };

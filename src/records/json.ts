@@ -150,14 +150,7 @@ export class JsonFile<Type> {
   }
 }
 
-/**
- * Reads an object with any fields.
- *
- * @param value What was read.
- * @param name Its name, for the error message.
- * @returns The object.
- * @throws {DataError} If it is not an object.
- */
+/** Checks that a value is an object, with any fields. */
 export function fieldsOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;
@@ -165,14 +158,7 @@ export function fieldsOf(value: unknown, name: string): Readonly<Record<string, 
   throw unexpected(value, name, "an object");
 }
 
-/**
- * Makes the error for a value that is not what its field should have.
- *
- * @param value The value.
- * @param name The name of the field.
- * @param expected What it should have.
- * @returns The error.
- */
+/** Makes the error for a field whose value is not what is expected. */
 export function unexpected(value: unknown, name: string, expected: string): DataError {
   const text = value === undefined ? "missing" : JSON.stringify(value);
   const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;

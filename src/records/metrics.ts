@@ -4,9 +4,15 @@
  * @module
  */
 
-import type { MetricRow } from "../model/metrics.ts";
-import { EVALUATION } from "./evaluation.ts";
-import { CsvTable } from "./table.ts";
+import type { Evaluation, MetricRow } from "../model/metrics.ts";
+import { type Columns, CsvTable } from "./table.ts";
+
+/** The columns of an evaluation, behind the name of its split. */
+export const EVALUATION_COLUMNS: Columns<Evaluation> = {
+  loss: "number",
+  cost: "number",
+  accuracy: "share",
+};
 
 /**
  * The format of `metrics.csv`, a row for each evaluation during training.
@@ -28,6 +34,6 @@ export const METRICS_CSV: CsvTable<MetricRow> = new CsvTable<MetricRow>({
   step: "integer",
   epoch: "number",
   eta: "optional number",
-  training: { prefix: "train", columns: EVALUATION },
-  validation: { prefix: "val", columns: EVALUATION },
+  training: { prefix: "train", columns: EVALUATION_COLUMNS },
+  validation: { prefix: "val", columns: EVALUATION_COLUMNS },
 });

@@ -1,5 +1,6 @@
 /**
- * Names of fields in files: snake_case there, camelCase in the program.
+ * What all formats share: how a file is named, encoded and decoded, and the names of its fields, which are snake_case in
+ * files and camelCase in the program.
  *
  * @module
  */

@@ -179,14 +179,7 @@ export class CsvTable<Row extends object> {
   }
 }
 
-/**
- * Reads the names of the columns of a CSV text, for tables whose columns depend on what they are about.
- *
- * @param text The text.
- * @param file The name of the file, for error messages.
- * @returns The cells of the first line.
- * @throws {DataError} If the first line is not CSV.
- */
+/** Reads the names of the columns of a CSV text, for tables whose columns depend on their content. */
 export function readHeader(text: string, file: FileName): string[] {
   return parseLine(linesOf(text)[0], `${file.name}, line 1`);
 }

@@ -6,26 +6,11 @@
 
 import { DataError } from "../errors.ts";
 import type { BestRow, TrialRow } from "../train/lambda_search.ts";
-import { EVALUATION } from "./evaluation.ts";
+import { EVALUATION_COLUMNS } from "./metrics.ts";
 import type { FileName } from "./names.ts";
 import { CsvTable } from "./table.ts";
 
 class TrialsCsv extends CsvTable<TrialRow> {
-  constructor() {
-    super({
-      stage: {
-        fits: (cell) => /^(coarse|fine|refine-[1-9]\d*)$/.test(cell),
-        expected: "coarse, fine, or refine- and a number from 1",
-      },
-      trial: "integer",
-      lambda: "positive",
-      seed: "integer",
-      validation: { prefix: "val", columns: EVALUATION },
-      training: { prefix: "train", columns: EVALUATION },
-      divergedAt: "optional integer",
-    });
-  }
-
   /** Reads the rows, and checks that those of one trial share their λ. */
   override decode(text: string, file: FileName): TrialRow[] {
     const rows = super.decode(text, file);
@@ -42,7 +27,18 @@ class TrialsCsv extends CsvTable<TrialRow> {
 }
 
 /** The format of `trials.csv`, stage by stage. */
-export const TRIALS_CSV: CsvTable<TrialRow> = new TrialsCsv();
+export const TRIALS_CSV: CsvTable<TrialRow> = new TrialsCsv({
+  stage: {
+    fits: (cell) => /^(coarse|fine|refine-[1-9]\d*)$/.test(cell),
+    expected: "coarse, fine, or refine- and a number from 1",
+  },
+  trial: "integer",
+  lambda: "positive",
+  seed: "integer",
+  validation: { prefix: "val", columns: EVALUATION_COLUMNS },
+  training: { prefix: "train", columns: EVALUATION_COLUMNS },
+  divergedAt: "optional integer",
+});
 
 /** The format of `best.csv`, first rank first. */
 export const BEST_CSV: CsvTable<BestRow> = new CsvTable<BestRow>({

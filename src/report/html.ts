@@ -55,7 +55,7 @@ export function idOf(name: string): string {
 }
 
 /** A table, cell by cell. */
-export interface Table {
+interface Table {
   /** Different for every table of a page; the id of its caption begins with it. */
   readonly id: string;
   /** What it shows, in one line. */
@@ -74,7 +74,7 @@ export interface Table {
 export type Row = readonly Content[];
 
 /** Rows that belong together, below a line that says what they have in common. */
-export interface RowGroup {
+interface RowGroup {
   readonly heading: Content;
   readonly rows: readonly Row[];
 }

@@ -60,19 +60,7 @@ const NAMES: { readonly [name: string]: string | undefined } = {
   finalCycles: "cycles of the final network",
 };
 
-/** A setting of some parts: its name on the page, and its different values. */
-export interface SettingLine {
-  readonly name: string;
-  readonly value: string;
-}
-
-/**
- * Tells whether a part was made with the data and the settings of the report, so that the published numbers can stand
- * beside its own.
- *
- * @param config How it was made.
- * @returns Whether it can be compared.
- */
+/** Tells whether a part has the data and the settings of the report, so that its numbers can be compared. */
 export function isComparable(config: RunConfig): boolean {
   const { data, quick } = config.settings;
   return data === PUBLISHED_DATA && quick !== true && otherSettings(config).length === 0;
@@ -102,8 +90,8 @@ export function otherSettings(
   return others;
 }
 
-/** Lists the settings of parts of one task, a line for each. */
-export function settingLines(configs: readonly RunConfig[]): SettingLine[] {
+/** Lists the settings of parts of one task: the name of each on the page, and its different values. */
+export function settingLines(configs: readonly RunConfig[]): { name: string; value: string }[] {
   const names = distinct(configs.flatMap(({ settings }) => Object.keys(settings)));
   return names.filter((name) => !ELSEWHERE.includes(name)).map((name) => ({
     name: NAMES[name] ?? snakeCase(name).replaceAll("_", " "),

@@ -1,8 +1,4 @@
-/**
- * The commit of this project, read from the repository's files without git.
- *
- * @module
- */
+/** The commit of this project, read from the repository's files without git. */
 import { join } from "@std/path";
 
 /** The hash of the commit that is checked out; "" where the folder `.git` is missing or stored otherwise. */

@@ -1,8 +1,4 @@
-/**
- * The files of the task `bench`: rows, which every run appends to, and their figure.
- *
- * @module
- */
+/** The files of the task `bench`: rows, which every run appends to, and their figure. */
 import { join } from "@std/path";
 import { ArgumentError } from "../../src/errors.ts";
 import { trendFigure } from "../../src/figures/mod.ts";

@@ -1,8 +1,4 @@
-/**
- * The speed of training and evaluating populations, as users experience it.
- *
- * @module
- */
+/** The speed of training and evaluating populations, as users experience it. */
 import { type DataSet, type Split, subset } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";

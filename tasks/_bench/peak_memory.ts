@@ -1,8 +1,4 @@
-/**
- * The peak memory of this process, sampled.
- *
- * @module
- */
+/** The peak memory of this process, sampled. */
 
 /** Milliseconds between two samples. */
 const PERIOD = 100;

@@ -1,7 +1,5 @@
 /**
  * Other libraries making the same training steps on the same machine, each in its own process and in turn with ours.
- *
- * @module
  */
 import { fromFileUrl, join } from "@std/path";
 import { writeFileDurably } from "../_kit/files.ts";
@@ -56,7 +54,7 @@ function pathOf(file: string): string {
   return fromFileUrl(new URL(`../peers/${file}`, import.meta.url));
 }
 
-export interface PeerOptions {
+interface PeerOptions {
   readonly rounds: number;
   /** Measures our own step: milliseconds. */
   own(): Promise<number>;

@@ -1,8 +1,4 @@
-/**
- * What the task `bench` prints at the end: a table, or an event for each row.
- *
- * @module
- */
+/** What the task `bench` prints at the end: a table, or an event for each row. */
 import { join } from "@std/path";
 import { maximum } from "../../src/lists.ts";
 import type { BenchRow } from "../../src/measure/bench.ts";

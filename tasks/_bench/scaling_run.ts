@@ -1,8 +1,4 @@
-/**
- * How the time of a step grows: the measurements along each axis, and their files.
- *
- * @module
- */
+/** How the time of a step grows: the measurements along each axis, and their files. */
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import type { PopulationPlan } from "../../src/model/shape.ts";
@@ -50,7 +46,7 @@ export interface ScalingOptions extends Pick<CommonOptions, "seed" | "quick" | "
   readonly steps: number;
 }
 
-export interface ScalingContext {
+interface ScalingContext {
   readonly gpu: Gpu;
   readonly data: DeviceDataSet;
   /** Chooses the kernel variant of each size. */

@@ -1,13 +1,9 @@
-/**
- * How long to warm up and how many steps to time.
- *
- * @module
- */
+/** How long to warm up and how many steps to time. */
 import type { Gpu } from "../../src/gpu/device.ts";
 import { type TimedWork, unitsFor } from "../../src/measure/timing.ts";
 
 /** Milliseconds to warm up, and to measure. */
-export interface TimerPace {
+interface TimerPace {
   readonly warmUp: number;
   readonly measurement: number;
 }
@@ -32,12 +28,9 @@ export function paceOf({ adapter }: Gpu, { stamped }: TimedWork): TimerPace {
 }
 
 /**
- * Trains until the size of submits, which follows the time of the first ones, has settled.
- *
- * @param work The steps, of which one was made before.
- * @param options `max`: the maximum steps of the measurements to come, which need no longer warm-up; `steps`: how many they
- * have, where that is known from a population of the same kind.
- * @returns How many steps a measurement should have.
+ * Trains until the size of submits, which follows the time of the first ones, has settled; returns how many steps a
+ * measurement should have. `max` is the maximum of those, and `steps` their number where it is known from a population of
+ * the same kind. One step was made before.
  */
 export async function warmUp(
   work: TimedWork,

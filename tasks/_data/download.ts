@@ -1,8 +1,4 @@
-/**
- * Downloads a large file of known size and digest over unreliable connections.
- *
- * @module
- */
+/** Downloads a large file of known size and digest over unreliable connections. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TaskError } from "../_kit/main.ts";
@@ -14,7 +10,7 @@ export interface Archive {
   readonly sha256: string;
 }
 
-export interface DownloadOptions {
+interface DownloadOptions {
   /** Stops the download; what was received is kept. */
   readonly signal: AbortSignal;
   /** Called with the number of bytes received, at the start of each attempt and after each piece. */

@@ -1,13 +1,9 @@
-/**
- * Unpacks known files from a gzipped tar archive, and nothing else that may be in it.
- *
- * @module
- */
+/** Unpacks known files from a gzipped tar archive, and nothing else that may be in it. */
 import { dirname, join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
 import { removeIfThere } from "../_kit/files.ts";
 
-export interface UnpackOptions {
+interface UnpackOptions {
   /** The names of the files, in the archive without their folder. */
   readonly names: readonly string[];
   readonly folder: string;
@@ -17,7 +13,7 @@ export interface UnpackOptions {
   readonly signal: AbortSignal;
 }
 
-export interface TarMember {
+interface TarMember {
   /** Its path in the archive, which may be anything: never write to it. */
   readonly name: string;
   readonly size: number;

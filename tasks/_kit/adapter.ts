@@ -1,8 +1,4 @@
-/**
- * The first line of every task that uses the GPU: which adapter, whose driver, software or hardware.
- *
- * @module
- */
+/** The first line of every task that uses the GPU: which adapter, whose driver, software or hardware. */
 import { GpuUnavailableError } from "../../src/errors.ts";
 import type { AdapterSummary } from "../../src/gpu/device.ts";
 import type { TaskContext } from "./context.ts";

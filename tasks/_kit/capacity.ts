@@ -1,8 +1,4 @@
-/**
- * Whether the data and the adapter allow a training, which is checked before anything is written.
- *
- * @module
- */
+/** Whether the data and the adapter allow a training, which is checked before anything is written. */
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";

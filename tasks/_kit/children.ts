@@ -4,8 +4,6 @@
  * Such a variable makes any program load any code, so Deno then starts programs only with unrestricted `--allow-run`,
  * unless the variable is empty in the child's environment, which the linker treats as unset. So children inherit this
  * process's environment with these variables emptied. Reading them takes `--allow-env=LD_*,DYLD_*` with `--ignore-env`.
- *
- * @module
  */
 
 export type Command = readonly [program: string, ...args: readonly string[]];

@@ -1,8 +1,4 @@
-/**
- * What a task knows of the process around it, passed in so that tests can run tasks without one.
- *
- * @module
- */
+/** What a task knows of the process around it, passed in so that tests can run tasks without one. */
 
 /** Where a task writes, and what interrupts it. */
 export interface TaskContext {

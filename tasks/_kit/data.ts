@@ -1,8 +1,4 @@
-/**
- * From `--data` to a data set.
- *
- * @module
- */
+/** From `--data` to a data set. */
 import { fromFileUrl } from "@std/path";
 import { CIFAR10_FOLDER, readCifar10 } from "../../src/data/cifar10.ts";
 import { type DataSet, subset, type SubsetCounts } from "../../src/data/dataset.ts";

@@ -1,8 +1,4 @@
-/**
- * The lines of `--json`: one JSON object each on standard output, distinguished by `event`.
- *
- * @module
- */
+/** The lines of `--json`: one JSON object each on standard output, distinguished by `event`. */
 import type { TaskContext } from "./context.ts";
 
 export type EventName =

@@ -1,13 +1,11 @@
 /**
  * The figures of a task. They are drawn after the results are written and printed, and can be redrawn from the files.
- *
- * @module
  */
 import { join } from "@std/path";
 import { explainSystem, FigureError } from "./main.ts";
 import type { Results } from "./results.ts";
 
-export type FigureDirectory = Pick<Results, "directory" | "write">;
+type FigureDirectory = Pick<Results, "directory" | "write">;
 
 interface Drawing {
   readonly results: FigureDirectory;

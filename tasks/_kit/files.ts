@@ -1,9 +1,4 @@
-/**
- * Files: writing them so that a crash leaves the old file or the new one, never half of either.
- *
- * @module
- */
-
+/** Files: writing them so that a crash leaves the old file or the new one, never half of either. */
 import { basename, dirname, join } from "@std/path";
 
 /**
@@ -11,17 +6,6 @@ import { basename, dirname, join } from "@std/path";
  * one. Readers of the path see the old file until then.
  *
  * The folder must exist. If a call of `Deno` fails, the temporary file is removed and the old file remains.
- *
- * @example Writing a small file
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { writeFileDurably } from "./files.ts";
- *
- * const path = await Deno.makeTempFile();
- * await writeFileDurably(path, "step,eta\n");
- *
- * assertEquals(await Deno.readTextFile(path), "step,eta\n");
- * ```
  */
 export async function writeFileDurably(path: string, data: Uint8Array | string): Promise<void> {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;

@@ -1,8 +1,4 @@
-/**
- * The help text of a task, generated from the declarations that its arguments are parsed with.
- *
- * @module
- */
+/** The help text of a task, generated from the declarations that its arguments are parsed with. */
 import {
   type AnyValues,
   COMMON_OPTIONS,

@@ -1,8 +1,4 @@
-/**
- * The outermost layer of every task: errors become one sentence and an exit status, signals an `AbortSignal`.
- *
- * @module
- */
+/** The outermost layer of every task: errors become one sentence and an exit status, signals an `AbortSignal`. */
 import {
   ArgumentError,
   DataError,

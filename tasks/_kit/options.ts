@@ -1,8 +1,4 @@
-/**
- * The options of tasks: declared once, parsed strictly; every mistake is answered in one sentence.
- *
- * @module
- */
+/** The options of tasks: declared once, parsed strictly; every mistake is answered in one sentence. */
 import { parseArgs } from "@std/cli/parse-args";
 import type { SubsetCounts } from "../../src/data/dataset.ts";
 import { ArgumentError } from "../../src/errors.ts";

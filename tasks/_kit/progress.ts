@@ -1,8 +1,4 @@
-/**
- * The progress of runs: one line rewritten in place on a terminal, plain lines elsewhere, events with `--json`.
- *
- * @module
- */
+/** The progress of runs: one line rewritten in place on a terminal, plain lines elsewhere, events with `--json`. */
 import type { MetricRow } from "../../src/model/metrics.ts";
 import { METRICS_CSV } from "../../src/records/metrics.ts";
 import type { TaskContext } from "./context.ts";

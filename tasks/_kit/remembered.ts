@@ -1,8 +1,4 @@
-/**
- * What tasks remember about an adapter between runs: lists of entries in files under `.cache/`.
- *
- * @module
- */
+/** What tasks remember about an adapter between runs: lists of entries in files under `.cache/`. */
 import { dirname, fromFileUrl } from "@std/path";
 import { writeFileDurably } from "./files.ts";
 import type { AdapterSummary } from "../../src/gpu/device.ts";

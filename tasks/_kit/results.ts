@@ -1,8 +1,4 @@
-/**
- * The directory of a run: what is there already, and whether it may be replaced.
- *
- * @module
- */
+/** The directory of a run: what is there already, and whether it may be replaced. */
 import { join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
 import { ArgumentError, DataError } from "../../src/errors.ts";
@@ -20,7 +16,7 @@ import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 /** The file that says how the results beside it were made. */
 const CONFIG = "config.json";
 
-export interface RunCircumstances {
+interface RunCircumstances {
   readonly task: string;
   readonly dataset: Pick<DataSet, "name" | "sha256">;
   readonly adapter: AdapterSummary;
@@ -168,7 +164,7 @@ export function summaryEnd(
 }
 
 /** Whether a directory holds none of a run's files, all of them, or those of an interrupted run. */
-export type ResultsState = "new" | "finished" | "unfinished";
+type ResultsState = "new" | "finished" | "unfinished";
 
 /** The directory of one run. */
 export class Results {

@@ -1,8 +1,4 @@
-/**
- * Tables on a terminal: headings, columns, numbers.
- *
- * @module
- */
+/** Tables on a terminal: headings, columns, numbers. */
 import type { DataSet } from "../../src/data/dataset.ts";
 import { maximum } from "../../src/lists.ts";
 import type { TaskContext } from "./context.ts";

@@ -1,8 +1,4 @@
-/**
- * Which package this is, and which Deno runs it.
- *
- * @module
- */
+/** Which package this is, and which Deno runs it. */
 import configuration from "../../deno.json" with { type: "json" };
 
 export const PACKAGE_VERSION: string = configuration.version;

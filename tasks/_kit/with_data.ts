@@ -1,8 +1,4 @@
-/**
- * How tasks start: arguments, help, device, data. What is opened here is closed here, whatever happens in between.
- *
- * @module
- */
+/** How tasks start: arguments, help, device, data. What is opened here is closed here, whatever happens in between. */
 import type { DataSet, SubsetCounts } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
@@ -88,7 +84,7 @@ export async function withData<V extends DataOptions>(
   });
 }
 
-export interface LoadedData extends Loaded {
+interface LoadedData extends Loaded {
   readonly data: DeviceDataSet;
 }
 

@@ -2,8 +2,6 @@
  * Checks that files of a reproduction agree. Where they do not, someone has edited one.
  *
  * Each throws a `DataError` that names the file and, where there is one, the line and column.
- *
- * @module
  */
 import { DataError } from "../../src/errors.ts";
 import type { Confusion, Ending, MetricRow } from "../../src/model/metrics.ts";

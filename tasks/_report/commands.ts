@@ -1,8 +1,4 @@
-/**
- * The commands that repeat a reproduction.
- *
- * @module
- */
+/** The commands that repeat a reproduction. */
 import { distinct, minimum } from "../../src/lists.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import type { Part, ReportCommands } from "../../src/report/data.ts";

@@ -1,8 +1,4 @@
-/**
- * Reads the directory of a reproduction as far as it is there, and redraws its figures.
- *
- * @module
- */
+/** Reads the directory of a reproduction as far as it is there, and redraws its figures. */
 import { join } from "@std/path";
 import { ArgumentError, DataError } from "../../src/errors.ts";
 import { readTextIfThere } from "../_kit/files.ts";
@@ -45,12 +41,12 @@ const RUNS = ["3-layer", "3-layer-batch-norm", "9-layer", "9-layer-batch-norm"];
 
 const SEED_FOLDER = /^seed-(\d+)$/;
 
-export interface DrawnFigure {
+interface DrawnFigure {
   readonly path: string;
   readonly svg: string;
 }
 
-export interface Reproduction {
+interface Reproduction {
   /** What the page shows. */
   readonly data: ReportData;
   /** All figures, not written yet. */

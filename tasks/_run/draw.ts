@@ -1,8 +1,6 @@
 /**
  * The figures of all tasks. They are drawn from the rows of CSV files and the settings in config.json alone, so that they
  * can be redrawn to the same bytes.
- *
- * @module
  */
 import { ArgumentError } from "../../src/errors.ts";
 import {

@@ -1,8 +1,4 @@
-/**
- * The option `--profile`: a table and a file of where the time of a training step goes.
- *
- * @module
- */
+/** The option `--profile`: a table and a file of where the time of a training step goes. */
 import { dirname } from "@std/path";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../../src/errors.ts";

@@ -1,8 +1,4 @@
-/**
- * A λ search: its options, the names of its stages and its files.
- *
- * @module
- */
+/** A λ search: its options, the names of its stages and its files. */
 import {
   choice,
   COMMON_OPTIONS,

@@ -1,8 +1,4 @@
-/**
- * The end of a λ search: the network with the best λ, its confusion matrix, and the search's summary.
- *
- * @module
- */
+/** The end of a λ search: the network with the best λ, its confusion matrix, and the search's summary. */
 import type { Confusion } from "../../src/model/metrics.ts";
 import { join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
@@ -76,7 +72,7 @@ export function bestRows(best: readonly LambdaResult[], comparable: boolean): Be
   }));
 }
 
-export interface FinalContext extends SearchContext {
+interface FinalContext extends SearchContext {
   readonly final: Results;
   /** The best of the search, first rank first. */
   readonly best: readonly BestRow[];

@@ -1,8 +1,4 @@
-/**
- * The stages of a λ search: each is one population, whose networks train together.
- *
- * @module
- */
+/** The stages of a λ search: each is one population, whose networks train together. */
 import type { MetricRow } from "../../src/model/metrics.ts";
 import {
   type LambdaRange,

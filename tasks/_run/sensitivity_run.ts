@@ -1,8 +1,4 @@
-/**
- * A study of initial weights: its trainings and its files.
- *
- * @module
- */
+/** A study of initial weights: its trainings and its files. */
 import type { MetricRow } from "../../src/model/metrics.ts";
 import type { Initialisation } from "../../src/model/initialisation.ts";
 import {
@@ -31,14 +27,14 @@ export const STUDY_FILES = {
 } as const;
 
 /** What a study trains; the task has checked it. */
-export interface StudyOptions
+interface StudyOptions
   extends Omit<TrainingOptions, "init">, Pick<CommonOptions, "seed" | "quick"> {
   readonly inits: readonly Initialisation[];
   /** Steps from one point of a curve to the next. */
   readonly every: number;
 }
 
-export interface StudyContext extends TrainingContext {
+interface StudyContext extends TrainingContext {
   /** A clock in milliseconds, for tests. */
   readonly now?: () => number;
 }

@@ -1,8 +1,4 @@
-/**
- * One training and its files: a baseline run, or the last part of a search.
- *
- * @module
- */
+/** One training and its files: a baseline run, or the last part of a search. */
 import { networkTensors } from "../../src/model/checkpoint.ts";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { maximum } from "../../src/lists.ts";

@@ -1,8 +1,6 @@
 /**
  * Which kernel variant a task uses: the one asked for, the one that results were begun with, the one that was fastest on
  * this adapter before, or the one that is fastest now.
- *
- * @module
  */
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
@@ -47,7 +45,7 @@ export interface VariantChoice {
 }
 
 /** The options that a choice depends on, and other files than the usual ones, for tests. */
-export interface ChooserOptions {
+interface ChooserOptions {
   readonly variant?: string;
   readonly force?: boolean;
   readonly json?: boolean;

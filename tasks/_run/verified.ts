@@ -1,8 +1,4 @@
-/**
- * The kernel variants that failed `deno task doctor --verify` on this adapter, and so are not chosen there.
- *
- * @module
- */
+/** The kernel variants that failed `deno task doctor --verify` on this adapter, and so are not chosen there. */
 import { GpuError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import type { PopulationShape } from "../../src/model/shape.ts";

@@ -1,8 +1,4 @@
-/**
- * `doctor --verify`: every kernel variant through every check; those that fail are remembered.
- *
- * @module
- */
+/** `doctor --verify`: every kernel variant through every check; those that fail are remembered. */
 import { Gpu } from "../../src/gpu/device.ts";
 import { VARIANTS } from "../../src/programs/variants.ts";
 import {
@@ -22,7 +18,7 @@ export interface VerifyRun {
   readonly memory?: string;
 }
 
-export interface Verified {
+interface Verified {
   /** The variants that ran some check. */
   readonly ran: readonly string[];
   /** Those that failed one. */

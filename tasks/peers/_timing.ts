@@ -1,8 +1,4 @@
-/**
- * How the peers that run in Deno measure, and the line that they print.
- *
- * @module
- */
+/** How the peers that run in Deno measure, and the line that they print. */
 
 /** Steps that compile and fill caches before any are timed. */
 const WARM_UP = 3;

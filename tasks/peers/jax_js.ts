@@ -4,8 +4,6 @@
  *
  * The package is named by a variable, so that only running this fetches it: it is not a dependency of the project. An
  * operation of jax-js consumes its arrays unless it is given their `ref`.
- *
- * @module
  */
 import { printTime } from "./_timing.ts";
 

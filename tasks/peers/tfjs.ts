@@ -4,8 +4,6 @@
  * and with nothing read before the end.
  *
  * The package is named by a variable, so that only running this fetches it: it is not a dependency of the project.
- *
- * @module
  */
 import { printTime } from "./_timing.ts";
 

@@ -124,7 +124,7 @@ Deno.test("profileAll() says once that the adapter has no timestamps, and does n
       const sentence =
         /^warning: Nothing is profiled: The adapter .* has no timestamps to measure kernels by\n$/;
       assertMatch(context.errors, sentence);
-      const message = context.errors.trimEnd();
+      const message = context.errors.trimEnd().replace("warning: ", "");
       assertEquals(context.events, json ? [{ event: "warning", message }] : []);
       assertEquals(await exists(out), false);
     }
