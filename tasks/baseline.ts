@@ -45,7 +45,6 @@ const OPTIONS = { ...COMMON_OPTIONS, ...PROFILE_OPTION, ...TRAINING_OPTIONS };
 
 type Options = Values<typeof OPTIONS>;
 
-/** The task as its users see it. */
 export const TASK: Task<Options> = {
   name: "baseline",
   summary: "Trains four networks one after another: 3 and 9 layers, without and with batch " +
@@ -71,7 +70,6 @@ export const TASK: Task<Options> = {
 /** The identity of all networks: a constant, so that initial weights depend on the seed alone, whichever runs there are. */
 const IDENTITY = "baseline";
 
-/** A run and its directory. */
 interface OpenRun {
   readonly run: TrainingRun;
   readonly results: Results;
@@ -85,7 +83,6 @@ interface BaselinePlan extends DataCall<Options> {
   readonly runs: readonly OpenRun[];
 }
 
-/** Checks everything that can be refused, and touches nothing. */
 export async function plan(call: DataCall<Options>): Promise<BaselinePlan> {
   const { options, gpu, data } = call;
   const chooser = new VariantChooser(call, options);
@@ -109,7 +106,6 @@ export async function plan(call: DataCall<Options>): Promise<BaselinePlan> {
   return { ...call, chooser, runs };
 }
 
-/** Does what was planned, and returns the exit status. */
 export async function run(planned: BaselinePlan, context: TaskContext): Promise<number> {
   const { options, gpu, data, chooser, runs } = planned;
   const { json, quick } = options;
@@ -145,7 +141,6 @@ export async function run(planned: BaselinePlan, context: TaskContext): Promise<
   return EXIT.done;
 }
 
-/** Runs the task, and returns the exit status. */
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
   return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }

@@ -3,9 +3,9 @@ import { fromFileUrl, join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
 import type { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
-import type { AdapterSummary, Gpu } from "../src/gpu/device.ts";
+import type { Gpu } from "../src/gpu/device.ts";
 import { maximum } from "../src/lists.ts";
-import { type AdapterPeak, measureAdapterPeak } from "../src/measure/adapter_peak.ts";
+import { measureAdapterPeak } from "../src/measure/adapter_peak.ts";
 import type { BenchRow, PeerRow } from "../src/measure/bench.ts";
 import { compareWithEarlier } from "../src/measure/slowdown.ts";
 import { timeUnit, unitsFor } from "../src/measure/timing.ts";
@@ -134,16 +134,6 @@ const MIN_MILLISECONDS = 1000;
 
 type BenchPopulation = Plan & { readonly variant: string };
 
-/** Milliseconds of the start-up. */
-interface Startup {
-  /** Requesting the device. */
-  readonly adapter: number;
-  /** Loading the data, and uploading the training images. */
-  readonly data: number;
-  /** From creating the first networks, with compiling, to the end of their first step. */
-  readonly compile: number;
-}
-
 interface BenchPlan extends GpuCall<Options> {
   readonly shapes: readonly Plan[];
   readonly before: readonly BenchRow[];
@@ -158,7 +148,6 @@ interface Bench {
   readonly commit: string;
 }
 
-/** Checks everything that can be refused, and touches nothing. */
 async function plan(call: GpuCall<Options>): Promise<BenchPlan> {
   const { options } = call;
   const shapes = plansOf(call);
@@ -167,7 +156,6 @@ async function plan(call: GpuCall<Options>): Promise<BenchPlan> {
   return { ...call, shapes, before, peersBefore };
 }
 
-/** Does what was planned, and returns the exit status. */
 async function run(
   planned: BenchPlan,
   context: TaskContext,
@@ -186,7 +174,7 @@ async function run(
     const { data } = loaded;
     await data.part("training");
     await gpu.done();
-    const startup = { adapter: requestTime, data: performance.now() - loading };
+    const startup = { startupMs: requestTime, dataMs: performance.now() - loading };
 
     const chooser = new VariantChooser({ gpu, data }, options);
     const commit = await currentCommit(fromFileUrl(new URL("../.git", import.meta.url)));
@@ -229,7 +217,7 @@ export async function main(
 async function measureRows(
   populations: readonly BenchPopulation[],
   { options, given }: BenchPlan,
-  on: { bench: Bench; memory: PeakMemory; startup: Omit<Startup, "compile"> },
+  on: { bench: Bench; memory: PeakMemory; startup: { startupMs: number; dataMs: number } },
 ): Promise<BenchRow[]> {
   const { json, quick, repeat, seed } = options;
   const { bench: { context, gpu, data, commit }, memory } = on;
@@ -237,29 +225,54 @@ async function measureRows(
   const exact = given.has("steps");
   const loads = populations.map((plan) => loadOf(plan, { options, gpu, exact }));
   const measurements = await measure(gpu, data, {
-    ...{ loads, seed, repeat, signal },
+    loads,
+    seed,
+    repeat,
+    signal,
     min: quick || exact ? 0 : MIN_MILLISECONDS,
     onMeasurement: (round, plan) => say(context, { round, repeat, plan, plans: populations }),
   });
   context.progress("");
   memory.stop();
   const [plan] = populations;
-  const compile = await measureCompiling(data.source, { plan, seed, signal });
-  const startup = { ...on.startup, compile };
-  if (json) writeStartup(context, startup, plan);
+  const compileMs = await measureCompiling(data.source, { plan, seed, signal });
+  const startup = { ...on.startup, compileMs };
+  if (json) {
+    writeEvent(context, "startup", {
+      startup_ms: startup.startupMs,
+      data_ms: startup.dataMs,
+      compile_ms: compileMs,
+      networks: plan.networks,
+      hidden: plan.hidden.join(","),
+      batch_norm: plan.batchNorm,
+    });
+  }
   const peak = await measureAdapterPeak(gpu, {
     signal,
     ...quick && { minMilliseconds: 50, repeat: 2 },
   });
   if (json) writeEvent(context, "peak", { gflop_per_s: peak.gflopPerS, gb_per_s: peak.gbPerS });
-  const { adapter } = gpu;
-  const shared = { adapter, dataset: data.source, commit, repeat, startup, peak };
-  return populations.map((population, i) =>
-    makeRow(population, measurements[i], { ...shared, memory: memory.peak })
-  );
+  const { description: adapter, software } = gpu.adapter;
+  const common = {
+    date: dateNow(),
+    commit,
+    packageVersion: PACKAGE_VERSION,
+    denoVersion: DENO_VERSION,
+    adapter,
+    software,
+    data: data.source.name,
+    repeat,
+    peakGflopPerS: peak.gflopPerS,
+    peakGbPerS: peak.gbPerS,
+    ...startup,
+    peakMemoryBytes: memory.peak,
+  };
+  return populations.map((population, i) => ({
+    ...common,
+    ...measuredColumns(population, measurements[i], data.source),
+  }));
 }
 
-/** Profiles a step of each population, a file each. */
 async function profilePopulations(
   populations: readonly BenchPopulation[],
   { out, json }: Options,
@@ -273,10 +286,8 @@ async function profilePopulations(
   await profileAll(context, { gpu, data }, { populations: profiled, json });
 }
 
-/** The network that peers train. */
 const PEERS_NETWORK = { hidden: [50, 50], batchNorm: true, batch: 100, networks: 1 };
 
-/** Measures other libraries in turn with ours. */
 async function besidePeers(
   options: Options,
   { context, gpu, data, chooser, commit }: Bench,
@@ -291,7 +302,12 @@ async function besidePeers(
     const milliseconds = quick ? 0 : MIN_MILLISECONDS;
     const { units } = await unitsFor(runner.steps, { min: quick ? 20 : 450, milliseconds });
     await measurePeers(context, {
-      ...{ ...others, rounds, commit, out, json, quick },
+      ...others,
+      rounds,
+      commit,
+      out,
+      json,
+      quick,
       adapter: gpu.adapter.description,
       own: () => timeUnit(runner.steps, units),
     });
@@ -346,42 +362,14 @@ function say(
   } else if (plan === plans[0]) context.stderr(doing);
 }
 
-function writeStartup(context: TaskContext, startup: Startup, plan: Plan): void {
-  writeEvent(context, "startup", {
-    startup_ms: startup.adapter,
-    data_ms: startup.data,
-    compile_ms: startup.compile,
-    networks: plan.networks,
-    hidden: plan.hidden.join(","),
-    batch_norm: plan.batchNorm,
-  });
-}
-
-function makeRow(
+function measuredColumns(
   { hidden, batchNorm, batch, networks, variant }: BenchPopulation,
   { steps, step, evaluation }: Measurement,
-  common: {
-    adapter: AdapterSummary;
-    dataset: DataSet;
-    commit: string;
-    repeat: number;
-    startup: Startup;
-    peak: AdapterPeak;
-    memory: number;
-  },
-): BenchRow {
-  const { adapter, dataset, commit, repeat, startup, peak, memory } = common;
-  const { inputs, classes } = dataset;
+  { inputs, classes }: DataSet,
+) {
   const operations = networks * operationsPerStep({ inputs, hidden, classes, batchNorm }, batch);
   return {
-    date: dateNow(),
-    commit,
-    packageVersion: PACKAGE_VERSION,
-    denoVersion: DENO_VERSION,
-    adapter: adapter.description,
-    software: adapter.software,
     variant,
-    data: dataset.name,
     networks,
     hidden: hidden.join(","),
     batchNorm,
@@ -390,18 +378,11 @@ function makeRow(
     msPerStep: step.median,
     stepsPerS: 1000 / step.median,
     gflopPerS: operations / step.median / 1e6,
-    repeat,
     msPerStepMin: step.min,
     msPerStepMax: step.max,
     evaluationMs: evaluation.median,
     evaluationMsMin: evaluation.min,
     evaluationMsMax: evaluation.max,
-    peakGflopPerS: peak.gflopPerS,
-    peakGbPerS: peak.gbPerS,
-    startupMs: startup.adapter,
-    dataMs: startup.data,
-    compileMs: startup.compile,
-    peakMemoryBytes: memory,
   };
 }
 

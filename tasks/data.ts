@@ -97,7 +97,6 @@ async function findValidCopy(folder: string, context: TaskContext): Promise<Data
   }
 }
 
-/** Downloads, unpacks and reads the data set. */
 async function fetchData(
   archive: Archive,
   context: TaskContext,

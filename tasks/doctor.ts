@@ -65,7 +65,6 @@ const LIMITS = {
 
 type LimitName = keyof typeof LIMITS;
 
-/** The variable that selects Deno's backend. */
 const BACKEND = "DENO_WEBGPU_BACKEND";
 
 /** Where Vulkan's loader on Linux looks for driver manifests. */
@@ -213,7 +212,6 @@ function withoutGpu(problem: GpuUnavailableError): Finding {
   };
 }
 
-/** The adapter, its limits and its features. */
 async function examine(
   gpu: Gpu,
   context: TaskContext,
@@ -302,7 +300,6 @@ async function verifyHere(context: TaskContext, run: VerifyRun): Promise<Finding
   };
 }
 
-/** Compares some training steps on the GPU with the float64 reference. */
 async function testGpu(
   gpu: Gpu,
   options: { seed: number; variant?: string; memory?: string },
@@ -334,7 +331,6 @@ async function testGpu(
   }
 }
 
-/** Names on the left, texts of one or more lines on the right. */
 function layOut(findings: readonly Finding[]): string[] {
   const width = Math.max(...findings.map(({ name }) => name.length)) + 2;
   return findings.flatMap(({ name, text }) => {

@@ -49,7 +49,6 @@ const OPTIONS = {
   }),
 };
 
-/** The task as its users see it. */
 export const TASK: Task<Options> = {
   name: "gradient-check",
   summary:
@@ -87,7 +86,6 @@ interface CheckPlan extends DataCall<Options> {
   readonly results: Results;
 }
 
-/** Checks everything that can be refused, and touches nothing. */
 export async function plan(call: DataCall<Options>): Promise<CheckPlan> {
   const { options, gpu, data: { source: dataset } } = call;
   checkSizes(options, dataset);
@@ -99,7 +97,6 @@ export async function plan(call: DataCall<Options>): Promise<CheckPlan> {
   return { ...call, variant, results: await openResults(out, config, { ...FILES, force }) };
 }
 
-/** Does what was planned, and returns the exit status. */
 export async function run(planned: CheckPlan, context: TaskContext): Promise<number> {
   const { options, gpu, data: { source: dataset }, results, variant } = planned;
   await warnIfFailed(context, gpu, options);
@@ -134,7 +131,6 @@ export async function run(planned: CheckPlan, context: TaskContext): Promise<num
   return passed ? EXIT.done : EXIT.checkFailed;
 }
 
-/** Runs the task, and returns the exit status. */
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
   return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }
@@ -165,7 +161,6 @@ export function publishedErrors(
   };
 }
 
-/** The table of the setting asked for. */
 function report(
   context: TaskContext,
   rows: readonly GradientCheckRow[],
@@ -197,7 +192,6 @@ function report(
   printTable(context, lines);
 }
 
-/** Compares the GPU with the reference at several settings. */
 async function checkTrials(
   { options, gpu, data: { source } }: CheckPlan,
   signal: AbortSignal,

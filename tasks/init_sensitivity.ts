@@ -45,7 +45,6 @@ const OPTIONS = {
 
 type Options = Values<typeof OPTIONS>;
 
-/** The task as its users see it. */
 export const TASK: Task<Options> = {
   name: "init-sensitivity",
   summary: "Trains one network with several initial weights, without and with batch " +
@@ -76,7 +75,6 @@ interface StudyPlan extends DataCall<Options> {
   readonly finished?: StudySummary;
 }
 
-/** Checks everything that can be refused, and touches nothing. */
 export async function plan(call: DataCall<Options>): Promise<StudyPlan> {
   const { options, gpu, data } = call;
   const { hidden, batch, inits: { length: networks }, halfCycle, cycles, out, force } = options;

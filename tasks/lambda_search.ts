@@ -30,7 +30,6 @@ import { SEARCH_OPTIONS, searchFiles, type SearchOptions, stageNames } from "./_
 import { searchInto } from "./_run/search_stages.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
 
-/** The task as its users see it. */
 export const TASK: Task<SearchOptions> = {
   name: "lambda-search",
   summary:
@@ -67,7 +66,6 @@ interface SearchPlan extends DataCall<SearchOptions> {
   readonly finished?: SearchSummary;
 }
 
-/** Checks everything that can be refused, and touches nothing. */
 export async function plan(call: DataCall<SearchOptions>): Promise<SearchPlan> {
   const { options, gpu, data } = call;
   const { force, out, hidden, batch, repeat, halfCycle, cycles } = options;
@@ -91,7 +89,6 @@ export async function plan(call: DataCall<SearchOptions>): Promise<SearchPlan> {
   return planned;
 }
 
-/** Does what was planned, and returns the exit status. */
 export async function run(planned: SearchPlan, context: TaskContext): Promise<number> {
   const { options, data, chooser, choice, results, finished } = planned;
   const variant = await chooser.choose(choice, context);
@@ -108,7 +105,6 @@ export async function run(planned: SearchPlan, context: TaskContext): Promise<nu
   return EXIT.done;
 }
 
-/** Runs the task, and returns the exit status. */
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
   return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }
@@ -166,7 +162,6 @@ async function profileSearch(
   await profileAll(context, on, { populations: [...stages, final], json, quick });
 }
 
-/** Checks the options against each other. */
 function checkSearch(options: SearchOptions): void {
   checkTraining(options);
   checkTraining({ ...options, cycles: options.finalCycles });

@@ -41,7 +41,6 @@ const TASK: Task<Options> = {
 
 const PAGE = "report.html";
 
-/** Runs the task, and returns the exit status. */
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
   return await withOptions(TASK, args, context, ({ options }) => makePage(options, context));
 }

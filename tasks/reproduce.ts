@@ -89,7 +89,6 @@ interface PlannedPart extends Part {
   readonly run: PlannedRun;
 }
 
-/** Runs the task. */
 export async function main(
   args: readonly string[],
   context: TaskContext,
@@ -207,7 +206,6 @@ function partArgs(options: Options, { experiment, seed }: Part): string[] {
   ];
 }
 
-/** The command line of the page. */
 function pageArgs({ out, json }: Options): string[] {
   return ["--out", out, ...json ? ["--json"] : []];
 }

@@ -66,7 +66,6 @@ interface ScalingPlan extends DataCall<Options> {
   readonly finished?: ScalingRow[];
 }
 
-/** Checks everything that can be refused, and touches nothing. */
 async function plan(call: DataCall<Options>): Promise<ScalingPlan> {
   const { options, gpu: { adapter }, data: { source: dataset } } = call;
   const { out, force } = options;
@@ -79,7 +78,6 @@ async function plan(call: DataCall<Options>): Promise<ScalingPlan> {
   return { ...call, results, finished };
 }
 
-/** Does what was planned, and returns the exit status. */
 async function run(planned: ScalingPlan, context: TaskContext): Promise<number> {
   const { options, data, results, finished } = planned;
   const figures = new Figures();
@@ -98,7 +96,6 @@ async function run(planned: ScalingPlan, context: TaskContext): Promise<number> 
   return EXIT.done;
 }
 
-/** Runs the task, and returns the exit status. */
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
   return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }

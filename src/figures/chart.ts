@@ -15,14 +15,12 @@ import { compile, type Config, type TopLevelSpec } from "vega-lite";
 /** What {@linkcode draw} renders. */
 export type Chart = TopLevelSpec;
 type Concat = Extract<TopLevelSpec, { concat: unknown }>;
-/** A part of a chart. */
 export type Panel = Concat["concat"][number];
 /** The marks of a panel, the first at the bottom. */
 export type Layers = Extract<Panel, { layer: unknown }>["layer"];
 
 /** Dashes of lines: lengths drawn and left out, in turn. */
 const DASHES = [[1, 0], [7, 4], [2, 3], [10, 3, 2, 3], [4, 2], [1, 4]];
-/** Shapes of points. */
 const SHAPES = ["circle", "triangle-up", "square", "diamond", "cross", "triangle-down"];
 
 /** The smallest text, in pixels: on a phone a figure has half its size. */

@@ -49,7 +49,6 @@ const NO_CLIFF = "No cliff: no size costs more than twice the trend of its neigh
 /** Of a line in the key, in pixels. */
 const SAMPLE = 44;
 
-/** One size of an axis. */
 interface Point {
   readonly size: number;
   readonly time: number;

@@ -66,7 +66,6 @@ interface Run {
   readonly outcome: string;
 }
 
-/** One value of a curve. */
 interface Point {
   readonly step: number;
   /** Null where it is NaN or infinite. */
@@ -182,7 +181,6 @@ function inGroups(sigmas: readonly string[]): string[][] {
   return Array.from({ length: groups }, (_, i) => sigmas.slice(i * length, (i + 1) * length));
 }
 
-/** Panels side by side. */
 interface Band {
   readonly sigmas: readonly string[];
   readonly batchNorm: boolean;

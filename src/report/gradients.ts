@@ -22,7 +22,6 @@ const LETTERS: readonly (readonly [name: string, letter: string])[] = [
   ["beta", "β"],
 ];
 
-/** Makes the section, without its heading. */
 export function gradientSection({ gradientChecks: checks }: ReportData): Html {
   if (checks.length === 0) return NOTHING;
   return markup`<p>The largest relative error of an entry, |a − n| / max(1e-6, |a| + |n|), of each parameter's gradient. The

@@ -31,7 +31,6 @@ import {
 import type { Confusion } from "../model/metrics.ts";
 import type { BestRow } from "../train/lambda_search.ts";
 
-/** Makes the section, without its heading. */
 export function searchSection(data: ReportData): Html {
   const { searches } = data;
   if (searches.length === 0) return NOTHING;
@@ -61,7 +60,6 @@ ${finalTable(data)}${final === null ? null : finalFigure(final)}${
   }`;
 }
 
-/** Describes the search by its settings. */
 function introduction({ settings }: RunConfig): string {
   const { hidden, batchNorm } = settings;
   const number = (name: string) => Number(settings[name]);

@@ -46,7 +46,7 @@ export type {
   SensitivityPart,
 } from "./data.ts";
 
-/** The sections in order: the id that links lead to, the heading, and what makes the content. */
+/** The sections in order: the id that links lead to, the heading, and what makes the content below it. */
 const SECTIONS = [
   { id: "summary", title: "Summary", content: summarySection },
   { id: "gradient-checks", title: "1 Gradient checks", content: gradientSection },

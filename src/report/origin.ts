@@ -10,7 +10,6 @@ import { allParts, type Part, type ReportCommands, type ReportData } from "./dat
 import { NOTHING, seedsOf } from "./parts.ts";
 import { dataOf } from "./settings.ts";
 
-/** Makes the section, without its heading. */
 export function originSection(data: ReportData): Html {
   const parts = allParts(data);
   if (parts.length === 0) return NOTHING;

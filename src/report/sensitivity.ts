@@ -13,7 +13,6 @@ import { isComparable } from "./settings.ts";
 import { initialWeights, mean, NBSP, percent } from "./text.ts";
 import { describeRuns, type SensitivityRun } from "../train/sensitivity.ts";
 
-/** Makes the section, without its heading. */
 export function sensitivitySection({ sensitivities: studies }: ReportData): Html {
   if (studies.length === 0) return NOTHING;
   const [first] = studies;

@@ -4,7 +4,6 @@
  * @module
  */
 
-/** The style sheet of the page. */
 export const REPORT_STYLE = `:root {
   color-scheme: light;
   --ink: #222;

@@ -22,7 +22,6 @@ import {
 import { isComparable } from "./settings.ts";
 import { mean, percent, points, publishedPercent } from "./text.ts";
 
-/** Makes the section, without its heading. */
 export function trainingSection(data: ReportData): Html {
   const { baselines: runs } = data;
   if (runs.length === 0) return NOTHING;
@@ -44,7 +43,6 @@ ${otherSeeds(runs)}${
   }`;
 }
 
-/** A run, and its outcome. */
 interface EndedRun extends RunPart {
   readonly outcome: string;
 }

@@ -55,7 +55,6 @@ const EVALUATION_IMAGES = 50_000;
 
 /** Networks that stay on the device between measurements, so that several kinds can be measured in turn. */
 export class Runner {
-  readonly plan: Plan;
   /** Milliseconds from the creation of the networks, with compiling, to the end of their first step. */
   readonly compileTime: number;
   /** Their steps, with gathering the batch and a cyclic learning rate. */
@@ -67,14 +66,12 @@ export class Runner {
   private constructor(
     gpu: Gpu,
     data: DeviceDataSet,
-    { plan, compileTime, population, signal }: {
-      plan: Plan;
+    { compileTime, population, signal }: {
       compileTime: number;
       population: Population;
       signal: AbortSignal;
     },
   ) {
-    this.plan = plan;
     this.compileTime = compileTime;
     this.#population = population;
     this.#data = data;
@@ -119,7 +116,7 @@ export class Runner {
       throw error;
     }
     const compileTime = performance.now() - began - drawing;
-    return new Runner(gpu, data, { plan, compileTime, population, signal });
+    return new Runner(gpu, data, { compileTime, population, signal });
   }
 
   /**

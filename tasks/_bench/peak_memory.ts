@@ -1,6 +1,5 @@
 /** The peak memory of this process, sampled. */
 
-/** Milliseconds between two samples. */
 const PERIOD = 100;
 
 /** The peak resident set that was sampled. Linux has the exact number in /proc, but reading it takes --allow-all in Deno. */

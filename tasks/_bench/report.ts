@@ -84,7 +84,6 @@ export function reportComparisons(
   return worse.length > 0;
 }
 
-/** The rule of `--compare`, for the help text. */
 export const COMPARE_RULE =
   `A time is worse when it exceeds the median m of the last ${LOOKED_AT} runs with the same ` +
   `adapter, data, networks, hidden layers, batch norm and batch by more than --worse-by or ` +

@@ -35,7 +35,6 @@ const TRAINING_STEPS = 9000;
 /** Milliseconds to choose the kernel variant of a size on hardware, since there are many sizes. */
 export const CHOICE_BUDGET = 1000;
 
-/** Sizes of each axis in a quick try. */
 const QUICK_SIZES = 3;
 
 export interface ScalingOptions extends Pick<CommonOptions, "seed" | "quick" | "json"> {

@@ -83,7 +83,6 @@ export async function* readTar(
   }
 }
 
-/** The block size of a tar archive, to which members are padded. */
 const BLOCK = 512;
 
 /** Reads some fields of a header (POSIX ustar). */

@@ -13,7 +13,6 @@ interface Drawing {
   draw(): Promise<string>;
 }
 
-/** The figures that a task draws at the end. */
 export class Figures {
   readonly #drawings: Drawing[] = [];
 

@@ -30,7 +30,6 @@ async function writeAndSync(path: string, bytes: Uint8Array): Promise<void> {
   await file.sync();
 }
 
-/** Removes a file if it exists. */
 export async function removeIfThere(path: string): Promise<void> {
   try {
     await Deno.remove(path);
@@ -39,7 +38,6 @@ export async function removeIfThere(path: string): Promise<void> {
   }
 }
 
-/** Flushes a rename to the disk. */
 async function syncFolder(path: string): Promise<void> {
   try {
     using folder = await Deno.open(path);

@@ -56,7 +56,6 @@ function parseList<T>(text: string, parse: (part: string) => T | undefined): T[]
   return parts.every((part) => part !== undefined) ? parts : undefined;
 }
 
-/** What every kind of option is declared with. */
 interface Described<T> {
   readonly help: string;
   readonly default: T;
@@ -80,7 +79,6 @@ export function integer(
   };
 }
 
-/** A finite number of at least `min`. */
 export function real({ min, ...options }: Described<number> & { min: number }): Option<number> {
   return {
     placeholder: "X",
@@ -97,7 +95,6 @@ export function text<D extends string | undefined>(
   return { ...options, parse: (value) => value === "" ? undefined : value };
 }
 
-/** One of a few words. */
 export function choice<const C extends string>(
   choices: readonly C[],
   options: Described<NoInfer<C>>,
@@ -192,10 +189,8 @@ function parseInitialisation(value: string): Initialisation | undefined {
 /** The values of any options by their names in camelCase; `etaMin` is `--eta-min` on the command line. */
 export type AnyValues = { readonly [name: string]: unknown };
 
-/** The options that have these values. */
 export type OptionTable<V> = { readonly [K in keyof V]: Option<V[K]> };
 
-/** The values of these options. */
 export type Values<O> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
 
 /** A task whose options have the values `V`. */
@@ -261,7 +256,6 @@ export const COMMON_OPTIONS = {
   }),
 } as const;
 
-/** The option of tasks that can measure the kernels of a step. */
 export const PROFILE_OPTION = {
   profile: flag({
     help: "also measure each kernel of a step after the training: a table and profile.csv",
@@ -318,7 +312,6 @@ export function checkBatch(
   );
 }
 
-/** Refuses options of training that contradict each other. */
 export function checkTraining(options: Omit<TrainingOptions, "hidden" | "lambda" | "init">): void {
   const { etaMin, etaMax, halfCycle, cycles } = options;
   if (etaMax < etaMin) {
@@ -363,7 +356,6 @@ export function parseOptions<V extends AnyValues>(
   return { options, given: new Set<keyof V>(texts.keys()) };
 }
 
-/** The value that an option has when it is not given. */
 export function defaultOf(
   task: Task<AnyValues>,
   options: { name: string; quick: boolean },
@@ -438,7 +430,6 @@ function joinValues(
   return joined;
 }
 
-/** The value that a text stands for. */
 function readValue(option: Option<unknown>, given: { name: string; text: string }): unknown {
   const value = option.parse(given.text);
   if (value !== undefined) return value;
@@ -449,7 +440,6 @@ function readValue(option: Option<unknown>, given: { name: string; text: string 
   );
 }
 
-/** What to say about an argument that is not an option of the task. */
 function explainUnknown(
   task: Task<AnyValues>,
   given: { arg: string; key?: string; typed: readonly string[] },

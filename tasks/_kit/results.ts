@@ -155,7 +155,6 @@ export async function readSummary<Type>(directory: string, format: JsonFile<Type
   }
 }
 
-/** The last fields of every `summary.json`. */
 export function summaryEnd(
   { adapter: { description, software } }: { readonly adapter: AdapterSummary },
   quick: boolean,

@@ -22,7 +22,6 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** Prints a table on standard output. */
 export function printTable(context: TaskContext, rows: readonly (readonly string[])[]): void {
   for (const line of alignColumns(rows)) context.stdout(line);
 }

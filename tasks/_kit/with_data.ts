@@ -129,7 +129,6 @@ export interface PlannedTask<V extends DataOptions, Plan> {
   readonly TASK: Task<V>;
   /** Checks everything that can be refused, and writes nothing. */
   plan(call: DataCall<V>): Promise<Plan>;
-  /** Does what was planned, and returns the exit status. */
   run(plan: Plan, context: TaskContext): Promise<number>;
 }
 

@@ -110,7 +110,6 @@ class Reader {
     this.#missing.push(part);
   }
 
-  /** Reads the part of a task and a seed. */
   async read(task: TaskName, seed: number): Promise<void> {
     const part = `${task}/seed-${seed}`;
     if (task === "gradient-check") await this.#readGradientCheck(part, seed);
@@ -236,7 +235,6 @@ class Reader {
     return missing.length === 0;
   }
 
-  /** Reads a file that exists. */
   async #read<Content>(
     file: string,
     format: Pick<TextFormat<Content>, "decode">,

@@ -29,9 +29,15 @@ import { redrawRun, RUN_FILES, trainingOptions, trainInto } from "./training_run
 const IDENTITY = "final";
 
 /** Settings of a search that its final network does not have. */
-const SEARCH_ONLY: ReadonlySet<string> = new Set([
-  ...["coarse", "coarseCount", "fine", "fineCount", "refine", "repeat", "finalCycles"],
-]);
+const SEARCH_ONLY = [
+  "coarse",
+  "coarseCount",
+  "fine",
+  "fineCount",
+  "refine",
+  "repeat",
+  "finalCycles",
+];
 
 /**
  * Looks at the final network's folder without touching it. `lambda` is null while the best one is not known.
@@ -45,7 +51,9 @@ export function openFinal(
   options: { lambda: number | null; force: boolean },
 ): Promise<Results> {
   const { lambda, force } = options;
-  const shared = Object.entries(search.config.settings).filter(([name]) => !SEARCH_ONLY.has(name));
+  const shared = Object.entries(search.config.settings).filter(([name]) =>
+    !SEARCH_ONLY.includes(name)
+  );
   const config: RunConfig = {
     ...search.config,
     settings: {

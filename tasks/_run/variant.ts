@@ -158,7 +158,6 @@ export class VariantChooser {
   }
 }
 
-/** The key of a measurement. */
 function keyOf({ adapter }: Gpu, { architecture, networks, batch }: PopulationShape): string {
   const { inputs, hidden, classes, batchNorm } = architecture;
   return [
@@ -170,7 +169,6 @@ function keyOf({ adapter }: Gpu, { architecture, networks, batch }: PopulationSh
   ].join(", ");
 }
 
-/** Whether a value is an entry of this method. */
 function isEntry(value: unknown): value is Entry {
   const { method, key, candidates, measured } = Object(value);
   return method === METHOD && typeof key === "string" && Array.isArray(candidates) &&
