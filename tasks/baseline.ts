@@ -6,9 +6,10 @@ import {
   PUBLISHED_HIDDEN,
   PUBLISHED_RUN,
 } from "../src/model/published.ts";
+import type { RunConfig } from "../src/records/config.ts";
+import { RUN_SUMMARY_JSON, type RunSummary } from "../src/records/summary.ts";
 import { isComparable } from "../src/report/settings.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
@@ -25,12 +26,11 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
-import { profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
-import type { RunConfig } from "../src/records/config.ts";
-import { RUN_SUMMARY_JSON, type RunSummary } from "../src/records/summary.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
+import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
+import { profileAll } from "./_run/profile.ts";
 import {
   describeOutcome,
   redrawRun,

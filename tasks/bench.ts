@@ -1,23 +1,34 @@
 /** The task `bench`: the speed of training on this machine's adapter, recorded to be compared with other days. */
 import { fromFileUrl, join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
-import type { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import type { Gpu } from "../src/gpu/device.ts";
+import type { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { maximum } from "../src/lists.ts";
 import { measureAdapterPeak } from "../src/measure/adapter_peak.ts";
 import type { BenchRow, PeerRow } from "../src/measure/bench.ts";
 import { compareWithEarlier } from "../src/measure/slowdown.ts";
 import { timeUnit, unitsFor } from "../src/measure/timing.ts";
-import { BENCH_FILES, dateNow, readRows, writeBenchRows } from "./_bench/files.ts";
 import { BENCH_CSV, PEERS_CSV } from "../src/records/bench.ts";
+import { currentCommit } from "./_bench/commit.ts";
+import { BENCH_FILES, dateNow, readRows, writeBenchRows } from "./_bench/files.ts";
+import {
+  type Load,
+  measure,
+  measureCompiling,
+  type Measurement,
+  operationsPerStep,
+  Runner,
+} from "./_bench/measure.ts";
+import { PeakMemory } from "./_bench/peak_memory.ts";
+import { measurePeers, type Peer, peersOf } from "./_bench/peers.ts";
 import { COMPARE_RULE, reportBench, reportComparisons } from "./_bench/report.ts";
 import { describePlan, type Plan } from "./_kit/capacity.ts";
-import { currentCommit } from "./_bench/commit.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { announceData } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
 import {
   checkBatch,
   COMMON_OPTIONS,
@@ -34,21 +45,10 @@ import {
   type Values,
   widths,
 } from "./_kit/options.ts";
-import { EXIT, runTask } from "./_kit/main.ts";
-import {
-  type Load,
-  measure,
-  measureCompiling,
-  type Measurement,
-  operationsPerStep,
-  Runner,
-} from "./_bench/measure.ts";
-import { PeakMemory } from "./_bench/peak_memory.ts";
-import { measurePeers, type Peer, peersOf } from "./_bench/peers.ts";
+import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
+import { type GpuCall, SharedData, withGpu } from "./_kit/with_data.ts";
 import { profileAll } from "./_run/profile.ts";
 import { VariantChooser } from "./_run/variant.ts";
-import { type GpuCall, SharedData, withGpu } from "./_kit/with_data.ts";
-import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
 
 const OPTIONS = {
   networks: widths({

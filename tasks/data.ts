@@ -8,12 +8,12 @@ import {
 } from "../src/data/cifar10.ts";
 import type { DataSet } from "../src/data/dataset.ts";
 import { DataError } from "../src/errors.ts";
-import type { TaskContext } from "./_kit/context.ts";
 import { type Archive, download } from "./_data/download.ts";
-import { warn, writeEvent } from "./_kit/events.ts";
-import { COMMON_OPTIONS, flag, type Option, type Task, type Values } from "./_kit/options.ts";
-import { EXIT, runTask } from "./_kit/main.ts";
 import { unpackFiles } from "./_data/tar.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { warn, writeEvent } from "./_kit/events.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
+import { COMMON_OPTIONS, flag, type Option, type Task, type Values } from "./_kit/options.ts";
 import { withOptions } from "./_kit/with_data.ts";
 
 /** CIFAR-10 as its authors publish it, which never changes. */

@@ -1,25 +1,25 @@
 /** The task `doctor`: what this machine offers the other tasks, and what it lacks. */
 import { readCifar10 } from "../src/data/cifar10.ts";
-import { DeviceDataSet } from "../src/gpu/device_data.ts";
+import { createSynthetic } from "../src/data/synthetic.ts";
 import { GpuUnavailableError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
-import { checkKernels, passes } from "../src/train/kernel_check.ts";
-import { createSynthetic } from "../src/data/synthetic.ts";
+import { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { shapeOf } from "../src/model/shape.ts";
 import { checkVariant } from "../src/programs/variants.ts";
+import { PACKAGE_NAME } from "../src/records/config.ts";
+import { checkKernels, passes } from "../src/train/kernel_check.ts";
 import { announceAdapter, describeAdapter, vendorName } from "./_kit/adapter.ts";
-import { alignColumns } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { exists, NO_CIFAR10, usualDirectory } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { wrap } from "./_kit/help.ts";
-import { COMMON_OPTIONS, flag, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
-import { withOptions } from "./_kit/with_data.ts";
-import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
-import { PACKAGE_NAME } from "../src/records/config.ts";
+import { COMMON_OPTIONS, flag, type Task, type Values } from "./_kit/options.ts";
+import { alignColumns } from "./_kit/table.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
+import { withOptions } from "./_kit/with_data.ts";
+import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
+import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
 
 const { help, seed, data, json, requireGpu, variant } = COMMON_OPTIONS;
 const verify = flag({

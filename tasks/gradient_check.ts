@@ -1,10 +1,12 @@
 /** The task `gradient-check`: the reference against numerical gradients, and the GPU against the reference. */
 import type { DataSet } from "../src/data/dataset.ts";
 import { ArgumentError } from "../src/errors.ts";
-import { shapeOf } from "../src/model/shape.ts";
 import { PUBLISHED_GRADIENT_ERRORS, PUBLISHED_HIDDEN } from "../src/model/published.ts";
+import { shapeOf } from "../src/model/shape.ts";
+import type { RunConfig } from "../src/records/config.ts";
 import { GRADIENT_CHECK_CSV } from "../src/records/gradient_check.ts";
 import { GRADIENT_CHECK_SUMMARY_JSON, GRADIENT_TRIAL_JSON } from "../src/records/summary.ts";
+import { isComparable, otherSettings, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
 import {
   checkSetting,
   checkTrial,
@@ -15,10 +17,9 @@ import {
   type GradientTrial,
   TRIAL_NETWORKS,
 } from "../src/train/gradient_check.ts";
-import { isComparable, otherSettings, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
-import { printTable } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
 import {
   checkBatch,
   choice,
@@ -28,11 +29,10 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
-import type { RunConfig } from "../src/records/config.ts";
-import { EXIT, runTask } from "./_kit/main.ts";
 import { openResults, type Results, runConfig, summaryEnd } from "./_kit/results.ts";
-import { soundVariant, warnIfFailed } from "./_run/verified.ts";
+import { printTable } from "./_kit/table.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
+import { soundVariant, warnIfFailed } from "./_run/verified.ts";
 
 const REPORT = PUBLISHED_SETTINGS["gradient-check"];
 

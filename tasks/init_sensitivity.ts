@@ -1,15 +1,16 @@
 /** The task `init-sensitivity`: one network with several initial weights, without and with batch norm. */
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
-import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
-import { isComparable, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
 import { PUBLISHED_SMALL_SIGMAS } from "../src/model/published.ts";
+import type { RunConfig } from "../src/records/config.ts";
+import { STUDY_SUMMARY_JSON, type StudySummary } from "../src/records/summary.ts";
+import { isComparable, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
 import { describeRuns } from "../src/train/sensitivity.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
-import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
+import { EXIT, runTask } from "./_kit/main.ts";
 import {
   checkTraining,
   COMMON_OPTIONS,
@@ -21,14 +22,13 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "./_kit/options.ts";
-import { EXIT, runTask } from "./_kit/main.ts";
-import { profileAll } from "./_run/profile.ts";
 import { Progress } from "./_kit/progress.ts";
-import type { RunConfig } from "../src/records/config.ts";
-import { STUDY_SUMMARY_JSON, type StudySummary } from "../src/records/summary.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
-import { populationName, redrawStudy, STUDY_FILES, studyInto } from "./_run/sensitivity_run.ts";
+import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
+import { profileAll } from "./_run/profile.ts";
+import { populationName, redrawStudy, STUDY_FILES, studyInto } from "./_run/sensitivity_run.ts";
+import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 
 const { init: _init, ...TRAINING_WITHOUT_INIT } = TRAINING_OPTIONS;
 

@@ -1,22 +1,10 @@
 /** The task `lambda-search`: a coarse and a fine search for the L2 weight λ, and a network with the best one. */
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
-import type { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { ArgumentError } from "../src/errors.ts";
 import type { Gpu } from "../src/gpu/device.ts";
-import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
+import type { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { PUBLISHED_FINAL_ACCURACY } from "../src/model/published.ts";
-import { isComparable } from "../src/report/settings.ts";
-import { bestResults, type BestRow } from "../src/train/lambda_search.ts";
-import { checkCapacity } from "./_kit/capacity.ts";
-import { percent, printTable, tableHeading } from "./_kit/table.ts";
-import type { TaskContext } from "./_kit/context.ts";
-import { writeEvent } from "./_kit/events.ts";
-import { Figures } from "./_kit/figures.ts";
-import { EXIT, FigureError, runTask } from "./_kit/main.ts";
-import { checkTraining, type Task } from "./_kit/options.ts";
-import { profileAll, type Profiled } from "./_run/profile.ts";
-import { Progress } from "./_kit/progress.ts";
 import type { RunConfig } from "../src/records/config.ts";
 import {
   RUN_SUMMARY_JSON,
@@ -24,11 +12,23 @@ import {
   type SearchSummary,
 } from "../src/records/summary.ts";
 import { BEST_CSV } from "../src/records/trials.ts";
+import { isComparable } from "../src/report/settings.ts";
+import { bestResults, type BestRow } from "../src/train/lambda_search.ts";
+import { checkCapacity } from "./_kit/capacity.ts";
+import type { TaskContext } from "./_kit/context.ts";
+import { writeEvent } from "./_kit/events.ts";
+import { Figures } from "./_kit/figures.ts";
+import { EXIT, FigureError, runTask } from "./_kit/main.ts";
+import { checkTraining, type Task } from "./_kit/options.ts";
+import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
-import { bestRows, finalInto, openFinal } from "./_run/search_final.ts";
-import { SEARCH_OPTIONS, searchFiles, type SearchOptions, stageNames } from "./_run/search.ts";
-import { searchInto } from "./_run/search_stages.ts";
+import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
+import { profileAll, type Profiled } from "./_run/profile.ts";
+import { SEARCH_OPTIONS, searchFiles, type SearchOptions, stageNames } from "./_run/search.ts";
+import { bestRows, finalInto, openFinal } from "./_run/search_final.ts";
+import { searchInto } from "./_run/search_stages.ts";
+import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 
 export const TASK: Task<SearchOptions> = {
   name: "lambda-search",

@@ -1,9 +1,9 @@
 /** The task `report`: the figures and the page of a reproduction, made again from its files. */
 import { join } from "@std/path";
-import { readTextIfThere, writeFileDurably } from "./_kit/files.ts";
 import { renderReport } from "../src/report/mod.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { warn, writeEvent } from "./_kit/events.ts";
+import { readTextIfThere, writeFileDurably } from "./_kit/files.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, type Task, type Values } from "./_kit/options.ts";
 import { withOptions } from "./_kit/with_data.ts";

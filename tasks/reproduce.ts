@@ -6,8 +6,8 @@ import { ArgumentError } from "../src/errors.ts";
 import { distinct } from "../src/lists.ts";
 import type { TaskContext, TaskMain } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { COMMON_OPTIONS, integer, PROFILE_OPTION, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, FigureError, runTask } from "./_kit/main.ts";
+import { COMMON_OPTIONS, integer, PROFILE_OPTION, type Task, type Values } from "./_kit/options.ts";
 import { count } from "./_kit/table.ts";
 import {
   type DataOptions,

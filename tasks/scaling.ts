@@ -2,16 +2,16 @@
 import type { DataSet } from "../src/data/dataset.ts";
 import { SCALING_AXES, type ScalingRow } from "../src/measure/scaling.ts";
 import { SCALING_CSV } from "../src/records/scaling.ts";
-import { printTable, short, spread, tableHeading } from "./_kit/table.ts";
+import { keepScaling, readScaling, scaleInto, SCALING_FILES } from "./_bench/scaling_run.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { choices, COMMON_OPTIONS, integer, type Task, type Values } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
+import { choices, COMMON_OPTIONS, integer, type Task, type Values } from "./_kit/options.ts";
 import { openResults, type Results, runConfig } from "./_kit/results.ts";
-import { keepScaling, readScaling, scaleInto, SCALING_FILES } from "./_bench/scaling_run.ts";
-import { VariantChooser } from "./_run/variant.ts";
+import { printTable, short, spread, tableHeading } from "./_kit/table.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
+import { VariantChooser } from "./_run/variant.ts";
 
 const OPTIONS = {
   axes: choices(SCALING_AXES, { default: SCALING_AXES, help: "what grows, one at a time" }),

@@ -8,8 +8,8 @@ import { includedFiles } from "../src/gpu/includes.ts";
 import { FUSED_MAX_LAYERS, TILES } from "../src/gpu/kernel_table.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { helpText } from "./_kit/help.ts";
-import { COMMON_OPTIONS, flag, parseOptions } from "./_kit/options.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
+import { COMMON_OPTIONS, flag, parseOptions } from "./_kit/options.ts";
 import { biasesText, blocksText, outputsText } from "./_kit/tile.ts";
 
 const ROOT = new URL("../", import.meta.url);

@@ -6,11 +6,11 @@
  * @module
  */
 
+import { Error as ERROR_LEVEL, logger, parse, View } from "vega";
+import { compile, type Config, type TopLevelSpec } from "vega-lite";
 import { ArgumentError } from "../errors.ts";
 import { maximum, minimum } from "../lists.ts";
 import { AXIS, GRID, INK, SERIES } from "./colours.ts";
-import { Error as ERROR_LEVEL, logger, parse, View } from "vega";
-import { compile, type Config, type TopLevelSpec } from "vega-lite";
 
 /** What {@linkcode draw} renders. */
 export type Chart = TopLevelSpec;

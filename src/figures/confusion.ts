@@ -4,6 +4,9 @@
  * @module
  */
 
+import { ArgumentError } from "../errors.ts";
+import { maximum, minimum } from "../lists.ts";
+import type { Confusion } from "../model/metrics.ts";
 import {
   type Chart,
   dataLine,
@@ -20,9 +23,6 @@ import {
   widthOf,
 } from "./chart.ts";
 import { CELL_BORDER, FULL_CELL } from "./colours.ts";
-import { ArgumentError } from "../errors.ts";
-import { maximum, minimum } from "../lists.ts";
-import type { Confusion } from "../model/metrics.ts";
 
 /** Characters of a class's name; longer ones are cut. */
 const NAME_LENGTH = 20;

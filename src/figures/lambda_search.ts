@@ -4,6 +4,14 @@
  * @module
  */
 
+import { ArgumentError } from "../errors.ts";
+import { maximum, minimum } from "../lists.ts";
+import {
+  bestResults,
+  type LambdaResult,
+  summariseTrials,
+  type TrialRow,
+} from "../train/lambda_search.ts";
 import {
   type Chart,
   checkRows,
@@ -22,15 +30,7 @@ import {
   Y_AXIS,
 } from "./chart.ts";
 import { AXIS, BLUE, VERMILION } from "./colours.ts";
-import { ArgumentError } from "../errors.ts";
-import { maximum, minimum } from "../lists.ts";
 import { type LogAxis, logAxis } from "./log_axis.ts";
-import {
-  bestResults,
-  type LambdaResult,
-  summariseTrials,
-  type TrialRow,
-} from "../train/lambda_search.ts";
 
 /** Size of each of the two panels, without its axes. */
 const PANEL = { width: 306, height: 260 };

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { ArgumentError } from "../errors.ts";
+import { distinct } from "../lists.ts";
+import type { ScalingAxis, ScalingRow } from "../measure/scaling.ts";
 import {
   type Chart,
   checkRows,
@@ -22,10 +25,7 @@ import {
   Y_AXIS,
 } from "./chart.ts";
 import { BLUE, INK, VERMILION } from "./colours.ts";
-import { ArgumentError } from "../errors.ts";
-import { distinct } from "../lists.ts";
 import { logAxis, type PlainLogAxis, plainTicks } from "./log_axis.ts";
-import type { ScalingAxis, ScalingRow } from "../measure/scaling.ts";
 
 /** Size of each panel, without its axes. */
 const PANEL = { width: 306, height: 230 };

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { distinct, maximum, minimum } from "../lists.ts";
+import { type CurveRow, initialWeightsName } from "../train/sensitivity.ts";
 import {
   type Chart,
   checkRows,
@@ -23,8 +25,6 @@ import {
   Y_AXIS,
 } from "./chart.ts";
 import { BLUE, INK, PANEL_BORDER, VERMILION } from "./colours.ts";
-import { distinct, maximum, minimum } from "../lists.ts";
-import { type CurveRow, initialWeightsName } from "../train/sensitivity.ts";
 
 /** The maximum number of panels side by side: narrower ones have no room for their texts. */
 const COLUMNS = 5;

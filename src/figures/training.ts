@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { MetricRow } from "../model/metrics.ts";
+import { type Cycle, eta, totalSteps } from "../model/schedule.ts";
 import {
   type Chart,
   checkRows,
@@ -19,8 +21,6 @@ import {
   titleOf,
   verticalAxis,
 } from "./chart.ts";
-import type { MetricRow } from "../model/metrics.ts";
-import { type Cycle, eta, totalSteps } from "../model/schedule.ts";
 
 /** The curves of a training. */
 const SETS = ["Training", "Validation"];

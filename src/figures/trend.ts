@@ -4,6 +4,8 @@
  * @module
  */
 
+import { distinct, maximum, minimum } from "../lists.ts";
+import type { BenchRow } from "../measure/bench.ts";
 import {
   type Chart,
   checkRows,
@@ -18,9 +20,7 @@ import {
   WIDTH,
   Y_AXIS,
 } from "./chart.ts";
-import { distinct, maximum, minimum } from "../lists.ts";
 import { logAxis, plainTicks } from "./log_axis.ts";
-import type { BenchRow } from "../measure/bench.ts";
 
 /** In milliseconds. */
 const SECOND = 1000;

@@ -11,6 +11,8 @@ import {
   PUBLISHED_RUN,
   PUBLISHED_SMALL_SIGMAS,
 } from "../model/published.ts";
+import { bestResults } from "../train/lambda_search.ts";
+import { sigmaName } from "../train/sensitivity.ts";
 import type { Part, ReportData, RunPart, SearchPart } from "./data.ts";
 import { countedAccuracy } from "./outcomes.ts";
 import { isComparable } from "./settings.ts";
@@ -23,8 +25,6 @@ import {
   scientific,
   spread,
 } from "./text.ts";
-import { bestResults } from "../train/lambda_search.ts";
-import { sigmaName } from "../train/sensitivity.ts";
 
 /** A claim of the report, and whether a reproduction supports it. */
 export interface Claim {

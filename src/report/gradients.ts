@@ -4,7 +4,6 @@
  * @module
  */
 
-import { type Html, markup, tableHtml } from "./html.ts";
 import { maximum } from "../lists.ts";
 import {
   COMPARED_STEPS,
@@ -12,6 +11,7 @@ import {
   type GradientTrial,
 } from "../train/gradient_check.ts";
 import type { GradientCheckPart, ReportData } from "./data.ts";
+import { type Html, markup, tableHtml } from "./html.ts";
 import { captionOf, NO_PUBLISHED, NOT_COMPARABLE, NOTHING, settingsHtml } from "./parts.ts";
 import { isComparable } from "./settings.ts";
 import { scientific, scientificDifference } from "./text.ts";

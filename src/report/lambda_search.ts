@@ -4,10 +4,12 @@
  * @module
  */
 
-import { type Html, idOf, markup, tableHtml } from "./html.ts";
+import type { Confusion } from "../model/metrics.ts";
 import { PUBLISHED_BEST, PUBLISHED_FINAL_ACCURACY } from "../model/published.ts";
 import type { RunConfig } from "../records/config.ts";
+import type { BestRow } from "../train/lambda_search.ts";
 import type { ReportData, RunPart, SearchPart } from "./data.ts";
+import { type Html, idOf, markup, tableHtml } from "./html.ts";
 import { accuracyHtml, classesOf, countedAccuracy, divergedNote, outcomeText } from "./outcomes.ts";
 import {
   captionOf,
@@ -28,8 +30,6 @@ import {
   scientific,
   times,
 } from "./text.ts";
-import type { Confusion } from "../model/metrics.ts";
-import type { BestRow } from "../train/lambda_search.ts";
 
 export function searchSection(data: ReportData): Html {
   const { searches } = data;

@@ -22,19 +22,19 @@
  * @module
  */
 
-import { Html, markup, tableHtml } from "./html.ts";
 import { distinct, enumerate } from "../lists.ts";
+import { type Claim, judgeClaims } from "./claims.ts";
 import { allParts, type ReportData } from "./data.ts";
 import { gradientSection } from "./gradients.ts";
+import { Html, markup, tableHtml } from "./html.ts";
+import { searchSection } from "./lambda_search.ts";
 import { originSection } from "./origin.ts";
 import { DIVERGED_RULE } from "./outcomes.ts";
 import { captionOf } from "./parts.ts";
-import { searchSection } from "./lambda_search.ts";
 import { sensitivitySection } from "./sensitivity.ts";
 import { dataOf, isComparable, isQuick } from "./settings.ts";
 import { REPORT_STYLE } from "./style.ts";
 import { trainingSection } from "./training.ts";
-import { type Claim, judgeClaims } from "./claims.ts";
 
 export type {
   GradientCheckPart,

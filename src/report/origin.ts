@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type Html, markup } from "./html.ts";
 import { distinct, enumerate } from "../lists.ts";
 import { allParts, type Part, type ReportCommands, type ReportData } from "./data.ts";
+import { type Html, markup } from "./html.ts";
 import { NOTHING, seedsOf } from "./parts.ts";
 import { dataOf } from "./settings.ts";
 

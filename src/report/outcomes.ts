@@ -5,13 +5,13 @@
  */
 
 import { CIFAR10_CLASSES } from "../data/cifar10.ts";
-import { type Html, markup } from "./html.ts";
 import type { Ending, Evaluation } from "../model/metrics.ts";
 import type { RunConfig } from "../records/config.ts";
+import { outcomeOf } from "../train/sensitivity.ts";
 import type { ReportData } from "./data.ts";
+import { type Html, markup } from "./html.ts";
 import { dataOf, PUBLISHED_DATA } from "./settings.ts";
 import { percent } from "./text.ts";
-import { outcomeOf } from "../train/sensitivity.ts";
 
 /** How a network whose training diverged counts, everywhere on the page. */
 export const DIVERGED_RULE =

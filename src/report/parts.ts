@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type Content, type Html, inlineSvg, markup } from "./html.ts";
 import { distinct, enumerate } from "../lists.ts";
 import type { RunConfig } from "../records/config.ts";
 import type { Part } from "./data.ts";
+import { type Content, type Html, inlineSvg, markup } from "./html.ts";
 import { dataOf, isQuick, settingLines } from "./settings.ts";
 
 /** In the published column where the report has no such number. */

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { type Html, markup, tableHtml } from "./html.ts";
 import { distinct, enumerate } from "../lists.ts";
+import { describeRuns, type SensitivityRun } from "../train/sensitivity.ts";
 import type { ReportData, SensitivityPart } from "./data.ts";
+import { type Html, markup, tableHtml } from "./html.ts";
 import { accuracyHtml, countedAccuracy, divergedNote } from "./outcomes.ts";
 import { captionOf, figureHtml, NOTHING, otherSeeds, seedsOf, settingsHtml } from "./parts.ts";
 import { isComparable } from "./settings.ts";
 import { initialWeights, mean, NBSP, percent } from "./text.ts";
-import { describeRuns, type SensitivityRun } from "../train/sensitivity.ts";
 
 export function sensitivitySection({ sensitivities: studies }: ReportData): Html {
   if (studies.length === 0) return NOTHING;

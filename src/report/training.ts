@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type Html, idOf, markup, tableHtml } from "./html.ts";
 import { distinct } from "../lists.ts";
 import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_RUN } from "../model/published.ts";
 import type { ReportData, RunPart } from "./data.ts";
+import { type Html, idOf, markup, tableHtml } from "./html.ts";
 import { accuracyHtml, classesOf, countedAccuracy, divergedNote, outcomeText } from "./outcomes.ts";
 import {
   captionOf,

@@ -2,11 +2,11 @@
 import { join } from "@std/path";
 import { ArgumentError } from "../../src/errors.ts";
 import { trendFigure } from "../../src/figures/mod.ts";
-import { readTextIfThere, writeFileDurably } from "../_kit/files.ts";
-import type { CsvTable } from "../../src/records/table.ts";
 import type { BenchRow } from "../../src/measure/bench.ts";
 import { BENCH_CSV } from "../../src/records/bench.ts";
+import type { CsvTable } from "../../src/records/table.ts";
 import type { Figures } from "../_kit/figures.ts";
+import { readTextIfThere, writeFileDurably } from "../_kit/files.ts";
 
 export const BENCH_FILES = { rows: "bench.csv", figure: "trend.svg", peers: "peers.csv" } as const;
 

@@ -1,13 +1,7 @@
 /** The speed of training and evaluating populations, as users experience it. */
 import { type DataSet, type Split, subset } from "../../src/data/dataset.ts";
-import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
-import { initialise } from "../../src/model/initialisation.ts";
-import { type Architecture, layout } from "../../src/model/network.ts";
-import type { PendingEvaluation } from "../../src/train/evaluation.ts";
-import type { Population } from "../../src/train/population.ts";
-import { Random } from "../../src/model/random.ts";
-import { phase } from "../../src/model/schedule.ts";
+import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { type Spread, spreadOf } from "../../src/measure/spread.ts";
 import { timedSteps, timingParameters } from "../../src/measure/timed_steps.ts";
 import {
@@ -17,6 +11,12 @@ import {
   timeUnit,
   unitsFor,
 } from "../../src/measure/timing.ts";
+import { initialise } from "../../src/model/initialisation.ts";
+import { type Architecture, layout } from "../../src/model/network.ts";
+import { Random } from "../../src/model/random.ts";
+import { phase } from "../../src/model/schedule.ts";
+import type { PendingEvaluation } from "../../src/train/evaluation.ts";
+import type { Population } from "../../src/train/population.ts";
 import { createPopulation, type Plan } from "../_kit/capacity.ts";
 
 export interface MeasureOptions {

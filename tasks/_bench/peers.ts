@@ -2,15 +2,15 @@
  * Other libraries making the same training steps on the same machine, each in its own process and in turn with ours.
  */
 import { fromFileUrl, join } from "@std/path";
-import { writeFileDurably } from "../_kit/files.ts";
-import { spreadOf } from "../../src/measure/spread.ts";
 import type { PeerRow } from "../../src/measure/bench.ts";
+import { spreadOf } from "../../src/measure/spread.ts";
 import { PEERS_CSV } from "../../src/records/bench.ts";
-import { printTable, short, spread } from "../_kit/table.ts";
-import { BENCH_FILES, dateNow } from "./files.ts";
 import { type Command, withLinkerVariables, withoutLinkerVariables } from "../_kit/children.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
+import { writeFileDurably } from "../_kit/files.ts";
+import { printTable, short, spread } from "../_kit/table.ts";
+import { BENCH_FILES, dateNow } from "./files.ts";
 
 /** A program that measures a library: it prints lines of JSON, with `peer`, `version`, `mode`, `ms_per_step` and `steps`. */
 export interface Peer {

@@ -3,13 +3,13 @@ import { join } from "@std/path";
 import { maximum } from "../../src/lists.ts";
 import type { BenchRow } from "../../src/measure/bench.ts";
 import { type Comparison, DEVIATIONS, FEWEST, LOOKED_AT } from "../../src/measure/slowdown.ts";
-import { snakeCase } from "../../src/records/names.ts";
 import { BENCH_CSV } from "../../src/records/bench.ts";
-import { BENCH_FILES } from "./files.ts";
-import { count, percent, printTable, short, spread } from "../_kit/table.ts";
+import { snakeCase } from "../../src/records/names.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
 import type { CommonOptions } from "../_kit/options.ts";
+import { count, percent, printTable, short, spread } from "../_kit/table.ts";
+import { BENCH_FILES } from "./files.ts";
 
 export function reportBench(
   context: TaskContext,

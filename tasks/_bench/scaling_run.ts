@@ -1,8 +1,7 @@
 /** How the time of a step grows: the measurements along each axis, and their files. */
-import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
-import type { PopulationPlan } from "../../src/model/shape.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import {
   findCliffs,
   SCALING_SIZES,
@@ -10,18 +9,19 @@ import {
   scalingPlan,
   type ScalingRow,
 } from "../../src/measure/scaling.ts";
+import { spreadOf } from "../../src/measure/spread.ts";
+import { timeUnit } from "../../src/measure/timing.ts";
+import type { PopulationPlan } from "../../src/model/shape.ts";
 import { SCALING_CSV } from "../../src/records/scaling.ts";
 import type { TaskContext } from "../_kit/context.ts";
-import { drawScaling } from "../_run/draw.ts";
-import type { Figures } from "../_kit/figures.ts";
 import { warn, writeEvent } from "../_kit/events.ts";
-import { timeUnit } from "../../src/measure/timing.ts";
-import { operationsPerStep, Runner } from "./measure.ts";
-import { spreadOf } from "../../src/measure/spread.ts";
+import type { Figures } from "../_kit/figures.ts";
 import type { CommonOptions } from "../_kit/options.ts";
 import type { Results } from "../_kit/results.ts";
-import { paceOf, warmUp } from "./warm_up.ts";
+import { drawScaling } from "../_run/draw.ts";
 import type { VariantChooser } from "../_run/variant.ts";
+import { operationsPerStep, Runner } from "./measure.ts";
+import { paceOf, warmUp } from "./warm_up.ts";
 
 const CSV = "scaling.csv";
 const FIGURE = "scaling.svg";

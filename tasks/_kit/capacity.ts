@@ -1,10 +1,10 @@
 /** Whether the data and the adapter allow a training, which is checked before anything is written. */
-import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { type PopulationPlan, shapeOf } from "../../src/model/shape.ts";
-import { count } from "./table.ts";
 import { type NetworkSettings, Population } from "../../src/train/population.ts";
+import { count } from "./table.ts";
 
 export interface Plan extends PopulationPlan {
   /** The kernel variant to train with; the default one unless given. */

@@ -3,9 +3,9 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { SubsetCounts } from "../../src/data/dataset.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { distinct, enumerate } from "../../src/lists.ts";
+import type { Initialisation } from "../../src/model/initialisation.ts";
 import { PUBLISHED_HIDDEN } from "../../src/model/published.ts";
 import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
-import type { Initialisation } from "../../src/model/initialisation.ts";
 
 // Kinds of values ----------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 /** What tasks remember about an adapter between runs: lists of entries in files under `.cache/`. */
 import { dirname, fromFileUrl } from "@std/path";
-import { writeFileDurably } from "./files.ts";
 import type { AdapterSummary } from "../../src/gpu/device.ts";
 import { vendorName } from "./adapter.ts";
+import { writeFileDurably } from "./files.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
 /** The path of a file under `.cache/` of this checkout, which is safe to delete. */

@@ -2,14 +2,14 @@
 import { join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
 import { ArgumentError, DataError } from "../../src/errors.ts";
+import type { AdapterSummary } from "../../src/gpu/device.ts";
 import { CONFIG_JSON, type RunConfig, type Setting } from "../../src/records/config.ts";
 import type { JsonFile } from "../../src/records/json.ts";
 import { snakeCase, type TextFormat } from "../../src/records/names.ts";
-import { readTextIfThere, removeIfThere, writeFileDurably } from "./files.ts";
-import type { AdapterSummary } from "../../src/gpu/device.ts";
 import { vendorName } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
+import { readTextIfThere, removeIfThere, writeFileDurably } from "./files.ts";
 import type { AnyValues, CommonOptions, PROFILE_OPTION } from "./options.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 

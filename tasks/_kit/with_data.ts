@@ -1,7 +1,7 @@
 /** How tasks start: arguments, help, device, data. What is opened here is closed here, whatever happens in between. */
 import type { DataSet, SubsetCounts } from "../../src/data/dataset.ts";
-import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
+import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { checkVariant } from "../../src/programs/variants.ts";
 import { announceAdapter } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";

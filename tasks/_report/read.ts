@@ -1,7 +1,6 @@
 /** Reads the directory of a reproduction as far as it is there, and redraws its figures. */
 import { join } from "@std/path";
 import { ArgumentError, DataError } from "../../src/errors.ts";
-import { readTextIfThere } from "../_kit/files.ts";
 import { distinct } from "../../src/lists.ts";
 import { CONFIG_JSON } from "../../src/records/config.ts";
 import { CONFUSION_CSV } from "../../src/records/confusion.ts";
@@ -25,10 +24,11 @@ import type {
 } from "../../src/report/data.ts";
 import { allParts } from "../../src/report/data.ts";
 import type { BestRow, TrialRow } from "../../src/train/lambda_search.ts";
+import { describeFailure } from "../_kit/figures.ts";
+import { readTextIfThere } from "../_kit/files.ts";
+import { FigureError } from "../_kit/main.ts";
 import { drawConfusion, drawRun, drawStage, drawStudy } from "../_run/draw.ts";
 import { checkBest, checkConfusion, checkCurves, checkLambda, checkMetrics } from "./agree.ts";
-import { describeFailure } from "../_kit/figures.ts";
-import { FigureError } from "../_kit/main.ts";
 import { commandsFor } from "./commands.ts";
 
 /** The folders of a reproduction, in the order of the report. */

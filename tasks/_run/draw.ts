@@ -10,13 +10,13 @@ import {
   searchFigure,
   sensitivityFigure,
 } from "../../src/figures/mod.ts";
+import { SCALING_BASE, type ScalingRow } from "../../src/measure/scaling.ts";
 import type { Confusion, MetricRow } from "../../src/model/metrics.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import { dataOf, isQuick } from "../../src/report/settings.ts";
-import { SCALING_BASE, type ScalingRow } from "../../src/measure/scaling.ts";
-import { count, short } from "../_kit/table.ts";
 import { refineRange, type TrialRow } from "../../src/train/lambda_search.ts";
 import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
+import { count, short } from "../_kit/table.ts";
 
 /** Draws the training of a network: a baseline run, or the final network of a search. */
 export function drawRun(rows: readonly MetricRow[], config: RunConfig): Promise<string> {

@@ -1,16 +1,16 @@
 /** The option `--profile`: a table and a file of where the time of a training step goes. */
 import { dirname } from "@std/path";
-import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { GpuUnavailableError } from "../../src/errors.ts";
-import { writeFileDurably } from "../_kit/files.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { type ProfileRow, profileStep } from "../../src/measure/profile.ts";
-import { PROFILE_CSV } from "../../src/records/profile.ts";
 import { shapeOf } from "../../src/model/shape.ts";
+import { PROFILE_CSV } from "../../src/records/profile.ts";
 import type { Plan } from "../_kit/capacity.ts";
-import { count, percent, printTable } from "../_kit/table.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { warn, writeEvent } from "../_kit/events.ts";
+import { writeFileDurably } from "../_kit/files.ts";
+import { count, percent, printTable } from "../_kit/table.ts";
 
 export interface Profiled {
   readonly plan: Plan;

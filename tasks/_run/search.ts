@@ -1,4 +1,5 @@
 /** A λ search: its options, the names of its stages and its files. */
+import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
 import {
   choice,
   COMMON_OPTIONS,
@@ -8,7 +9,6 @@ import {
   TRAINING_OPTIONS,
   type Values,
 } from "../_kit/options.ts";
-import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
 import type { ResultsOptions } from "../_kit/results.ts";
 
 const { lambda: _lambda, batchNorm: _batchNorm, ...TRAINING } = TRAINING_OPTIONS;

@@ -1,8 +1,9 @@
 /** The end of a λ search: the network with the best λ, its confusion matrix, and the search's summary. */
-import type { Confusion } from "../../src/model/metrics.ts";
 import { join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
+import type { Confusion } from "../../src/model/metrics.ts";
 import { PUBLISHED_BEST } from "../../src/model/published.ts";
+import type { RunConfig } from "../../src/records/config.ts";
 import { CONFUSION_CSV } from "../../src/records/confusion.ts";
 import {
   RUN_SUMMARY_JSON,
@@ -18,9 +19,8 @@ import {
   type TrialRow,
 } from "../../src/train/lambda_search.ts";
 import type { Training } from "../../src/train/training.ts";
-import { drawConfusion } from "./draw.ts";
-import type { RunConfig } from "../../src/records/config.ts";
 import { openResults, readSummary, type Results, summaryEnd } from "../_kit/results.ts";
+import { drawConfusion } from "./draw.ts";
 import type { SearchOptions } from "./search.ts";
 import type { SearchContext } from "./search_stages.ts";
 import { redrawRun, RUN_FILES, trainingOptions, trainInto } from "./training_run.ts";

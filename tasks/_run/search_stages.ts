@@ -1,5 +1,6 @@
 /** The stages of a λ search: each is one population, whose networks train together. */
 import type { MetricRow } from "../../src/model/metrics.ts";
+import { TRIALS_CSV } from "../../src/records/trials.ts";
 import {
   type LambdaRange,
   planTrials,
@@ -7,14 +8,13 @@ import {
   type Trial,
   type TrialRow,
 } from "../../src/train/lambda_search.ts";
-import { TRIALS_CSV } from "../../src/records/trials.ts";
 import { Training } from "../../src/train/training.ts";
-import { bestOf, type TrainingContext, trainingOptions } from "./training_run.ts";
 import type { TaskContext } from "../_kit/context.ts";
-import { drawStage } from "./draw.ts";
 import { writeEvent } from "../_kit/events.ts";
 import type { Results } from "../_kit/results.ts";
+import { drawStage } from "./draw.ts";
 import { type SearchOptions, stageNames } from "./search.ts";
+import { bestOf, type TrainingContext, trainingOptions } from "./training_run.ts";
 
 export interface SearchContext extends TrainingContext {
   /** Where to write what is not progress. */

@@ -1,6 +1,8 @@
 /** A study of initial weights: its trainings and its files. */
-import type { MetricRow } from "../../src/model/metrics.ts";
 import type { Initialisation } from "../../src/model/initialisation.ts";
+import type { MetricRow } from "../../src/model/metrics.ts";
+import { CURVES_CSV } from "../../src/records/curves.ts";
+import { STUDY_SUMMARY_JSON, type StudySummary } from "../../src/records/summary.ts";
 import {
   type CurveRow,
   curveRows,
@@ -9,14 +11,12 @@ import {
   type SensitivityRun,
   sigmaName,
 } from "../../src/train/sensitivity.ts";
-import { CURVES_CSV } from "../../src/records/curves.ts";
-import { STUDY_SUMMARY_JSON, type StudySummary } from "../../src/records/summary.ts";
 import { Training } from "../../src/train/training.ts";
-import { bestOf, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
-import { drawStudy } from "./draw.ts";
 import type { Figures } from "../_kit/figures.ts";
 import { type CommonOptions, normsOf, type TrainingOptions } from "../_kit/options.ts";
 import { type Results, summaryEnd } from "../_kit/results.ts";
+import { drawStudy } from "./draw.ts";
+import { bestOf, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 
 /** The files of a study, for {@linkcode openResults}. */
 export const STUDY_FILES = {

@@ -1,19 +1,19 @@
 /** One training and its files: a baseline run, or the last part of a search. */
-import { networkTensors } from "../../src/model/checkpoint.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { maximum } from "../../src/lists.ts";
-import type { Gpu } from "../../src/gpu/device.ts";
+import { networkTensors } from "../../src/model/checkpoint.ts";
 import type { MetricRow } from "../../src/model/metrics.ts";
+import { encodeSafetensors } from "../../src/model/safetensors.ts";
 import { METRICS_CSV } from "../../src/records/metrics.ts";
 import { RUN_SUMMARY_JSON, type RunSummary } from "../../src/records/summary.ts";
-import { encodeSafetensors } from "../../src/model/safetensors.ts";
 import { outcomeOf } from "../../src/train/sensitivity.ts";
 import { Training, type TrainingNetwork, type TrainingOptions } from "../../src/train/training.ts";
-import { drawRun } from "./draw.ts";
 import type { Figures } from "../_kit/figures.ts";
-import type { Progress } from "../_kit/progress.ts";
 import type { TrainingOptions as TaskOptions } from "../_kit/options.ts";
+import type { Progress } from "../_kit/progress.ts";
 import { type Results, summaryEnd } from "../_kit/results.ts";
+import { drawRun } from "./draw.ts";
 
 /** The files of a run, for {@linkcode openResults}. */
 export const RUN_FILES = {

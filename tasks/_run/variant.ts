@@ -2,10 +2,10 @@
  * Which kernel variant a task uses: the one asked for, the one that results were begun with, the one that was fastest on
  * this adapter before, or the one that is fastest now.
  */
-import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { type PopulationShape, shapeOf } from "../../src/model/shape.ts";
+import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { measureVariants, type VariantTime } from "../../src/measure/tuning.ts";
+import { type PopulationShape, shapeOf } from "../../src/model/shape.ts";
 import { checkVariant, variantFits, VARIANTS } from "../../src/programs/variants.ts";
 import { describePlan, type Plan } from "../_kit/capacity.ts";
 import type { TaskContext } from "../_kit/context.ts";
