@@ -27,9 +27,9 @@ const SHAPES = ["circle", "triangle-up", "square", "diamond", "cross", "triangle
 export const FONT_SIZE = 15;
 /** Room for tick labels left of every panel, in pixels: the same for all, so that panels of a column are aligned. */
 export const Y_AXIS = 66;
-/** Around every figure, in pixels. */
+/** The margin around every figure, in pixels. */
 export const PADDING = 14;
-/** Of a figure, in pixels: a README scales a wider one down. */
+/** The width of a figure, in pixels: a README scales a wider one down. */
 export const WIDTH = 830;
 
 /** The look of all figures. */
@@ -220,7 +220,7 @@ export function sideBySide(panels: readonly Panel[]) {
   return { spacing: Y_AXIS + 26, bounds: "flush" as const, hconcat: [...panels] };
 }
 
-/** Between two lines of a key that explains marks, in pixels. */
+/** The height of a line in a key that explains marks, in pixels. */
 export const KEY_LINE = 24;
 
 /** Makes a text of such a key, on a line counted from 0. */

@@ -36,7 +36,7 @@ interface Cell {
   readonly row: number;
   readonly column: number;
   readonly count: number;
-  /** Of the images of the row's class; null where there are none. */
+  /** The share of the images of the row's class; null where there are none. */
   readonly share: number | null;
 }
 

@@ -29,9 +29,9 @@ import { logAxis, type PlainLogAxis, plainTicks } from "./log_axis.ts";
 
 /** Size of each panel, without its axes. */
 const PANEL = { width: 306, height: 230 };
-/** Panels beside each other. */
+/** Panels in a row. */
 const COLUMNS = 2;
-/** Between the labels of two ticks, in pixels. */
+/** The minimum gap between the labels of two ticks, in pixels. */
 const LABEL_GAP = 4;
 /** Titles of the horizontal axes. */
 const AXIS_TITLES: Readonly<Record<ScalingAxis, string>> = {
@@ -46,7 +46,7 @@ const ARITHMETIC = { color: INK, strokeDash: [7, 4] };
 const CLIFFS = { color: VERMILION, shape: "diamond", size: 190 };
 /** What the key says where there is no cliff; `CLIFF` of measure/scaling.ts in words. */
 const NO_CLIFF = "No cliff: no size costs more than twice the trend of its neighbours";
-/** Of a line in the key, in pixels. */
+/** The length of a line in the key, in pixels. */
 const SAMPLE = 44;
 
 interface Point {

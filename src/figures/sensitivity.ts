@@ -28,11 +28,11 @@ import { BLUE, INK, PANEL_BORDER, VERMILION } from "./colours.ts";
 
 /** The maximum number of panels side by side: narrower ones have no room for their texts. */
 const COLUMNS = 5;
-/** Between panels, in pixels. */
+/** The gap between panels, in pixels. */
 const GAP = 18;
-/** Of a panel, in pixels. */
+/** The height of a panel, in pixels. */
 const HEIGHT = 150;
-/** Of a line above a panel, in pixels. */
+/** The height of a line above a panel, in pixels. */
 const HEADER_LINE = 19;
 /**
  * The axis ends at this multiple of the loss of guessing, so that a loss that explodes leaves the others readable; losses
@@ -221,7 +221,7 @@ function sharedScales(
 
 interface BandOptions extends Scales {
   readonly band: Band;
-  /** Of each panel, in pixels. */
+  /** The width of each panel, in pixels. */
   readonly width: number;
   /** The loss of guessing, where it is known. */
   readonly guessing: number | null;

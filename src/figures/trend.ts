@@ -27,7 +27,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const DAY = 24 * 60 * MINUTE;
 
-/** Of each panel, without its axes. */
+/** Size of each panel, without its axes. */
 const PANEL_WIDTH = WIDTH - Y_AXIS - 32;
 const PANEL_HEIGHT = 300;
 
@@ -95,7 +95,7 @@ export function trendFigure(
   return draw(spec, { title, description });
 }
 
-/** From 0 where times are similar, and logarithmic where the short ones could not be told apart. */
+/** Makes an axis from 0 where times are similar, and a logarithmic one where the short ones would look alike. */
 function timeAxis(times: readonly (number | null)[], adapter: string) {
   const known = times.filter((time) => time !== null);
   const title = `${adapter}: milliseconds per step`;

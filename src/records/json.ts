@@ -26,7 +26,7 @@ export type JsonFields<Type> = {
     | { readonly name: string; readonly value: JsonValue<Type[Field]> };
 };
 
-/** A text. */
+/** A string. */
 export const TEXT: JsonValue<string> = primitive((value) => typeof value === "string", "a text");
 
 /** True or false. */

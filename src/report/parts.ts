@@ -10,10 +10,10 @@ import type { Part } from "./data.ts";
 import { type Content, type Html, inlineSvg, markup } from "./html.ts";
 import { dataOf, isQuick, settingLines } from "./settings.ts";
 
-/** In the published column where the report has no such number. */
+/** The published cell where the report has no such number. */
 export const NO_PUBLISHED = "none";
 
-/** In the published column where the report's number is of other data or settings. */
+/** The published cell where the report's number is of other data or settings. */
 export const NOT_COMPARABLE = "not comparable";
 
 /** A section whose part is missing. */

@@ -46,7 +46,7 @@ export interface Measurement {
   readonly evaluation: Spread;
 }
 
-/** Of every network that is measured, as in the report. */
+/** The settings of every network that is measured, as in the report. */
 const HALF_CYCLE = 2250;
 const SETTINGS = { lambda: 0.005, etaMin: 1e-5, etaMax: 0.1 };
 

@@ -50,7 +50,7 @@ function parseInteger(text: string, min: number, max: number): number | undefine
   return Number.isInteger(value) ? value : undefined;
 }
 
-/** The parts of a list with commas between them, if each can be parsed. */
+/** The parts of a list separated by commas, if each can be parsed. */
 function parseList<T>(text: string, parse: (part: string) => T | undefined): T[] | undefined {
   const parts = text.split(",").map((part) => parse(part.trim()));
   return parts.every((part) => part !== undefined) ? parts : undefined;
@@ -88,7 +88,7 @@ export function real({ min, ...options }: Described<number> & { min: number }): 
   };
 }
 
-/** Any text but an empty one. */
+/** A text that is not empty. */
 export function text<D extends string | undefined>(
   options: Omit<Option<D>, "parse">,
 ): Option<string | D> {
@@ -107,7 +107,7 @@ export function choice<const C extends string>(
   };
 }
 
-/** Different ones of a few words with commas between them, in the order of these words. */
+/** Some of a few words, each once, separated by commas; sorted as these words. */
 export function choices<const C extends string>(
   words: readonly C[],
   options: Described<readonly NoInfer<C>[]>,
@@ -115,7 +115,7 @@ export function choices<const C extends string>(
   return {
     placeholder: "LIST",
     ...options,
-    expects: `different ones of ${enumerate(words)} with commas between them`,
+    expects: `some of ${enumerate(words)}, each once, separated by commas`,
     parse: (value) => {
       const given = value.split(",").map((part) => part.trim());
       const chosen = words.filter((word) => given.includes(word));
@@ -124,12 +124,12 @@ export function choices<const C extends string>(
   };
 }
 
-/** Whole numbers of at least 1 with commas between them, as in "50,30,20". */
+/** Whole numbers from 1, separated by commas, as in "50,30,20". */
 export function widths(options: Described<readonly number[]>): Option<readonly number[]> {
   return {
     placeholder: "LIST",
     ...options,
-    expects: "whole numbers of at least 1 with commas between them, as in 50,50",
+    expects: "whole numbers from 1, separated by commas, as in 50,50",
     parse: (value) => parseList(value, (part) => parseInteger(part, 1, LARGEST_INTEGER)),
   };
 }
@@ -161,7 +161,7 @@ export function initialisation(options: Described<Initialisation>): Option<Initi
   };
 }
 
-/** Different ones of these, with commas between them, as in "1e-1,1e-3,he". */
+/** Some of these, all different, separated by commas, as in "1e-1,1e-3,he". */
 export function initialisations(
   options: Described<readonly Initialisation[]>,
 ): Option<readonly Initialisation[]> {
@@ -169,7 +169,7 @@ export function initialisations(
     placeholder: "LIST",
     ...options,
     expects: `he, xavier or positive numbers up to ${LARGEST_REAL_TEXT}, all different, ` +
-      "with commas between them, as in 1e-1,1e-3,he",
+      "separated by commas, as in 1e-1,1e-3,he",
     parse: (value) => {
       const all = parseList(value, parseInitialisation);
       return all === undefined || distinct(all).length < all.length ? undefined : all;
@@ -412,7 +412,7 @@ function joinValues(
   options: { args: readonly string[]; byTyped: ReadonlyMap<string, string> },
 ): string[] {
   const { byTyped } = options;
-  // Those used to npm put "--" in front of the options; it means nothing here.
+  // Users of npm put "--" in front of the options; it means nothing here.
   const args = options.args[0] === "--" ? options.args.slice(1) : options.args;
   const joined: string[] = [];
   for (let i = 0; i < args.length; i++) {
@@ -455,7 +455,7 @@ function explainUnknown(
     : `${task.name} has no option ${name}; ${advice}`;
 }
 
-/** The name that was probably meant: it begins alike, or few letters differ. */
+/** The name that was probably meant: it begins with this one, or few letters differ. */
 function nearest(name: string, names: readonly string[]): string | undefined {
   const beginning = names.find((other) => name.length >= 4 && other.startsWith(name));
   if (beginning !== undefined) return beginning;

@@ -14,7 +14,7 @@ const LINE = 1000;
 /** Time without an evaluation after which a plain line or an event reports the steps alone, in milliseconds. */
 const QUIET = 30_000;
 
-/** Reports the progress of the runs of a task, one after another. Lines and events of a quick try say so. */
+/** Reports the progress of the runs of a task, one after another. Lines and events of a quick run say so. */
 export class Progress {
   readonly #context: TaskContext;
   readonly #json: boolean;

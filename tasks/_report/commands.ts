@@ -38,7 +38,7 @@ function partCommands(parts: readonly Part[]): string[] {
       [
         `deno task ${config.task} --seed ${seed}`,
         ...commonOptions(config),
-        // The flag --quick implies the settings of a quick try.
+        // The flag --quick implies the settings of a quick run.
         ...isQuick(config)
           ? []
           : otherSettings(config).map(([name, value]) =>

@@ -20,7 +20,7 @@ export interface Profiled {
 
 interface ProfilingOptions {
   readonly json: boolean;
-  /** Whether it is a quick try, which measures for a shorter time. */
+  /** Whether it is a quick run, which measures for a shorter time. */
   readonly quick?: boolean;
 }
 

@@ -27,7 +27,7 @@ export interface TrainingRun {
   readonly name: string;
   /** What to train; the task has checked it. */
   readonly training: TrainingOptions;
-  /** Whether it is a quick try, as every file then says. */
+  /** Whether it is a quick run, as every file then says. */
   readonly quick: boolean;
 }
 

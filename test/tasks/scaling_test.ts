@@ -244,9 +244,9 @@ Deno.test("scaling refuses bad input in one sentence, and writes nothing", async
   const cases: [args: string[], sentence: RegExp][] = [
     [
       ["--axes", "height"],
-      /^error: --axes expects different ones of batch, width, depth and networks with commas /,
+      /^error: --axes expects some of batch, width, depth and networks, each once, separated by commas,/,
     ],
-    [["--axes", "batch,batch"], /^error: --axes expects different ones of batch, width/],
+    [["--axes", "batch,batch"], /^error: --axes expects some of batch, width/],
     [["--rounds", "0"], /^error: --rounds expects a whole number from 1/],
     [["--steps", "x"], /^error: --steps expects a whole number from 1/],
     [["--hidden", "50"], /^error: scaling has no option --hidden/],

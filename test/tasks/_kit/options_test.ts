@@ -118,7 +118,7 @@ Deno.test("parseOptions() names option, value and expectation when a value is no
   const wholeFrom1 = "a whole number from 1 to 2147483647";
   const seed = "a whole number from 0 to 4294967295";
   const real = "a number from 0 to 3.4e38";
-  const widths = "whole numbers of at least 1 with commas between them, as in 50,50";
+  const widths = "whole numbers from 1, separated by commas, as in 50,50";
   const init = "he, xavier or a positive number up to 3.4e38";
   const cases: [typed: string, expects: string, texts: string[]][] = [
     ["--seed", seed, ["-1", "4294967296", "1.5", "one", "NaN", "Infinity", "0x10", "1_000", "1 "]],
@@ -213,7 +213,7 @@ Deno.test("choices() accepts different words in any order, and sorts them", () =
   for (const text of ["", "red,", "red,red", "red,pink", "Red"]) {
     assertEquals(parse(text), undefined, text);
   }
-  assertEquals(expects, "different ones of red, green and blue with commas between them");
+  assertEquals(expects, "some of red, green and blue, each once, separated by commas");
 });
 
 Deno.test("checkTraining() names both options when they contradict each other", () => {
