@@ -45,18 +45,10 @@ export function reportComparisons(
   options: Pick<CommonOptions, "json">,
 ): boolean {
   if (options.json) {
-    for (const { figure, row, value, runs, usual, allowed, worse } of comparisons) {
+    for (const { figure, row, ...comparison } of comparisons) {
       const { networks, hidden, batch_norm, adapter } = BENCH_CSV.cells(row);
-      const about = { networks, hidden, batch_norm, adapter };
-      writeEvent(context, "regression", {
-        figure: snakeCase(figure),
-        ...about,
-        value,
-        runs,
-        usual,
-        allowed,
-        worse,
-      });
+      const about = { figure: snakeCase(figure), networks, hidden, batch_norm, adapter };
+      writeEvent(context, "regression", { ...about, ...comparison });
     }
   }
   const unknown = comparisons.filter(({ worse }) => worse === null);

@@ -20,6 +20,11 @@ export class Figures {
     this.#drawings.push({ results, name, draw });
   }
 
+  /** Plans the figures that finished results lack. */
+  addUndrawn(results: Results, draw: () => Promise<string>): void {
+    for (const name of results.undrawn) this.add(results, name, draw);
+  }
+
   /**
    * Draws and writes all planned figures, also after one that fails.
    *

@@ -96,12 +96,10 @@ export function redrawStudy(
   summary: StudySummary,
   figures: Figures,
 ): void {
-  for (const figure of results.undrawn) {
-    figures.add(results, figure, async () => {
-      const curves = (await results.read("curves.csv", CURVES_CSV))!;
-      return await drawStudy(curves, { config: results.config, ...summary });
-    });
-  }
+  figures.addUndrawn(results, async () => {
+    const curves = (await results.read("curves.csv", CURVES_CSV))!;
+    return await drawStudy(curves, { config: results.config, ...summary });
+  });
 }
 
 interface PopulationContext extends TrainingContext {
@@ -114,17 +112,13 @@ async function trainPopulation(
   options: StudyOptions,
   context: PopulationContext,
 ): Promise<{ rows: MetricRow[][]; runs: SensitivityRun[] }> {
-  const { hidden, inits, lambda, etaMin, etaMax, halfCycle, cycles, seed, batch, every } = options;
+  const { hidden, inits, lambda, etaMin, etaMax, every } = options;
   const { gpu, data, progress, variant, signal, batchNorm, onRows } = context;
   const training = await Training.create(gpu, data, {
-    hidden,
+    ...options,
     variant,
     batchNorm,
     networks: sensitivityNetworks(inits, { lambda, etaMin, etaMax }),
-    halfCycle,
-    cycles,
-    seed,
-    batch,
     evaluateEvery: every,
   });
   try {

@@ -50,16 +50,11 @@ export function trainingOptions(
   options: Omit<TaskOptions, "batchNorm" | "lambda"> & { batchNorm: boolean; seed: number },
   networks: readonly Pick<TrainingNetwork, "identity" | "lambda">[],
 ): TrainingOptions {
-  const { hidden, batchNorm, etaMin, etaMax, init, halfCycle, cycles, seed, batch } = options;
-  const own = { etaMin, etaMax, initialisation: init };
+  const { etaMin, etaMax, init: initialisation } = options;
+  const shared = { etaMin, etaMax, initialisation };
   return {
-    hidden,
-    batchNorm,
-    networks: networks.map(({ identity, lambda }) => ({ identity, lambda, ...own })),
-    halfCycle,
-    cycles,
-    seed,
-    batch,
+    ...options,
+    networks: networks.map(({ identity, lambda }) => ({ identity, lambda, ...shared })),
   };
 }
 
@@ -124,12 +119,10 @@ export async function trainInto(
 
 /** Plans the figure of a finished run where it is missing. */
 export function redrawRun(results: Results, figures: Figures): void {
-  for (const figure of results.undrawn) {
-    figures.add(results, figure, async () => {
-      const rows = (await results.read("metrics.csv", METRICS_CSV))!;
-      return await drawRun(rows, results.config);
-    });
-  }
+  figures.addUndrawn(results, async () => {
+    const rows = (await results.read("metrics.csv", METRICS_CSV))!;
+    return await drawRun(rows, results.config);
+  });
 }
 
 /** As in "diverged at step 12", or "stalled" where the training ended no better than guessing; otherwise "". */
