@@ -1,8 +1,6 @@
 /**
- * The kernels against the float64 reference: some steps on the GPU, each compared with a step of the reference from the
- * same state.
- *
- * The kernels run exactly as in training.
+ * Checks the kernels against the float64 reference: some steps on the GPU, run exactly as in training, each compared with
+ * a step of the reference from the same state.
  *
  * @module
  */
@@ -17,6 +15,7 @@ import { Random } from "../model/random.ts";
 import { evaluate, gradients, updateStatistics } from "../model/reference/network.ts";
 import { eta as etaOf } from "../model/schedule.ts";
 import type { PopulationPlan } from "../model/shape.ts";
+import { planSteps, type StepPlan } from "../programs/steps.ts";
 import { type NetworkSettings, Population, type PopulationState } from "./population.ts";
 
 /** What to run. */
@@ -27,19 +26,11 @@ export interface KernelCheckOptions extends Omit<PopulationPlan, "networks"> {
   readonly networks: readonly NetworkSettings[];
   /** Steps to compare. */
   readonly steps: number;
-  /**
-   * The seed of batches and initial weights.
-   *
-   * @default {1}
-   */
+  /** The seed of batches and initial weights; 1 unless given. */
   readonly seed?: number;
   /** The state to start from; initial weights, before the first batch, unless given. */
   readonly start?: Required<PopulationState>;
-  /**
-   * Whether to compare evaluations of the validation images, too.
-   *
-   * @default {true}
-   */
+  /** Whether to compare evaluations of the validation images, too; true unless given. */
   readonly evaluation?: boolean;
   /** The order of the training images that batches are taken from; drawn from the seed unless given. */
   readonly order?: Uint32Array;
@@ -84,18 +75,13 @@ const CHANGE_BAR = 1e-4;
 /** The share of images classified differently: two logits may be equal but for rounding. */
 const ACCURACY_BAR = 1e-3;
 
-/** The learning rate of all compared steps is etaMax. */
+/** All compared steps have the learning rate etaMax. */
 const RISE = 1;
 
 /**
- * Trains some steps on the GPU and compares each with the reference.
+ * Trains some steps on the GPU, compares each with the reference, and returns the largest error of each quantity.
  *
- * @param gpu The device.
- * @param options What to run.
- * @returns The largest error of each quantity.
  * @throws {ArgumentError} If an option is not allowed, or the adapter cannot hold the networks.
- * @throws {GpuError} If the device refused an operation.
- * @throws {DeviceLostError} If the device went away.
  */
 export async function checkKernels(
   gpu: Gpu,
@@ -114,15 +100,15 @@ export async function checkKernels(
     );
     const order = options.order ?? new Random(seed, "batches", 0).permutation(training.count);
     population.setOrder(order);
-    const perEpoch = Math.floor(training.count / batch);
-
+    const steps = planSteps(population, { first: 0, count: options.steps, rise: () => RISE });
     const check = new KernelCheck(population, data, networks);
     let before: Required<PopulationState> = await population.readState();
-    for (let number = 0; number < options.steps; number++) {
-      const first = number % perEpoch * batch;
-      const indices = order.subarray(first, first + batch);
-      const firstBatch = !start && number === 0;
-      before = await check.step(before, { number, first, indices, firstBatch });
+    for (const plan of steps) {
+      const indices = order.subarray(plan.first, plan.first + batch);
+      before = await check.step(before, plan, {
+        indices,
+        firstBatch: !start && plan.number === 0,
+      });
     }
     if (options.evaluation ?? true) await check.evaluation("validation");
     return check.rows();
@@ -148,19 +134,19 @@ class KernelCheck {
     return [...this.#rows.values()];
   }
 
-  /** Makes a step from the state `before`, compares it, and returns the state after it. */
+  /** Makes a step from the state `before`, compares it with the reference, and returns the state after it. */
   async step(
     before: Required<PopulationState>,
-    step: { number: number; first: number; indices: Uint32Array; firstBatch: boolean },
+    plan: StepPlan,
+    { indices, firstBatch }: { indices: Uint32Array; firstBatch: boolean },
   ): Promise<Required<PopulationState>> {
-    const { number, first, indices, firstBatch } = step;
     const { architecture } = this.#population;
     const { images, labels } = this.#data.source.training;
     const batch = {
       x: standardise(images, this.#data.source, indices),
       labels: Array.from(indices, (i) => labels[i]),
     };
-    const [losses] = await this.#population.advanceWithLosses([{ first, rise: RISE, number }]);
+    const [losses] = await this.#population.advanceWithLosses([plan]);
     const gpuGradients = await this.#population.readGradients();
     const after = await this.#population.readState();
 
@@ -249,22 +235,12 @@ class KernelCheck {
   }
 }
 
-/**
- * Tells whether an error is within its bar; NaN never is.
- *
- * @param row The error and the bar.
- * @returns Whether it passes.
- */
+/** Whether an error is within its bar; NaN never is. */
 export function passes(row: Pick<KernelCheckRow, "error" | "bar">): boolean {
   return row.error <= row.bar;
 }
 
-/**
- * Finds the quantity whose error is largest relative to its bar.
- *
- * @param rows The quantities, at least one.
- * @returns The worst, the first of equal ones; NaN is worse than any number.
- */
+/** The quantity whose error is largest relative to its bar, the first of equal ones; NaN is larger than any number. */
 export function worstOf(rows: readonly KernelCheckRow[]): KernelCheckRow {
   const shares = rows.map(({ error, bar }) => error / bar);
   const worst = maximum(shares);

@@ -5,10 +5,10 @@
  */
 
 import { enumerate } from "../lists.ts";
-import type { Ending, Evaluation, MetricRow } from "../model/metrics.ts";
 import type { Initialisation } from "../model/initialisation.ts";
-import type { NetworkSettings } from "./population.ts";
+import type { Ending, Evaluation, MetricRow } from "../model/metrics.ts";
 import { PUBLISHED_SMALL_SIGMAS } from "../model/published.ts";
+import type { NetworkSettings } from "./population.ts";
 import type { TrainingNetwork } from "./training.ts";
 
 /** Training stalled if its final loss is within this share of ln(classes). */
@@ -57,7 +57,7 @@ export function sigmaName(initialisation: Initialisation): string {
 /**
  * Names initial weights in a sentence.
  *
- * @param sigma Their name in files, as {@linkcode sigmaName} gives it.
+ * @param sigma Their name in files, from {@linkcode sigmaName}.
  * @returns As in `"He"`, `"Xavier"` and `"σ = 0.001"`.
  */
 export function initialWeightsName(sigma: string): string {
@@ -92,7 +92,7 @@ export function outcomeOf(
 }
 
 /**
- * Makes the networks of a study. The identity of each is its initialisation, so that it starts the same whichever others
+ * Makes the networks of a study. The identity of each is its initialisation, so that it starts the same whichever networks
  * train beside it, with and without batch norm.
  *
  * @param initialisations The distributions of the weights, all different.
@@ -186,8 +186,8 @@ export function describeRuns(
     )
     .join("; ");
   const small = PUBLISHED_SMALL_SIGMAS.map(sigmaName);
-  const told = runs.some((run) => !run.batchNorm && small.includes(run.sigma));
-  return comparable && told
+  const smallSigmaRan = runs.some((run) => !run.batchNorm && small.includes(run.sigma));
+  return comparable && smallSigmaRan
     ? `The report says that a small σ diverges without batch norm; here, ${seen}.`
     : `${seen.charAt(0).toUpperCase()}${seen.slice(1)}.`;
 }

@@ -5,20 +5,16 @@
  */
 
 import type { DataSet, Split } from "../data/dataset.ts";
-import { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { DeviceDataSet } from "../gpu/device_data.ts";
 import { type Initialisation, initialise } from "../model/initialisation.ts";
-import { type Architecture, layout } from "../model/network.ts";
-import {
-  type AdvanceOptions,
-  type NetworkSettings,
-  Population,
-  type StepPlan,
-} from "./population.ts";
-import { Random } from "../model/random.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
+import { type Architecture, layout } from "../model/network.ts";
+import { Random } from "../model/random.ts";
 import { eta, phase, totalSteps } from "../model/schedule.ts";
+import { planSteps } from "../programs/steps.ts";
+import { type AdvanceOptions, type NetworkSettings, Population } from "./population.ts";
 
 /** One network of a training. */
 export interface TrainingNetwork extends NetworkSettings {
@@ -79,7 +75,7 @@ type PendingRows = () => Promise<FoundRows>;
 export interface FoundRows {
   /** A row for each network, [networks]. */
   readonly rows: readonly MetricRow[];
-  /** The step at which each network diverged, as far as this evaluation shows, or null, [networks]. */
+  /** The step at which each network diverged, known from this evaluation, or null, [networks]. */
   readonly diverged: readonly (number | null)[];
 }
 
@@ -138,7 +134,6 @@ export class Training {
   readonly #ownsData: boolean;
   readonly #options: TrainingOptions;
   readonly #seed: number;
-  readonly #batch: number;
   #step = 0;
   #epoch = -1; // the epoch whose image order is on the GPU
   #rowDue = true;
@@ -161,9 +156,8 @@ export class Training {
     this.variant = parts.population.variant;
     this.steps = parts.steps;
     this.#seed = options.seed ?? 1;
-    this.#batch = parts.population.batch;
     this.#diverged = options.networks.map(() => null);
-    this.stepsPerEpoch = Math.floor(parts.data.source.training.count / this.#batch);
+    this.stepsPerEpoch = Math.floor(parts.population.images / parts.population.batch);
   }
 
   /**
@@ -182,21 +176,16 @@ export class Training {
     data: DataSet | DeviceDataSet,
     options: TrainingOptions,
   ): Promise<Training> {
-    const { networks, seed = 1, batch = 100 } = options;
+    const { hidden, batchNorm, networks, seed = 1, batch = 100, variant } = options;
     const steps = stepsOf(options);
     const source = data instanceof DeviceDataSet ? data.source : data;
-    const architecture = {
-      inputs: source.inputs,
-      hidden: options.hidden,
-      classes: source.classes,
-      batchNorm: options.batchNorm,
-    };
+    const { inputs, classes } = source;
+    const architecture = { inputs, hidden, classes, batchNorm };
     const deviceData = data instanceof DeviceDataSet ? data : new DeviceDataSet(gpu, data);
     const ownsData = deviceData !== data;
     let population: Population | undefined;
     try {
-      // Before the initial weights are drawn: what the adapter cannot hold may not fit into this process either.
-      const { variant } = options;
+      // Before drawing initial weights: networks too large for the adapter may be too large for this process.
       const settings = { architecture, networks, batch, data: deviceData, variant };
       population = await Population.create(gpu, settings);
       population.write({
@@ -301,7 +290,7 @@ export class Training {
   }
 
   /**
-   * Tells when each network diverged, that is, first had a NaN or infinite loss or parameter. Losses are checked in every
+   * Reads when each network diverged, that is, first had a NaN or infinite loss or parameter. Losses are checked in every
    * step, parameters with every row.
    *
    * @returns The number of updates made before, or null, [networks].
@@ -346,7 +335,7 @@ export class Training {
     this.#check();
     this.#checkIdle("restore");
     const { count, statisticCount } = layout(this.architecture);
-    const { size } = this.#population;
+    const { networks } = this.#population;
     const { parameters, statistics, step, rowDue, pending, ended, diverged } = state;
     const perNetwork = [state, ...pending].map((known) => known.diverged.length);
     perNetwork.push(
@@ -354,12 +343,12 @@ export class Training {
       statistics.length,
       ...pending.map(({ rows }) => rows.length),
     );
-    const fits = perNetwork.every((length) => length === size) &&
+    const fits = perNetwork.every((length) => length === networks) &&
       parameters.every(({ length }) => length === count) &&
       statistics.every(({ length }) => length === statisticCount);
     if (!fits || !Number.isSafeInteger(step) || step < 0 || step > this.steps) {
       throw new ArgumentError(
-        `Cannot restore the training: the state is not one of ${size} networks of ${count} parameters ` +
+        `Cannot restore the training: the state is not one of ${networks} networks of ${count} parameters ` +
           `and at most ${this.steps} steps`,
       );
     }
@@ -403,16 +392,16 @@ export class Training {
       const epoch = Math.floor(this.#step / this.stepsPerEpoch);
       if (epoch !== this.#epoch) {
         const random = new Random(this.#seed, "batches", epoch);
-        this.#population.setOrder(random.permutation(this.#data.source.training.count));
+        this.#population.setOrder(random.permutation(this.#population.images));
         this.#epoch = epoch;
       }
       const end = Math.min(step, (epoch + 1) * this.stepsPerEpoch);
-      const plans: StepPlan[] = [];
-      for (let number = this.#step; number < end; number++) {
-        const first = (number - epoch * this.stepsPerEpoch) * this.#batch;
-        plans.push({ first, rise: phase(number, halfCycle), number });
-      }
       const begun = this.#step;
+      const plans = planSteps(this.#population, {
+        first: begun,
+        count: end - begun,
+        rise: (number) => phase(number, halfCycle),
+      });
       await this.#population.advance(plans, {
         signal: options.signal,
         onStep: (steps) => {
@@ -429,9 +418,9 @@ export class Training {
     const step = this.#step;
     const { networks, halfCycle } = this.#options;
     const splits = ["training", "validation"] as const;
-    const evaluation = await this.#population.startEvaluation(splits, signal);
+    const result = await this.#population.startEvaluation(splits, signal);
     return async () => {
-      const { evaluations: [training, validation], diverged } = await evaluation.result();
+      const { evaluations: [training, validation], diverged } = await result();
       // The loss of the next batch would show that the last update diverged; without one, the cost does.
       const shown = training.map(({ cost }) => Number.isFinite(cost) ? null : step);
       const rows = networks.map(({ etaMin, etaMax }, i) => ({
