@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Split, standardise } from "../data/dataset.ts";
+import { standardise } from "../data/dataset.ts";
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { maximum } from "../lists.ts";
@@ -13,7 +13,6 @@ import { initialise } from "../model/initialisation.ts";
 import { isCancelledBias, layout } from "../model/network.ts";
 import { Random } from "../model/random.ts";
 import { evaluate, gradients, updateStatistics } from "../model/reference/network.ts";
-import { eta as etaOf } from "../model/schedule.ts";
 import type { PopulationPlan } from "../model/shape.ts";
 import { planSteps, type StepPlan } from "../programs/steps.ts";
 import { type NetworkSettings, Population, type PopulationState } from "./population.ts";
@@ -105,12 +104,10 @@ export async function checkKernels(
     let before: Required<PopulationState> = await population.readState();
     for (const plan of steps) {
       const indices = order.subarray(plan.first, plan.first + batch);
-      before = await check.step(before, plan, {
-        indices,
-        firstBatch: !start && plan.number === 0,
-      });
+      const firstBatch = !start && plan.number === 0;
+      before = await check.step(before, plan, { indices, firstBatch });
     }
-    if (options.evaluation ?? true) await check.evaluation("validation");
+    if (options.evaluation ?? true) await check.evaluation();
     return check.rows();
   } finally {
     population.destroy();
@@ -152,10 +149,9 @@ class KernelCheck {
 
     const { parameters: tensors, statistics } = layout(architecture);
     const learnt = tensors.filter((tensor) => !isCancelledBias(architecture, tensor));
-    for (const [i, { lambda, etaMin, etaMax }] of this.#networks.entries()) {
+    for (const [i, { lambda, etaMax }] of this.#networks.entries()) {
       const parameters = before.parameters[i];
       const expected = gradients({ architecture, parameters }, batch, { lambda });
-      const eta = etaOf(1, { etaMin, etaMax, halfCycle: 1 });
       const averages = Float64Array.from(before.statistics[i]);
       updateStatistics(averages, expected.batchStatistics, firstBatch);
       this.#add("loss", "loss", Math.abs(losses[i] - expected.loss) / expected.loss);
@@ -164,7 +160,7 @@ class KernelCheck {
       this.#addChanges(learnt, {
         before: parameters,
         after: after.parameters[i],
-        expected: parameters.map((value, k) => value - eta * expected.gradients[k]),
+        expected: parameters.map((value, k) => value - etaMax * expected.gradients[k]),
       });
       this.#addChanges(statistics, {
         before: before.statistics[i],
@@ -175,11 +171,11 @@ class KernelCheck {
     return after;
   }
 
-  async evaluation(split: Split): Promise<void> {
+  async evaluation(): Promise<void> {
     const { architecture } = this.#population;
-    const { images, labels } = this.#data.source[split];
+    const { images, labels } = this.#data.source.validation;
     const batch = { x: standardise(images, this.#data.source), labels };
-    const [found] = await this.#population.evaluate([split]);
+    const [found] = await this.#population.evaluate(["validation"]);
     const { parameters, statistics } = await this.#population.readState();
     for (const [i, { lambda }] of this.#networks.entries()) {
       const network = { architecture, parameters: parameters[i], statistics: statistics[i] };
