@@ -62,6 +62,7 @@ const TIE = { min: 0.04, max: 0.1 };
 /** The uncertainty of a time that was measured only once, or not at all. */
 const UNSURE = 0.1;
 
+/** The options, with the clock and the time at which the budget is spent. */
 interface Limits extends ContestOptions {
   readonly now: () => number;
   readonly deadline: number;

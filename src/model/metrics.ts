@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The result of a network on a set of images. */
+/** The performance of a network on a set of images. */
 export interface Evaluation {
   /** Mean cross-entropy, in nats. */
   readonly loss: number;

@@ -1,5 +1,5 @@
 /**
- * The sensitivity study: the same network with several distributions of initial weights, without and with batch norm.
+ * The sensitivity study: one network with several distributions of initial weights, without and with batch norm.
  *
  * @module
  */

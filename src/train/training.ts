@@ -65,7 +65,7 @@ export interface RunOptions extends AdvanceOptions {
   readonly ahead?: boolean;
 }
 
-/** Rows that may be pending while training continues. */
+/** Maximum number of evaluations whose rows are pending while training continues. */
 const AHEAD = 2;
 
 /** Waits for the rows of an evaluation. */
@@ -98,27 +98,10 @@ export interface TrainingState {
 }
 
 /**
- * Networks of one architecture being trained on the GPU.
+ * Networks of one architecture being trained on the GPU; the example of the module shows one.
  *
- * @example A small network on the built-in data
- * ```ts ignore
- * import { createSynthetic, Gpu, Training } from "@headless/mlp";
- *
- * const gpu = await Gpu.request();
- * const data = await createSynthetic({ training: 2000, test: 500 });
- * const training = await Training.create(gpu, data, {
- *   hidden: [50, 50],
- *   batchNorm: true,
- *   networks: [{ identity: "first", lambda: 0.005, etaMin: 1e-5, etaMax: 1e-1 }],
- *   halfCycle: 50,
- *   cycles: 2,
- * });
- * for await (const [row] of training.run()) console.log(row.step, row.validation.accuracy);
- * const [test] = await training.evaluate("test");
- * console.log(test.accuracy);
- * training.destroy();
- * gpu.destroy();
- * ```
+ * All methods throw an `ArgumentError` if the training was destroyed. Methods that wait for the GPU throw a `GpuError` if
+ * the device refused an operation, and a `DeviceLostError` if it went away.
  */
 export class Training {
   /** The architecture of all networks. */
@@ -130,8 +113,8 @@ export class Training {
   /** Updates in an epoch. */
   readonly stepsPerEpoch: number;
   readonly #population: Population;
-  readonly #data: DeviceDataSet;
-  readonly #ownsData: boolean;
+  /** The data, if this training put them on the device. */
+  readonly #ownData: DeviceDataSet | undefined;
   readonly #options: TrainingOptions;
   readonly #seed: number;
   #step = 0;
@@ -146,12 +129,11 @@ export class Training {
 
   private constructor(
     options: TrainingOptions,
-    parts: { population: Population; data: DeviceDataSet; ownsData: boolean; steps: number },
+    parts: { population: Population; ownData?: DeviceDataSet; steps: number },
   ) {
     this.#options = options;
     this.#population = parts.population;
-    this.#data = parts.data;
-    this.#ownsData = parts.ownsData;
+    this.#ownData = parts.ownData;
     this.architecture = parts.population.architecture;
     this.variant = parts.population.variant;
     this.steps = parts.steps;
@@ -178,11 +160,10 @@ export class Training {
   ): Promise<Training> {
     const { hidden, batchNorm, networks, seed = 1, batch = 100, variant } = options;
     const steps = stepsOf(options);
-    const source = data instanceof DeviceDataSet ? data.source : data;
-    const { inputs, classes } = source;
-    const architecture = { inputs, hidden, classes, batchNorm };
     const deviceData = data instanceof DeviceDataSet ? data : new DeviceDataSet(gpu, data);
-    const ownsData = deviceData !== data;
+    const ownData = deviceData === data ? undefined : deviceData;
+    const { inputs, classes } = deviceData.source;
+    const architecture = { inputs, hidden, classes, batchNorm };
     let population: Population | undefined;
     try {
       // Before drawing initial weights: networks too large for the adapter may be too large for this process.
@@ -193,10 +174,10 @@ export class Training {
           initialise(architecture, { seed, identity, initialisation })
         ),
       });
-      return new Training(options, { population, data: deviceData, ownsData, steps });
+      return new Training(options, { population, ownData, steps });
     } catch (error) {
       population?.destroy();
-      if (ownsData) deviceData.destroy();
+      ownData?.destroy();
       throw error;
     }
   }
@@ -216,9 +197,7 @@ export class Training {
    * @param options `signal` stops the training between two submits; `onStep` receives the number of updates submitted;
    * `ahead` continues with updates while a row is read back, so that the GPU never waits.
    * @yields Rows, [networks].
-   * @throws {ArgumentError} If the training was destroyed, or another call is under way.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
+   * @throws {ArgumentError} If another call is under way.
    */
   async *run(options: RunOptions = {}): AsyncGenerator<MetricRow[], void, void> {
     let rows: MetricRow[] | undefined;
@@ -263,9 +242,6 @@ export class Training {
    * @param split Which part of the data.
    * @param options `signal` stops the evaluation between two submits.
    * @returns Loss, cost and accuracy, [networks].
-   * @throws {ArgumentError} If the training was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async evaluate(split: Split, options: { signal?: AbortSignal } = {}): Promise<Evaluation[]> {
     this.#check();
@@ -280,9 +256,6 @@ export class Training {
    * @param split Which part of the data.
    * @param options `signal` stops the work between two submits.
    * @returns Class numbers in the order of the images, [networks][images].
-   * @throws {ArgumentError} If the training was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async predict(split: Split, options: { signal?: AbortSignal } = {}): Promise<Uint16Array[]> {
     this.#check();
@@ -294,9 +267,6 @@ export class Training {
    * step, parameters with every row.
    *
    * @returns The number of updates made before, or null, [networks].
-   * @throws {ArgumentError} If the training was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async diverged(): Promise<(number | null)[]> {
     this.#check();
@@ -308,9 +278,6 @@ export class Training {
    * Copies the state as it is at the time of the call; {@linkcode Training.run} may continue meanwhile.
    *
    * @returns A copy.
-   * @throws {ArgumentError} If the training was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async state(): Promise<TrainingState> {
     this.#check();
@@ -328,8 +295,7 @@ export class Training {
    * Restores the state of a training with the same options, so that this one resumes from there.
    *
    * @param state The state from {@linkcode Training.state}.
-   * @throws {ArgumentError} If the state has other networks or too many steps, the training was destroyed, or
-   * {@linkcode Training.run} is under way.
+   * @throws {ArgumentError} If the state has other networks or too many steps, or {@linkcode Training.run} is under way.
    */
   restore(state: TrainingState): void {
     this.#check();
@@ -365,7 +331,7 @@ export class Training {
   destroy(): void {
     this.#destroyed = true;
     this.#population.destroy();
-    if (this.#ownsData) this.#data.destroy();
+    this.#ownData?.destroy();
   }
 
   #check(): void {
@@ -421,7 +387,7 @@ export class Training {
     const result = await this.#population.startEvaluation(splits, signal);
     return async () => {
       const { evaluations: [training, validation], diverged } = await result();
-      // The loss of the next batch would show that the last update diverged; without one, the cost does.
+      // The last update's divergence would show in the loss of the next batch; the cost shows it now.
       const shown = training.map(({ cost }) => Number.isFinite(cost) ? null : step);
       const rows = networks.map(({ etaMin, etaMax }, i) => ({
         step,
