@@ -30,7 +30,7 @@ const OPTIONS = {
     max: 1_000_000,
     default: 20_000,
     help:
-      "maximum steps of a measurement; it has as many as take 0.1 s, without time stamps 0.2 s, " +
+      "maximum steps of a measurement; it has as many as take 0.1 s, without timestamps 0.2 s, " +
       "on a software adapter 1 s, and at least 5",
   }),
   ...COMMON_OPTIONS,
