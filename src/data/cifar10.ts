@@ -4,8 +4,8 @@
  * @module
  */
 
-import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 import { DataError } from "../errors.ts";
+import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 
 /** Names of the CIFAR-10 classes, in the order of their labels. */
 export const CIFAR10_CLASSES: readonly string[] =

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { checkTimestamps } from "../gpu/timestamps.ts";
 import type { PopulationShape } from "../model/shape.ts";
 import { planSteps } from "../programs/steps.ts";

@@ -6,8 +6,8 @@
  */
 
 import { standardise } from "../data/dataset.ts";
-import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { maximum } from "../lists.ts";
 import { initialise } from "../model/initialisation.ts";
 import { isCancelledBias, layout } from "../model/network.ts";

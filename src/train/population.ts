@@ -9,13 +9,13 @@
 
 import type { Split } from "../data/dataset.ts";
 import { ArgumentError } from "../errors.ts";
-import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { Kernels } from "../gpu/kernels.ts";
 import { NETWORK } from "../gpu/structs.ts";
 import { type Range, Submits } from "../gpu/submits.ts";
-import type { Evaluation } from "../model/metrics.ts";
 import { initialStatistics } from "../model/initialisation.ts";
+import type { Evaluation } from "../model/metrics.ts";
 import type { Architecture } from "../model/network.ts";
 import { checkShape, type PopulationShape } from "../model/shape.ts";
 import { Binder } from "../programs/binder.ts";
