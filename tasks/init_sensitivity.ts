@@ -8,7 +8,7 @@ import type { DataSet } from "../src/data/dataset.ts";
 import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 import { isComparable, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
 import { PUBLISHED_SMALL_SIGMAS } from "../src/model/published.ts";
-import { describeRuns } from "../src/train/sensitivity.ts";
+import { describeRuns } from "../src/report/describe_runs.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
 import { alignColumns, percent, tableHeading } from "./_kit/table.ts";
 import type { TaskContext } from "./_kit/context.ts";

@@ -7,11 +7,12 @@
 import { type Html, markup, tableHtml } from "./html.ts";
 import { distinct, enumerate } from "../lists.ts";
 import type { ReportData, SensitivityPart } from "./data.ts";
+import { describeRuns } from "./describe_runs.ts";
 import { accuracyHtml, countedAccuracy, divergedNote } from "./outcomes.ts";
 import { captionOf, figureHtml, NOTHING, otherSeeds, seedsOf, settingsHtml } from "./parts.ts";
 import { isComparable } from "./settings.ts";
 import { initialWeights, mean, NBSP, percent } from "./text.ts";
-import { describeRuns, type SensitivityRun } from "../train/sensitivity.ts";
+import type { SensitivityRun } from "../train/sensitivity.ts";
 
 /** Makes the section, without its heading. */
 export function sensitivitySection({ sensitivities: studies }: ReportData): Html {
