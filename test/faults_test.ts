@@ -241,7 +241,7 @@ Deno.test("a population says that it was destroyed, and the device trains others
         variant,
       });
       const { parameters } = await made.readState();
-      const evaluation = await made.startEvaluation(["test"]);
+      const result = await made.startEvaluation(["test"]);
       made.destroy();
       const message = "Cannot use the networks: they were destroyed";
 
@@ -251,7 +251,7 @@ Deno.test("a population says that it was destroyed, and the device trains others
       await assertRejects(() => made.advanceWithLosses(steps), ArgumentError, message);
       await assertRejects(() => made.time(steps), ArgumentError, message);
       await assertRejects(() => made.profile(steps), ArgumentError, message);
-      await assertRejects(() => evaluation.result(), ArgumentError, message);
+      await assertRejects(() => result(), ArgumentError, message);
       await assertRejects(() => made.evaluate(["test"]), ArgumentError, message);
       await assertRejects(() => made.predict("test"), ArgumentError, message);
       await assertRejects(() => made.readState(), ArgumentError, message);
@@ -309,10 +309,10 @@ Deno.test("what was to be read of destroyed networks is not there", async () => 
       batch: 20,
       data,
     });
-    const evaluation = await made.startEvaluation(["validation"]);
+    const result = await made.startEvaluation(["validation"]);
     made.destroy();
 
-    await assertRejects(() => evaluation.result(), ArgumentError, "they were destroyed");
+    await assertRejects(() => result(), ArgumentError, "they were destroyed");
   });
 });
 

@@ -40,13 +40,17 @@ fn add_combination(sum: vec4f, x: mat4x4f, w: vec4f) -> vec4f {
   return sum + x[0] * w.x + x[1] * w.y + x[2] * w.z + x[3] * w.w;
 }
 
-fn store_output(network: u32, slice: u32, block: u32, output: u32, sums: vec4f) {
+// Where the first row of a block begins.
+fn block_place(network: u32, slice: u32, block: u32) -> u32 {
+  return ((network * layer.slices + slice) * step.rows + 4u * block) * layer.outputs;
+}
+
+fn store_output(network: u32, block: u32, place: u32, output: u32, sums: vec4f) {
   if output >= layer.outputs {
     return;
   }
-  let row = 4u * block;
-  let to = ((network * layer.slices + slice) * step.rows + row) * layer.outputs + output;
-  let rows = step.rows - row; // from here to the last
+  let to = place + output;
+  let rows = step.rows - 4u * block; // from here to the last
   slices[to] = sums.x;
   if rows > 1u {
     slices[to + layer.outputs] = sums.y;

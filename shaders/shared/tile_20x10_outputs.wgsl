@@ -79,16 +79,17 @@ fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
 }
 
 fn store_outputs(sums: Outputs, network: u32, slice: u32, block: u32, output: u32) {
-  store_output(network, slice, block, output + 0u, sums.o0);
-  store_output(network, slice, block, output + 1u, sums.o1);
-  store_output(network, slice, block, output + 2u, sums.o2);
-  store_output(network, slice, block, output + 3u, sums.o3);
-  store_output(network, slice, block, output + 4u, sums.o4);
-  store_output(network, slice, block, output + 5u, sums.o5);
-  store_output(network, slice, block, output + 6u, sums.o6);
-  store_output(network, slice, block, output + 7u, sums.o7);
-  store_output(network, slice, block, output + 8u, sums.o8);
-  store_output(network, slice, block, output + 9u, sums.o9);
+  let place = block_place(network, slice, block);
+  store_output(network, block, place, output + 0u, sums.o0);
+  store_output(network, block, place, output + 1u, sums.o1);
+  store_output(network, block, place, output + 2u, sums.o2);
+  store_output(network, block, place, output + 3u, sums.o3);
+  store_output(network, block, place, output + 4u, sums.o4);
+  store_output(network, block, place, output + 5u, sums.o5);
+  store_output(network, block, place, output + 6u, sums.o6);
+  store_output(network, block, place, output + 7u, sums.o7);
+  store_output(network, block, place, output + 8u, sums.o8);
+  store_output(network, block, place, output + 9u, sums.o9);
 }
 
 // Updates the weights of four inputs.

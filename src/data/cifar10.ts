@@ -4,8 +4,8 @@
  * @module
  */
 
-import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 import { DataError } from "../errors.ts";
+import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 
 /** Names of the CIFAR-10 classes, in the order of their labels. */
 export const CIFAR10_CLASSES: readonly string[] =
@@ -32,7 +32,7 @@ export const CIFAR10_FILE_SIZE: number = RECORDS_PER_FILE * RECORD;
  * by row, into images and labels.
  *
  * @param bytes A whole number of records of 3073 bytes, at least one.
- * @param name What errors call the bytes: the name of the file they came from.
+ * @param name The name of the file they came from, for error messages.
  * @returns Images [count, 3072] and labels [count].
  * @throws {DataError} If the bytes are not a whole number of records, or a label is above 9.
  *
@@ -119,7 +119,7 @@ async function findFolder(directory: string): Promise<string> {
         `expected one with ${CIFAR10_FILES[0]} to ${CIFAR10_FILES.at(-1)}`,
     );
   }
-  // A folder with any of the files will do: the error then names the one that is missing.
+  // A folder with any of the files counts: reading then names the file that is missing.
   for (const folder of [directory, `${directory}/${CIFAR10_FOLDER}`]) {
     for (const file of CIFAR10_FILES) {
       if (await stat(`${folder}/${file}`)) return folder;

@@ -147,24 +147,10 @@ export function subset(dataset: DataSet, counts: SubsetCounts): DataSet {
 }
 
 /**
- * Cuts every image down to its first values, to make gradient checks quick.
+ * Copies a data set with only the first values of every image, to make gradient checks quick. The digest stays that of the
+ * whole data set.
  *
- * @param dataset The data set to take from.
- * @param inputs How many values to keep of each image.
- * @returns A data set with its own copy of the images; the digest stays that of the whole.
  * @throws {ArgumentError} If `inputs` is not an integer from 1 to the values of an image.
- *
- * @example Usage
- * ```ts
- * import { cutInputs } from "./dataset.ts";
- * import { createSynthetic } from "./synthetic.ts";
- * import { assertEquals } from "@std/assert";
- *
- * const dataset = await createSynthetic({ training: 300, test: 100 });
- * const small = cutInputs(dataset, 10);
- * assertEquals(small.training.images.length, 10 * small.training.count);
- * assertEquals(small.mean, dataset.mean.slice(0, 10));
- * ```
  */
 export function cutInputs(dataset: DataSet, inputs: number): DataSet {
   checkCount(`inputs of ${dataset.name}`, inputs, 1, dataset.inputs);
@@ -247,8 +233,8 @@ function slice({ images, labels, count }: LabelledImages, start: number, end: nu
 }
 
 /**
- * Mean and deviation of each input / 255. The sums are integers below 2⁵³ and so exact, and so is
- * n Σv² − (Σv)², up to 370,000 images; a one-pass float formula would cancel badly here.
+ * Mean and deviation of each input / 255. The sums and n Σv² − (Σv)² are integers below 2⁵³, and so
+ * exact, for up to 370,000 images; in floating point this one-pass formula would cancel badly.
  */
 function statistics(
   { images, count }: LabelledImages,
@@ -270,7 +256,7 @@ function statistics(
   return { mean: Float32Array.from(mean), std: Float32Array.from(std) };
 }
 
-/** WebCrypto hashes one buffer at a time; blocks avoid a second copy of all images. */
+/** Hashes in blocks, which avoids a second copy of all images: WebCrypto hashes one buffer at a time. */
 async function digest(parts: readonly LabelledImages[]): Promise<string> {
   const digests: number[] = [];
   for (const { images, labels, count } of parts) {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 import { ArgumentError } from "../errors.ts";
 import { Random } from "../model/random.ts";
+import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 
 /** Options for {@linkcode createSynthetic}. */
 export interface SyntheticOptions {

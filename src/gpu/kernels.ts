@@ -62,13 +62,7 @@ export interface BindOptions {
 /** The texts that kernels are compiled from: the project's own, except within {@linkcode withShaders}. */
 let texts: ShaderTexts = SHADERS;
 
-/**
- * Has everything that is created during a call use other shader texts, which is how tests plant mistakes.
- *
- * @param shaders The texts.
- * @param action The call; no other one may be under way.
- * @returns What it returns.
- */
+/** Compiles kernels from other shader texts during a call, for tests that plant mistakes. Calls must not overlap. */
 export async function withShaders<T>(shaders: ShaderTexts, action: () => Promise<T>): Promise<T> {
   texts = shaders;
   try {

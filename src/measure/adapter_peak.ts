@@ -1,5 +1,5 @@
 /**
- * The peak rates of an adapter, which the speed of training is a share of, measured with kernels that do nothing else.
+ * The peak rates of an adapter, measured with kernels of their own, to relate the speed of training to.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { timedWork, timeUnit, unitsFor } from "./timing.ts";
 
 /** The peak rates of an adapter. */
 export interface AdapterPeak {
-  /** 10⁹ floating-point operations in a second; a multiplication with an addition counts as two. */
+  /** 10⁹ floating-point operations in a second; a multiply-add counts as two. */
   readonly gflopPerS: number;
   /** 10⁹ bytes in a second, read and written. */
   readonly gbPerS: number;
@@ -20,9 +20,9 @@ export interface AdapterPeak {
 
 /** How long to measure. */
 export interface AdapterPeakOptions {
-  /** The shortest time of a measurement, in milliseconds; 250 unless given. */
+  /** Minimum time of a measurement, in milliseconds; 250 unless given. */
   readonly minMilliseconds?: number;
-  /** How many measurements, of which the fastest counts; 5 unless given. */
+  /** Number of measurements, of which the fastest counts; 5 unless given. */
   readonly repeat?: number;
   /** Ends the measuring between two measurements. */
   readonly signal?: AbortSignal;
@@ -46,13 +46,13 @@ export const OPERATIONS = SIZES.ROUNDS * 32 * 12 * 2;
 /** Workgroups of a unit of multiply-adds: a few for each core of a small CPU. */
 const GROUPS = 16;
 
-/** The most units in one dispatch: every adapter takes as many along an axis, and the sums have room for them. */
+/** Maximum units in one dispatch: within the limits of every adapter, and of the room for the sums. */
 const MAX_UNITS = 2048;
 
-/** a and b: from any start s a + b approaches 1, never numbers that are slow to compute with. */
+/** a and b: iterating s a + b approaches 1 from any start, and never gets to slow numbers such as denormals. */
 export const COEFFICIENTS: Float32Array<ArrayBuffer> = Float32Array.of(0.9999, 0.0001);
 
-/** Work of which there can be more or less. */
+/** Work of any number of units. */
 interface Load {
   readonly kernel: keyof typeof WORKGROUP;
   /** Operations or bytes of a unit. */
@@ -81,15 +81,10 @@ const COPY: Load = {
 };
 
 /**
- * Measures the peak rates of an adapter: of multiply-adds in registers, and of copying from one buffer to another. Each is
- * measured several times over long enough work, by the GPU's own clock where it has one.
+ * Measures the peak rates of an adapter: of multiply-adds in registers, and of copying from one buffer to another. Of
+ * several measurements, by the GPU's own clock where it has one, the fastest counts.
  *
- * @param gpu The device, with 256 MiB of free memory.
- * @param options How long to measure.
- * @returns The fastest of the measurements.
- * @throws {ArgumentError} If the adapter has no room for the buffers.
- * @throws {GpuError} If the device refused an operation.
- * @throws {DeviceLostError} If the device went away.
+ * @throws {ArgumentError} If the adapter has no room for two buffers of 128 MiB.
  */
 export async function measureAdapterPeak(
   gpu: Gpu,
@@ -134,7 +129,7 @@ async function rateOf(
     return (await timestamps?.read())?.[0];
   }, { stamped: timestamps !== undefined });
   try {
-    await work.time(1); // Drivers compile, and take memory, when a kernel first runs.
+    await work.time(1); // Drivers compile, and allocate memory, when a kernel first runs.
     const { units, each } = await unitsFor(work, { min: 1, milliseconds: minMilliseconds });
     let fastest = each;
     for (let i = 1; i < repeat; i++) fastest = Math.min(fastest, await timeUnit(work, units));
@@ -144,14 +139,7 @@ async function rateOf(
   }
 }
 
-/**
- * Compiles one of the kernels.
- *
- * @param gpu The device.
- * @param kernel Which one.
- * @returns The pipeline; it binds a source at 11 and a destination at 12.
- * @throws {GpuError} If it does not compile.
- */
+/** Compiles one of the kernels; it binds a source at 11 and a destination at 12. */
 export async function compilePeakKernel(
   gpu: Gpu,
   kernel: keyof typeof WORKGROUP,

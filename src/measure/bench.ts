@@ -1,5 +1,5 @@
 /**
- * What the benchmark measures: rows of its tables.
+ * The rows of the benchmark's tables.
  *
  * @module
  */
@@ -54,13 +54,13 @@ export interface BenchRow {
   readonly peakGflopPerS: number | null;
   /** 10⁹ bytes in a second that the adapter copies at its peak, read and written, measured in the same run. */
   readonly peakGbPerS: number | null;
-  /** Milliseconds until adapter and device answered. */
+  /** Milliseconds to get adapter and device. */
   readonly startupMs: number | null;
   /** Milliseconds to load the data and put them on the device. */
   readonly dataMs: number | null;
   /** Milliseconds from making the run's first networks, compiling included, to the end of their first step. */
   readonly compileMs: number | null;
-  /** The most bytes that the process was seen to hold while it measured. */
+  /** Peak memory of the process while it measured, in bytes. */
   readonly peakMemoryBytes: number | null;
 }
 
@@ -76,7 +76,7 @@ export interface PeerRow {
   readonly peer: string;
   /** Its version. */
   readonly version: string;
-  /** How it makes steps, as in "webgpu, nothing read". */
+  /** How it runs steps, as in "webgpu, nothing read". */
   readonly mode: string;
   /** Milliseconds for its step of one network. */
   readonly msPerStep: number;

@@ -12,12 +12,7 @@ import { TELLING, type TimedWork, timeUnit, unitsFor, WAIT_SPREAD } from "./timi
 export interface Contestant {
   /** Its name. */
   readonly name: string;
-  /**
-   * Prepares it.
-   *
-   * @returns Its work.
-   * @throws {ArgumentError} If it cannot do the work.
-   */
+  /** Prepares its work, or throws an `ArgumentError` if it cannot do it. */
   enter(): Promise<TimedWork>;
 }
 
@@ -25,7 +20,7 @@ export interface Contestant {
 export interface ContestOptions {
   /** Milliseconds for everything, preparing included. */
   readonly budget: number;
-  /** The clock, in milliseconds; this program's unless given. */
+  /** The clock, in milliseconds; `performance.now` unless given. */
   readonly now?: () => number;
   /** Ends the contest between two measurements. */
   readonly signal?: AbortSignal;
@@ -39,7 +34,7 @@ export interface ContestResult {
   readonly milliseconds: number;
 }
 
-/** The share of the budget that is kept for measuring what was prepared. */
+/** The share of the budget that is reserved for measuring what was prepared. */
 const MEASURING = 0.2;
 
 /** Measurements of each contestant, in turn, so that a machine whose speed drifts hits all of them. */
@@ -52,20 +47,26 @@ const LENGTH = { share: 1 / 40, max: 250 };
 const SHORTEST = 20;
 const ROUGH = 10;
 
-/** Milliseconds that waits and encoding are taken to add to a measurement, until it is known. */
+/** Milliseconds that waits and encoding are assumed to add to a measurement, until they are measured. */
 const OVERHEAD = 25;
 
 /** How many times as long as expected a measurement may take. */
 const SLACK = 1.1;
 
-/** The doubt about a time after one measurement; after n of them it is this over n². */
+/** The uncertainty of a time after one measurement, as a share of it; after n of them, this over n². */
 const FIRST_LOOK = 0.3;
 
-/** Times tie if they differ by less than a share between these, which depends on how far measurements spread. */
+/** Two times tie if they differ by less than a share between these, which grows with the spread of measurements. */
 const TIE = { min: 0.04, max: 0.1 };
 
-/** The uncertainty of a time that was measured less than twice. */
+/** The uncertainty of a time that was measured only once, or not at all. */
 const UNSURE = 0.1;
+
+/** The options, with the clock and the time at which the budget is spent. */
+interface Limits extends ContestOptions {
+  readonly now: () => number;
+  readonly deadline: number;
+}
 
 /** A contestant that can do the work. */
 interface Entrant {
@@ -74,18 +75,16 @@ interface Entrant {
   /** Milliseconds per unit, by a first estimate. */
   readonly rough: number;
   readonly measured: { readonly units: number; readonly each: number }[];
-  /** The most milliseconds of a measurement that are not work. */
+  /** Maximum of the milliseconds in a measurement that are not work. */
   overhead: number;
 }
 
 /**
- * Finds the fastest contestant. The first is always prepared, the others as long as the budget lasts, judged by how long
- * those before took. All are measured in turn, several times; those that are clearly slower drop out, which leaves the
- * others more time. Among contestants whose times cannot be told apart the first in the list wins, so that the choice is
- * the same each time.
+ * Finds the fastest contestant; the most promising comes first. The first is always prepared, the others while the budget
+ * lasts, judged by how long those before took. All are measured in turn, several times; those that are clearly slower drop
+ * out, which leaves more time for the others. Among tied contestants the first in the list wins, so that the choice is the
+ * same each time.
  *
- * @param contestants The contestants, the most promising first.
- * @param options How long the contest may take.
  * @returns The contestants that were measured: the winner, then the others, the fastest first.
  * @throws {ArgumentError} If none of them can do the work.
  */
@@ -94,9 +93,9 @@ export async function contest(
   options: ContestOptions,
 ): Promise<ContestResult[]> {
   const { budget, now = () => performance.now(), signal } = options;
-  const deadline = now() + budget;
-  const entrants = await enterAll(contestants, { budget, now, signal });
-  if (entrants.length > 1) await compete(entrants, { budget, deadline, now, signal });
+  const limits = { budget, now, signal, deadline: now() + budget };
+  const entrants = await enterAll(contestants, limits);
+  if (entrants.length > 1) await compete(entrants, limits);
   const fastest = entrants.toSorted((a, b) => timeOf(a) - timeOf(b));
   const winner = entrants.find((entrant) => isTie(entrant, fastest[0]))!;
   return [winner, ...fastest.filter((entrant) => entrant !== winner)]
@@ -105,10 +104,10 @@ export async function contest(
 
 async function enterAll(
   contestants: readonly Contestant[],
-  { budget, now, signal }: Required<Omit<ContestOptions, "signal">> & ContestOptions,
+  { budget, deadline, now, signal }: Limits,
 ): Promise<Entrant[]> {
   const entrants: Entrant[] = [];
-  const last = now() + budget * (1 - MEASURING);
+  const last = deadline - MEASURING * budget;
   let longest = 0;
   let refusal = new ArgumentError("Cannot choose among 0 contestants, expected at least 1");
   for (const { name, enter } of contestants) {
@@ -122,7 +121,7 @@ async function enterAll(
       entrants.push({ name, work, rough: each, measured: [], overhead: OVERHEAD });
     } catch (error) {
       if (!(error instanceof ArgumentError)) throw error;
-      refusal = error; // Another one may be able to do it.
+      refusal = error; // Another contestant may be able to do the work.
     }
     longest = Math.max(longest, now() - started);
   }
@@ -132,9 +131,8 @@ async function enterAll(
 
 async function compete(
   entrants: readonly Entrant[],
-  options: ContestOptions & { readonly deadline: number; readonly now: () => number },
+  { budget, deadline, now, signal }: Limits,
 ): Promise<void> {
-  const { budget, deadline, now, signal } = options;
   let field = entrants;
   for (let round = 1; round <= ROUNDS && field.length > 1; round++) {
     const overhead = Math.max(...field.map((entrant) => entrant.overhead));
@@ -156,8 +154,8 @@ async function compete(
       entrant.overhead = Math.max(entrant.overhead, overhead);
     }
     const best = Math.min(...field.map(timeOf));
-    const doubt = FIRST_LOOK / round ** 2;
-    const bound = best * (1 + doubt) * (1 + TIE.min) / (1 - doubt);
+    const uncertainty = FIRST_LOOK / round ** 2;
+    const bound = best * (1 + uncertainty) * (1 + TIE.min) / (1 - uncertainty);
     field = field.filter(({ measured }) => Math.min(...measured.map(({ each }) => each)) <= bound);
   }
 }
@@ -167,19 +165,19 @@ function timeOf({ work, rough, measured }: Entrant): number {
   if (measured.length === 0) return rough;
   // A disturbance makes one time longer, which the median ignores.
   if (work.stamped) return spreadOf(measured.map(({ each }) => each)).median;
-  // Waits err in both directions, and the less the longer the work is.
+  // Waits err in both directions, by a smaller share of longer work.
   const units = measured.reduce((sum, { units }) => sum + units, 0);
   return measured.reduce((sum, { units, each }) => sum + units * each, 0) / units;
 }
 
-/** Whether an entrant's time cannot be told from that of the fastest. */
+/** Whether an entrant's time cannot be distinguished from that of the fastest. */
 function isTie(entrant: Entrant, fastest: Entrant): boolean {
   const unsure = uncertaintyOf(entrant) + uncertaintyOf(fastest);
   const tolerance = Math.min(TIE.max, Math.max(TIE.min, unsure));
   return timeOf(entrant) <= timeOf(fastest) * (1 + tolerance);
 }
 
-/** How far off an entrant's time may be, as a share of it. */
+/** The uncertainty of an entrant's time, as a share of it. */
 function uncertaintyOf({ measured }: Entrant): number {
   if (measured.length < 2) return UNSURE;
   const { min, median, max } = spreadOf(measured.map(({ each }) => each));

@@ -4,20 +4,21 @@
  * @module
  */
 
-import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
+import { checkTimestamps } from "../gpu/timestamps.ts";
 import type { PopulationShape } from "../model/shape.ts";
+import { planSteps } from "../programs/steps.ts";
 import type { Population } from "../train/population.ts";
 import { spreadOf } from "./spread.ts";
-import { checkTimestamps } from "../gpu/timestamps.ts";
-import { planSteps, timedPopulation, timedSteps } from "./timed_steps.ts";
+import { timedPopulation, timedSteps } from "./timed_steps.ts";
 import { timeUnit, unitsFor } from "./timing.ts";
 
 /** One kernel of a step. */
 export interface ProfileRow {
-  /** Its name, which is that of its entry point; {@linkcode BETWEEN} for the time of none. */
+  /** The name of its entry point; {@linkcode BETWEEN} for the time between kernels. */
   readonly kernel: string;
-  /** Its layer, counted from 1; null for the time of no kernel. */
+  /** Its layer, counted from 1; null between kernels. */
   readonly layer: number | null;
   /** Milliseconds for all networks together: the median over several steps. */
   readonly ms: number;
@@ -31,7 +32,7 @@ export interface ProfileRow {
 
 /** What is profiled. */
 export interface ProfileOptions extends PopulationShape {
-  /** The kernel variant; the one that should suit the adapter unless given. */
+  /** The kernel variant; the default one of the adapter unless given. */
   readonly variant?: string;
   /**
    * Steps that each kernel is measured in.
@@ -58,7 +59,7 @@ const REPEAT = 5;
 /** Steps in the first measurement, which also warms up. */
 const MIN_STEPS = 8;
 
-/** The name of the time of a step that is not that of its kernels. */
+/** The name of the row for the time of a step that its kernels do not account for. */
 export const BETWEEN = "between kernels";
 
 /**
@@ -68,7 +69,7 @@ export const BETWEEN = "between kernels";
  * @param data The data set on it.
  * @param options What is profiled.
  * @returns A row for each kernel in the order of a step, and a last one for the time between them: how much longer a step
- * takes that is not measured kernel by kernel, or 0 where the measuring costs more than that. Shares add up to 1.
+ * takes than its kernels one by one, or 0 where measuring them costs more than that. Shares add up to 1.
  * @throws {ArgumentError} If the adapter cannot hold the networks.
  * @throws {GpuUnavailableError} If the adapter has no timestamps.
  * @throws {GpuError} If the device refused an operation.
@@ -80,7 +81,7 @@ export async function profileStep(
   options: ProfileOptions,
 ): Promise<ProfileRow[]> {
   const { steps = 20, minMilliseconds, signal } = options;
-  checkTimestamps(gpu); // Before anything is compiled for nothing.
+  checkTimestamps(gpu); // Before anything is compiled in vain.
   const population = await timedPopulation(gpu, data, options);
   try {
     const whole = await timeOfStep(gpu, population, { minMilliseconds, signal });

@@ -26,7 +26,7 @@ export const SCALING_SIZES: Readonly<Record<ScalingAxis, readonly number[]>> = {
 /** The axes, in the order of tables and figures. */
 export const SCALING_AXES = Object.keys(SCALING_SIZES) as readonly ScalingAxis[];
 
-/** A size is a cliff if it costs more than this many times the trend of its neighbours. */
+/** A size is a cliff if its cost exceeds the trend of its neighbours by more than this factor. */
 export const CLIFF = 2;
 
 /** What a step costs at one size of one axis. */
@@ -59,7 +59,7 @@ export interface ScalingRow {
   readonly batch: number;
   /** Networks that train together. */
   readonly networks: number;
-  /** How many times the trend of its neighbours a cliff costs; null at any other size. */
+  /** The cost of a cliff over the trend of its neighbours; null at any other size. */
   readonly cliff: number | null;
 }
 
@@ -113,13 +113,13 @@ export interface SizedCost {
  * is a straight line through two other sizes where size and cost are both logarithmic:
  *
  * - between the ends, the line through the size before and the one after, which finds a peak;
- * - there also the line through the two sizes before, if the line through this size and the one after puts the size before
- *   as far below: then the cost jumps and stays up, and the first line shows only the square root of the jump;
+ * - between the ends also the line through the two sizes before, which finds a jump after which the cost stays up. The line
+ *   through this size and the one after must put the size before as far below;
  * - at an end, the line through the two nearest sizes or that through the two nearest that are not cliffs, whichever
  *   predicts more; and the first size must cost more than the second.
  *
  * @param costs The costs, sizes ascending.
- * @returns How many times its trend each cliff costs, and null for every other size.
+ * @returns The cost of each cliff over its trend, and null for every other size.
  * @throws {ArgumentError} If sizes do not ascend, or a size or cost is not a positive number.
  *
  * @example A size that sticks out
@@ -140,7 +140,7 @@ export function findCliffs(costs: readonly SizedCost[]): (number | null)[] {
   const others = excesses.flatMap((excess, i) => excess > CLIFF ? [] : [i])
     .filter((i) => i !== 0 && i !== last);
   excesses[0] = excessOfEnd(costs, 0, [[1, 2], others.slice(0, 2)]);
-  // Otherwise the third size costs too much, and the line through it and the second predicts too little for the first.
+  // Otherwise the third size is the cliff, and the line through it and the second predicts too little for the first.
   if (last > 0 && costs[0].cost <= costs[1].cost) excesses[0] = 0;
   excesses[last] = excessOfEnd(costs, last, [[last - 2, last - 1], others.slice(-2)]);
   return excesses.map((excess) => excess > CLIFF ? excess : null);

@@ -7,11 +7,11 @@
 import type { BenchRow } from "./bench.ts";
 import { spreadOf } from "./spread.ts";
 
-/** The number of earlier runs to compare with, the latest: older ones may have been slow. */
-export const LOOKED_AT = 10;
+/** Maximum number of earlier runs to compare with, the latest: older ones may have been slow. */
+export const MAX_RUNS = 10;
 
-/** The minimum number of earlier runs: with fewer, the usual time is unknown. */
-export const FEWEST = 3;
+/** Minimum number of earlier runs: with fewer, the usual time is unknown. */
+export const MIN_RUNS = 3;
 
 /**
  * Standard deviations from the median that count as noise. Of normally distributed times, one in a thousand is slower by
@@ -27,16 +27,10 @@ export type Figure = "msPerStep" | "evaluationMs";
 
 const FIGURES: readonly Figure[] = ["msPerStep", "evaluationMs"];
 
-/** What two rows must have in common to be compared. Kernels may differ: it is their time that counts. */
+/** The settings in which rows must agree to be compared. The kernel variant may differ: its time is what counts. */
 const SETTINGS = ["adapter", "data", "networks", "hidden", "batchNorm", "batch"] as const;
 
-/** How to compare. */
-export interface SlowdownOptions {
-  /** The share by which a time may exceed the usual. */
-  readonly worseBy: number;
-}
-
-/** One time of one row against the same time of earlier rows. */
+/** One time of a row compared with that of earlier rows. */
 export interface Comparison {
   /** Which time. */
   readonly figure: Figure;
@@ -44,9 +38,9 @@ export interface Comparison {
   readonly row: BenchRow;
   /** The time, in milliseconds. */
   readonly value: number;
-  /** How many earlier runs there are to compare with, at most {@linkcode LOOKED_AT}. */
+  /** Number of earlier runs it is compared with, at most {@linkcode MAX_RUNS}. */
   readonly runs: number;
-  /** The median of the earlier times; null with fewer than {@linkcode FEWEST} of them. */
+  /** The median of the earlier times; null with fewer than {@linkcode MIN_RUNS} of them. */
   readonly usual: number | null;
   /** The share by which it may be longer, noise included; null with too few. */
   readonly allowed: number | null;
@@ -69,13 +63,13 @@ export interface Comparison {
  *
  * @param rows The rows of this run.
  * @param earlier All rows from before, oldest first.
- * @param options How much longer a time may be.
+ * @param options `worseBy` is the share by which a time may exceed the usual one.
  * @returns A comparison for each time of each row, in the order of the rows.
  */
 export function compareWithEarlier(
   rows: readonly BenchRow[],
   earlier: readonly BenchRow[],
-  options: SlowdownOptions,
+  options: { readonly worseBy: number },
 ): Comparison[] {
   return rows.flatMap((row) => {
     const like = earlier.filter((other) => SETTINGS.every((name) => other[name] === row[name]));
@@ -83,7 +77,7 @@ export function compareWithEarlier(
       const value = row[figure];
       if (value === null) return [];
       const times = like.map((other) => other[figure]).filter((time) => time !== null);
-      const verdict = judge(times.slice(-LOOKED_AT), options, {
+      const verdict = judge(times.slice(-MAX_RUNS), options, {
         value,
         fastest: row[`${figure}Min`] ?? value,
       });
@@ -94,11 +88,11 @@ export function compareWithEarlier(
 
 function judge(
   times: readonly number[],
-  { worseBy }: SlowdownOptions,
+  { worseBy }: { worseBy: number },
   { value, fastest }: { value: number; fastest: number },
 ): Pick<Comparison, "runs" | "usual" | "allowed" | "worse"> {
   const runs = times.length;
-  if (runs < FEWEST) return { runs, usual: null, allowed: null, worse: null };
+  if (runs < MIN_RUNS) return { runs, usual: null, allowed: null, worse: null };
   const { median: usual } = spreadOf(times);
   const { median: deviation } = spreadOf(times.map((time) => Math.abs(time - usual)));
   const allowed = Math.max(worseBy, DEVIATIONS * NORMAL * deviation / usual);

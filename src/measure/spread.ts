@@ -1,12 +1,12 @@
 /**
- * Several measurements of one thing, summed up: their median, and how far they lie apart.
+ * The median, minimum and maximum of repeated measurements.
  *
  * @module
  */
 
 import { ArgumentError } from "../errors.ts";
 
-/** Several measurements of one thing. */
+/** The spread of repeated measurements. */
 export interface Spread {
   /** The middle one, or the mean of the two middle ones. */
   readonly median: number;
@@ -16,18 +16,12 @@ export interface Spread {
   readonly max: number;
 }
 
-/**
- * Sums measurements up.
- *
- * @param values The measurements, at least one.
- * @returns Their median, minimum and maximum; all are NaN if a measurement is.
- * @throws {ArgumentError} If there are none.
- */
+/** Computes the spread of at least one measurement; all of it is NaN if a measurement is. */
 export function spreadOf(values: readonly number[]): Spread {
   if (values.length === 0) {
     throw new ArgumentError("Cannot sum up 0 measurements, expected at least 1");
   }
-  // NaN has no place in a sorted list, and sorting would leave the others in no order.
+  // NaN compares as equal to every number, so sorting would not order the others.
   if (values.some(Number.isNaN)) return { median: NaN, min: NaN, max: NaN };
   const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;

@@ -4,32 +4,25 @@
  * @module
  */
 
-import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { type Architecture, layout } from "../model/network.ts";
-import type { PopulationShape } from "../model/shape.ts";
-import { Population, type StepPlan } from "../train/population.ts";
-import { Random } from "../model/random.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { hasTimestamps } from "../gpu/timestamps.ts";
+import { type Architecture, layout } from "../model/network.ts";
+import { Random } from "../model/random.ts";
+import type { PopulationShape } from "../model/shape.ts";
+import { planSteps } from "../programs/steps.ts";
+import { Population } from "../train/population.ts";
 import { type TimedWork, timedWork } from "./timing.ts";
 
-/** A population to be timed: its networks are all alike, and their learning rate is 0. */
+/** A population to be timed, of identical networks with a learning rate of 0. */
 export interface TimedPopulationOptions extends PopulationShape {
-  /** The kernel variant; the one that should suit the adapter unless given. */
+  /** The kernel variant; the default one of the adapter unless given. */
   readonly variant?: string;
   /** The parameters of every network, [layout.count]; {@linkcode timingParameters} unless given. */
   readonly parameters?: Float32Array;
 }
 
-/**
- * Makes a population whose steps are timed and whose results are not used, with the images in file order.
- *
- * @param gpu The device.
- * @param data The data set on it.
- * @param options What it is made of.
- * @returns The population.
- * @throws {ArgumentError} If the adapter cannot hold the networks.
- */
+/** Makes a population for timing only, with the images in file order. */
 export async function timedPopulation(
   gpu: Gpu,
   data: DeviceDataSet,
@@ -50,46 +43,13 @@ export async function timedPopulation(
 }
 
 /**
- * Plans steps through the images, again and again.
- *
- * @param population The population.
- * @param steps How many, and the number of the first; `rise` tells by its number how far the learning rate has risen at a
- * step, 0 unless given.
- * @returns The steps, in order.
- */
-export function planSteps(
-  { images, batch }: Pick<Population, "images" | "batch">,
-  steps: { first: number; count: number; rise?: (number: number) => number },
-): StepPlan[] {
-  const { first, count, rise = () => 0 } = steps;
-  const perEpoch = Math.floor(images / batch);
-  return Array.from({ length: count }, (_, i): StepPlan => {
-    const number = first + i;
-    return { first: number % perEpoch * batch, rise: rise(number), number };
-  });
-}
-
-/** How the steps are made. */
-export interface TimedStepsOptions {
-  /** How far the learning rate has risen at a step, by its number; 0 unless given. */
-  readonly rise?: (number: number) => number;
-  /** Ends the work between two submits. */
-  readonly signal?: AbortSignal;
-}
-
-/**
- * Gives the steps of a population as work whose unit is a step of all its networks, gathering the batch included. Each
- * measurement goes on where the one before ended, through the images again and again.
- *
- * @param gpu The device.
- * @param population The population; its parameters and the order of its images are set.
- * @param options How the steps are made.
- * @returns The work.
+ * Makes work whose unit is a training step of a population, gathering the batch included. Each measurement continues where
+ * the previous one ended. `rise` takes the number of a step and is 0 unless given.
  */
 export function timedSteps(
   gpu: Gpu,
   population: Population,
-  options: TimedStepsOptions = {},
+  options: { readonly rise?: (number: number) => number; readonly signal?: AbortSignal } = {},
 ): TimedWork {
   const { rise, signal } = options;
   let made = 0;
@@ -101,15 +61,12 @@ export function timedSteps(
   }, { stamped: hasTimestamps(gpu) });
 }
 
-/** How many weights are drawn: a prime, so that no two rows of a matrix are alike. */
+/** Number of weights drawn: a prime, so that no two rows of a matrix are the same. */
 const DRAWN = 4093;
 
 /**
- * Makes parameters to time a network with: of the size of He initialisation, but a few draws repeated, since drawing
- * millions takes longer than measuring.
- *
- * @param architecture The network's architecture.
- * @returns The flat vector, [layout.count].
+ * Makes the parameters, [layout.count], of a network to be timed: of the size of He initialisation, but from a few repeated
+ * draws, because drawing millions takes longer than measuring.
  */
 export function timingParameters(architecture: Architecture): Float32Array {
   const { parameters, count } = layout(architecture);

@@ -1,23 +1,23 @@
 /**
- * Which kernel variant is the fastest on the adapter in hand, found by measuring.
+ * Finds the fastest kernel variant of an adapter by measuring.
  *
  * @module
  */
 
-import { contest } from "./contest.ts";
-import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { PopulationShape } from "../model/shape.ts";
-import type { Population } from "../train/population.ts";
-import { timedPopulation, timedSteps, timingParameters } from "./timed_steps.ts";
 import { candidates, checkVariant } from "../programs/variants.ts";
+import type { Population } from "../train/population.ts";
+import { contest } from "./contest.ts";
+import { timedPopulation, timedSteps, timingParameters } from "./timed_steps.ts";
 
 /** What is to be trained, and how long measuring may take. */
 export interface TuningOptions extends PopulationShape {
   /** Milliseconds that measuring may take, compiling included; 2000 on hardware and 15,000 on a software driver unless given. */
   readonly budget?: number;
-  /** The variants to measure, the most promising first; all that are worth trying for the shape unless given. */
+  /** The variants to measure, the most promising first; all that are worth trying unless given. */
   readonly variants?: readonly string[];
   /** Ends the measuring. */
   readonly signal?: AbortSignal;
@@ -35,14 +35,14 @@ export interface VariantTime {
 const BUDGET = { hardware: 2000, software: 15_000 };
 
 /**
- * Measures the variants that can run a shape. The first is always measured; the others as long as the budget lasts,
- * judged by how long those before took to compile.
+ * Measures the variants that can run a shape. The first is always measured, the others while the budget lasts, judged by
+ * how long those before took to compile.
  *
  * @param gpu The device.
  * @param data The data set on it.
  * @param options What is to be trained, and how long measuring may take.
  * @returns The variants that were measured: first the one to train with, which is the fastest, or the first in the list
- * among several whose times cannot be told apart; then the others, the fastest first.
+ * among several whose times cannot be distinguished; then the others, the fastest first.
  * @throws {ArgumentError} If no variant can run the shape on this adapter.
  * @throws {GpuError} If the device refused an operation.
  * @throws {DeviceLostError} If the device went away.

@@ -23,10 +23,13 @@ export interface TrainedNetwork {
   readonly std: Float32Array;
 }
 
+/** The vectors of a network. */
+type Vector = "parameters" | "statistics" | "mean" | "std";
+
 /** A tensor's place in one of the vectors of a network. */
 interface Place {
   readonly name: string;
-  readonly vector: "parameters" | "statistics" | "mean" | "std";
+  readonly vector: Vector;
   /** The shape in the flat vector: weights are [in, out]. */
   readonly shape: readonly number[];
   readonly offset: number;
@@ -83,16 +86,16 @@ export function networkTensors(network: TrainedNetwork): Safetensors {
 export function networkFromTensors(file: Safetensors, options: DecodeOptions): TrainedNetwork {
   const architecture = architectureOf(file.metadata, options.name);
   const expected = places(architecture);
-  // Before vectors are allocated: the metadata may claim a network of any size.
+  // Before allocating vectors: the metadata may claim a network of any size.
   checkTensors(file.tensors, expected, options.name);
 
-  const { count, statisticCount } = layout(architecture);
+  const { parameters, statistics, mean, std } = lengthsOf(architecture);
   const network: TrainedNetwork = {
     architecture,
-    parameters: new Float32Array(count),
-    statistics: new Float32Array(statisticCount),
-    mean: new Float32Array(architecture.inputs),
-    std: new Float32Array(architecture.inputs),
+    parameters: new Float32Array(parameters),
+    statistics: new Float32Array(statistics),
+    mean: new Float32Array(mean),
+    std: new Float32Array(std),
   };
   for (const { name, vector, shape, offset } of expected) {
     const tensor = file.tensors.get(name)!;
@@ -170,21 +173,20 @@ function transpose({ shape: [rows, columns], data }: Tensor): Tensor {
   return { shape: [columns, rows], data: result };
 }
 
-function checkLengths({ architecture, parameters, statistics, mean, std }: TrainedNetwork): void {
+/** The lengths of the vectors of a network. */
+function lengthsOf(architecture: Architecture): Record<Vector, number> {
   const { count, statisticCount } = layout(architecture);
   const { inputs } = architecture;
-  const lengths: [name: string, length: number, expected: number][] = [
-    ["parameters", parameters.length, count],
-    ["statistics", statistics.length, statisticCount],
-    ["mean", mean.length, inputs],
-    ["std", std.length, inputs],
-  ];
-  for (const [name, length, expected] of lengths) {
-    if (length !== expected) {
-      throw new ArgumentError(
-        `Cannot name the tensors of the network: ${name} has ${length} entries, expected ${expected}`,
-      );
-    }
+  return { parameters: count, statistics: statisticCount, mean: inputs, std: inputs };
+}
+
+function checkLengths(network: TrainedNetwork): void {
+  for (const [name, expected] of Object.entries(lengthsOf(network.architecture))) {
+    const { length } = network[name as Vector];
+    if (length === expected) continue;
+    throw new ArgumentError(
+      `Cannot name the tensors of the network: ${name} has ${length} entries, expected ${expected}`,
+    );
   }
 }
 
@@ -195,11 +197,10 @@ function describe({ inputs, hidden, classes, batchNorm }: Architecture): Record<
 }
 
 function architectureOf(metadata: Readonly<Record<string, string>>, file: string): Architecture {
-  const inputs = parseMetadata(metadata, "inputs", file);
-  const hidden = parseMetadata(metadata, "hidden", file);
-  const classes = parseMetadata(metadata, "classes", file);
-  const batchNorm = parseMetadata(metadata, "batch_norm", file);
-  const epsilon = parseMetadata(metadata, "epsilon", file);
+  const names = ["inputs", "hidden", "classes", "batch_norm", "epsilon"];
+  const [inputs, hidden, classes, batchNorm, epsilon] = names.map((name) =>
+    parseMetadata(metadata, name, file)
+  );
   const fits = typeof inputs === "number" && typeof classes === "number" &&
     Array.isArray(hidden) && typeof batchNorm === "boolean" && epsilon === BATCH_NORM_EPSILON;
   const text = JSON.stringify(metadata);

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The result of a network on a set of images. */
+/** The performance of a network on a set of images. */
 export interface Evaluation {
   /** Mean cross-entropy, in nats. */
   readonly loss: number;
@@ -36,7 +36,7 @@ export interface Ending {
   readonly validation: Evaluation;
   /** On all test images. */
   readonly test: Evaluation;
-  /** Updates made; a network that diverges is carried along by those that train with it. */
+  /** Updates made; after it diverges, a network still trains along with the others of its population. */
   readonly steps: number;
   /** Updates made before a loss or a parameter was NaN or infinite; null if none was. */
   readonly divergedAt: number | null;

@@ -135,7 +135,7 @@ export function layout(architecture: Architecture): Layout {
 }
 
 /**
- * Tells whether a parameter is a bias in front of batch norm. Batch norm subtracts the batch mean and the bias
+ * Checks whether a parameter is a bias in front of batch norm. Batch norm subtracts the batch mean and the bias
  * with it, so in exact arithmetic the gradient of such a bias is 0.
  *
  * @param architecture The network's architecture.

@@ -175,7 +175,7 @@ function hash(seed: number, labels: readonly (string | number)[]): Uint32Array {
       );
     }
   }
-  // The state that xoshiro never leaves.
+  // xoshiro never leaves the state of all zeros.
   if (lanes.every((word) => word === 0)) lanes[0] = 1;
   return lanes;
 }

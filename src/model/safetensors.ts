@@ -165,7 +165,7 @@ function readHeader(
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
-    // Reported below: neither a SyntaxError nor a TypeError tells more.
+    // Reported below: the parser's own error adds nothing.
   }
   if (!isObject(header)) {
     throw new DataError(

@@ -17,17 +17,11 @@ export interface PopulationShape {
   readonly batch: number;
 }
 
-/** A shape but for what the data decide: the number of inputs and of classes. */
+/** A shape without what the data set decides: the number of inputs and of classes. */
 export interface PopulationPlan
   extends Omit<PopulationShape, "architecture">, Pick<Architecture, "hidden" | "batchNorm"> {}
 
-/**
- * Completes a plan.
- *
- * @param plan What is to be trained.
- * @param data Values per image, and the number of classes.
- * @returns The shape.
- */
+/** Completes a plan with the numbers of inputs and classes of the data. */
 export function shapeOf(
   { hidden, batchNorm, networks, batch }: PopulationPlan,
   { inputs, classes }: Pick<Architecture, "inputs" | "classes">,
@@ -36,10 +30,9 @@ export function shapeOf(
 }
 
 /**
- * Checks that a shape can be trained. The architecture itself is checked where it is laid out.
+ * Checks the number of networks and the size of a batch against the number of training images and the maximum number of
+ * networks of the adapter. `layout` checks the architecture.
  *
- * @param shape What is to be trained.
- * @param limits Training images that there are, and the most networks that the adapter takes.
  * @throws {ArgumentError} If there is no network, there are too many, or the batch does not fit the data or batch norm.
  */
 export function checkShape(

@@ -16,6 +16,19 @@ export interface StepPlan {
   readonly number: number;
 }
 
+/** Plans steps through the images, epoch after epoch; `rise` takes the number of a step and is 0 unless given. */
+export function planSteps(
+  { images, batch }: { readonly images: number; readonly batch: number },
+  steps: { first: number; count: number; rise?: (number: number) => number },
+): StepPlan[] {
+  const { first, count, rise = () => 0 } = steps;
+  const perEpoch = Math.floor(images / batch);
+  return Array.from({ length: count }, (_, i) => {
+    const number = first + i;
+    return { first: number % perEpoch * batch, rise: rise(number), number };
+  });
+}
+
 /** The struct `Step` of the shaders: a training step, or a chunk of an evaluation. */
 export interface Step {
   readonly first: number;

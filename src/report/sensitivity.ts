@@ -5,8 +5,9 @@
  */
 
 import { distinct, enumerate } from "../lists.ts";
-import { describeRuns, type SensitivityRun } from "../train/sensitivity.ts";
+import type { SensitivityRun } from "../train/sensitivity.ts";
 import type { ReportData, SensitivityPart } from "./data.ts";
+import { describeRuns } from "./describe_runs.ts";
 import { type Html, markup, tableHtml } from "./html.ts";
 import { accuracyHtml, countedAccuracy, divergedNote } from "./outcomes.ts";
 import { captionOf, figureHtml, NOTHING, otherSeeds, seedsOf, settingsHtml } from "./parts.ts";

@@ -1,5 +1,5 @@
 /**
- * The kernels with NaN, infinities and overflows in every tensor of a network, all of which must be reported.
+ * Checks that the kernels report NaN, infinities and overflows in every tensor of a network.
  *
  * WGSL lets a compiler assume that no float is NaN or infinite (section "Floating Point Evaluation"), so kernels that
  * report a diverged network with one compiler may hide it with another: the result holds for one adapter only.
@@ -8,32 +8,31 @@
  */
 
 import { type DataSet, standardise } from "../data/dataset.ts";
-import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { Evaluation } from "../model/metrics.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { initialise, initialStatistics } from "../model/initialisation.ts";
+import type { Evaluation } from "../model/metrics.ts";
 import { type Architecture, layout, type ParameterKind } from "../model/network.ts";
-import type { PopulationPlan } from "../model/shape.ts";
-import { type NetworkSettings, Population, type StepPlan } from "./population.ts";
 import { type Batch, cost as costOf } from "../model/reference/network.ts";
+import type { PopulationPlan } from "../model/shape.ts";
 import { defaultVariant, variantFits } from "../programs/variants.ts";
+import { type NetworkSettings, Population, type StepPlan } from "./population.ts";
 
-/** What to run. */
+/** What to run: networks with at least one hidden layer. */
 export interface DivergenceCheckOptions extends Omit<PopulationPlan, "networks"> {
-  /** The data, on the device; at least two batches of training images. Splits of some dozens of images are enough. */
+  /**
+   * The data, on the device: at least two batches of training images; some dozens of images in each split are enough. The
+   * check of the softmax is stricter if the first batch lacks some class.
+   */
   readonly data: DeviceDataSet;
-  /** Widths of the hidden layers, at least one of them. */
-  readonly hidden: readonly number[];
-  /** Images in a batch. The check of the softmax is stricter if the first batch lacks some class. */
-  readonly batch: number;
   /** The kernel variant; the default one of the adapter unless given. */
   readonly variant?: string;
 }
 
-/** The outcome for a network with something planted in it, or for the healthy ones. */
+/** The outcome for a network with a planted value, or for the healthy ones. */
 export interface DivergenceCheckRow {
-  /** What was planted, as in `b1 is -Infinity`, or which networks are judged. */
+  /** What was planted, as in `b1 is -Infinity`, or which networks the row is about. */
   readonly name: string;
   /** Whether everything was as expected. */
   readonly passed: boolean;
@@ -59,15 +58,15 @@ interface Case {
   readonly gradient?: number;
 }
 
-/** The number of the first update: any but 0. */
+/** The number of the first update; not 0, so that a wrong 0 is found. */
 const NUMBER = 7;
 
-/** Networks with something planted between two healthy ones. */
+/** Number of networks with planted values between two healthy ones. */
 const APART = 4;
 
 const SETTINGS: NetworkSettings = { lambda: 0.01, etaMin: 0, etaMax: 0.1 };
 
-/** The largest power of two of float32, and a number whose square is finite in float32, but not the sum of two squares. */
+/** The largest power of two in float32, and a number whose square is finite in float32, but not the sum of two squares. */
 const LARGE = 2 ** 127;
 const LARGE_TO_SQUARE = Math.sqrt(1.75 * LARGE);
 
@@ -85,12 +84,8 @@ const HIGH_LAMBDA: NetworkSettings = { ...SETTINGS, lambda: 3e38 };
  *
  * A value that may not reach the loss, such as a bias of -Infinity before a ReLU, need only be reported by the cost.
  *
- * @param gpu The device.
- * @param options What to run.
  * @returns A row for each planted value, and one for the healthy networks.
  * @throws {ArgumentError} If an option is not allowed, or the variant cannot run three such networks on this adapter.
- * @throws {GpuError} If the device refused an operation.
- * @throws {DeviceLostError} If the device went away.
  */
 export async function checkDivergence(
   gpu: Gpu,
@@ -119,7 +114,7 @@ export async function checkDivergence(
   return [...rows, { name: "healthy networks beside them", passed: faults.length === 0, detail }];
 }
 
-/** The largest number of cases that fits into a population with its healthy networks. */
+/** The maximum number of cases that fit into a population together with their healthy networks. */
 function casesAtATime(
   gpu: Gpu,
   options: { architecture: Architecture; batch: number; cases: number; variant?: string },
@@ -198,7 +193,7 @@ function parameterCases({ architecture, batch, firstClass, healthy }: Basis): Ca
   );
 }
 
-/** Training does not use the moving averages. */
+/** Cases that only evaluations report: training does not use the moving averages. */
 function statisticCases({ architecture, firstClass, healthy }: Basis): Case[] {
   return layout(architecture).statistics.flatMap(({ name, offset, size }) =>
     ENTRIES.map(([value, entry]): Case => ({
@@ -212,7 +207,7 @@ function statisticCases({ architecture, firstClass, healthy }: Basis): Case[] {
   );
 }
 
-/** Finite parameters whose results are not finite. */
+/** Cases with finite parameters whose results are not finite. */
 function overflowCases({ architecture, batch, healthy }: Basis): Case[] {
   const { hidden, batchNorm, classes, inputs } = architecture;
   const places = layout(architecture).parameters;
@@ -254,7 +249,7 @@ function overflowCases({ architecture, batch, healthy }: Basis): Case[] {
   ];
 }
 
-/** The input with the widest range over a batch, among those that are positive somewhere, and its largest magnitude. */
+/** Finds the input with the widest range over a batch, among those positive somewhere, and its largest magnitude. */
 function widestInput({ x }: Batch, inputs: number): { input: number; largest: number } {
   let found = { input: 0, largest: 1, width: 0 };
   for (let input = 0; input < inputs; input++) {
@@ -285,7 +280,7 @@ interface Found {
   readonly statistics: Float32Array;
 }
 
-/** The cases with a healthy network (undefined) at the start, after every few and at the end. */
+/** Adds healthy networks (undefined) at the start, after every few cases and at the end. */
 function withHealthy(cases: readonly Case[]): (Case | undefined)[] {
   return [...cases.flatMap((own, i) => i % APART === 0 ? [undefined, own] : [own]), undefined];
 }

@@ -23,18 +23,13 @@ export interface EvaluationResult {
   readonly diverged: (number | null)[];
 }
 
-/** An evaluation that may still run. */
-export interface PendingEvaluation {
-  /**
-   * Resolves when the evaluation is done. If more updates were submitted meanwhile, nothing waits for it.
-   *
-   * @returns The result.
-   * @throws {ArgumentError} If the population was destroyed before.
-   */
-  result(): Promise<EvaluationResult>;
-}
+/**
+ * Waits for an evaluation that may still run; updates that were submitted meanwhile do not wait for it. Throws an
+ * `ArgumentError` if the population was destroyed before.
+ */
+export type PendingEvaluation = () => Promise<EvaluationResult>;
 
-/** Images that are evaluated in one go, and the slot of their sums. */
+/** Images that are evaluated together, and the slot of their sums. */
 interface Chunk {
   readonly encode: EncodeChunk;
   readonly first: number;
@@ -42,7 +37,7 @@ interface Chunk {
   readonly slot: number;
 }
 
-/** The slot for the squares of the weights; the chunks have those behind it. */
+/** The slot of the sum of squared weights; the slots after it are those of the chunks. */
 const SQUARES_SLOT = 0;
 
 /** Evaluates the networks of a population. It throws what `Population` throws. */
@@ -50,14 +45,11 @@ export class Evaluator {
   readonly #context: ProgramContext;
   readonly #program: Program;
   readonly #submits: Submits;
+  /** The kernel `sum_squares`. */
   readonly #squares: BoundKernel;
   readonly #lambdas: readonly number[];
   readonly #encoders = new Map<Split, Promise<EncodeChunk>>();
 
-  /**
-   * @param context What kernels are bound to.
-   * @param parts The population's program, its submits, the kernel `sum_squares`, and the L2 weight of each network.
-   */
   constructor(
     context: ProgramContext,
     parts: {
@@ -74,7 +66,7 @@ export class Evaluator {
     this.#lambdas = parts.lambdas;
   }
 
-  /** Does what `Population.startEvaluation` says. */
+  /** Implements `Population.startEvaluation`. */
   async start(splits: readonly Split[], signal?: AbortSignal): Promise<PendingEvaluation> {
     const { buffers, data, networks } = this.#context;
     const chunks = await this.#chunks(splits);
@@ -83,7 +75,7 @@ export class Evaluator {
         kind: "evaluation",
         count: Math.max(1, chunks.length),
         max: STEP_SLOTS,
-        // Copied in the order of the queue, whatever is submitted behind; only the reading waits.
+        // The copies keep their place in the queue, whatever is submitted later; only mapping them waits.
         reads: [sumsOf(buffers, networks, chunks.length + 1), divergenceOf(buffers, networks)],
         prepare: (first, count) => {
           data.check();
@@ -94,29 +86,27 @@ export class Evaluator {
           if (i === 0) this.#program.settle(pass);
           chunks.at(i)?.encode(pass, index);
           if (i < chunks.length - 1) return;
-          // The fixed slot has the sums' first slot.
+          // The fixed step sums into slot 0, which is SQUARES_SLOT.
           dispatch(pass, this.#squares, FIXED_SLOT * buffers.stepStride);
         },
       }, signal)
     );
-    return {
-      result: async () => {
-        const [found, steps] = await Promise.all([sums.bytes(), diverged.bytes()]);
-        return {
-          evaluations: this.#evaluationsOf(splits, chunks, decodeSums(found, networks)),
-          diverged: decodeDivergence(steps),
-        };
-      },
+    return async () => {
+      const [found, steps] = await Promise.all([sums.bytes(), diverged.bytes()]);
+      return {
+        evaluations: this.#evaluationsOf(splits, chunks, decodeSums(found, networks)),
+        diverged: decodeDivergence(steps),
+      };
     };
   }
 
-  /** Does what `Population.predict` says. */
+  /** Implements `Population.predict`. */
   async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
     const chunks = await this.#chunks([split]);
     return await this.#submits.inTurn(async () => {
       const readings: Reading[] = [];
       for (const chunk of chunks) readings.push(await this.#submitPrediction(chunk, signal));
-      // Read together, with one wait for all.
+      // Read together: one wait serves all.
       const read = await Promise.all(readings.map((reading) => reading.bytes()));
       const { count } = this.#context.data.source[split];
       const found = this.#lambdas.map(() => new Uint16Array(count));
@@ -155,7 +145,7 @@ export class Evaluator {
         chunks.push({ encode, first, rows, slot: SQUARES_SLOT + 1 + chunks.length });
       }
     }
-    this.#submits.check(); // Other code may have run meanwhile.
+    this.#submits.check(); // Making the encoders may have taken a while.
     return chunks;
   }
 

@@ -38,7 +38,12 @@ export interface GradientTrial extends Pick<Architecture, "inputs" | "hidden" | 
   /** Images in a batch. */
   readonly batch: number;
   /** The quantity whose error is largest relative to its bar. */
-  readonly worst: Readonly<Record<"name" | "kind", string> & Record<"error" | "bar", number>>;
+  readonly worst: {
+    readonly name: string;
+    readonly kind: string;
+    readonly error: number;
+    readonly bar: number;
+  };
   /** A sentence on each quantity beyond its bar. */
   readonly failures: readonly string[];
 }

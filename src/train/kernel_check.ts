@@ -1,22 +1,20 @@
 /**
- * The kernels against the float64 reference: some steps on the GPU, each compared with a step of the reference from the
- * same state.
- *
- * The kernels run exactly as in training.
+ * Checks the kernels against the float64 reference: some steps on the GPU, run exactly as in training, each compared with
+ * a step of the reference from the same state.
  *
  * @module
  */
 
-import { type Split, standardise } from "../data/dataset.ts";
-import type { DeviceDataSet } from "../gpu/device_data.ts";
+import { standardise } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { maximum } from "../lists.ts";
 import { initialise } from "../model/initialisation.ts";
 import { isCancelledBias, layout } from "../model/network.ts";
 import { Random } from "../model/random.ts";
 import { evaluate, gradients, updateStatistics } from "../model/reference/network.ts";
-import { eta as etaOf } from "../model/schedule.ts";
 import type { PopulationPlan } from "../model/shape.ts";
+import { planSteps, type StepPlan } from "../programs/steps.ts";
 import { type NetworkSettings, Population, type PopulationState } from "./population.ts";
 
 /** What to run. */
@@ -27,19 +25,11 @@ export interface KernelCheckOptions extends Omit<PopulationPlan, "networks"> {
   readonly networks: readonly NetworkSettings[];
   /** Steps to compare. */
   readonly steps: number;
-  /**
-   * The seed of batches and initial weights.
-   *
-   * @default {1}
-   */
+  /** The seed of batches and initial weights; 1 unless given. */
   readonly seed?: number;
   /** The state to start from; initial weights, before the first batch, unless given. */
   readonly start?: Required<PopulationState>;
-  /**
-   * Whether to compare evaluations of the validation images, too.
-   *
-   * @default {true}
-   */
+  /** Whether to compare evaluations of the validation images, too; true unless given. */
   readonly evaluation?: boolean;
   /** The order of the training images that batches are taken from; drawn from the seed unless given. */
   readonly order?: Uint32Array;
@@ -84,18 +74,13 @@ const CHANGE_BAR = 1e-4;
 /** The share of images classified differently: two logits may be equal but for rounding. */
 const ACCURACY_BAR = 1e-3;
 
-/** The learning rate of all compared steps is etaMax. */
+/** All compared steps have the learning rate etaMax. */
 const RISE = 1;
 
 /**
- * Trains some steps on the GPU and compares each with the reference.
+ * Trains some steps on the GPU, compares each with the reference, and returns the largest error of each quantity.
  *
- * @param gpu The device.
- * @param options What to run.
- * @returns The largest error of each quantity.
  * @throws {ArgumentError} If an option is not allowed, or the adapter cannot hold the networks.
- * @throws {GpuError} If the device refused an operation.
- * @throws {DeviceLostError} If the device went away.
  */
 export async function checkKernels(
   gpu: Gpu,
@@ -114,17 +99,15 @@ export async function checkKernels(
     );
     const order = options.order ?? new Random(seed, "batches", 0).permutation(training.count);
     population.setOrder(order);
-    const perEpoch = Math.floor(training.count / batch);
-
+    const steps = planSteps(population, { first: 0, count: options.steps, rise: () => RISE });
     const check = new KernelCheck(population, data, networks);
     let before: Required<PopulationState> = await population.readState();
-    for (let number = 0; number < options.steps; number++) {
-      const first = number % perEpoch * batch;
-      const indices = order.subarray(first, first + batch);
-      const firstBatch = !start && number === 0;
-      before = await check.step(before, { number, first, indices, firstBatch });
+    for (const plan of steps) {
+      const indices = order.subarray(plan.first, plan.first + batch);
+      const firstBatch = !start && plan.number === 0;
+      before = await check.step(before, plan, { indices, firstBatch });
     }
-    if (options.evaluation ?? true) await check.evaluation("validation");
+    if (options.evaluation ?? true) await check.evaluation();
     return check.rows();
   } finally {
     population.destroy();
@@ -148,28 +131,27 @@ class KernelCheck {
     return [...this.#rows.values()];
   }
 
-  /** Makes a step from the state `before`, compares it, and returns the state after it. */
+  /** Makes a step from the state `before`, compares it with the reference, and returns the state after it. */
   async step(
     before: Required<PopulationState>,
-    step: { number: number; first: number; indices: Uint32Array; firstBatch: boolean },
+    plan: StepPlan,
+    { indices, firstBatch }: { indices: Uint32Array; firstBatch: boolean },
   ): Promise<Required<PopulationState>> {
-    const { number, first, indices, firstBatch } = step;
     const { architecture } = this.#population;
     const { images, labels } = this.#data.source.training;
     const batch = {
       x: standardise(images, this.#data.source, indices),
       labels: Array.from(indices, (i) => labels[i]),
     };
-    const [losses] = await this.#population.advanceWithLosses([{ first, rise: RISE, number }]);
+    const [losses] = await this.#population.advanceWithLosses([plan]);
     const gpuGradients = await this.#population.readGradients();
     const after = await this.#population.readState();
 
     const { parameters: tensors, statistics } = layout(architecture);
     const learnt = tensors.filter((tensor) => !isCancelledBias(architecture, tensor));
-    for (const [i, { lambda, etaMin, etaMax }] of this.#networks.entries()) {
+    for (const [i, { lambda, etaMax }] of this.#networks.entries()) {
       const parameters = before.parameters[i];
       const expected = gradients({ architecture, parameters }, batch, { lambda });
-      const eta = etaOf(1, { etaMin, etaMax, halfCycle: 1 });
       const averages = Float64Array.from(before.statistics[i]);
       updateStatistics(averages, expected.batchStatistics, firstBatch);
       this.#add("loss", "loss", Math.abs(losses[i] - expected.loss) / expected.loss);
@@ -178,7 +160,7 @@ class KernelCheck {
       this.#addChanges(learnt, {
         before: parameters,
         after: after.parameters[i],
-        expected: parameters.map((value, k) => value - eta * expected.gradients[k]),
+        expected: parameters.map((value, k) => value - etaMax * expected.gradients[k]),
       });
       this.#addChanges(statistics, {
         before: before.statistics[i],
@@ -189,11 +171,11 @@ class KernelCheck {
     return after;
   }
 
-  async evaluation(split: Split): Promise<void> {
+  async evaluation(): Promise<void> {
     const { architecture } = this.#population;
-    const { images, labels } = this.#data.source[split];
+    const { images, labels } = this.#data.source.validation;
     const batch = { x: standardise(images, this.#data.source), labels };
-    const [found] = await this.#population.evaluate([split]);
+    const [found] = await this.#population.evaluate(["validation"]);
     const { parameters, statistics } = await this.#population.readState();
     for (const [i, { lambda }] of this.#networks.entries()) {
       const network = { architecture, parameters: parameters[i], statistics: statistics[i] };
@@ -249,22 +231,12 @@ class KernelCheck {
   }
 }
 
-/**
- * Tells whether an error is within its bar; NaN never is.
- *
- * @param row The error and the bar.
- * @returns Whether it passes.
- */
+/** Whether an error is within its bar; NaN never is. */
 export function passes(row: Pick<KernelCheckRow, "error" | "bar">): boolean {
   return row.error <= row.bar;
 }
 
-/**
- * Finds the quantity whose error is largest relative to its bar.
- *
- * @param rows The quantities, at least one.
- * @returns The worst, the first of equal ones; NaN is worse than any number.
- */
+/** The quantity whose error is largest relative to its bar, the first of equal ones; NaN is larger than any number. */
 export function worstOf(rows: readonly KernelCheckRow[]): KernelCheckRow {
   const shares = rows.map(({ error, bar }) => error / bar);
   const worst = maximum(shares);

@@ -9,13 +9,13 @@
 
 import type { Split } from "../data/dataset.ts";
 import { ArgumentError } from "../errors.ts";
-import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { Kernels } from "../gpu/kernels.ts";
 import { NETWORK } from "../gpu/structs.ts";
 import { type Range, Submits } from "../gpu/submits.ts";
-import type { Evaluation } from "../model/metrics.ts";
 import { initialStatistics } from "../model/initialisation.ts";
+import type { Evaluation } from "../model/metrics.ts";
 import type { Architecture } from "../model/network.ts";
 import { checkShape, type PopulationShape } from "../model/shape.ts";
 import { Binder } from "../programs/binder.ts";
@@ -41,11 +41,11 @@ export interface NetworkSettings {
 
 /** What a population is made from. */
 export interface PopulationOptions extends Omit<PopulationShape, "networks"> {
-  /** What differs between the networks: one entry for each, at least one. */
+  /** The settings of each network, of at least one. */
   readonly networks: readonly NetworkSettings[];
-  /** The data on the same device; the population does not own it, and needs it as long as it trains or evaluates. */
+  /** The data on the same device, which the caller owns and must keep while the population is in use. */
   readonly data: DeviceDataSet;
-  /** The kernel variant; the one that should suit the adapter unless given. */
+  /** The kernel variant; the default one of the adapter unless given. */
   readonly variant?: string;
 }
 
@@ -61,29 +61,26 @@ export interface AdvanceOptions {
 export interface PopulationState {
   /** [P][layout.count] */
   readonly parameters: readonly Float32Array[];
-  /** [P][layout.statisticCount]; left out while no batch has been seen, so that the first one sets them. */
+  /** [P][layout.statisticCount]; left out before the first batch, which then sets them. */
   readonly statistics?: readonly Float32Array[];
 }
 
 /**
  * P networks of one architecture on the GPU.
  *
- * All methods throw an `ArgumentError` if the population was destroyed, also meanwhile; those that wait for the GPU a
- * `GpuError` if the device refused an operation, and a `DeviceLostError` if it went away.
+ * All methods throw an `ArgumentError` if the population is destroyed before they finish. Methods that wait for the GPU
+ * throw a `GpuError` if the device refused an operation, and a `DeviceLostError` if it went away. A `signal` ends the work
+ * between two submits.
  */
-export class Population {
-  /** The architecture of all networks. */
+export class Population implements PopulationShape {
   readonly architecture: Architecture;
-  /** How many networks. */
-  readonly size: number;
-  /** Images in a training batch. */
+  readonly networks: number;
   readonly batch: number;
-  /** Training images that there are. */
+  /** Number of training images. */
   readonly images: number;
-  /** The kernel variant that it runs on. */
+  /** The kernel variant. */
   readonly variant: string;
-  readonly #gpu: Gpu;
-  readonly #data: DeviceDataSet;
+  readonly #context: ProgramContext;
   readonly #buffers: PopulationBuffers;
   readonly #program: Program;
   readonly #evaluator: Evaluator;
@@ -96,12 +93,11 @@ export class Population {
     parts: { variant: string; program: Program; evaluator: Evaluator; submits: Submits },
   ) {
     this.architecture = context.architecture;
-    this.size = context.networks;
+    this.networks = context.networks;
     this.batch = context.batch;
     this.images = context.data.source.training.count;
     this.variant = parts.variant;
-    this.#gpu = context.gpu;
-    this.#data = context.data;
+    this.#context = context;
     this.#buffers = context.buffers;
     this.#program = parts.program;
     this.#evaluator = parts.evaluator;
@@ -111,9 +107,6 @@ export class Population {
   /**
    * Makes a population. Its parameters are 0 until {@linkcode Population.write} sets them.
    *
-   * @param gpu The device.
-   * @param options What it is made of.
-   * @returns The population.
    * @throws {ArgumentError} If there is no network, the batch does not fit the data or batch norm, or the adapter
    * cannot hold it.
    */
@@ -150,103 +143,75 @@ export class Population {
     }
   }
 
-  /**
-   * Sets the parameters and moving averages of all networks, and forgets that any diverged.
-   *
-   * @param state What to set.
-   */
+  /** Sets the parameters and moving averages of all networks, and clears their divergence. */
   write(state: PopulationState): void {
     this.#submits.check();
-    const { queue } = this.#gpu.device;
+    const { queue } = this.#context.gpu.device;
     const { layout, parameters, statistics, diverged } = this.#buffers;
     const initial = initialStatistics(this.architecture);
-    for (let network = 0; network < this.size; network++) {
+    for (let network = 0; network < this.networks; network++) {
       const own = Float32Array.from(state.parameters[network]);
       queue.writeBuffer(parameters, 4 * network * layout.count, own);
       this.#program.write(network, own);
-      if (layout.statisticCount === 0) continue; // Deno 2.9 panics on a write of nothing.
+      if (layout.statisticCount === 0) continue; // Deno 2.9 panics on an empty write.
       const averages = Float32Array.from(state.statistics?.[network] ?? initial);
       queue.writeBuffer(statistics, 4 * network * layout.statisticCount, averages);
     }
-    queue.writeBuffer(diverged, 0, new Uint32Array(this.size).fill(NEVER));
+    queue.writeBuffer(diverged, 0, new Uint32Array(this.networks).fill(NEVER));
     this.#fresh = state.statistics === undefined;
   }
 
-  /**
-   * Sets the order in which the training images come.
-   *
-   * @param order Indices of training images, [training images]; batches are runs of it.
-   */
+  /** Sets the order of the training images, as their indices; batches are runs of it. */
   setOrder(order: Uint32Array): void {
     this.#submits.check();
-    this.#gpu.device.queue.writeBuffer(this.#buffers.order, 0, Uint32Array.from(order));
+    this.#context.gpu.device.queue.writeBuffer(this.#buffers.order, 0, Uint32Array.from(order));
   }
 
-  /**
-   * Makes updates, one batch each. When it returns, the last of them may still run.
-   *
-   * @param steps The updates, in order.
-   * @param options `signal` ends the work between two submits; `onStep` is told how many updates were submitted.
-   */
+  /** Makes updates, one batch each. The last of them may still run when the promise resolves. */
   async advance(steps: readonly StepPlan[], options: AdvanceOptions = {}): Promise<void> {
     await this.#advance(steps, options);
   }
 
-  /**
-   * Makes updates and gives the loss of each batch, in training mode and before its update.
-   *
-   * @param steps The updates, in order.
-   * @returns Mean cross-entropy, [steps][networks].
-   */
+  /** Makes updates and returns the loss of each batch, in training mode and before its update, [steps][networks]. */
   async advanceWithLosses(steps: readonly StepPlan[]): Promise<number[][]> {
     const { slots } = this.#buffers;
     const losses: number[][] = [];
     for (let first = 0; first < steps.length; first += slots) {
       const own = steps.slice(first, first + slots);
       await this.#advance(own, { loss: true });
-      const [bytes] = await this.#submits.read([sumsOf(this.#buffers, this.size, own.length)]);
-      const sums = decodeSums(bytes, this.size);
+      const [bytes] = await this.#submits.read([sumsOf(this.#buffers, this.networks, own.length)]);
+      const sums = decodeSums(bytes, this.networks);
       losses.push(
         ...own.map((_, slot) =>
-          Array.from({ length: this.size }, (_, n) => sums(slot, n).first / this.batch)
+          Array.from({ length: this.networks }, (_, n) => sums(slot, n).first / this.batch)
         ),
       );
     }
     return losses;
   }
 
-  /**
-   * Makes updates and measures the time that all of them take, when nothing else is under way.
-   *
-   * @param steps The updates, in order, at least one.
-   * @param signal Ends the work between two submits.
-   * @returns The time, by the GPU's own clock where the device has timestamps.
-   * @throws {ArgumentError} If there are no steps.
-   */
+  /** Waits until the GPU is idle, then makes updates, at least one, and measures the time of all of them together. */
   async time(steps: readonly StepPlan[], signal?: AbortSignal): Promise<StepsTime> {
     if (steps.length === 0) throw new ArgumentError("Cannot time 0 steps, expected at least 1");
     this.#submits.check();
     return await timeSteps(
-      this.#gpu,
+      this.#context.gpu,
       this.#submits,
       (timestamps) => this.#advance(steps, { signal, timestamps }),
     );
   }
 
   /**
-   * Makes updates and measures each of their kernels by itself, in a compute pass of its own between two timestamps.
+   * Makes updates with each kernel in a compute pass of its own, and returns the times of each kernel of a step, in order.
+   * A kernel that spans two steps does less in the last one.
    *
-   * @param steps The updates, in order.
-   * @param signal Ends the work between two submits.
-   * @returns Times of each kernel of a step, in the order of the kernels. A kernel that does parts of two steps does less
-   * in the last one.
    * @throws {GpuUnavailableError} If the device was created without timestamps.
    */
   async profile(steps: readonly StepPlan[], signal?: AbortSignal): Promise<KernelTimes[]> {
     this.#submits.check();
     if (steps.length === 0) return [];
     const planned = this.#program.steps(steps, { fresh: this.#fresh, loss: false });
-    return await timeKernels(this.#gpu, this.#submits, {
+    return await timeKernels(this.#context.gpu, this.#submits, {
       steps: planned,
       count: steps.length,
       stride: this.#buffers.stepStride,
@@ -255,25 +220,13 @@ export class Population {
     });
   }
 
-  /**
-   * Evaluates all networks on parts of the data set, with the moving averages where there is batch norm.
-   *
-   * @param splits Which parts.
-   * @param signal Ends the work between two submits.
-   * @returns Mean cross-entropy, cost and accuracy, [splits][networks].
-   */
+  /** Evaluates all networks on some splits, with the moving averages of batch norm, [splits][networks]. */
   async evaluate(splits: readonly Split[], signal?: AbortSignal): Promise<Evaluation[][]> {
-    const evaluation = await this.startEvaluation(splits, signal);
-    return (await evaluation.result()).evaluations;
+    const result = await this.startEvaluation(splits, signal);
+    return (await result()).evaluations;
   }
 
-  /**
-   * Has all networks evaluated as they are now, without waiting for it: more updates may be made meanwhile.
-   *
-   * @param splits Which parts of the data set.
-   * @param signal Ends the work between two submits.
-   * @returns The pending result, as soon as all of it was submitted.
-   */
+  /** Submits an evaluation of all networks as they are now, without waiting for it: updates may follow meanwhile. */
   async startEvaluation(
     splits: readonly Split[],
     signal?: AbortSignal,
@@ -281,59 +234,41 @@ export class Population {
     return await this.#evaluator.start(splits, signal);
   }
 
-  /**
-   * Finds the class of every image in a part of the data set: that of the largest logit, the first of equal ones.
-   *
-   * @param split Which part.
-   * @param signal Ends the work between two submits.
-   * @returns Classes by number in the order of the images, [P][images].
-   */
+  /** Predicts the class of every image of a split: the largest logit, the first of equal ones, [P][images]. */
   async predict(split: Split, signal?: AbortSignal): Promise<Uint16Array[]> {
     return await this.#evaluator.predict(split, signal);
   }
 
-  /**
-   * Reads back the gradients of the last update: of the cost, at the parameters before that update.
-   *
-   * @returns [P][layout.count]
-   */
+  /** Reads the gradients of the cost in the last update, at the parameters before it, [P][layout.count]. */
   async readGradients(): Promise<Float32Array[]> {
     const [bytes] = await this.#read([this.#vectors("gradients")]);
-    return decodeVectors(bytes, this.size);
+    return decodeVectors(bytes, this.networks);
   }
 
-  /**
-   * Tells when each network first had a loss that was NaN or infinite.
-   *
-   * @returns The number of updates made before, or null where there was none, [P]
-   */
+  /** Reads the number of updates each network had made when its loss first was NaN or infinite, or null, [P]. */
   async readDiverged(): Promise<(number | null)[]> {
-    const [steps] = await this.#submits.read([divergenceOf(this.#buffers, this.size)]);
+    const [steps] = await this.#submits.read([divergenceOf(this.#buffers, this.networks)]);
     return decodeDivergence(steps);
   }
 
-  /**
-   * Reads all that training changes, as it is when this is called: updates may be made meanwhile.
-   *
-   * @returns Parameters and moving averages as {@linkcode Population.write} takes them, and when each network diverged.
-   */
+  /** Reads all that training changes, as it is at the time of the call: updates may follow meanwhile. */
   async readState(): Promise<
     Required<PopulationState> & { readonly diverged: (number | null)[] }
   > {
-    // Together: each reading by itself takes 11 ms in Deno.
+    // Together: each separate read takes 11 ms in Deno.
     const [parameters, statistics, diverged] = await this.#read([
       this.#vectors("parameters"),
       this.#vectors("statistics"),
-      divergenceOf(this.#buffers, this.size),
+      divergenceOf(this.#buffers, this.networks),
     ]);
     return {
-      parameters: decodeVectors(parameters, this.size),
-      statistics: decodeVectors(statistics, this.size),
+      parameters: decodeVectors(parameters, this.networks),
+      statistics: decodeVectors(statistics, this.networks),
       diverged: decodeDivergence(diverged),
     };
   }
 
-  /** Waits until all that was submitted is done. */
+  /** Waits until all submitted work is done. */
   async done(): Promise<void> {
     await this.#submits.drain();
   }
@@ -366,19 +301,19 @@ export class Population {
   }
 
   #prepare(steps: Steps, first: number, count: number): void {
-    this.#data.check(); // Before each submit: what was destroyed must not be used.
+    this.#context.data.check(); // Before each submit: the caller may have destroyed the data.
     steps.prepare(first, count);
     this.#fresh = false;
   }
 
-  /** The place of a vector of each network. */
+  /** The range of a vector of every network. */
   #vectors(name: "parameters" | "gradients" | "statistics"): Range {
     const { [name]: buffer, layout } = this.#buffers;
     const length = name === "statistics" ? layout.statisticCount : layout.count;
-    return { buffer, size: 4 * this.size * length };
+    return { buffer, size: 4 * this.networks * length };
   }
 
-  /** Reads buffers back when the program has brought them up to date. */
+  /** Reads buffers after the program has brought them up to date. */
   async #read(ranges: readonly Range[]): Promise<ArrayBuffer[]> {
     return await this.#submits.read(ranges, (pass) => this.#program.settle(pass));
   }

@@ -1,5 +1,5 @@
 /**
- * What is read back from the buffers of a population, and what the bytes mean.
+ * The ranges of a population's buffers that are read back, and how to decode their bytes.
  *
  * @module
  */
@@ -8,18 +8,18 @@ import { SUM_PARTS } from "../gpu/kernel_table.ts";
 import type { Range } from "../gpu/submits.ts";
 import { NEVER, type PopulationBuffers } from "../programs/buffers.ts";
 
-/** Bytes of the sums that a slot has of a network. */
+/** Bytes of the sums of one network in one slot. */
 const SUM_BYTES = 4 * SUM_PARTS * 2;
 
-/** The sums that a slot has of a network: of losses and of correct answers, or of squares. */
+/** The sums of a network in a slot: of losses and of correct answers, or of squared weights. */
 export type Sums = (slot: number, network: number) => { first: number; second: number };
 
-/** Gives the place of the sums of some slots, from the first on. */
+/** The range of the sums of the first slots. */
 export function sumsOf({ sums }: PopulationBuffers, networks: number, slots: number): Range {
   return { buffer: sums, size: slots * networks * SUM_BYTES };
 }
 
-/** Adds up the parts of sums that were read, in float64. */
+/** Adds up the parts of the sums in float64. */
 export function decodeSums(bytes: ArrayBuffer, networks: number): Sums {
   return (slot, network) => {
     const from = (slot * networks + network) * SUM_BYTES;
@@ -34,17 +34,17 @@ export function decodeSums(bytes: ArrayBuffer, networks: number): Sums {
   };
 }
 
-/** Gives the place of the notes of divergence. */
+/** The range that records when each network diverged. */
 export function divergenceOf({ diverged }: PopulationBuffers, networks: number): Range {
   return { buffer: diverged, size: 4 * networks };
 }
 
-/** Gives the number of updates that each network had made when it diverged, or null, [P]. */
+/** Decodes the number of updates each network had made when it diverged, or null, [P]. */
 export function decodeDivergence(bytes: ArrayBuffer): (number | null)[] {
   return Array.from(new Uint32Array(bytes), (step) => step === NEVER ? null : step);
 }
 
-/** Splits what was read into a vector for each network, [P]. */
+/** Splits the bytes into a vector for each network, [P]. */
 export function decodeVectors(bytes: ArrayBuffer, networks: number): Float32Array[] {
   const all = new Float32Array(bytes);
   const length = all.length / networks;

@@ -1,14 +1,12 @@
 /**
- * The sensitivity study: the same network with several distributions of initial weights, without and with batch norm.
+ * The sensitivity study: one network with several distributions of initial weights, without and with batch norm.
  *
  * @module
  */
 
-import { enumerate } from "../lists.ts";
-import type { Ending, Evaluation, MetricRow } from "../model/metrics.ts";
 import type { Initialisation } from "../model/initialisation.ts";
+import type { Ending, Evaluation, MetricRow } from "../model/metrics.ts";
 import type { NetworkSettings } from "./population.ts";
-import { PUBLISHED_SMALL_SIGMAS } from "../model/published.ts";
 import type { TrainingNetwork } from "./training.ts";
 
 /** Training stalled if its final loss is within this share of ln(classes). */
@@ -57,7 +55,7 @@ export function sigmaName(initialisation: Initialisation): string {
 /**
  * Names initial weights in a sentence.
  *
- * @param sigma Their name in files, as {@linkcode sigmaName} gives it.
+ * @param sigma Their name in files, from {@linkcode sigmaName}.
  * @returns As in `"He"`, `"Xavier"` and `"σ = 0.001"`.
  */
 export function initialWeightsName(sigma: string): string {
@@ -92,7 +90,7 @@ export function outcomeOf(
 }
 
 /**
- * Makes the networks of a study. The identity of each is its initialisation, so that it starts the same whichever others
+ * Makes the networks of a study. The identity of each is its initialisation, so that it starts the same whichever networks
  * train beside it, with and without batch norm.
  *
  * @param initialisations The distributions of the weights, all different.
@@ -138,71 +136,4 @@ export function curveRows(
       trainingLoss: training.loss,
     }))
   );
-}
-
-/** Options for {@linkcode describeRuns}. */
-export interface DescribeRunsOptions {
-  /** Number of classes. */
-  readonly classes: number;
-  /** Whether data and settings are those of the published report, so that its finding can be compared. */
-  readonly comparable: boolean;
-}
-
-/**
- * Says in a sentence which runs of a study trained, stalled or diverged.
- *
- * @param runs The runs.
- * @param options The number of classes, and whether to mention the report's finding.
- * @returns The sentence.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { describeRuns } from "./sensitivity.ts";
- *
- * const some = { loss: 1.4, cost: 1.6, accuracy: 0.5 };
- * const run = { training: some, validation: some, test: some, steps: 3600, divergedAt: null };
- * const sentence = describeRuns([
- *   { ...run, sigma: "0.1", batchNorm: false, outcome: "trained" },
- *   { ...run, sigma: "0.001", batchNorm: false, outcome: "stalled" },
- * ], { classes: 10, comparable: false });
- *
- * assertEquals(
- *   sentence,
- *   "Without batch norm σ = 0.1 trained, and σ = 0.001 stalled at the loss of guessing (2.303).",
- * );
- * ```
- */
-export function describeRuns(
-  runs: readonly SensitivityRun[],
-  options: DescribeRunsOptions,
-): string {
-  const { classes, comparable } = options;
-  const seen = [false, true]
-    .map((batchNorm) => runs.filter((run) => run.batchNorm === batchNorm))
-    .filter(({ length }) => length > 0)
-    .map((some) =>
-      `${some[0].batchNorm ? "with" : "without"} batch norm ${outcomes(some, classes)}`
-    )
-    .join("; ");
-  const small = PUBLISHED_SMALL_SIGMAS.map(sigmaName);
-  const told = runs.some((run) => !run.batchNorm && small.includes(run.sigma));
-  return comparable && told
-    ? `The report says that a small σ diverges without batch norm; here, ${seen}.`
-    : `${seen.charAt(0).toUpperCase()}${seen.slice(1)}.`;
-}
-
-/** As in "σ = 0.1 trained, and σ = 0.001 and σ = 0.0001 diverged". */
-function outcomes(runs: readonly SensitivityRun[], classes: number): string {
-  const verbs = Map.groupBy(runs, ({ outcome }) => outcome.split(" ")[0]);
-  const clauses = [...verbs].map(([verb, group]) => {
-    const all = group.length === runs.length && runs.length > 1;
-    const who = all ? "all" : enumerate(group.map(({ sigma }) => initialWeightsName(sigma)));
-    return verb === "stalled"
-      ? `${who} stalled at the loss of guessing (${Math.log(classes).toFixed(3)})`
-      : `${who} ${verb}`;
-  });
-  return clauses.length < 2
-    ? clauses.join()
-    : `${clauses.slice(0, -1).join(", ")}, and ${clauses.at(-1)}`;
 }

@@ -1,5 +1,5 @@
 /**
- * How long training steps take, and each of their kernels.
+ * The time of training steps and of each of their kernels.
  *
  * @module
  */
@@ -10,18 +10,18 @@ import type { Submits } from "../gpu/submits.ts";
 import { hasTimestamps, Timestamps } from "../gpu/timestamps.ts";
 import type { Steps } from "../programs/program.ts";
 
-/** How long steps took. */
+/** The time of some steps. */
 export interface StepsTime {
   /** Milliseconds from the beginning of the first to the end of the last, gaps included. */
   readonly milliseconds: number;
   /**
-   * Whether the GPU's own clock measured them. Otherwise this program's did, and they include the wait for hearing of the
-   * end: some 11 ms in Deno, however short the work is.
+   * Whether the GPU's own clock measured it. Otherwise this program's did, and it includes the delay of the completion
+   * callback: some 11 ms in Deno, however short the work is.
    */
   readonly stamped: boolean;
 }
 
-/** How long a kernel of a step took. */
+/** The times of one kernel of a step. */
 export interface KernelTimes {
   /** The kernel. */
   readonly name: string;
@@ -31,17 +31,10 @@ export interface KernelTimes {
   readonly milliseconds: number[];
 }
 
-/** The most steps that are timed in one submit: few enough for a driver's watchdog. */
+/** Maximum number of steps in one submit: few enough for a driver's watchdog. */
 const MAX_STEPS = 10;
 
-/**
- * Times steps when nothing else is under way.
- *
- * @param gpu The device.
- * @param submits Submits the steps, and is drained first.
- * @param run Runs the steps, with two timestamps where the device has them.
- * @returns The time.
- */
+/** Drains the submits, then times `run`, which writes two timestamps where the device has them. */
 export async function timeSteps(
   gpu: Gpu,
   submits: Submits,
@@ -62,12 +55,8 @@ export async function timeSteps(
 }
 
 /**
- * Runs steps with each kernel in a compute pass of its own between two timestamps.
+ * Drains the submits, then runs steps with each kernel in a compute pass of its own between two timestamps.
  *
- * @param gpu The device.
- * @param submits Is drained first.
- * @param run The steps, how many, the bytes from one to the next in the buffer of steps, and what prepares them.
- * @returns Times of each kernel of a step, in order.
  * @throws {GpuUnavailableError} If the device was created without timestamps.
  */
 export async function timeKernels(
@@ -76,6 +65,7 @@ export async function timeKernels(
   run: {
     readonly steps: Steps;
     readonly count: number;
+    /** Bytes from one step to the next in the buffer of steps. */
     readonly stride: number;
     readonly prepare: (first: number, count: number) => void;
     readonly signal?: AbortSignal;
@@ -83,7 +73,7 @@ export async function timeKernels(
 ): Promise<KernelTimes[]> {
   const { steps, count, stride, prepare, signal } = run;
   const { kernels } = steps;
-  // Several in a row, since a processor that has waited for a reading is slow for a while.
+  // Several in a row: a processor that has just waited for a read-back is slow for a while.
   const perSubmit = Math.min(MAX_STEPS, Math.floor(Timestamps.maxPairs / kernels.length)) || 1;
   const timestamps = new Timestamps(gpu, perSubmit * kernels.length);
   const times = kernels.map(({ name, layer }): KernelTimes => ({ name, layer, milliseconds: [] }));
@@ -110,7 +100,7 @@ export async function timeKernels(
       }
       gpu.device.queue.submit([encoder.finish()]);
       const found = await timestamps.read(own * kernels.length);
-      // Where there is next to nothing to do, some drivers put the end before the beginning.
+      // Some drivers put the end of an almost empty kernel before its beginning.
       found.forEach((time, i) => times[i % kernels.length].milliseconds.push(Math.max(0, time)));
     }
     return times;

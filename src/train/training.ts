@@ -5,20 +5,16 @@
  */
 
 import type { DataSet, Split } from "../data/dataset.ts";
-import { DeviceDataSet } from "../gpu/device_data.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { DeviceDataSet } from "../gpu/device_data.ts";
 import { type Initialisation, initialise } from "../model/initialisation.ts";
-import { type Architecture, layout } from "../model/network.ts";
-import {
-  type AdvanceOptions,
-  type NetworkSettings,
-  Population,
-  type StepPlan,
-} from "./population.ts";
-import { Random } from "../model/random.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
+import { type Architecture, layout } from "../model/network.ts";
+import { Random } from "../model/random.ts";
 import { eta, phase, totalSteps } from "../model/schedule.ts";
+import { planSteps } from "../programs/steps.ts";
+import { type AdvanceOptions, type NetworkSettings, Population } from "./population.ts";
 
 /** One network of a training. */
 export interface TrainingNetwork extends NetworkSettings {
@@ -69,7 +65,7 @@ export interface RunOptions extends AdvanceOptions {
   readonly ahead?: boolean;
 }
 
-/** Rows that may be pending while training continues. */
+/** Maximum number of evaluations whose rows are pending while training continues. */
 const AHEAD = 2;
 
 /** Waits for the rows of an evaluation. */
@@ -79,7 +75,7 @@ type PendingRows = () => Promise<FoundRows>;
 export interface FoundRows {
   /** A row for each network, [networks]. */
   readonly rows: readonly MetricRow[];
-  /** The step at which each network diverged, as far as this evaluation shows, or null, [networks]. */
+  /** The step at which each network diverged, known from this evaluation, or null, [networks]. */
   readonly diverged: readonly (number | null)[];
 }
 
@@ -102,27 +98,10 @@ export interface TrainingState {
 }
 
 /**
- * Networks of one architecture being trained on the GPU.
+ * Networks of one architecture being trained on the GPU; the example of the module shows one.
  *
- * @example A small network on the built-in data
- * ```ts ignore
- * import { createSynthetic, Gpu, Training } from "@headless/mlp";
- *
- * const gpu = await Gpu.request();
- * const data = await createSynthetic({ training: 2000, test: 500 });
- * const training = await Training.create(gpu, data, {
- *   hidden: [50, 50],
- *   batchNorm: true,
- *   networks: [{ identity: "first", lambda: 0.005, etaMin: 1e-5, etaMax: 1e-1 }],
- *   halfCycle: 50,
- *   cycles: 2,
- * });
- * for await (const [row] of training.run()) console.log(row.step, row.validation.accuracy);
- * const [test] = await training.evaluate("test");
- * console.log(test.accuracy);
- * training.destroy();
- * gpu.destroy();
- * ```
+ * All methods throw an `ArgumentError` if the training was destroyed. Methods that wait for the GPU throw a `GpuError` if
+ * the device refused an operation, and a `DeviceLostError` if it went away.
  */
 export class Training {
   /** The architecture of all networks. */
@@ -134,11 +113,10 @@ export class Training {
   /** Updates in an epoch. */
   readonly stepsPerEpoch: number;
   readonly #population: Population;
-  readonly #data: DeviceDataSet;
-  readonly #ownsData: boolean;
+  /** The data, if this training put them on the device. */
+  readonly #ownData: DeviceDataSet | undefined;
   readonly #options: TrainingOptions;
   readonly #seed: number;
-  readonly #batch: number;
   #step = 0;
   #epoch = -1; // the epoch whose image order is on the GPU
   #rowDue = true;
@@ -151,19 +129,17 @@ export class Training {
 
   private constructor(
     options: TrainingOptions,
-    parts: { population: Population; data: DeviceDataSet; ownsData: boolean; steps: number },
+    parts: { population: Population; ownData?: DeviceDataSet; steps: number },
   ) {
     this.#options = options;
     this.#population = parts.population;
-    this.#data = parts.data;
-    this.#ownsData = parts.ownsData;
+    this.#ownData = parts.ownData;
     this.architecture = parts.population.architecture;
     this.variant = parts.population.variant;
     this.steps = parts.steps;
     this.#seed = options.seed ?? 1;
-    this.#batch = parts.population.batch;
     this.#diverged = options.networks.map(() => null);
-    this.stepsPerEpoch = Math.floor(parts.data.source.training.count / this.#batch);
+    this.stepsPerEpoch = Math.floor(parts.population.images / parts.population.batch);
   }
 
   /**
@@ -182,21 +158,15 @@ export class Training {
     data: DataSet | DeviceDataSet,
     options: TrainingOptions,
   ): Promise<Training> {
-    const { networks, seed = 1, batch = 100 } = options;
+    const { hidden, batchNorm, networks, seed = 1, batch = 100, variant } = options;
     const steps = stepsOf(options);
-    const source = data instanceof DeviceDataSet ? data.source : data;
-    const architecture = {
-      inputs: source.inputs,
-      hidden: options.hidden,
-      classes: source.classes,
-      batchNorm: options.batchNorm,
-    };
     const deviceData = data instanceof DeviceDataSet ? data : new DeviceDataSet(gpu, data);
-    const ownsData = deviceData !== data;
+    const ownData = deviceData === data ? undefined : deviceData;
+    const { inputs, classes } = deviceData.source;
+    const architecture = { inputs, hidden, classes, batchNorm };
     let population: Population | undefined;
     try {
-      // Before the initial weights are drawn: what the adapter cannot hold may not fit into this process either.
-      const { variant } = options;
+      // Before drawing initial weights: networks too large for the adapter may be too large for this process.
       const settings = { architecture, networks, batch, data: deviceData, variant };
       population = await Population.create(gpu, settings);
       population.write({
@@ -204,10 +174,10 @@ export class Training {
           initialise(architecture, { seed, identity, initialisation })
         ),
       });
-      return new Training(options, { population, data: deviceData, ownsData, steps });
+      return new Training(options, { population, ownData, steps });
     } catch (error) {
       population?.destroy();
-      if (ownsData) deviceData.destroy();
+      ownData?.destroy();
       throw error;
     }
   }
@@ -227,9 +197,7 @@ export class Training {
    * @param options `signal` stops the training between two submits; `onStep` receives the number of updates submitted;
    * `ahead` continues with updates while a row is read back, so that the GPU never waits.
    * @yields Rows, [networks].
-   * @throws {ArgumentError} If the training was destroyed, or another call is under way.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
+   * @throws {ArgumentError} If another call is under way.
    */
   async *run(options: RunOptions = {}): AsyncGenerator<MetricRow[], void, void> {
     let rows: MetricRow[] | undefined;
@@ -274,9 +242,6 @@ export class Training {
    * @param split Which part of the data.
    * @param options `signal` stops the evaluation between two submits.
    * @returns Loss, cost and accuracy, [networks].
-   * @throws {ArgumentError} If the training was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async evaluate(split: Split, options: { signal?: AbortSignal } = {}): Promise<Evaluation[]> {
     this.#check();
@@ -291,9 +256,6 @@ export class Training {
    * @param split Which part of the data.
    * @param options `signal` stops the work between two submits.
    * @returns Class numbers in the order of the images, [networks][images].
-   * @throws {ArgumentError} If the training was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async predict(split: Split, options: { signal?: AbortSignal } = {}): Promise<Uint16Array[]> {
     this.#check();
@@ -301,13 +263,10 @@ export class Training {
   }
 
   /**
-   * Tells when each network diverged, that is, first had a NaN or infinite loss or parameter. Losses are checked in every
+   * Reads when each network diverged, that is, first had a NaN or infinite loss or parameter. Losses are checked in every
    * step, parameters with every row.
    *
    * @returns The number of updates made before, or null, [networks].
-   * @throws {ArgumentError} If the training was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async diverged(): Promise<(number | null)[]> {
     this.#check();
@@ -319,9 +278,6 @@ export class Training {
    * Copies the state as it is at the time of the call; {@linkcode Training.run} may continue meanwhile.
    *
    * @returns A copy.
-   * @throws {ArgumentError} If the training was destroyed.
-   * @throws {GpuError} If the device refused an operation.
-   * @throws {DeviceLostError} If the device went away.
    */
   async state(): Promise<TrainingState> {
     this.#check();
@@ -339,14 +295,13 @@ export class Training {
    * Restores the state of a training with the same options, so that this one resumes from there.
    *
    * @param state The state from {@linkcode Training.state}.
-   * @throws {ArgumentError} If the state has other networks or too many steps, the training was destroyed, or
-   * {@linkcode Training.run} is under way.
+   * @throws {ArgumentError} If the state has other networks or too many steps, or {@linkcode Training.run} is under way.
    */
   restore(state: TrainingState): void {
     this.#check();
     this.#checkIdle("restore");
     const { count, statisticCount } = layout(this.architecture);
-    const { size } = this.#population;
+    const { networks } = this.#population;
     const { parameters, statistics, step, rowDue, pending, ended, diverged } = state;
     const perNetwork = [state, ...pending].map((known) => known.diverged.length);
     perNetwork.push(
@@ -354,12 +309,12 @@ export class Training {
       statistics.length,
       ...pending.map(({ rows }) => rows.length),
     );
-    const fits = perNetwork.every((length) => length === size) &&
+    const fits = perNetwork.every((length) => length === networks) &&
       parameters.every(({ length }) => length === count) &&
       statistics.every(({ length }) => length === statisticCount);
     if (!fits || !Number.isSafeInteger(step) || step < 0 || step > this.steps) {
       throw new ArgumentError(
-        `Cannot restore the training: the state is not one of ${size} networks of ${count} parameters ` +
+        `Cannot restore the training: the state is not one of ${networks} networks of ${count} parameters ` +
           `and at most ${this.steps} steps`,
       );
     }
@@ -376,7 +331,7 @@ export class Training {
   destroy(): void {
     this.#destroyed = true;
     this.#population.destroy();
-    if (this.#ownsData) this.#data.destroy();
+    this.#ownData?.destroy();
   }
 
   #check(): void {
@@ -403,16 +358,16 @@ export class Training {
       const epoch = Math.floor(this.#step / this.stepsPerEpoch);
       if (epoch !== this.#epoch) {
         const random = new Random(this.#seed, "batches", epoch);
-        this.#population.setOrder(random.permutation(this.#data.source.training.count));
+        this.#population.setOrder(random.permutation(this.#population.images));
         this.#epoch = epoch;
       }
       const end = Math.min(step, (epoch + 1) * this.stepsPerEpoch);
-      const plans: StepPlan[] = [];
-      for (let number = this.#step; number < end; number++) {
-        const first = (number - epoch * this.stepsPerEpoch) * this.#batch;
-        plans.push({ first, rise: phase(number, halfCycle), number });
-      }
       const begun = this.#step;
+      const plans = planSteps(this.#population, {
+        first: begun,
+        count: end - begun,
+        rise: (number) => phase(number, halfCycle),
+      });
       await this.#population.advance(plans, {
         signal: options.signal,
         onStep: (steps) => {
@@ -429,10 +384,10 @@ export class Training {
     const step = this.#step;
     const { networks, halfCycle } = this.#options;
     const splits = ["training", "validation"] as const;
-    const evaluation = await this.#population.startEvaluation(splits, signal);
+    const result = await this.#population.startEvaluation(splits, signal);
     return async () => {
-      const { evaluations: [training, validation], diverged } = await evaluation.result();
-      // The loss of the next batch would show that the last update diverged; without one, the cost does.
+      const { evaluations: [training, validation], diverged } = await result();
+      // The last update's divergence would show in the loss of the next batch; the cost shows it now.
       const shown = training.map(({ cost }) => Number.isFinite(cost) ? null : step);
       const rows = networks.map(({ etaMin, etaMax }, i) => ({
         step,

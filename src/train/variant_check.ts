@@ -1,24 +1,25 @@
 /**
- * A kernel variant on an untested adapter: does it agree with the reference, report NaN, and compute the same bytes every
- * time?
+ * Verifies a kernel variant on an adapter: it must agree with the reference, report NaN, and compute the same bytes every
+ * time.
  *
  * @module
  */
 
 import { cutInputs, type DataSet, subset } from "../data/dataset.ts";
-import { DeviceDataSet } from "../gpu/device_data.ts";
-import { checkDivergence } from "./divergence_check.ts";
+import { createSynthetic } from "../data/synthetic.ts";
 import { ArgumentError, DeviceLostError, GpuError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { checkKernels, type KernelCheckRow, passes, worstOf } from "./kernel_check.ts";
+import { DeviceDataSet } from "../gpu/device_data.ts";
 import { initialise } from "../model/initialisation.ts";
 import { layout } from "../model/network.ts";
-import { Population, type StepPlan } from "./population.ts";
 import { PUBLISHED_HIDDEN } from "../model/published.ts";
 import { Random } from "../model/random.ts";
 import { type PopulationPlan, shapeOf } from "../model/shape.ts";
-import { createSynthetic } from "../data/synthetic.ts";
+import { planSteps } from "../programs/steps.ts";
 import { variantFits } from "../programs/variants.ts";
+import { checkDivergence } from "./divergence_check.ts";
+import { checkKernels, type KernelCheckRow, passes, worstOf } from "./kernel_check.ts";
+import { Population } from "./population.ts";
 
 /** What to verify, and on which images. */
 export interface VariantCheckOptions {
@@ -61,7 +62,7 @@ export interface VariantCheckSetting extends PopulationPlan {
   readonly seed: number;
 }
 
-/** Networks that differ in everything that networks of a population may differ in. */
+/** Networks that differ in every setting in which those of a population may differ. */
 export const VARIANT_CHECK_NETWORKS = [
   { lambda: 0.5, etaMin: 1e-5, etaMax: 0.1 },
   { lambda: 0, etaMin: 0, etaMax: 0.2 },
@@ -133,7 +134,7 @@ const PLANTED = {
   counts: { training: 60, validation: 22 },
 };
 
-/** The network whose repeated trainings must give the same bytes. */
+/** The network whose trainings must all give the same bytes. */
 const REPEATED = {
   architecture: { inputs: ALL_INPUTS, hidden: THREE_LAYERS, classes: 10, batchNorm: true },
   batch: 100,
@@ -147,30 +148,24 @@ const REPEATED_STEPS = 21;
 const CUTS = [1, 8];
 const ONE_PIECE: readonly number[] = [];
 
-/** Index of the network that is trained alone, too. */
+/** Index of the network that is also trained alone. */
 const MIDDLE = 1;
 
 /** Enough images for two batches of every setting, and for an evaluation whose last tile is not full. */
 const IMAGES = { training: 300, test: 1 };
 
-/**
- * Makes the images to verify variants on. They are the same on every machine.
- *
- * @returns The data set, with the width of CIFAR-10.
- */
+/** Makes the images to verify variants on, of the size of CIFAR-10's and the same on every machine. */
 export function createVariantCheckData(): Promise<DataSet> {
   return createSynthetic(IMAGES);
 }
 
 /**
- * Puts a kernel variant through every check on an adapter: steps of several networks against the float64 reference; NaN
- * and infinities, which must be reported; a training repeated, alone and among others, in one piece and in several, which
- * must give the same bytes.
+ * Runs every check of a kernel variant on an adapter: steps of several networks against the float64 reference; NaN and
+ * infinities, which must be reported; a training repeated, alone and among others, in one piece and in several, which must
+ * give the same bytes. After a failed check the device may be lost or in a bad state: verify nothing else on it.
  *
- * @param gpu The device. After a failed check it may be lost or in a bad state: verify nothing else on it.
- * @param options What to verify, and on which images.
- * @yields The outcome of each check. If the device refuses an operation or is lost, the check failed and is the last; if
- * it runs out of memory, the check was not run and is the last.
+ * @yields The outcome of each check. If the device refuses an operation or is lost, the check fails and is the last; if
+ * memory runs out, it counts as not run and is the last.
  */
 export async function* verifyVariant(
   gpu: Gpu,
@@ -183,7 +178,7 @@ export async function* verifyVariant(
       yield { check, ...await run() };
     } catch (error) {
       if (error instanceof ArgumentError) {
-        // There is no memory for it, and later checks may depend on its result.
+        // Memory ran out, and later checks may depend on the result.
         yield { check, outcome: "not run", detail: error.message };
         return;
       }
@@ -305,18 +300,18 @@ async function train(
 ): Promise<Trained[][]> {
   const { identities, trainings } = work;
   const { architecture, batch, seed } = REPEATED;
-  const { count } = dataset.training;
-  const steps = Array.from({ length: REPEATED_STEPS }, (_, number): StepPlan => {
-    const first = number % Math.floor(count / batch) * batch;
-    return { first, rise: number / REPEATED_STEPS, number };
-  });
   const data = new DeviceDataSet(gpu, dataset);
   let population: Population | undefined;
   try {
     const networks = identities.map((identity) => VARIANT_CHECK_NETWORKS[identity]);
     const options = { architecture, networks, batch, data, variant };
     population = await Population.create(gpu, options);
-    population.setOrder(new Random(seed, "batches", 0).permutation(count));
+    population.setOrder(new Random(seed, "batches", 0).permutation(population.images));
+    const steps = planSteps(population, {
+      first: 0,
+      count: REPEATED_STEPS,
+      rise: (number) => number / REPEATED_STEPS,
+    });
     const results: Trained[][] = [];
     for (const cuts of trainings) {
       population.write({

@@ -131,7 +131,7 @@ export class Runner {
       }
       // The same read-back as that of results, of a few bytes.
       if (units === 0) await this.#population.readDiverged();
-      else await Promise.all(pending.map((evaluation) => evaluation.result()));
+      else await Promise.all(pending.map((result) => result()));
       return undefined;
     }, { stamped: false, minUnits: 0 });
   }

@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { maximum } from "../../src/lists.ts";
 import type { BenchRow } from "../../src/measure/bench.ts";
-import { type Comparison, DEVIATIONS, FEWEST, LOOKED_AT } from "../../src/measure/slowdown.ts";
+import { type Comparison, DEVIATIONS, MAX_RUNS, MIN_RUNS } from "../../src/measure/slowdown.ts";
 import { BENCH_CSV } from "../../src/records/bench.ts";
 import { snakeCase } from "../../src/records/names.ts";
 import type { TaskContext } from "../_kit/context.ts";
@@ -56,7 +56,7 @@ export function reportComparisons(
     const max = maximum(unknown.map(({ runs }) => runs));
     context.stderr(
       `Nothing to compare with yet for ${unknown.length} of ${comparisons.length} times: ` +
-        `${FEWEST} earlier runs are needed, and there ${max === 1 ? "is" : "are"} ${max}`,
+        `${MIN_RUNS} earlier runs are needed, and there ${max === 1 ? "is" : "are"} ${max}`,
     );
   }
   const worse = comparisons.filter((comparison) => comparison.worse);
@@ -77,10 +77,10 @@ export function reportComparisons(
 }
 
 export const COMPARE_RULE =
-  `A time is worse when it exceeds the median m of the last ${LOOKED_AT} runs with the same ` +
+  `A time is worse when it exceeds the median m of the last ${MAX_RUNS} runs with the same ` +
   `adapter, data, networks, hidden layers, batch norm and batch by more than --worse-by or ` +
   `${DEVIATIONS} · 1.4826 · (median distance of those runs from m), whichever is more, and even ` +
-  `the fastest measurement of this run exceeds m. Comparing takes at least ${FEWEST} such runs.`;
+  `the fastest measurement of this run exceeds m. Comparing takes at least ${MIN_RUNS} such runs.`;
 
 function table(rows: readonly BenchRow[]): string[][] {
   return [

@@ -38,7 +38,8 @@ ${each(o, (o) => `  add_combination(sums.${o}, x, w.${o}),`)}  );
 }
 
 fn store_outputs(sums: Outputs, network: u32, slice: u32, block: u32, output: u32) {
-${each(o, (o, n) => `store_output(network, slice, block, output + ${n}u, sums.${o});`)}}
+  let place = block_place(network, slice, block);
+${each(o, (o, n) => `store_output(network, block, place, output + ${n}u, sums.${o});`)}}
 
 // Updates the weights of four inputs.
 fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {

@@ -141,8 +141,8 @@ export const TEXEL_MUTANTS: readonly Mutant[] = [
   {
     file: "texel/tile",
     mistake: "S of the last output first",
-    from: "textureStore(new_y_texels, vec2u(output, slice * row_blocks() + block)",
-    to: "textureStore(new_y_texels, vec2u(FEATURES - 1u - output, slice * row_blocks() + block)",
+    from: "textureStore(new_y_texels, vec2u(output, place)",
+    to: "textureStore(new_y_texels, vec2u(FEATURES - 1u - output, place)",
   },
   {
     file: "texel/tile",

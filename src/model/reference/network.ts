@@ -226,7 +226,7 @@ export function sgdStep(parameters: Vector, gradients: Vector, eta: number): voi
   for (let i = 0; i < parameters.length; i++) parameters[i] -= eta * gradients[i];
 }
 
-/** What a hidden layer keeps for the backward pass. */
+/** What the forward pass of a hidden layer keeps for the backward pass. */
 interface Pass {
   x: Float64Array; // [n, in]
   reluInput: Float64Array; // [n, width]

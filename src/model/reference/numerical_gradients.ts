@@ -1,5 +1,5 @@
 /**
- * Numerical gradients of the reference: its gradients beside finite differences of its cost.
+ * Numerical gradients: finite differences of the reference's cost, to check gradients against.
  *
  * @module
  */
