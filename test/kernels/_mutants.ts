@@ -156,6 +156,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     file: "per_operation/input",
+    mistake: "the slices lie on each other",
+    from: "layer.slices + slice) * step.rows",
+    to: "layer.slices) * step.rows",
+  },
+  {
+    file: "per_operation/input",
     mistake: "a slice ends one texel early",
     from: "let end = min((slice + 1u) * per_slice, layer.texels);",
     to: "let end = min((slice + 1u) * per_slice, layer.texels) - 1u;",

@@ -147,8 +147,8 @@ export const TEXEL_MUTANTS: readonly Mutant[] = [
   {
     file: "texel/tile",
     mistake: "S of another network",
-    from: "block), network, sums)",
-    to: "block), 1u - network, sums)",
+    from: "place), network, sums)",
+    to: "place), 1u - network, sums)",
   },
   {
     file: "texel/input",

@@ -32,7 +32,7 @@ for (
     ["gradients_of", /gradient_at\(network, block, output \+ (\d+)u\),/g],
     ["add_products", /sums\.o(\d+) \+ w\.o(\d+) \* x,/g],
     ["add_combinations", /add_combination\(sums\.o(\d+), x, w\.o(\d+)\),/g],
-    ["store_outputs", /store_output\(network, slice, block, output \+ (\d+)u, sums\.o(\d+)\);/g],
+    ["store_outputs", /store_output\(network, block, place, output \+ (\d+)u, sums\.o(\d+)\);/g],
     ["descend_outputs", /descend_texel\(d, network, k, output \+ (\d+)u, sums\.o(\d+)\);/g],
   ] as const
 ) {

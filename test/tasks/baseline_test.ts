@@ -236,7 +236,7 @@ Deno.test("baseline reports its progress as events with --json", async () => {
 Deno.test("baseline refuses bad input in one sentence, and writes nothing", async () => {
   const cases: [args: string[], sentence: RegExp][] = [
     [["--hiden", "50"], /^error: baseline has no option --hiden; did you mean --hidden\?$/],
-    [["--hidden", "50,0"], /^error: --hidden expects whole numbers of at least 1/],
+    [["--hidden", "50,0"], /^error: --hidden expects whole numbers from 1/],
     [
       ["--hidden", "1000000"],
       /^error: --hidden 1000000 with --batch 100: .* adapter holds at most/,

@@ -277,7 +277,7 @@ Deno.test("bench refuses a damaged bench.csv and names the line, and starts over
 
 Deno.test("bench refuses bad input in one sentence, and writes nothing", async () => {
   const cases: [args: string[], sentence: RegExp][] = [
-    [["--networks", "0"], /^error: --networks expects whole numbers of at least 1/],
+    [["--networks", "0"], /^error: --networks expects whole numbers from 1/],
     [["--networks", "1,70000"], /^error: --networks expects at most 65535, not 70000$/],
     [
       ["--networks", "60000", "--batch", "9"],
