@@ -1,11 +1,11 @@
 /**
- * Values that are made once and kept.
+ * A cache of values that are made asynchronously.
  *
  * @module
  */
 
 /**
- * Gives a value that was made before, or makes it. A failure is not kept: the next call tries again.
+ * Returns a value from the cache, or makes it. A failure is not kept: the next call tries again.
  *
  * @param cache The values so far.
  * @param key Which value.

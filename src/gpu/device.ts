@@ -1,5 +1,5 @@
 /**
- * A WebGPU device with its errors made fatal: nothing that the GPU refuses goes by unnoticed.
+ * A WebGPU device whose errors are fatal: nothing that the GPU refuses goes unnoticed.
  *
  * @module
  */
@@ -19,23 +19,23 @@ export interface AdapterSummary {
 /** A call that takes this many milliseconds has blocked; one that does not block takes microseconds. */
 const VISIBLE_WAIT = 1;
 
-/** How many such calls are convincing: a pause of the runtime looks the same. */
+/** How many such calls show that the call blocks: once could be a pause of the runtime. */
 const CONVINCING = 2;
 
-/** The end of all that was submitted so far. */
+/** The end of all work submitted so far. */
 export interface Completion {
-  /** Resolves when all of it is done. */
+  /** Resolves when the work is done. */
   readonly heard: Promise<void>;
   /**
-   * Whether all of it was done already when the call returned. In Deno it always is: the call itself blocks, and its
-   * promise resolves some 11 ms later.
+   * Whether the work was done when the call returned. In Deno it always is: the call itself blocks, and its promise
+   * resolves some 11 ms later.
    */
   readonly over: boolean;
 }
 
 /** A device, what it can do, and the first thing that went wrong with it. */
 export class Gpu {
-  /** The device; its buffers and pipelines may be used beside those made here. */
+  /** The device; buffers and pipelines made on it directly may be used beside those made here. */
   readonly device: GPUDevice;
   /** The adapter behind the device. */
   readonly adapter: AdapterSummary;
@@ -47,11 +47,10 @@ export class Gpu {
   #visibleWaits = 0;
 
   /**
-   * Wraps a device of the caller's. From here on the first uncaptured error of the device is kept, and thrown by
-   * {@linkcode Gpu.check}.
+   * Wraps the caller's device. From now on its first uncaptured error is kept, and {@linkcode Gpu.check} throws it.
    *
    * @param device The device.
-   * @param adapter Its adapter; what the device itself says unless given.
+   * @param adapter Its adapter; taken from the device unless given.
    */
   constructor(device: GPUDevice, adapter: AdapterSummary = summarise(device.adapterInfo)) {
     this.device = device;
@@ -68,10 +67,10 @@ export class Gpu {
   }
 
   /**
-   * Requests an adapter, and a device with all that the adapter allows.
+   * Requests an adapter, and a device with the largest limits that the adapter allows.
    *
    * @returns The device, ready for use.
-   * @throws {GpuUnavailableError} If there is no WebGPU, no adapter, or the adapter gives no device.
+   * @throws {GpuUnavailableError} If there is no WebGPU or no adapter, or the adapter does not give a device.
    */
   static async request(): Promise<Gpu> {
     const adapter = await globalThis.navigator?.gpu?.requestAdapter({
@@ -117,7 +116,7 @@ export class Gpu {
   }
 
   /**
-   * Waits until all that was submitted is done.
+   * Waits until all submitted work is done.
    *
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
@@ -127,9 +126,9 @@ export class Gpu {
   }
 
   /**
-   * Asks for the end of all that was submitted. In Deno this blocks until then; elsewhere it returns at once.
+   * Asks for the end of all submitted work. In Deno this blocks until then; elsewhere it returns at once.
    *
-   * @returns The promise, and whether the work is over already.
+   * @returns The promise, and whether the work is already done.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -144,7 +143,7 @@ export class Gpu {
   }
 
   /**
-   * Waits for a promise of the device's, but no longer than the device exists.
+   * Waits for a promise of the device, at most until the device is lost or destroyed.
    *
    * @param promise The promise.
    * @returns Its value.
@@ -164,7 +163,7 @@ export class Gpu {
       if (!this.#failure) await new Promise((resolve) => setTimeout(resolve, 0));
       throw error;
     } finally {
-      this.check(); // What went wrong first explains what went wrong here.
+      this.check(); // The first error explains this one.
     }
   }
 
@@ -212,10 +211,10 @@ export class Gpu {
   }
 
   /**
-   * Reads a buffer back, after all that was submitted before.
+   * Reads a buffer back, after all work submitted before.
    *
    * @param buffer The buffer; it must allow copying from.
-   * @param size How many bytes from its beginning; all of them unless given.
+   * @param size Bytes to read from its beginning; all unless given.
    * @returns A copy of its contents.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.

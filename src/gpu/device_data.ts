@@ -4,9 +4,9 @@
  * @module
  */
 
-import { cached } from "./cache.ts";
 import type { DataSet, LabelledImages, Split } from "../data/dataset.ts";
 import { ArgumentError } from "../errors.ts";
+import { cached } from "./cache.ts";
 import type { Gpu } from "./device.ts";
 import { Memory } from "./memory.ts";
 
@@ -23,8 +23,8 @@ export interface DeviceImages {
 /**
  * A data set on the GPU. Each split is uploaded when it is first needed.
  *
- * Images are in textures of four bytes per texel rather than in buffers: 45,000 CIFAR-10 images exceed the 128 MiB that
- * some adapters bind as one buffer, and a software driver reads a texel at a third of the cost.
+ * Images are stored in textures of four bytes per texel rather than in buffers: 45,000 CIFAR-10 images exceed the 128 MiB
+ * that some adapters bind as one buffer, and a software driver reads a texel at a third of the cost.
  */
 export class DeviceDataSet {
   /** The data set on the CPU. */
@@ -45,7 +45,7 @@ export class DeviceDataSet {
    *
    * @param gpu The device.
    * @param source The data set.
-   * @throws {ArgumentError} If an image has more values, or there are more images, than the adapter can hold.
+   * @throws {ArgumentError} If the images are too large or too many for the adapter.
    */
   constructor(gpu: Gpu, source: DataSet) {
     this.#gpu = gpu;
@@ -106,7 +106,7 @@ export class DeviceDataSet {
     this.#parts.clear();
   }
 
-  /** Allocates in a memory of its own, so that a failure leaves the other splits intact. */
+  /** Allocates in its own `Memory`, so that a failure leaves the other splits intact. */
   async #load(split: Split): Promise<DeviceImages> {
     const { texels, imagesPerLayer, source } = this;
     const { count, labels } = source[split];
@@ -143,7 +143,7 @@ export class DeviceDataSet {
         { bytesPerRow: 4 * texels, rowsPerImage: n },
         [texels, n, 1],
       );
-      // Written data stays in staging memory until it is copied: without waiting, all images would be there twice.
+      // Written data stays in staging memory until it is copied: without a wait, all images would be in memory twice.
       queue.submit([]);
       const { over, heard } = this.#gpu.completion();
       if (!over) await heard;
@@ -152,7 +152,7 @@ export class DeviceDataSet {
   }
 }
 
-/** Pads every image to whole texels. */
+/** Fills each image up to whole texels with zeros. */
 function padded(bytes: Uint8Array, inputs: number, texels: number): Uint8Array {
   if (inputs === 4 * texels) return bytes;
   const n = bytes.length / inputs;

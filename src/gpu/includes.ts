@@ -1,5 +1,5 @@
 /**
- * Puts the files of shaders/ together: the first line of a file may name others that it needs,
+ * Resolves the includes of shader files. The first line of a file may name others that it needs,
  *
  *     // includes shared/descent, texel/{tile}_outputs
  *
@@ -14,13 +14,13 @@ export type ShaderTexts = Readonly<Record<string, string>>;
 const INCLUDES = /^\/\/ includes (.+)\n/;
 
 /**
- * Lists a shader file and all that it includes, each once and behind what it includes itself.
+ * Lists a shader file and all files that it includes, each once and after its own includes.
  *
  * @param shaders The texts.
  * @param file The path of the file, without the extension.
  * @param tile What `{tile}` stands for.
  * @returns The paths, the file's own last.
- * @throws {Error} If a file is not there.
+ * @throws {Error} If a file does not exist.
  */
 export function includedFiles(shaders: ShaderTexts, file: string, tile?: string): string[] {
   const files = new Set<string>();

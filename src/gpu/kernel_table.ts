@@ -31,7 +31,7 @@ export interface Tile {
   readonly outputs: number;
 }
 
-/** All tiles, by the name that the generated files of shaders/ have. */
+/** All tiles, by the name of their generated files in shaders/. */
 export const TILES = {
   tile_20x10: { rows: 5, inputs: 4, outputs: 10 },
   tile_12x8: { rows: 3, inputs: 2, outputs: 8 },
@@ -49,7 +49,7 @@ export const SUM_PARTS = 64;
 /** Layers that the fused variants have room for: their places are an array in a uniform buffer, whose length is fixed. */
 export const FUSED_MAX_LAYERS = 32;
 
-/** The overrides that have the same value in every kernel. What they mean is said beside them in the shaders. */
+/** The overrides that have the same value in every kernel. The shaders say what they mean. */
 export const CONSTANTS = {
   EPSILON: BATCH_NORM_EPSILON,
   MOMENTUM: BATCH_NORM_MOMENTUM,
@@ -64,7 +64,7 @@ export const CONSTANTS = {
 
 const { TILE, SIDE } = CONSTANTS;
 
-/** What the table says of a kernel. */
+/** A kernel in the table. */
 export interface Definition {
   /** The path of the shader file in shaders/, without its extension. */
   readonly file: string;
@@ -78,7 +78,7 @@ export interface Definition {
     shape: Shape,
     constants: Readonly<Record<string, number>>,
   ) => readonly [number, number];
-  /** Threads in a workgroup: few where each does much, so that there are enough workgroups to go round. */
+  /** Threads in a workgroup: few where each does much, so that there are enough workgroups to occupy the device. */
   readonly workgroup: number;
 }
 
@@ -350,7 +350,7 @@ export const KERNELS = {
 /** The name of a kernel: its entry point. */
 export type KernelName = keyof typeof KERNELS;
 
-/** How many tiles of a size cover a length. */
+/** Returns how many tiles of a size cover a length. */
 export function tiles(length: number, size: number): number {
   return Math.ceil(length / size);
 }

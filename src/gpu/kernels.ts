@@ -4,9 +4,9 @@
  * @module
  */
 
+import { GpuError } from "../errors.ts";
 import { type BindingName, BINDINGS } from "./bindings.ts";
 import { cached } from "./cache.ts";
-import { GpuError } from "../errors.ts";
 import type { Gpu } from "./device.ts";
 import { includedFiles, type ShaderTexts } from "./includes.ts";
 import {
@@ -42,7 +42,7 @@ export interface BoundKernel {
   readonly workgroups: readonly [number, number, number];
 }
 
-/** What a kernel is bound to, and how large it is. */
+/** What a kernel is bound to, and the sizes that decide its threads. */
 export interface BindOptions {
   readonly shape: Shape;
   readonly networks: number;
@@ -50,7 +50,7 @@ export interface BindOptions {
   readonly layer?: number;
   /** A resource for every binding of the kernel; others are ignored, so that one set can serve several kernels. */
   readonly resources: Resources;
-  /** The name of the tile, where the kernel works in tiles and the table does not name one. */
+  /** The name of the tile, where the kernel works in tiles and the table names none. */
   readonly tile?: TileName;
   /**
    * Values of the overrides in the kernel's file, beside those that {@linkcode CONSTANTS} has; others are ignored.
@@ -96,10 +96,10 @@ export class Kernels {
   }
 
   /**
-   * Gives the kernels of a device.
+   * Returns the kernels of a device.
    *
    * @param gpu The device.
-   * @returns The same object for the same device, so that nothing is compiled twice.
+   * @returns The same object on each call with the same device, so that nothing is compiled twice.
    */
   static of(gpu: Gpu): Kernels {
     if (texts !== SHADERS) return new Kernels(gpu, texts);
@@ -112,7 +112,7 @@ export class Kernels {
    * Binds a kernel to its resources, and compiles it unless it was compiled with the same constants before.
    *
    * @param name The kernel.
-   * @param options What it is bound to, and how large it is.
+   * @param options What it is bound to, and the sizes that decide its threads.
    * @returns The kernel, ready to be dispatched.
    * @throws {GpuError} If its shader does not compile; the message shows the line.
    * @throws {DeviceLostError} If the device went away.
@@ -203,14 +203,14 @@ export class Kernels {
   ): Promise<GPUComputePipeline> {
     const module = await cached(this.#modules, source, () => compileModule(this.#gpu, source));
     const layout = await this.#layout(name);
-    // A pipeline that cannot be made rejects its promise, and tells no error scope.
+    // A failure rejects this promise and does not reach error scopes.
     const made = this.#gpu.device.createComputePipelineAsync({
       label: name,
       layout,
       compute: { module, entryPoint: name, constants },
     });
     return await this.#gpu.orLost(made).catch((error: Error) => {
-      this.#gpu.check(); // Where the device went away, that is the reason.
+      this.#gpu.check(); // A lost device is the better reason.
       throw new GpuError(`Cannot make the kernel ${name}: ${error.message}`);
     });
   }
@@ -234,7 +234,7 @@ export class Kernels {
 /**
  * Dispatches a kernel.
  *
- * @param pass Where to.
+ * @param pass The pass to encode it in.
  * @param kernel The kernel with its resources.
  * @param offset The offset of its step in the buffer of steps, in bytes.
  */

@@ -1,5 +1,5 @@
 /**
- * Memory on the GPU that is allocated piece by piece and freed together.
+ * Memory on the GPU, allocated piece by piece and freed together.
  *
  * @module
  */
@@ -15,8 +15,8 @@ export interface Texels {
 }
 
 /**
- * The owner of buffers and textures, which are filled with zeros at first. Labels name them in messages; those of textures
- * are plurals. What is larger than the adapter can hold throws an `ArgumentError`.
+ * Owns buffers and textures, which are zero at first. Labels name them in messages; those of textures are plurals.
+ * Allocations larger than the adapter can hold throw an `ArgumentError`.
  */
 export class Memory {
   readonly #gpu: Gpu;
@@ -32,7 +32,7 @@ export class Memory {
    *
    * @param gpu The device.
    * @param make Allocates the memory and makes it.
-   * @returns What was made, which from then on owns the memory.
+   * @returns What was made, which now owns the memory.
    */
   static async hold<T>(gpu: Gpu, make: (memory: Memory) => Promise<T>): Promise<T> {
     const memory = new Memory(gpu);
@@ -44,7 +44,7 @@ export class Memory {
     }
   }
 
-  /** Allocates a buffer of so many words of 4 bytes; storage, copied to and from, unless `usage` is given. */
+  /** Allocates a buffer, its size in words of 4 bytes; storage, copied to and from, unless `usage` is given. */
   buffer(label: string, words: number, usage?: GPUBufferUsageFlags): GPUBuffer {
     return this.#own(label, () => this.#gpu.buffer(label, 4 * words, usage));
   }
@@ -58,7 +58,7 @@ export class Memory {
     return this.#own(label, () => this.#gpu.upload(label, contents, usage));
   }
 
-  /** Allocates a uniform buffer and fills it with what may be replaced later. */
+  /** Allocates a uniform buffer and fills it; its contents may be replaced later. */
   uniform(label: string, contents: Uint32Array<ArrayBuffer>): GPUBuffer {
     return this.upload(label, contents, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
   }
@@ -95,9 +95,9 @@ export class Memory {
   }
 
   /**
-   * Waits until it is known that the adapter had room for everything so far, which may not be used before.
+   * Waits until everything allocated so far is known to fit. Nothing may be used before.
    *
-   * @throws {ArgumentError} If it had not.
+   * @throws {ArgumentError} If the adapter ran out of memory.
    * @throws {GpuError} If the device refused something else.
    */
   async ready(): Promise<void> {
@@ -106,7 +106,7 @@ export class Memory {
     await Promise.all(made);
   }
 
-  /** Takes over what another owner has. */
+  /** Takes over everything that another `Memory` owns. */
   adopt(other: Memory): void {
     this.#owned.push(...other.#owned.splice(0));
   }

@@ -7,7 +7,7 @@
 /** What went wrong in a scope; null if nothing did. */
 export interface ScopeErrors {
   readonly outOfMemory: GPUError | null;
-  /** Out of memory, this may be set, too: whatever uses an object that could not be made is invalid. */
+  /** May be set together with `outOfMemory`: using an object that could not be made is invalid. */
   readonly invalid: GPUError | null;
 }
 
@@ -42,6 +42,6 @@ async function close(device: GPUDevice): Promise<ScopeErrors> {
     ]);
     return { outOfMemory, invalid };
   } catch {
-    return { outOfMemory: null, invalid: null }; // The device went away, which `Gpu` reports.
+    return { outOfMemory: null, invalid: null }; // The device was lost, which `Gpu` reports.
   }
 }

@@ -1,14 +1,14 @@
 /**
- * The layout of the structs that the host writes and the kernels read. What a field means is said beside it in the WGSL
- * struct of the same name; a test compares the two.
+ * The layout of the structs that the host writes and the kernels read. The WGSL struct of the same name says what each
+ * field means; a test compares the two.
  *
  * @module
  */
 
-/** The types that fields have; each takes {@linkcode FIELD_BYTES}. */
+/** The type of a field. */
 type FieldType = "u32" | "f32";
 
-/** Size and alignment of a field. */
+/** Size and alignment of a field of any type, in bytes. */
 const FIELD_BYTES = 4;
 
 /** Field types by name, in the order of the struct. */
@@ -44,7 +44,7 @@ export class Struct<const F extends Fields> {
   }
 
   /**
-   * Lays structs out one after the other.
+   * Encodes structs one after another.
    *
    * @param values A number for each field of each struct.
    * @param stride Bytes from one struct to the next, at least {@linkcode size}.

@@ -17,32 +17,32 @@ import type { Completion, Gpu } from "./device.ts";
 /** How long a submit should take, in milliseconds: Ctrl-C waits for two of them at most. */
 const TARGET = 100;
 
-/** A submit has at most this many times the units of the last one of its kind, whose time may be a coarse measurement. */
+/** Maximum ratio of a submit's units to those of the last one of its kind, whose time may be a coarse measurement. */
 const GROWTH = 16;
 
-/** No submit counts as shorter, in milliseconds: submitting itself takes that long. */
+/** A submit counts as at least this long, in milliseconds: submitting itself takes that long. */
 const SHORTEST = 0.2;
 
-/** A wait of this many milliseconds tells when the work ended; before a shorter one it may have ended long ago. */
+/** A wait of this many milliseconds shows when the work ended; before a shorter one it may have ended long before. */
 const TELLING = 0.5;
 
-/** The most milliseconds between turns of the event loop, in which signals are handled and promises settle. */
+/** Maximum time between turns of the event loop, which handle signals and settle promises, in milliseconds. */
 const TURN = 20;
 
-/** The most waits whose promises are pending. More would mean that the calls do not block after all. */
+/** Maximum number of waits whose promises are pending. More would mean that the calls do not block after all. */
 const MAX_UNHEARD = 8;
 
-/** Work that consists of like units. */
+/** Work made of units of the same kind. */
 export interface Work {
   /** Names the kind: units of one kind take about the same time. */
   readonly kind: string;
   /** How many units. */
   readonly count: number;
-  /** The most units in one submit; no bound unless given. */
+  /** Maximum number of units in one submit; no bound unless given. */
   readonly max?: number;
   /** Gets timestamps: the first at the beginning of the first submit's pass, the second at the end of the last's. */
   readonly timestamps?: GPUQuerySet;
-  /** What is copied after the last unit, to be read back. */
+  /** Buffers to copy after the last unit and read back. */
   readonly reads?: readonly Range[];
   /** Called before units [first, first + count) are encoded, to write what they will read. */
   prepare?(first: number, count: number): void;
@@ -92,8 +92,8 @@ interface Copy {
 /**
  * Submits the work of one owner, in pieces whose size follows the measured time.
  *
- * All methods throw an `ArgumentError` if the owner was destroyed, also meanwhile, a `GpuError` if the device refused an
- * operation, and a `DeviceLostError` if it went away.
+ * All methods throw an `ArgumentError` if the owner was destroyed before or during the call, a `GpuError` if the device
+ * refused an operation, and a `DeviceLostError` if it went away.
  */
 export class Submits {
   readonly #gpu: Gpu;
@@ -112,8 +112,8 @@ export class Submits {
   }
 
   /**
-   * Runs something that submits work when everything that was begun before is submitted: between two submits of the one,
-   * the other would change what it reads, or where it writes.
+   * Runs something that submits work after everything begun before it is submitted. Interleaved, one would change what
+   * the other reads, or where it writes.
    */
   inTurn<T>(submit: () => Promise<T>): Promise<T> {
     const done = this.#begun.then(submit);
@@ -135,13 +135,13 @@ export class Submits {
       if (size.growing && this.#flight?.pieces.some(({ kind }) => kind === work.kind)) {
         const { over, heard } = this.#wait();
         if (!over) await heard;
-        size = this.#size(work, first); // By what the last one has shown.
+        size = this.#size(work, first); // From the time of the last submit.
       }
       signal?.throwIfAborted();
       this.check();
       // A software driver computes on the cores that this program encodes on: encoding before the wait would slow it down.
       const early = this.#gpu.adapter.software ? this.#waitIfDue(size) : undefined;
-      // Nothing else runs from here to the submit: what the work notes down as it encodes holds.
+      // Nothing else runs from here to the submit: what the work records as it encodes stays true.
       const last = first + size.units === work.count;
       const encoder = this.#encode(work, first, size.units);
       if (last) copies = (work.reads ?? []).map((range) => this.#copy(encoder, range));
@@ -166,7 +166,7 @@ export class Submits {
   }
 
   /**
-   * Reads buffers back as they are when all work submitted so far is done; what is submitted later does not show.
+   * Reads buffers back as they are when all work submitted so far is done, whatever is submitted later.
    *
    * @param ranges The buffers, which allow copying from.
    * @param encode Encodes what is to be done first.
@@ -198,14 +198,14 @@ export class Submits {
     this.#gpu.check();
   }
 
-  /** Ends the work after the last piece submitted, and frees the copies that nobody has read. */
+  /** Ends the work after the last piece submitted, and frees copies that were not read. */
   destroy(): void {
     this.#destroyed = true;
     for (const { staging } of this.#copies) staging.destroy();
     this.#copies.clear();
   }
 
-  /** The units of the next submit, the time they should take, and whether more may fit when more is known. */
+  /** The units of the next submit, the time they should take, and whether a better known pace may allow more. */
   #size({ kind, count, max = Infinity }: Work, first: number) {
     const pace = this.#pace.get(kind);
     const allowed = Math.min(count - first, max);
@@ -225,14 +225,14 @@ export class Submits {
     return encoder;
   }
 
-  /** Waits if what is under way must end before so much more is submitted, or if copies are to be read. */
+  /** Waits if running and new work together exceed the target, or if copies are to be read. */
   #waitIfDue({ milliseconds }: { milliseconds: number }): Completion | undefined {
     if (!this.#flight) return undefined;
     const due = timeOf(this.#flight.pieces) + milliseconds > TARGET || this.#copies.size > 0;
     return due ? this.#wait() : undefined;
   }
 
-  /** Waits for what is under way where the call blocks, and otherwise asks for its end. */
+  /** Waits for the running work where the call blocks, and otherwise asks for its end. */
   #wait(): Completion {
     const flight = this.#flight;
     this.#flight = undefined;
@@ -251,7 +251,7 @@ export class Submits {
     return { over, heard: hearing };
   }
 
-  /** Keeps what is under way bounded, and lets signals be handled and promises settle. */
+  /** Bounds the running work, and lets the event loop handle signals and settle promises. */
   async #holdBack(wait: Completion | undefined): Promise<void> {
     if (wait && !wait.over) {
       await wait.heard;
@@ -266,7 +266,7 @@ export class Submits {
     this.#gpu.check();
   }
 
-  /** Learns from work that has just been found to be over, by a wait that began at `asked`. */
+  /** Updates the pace from work that has just ended, found by a wait that began at `asked`. */
   #learn(flight: Flight | undefined, asked: number): void {
     const now = performance.now();
     if (flight) {
@@ -307,12 +307,12 @@ export class Submits {
     const bytes = this.#gpu.orLost(staging.mapAsync(GPUMapMode.READ))
       .then(() => staging.getMappedRange().slice(0, size))
       .finally(() => staging.destroy());
-    bytes.catch(() => {}); // As above.
+    bytes.catch(() => {}); // Thrown where it is awaited.
     return bytes;
   }
 }
 
-/** Milliseconds that pieces are expected to take together. */
+/** Expected milliseconds of all pieces together. */
 function timeOf(pieces: readonly Piece[]): number {
   return pieces.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
 }

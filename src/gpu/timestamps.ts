@@ -10,14 +10,14 @@ import type { Gpu } from "./device.ts";
 /** Nanoseconds in a millisecond: timestamps are in nanoseconds. */
 const NANOSECONDS = 1e6;
 
-/** The most queries in a set, on any adapter. */
+/** Maximum number of queries in a set, on any adapter. */
 const MAX_QUERIES = 4096;
 
 /**
- * Tells whether the GPU's own clock can time work.
+ * Returns whether the GPU's own clock can time work.
  *
  * @param gpu The device.
- * @returns Whether it was created with timestamps.
+ * @returns Whether the device was created with timestamps.
  */
 export function hasTimestamps(gpu: Gpu): boolean {
   return gpu.device.features.has("timestamp-query");
@@ -36,9 +36,9 @@ export function checkTimestamps(gpu: Gpu): void {
   );
 }
 
-/** Pairs of timestamps: where something begins, and where it ends. */
+/** Pairs of timestamps, at the beginning and the end of a compute pass. */
 export class Timestamps {
-  /** The most pairs in a set, on any adapter. */
+  /** Maximum number of pairs in a set, on any adapter. */
   static readonly maxPairs = MAX_QUERIES / 2;
   /** Pair i is in queries 2i and 2i + 1. */
   readonly queries: GPUQuerySet;
@@ -47,7 +47,7 @@ export class Timestamps {
 
   /**
    * @param gpu The device.
-   * @param pairs How many pairs there is room for, at most {@linkcode Timestamps.maxPairs}.
+   * @param pairs Number of pairs, at most {@linkcode Timestamps.maxPairs}.
    * @throws {GpuUnavailableError} If the device was created without timestamps.
    */
   constructor(gpu: Gpu, pairs = 1) {
@@ -62,7 +62,7 @@ export class Timestamps {
   }
 
   /**
-   * Has a pair written at the beginning and at the end of a compute pass.
+   * Times a compute pass: the GPU writes a pair at its beginning and its end.
    *
    * @param pair Which pair.
    * @returns The option of the pass.

@@ -1,5 +1,5 @@
 /**
- * How programs bind their kernels.
+ * Binds the kernels of a program.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export type KernelUse = readonly [
   own?: { readonly resources?: Resources; readonly constants?: Constants },
 ];
 
-/** Binds kernels to what all programs share, to their layer and to what each is given. */
+/** Binds kernels to the resources that all programs share, to those of their layer and to their own. */
 export class Binder {
   readonly mode: Mode;
   readonly #context: ProgramContext;
@@ -29,7 +29,7 @@ export class Binder {
   readonly #shared: Resources;
 
   /**
-   * @param context What all of them share.
+   * @param context What all kernels share.
    * @param options `mode`, the number of `slices` that the first layer's sum is split into, further shared resources,
    * and the `tile` of the kernels that work in tiles.
    */
@@ -54,7 +54,7 @@ export class Binder {
     };
   }
 
-  /** Binds kernels, in order, which are then ready to be dispatched. */
+  /** Binds kernels, in order, ready to be dispatched. */
   async bind(uses: readonly KernelUse[]): Promise<BoundKernel[]> {
     const { kernels, buffers, networks } = this.#context;
     const { widths } = buffers.layout;
@@ -76,7 +76,7 @@ export class Binder {
   }
 }
 
-/** Gives images, their labels and their order: in training the one that was set, in an evaluation that of the data set. */
+/** Returns images, labels and their order: in training the order that was set, in an evaluation that of the data set. */
 export async function imageResources(
   { buffers, data }: ProgramContext,
   mode: Mode,

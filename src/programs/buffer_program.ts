@@ -1,6 +1,6 @@
 /**
  * Programs with a kernel for each operation and every tensor in a buffer. They differ in their products: the affine maps
- * and the gradients of those.
+ * and their gradients.
  *
  * @module
  */

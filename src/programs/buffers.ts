@@ -1,12 +1,12 @@
 /**
  * The memory of a population that all kernel variants share: parameters, gradients, moving averages, the order of the
- * images, and what is read back.
+ * images, and results to read back.
  *
  * @module
  */
 
-import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { SUM_PARTS, tiles } from "../gpu/kernel_table.ts";
 import { Memory } from "../gpu/memory.ts";
 import { LAYER, STEP } from "../gpu/structs.ts";
@@ -14,19 +14,19 @@ import { type Layout, layout, type Parameter, type Statistic } from "../model/ne
 import type { PopulationShape } from "../model/shape.ts";
 import { encodeSteps, type Step } from "./steps.ts";
 
-/** Slots of the buffer of steps, and so the most steps in one submit. */
+/** Slots of the buffer of steps, hence the maximum number of steps in one submit. */
 export const STEP_SLOTS = 2048;
 
-/** The slot behind them, which is never written again: for kernels that belong to no step. */
+/** The slot after them, written once: for kernels that do not belong to a step. */
 export const FIXED_SLOT = STEP_SLOTS;
 
-/** The fewest slots of sums: how many steps can leave their losses there before they are read. */
+/** Minimum number of slots of sums: how many steps can store their losses before these are read. */
 const LOSS_SLOTS = 64;
 
-/** What `diverged` holds while nothing has diverged. */
+/** The value of `diverged` for a network that has not diverged. */
 export const NEVER = 0xffff_ffff;
 
-/** The most rows of an evaluation in one go: enough to fill a device, with a layer's values kept to some megabytes. */
+/** Maximum sizes of a chunk of an evaluation: enough to fill a device, with a few megabytes for a layer's values. */
 const EVALUATION = {
   software: { rows: 2600, values: 160_000 },
   hardware: { rows: 12_800, values: 2_000_000 },
@@ -36,7 +36,7 @@ const EVALUATION = {
 export class PopulationBuffers {
   /** Where everything lies in a network's flat vectors. */
   readonly layout: Layout;
-  /** Images of an evaluation in one go. */
+  /** Maximum number of images in a chunk of an evaluation. */
   readonly evaluationRows: number;
   /** Bytes from one step to the next. */
   readonly stepStride: number;
@@ -58,7 +58,7 @@ export class PopulationBuffers {
   readonly identity: GPUBuffer;
   /** [P, rows] loss, correct */
   readonly outcomes: GPUBuffer;
-  /** [P, rows] class found */
+  /** [P, rows] predicted class */
   readonly predictions: GPUBuffer;
   /** Sums that are read together: those of an evaluation of all parts, and at least {@linkcode LOSS_SLOTS}. */
   readonly slots: number;
@@ -70,13 +70,13 @@ export class PopulationBuffers {
   readonly #sizes = new Map<string, GPUBuffer>();
 
   /**
-   * Takes the memory.
+   * Allocates the buffers.
    *
    * @param gpu The device.
    * @param shape What is trained.
    * @param data The data on the device.
    * @returns The buffers.
-   * @throws {ArgumentError} If the adapter cannot hold it; nothing is kept then.
+   * @throws {ArgumentError} If the adapter cannot hold them; nothing stays allocated then.
    * @throws {GpuError} If the device refused something else.
    */
   static create(
@@ -105,7 +105,7 @@ export class PopulationBuffers {
     const max = gpu.adapter.software ? EVALUATION.software : EVALUATION.hardware;
     const widest = Math.max(...widths.slice(1));
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
-    // All networks' values of a layer, in float32, have to fit into one binding.
+    // The values of a layer of all networks, in float32, must fit into one binding.
     const bound = Math.min(maxBufferSize, maxStorageBufferBindingSize) / (4 * P * widest);
     const fitting = Math.floor(Math.min(max.values / widest, bound));
     const parts = [training.count, validation.count, test.count];
@@ -136,7 +136,7 @@ export class PopulationBuffers {
   }
 
   /**
-   * Writes what the kernels of the next submit read of their steps.
+   * Writes the steps that the kernels of the next submit read.
    *
    * @param steps The steps, from the first slot on.
    */
@@ -146,11 +146,11 @@ export class PopulationBuffers {
   }
 
   /**
-   * Gives the struct `Layer` of the shaders.
+   * Returns the struct `Layer` of the shaders, made once for the same arguments.
    *
    * @param layer Which layer, counted from 0.
    * @param slices Parts that the first layer's sum over the inputs is split into.
-   * @returns Its sizes, and where its tensors lie.
+   * @returns A uniform buffer with the layer's sizes, and where its tensors lie.
    */
   layer(layer: number, slices: number): GPUBuffer {
     const key = `${layer} ${slices}`;
@@ -177,7 +177,7 @@ export class PopulationBuffers {
    * Finds the tensors of a layer.
    *
    * @param layer Which layer, counted from 0.
-   * @returns Where each begins in a network's flat vector, and 0 for what the layer does not have.
+   * @returns Where each begins in a network's flat vector; 0 for those that the layer does not have.
    */
   offsets(layer: number): Record<Parameter["kind"] | Statistic["kind"], number> {
     const all = [...this.layout.parameters, ...this.layout.statistics];

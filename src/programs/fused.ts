@@ -1,6 +1,6 @@
 /**
- * The variants for GPUs, on which a step of a small network is nothing but dispatches and what they wait for: three
- * dispatches a step, whatever the number of networks.
+ * The variants for GPUs, on which a small network's step spends its time on dispatches and waits: three dispatches a
+ * step, whatever the number of networks.
  *
  * @module
  */
@@ -29,15 +29,15 @@ import type {
 import { encodeSteps, type StepPlan } from "./steps.ts";
 import { TILED_PRODUCTS } from "./tiled.ts";
 
-/** What the variants differ in. */
+/** How the variants differ. */
 interface FusedOptions {
-  /** Texels of four inputs that a workgroup of `fused_input` does: 4 or 8. */
+  /** Texels of four inputs that a workgroup of `fused_input` computes: 4 or 8. */
   readonly slice: number;
-  /** Threads of the workgroup that does the layers behind the first, a power of two and at least 32. */
+  /** Threads of the workgroup that computes the layers after the first: a power of two, at least 32. */
   readonly threads: number;
 }
 
-/** The variants. `fused-INPUTS-THREADS`: inputs that a workgroup of `fused_input` does, threads of `fused_tail`. */
+/** The variants. `fused-INPUTS-THREADS`: inputs that a workgroup of `fused_input` computes, threads of `fused_tail`. */
 export const FUSED: readonly Variant[] = [
   variant("fused-32-256", { slice: 8, threads: 256 }),
   variant("fused-32-1024", { slice: 8, threads: 1024 }),
@@ -57,7 +57,7 @@ function variant(name: string, options: FusedOptions): Variant {
 /** Storage buffers of `fused_tail`. */
 const STORAGE_BUFFERS = 9;
 
-/** Multiplications of a step behind the first layer beyond which one workgroup a network is too few. */
+/** Maximum multiplications of a step after the first layer for which one workgroup a network is enough. */
 const MAX_MULTIPLICATIONS = 8e6;
 
 /** Where a layer's tensors lie in a network's arena, in vec4s. */
@@ -68,7 +68,7 @@ interface Place {
   readonly inverse: number;
 }
 
-/** Whether the device has room for a shape, also in a workgroup, and one workgroup a network is enough. */
+/** Whether a shape fits the memory of the device and of a workgroup, and one workgroup a network is enough. */
 function fits(gpu: Gpu, shape: PopulationShape, options: FusedOptions): boolean {
   const { limits } = gpu.device;
   const { widths } = layout(shape.architecture);
@@ -88,14 +88,14 @@ function fits(gpu: Gpu, shape: PopulationShape, options: FusedOptions): boolean 
 }
 
 /**
- * Three kernels for a step. The last of them, `fused_input`, updates the first layer's weights and goes on with the first
- * product of the next step, so that a run of steps begins with the product of its first.
+ * Three kernels for a step. The last, `fused_input`, updates the first layer's weights, then computes the first product
+ * of the next step. So a run of steps begins with the first product alone.
  */
 class Fused implements Program {
   readonly #context: ProgramContext;
   readonly #memory: Memory;
   readonly #evaluation: BufferLayers;
-  /** The struct `Step` that goes before the first step. */
+  /** The struct `Step` for the product before the first step. */
   readonly #stepBefore: GPUBuffer;
   #before!: BoundKernel;
   #step: readonly BoundKernel[] = [];
@@ -186,7 +186,7 @@ class Fused implements Program {
   }
 }
 
-/** `places` of the fused shaders. */
+/** Encodes `places` of the fused shaders. */
 function encodePlaces(
   buffers: PopulationBuffers,
   places: readonly Place[],
@@ -199,7 +199,7 @@ function encodePlaces(
   return words;
 }
 
-/** Lays the tensors of a batch out in the arena of a network. */
+/** Places the tensors of a batch in the arena of a network. */
 function place(widths: readonly number[], rows: number): { places: Place[]; size: number } {
   let size = 0;
   function take(vectors: number): number {
@@ -219,7 +219,7 @@ function place(widths: readonly number[], rows: number): { places: Place[]; size
   return { places, size };
 }
 
-/** The largest weight matrix behind the first layer in vec4s, its rows rounded up to fours. */
+/** The size of the largest weight matrix after the first layer in vec4s, its rows rounded up to a multiple of 4. */
 function staged(widths: readonly number[]): number {
   return Math.max(
     ...widths.slice(1, -1).map((inputs, i) => 4 * tiles(inputs, 4) * tiles(widths[i + 2], 4)),

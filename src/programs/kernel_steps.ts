@@ -1,5 +1,5 @@
 /**
- * Steps that consist of kernels dispatched one after another, as those of all programs do.
+ * Steps as kernels dispatched one after another, for all programs.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import type { PopulationBuffers } from "./buffers.ts";
 import type { ProgramContext, Steps } from "./program.ts";
 import type { Step, StepPlan } from "./steps.ts";
 
-/** What a program decides about its steps. */
+/** How the steps of a program differ. */
 interface KernelStepsOptions {
   readonly fresh: boolean;
   readonly kernels: readonly BoundKernel[];
-  /** Gives the kernels of the next step, where they differ from step to step. */
+  /** Returns the kernels of the next step, where they differ from step to step. */
   readonly next?: () => readonly BoundKernel[];
-  /** Encodes what comes before the first step. */
+  /** Encodes the work before the first step. */
   readonly begin?: (pass: GPUComputePassEncoder) => void;
-  /** Gives the fields of a step that only this program's kernels read, by its number in the run. */
+  /** Returns the fields of a step that only this program's kernels read, given its number in the run. */
   readonly fields?: (number: number) => Partial<Step>;
 }
 
@@ -66,7 +66,7 @@ export class KernelSteps implements Steps {
   }
 }
 
-/** Dispatches kernels in order; `offset` is that of their step in the buffer of steps, in bytes. */
+/** Dispatches kernels in order; `offset` is where their step begins in the buffer of steps, in bytes. */
 export function encodeKernels(
   pass: GPUComputePassEncoder,
   kernels: readonly BoundKernel[],

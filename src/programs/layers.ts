@@ -1,5 +1,5 @@
 /**
- * What programs with a kernel for each operation and every tensor in a buffer share: all but the affine maps.
+ * The layers of programs with a kernel for each operation and every tensor in a buffer: all but the affine maps.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import type { ProgramContext } from "./program.ts";
 
 /** The tensors of one layer. Names are those of the formulas in shaders/. */
 interface LayerBuffers {
-  /** [P, rows, outputs] what the affine map gives. */
+  /** [P, rows, outputs] output of the affine map. */
   readonly s: GPUBuffer;
   /** In training: [P, batch, outputs] d cost / d s. */
   readonly ds?: GPUBuffer;
-  /** Of a hidden layer: [P, rows, outputs] what the ReLU gives, and in training d cost / d of it. */
+  /** Of a hidden layer: [P, rows, outputs] output of the ReLU, and in training its gradient. */
   readonly h?: GPUBuffer;
   readonly dh?: GPUBuffer;
   /** Of a hidden layer with batch norm, in training: [P, batch, outputs] and [P, outputs]. */
@@ -25,7 +25,7 @@ interface LayerBuffers {
 
 /** The products of a program. */
 export interface Products {
-  /** Lists the kernels from what goes into a layer, `x`, to what its affine map gives, `y`. */
+  /** Lists the kernels from the input of a layer, `x`, to the output of its affine map, `y`. */
   affine(layer: number, tensors: { x?: GPUBuffer; y: GPUBuffer }): KernelUse[];
   /** Lists the kernels from d cost / d y to d cost / d x and to the updated parameters of the map. */
   affineBackward(
@@ -34,9 +34,9 @@ export interface Products {
   ): KernelUse[];
   /** Parts that the first layer's sum over the inputs is split into in training; 1 unless given. */
   readonly slices?: number;
-  /** What else the kernels are bound to. */
+  /** Further resources of the kernels. */
   readonly shared?: Resources;
-  /** Takes note of parameters that were set from outside, [layout.count]. */
+  /** Copies parameters that were set from outside, [layout.count], to where the kernels read them. */
   write?(network: number, parameters: Float32Array): void;
 }
 
@@ -46,12 +46,12 @@ export class BufferLayers {
   readonly #layers: readonly LayerBuffers[];
 
   /**
-   * Takes the memory.
+   * Allocates the tensors.
    *
    * @param context The sizes.
    * @param memory The owner of the memory.
    * @param mode With "evaluation", what only training needs is left out.
-   * @throws {ArgumentError} If the adapter cannot hold it.
+   * @throws {ArgumentError} If the adapter cannot hold them.
    */
   constructor(context: ProgramContext, memory: Memory, mode: Mode) {
     const { architecture, buffers, networks: P, batch } = context;

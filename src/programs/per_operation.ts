@@ -1,6 +1,6 @@
 /**
- * The plain variant: one kernel for each operation, every tensor in a buffer. It is the one to read first, the others
- * are tested against the same reference, and it serves every shape.
+ * The plain variant: one kernel for each operation, every tensor in a buffer but the first layer's weights and output
+ * gradients. Read it first; the others are tested against the same reference.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Products } from "./layers.ts";
 import type { ProgramContext, Variant } from "./program.ts";
 import { texturesFit, writeWeights } from "./weight_texels.ts";
 
-/** Threads that the first layer's product should take at least. */
+/** Minimum number of threads that the first layer's product should take. */
 const INPUT_THREADS = 200;
 
 /** The variant. */
@@ -31,7 +31,7 @@ export const PER_OPERATION: Variant = {
     ),
 };
 
-/** Plain products; those of the first layer go by textures, whose memory is taken. */
+/** Allocates memory for the plain products; those of the first layer use textures. */
 function takeProducts(context: ProgramContext, memory: Memory): Products {
   const { gpu, buffers, networks: P, batch, data } = context;
   const { layout: { widths, parameters: [weight] }, evaluationRows } = buffers;
@@ -57,12 +57,12 @@ function takeProducts(context: ProgramContext, memory: Memory): Products {
     affineBackward: (layer, resources) =>
       layer === 0
         ? [
-          // The bias first: on the way its kernel lays the gradients out for that of the weights.
+          // The bias first: its kernel also lays the gradients out for that of the weights.
           ["input_affine_backward_bias", layer, { resources }],
           ["input_affine_backward", layer, { resources }],
         ]
         : [
-          // The gradient of what went in comes first: it needs the weights as they were.
+          // The gradient of the input first: it needs the weights before their update.
           ["affine_backward_input", layer, { resources }],
           ["affine_backward_weight", layer, { resources }],
           ["affine_backward_bias", layer, { resources }],
@@ -73,8 +73,8 @@ function takeProducts(context: ProgramContext, memory: Memory): Products {
 }
 
 /**
- * Parts of the first layer's sum over the inputs: enough threads for a small batch. It does not depend on the number of
- * networks, so that a network trains to the same bytes alone and in a population.
+ * Parts of the first layer's sum over the inputs, enough to give a small batch many threads. They do not depend on the
+ * number of networks, so that a network trains to the same bytes alone and in a population.
  */
 function slicesOf(rows: number, outputs: number, texels: number): number {
   const tile = TILES[INPUT_TILE];

@@ -1,12 +1,12 @@
 /**
- * What a kernel variant is to a population: a program that encodes training steps and evaluations.
+ * The interface of kernel variants: each makes programs that encode the training steps and evaluations of a population.
  *
  * @module
  */
 
 import type { Split } from "../data/dataset.ts";
-import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { DeviceDataSet } from "../gpu/device_data.ts";
 import type { BoundKernel, Kernels } from "../gpu/kernels.ts";
 import type { PopulationShape } from "../model/shape.ts";
 import type { PopulationBuffers } from "./buffers.ts";
@@ -24,7 +24,7 @@ export interface ProgramContext extends PopulationShape {
 export interface StepsOptions {
   /** Whether the networks have seen no batch: the first one then sets the moving averages. */
   readonly fresh: boolean;
-  /** Whether the loss of each batch goes into the sums, to the slot numbered as the step in its run. */
+  /** Whether the loss of each batch goes into the sums, in the slot with the step's number in its run. */
   readonly loss: boolean;
 }
 
@@ -32,13 +32,13 @@ export interface StepsOptions {
 export interface Steps {
   /** The kernels of a step, in order. */
   readonly kernels: readonly BoundKernel[];
-  /** Writes what the kernels of steps [first, first + count) read: step `first + index` into slot `index`. */
+  /** Writes the structs `Step` of steps [first, first + count): step `first + index` into slot `index`. */
   prepare(first: number, count: number): void;
   /** Encodes step `first + index`. */
   encode(pass: GPUComputePassEncoder, first: number, index: number): void;
-  /** Encodes only what comes before the first step. The steps themselves follow by {@linkcode Steps.next}. */
+  /** Encodes only the work before the first step. The steps follow by {@linkcode Steps.next}. */
   begin(pass: GPUComputePassEncoder): void;
-  /** Gives the kernels of the next step, bound, for a caller that encodes them one by one. */
+  /** Returns the kernels of the next step, for a caller that encodes them one by one. */
   next(): readonly BoundKernel[];
 }
 
@@ -51,28 +51,28 @@ export interface Program {
   steps(plans: readonly StepPlan[], options: StepsOptions): Steps;
   /** Prepares the evaluation of a part of the data set, in chunks of at most `buffers.evaluationRows` images. */
   evaluation(split: Split): Promise<EncodeChunk>;
-  /** Encodes what brings `buffers.parameters` and `buffers.gradients` up to date with the steps encoded so far. */
+  /** Brings `buffers.parameters` and `buffers.gradients` up to date with the steps encoded so far. */
   settle(pass: GPUComputePassEncoder): void;
-  /** Takes note that a network's parameters were set from outside. */
+  /** Updates the program's own copies of a network's parameters after they were set from outside. */
   write(network: number, parameters: Float32Array): void;
   /** Frees the program's own memory. */
   destroy(): void;
 }
 
-/** What a variant is made for: a software driver, or on hardware networks of which a step is mostly dispatches, or others. */
+/** What a variant is made for: software drivers, small networks on hardware, whose steps are mostly dispatches, or large. */
 export type Purpose = "software" | "small" | "large";
 
 /** A kernel variant. */
 export interface Variant {
   readonly name: string;
-  /** What it is worth trying for, and how soon: 1 is tried first, of equal ones the first in the list. */
+  /** What it is worth trying for, and in which order: 1 comes first; equal ranks keep the order of the list. */
   readonly rank: Readonly<Partial<Record<Purpose, number>>>;
   /** Whether it can run a shape on a device. */
   fits(gpu: Gpu, shape: PopulationShape): boolean;
   /**
-   * Takes its memory and binds its kernels; the shape fits.
+   * Allocates its memory and binds its kernels; the shape must fit.
    *
-   * @throws {ArgumentError} If the adapter cannot hold it; nothing is kept then.
+   * @throws {ArgumentError} If the adapter cannot hold it; nothing stays allocated then.
    */
   create(context: ProgramContext): Promise<Program>;
 }

@@ -6,17 +6,17 @@
 
 import { STEP } from "../gpu/structs.ts";
 
-/** One update. */
+/** One update of the parameters. */
 export interface StepPlan {
   /** Where the batch begins in the order of images. */
   readonly first: number;
   /** How far the learning rate has risen: 0 at etaMin, 1 at etaMax. */
   readonly rise: number;
-  /** Updates made before. */
+  /** Number of updates before it. */
   readonly number: number;
 }
 
-/** Plans steps through the images, epoch after epoch; `rise` takes the number of a step and is 0 unless given. */
+/** Plans steps through the images, epoch after epoch; `rise` is given the number of a step and is 0 unless set. */
 export function planSteps(
   { images, batch }: { readonly images: number; readonly batch: number },
   steps: { first: number; count: number; rise?: (number: number) => number },
@@ -42,7 +42,7 @@ export interface Step {
 }
 
 /**
- * Lays steps out for the buffer of steps.
+ * Encodes steps for the buffer of steps.
  *
  * @param steps The steps, in order.
  * @param stride Bytes from one to the next, at least the size of one.

@@ -1,9 +1,9 @@
 /**
  * The variants for software drivers: every tensor between kernels is a texture of four numbers a texel, which llvmpipe
- * reads and writes at a fraction of the cost of a buffer, and sizes are overrides, which its compiler makes use of.
+ * reads and writes at a fraction of the cost of a buffer, and sizes are overrides, which its compiler exploits.
  *
- * A kernel cannot write the texture that it reads, so that each weight matrix has two: even steps read the first and
- * write the second, odd steps the other way round.
+ * A kernel cannot write the texture that it reads, so each weight matrix has two: even steps read the first and write the
+ * second, odd steps vice versa.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import { type TileName, TILES, tiles } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Constants, Resources } from "../gpu/kernels.ts";
 import { Memory, type Texels } from "../gpu/memory.ts";
 import { Binder, imageResources, type KernelUse, type Mode } from "./binder.ts";
-import { encodeKernels, KernelSteps } from "./kernel_steps.ts";
 import { FIXED_SLOT } from "./buffers.ts";
+import { encodeKernels, KernelSteps } from "./kernel_steps.ts";
 import type {
   EncodeChunk,
   Program,
@@ -26,16 +26,16 @@ import type {
 import type { StepPlan } from "./steps.ts";
 import { texturesFit, writeWeights } from "./weight_texels.ts";
 
-/** What the variants differ in. */
+/** How the variants differ. */
 interface TexelOptions {
-  /** How much a thread does of an affine map. */
+  /** The tile of an affine map that a thread computes. */
   readonly tile: TileName;
-  /** Threads that the first layer's product should take at least: its sum is split into slices until there are as many. */
+  /** Minimum number of threads of the first layer's product: its sum is split into slices until it takes as many. */
   readonly threads: number;
 }
 
 /**
- * The variants. `texel-ROWSxOUTPUTS`: a thread's tile; with `-sliced` behind it, the sum over the inputs is split into
+ * The variants. `texel-ROWSxOUTPUTS`: a thread's tile; with the suffix `-sliced`, the sum over the inputs is split into
  * twice as many parts.
  */
 export const TEXEL: readonly Variant[] = [
@@ -63,10 +63,10 @@ interface LayerTexels {
   readonly weights: readonly [Texels, Texels];
   /** Gradients of the weights. */
   readonly dw: Texels;
-  /** What the affine map gives, four rows a texel, and d cost / d of it. */
+  /** Output of the affine map, four rows a texel, and its gradient. */
   readonly s: Texels;
   readonly ds: Texels;
-  /** Of a hidden layer: what the ReLU gives, and d cost / d of it. */
+  /** Of a hidden layer: output of the ReLU, and its gradient. */
   readonly h?: Texels;
   readonly dh?: Texels;
   /** Of a hidden layer with batch norm. */
@@ -78,7 +78,7 @@ interface LayerTexels {
 interface StepKernels {
   readonly step: readonly BoundKernel[];
   readonly stepWithLoss: readonly BoundKernel[];
-  /** Copy weights and gradients from the textures to where all programs have them. */
+  /** Copy weights and gradients from the textures to the buffers that all programs share. */
   readonly settle: readonly BoundKernel[];
 }
 
@@ -90,7 +90,7 @@ class TexelProgram implements Program {
   readonly #slices: number;
   readonly #layers: readonly LayerTexels[];
   #kernels: readonly StepKernels[] = [];
-  /** 1 if the next step is an odd one since the weights were written, otherwise 0. */
+  /** 1 if an odd number of steps was encoded since the weights were last written, otherwise 0. */
   #parity = 0;
   #settled = true;
 
@@ -209,7 +209,7 @@ class TexelProgram implements Program {
     };
   }
 
-  /** What a kernel that reads or moves a layer's weights is bound to. */
+  /** The resources of a kernel that reads or updates a layer's weights. */
   #weights(layer: number, parity: number): Resources {
     const { weights, dw } = this.#layers[layer];
     return {
@@ -297,7 +297,7 @@ class TexelProgram implements Program {
     return kernels;
   }
 
-  /** Values of the overrides; each kernel takes those that its file has. */
+  /** Values of the overrides; each kernel takes those that its file declares. */
   #constants(layer: number, slices = 1): Constants {
     const { buffers: { layout: { widths } }, data } = this.#context;
     return {

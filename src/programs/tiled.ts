@@ -1,6 +1,6 @@
 /**
  * The variant for wide layers on GPUs: one kernel for each operation, the products tiled in workgroup memory. Its forward
- * part also evaluates for the fused variants.
+ * kernels also evaluate for the fused variants.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export const TILED_PRODUCTS: Products = {
   ],
   affineBackward: (layer, resources) => {
     const products: KernelUse[] = layer === 0 ? [["tiled_input_backward", layer, { resources }]] : [
-      // The gradient of what went in comes first: it needs the weights as they were.
+      // The gradient of the input first: it needs the weights before their update.
       ["tiled_affine_backward_input", layer, { resources }],
       ["tiled_affine_backward_weight", layer, { resources }],
     ];

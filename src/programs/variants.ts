@@ -1,6 +1,6 @@
 /**
- * The kernel variants: ways to run a step whose results differ by rounding alone. Which is the fastest depends on the
- * adapter and on the shape.
+ * The kernel variants: ways to run a step whose results differ only by rounding. Which is fastest depends on the adapter
+ * and on the shape.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Program, ProgramContext, Purpose, Variant } from "./program.ts";
 import { TEXEL } from "./texel.ts";
 import { TILED } from "./tiled.ts";
 
-/** All of them. */
+/** All variants; where ranks are equal, the first is tried first. */
 const LIST: readonly Variant[] = [...FUSED, TILED, ...TEXEL, PER_OPERATION];
 
 /** The names of all variants. */
@@ -24,7 +24,7 @@ export const VARIANTS: readonly string[] = LIST.map(({ name }) => name);
  * Checks the name of a variant.
  *
  * @param name Its name, or undefined to leave the choice open.
- * @returns The same.
+ * @returns The name as given.
  * @throws {ArgumentError} If there is no such variant.
  */
 export function checkVariant(name: string | undefined): string | undefined {
@@ -44,12 +44,12 @@ export function defaultVariant(gpu: Gpu, shape: PopulationShape): string {
 }
 
 /**
- * Lists the variants that are worth trying for a shape, the most promising first: those made for the kind of adapter in
- * hand, hardware or software, or where none of them can run the shape, the others.
+ * Lists the variants that are worth trying for a shape, the most promising first: those made for the adapter's
+ * kind, hardware or software, or all others if none of those can run the shape.
  *
  * @param gpu The device.
  * @param shape What is to be trained.
- * @param options `without`: variants to leave out, such as those that were found to compute something else.
+ * @param options `without`: variants to leave out, such as those that failed their checks.
  * @returns Their names; at least one unless all were left out.
  */
 export function candidates(
@@ -67,7 +67,7 @@ export function candidates(
 }
 
 /**
- * Tells whether a variant can run a shape, worth trying or not.
+ * Returns whether a variant can run a shape, whether or not it is worth trying.
  *
  * @param name The variant.
  * @param gpu The device.

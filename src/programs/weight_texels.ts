@@ -8,7 +8,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Parameter } from "../model/network.ts";
 import type { PopulationShape } from "../model/shape.ts";
 
-/** Tells whether a device holds textures of some width with a row for four images and a layer for each network. */
+/** Whether textures of a width, with a row for each four images and a layer for each network, fit a device. */
 export function texturesFit({ device }: Gpu, shape: PopulationShape, width: number): boolean {
   const { maxTextureArrayLayers, maxTextureDimension2D } = device.limits;
   return shape.networks <= maxTextureArrayLayers &&
@@ -19,8 +19,8 @@ export function texturesFit({ device }: Gpu, shape: PopulationShape, width: numb
  * Writes a weight matrix as texels: texel (o, k) of a network's layer holds W[4k … 4k + 3, o], with 0 past the last input.
  *
  * @param gpu The device.
- * @param to The texture, and which of its layers.
- * @param from Which weight, and the parameters of the network, [layout.count].
+ * @param to The texture, and the network, which is its layer.
+ * @param from The weight matrix, and the parameters of the network, [layout.count].
  */
 export function writeWeights(
   { device }: Gpu,
