@@ -1,13 +1,13 @@
 // includes fused/layers, shared/images
 //
 // The last of a fused step's three dispatches: the first layer's weight gradient of this step, its update, and the product
-// of the next step, for one slice of the inputs. A slice needs nothing of the others, so one dispatch does all three:
+// of the next step, for one slice of the inputs. Slices are independent, so one dispatch does all three:
 //
 //   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  partial sums of S' = X' W over the slice
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
 //
-// A workgroup does a slice of 4 SLICE inputs x 4 INPUT_COLUMNS outputs of one network, each thread 2 inputs x 4 outputs,
-// then 2 rows x 4 outputs. Rows are staged 32 at a time in workgroup memory, which holds 16 KiB at most.
+// A workgroup computes a slice of 4 SLICE inputs x 4 INPUT_COLUMNS outputs of one network, each thread 2 inputs x 4
+// outputs, then 2 rows x 4 outputs. Rows are staged 32 at a time in workgroup memory, which holds 16 KiB at most.
 
 // networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl;
 // places and arena: fused/layers.wgsl

@@ -1,9 +1,9 @@
 // includes shared/descent, fused/max_layers
 //
-// What the three kernels of a fused step share: where each layer's tensors lie, and the arena that holds them.
+// Shared by the three kernels of a fused step: where each layer's tensors lie, and the arena that holds them.
 //
-// Tensors of a batch are rows of vec4s, [rows, columns] with columns = width / 4 rounded up; what lies past the last feature
-// is 0. One network's tensors follow each other in the arena.
+// Tensors of a batch are rows of vec4s, [rows, columns] with columns = width / 4 rounded up; values past the last feature
+// are 0. One network's tensors follow each other in the arena.
 
 struct LayerPlace {
   inputs: u32,

@@ -1,13 +1,13 @@
 // includes fused/averages, shared/bits
 //
-// The first of a fused step's three dispatches: what stands between the first layer's product and the second layer.
+// The first of a fused step's three dispatches: everything between the first layer's product and the second layer.
 //
 //   S = b + sum over the slices, in order
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
 //                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A workgroup does four features of one network. Its threads are LANES of rows times 2 parts of the slices.
+// A workgroup computes four features of one network. Its threads are LANES of rows times 2 parts of the slices.
 
 // networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, SLICES, rows, columns]
@@ -21,7 +21,7 @@ override LANES: u32 = WORKGROUP / PARTS;
 
 var<workgroup> parts: array<vec4f, WORKGROUP>;
 
-// Adds up what the lanes of the first part hold, always in the same order.
+// Adds up the values of the first part's lanes, always in the same order.
 fn sum_of_lanes(lane: u32, part: u32, value: vec4f) -> vec4f {
   workgroupBarrier();
   if part == 0u {
@@ -51,7 +51,7 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   let stride = step.rows * width; // from one slice to the next
   let end = select(SLICES, SLICES / PARTS, part == 0u);
 
-  // S, kept where N is going to be, by the thread that reads it again.
+  // S is stored in the place of N, by the thread that reads it again.
   var sum = vec4f(0.0);
   for (var first = 0u; first < step.rows; first += LANES) {
     let row = first + lane;

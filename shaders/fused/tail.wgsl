@@ -1,24 +1,24 @@
 // includes fused/averages, shared/bits
 //
-// The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup a network.
+// The second of a fused step's three dispatches: everything after the first layer's activations, one workgroup a network.
 //
 //   forward   S = H W + b;  hidden: batch norm (fused/norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
 //   backward  dS = (p - onehot(t)) / rows of the last layer;  dH = dS W^T,  dW = H^T dS + 2 lambda W,  db = sum of dS
 //             G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
 //             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
 //
-// With one workgroup a network latency counts: a layer's weights are staged in workgroup memory, and a thread does
+// With one workgroup a network, latency counts: a layer's weights are staged in workgroup memory, and a thread computes
 // 2 rows x 4 outputs, 2 rows x 4 inputs or 1 input x 4 outputs at a time, four products to a read.
 
 // networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, classes] logits, for the loss that is read back
 @group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
 
 override BATCH_NORM: u32; // 1 with batch norm, else 0
 override LAYERS: u32; // all of them, at least 2
-override STAGED: u32; // vec4s of the largest weight matrix behind the first layer, rows rounded up to fours
+override STAGED: u32; // vec4s of the largest weight matrix after the first layer, rows rounded up to fours
 
 const COLUMNS = 16u; // of four features that are summed over the rows at a time
 
@@ -44,7 +44,7 @@ fn stage_weights(network: u32, l: u32, thread: u32) {
   }
 }
 
-// S of a layer, stored in the place of N; of the last layer in that of H.
+// S of a layer, stored in the place of N, of the last layer in the place of H.
 fn forward(network: u32, l: u32, thread: u32) {
   let width = columns(places[l].outputs);
   let depth = columns(places[l].inputs);
@@ -71,7 +71,7 @@ fn forward(network: u32, l: u32, thread: u32) {
   }
 }
 
-// Adds up what the lanes of each column hold, always in the same order. A thread is lane thread / COLUMNS.
+// Adds up the values of each column's lanes, always in the same order. A thread is lane thread / COLUMNS.
 fn sum_of_lanes(thread: u32, value: vec4f) -> vec4f {
   workgroupBarrier();
   parts[thread] = value;
@@ -133,7 +133,7 @@ fn norm_forward(network: u32, l: u32, thread: u32) {
   }
 }
 
-// dS of the last layer from the logits; a thread does one row.
+// dS of the last layer from the logits; a thread computes one row.
 fn softmax(network: u32, thread: u32) {
   let last = LAYERS - 1u;
   let classes = places[last].outputs;
@@ -169,7 +169,7 @@ fn softmax(network: u32, thread: u32) {
   }
 }
 
-// dH of the layer before, with the weights as they were.
+// dH of the layer before, from the weights before their update.
 fn backward_input(network: u32, l: u32, thread: u32) {
   let width = columns(places[l].outputs);
   let depth = columns(places[l].inputs);
@@ -270,7 +270,7 @@ fn norm_backward(network: u32, l: u32, thread: u32) {
     if l == 0u {
       dbias = sum_of_lanes(thread, dbias);
     }
-    // Nobody reads gamma after this: every lane has read its scale before the sums above, or does not need it.
+    // No lane reads gamma after this: every lane has read its scale before the sums above, or does not need it.
     wait_for_all();
     if inside && lane == 0u {
       if BATCH_NORM == 1u {

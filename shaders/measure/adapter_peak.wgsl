@@ -3,13 +3,13 @@
 //   multiply_add  s = s a + b, over and over
 //   copy          y = x
 //
-// A thread keeps twelve sums, none of which waits for another: with a and b that is as much as 16 registers hold, and
-// enough to fill the pipelines of CPUs and GPUs. A round of the loop costs a CPU as much as dozens of operations, so it
-// does many. A copying thread takes several pieces of 16 bytes, each beside its neighbours'.
+// A thread keeps twelve independent sums: with a and b they fill most of 16 registers, and they keep the pipelines of CPUs
+// and GPUs full. An iteration of the loop costs a CPU as much as dozens of operations, so it does many. A copying thread
+// takes several pieces of 16 bytes, each beside its neighbours'.
 
 override WORKGROUP: u32; // threads per workgroup
 
-@group(0) @binding(11) var<storage, read> x: array<vec4f>; // what is copied; in front a and b, which no compiler knows
+@group(0) @binding(11) var<storage, read> x: array<vec4f>; // the input; a and b come first, which no compiler knows
 @group(0) @binding(12) var<storage, read_write> y: array<vec4f>; // the copy, or the sums of each thread
 
 override ROUNDS: u32; // of 32 x 12 multiply-adds

@@ -5,11 +5,11 @@
 //   forward   Y = X W + b
 //   backward  dX = dY W^T,  dW = X^T dY + 2 lambda W,  db = sum over rows of dY
 //
-// A thread does a tile of TILE x TILE results. Reads past an edge are clamped to it, and their results are not stored.
+// A thread computes a tile of TILE x TILE results. Reads past an edge are clamped to it, and their results are not stored.
 //
-// Two loops are bounded by a size and by the length of an array, which is never less: where a small size alone is the bound
-// of a loop, lavapipe of Mesa 22 takes it for a constant, compiles the kernel again for every dispatch and never frees what
-// it compiled (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
+// Two loops are bounded by a size and by the length of an array, which is never smaller: where a small size alone bounds a
+// loop, lavapipe of Mesa 22 takes it for a constant, recompiles the kernel for every dispatch and never frees the code
+// (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
 
 // networks, parameters and gradients: shared/descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -18,7 +18,7 @@
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-override TILE: u32; // rows and columns that a thread does: two fours
+override TILE: u32; // rows and columns that a thread computes: two fours
 
 fn tiles(size: u32) -> u32 {
   return (size + TILE - 1u) / TILE;
@@ -43,7 +43,7 @@ struct Tile {
   bb: mat4x4f,
 }
 
-// Eight neighbours, none past the last, times a stride.
+// The indices of eight neighbours, at most the last, times a stride.
 fn neighbours(first: u32, size: u32, stride: u32) -> Indices {
   let last = vec4u(size - 1u);
   let a = vec4u(first, first + 1u, first + 2u, first + 3u);
@@ -177,7 +177,7 @@ fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
 }
 
-// One thread does one output; the first layer uses it too.
+// A thread computes one output. `tiled` uses this kernel in every layer.
 @compute @workgroup_size(WORKGROUP)
 fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let output = thread_index(id, workgroups);

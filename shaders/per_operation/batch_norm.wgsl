@@ -1,6 +1,6 @@
 // includes shared/descent, shared/bits, shared/averages
 //
-// Batch norm and the ReLU behind it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
+// Batch norm and the ReLU after it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
 //
 //   training    mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
 //               average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
@@ -9,7 +9,7 @@
 //               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows)
 //
 // 1 / sqrt(var + eps) of an infinite variance would be 0, and so would each N: it is NaN here, which shows that the training
-// diverged. In training and backward a thread does one feature.
+// diverged. In training and backward a thread computes one feature.
 
 // networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -55,7 +55,7 @@ fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   keep_average(id.z, layer.variance + feature, variance);
 }
 
-// A thread does one value.
+// A thread computes one value.
 @compute @workgroup_size(WORKGROUP)
 fn batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let i = thread_index(id, workgroups);

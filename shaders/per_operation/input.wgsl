@@ -6,9 +6,9 @@
 //   backward  db = sum over rows of dS,  dW = X^T dS + 2 lambda W
 //
 // The weights are kept a second time as texels of four inputs each, and dS is laid out as texels of four rows each, because
-// a software driver reads a texel at a third of the cost of one number from a buffer. A forward thread does a tile of rows x
-// outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch: reading costs far
-// more than multiplying, and these tiles do the most with what they read. Their loops are unrolled in shared/tile_*.wgsl.
+// a software driver reads a texel at a third of the cost of one number from a buffer. A forward thread computes a tile of
+// rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch: reading costs
+// far more than multiplying, and these tiles compute most per value read. Their loops are unrolled in shared/tile_*.wgsl.
 
 // networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d S
@@ -18,7 +18,7 @@
 @group(0) @binding(23) var gradient_texels: texture_2d_array<f32>; // texel (o, b), layer P: dS[4b .. 4b + 3, o]
 @group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>; // the same, as it is laid out
 
-// The last texel of an image in place of one behind it.
+// The index of a texel of an image, at most that of the last.
 fn inside(k: u32) -> u32 {
   return min(k, layer.texels - 1u);
 }
@@ -85,7 +85,7 @@ fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   store_row_tile(tile, id.z, slice, block, output);
 }
 
-// A thread does one output, and lays its gradients out as texels for the kernel below.
+// A thread computes one output's bias, and lays its gradients out as texels for the kernel below.
 @compute @workgroup_size(WORKGROUP)
 fn input_affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let output = thread_index(id, workgroups);
@@ -149,7 +149,7 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
     add_to_inputs(&tile, k, places_of(block), standards, gradients_of(id.z, block, output));
   }
   let d = descent_of(id.z);
-  // In a loop, so that the code that moves a weight is there once and not for each: it compiles in a fraction of the time.
+  // A loop, so that the code that updates a weight is compiled once and not for each, in a fraction of the time.
   for (var i = 0u; i < TILE_INPUTS; i++) {
     if k + i < layer.texels {
       descend_outputs(d, id.z, k + i, output, input_block(tile, i));

@@ -5,7 +5,7 @@
 //   forward   H = max(0, S)
 //   backward  dS = dH where H > 0, else 0
 //
-// NaN stays NaN, and lets dH through (shared/bits.wgsl). A thread does one value.
+// Where S is NaN, so is H, and dS = dH (shared/bits.wgsl). A thread computes one value.
 
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H

@@ -5,11 +5,11 @@
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// The predicted class is the first of those with the largest logit. The loss is NaN where a logit is NaN or +infinity or
-// the label's is -infinity. A thread does one row. The backward kernel also notes the first step at which a loss was NaN or
-// infinite.
+// The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or
+// the label's is -infinity. A thread computes one row. The backward kernel also notes the first step at which a loss was NaN
+// or infinite.
 
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] logits S
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d loss / d S

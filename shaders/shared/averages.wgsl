@@ -1,6 +1,6 @@
 // includes shared/common
 //
-// Moving averages of what batch norm sees in training, for its evaluation:
+// Moving averages of the means and variances of training, for batch norm in evaluations:
 //
 //   average <- 0.9 average + 0.1 of the batch; the first batch sets it
 

@@ -1,12 +1,12 @@
 // Decisions that NaN and infinities could affect, made by their bits.
 //
 // WGSL lets a compiler assume that no float is NaN or infinite. NVIDIA's makes select(v, 0.0, v < 0.0) a floating-point
-// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may assume nothing of
-// integers, so here both the comparison and the selection use them.
+// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may not assume
+// anything of integers, so here both the comparison and the selection use them.
 //
 // As an unsigned integer, a positive float lies between 0 (+0) and 0x7f800000 (+infinity), a negative one between
-// 0x80000000 (-0) and 0xff800000 (-infinity). Beyond either infinity lies NaN. Functions whose names end with 4 do the same
-// for each of four.
+// 0x80000000 (-0) and 0xff800000 (-infinity). NaN lies beyond either infinity. Functions whose names end with 4 do the
+// same for each of four.
 
 const INFINITY_BITS = 0x7f800000u; // the exponent alone; of a finite number some of its bits are 0
 const NEGATIVE_INFINITY_BITS = 0xff800000u;
@@ -68,7 +68,7 @@ fn relu_gradient4(dh: vec4f, h: vec4f) -> vec4f {
   return bitcast<vec4f>(select(bitcast<vec4u>(dh), vec4u(0u), closed));
 }
 
-// Whether a logit leaves its row without a softmax: NaN or +infinity. A class whose logit is -infinity has a probability of 0.
+// Whether a logit makes its row's softmax NaN: NaN or +infinity. A class whose logit is -infinity has probability 0.
 fn has_no_softmax(logit: f32) -> bool {
   return !is_finite(logit) && bitcast<u32>(logit) != NEGATIVE_INFINITY_BITS;
 }

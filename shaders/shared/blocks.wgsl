@@ -1,6 +1,6 @@
 // includes shared/common
 //
-// The rows of a batch in blocks of four, of which the last may not be full.
+// The rows of a batch in blocks of four; the last may not be full.
 
 fn row_blocks() -> u32 {
   return (step.rows + 3u) / 4u;

@@ -1,10 +1,10 @@
-// What every kernel of a training needs: the layer it works on, the step, and which thread it is.
+// Shared by every kernel of a training: its layer, its step, and the index of its thread.
 //
 // The network is the z of the workgroup; one thread computes one tile unless a file says otherwise. All tensors are row-major
 // and have the network as their first axis. A binding has the same name and number in all files (src/gpu/bindings.ts lists
 // them). src/gpu/structs.ts lays the structs out for the host.
 
-// Threads per workgroup: the same number feeds the dispatch.
+// Threads per workgroup; the number of workgroups is computed from the same value.
 override WORKGROUP: u32;
 
 // Sizes of a layer, and where its tensors begin in one network's flat vectors.
@@ -12,7 +12,7 @@ struct Layer {
   inputs: u32,
   outputs: u32,
   parameters: u32, // length of one network's parameters
-  weights: u32, // how many of them, the first ones, are weights
+  weights: u32, // how many of them are weights, which come first
   weight: u32, // W [inputs, outputs] begins here
   bias: u32, // b [outputs]
   gamma: u32, // [outputs]
@@ -20,8 +20,8 @@ struct Layer {
   statistics: u32, // length of one network's moving averages
   mean: u32, // [outputs]
   variance: u32, // [outputs]
-  texels: u32, // texels an image has in the texture: inputs / 4, rounded up
-  images_per_layer: u32, // images a layer of the texture holds
+  texels: u32, // texels of an image in the texture: inputs / 4, rounded up
+  images_per_layer: u32, // images in a layer of the texture
   slices: u32, // parts that the sum over the inputs is split into
 }
 
@@ -31,7 +31,7 @@ struct Step {
   rows: u32, // images in the batch
   rise: f32, // how far the learning rate has risen: 0 at eta_min, 1 at eta_max
   fresh: u32, // 1 for the first batch ever, which sets the moving averages
-  slot: u32, // which of the sums that are read back later this step writes
+  slot: u32, // where this step writes in `sums`
   number: u32, // updates made before this one
   next: u32, // index in `order` of the first image of the next batch
   parts: u32, // for a kernel that does parts of two steps: the bits UPDATE (of this one) and FORWARD (the product of the next)

@@ -1,6 +1,6 @@
 // includes shared/images, shared/blocks
 //
-// Images of a batch in blocks of four rows. Behind the last row comes the last one again.
+// Images of a batch in blocks of four rows. Rows past the last repeat it.
 
 // Where the images of four rows lie.
 struct Places {

@@ -4,11 +4,11 @@
 //
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //
-// A texel is four pixels (rgba8unorm, so a channel is byte / 255). An image's last texel is filled up with channels whose
-// scale and shift are 0.
+// A texel is four pixels (rgba8unorm, so a channel is byte / 255). An image's last texel is padded with channels whose scale
+// and shift are 0.
 
 @group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
 @group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels of an image]
 
 struct Standard {

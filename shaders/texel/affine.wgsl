@@ -7,17 +7,17 @@
 //   backward_weight  dW = H^T dS + 2 lambda W,  W <- W - eta dW; of the last layer db = sum over rows of dS, too
 //
 // A texel of H, S and their gradients holds four rows, one of W four inputs. Rows past the last have gradients of 0, inputs
-// past the last weights of 0. A thread does 4 rows x TILE_OUTPUTS outputs, 4 rows x 4 INPUT_TEXELS inputs, or 4 inputs x
+// past the last weights of 0. A thread computes 4 rows x TILE_OUTPUTS outputs, 4 rows x 4 INPUT_TEXELS inputs, or 4 inputs x
 // TILE_OUTPUTS outputs. Loops over TILE_OUTPUTS are unrolled in tile_*.wgsl.
 
 // new_y_texels and dy_texels: texel/tile.wgsl; networks, parameters and gradients: shared/descent.wgsl;
-// weight_texels and those written with them: texel/descent.wgsl
+// weight_texels and the textures written with them: texel/descent.wgsl
 @group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (i, b), layer P: H[4b .. 4b + 3, i]
 @group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>; // texel (i, b): dH
 
 override INPUTS: u32;
 override LAST: u32; // 1 in the last layer, else 0
-override INPUT_TEXELS: u32; // texels of four inputs that a thread of backward_input does: two
+override INPUT_TEXELS: u32; // texels of four inputs that a thread of backward_input computes: two
 
 fn activation_at(network: u32, block: u32, input: u32) -> vec4f {
   let x = textureLoad(x_texels, vec2u(min(input, INPUTS - 1u), block), network, 0);

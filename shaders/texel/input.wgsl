@@ -7,17 +7,17 @@
 //   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
 //
 // Everything between kernels is a texel of four: pixels and weights of four inputs, sums and gradients of four rows.
-// Inputs past the last have scale, shift and weights of 0; rows past the last have gradients of 0. A forward thread does a
-// tile of rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch.
+// Inputs past the last have scale, shift and weights of 0; rows past the last have gradients of 0. A forward thread computes
+// a tile of rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch.
 // The tile's size and its unrolled loops are in shared/tile_*.wgsl.
 
 // images, order and standard: shared/images.wgsl; new_y_texels and dy_texels: texel/tile.wgsl; networks: shared/descent.wgsl;
-// weight_texels and those written with them: texel/descent.wgsl
+// weight_texels and the textures written with them: texel/descent.wgsl
 
 override TEXELS: u32; // texels of an image
 override SLICES: u32; // parts that the sum over the inputs is split into
 
-// The last texel in place of one behind it.
+// The index of a texel, at most that of the last.
 fn inside(k: u32) -> u32 {
   return min(k, TEXELS - 1u);
 }
@@ -59,7 +59,7 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
     add_to_inputs(&tile, k, places_of(block), standards, gradients_of(id.z, block, output));
   }
   let d = descent_of(id.z);
-  // In a loop, so that the code that moves a weight is there once and not for each: it compiles in a fraction of the time.
+  // A loop, so that the code that updates a weight is compiled once and not for each, in a fraction of the time.
   for (var i = 0u; i < TILE_INPUTS; i++) {
     if k + i < TEXELS {
       descend_outputs(d, id.z, k + i, output, input_block(tile, i));

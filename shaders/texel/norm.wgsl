@@ -1,6 +1,6 @@
 // includes shared/descent, shared/bits, shared/blocks, shared/averages
 //
-// What stands between the affine maps where texels are cheap to read (texel/input.wgsl says why): the sum of the slices,
+// Everything between the affine maps where texels are cheap to read (texel/input.wgsl says why): the sum of the slices,
 // the bias, batch norm (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3) and ReLU. For each feature:
 //
 //   S = b + sum over the slices
@@ -11,9 +11,9 @@
 //               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows);  db = sum of dS
 //   relu        H = max(0, S);  dS = dH where H > 0, else 0;  db = sum of dS
 //
-// A texel holds four rows of one feature; what is written past the last row is 0. Mean and variance are merged block by
-// block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. Where the variance is infinite N is NaN
-// (per_operation/batch_norm.wgsl says why). In training and backward a thread does one feature, in evaluation one texel.
+// A texel holds four rows of one feature; values past the last row are 0. Mean and variance are merged block by
+// block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. Where the variance is infinite, N is NaN
+// (per_operation/batch_norm.wgsl says why). In training and backward a thread computes one feature, in evaluation one texel.
 
 // networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -27,7 +27,7 @@
 @group(0) @binding(33) var new_normalised_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): N
 
 override FEATURES: u32; // outputs of the layer
-override SLICES: u32; // parts that S comes in
+override SLICES: u32; // parts that S is split into
 
 fn only(value: vec4f, rows: vec4<bool>) -> vec4f {
   return select(vec4f(0.0), value, rows);

@@ -6,14 +6,14 @@
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// The predicted class is the first of those with the largest logit. The loss is NaN where a logit is NaN or +infinity or
-// the label's is -infinity. A thread does four rows at once; gradients of rows past the last are 0. The backward kernel also
+// The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or
+// the label's is -infinity. A thread computes four rows; gradients of rows past the last are 0. The backward kernel also
 // notes the first step at which a loss was NaN or infinite.
 
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss; 1 where the class is found, else 0
+@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss; 1 where correct, else 0
 @group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
 @group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, rows]
 @group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (o, b), layer P: X W of rows 4b .. 4b + 3

@@ -1,6 +1,6 @@
 // includes texel/descent, shared/blocks, shared/{tile}_outputs
 //
-// What a tile of outputs reads and writes, in texels of four inputs (W) or four rows (S and dS) of one output.
+// The operands and results of a tile of outputs, in texels of four inputs (W) or four rows (S and dS) of one output.
 
 // weight_texels: texel/descent.wgsl
 @group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, slice * blocks + b): S
@@ -22,7 +22,7 @@ fn add_combination(sum: vec4f, x: mat4x4f, w: vec4f) -> vec4f {
   return sum + x * w;
 }
 
-// Once for a block and not for each output: this alone is a tenth of the first layer's forward product.
+// Computed once for a block, not for each output: that alone takes a tenth of the first layer's forward product.
 fn block_place(network: u32, slice: u32, block: u32) -> u32 {
   return slice * row_blocks() + block;
 }

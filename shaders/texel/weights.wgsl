@@ -4,7 +4,7 @@
 //
 //   parameters[W[4k + j, o]] = weight_texels(o, k)[j],  gradients likewise
 //
-// A thread does one texel.
+// A thread copies one texel.
 
 @group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
 @group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]

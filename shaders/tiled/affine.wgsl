@@ -6,8 +6,8 @@
 //   backward_input   dX = dY W^T
 //   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW
 //
-// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup does SIDE x SIDE
-// results, each thread 4 x 4; 16 of the depth are staged at a time. What lies past an edge is staged as 0 and not
+// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup computes SIDE x
+// SIDE results, each thread 4 x 4; 16 of the depth are staged at a time. Values past an edge are staged as 0 and not
 // stored.
 
 // networks, parameters and gradients: shared/descent.wgsl
@@ -72,7 +72,7 @@ fn place_of(group: vec3u, thread: u32) -> Place {
   return Place(group.x * SIDE + 4u * own_row, group.y * SIDE + 4u * own_column, own_row, own_column);
 }
 
-// Adds the products of what is staged.
+// Adds the products of the staged tiles.
 fn add_staged(sums: mat4x4f, p: Place) -> mat4x4f {
   var total = sums;
   for (var d = 0u; d < DEPTH; d++) {

@@ -5,8 +5,8 @@
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
 //
-// A workgroup does SIDE rows x SIDE outputs, or SIDE inputs x SIDE outputs; each thread 4 x 4 of them. What lies past
-// an edge is staged as 0 and not stored.
+// A workgroup computes SIDE rows x SIDE outputs, or SIDE inputs x SIDE outputs, each thread 4 x 4 of them. Values past
+// an edge are staged as 0 and not stored.
 
 // networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -99,7 +99,7 @@ fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   store_row(group.z, row + r + 3u, output + 4u * c, s3);
 }
 
-// Updates an input's weights to four outputs.
+// Updates the weights of an input to four outputs.
 fn move_row(d: Descent, input: u32, output: u32, gradient: vec4f) {
   if input >= layer.inputs {
     return;

@@ -15,13 +15,13 @@ fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
   "fused/input": `// includes fused/layers, shared/images
 //
 // The last of a fused step's three dispatches: the first layer's weight gradient of this step, its update, and the product
-// of the next step, for one slice of the inputs. A slice needs nothing of the others, so one dispatch does all three:
+// of the next step, for one slice of the inputs. Slices are independent, so one dispatch does all three:
 //
 //   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  partial sums of S' = X' W over the slice
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
 //
-// A workgroup does a slice of 4 SLICE inputs x 4 INPUT_COLUMNS outputs of one network, each thread 2 inputs x 4 outputs,
-// then 2 rows x 4 outputs. Rows are staged 32 at a time in workgroup memory, which holds 16 KiB at most.
+// A workgroup computes a slice of 4 SLICE inputs x 4 INPUT_COLUMNS outputs of one network, each thread 2 inputs x 4
+// outputs, then 2 rows x 4 outputs. Rows are staged 32 at a time in workgroup memory, which holds 16 KiB at most.
 
 // networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl;
 // places and arena: fused/layers.wgsl
@@ -156,10 +156,10 @@ fn moved_weights(network: u32, input: u32, column: u32, gradient: vec4f) -> vec4
 `,
   "fused/layers": `// includes shared/descent, fused/max_layers
 //
-// What the three kernels of a fused step share: where each layer's tensors lie, and the arena that holds them.
+// Shared by the three kernels of a fused step: where each layer's tensors lie, and the arena that holds them.
 //
-// Tensors of a batch are rows of vec4s, [rows, columns] with columns = width / 4 rounded up; what lies past the last feature
-// is 0. One network's tensors follow each other in the arena.
+// Tensors of a batch are rows of vec4s, [rows, columns] with columns = width / 4 rounded up; values past the last feature
+// are 0. One network's tensors follow each other in the arena.
 
 struct LayerPlace {
   inputs: u32,
@@ -246,14 +246,14 @@ const MAX_LAYERS = 32u;
 `,
   "fused/norm": `// includes fused/averages, shared/bits
 //
-// The first of a fused step's three dispatches: what stands between the first layer's product and the second layer.
+// The first of a fused step's three dispatches: everything between the first layer's product and the second layer.
 //
 //   S = b + sum over the slices, in order
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
 //                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A workgroup does four features of one network. Its threads are LANES of rows times 2 parts of the slices.
+// A workgroup computes four features of one network. Its threads are LANES of rows times 2 parts of the slices.
 
 // networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, SLICES, rows, columns]
@@ -267,7 +267,7 @@ override LANES: u32 = WORKGROUP / PARTS;
 
 var<workgroup> parts: array<vec4f, WORKGROUP>;
 
-// Adds up what the lanes of the first part hold, always in the same order.
+// Adds up the values of the first part's lanes, always in the same order.
 fn sum_of_lanes(lane: u32, part: u32, value: vec4f) -> vec4f {
   workgroupBarrier();
   if part == 0u {
@@ -297,7 +297,7 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   let stride = step.rows * width; // from one slice to the next
   let end = select(SLICES, SLICES / PARTS, part == 0u);
 
-  // S, kept where N is going to be, by the thread that reads it again.
+  // S is stored in the place of N, by the thread that reads it again.
   var sum = vec4f(0.0);
   for (var first = 0u; first < step.rows; first += LANES) {
     let row = first + lane;
@@ -351,25 +351,25 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 `,
   "fused/tail": `// includes fused/averages, shared/bits
 //
-// The second of a fused step's three dispatches: everything behind the first layer's activations, one workgroup a network.
+// The second of a fused step's three dispatches: everything after the first layer's activations, one workgroup a network.
 //
 //   forward   S = H W + b;  hidden: batch norm (fused/norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
 //   backward  dS = (p - onehot(t)) / rows of the last layer;  dH = dS W^T,  dW = H^T dS + 2 lambda W,  db = sum of dS
 //             G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
 //             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
 //
-// With one workgroup a network latency counts: a layer's weights are staged in workgroup memory, and a thread does
+// With one workgroup a network, latency counts: a layer's weights are staged in workgroup memory, and a thread computes
 // 2 rows x 4 outputs, 2 rows x 4 inputs or 1 input x 4 outputs at a time, four products to a read.
 
 // networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, classes] logits, for the loss that is read back
 @group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
 
 override BATCH_NORM: u32; // 1 with batch norm, else 0
 override LAYERS: u32; // all of them, at least 2
-override STAGED: u32; // vec4s of the largest weight matrix behind the first layer, rows rounded up to fours
+override STAGED: u32; // vec4s of the largest weight matrix after the first layer, rows rounded up to fours
 
 const COLUMNS = 16u; // of four features that are summed over the rows at a time
 
@@ -395,7 +395,7 @@ fn stage_weights(network: u32, l: u32, thread: u32) {
   }
 }
 
-// S of a layer, stored in the place of N; of the last layer in that of H.
+// S of a layer, stored in the place of N, of the last layer in the place of H.
 fn forward(network: u32, l: u32, thread: u32) {
   let width = columns(places[l].outputs);
   let depth = columns(places[l].inputs);
@@ -422,7 +422,7 @@ fn forward(network: u32, l: u32, thread: u32) {
   }
 }
 
-// Adds up what the lanes of each column hold, always in the same order. A thread is lane thread / COLUMNS.
+// Adds up the values of each column's lanes, always in the same order. A thread is lane thread / COLUMNS.
 fn sum_of_lanes(thread: u32, value: vec4f) -> vec4f {
   workgroupBarrier();
   parts[thread] = value;
@@ -484,7 +484,7 @@ fn norm_forward(network: u32, l: u32, thread: u32) {
   }
 }
 
-// dS of the last layer from the logits; a thread does one row.
+// dS of the last layer from the logits; a thread computes one row.
 fn softmax(network: u32, thread: u32) {
   let last = LAYERS - 1u;
   let classes = places[last].outputs;
@@ -520,7 +520,7 @@ fn softmax(network: u32, thread: u32) {
   }
 }
 
-// dH of the layer before, with the weights as they were.
+// dH of the layer before, from the weights before their update.
 fn backward_input(network: u32, l: u32, thread: u32) {
   let width = columns(places[l].outputs);
   let depth = columns(places[l].inputs);
@@ -621,7 +621,7 @@ fn norm_backward(network: u32, l: u32, thread: u32) {
     if l == 0u {
       dbias = sum_of_lanes(thread, dbias);
     }
-    // Nobody reads gamma after this: every lane has read its scale before the sums above, or does not need it.
+    // No lane reads gamma after this: every lane has read its scale before the sums above, or does not need it.
     wait_for_all();
     if inside && lane == 0u {
       if BATCH_NORM == 1u {
@@ -668,13 +668,13 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 //   multiply_add  s = s a + b, over and over
 //   copy          y = x
 //
-// A thread keeps twelve sums, none of which waits for another: with a and b that is as much as 16 registers hold, and
-// enough to fill the pipelines of CPUs and GPUs. A round of the loop costs a CPU as much as dozens of operations, so it
-// does many. A copying thread takes several pieces of 16 bytes, each beside its neighbours'.
+// A thread keeps twelve independent sums: with a and b they fill most of 16 registers, and they keep the pipelines of CPUs
+// and GPUs full. An iteration of the loop costs a CPU as much as dozens of operations, so it does many. A copying thread
+// takes several pieces of 16 bytes, each beside its neighbours'.
 
 override WORKGROUP: u32; // threads per workgroup
 
-@group(0) @binding(11) var<storage, read> x: array<vec4f>; // what is copied; in front a and b, which no compiler knows
+@group(0) @binding(11) var<storage, read> x: array<vec4f>; // the input; a and b come first, which no compiler knows
 @group(0) @binding(12) var<storage, read_write> y: array<vec4f>; // the copy, or the sums of each thread
 
 override ROUNDS: u32; // of 32 x 12 multiply-adds
@@ -720,11 +720,11 @@ fn copy(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workg
 //   forward   Y = X W + b
 //   backward  dX = dY W^T,  dW = X^T dY + 2 lambda W,  db = sum over rows of dY
 //
-// A thread does a tile of TILE x TILE results. Reads past an edge are clamped to it, and their results are not stored.
+// A thread computes a tile of TILE x TILE results. Reads past an edge are clamped to it, and their results are not stored.
 //
-// Two loops are bounded by a size and by the length of an array, which is never less: where a small size alone is the bound
-// of a loop, lavapipe of Mesa 22 takes it for a constant, compiles the kernel again for every dispatch and never frees what
-// it compiled (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
+// Two loops are bounded by a size and by the length of an array, which is never smaller: where a small size alone bounds a
+// loop, lavapipe of Mesa 22 takes it for a constant, recompiles the kernel for every dispatch and never frees the code
+// (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
 
 // networks, parameters and gradients: shared/descent.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -733,7 +733,7 @@ fn copy(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workg
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-override TILE: u32; // rows and columns that a thread does: two fours
+override TILE: u32; // rows and columns that a thread computes: two fours
 
 fn tiles(size: u32) -> u32 {
   return (size + TILE - 1u) / TILE;
@@ -758,7 +758,7 @@ struct Tile {
   bb: mat4x4f,
 }
 
-// Eight neighbours, none past the last, times a stride.
+// The indices of eight neighbours, at most the last, times a stride.
 fn neighbours(first: u32, size: u32, stride: u32) -> Indices {
   let last = vec4u(size - 1u);
   let a = vec4u(first, first + 1u, first + 2u, first + 3u);
@@ -892,7 +892,7 @@ fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
 }
 
-// One thread does one output; the first layer uses it too.
+// A thread computes one output. \`tiled\` uses this kernel in every layer.
 @compute @workgroup_size(WORKGROUP)
 fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let output = thread_index(id, workgroups);
@@ -908,7 +908,7 @@ fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 `,
   "per_operation/batch_norm": `// includes shared/descent, shared/bits, shared/averages
 //
-// Batch norm and the ReLU behind it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
+// Batch norm and the ReLU after it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
 //
 //   training    mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
 //               average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
@@ -917,7 +917,7 @@ fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 //               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows)
 //
 // 1 / sqrt(var + eps) of an infinite variance would be 0, and so would each N: it is NaN here, which shows that the training
-// diverged. In training and backward a thread does one feature.
+// diverged. In training and backward a thread computes one feature.
 
 // networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -963,7 +963,7 @@ fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   keep_average(id.z, layer.variance + feature, variance);
 }
 
-// A thread does one value.
+// A thread computes one value.
 @compute @workgroup_size(WORKGROUP)
 fn batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let i = thread_index(id, workgroups);
@@ -1017,9 +1017,9 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
 //   backward  db = sum over rows of dS,  dW = X^T dS + 2 lambda W
 //
 // The weights are kept a second time as texels of four inputs each, and dS is laid out as texels of four rows each, because
-// a software driver reads a texel at a third of the cost of one number from a buffer. A forward thread does a tile of rows x
-// outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch: reading costs far
-// more than multiplying, and these tiles do the most with what they read. Their loops are unrolled in shared/tile_*.wgsl.
+// a software driver reads a texel at a third of the cost of one number from a buffer. A forward thread computes a tile of
+// rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch: reading costs
+// far more than multiplying, and these tiles compute most per value read. Their loops are unrolled in shared/tile_*.wgsl.
 
 // networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl
 @group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d S
@@ -1029,7 +1029,7 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
 @group(0) @binding(23) var gradient_texels: texture_2d_array<f32>; // texel (o, b), layer P: dS[4b .. 4b + 3, o]
 @group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>; // the same, as it is laid out
 
-// The last texel of an image in place of one behind it.
+// The index of a texel of an image, at most that of the last.
 fn inside(k: u32) -> u32 {
   return min(k, layer.texels - 1u);
 }
@@ -1096,7 +1096,7 @@ fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   store_row_tile(tile, id.z, slice, block, output);
 }
 
-// A thread does one output, and lays its gradients out as texels for the kernel below.
+// A thread computes one output's bias, and lays its gradients out as texels for the kernel below.
 @compute @workgroup_size(WORKGROUP)
 fn input_affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let output = thread_index(id, workgroups);
@@ -1160,7 +1160,7 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
     add_to_inputs(&tile, k, places_of(block), standards, gradients_of(id.z, block, output));
   }
   let d = descent_of(id.z);
-  // In a loop, so that the code that moves a weight is there once and not for each: it compiles in a fraction of the time.
+  // A loop, so that the code that updates a weight is compiled once and not for each, in a fraction of the time.
   for (var i = 0u; i < TILE_INPUTS; i++) {
     if k + i < layer.texels {
       descend_outputs(d, id.z, k + i, output, input_block(tile, i));
@@ -1175,7 +1175,7 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
 //   forward   H = max(0, S)
 //   backward  dS = dH where H > 0, else 0
 //
-// NaN stays NaN, and lets dH through (shared/bits.wgsl). A thread does one value.
+// Where S is NaN, so is H, and dS = dH (shared/bits.wgsl). A thread computes one value.
 
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
@@ -1234,11 +1234,11 @@ fn slice_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// The predicted class is the first of those with the largest logit. The loss is NaN where a logit is NaN or +infinity or
-// the label's is -infinity. A thread does one row. The backward kernel also notes the first step at which a loss was NaN or
-// infinite.
+// The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or
+// the label's is -infinity. A thread computes one row. The backward kernel also notes the first step at which a loss was NaN
+// or infinite.
 
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] logits S
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d loss / d S
@@ -1308,7 +1308,7 @@ fn softmax_cross_entropy_backward(@builtin(global_invocation_id) id: vec3u, @bui
 `,
   "shared/averages": `// includes shared/common
 //
-// Moving averages of what batch norm sees in training, for its evaluation:
+// Moving averages of the means and variances of training, for batch norm in evaluations:
 //
 //   average <- 0.9 average + 0.1 of the batch; the first batch sets it
 
@@ -1327,12 +1327,12 @@ fn keep_average(network: u32, at: u32, value: f32) {
   "shared/bits": `// Decisions that NaN and infinities could affect, made by their bits.
 //
 // WGSL lets a compiler assume that no float is NaN or infinite. NVIDIA's makes select(v, 0.0, v < 0.0) a floating-point
-// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may assume nothing of
-// integers, so here both the comparison and the selection use them.
+// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may not assume
+// anything of integers, so here both the comparison and the selection use them.
 //
 // As an unsigned integer, a positive float lies between 0 (+0) and 0x7f800000 (+infinity), a negative one between
-// 0x80000000 (-0) and 0xff800000 (-infinity). Beyond either infinity lies NaN. Functions whose names end with 4 do the same
-// for each of four.
+// 0x80000000 (-0) and 0xff800000 (-infinity). NaN lies beyond either infinity. Functions whose names end with 4 do the
+// same for each of four.
 
 const INFINITY_BITS = 0x7f800000u; // the exponent alone; of a finite number some of its bits are 0
 const NEGATIVE_INFINITY_BITS = 0xff800000u;
@@ -1394,7 +1394,7 @@ fn relu_gradient4(dh: vec4f, h: vec4f) -> vec4f {
   return bitcast<vec4f>(select(bitcast<vec4u>(dh), vec4u(0u), closed));
 }
 
-// Whether a logit leaves its row without a softmax: NaN or +infinity. A class whose logit is -infinity has a probability of 0.
+// Whether a logit makes its row's softmax NaN: NaN or +infinity. A class whose logit is -infinity has probability 0.
 fn has_no_softmax(logit: f32) -> bool {
   return !is_finite(logit) && bitcast<u32>(logit) != NEGATIVE_INFINITY_BITS;
 }
@@ -1405,7 +1405,7 @@ fn has_no_softmax4(logit: vec4f) -> vec4<bool> {
 `,
   "shared/blocks": `// includes shared/common
 //
-// The rows of a batch in blocks of four, of which the last may not be full.
+// The rows of a batch in blocks of four; the last may not be full.
 
 fn row_blocks() -> u32 {
   return (step.rows + 3u) / 4u;
@@ -1416,13 +1416,13 @@ fn present(block: u32) -> vec4<bool> {
   return vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
 }
 `,
-  "shared/common": `// What every kernel of a training needs: the layer it works on, the step, and which thread it is.
+  "shared/common": `// Shared by every kernel of a training: its layer, its step, and the index of its thread.
 //
 // The network is the z of the workgroup; one thread computes one tile unless a file says otherwise. All tensors are row-major
 // and have the network as their first axis. A binding has the same name and number in all files (src/gpu/bindings.ts lists
 // them). src/gpu/structs.ts lays the structs out for the host.
 
-// Threads per workgroup: the same number feeds the dispatch.
+// Threads per workgroup; the number of workgroups is computed from the same value.
 override WORKGROUP: u32;
 
 // Sizes of a layer, and where its tensors begin in one network's flat vectors.
@@ -1430,7 +1430,7 @@ struct Layer {
   inputs: u32,
   outputs: u32,
   parameters: u32, // length of one network's parameters
-  weights: u32, // how many of them, the first ones, are weights
+  weights: u32, // how many of them are weights, which come first
   weight: u32, // W [inputs, outputs] begins here
   bias: u32, // b [outputs]
   gamma: u32, // [outputs]
@@ -1438,8 +1438,8 @@ struct Layer {
   statistics: u32, // length of one network's moving averages
   mean: u32, // [outputs]
   variance: u32, // [outputs]
-  texels: u32, // texels an image has in the texture: inputs / 4, rounded up
-  images_per_layer: u32, // images a layer of the texture holds
+  texels: u32, // texels of an image in the texture: inputs / 4, rounded up
+  images_per_layer: u32, // images in a layer of the texture
   slices: u32, // parts that the sum over the inputs is split into
 }
 
@@ -1449,7 +1449,7 @@ struct Step {
   rows: u32, // images in the batch
   rise: f32, // how far the learning rate has risen: 0 at eta_min, 1 at eta_max
   fresh: u32, // 1 for the first batch ever, which sets the moving averages
-  slot: u32, // which of the sums that are read back later this step writes
+  slot: u32, // where this step writes in \`sums\`
   number: u32, // updates made before this one
   next: u32, // index in \`order\` of the first image of the next batch
   parts: u32, // for a kernel that does parts of two steps: the bits UPDATE (of this one) and FORWARD (the product of the next)
@@ -1514,7 +1514,7 @@ fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
 `,
   "shared/image_blocks": `// includes shared/images, shared/blocks
 //
-// Images of a batch in blocks of four rows. Behind the last row comes the last one again.
+// Images of a batch in blocks of four rows. Rows past the last repeat it.
 
 // Where the images of four rows lie.
 struct Places {
@@ -1544,11 +1544,11 @@ fn pixels_of(k: u32, at: Places, s: Standard) -> mat4x4f {
 //
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //
-// A texel is four pixels (rgba8unorm, so a channel is byte / 255). An image's last texel is filled up with channels whose
-// scale and shift are 0.
+// A texel is four pixels (rgba8unorm, so a channel is byte / 255). An image's last texel is padded with channels whose scale
+// and shift are 0.
 
 @group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
 @group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels of an image]
 
 struct Standard {
@@ -1981,17 +1981,17 @@ fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs)
 //   backward_weight  dW = H^T dS + 2 lambda W,  W <- W - eta dW; of the last layer db = sum over rows of dS, too
 //
 // A texel of H, S and their gradients holds four rows, one of W four inputs. Rows past the last have gradients of 0, inputs
-// past the last weights of 0. A thread does 4 rows x TILE_OUTPUTS outputs, 4 rows x 4 INPUT_TEXELS inputs, or 4 inputs x
+// past the last weights of 0. A thread computes 4 rows x TILE_OUTPUTS outputs, 4 rows x 4 INPUT_TEXELS inputs, or 4 inputs x
 // TILE_OUTPUTS outputs. Loops over TILE_OUTPUTS are unrolled in tile_*.wgsl.
 
 // new_y_texels and dy_texels: texel/tile.wgsl; networks, parameters and gradients: shared/descent.wgsl;
-// weight_texels and those written with them: texel/descent.wgsl
+// weight_texels and the textures written with them: texel/descent.wgsl
 @group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (i, b), layer P: H[4b .. 4b + 3, i]
 @group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>; // texel (i, b): dH
 
 override INPUTS: u32;
 override LAST: u32; // 1 in the last layer, else 0
-override INPUT_TEXELS: u32; // texels of four inputs that a thread of backward_input does: two
+override INPUT_TEXELS: u32; // texels of four inputs that a thread of backward_input computes: two
 
 fn activation_at(network: u32, block: u32, input: u32) -> vec4f {
   let x = textureLoad(x_texels, vec2u(min(input, INPUTS - 1u), block), network, 0);
@@ -2137,17 +2137,17 @@ fn descend_bias(d: Descent, output: u32, sums: vec4f) {
 //   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
 //
 // Everything between kernels is a texel of four: pixels and weights of four inputs, sums and gradients of four rows.
-// Inputs past the last have scale, shift and weights of 0; rows past the last have gradients of 0. A forward thread does a
-// tile of rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch.
+// Inputs past the last have scale, shift and weights of 0; rows past the last have gradients of 0. A forward thread computes
+// a tile of rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch.
 // The tile's size and its unrolled loops are in shared/tile_*.wgsl.
 
 // images, order and standard: shared/images.wgsl; new_y_texels and dy_texels: texel/tile.wgsl; networks: shared/descent.wgsl;
-// weight_texels and those written with them: texel/descent.wgsl
+// weight_texels and the textures written with them: texel/descent.wgsl
 
 override TEXELS: u32; // texels of an image
 override SLICES: u32; // parts that the sum over the inputs is split into
 
-// The last texel in place of one behind it.
+// The index of a texel, at most that of the last.
 fn inside(k: u32) -> u32 {
   return min(k, TEXELS - 1u);
 }
@@ -2189,7 +2189,7 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
     add_to_inputs(&tile, k, places_of(block), standards, gradients_of(id.z, block, output));
   }
   let d = descent_of(id.z);
-  // In a loop, so that the code that moves a weight is there once and not for each: it compiles in a fraction of the time.
+  // A loop, so that the code that updates a weight is compiled once and not for each, in a fraction of the time.
   for (var i = 0u; i < TILE_INPUTS; i++) {
     if k + i < TEXELS {
       descend_outputs(d, id.z, k + i, output, input_block(tile, i));
@@ -2199,7 +2199,7 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 `,
   "texel/norm": `// includes shared/descent, shared/bits, shared/blocks, shared/averages
 //
-// What stands between the affine maps where texels are cheap to read (texel/input.wgsl says why): the sum of the slices,
+// Everything between the affine maps where texels are cheap to read (texel/input.wgsl says why): the sum of the slices,
 // the bias, batch norm (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3) and ReLU. For each feature:
 //
 //   S = b + sum over the slices
@@ -2210,9 +2210,9 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 //               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows);  db = sum of dS
 //   relu        H = max(0, S);  dS = dH where H > 0, else 0;  db = sum of dS
 //
-// A texel holds four rows of one feature; what is written past the last row is 0. Mean and variance are merged block by
-// block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. Where the variance is infinite N is NaN
-// (per_operation/batch_norm.wgsl says why). In training and backward a thread does one feature, in evaluation one texel.
+// A texel holds four rows of one feature; values past the last row are 0. Mean and variance are merged block by
+// block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. Where the variance is infinite, N is NaN
+// (per_operation/batch_norm.wgsl says why). In training and backward a thread computes one feature, in evaluation one texel.
 
 // networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -2226,7 +2226,7 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 @group(0) @binding(33) var new_normalised_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): N
 
 override FEATURES: u32; // outputs of the layer
-override SLICES: u32; // parts that S comes in
+override SLICES: u32; // parts that S is split into
 
 fn only(value: vec4f, rows: vec4<bool>) -> vec4f {
   return select(vec4f(0.0), value, rows);
@@ -2376,14 +2376,14 @@ fn texel_relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
 //   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
 //   backward  dS = (p - onehot(t)) / rows
 //
-// The predicted class is the first of those with the largest logit. The loss is NaN where a logit is NaN or +infinity or
-// the label's is -infinity. A thread does four rows at once; gradients of rows past the last are 0. The backward kernel also
+// The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or
+// the label's is -infinity. A thread computes four rows; gradients of rows past the last are 0. The backward kernel also
 // notes the first step at which a loss was NaN or infinite.
 
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] which image comes when
+@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss; 1 where the class is found, else 0
+@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss; 1 where correct, else 0
 @group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
 @group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, rows]
 @group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (o, b), layer P: X W of rows 4b .. 4b + 3
@@ -2472,7 +2472,7 @@ fn texel_softmax_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num
 `,
   "texel/tile": `// includes texel/descent, shared/blocks, shared/{tile}_outputs
 //
-// What a tile of outputs reads and writes, in texels of four inputs (W) or four rows (S and dS) of one output.
+// The operands and results of a tile of outputs, in texels of four inputs (W) or four rows (S and dS) of one output.
 
 // weight_texels: texel/descent.wgsl
 @group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, slice * blocks + b): S
@@ -2494,7 +2494,7 @@ fn add_combination(sum: vec4f, x: mat4x4f, w: vec4f) -> vec4f {
   return sum + x * w;
 }
 
-// Once for a block and not for each output: this alone is a tenth of the first layer's forward product.
+// Computed once for a block, not for each output: that alone takes a tenth of the first layer's forward product.
 fn block_place(network: u32, slice: u32, block: u32) -> u32 {
   return slice * row_blocks() + block;
 }
@@ -2567,7 +2567,7 @@ fn descend_biases(d: Descent, output: u32, sums: Outputs) {
 //
 //   parameters[W[4k + j, o]] = weight_texels(o, k)[j],  gradients likewise
 //
-// A thread does one texel.
+// A thread copies one texel.
 
 @group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
 @group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
@@ -2599,8 +2599,8 @@ fn texel_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
 //   backward_input   dX = dY W^T
 //   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW
 //
-// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup does SIDE x SIDE
-// results, each thread 4 x 4; 16 of the depth are staged at a time. What lies past an edge is staged as 0 and not
+// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup computes SIDE x
+// SIDE results, each thread 4 x 4; 16 of the depth are staged at a time. Values past an edge are staged as 0 and not
 // stored.
 
 // networks, parameters and gradients: shared/descent.wgsl
@@ -2665,7 +2665,7 @@ fn place_of(group: vec3u, thread: u32) -> Place {
   return Place(group.x * SIDE + 4u * own_row, group.y * SIDE + 4u * own_column, own_row, own_column);
 }
 
-// Adds the products of what is staged.
+// Adds the products of the staged tiles.
 fn add_staged(sums: mat4x4f, p: Place) -> mat4x4f {
   var total = sums;
   for (var d = 0u; d < DEPTH; d++) {
@@ -2769,8 +2769,8 @@ fn tiled_affine_backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(lo
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
 //
-// A workgroup does SIDE rows x SIDE outputs, or SIDE inputs x SIDE outputs; each thread 4 x 4 of them. What lies past
-// an edge is staged as 0 and not stored.
+// A workgroup computes SIDE rows x SIDE outputs, or SIDE inputs x SIDE outputs, each thread 4 x 4 of them. Values past
+// an edge are staged as 0 and not stored.
 
 // networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl
 @group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
@@ -2863,7 +2863,7 @@ fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   store_row(group.z, row + r + 3u, output + 4u * c, s3);
 }
 
-// Updates an input's weights to four outputs.
+// Updates the weights of an input to four outputs.
 fn move_row(d: Descent, input: u32, output: u32, gradient: vec4f) {
   if input >= layer.inputs {
     return;
