@@ -1,8 +1,8 @@
 // Decisions that NaN and infinities could affect, made by their bits.
 //
 // WGSL lets a compiler assume that no float is NaN or infinite. NVIDIA's makes select(v, 0.0, v < 0.0) a floating-point
-// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may not assume
-// anything of integers, so here both the comparison and the selection use them.
+// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may not assume anything
+// of integers, so here both the comparison and the selection use them.
 //
 // As an unsigned integer, a positive float lies between 0 (+0) and 0x7f800000 (+infinity), a negative one between
 // 0x80000000 (-0) and 0xff800000 (-infinity). NaN lies beyond either infinity. Functions whose names end with 4 do the

@@ -22,7 +22,7 @@ fn add_combination(sum: vec4f, x: mat4x4f, w: vec4f) -> vec4f {
   return sum + x * w;
 }
 
-// Computed once for a block, not for each output: that alone takes a tenth of the first layer's forward product.
+// Computed once for a block, not for each output, which saves a tenth of the first layer's forward product.
 fn block_place(network: u32, slice: u32, block: u32) -> u32 {
   return slice * row_blocks() + block;
 }

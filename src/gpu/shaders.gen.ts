@@ -1327,8 +1327,8 @@ fn keep_average(network: u32, at: u32, value: f32) {
   "shared/bits": `// Decisions that NaN and infinities could affect, made by their bits.
 //
 // WGSL lets a compiler assume that no float is NaN or infinite. NVIDIA's makes select(v, 0.0, v < 0.0) a floating-point
-// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may not assume
-// anything of integers, so here both the comparison and the selection use them.
+// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may not assume anything
+// of integers, so here both the comparison and the selection use them.
 //
 // As an unsigned integer, a positive float lies between 0 (+0) and 0x7f800000 (+infinity), a negative one between
 // 0x80000000 (-0) and 0xff800000 (-infinity). NaN lies beyond either infinity. Functions whose names end with 4 do the
@@ -2494,7 +2494,7 @@ fn add_combination(sum: vec4f, x: mat4x4f, w: vec4f) -> vec4f {
   return sum + x * w;
 }
 
-// Computed once for a block, not for each output: that alone takes a tenth of the first layer's forward product.
+// Computed once for a block, not for each output, which saves a tenth of the first layer's forward product.
 fn block_place(network: u32, slice: u32, block: u32) -> u32 {
   return slice * row_blocks() + block;
 }
