@@ -69,11 +69,14 @@ export function parseCifar10(bytes: Uint8Array, name: string): LabelledImages {
  * long, or a label is above 9; the message names the file.
  *
  * @example Usage
- * ```ts no-eval
- * import { readCifar10 } from "@headless/mlp";
+ * ```ts
+ * import { type DataSet, readCifar10 } from "@headless/mlp";
  *
- * const dataset = await readCifar10("data");
- * console.log(dataset.training.count); // 45000
+ * async function load(folder: string): Promise<DataSet> {
+ *   const dataset = await readCifar10(folder); // `deno task data` downloads it into data/
+ *   console.assert(dataset.training.count === 45_000);
+ *   return dataset;
+ * }
  * ```
  */
 export async function readCifar10(directory: string): Promise<DataSet> {
