@@ -7,9 +7,9 @@ import { runChecked } from "./_check/deno.ts";
 import { checkExamples, entryPoints } from "./_check/examples.ts";
 import { checkPackage } from "./_check/package.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { helpText } from "./_kit/help.ts";
+import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, parseOptions } from "./_kit/options.ts";
+import { COMMON_OPTIONS } from "./_kit/options.ts";
 import { DIAGRAM_DRIFT, diagramIsCurrent } from "./diagram.ts";
 import { DRIFT, shadersAreCurrent } from "./shaders.ts";
 
@@ -26,13 +26,7 @@ const TASK = {
 type Check = () => Promise<string | null>;
 
 /** Runs every check, also after one that failed. */
-async function main(args: readonly string[], context: TaskContext): Promise<number> {
-  const { options } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
-
+async function runChecks(context: TaskContext): Promise<number> {
   // tasks/bootstrap.sh sets it where JSR does not answer.
   const stdMap = (Deno.env.get("STD_MAP") ?? "").split(" ").filter((word) => word !== "");
   const { ".": root, ...subpaths } = await entryPoints();
@@ -66,6 +60,10 @@ async function main(args: readonly string[], context: TaskContext): Promise<numb
     context.stdout("`types` saw @std from npm, without its types: JSR does not answer");
   }
   return failed === 0 ? EXIT.done : EXIT.failed;
+}
+
+async function main(args: readonly string[], context: TaskContext): Promise<number> {
+  return await withOptions(TASK, args, context, () => runChecks(context));
 }
 
 if (import.meta.main) await runTask(main);

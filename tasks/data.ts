@@ -12,9 +12,9 @@ import { type Archive, download } from "./_data/download.ts";
 import { unpackFiles } from "./_data/tar.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { warn, writeEvent } from "./_kit/events.ts";
+import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, flag, type Option, type Task, type Values } from "./_kit/options.ts";
-import { withOptions } from "./_kit/with_data.ts";
 
 /** CIFAR-10 as its authors publish it, which never changes. */
 const CIFAR10: Archive = {

@@ -5,9 +5,9 @@
  */
 import { folderOf, FOLDERS, readImports } from "./_check/imports.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { helpText } from "./_kit/help.ts";
+import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, parseOptions } from "./_kit/options.ts";
+import { COMMON_OPTIONS } from "./_kit/options.ts";
 
 const FIGURE = new URL("../docs/figures/architecture.svg", import.meta.url);
 
@@ -104,16 +104,15 @@ const TASK = {
   examples: [{ command: "deno task diagram", purpose: "after a folder imports another one" }],
 } as const;
 
-async function main(args: readonly string[], context: TaskContext): Promise<number> {
-  const { options } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
+async function write(context: TaskContext): Promise<number> {
   if (await diagramIsCurrent()) return EXIT.done;
   await Deno.writeTextFile(FIGURE, await drawDiagram());
   context.stderr("Wrote docs/figures/architecture.svg");
   return EXIT.done;
+}
+
+async function main(args: readonly string[], context: TaskContext): Promise<number> {
+  return await withOptions(TASK, args, context, () => write(context));
 }
 
 if (import.meta.main) await runTask(main);

@@ -12,12 +12,11 @@ import { announceAdapter, describeAdapter, vendorName } from "./_kit/adapter.ts"
 import type { TaskContext } from "./_kit/context.ts";
 import { exists, NO_CIFAR10, usualDirectory } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { wrap } from "./_kit/help.ts";
+import { withOptions, wrap } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, flag, type Task, type Values } from "./_kit/options.ts";
 import { alignColumns } from "./_kit/table.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
-import { withOptions } from "./_kit/with_data.ts";
 import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
 

@@ -4,9 +4,9 @@ import { renderReport } from "../src/report/mod.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { warn, writeEvent } from "./_kit/events.ts";
 import { readTextIfThere, writeFileDurably } from "./_kit/files.ts";
+import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, type Task, type Values } from "./_kit/options.ts";
-import { withOptions } from "./_kit/with_data.ts";
 import { readReproduction } from "./_report/read.ts";
 
 const { help, out, quick, json } = COMMON_OPTIONS;

@@ -7,9 +7,9 @@
 import { includedFiles } from "../src/gpu/includes.ts";
 import { FUSED_MAX_LAYERS, TILES } from "../src/gpu/kernel_table.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { helpText } from "./_kit/help.ts";
+import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, flag, parseOptions } from "./_kit/options.ts";
+import { COMMON_OPTIONS, flag } from "./_kit/options.ts";
 import { biasesText, blocksText, outputsText } from "./_kit/tile.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -107,14 +107,9 @@ const TASK = {
   examples: [{ command: "deno task shaders", purpose: "after every change of a shader" }],
 } as const;
 
-async function main(args: readonly string[], context: TaskContext): Promise<number> {
-  const { options } = parseOptions(TASK, args);
-  if (options.help) {
-    context.stdout(helpText(TASK));
-    return EXIT.done;
-  }
+async function write(checkOnly: boolean, context: TaskContext): Promise<number> {
   const drifted = await driftedFiles();
-  if (drifted.size > 0 && options.check) {
+  if (drifted.size > 0 && checkOnly) {
     context.stderr(DRIFT);
     return EXIT.failed;
   }
@@ -123,6 +118,10 @@ async function main(args: readonly string[], context: TaskContext): Promise<numb
     context.stderr(`Wrote ${path}`);
   }
   return EXIT.done;
+}
+
+async function main(args: readonly string[], context: TaskContext): Promise<number> {
+  return await withOptions(TASK, args, context, ({ options }) => write(options.check, context));
 }
 
 if (import.meta.main) await runTask(main);

@@ -1,9 +1,13 @@
-/** The help text of a task, generated from the declarations that its arguments are parsed with. */
+/** How tasks start: their arguments, or their help, generated from the declarations that arguments are parsed with. */
+import type { TaskContext } from "./context.ts";
+import { EXIT } from "./main.ts";
 import {
   type AnyValues,
   COMMON_OPTIONS,
   defaultOf,
   optionName,
+  type Parsed,
+  parseOptions,
   type Task,
   TRAINING_OPTIONS,
 } from "./options.ts";
@@ -21,6 +25,19 @@ const EXIT_STATUSES = [
   ["3", "a check failed"],
   ["75", "try again: the device was lost, or the task was interrupted"],
 ] as const;
+
+/** Parses the arguments and runs the task, or prints its help where that was asked for. */
+export async function withOptions<V extends AnyValues>(
+  task: Task<V>,
+  args: readonly string[],
+  context: TaskContext,
+  run: (parsed: Parsed<V>) => Promise<number>,
+): Promise<number> {
+  const parsed = parseOptions(task, args);
+  if (parsed.options.help !== true) return await run(parsed);
+  context.stdout(helpText(task));
+  return EXIT.done;
+}
 
 /** The help text of a task: lines of at most 92 characters, without a final line break. */
 export function helpText(task: Task<AnyValues>): string {

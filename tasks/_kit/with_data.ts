@@ -1,4 +1,4 @@
-/** How tasks start: arguments, help, device, data. What is opened here is closed here, whatever happens in between. */
+/** How tasks start that use a GPU: device and data. What is opened here is closed here, whatever happens in between. */
 import type { DataSet, SubsetCounts } from "../../src/data/dataset.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
@@ -6,8 +6,7 @@ import { checkVariant } from "../../src/programs/variants.ts";
 import { announceAdapter } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { announceData, loadDataSet, type Loaded, QUICK_COUNTS } from "./data.ts";
-import { helpText } from "./help.ts";
-import { EXIT } from "./main.ts";
+import { withOptions } from "./help.ts";
 import {
   type AnyValues,
   type CommonOptions,
@@ -29,19 +28,6 @@ export interface GpuCall<V extends GpuOptions> extends Parsed<V> {
 export interface DataCall<V extends DataOptions> extends Parsed<V> {
   readonly gpu: Gpu;
   readonly data: DeviceDataSet;
-}
-
-/** Parses the arguments and runs the task, or prints its help where that was asked for. */
-export async function withOptions<V extends AnyValues>(
-  task: Task<V>,
-  args: readonly string[],
-  context: TaskContext,
-  run: (parsed: Parsed<V>) => Promise<number>,
-): Promise<number> {
-  const parsed = parseOptions(task, args);
-  if (parsed.options.help !== true) return await run(parsed);
-  context.stdout(helpText(task));
-  return EXIT.done;
 }
 
 /** As {@linkcode withOptions}, with a device, whose adapter is printed. */
