@@ -9,6 +9,7 @@ import { measureAdapterPeak } from "../src/measure/adapter_peak.ts";
 import type { BenchRow, PeerRow } from "../src/measure/bench.ts";
 import { compareWithEarlier } from "../src/measure/slowdown.ts";
 import { timeUnit, unitsFor } from "../src/measure/timing.ts";
+import { architectureOf } from "../src/model/shape.ts";
 import { BENCH_CSV, PEERS_CSV } from "../src/records/bench.ts";
 import { currentCommit } from "./_bench/commit.ts";
 import { BENCH_FILES, dateNow, readRows, writeBenchRows } from "./_bench/files.ts";
@@ -363,11 +364,12 @@ function say(
 }
 
 function measuredColumns(
-  { hidden, batchNorm, batch, networks, variant }: BenchPopulation,
+  population: BenchPopulation,
   { steps, step, evaluation }: Measurement,
-  { inputs, classes }: DataSet,
+  dataset: DataSet,
 ) {
-  const operations = networks * operationsPerStep({ inputs, hidden, classes, batchNorm }, batch);
+  const { hidden, batchNorm, batch, networks, variant } = population;
+  const operations = networks * operationsPerStep(architectureOf(population, dataset), batch);
   return {
     variant,
     networks,

@@ -21,12 +21,21 @@ export interface PopulationShape {
 export interface PopulationPlan
   extends Omit<PopulationShape, "architecture">, Pick<Architecture, "hidden" | "batchNorm"> {}
 
+/** What a data set decides about a network. */
+type DataShape = Pick<Architecture, "inputs" | "classes">;
+
+/** Completes the plan of a network with the numbers of inputs and classes of the data. */
+export function architectureOf(
+  { hidden, batchNorm }: Pick<Architecture, "hidden" | "batchNorm">,
+  { inputs, classes }: DataShape,
+): Architecture {
+  return { inputs, hidden, classes, batchNorm };
+}
+
 /** Completes a plan with the numbers of inputs and classes of the data. */
-export function shapeOf(
-  { hidden, batchNorm, networks, batch }: PopulationPlan,
-  { inputs, classes }: Pick<Architecture, "inputs" | "classes">,
-): PopulationShape {
-  return { architecture: { inputs, hidden, classes, batchNorm }, networks, batch };
+export function shapeOf(plan: PopulationPlan, data: DataShape): PopulationShape {
+  const { networks, batch } = plan;
+  return { architecture: architectureOf(plan, data), networks, batch };
 }
 
 /**

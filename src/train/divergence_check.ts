@@ -15,7 +15,7 @@ import { initialise, initialStatistics } from "../model/initialisation.ts";
 import type { Evaluation } from "../model/metrics.ts";
 import { type Architecture, layout, type ParameterKind } from "../model/network.ts";
 import { type Batch, cost as costOf } from "../model/reference/network.ts";
-import type { PopulationPlan } from "../model/shape.ts";
+import { architectureOf, type PopulationPlan } from "../model/shape.ts";
 import { defaultVariant, variantFits } from "../programs/variants.ts";
 import { type NetworkSettings, Population, type StepPlan } from "./population.ts";
 
@@ -91,15 +91,15 @@ export async function checkDivergence(
   gpu: Gpu,
   options: DivergenceCheckOptions,
 ): Promise<DivergenceCheckRow[]> {
-  const { data, hidden, batchNorm, batch } = options;
-  const { inputs, classes, training } = data.source;
+  const { data, hidden, batch } = options;
+  const { training } = data.source;
   if (hidden.length === 0 || training.count < 2 * batch) {
     throw new ArgumentError(
       `Cannot check divergence with ${hidden.length} hidden layers and ${training.count} training images, ` +
         `expected at least 1 and ${2 * batch}`,
     );
   }
-  const architecture = { inputs, hidden, classes, batchNorm };
+  const architecture = architectureOf(options, data.source);
   const cases = allCases(data.source, { architecture, batch });
   const rows: DivergenceCheckRow[] = [];
   const faults: string[] = [];

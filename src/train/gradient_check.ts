@@ -17,6 +17,7 @@ import { initialise } from "../model/initialisation.ts";
 import type { Architecture } from "../model/network.ts";
 import type { PUBLISHED_GRADIENT_ERRORS } from "../model/published.ts";
 import { checkGradients, type GradientError } from "../model/reference/numerical_gradients.ts";
+import { architectureOf } from "../model/shape.ts";
 import {
   checkKernels,
   type KernelCheckOptions,
@@ -100,7 +101,7 @@ export async function checkSetting(
   const setting = { hidden, batchNorm, networks, batch, steps: 1, seed, order, evaluation: false };
   const onGpu = await compare(gpu, dataset, { ...setting, variant });
 
-  const architecture = { inputs: dataset.inputs, hidden, classes: dataset.classes, batchNorm };
+  const architecture = architectureOf(options, dataset);
   const parameters = initialise(architecture, { seed, identity: 0 });
   const differences = await checkGradients({ architecture, parameters }, {
     x: standardise(dataset.training.images, dataset, order.subarray(0, batch)),

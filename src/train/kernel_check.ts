@@ -13,7 +13,7 @@ import { initialise } from "../model/initialisation.ts";
 import { isCancelledBias, layout } from "../model/network.ts";
 import { Random } from "../model/random.ts";
 import { evaluate, gradients, updateStatistics } from "../model/reference/network.ts";
-import type { PopulationPlan } from "../model/shape.ts";
+import { architectureOf, type PopulationPlan } from "../model/shape.ts";
 import { planSteps, type StepPlan } from "../programs/steps.ts";
 import { type NetworkSettings, Population, type PopulationState } from "./population.ts";
 
@@ -86,9 +86,9 @@ export async function checkKernels(
   gpu: Gpu,
   options: KernelCheckOptions,
 ): Promise<KernelCheckRow[]> {
-  const { data, hidden, batchNorm, networks, batch, seed = 1, start, variant } = options;
-  const { inputs, classes, training } = data.source;
-  const architecture = { inputs, hidden, classes, batchNorm };
+  const { data, networks, batch, seed = 1, start, variant } = options;
+  const { training } = data.source;
+  const architecture = architectureOf(options, data.source);
   const settings = { architecture, networks, batch, data, variant };
   const population = await Population.create(gpu, settings);
   try {

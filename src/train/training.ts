@@ -13,6 +13,7 @@ import type { Evaluation, MetricRow } from "../model/metrics.ts";
 import { type Architecture, layout } from "../model/network.ts";
 import { Random } from "../model/random.ts";
 import { eta, phase, totalSteps } from "../model/schedule.ts";
+import { architectureOf } from "../model/shape.ts";
 import { planSteps } from "../programs/steps.ts";
 import { type AdvanceOptions, type NetworkSettings, Population } from "./population.ts";
 
@@ -158,12 +159,11 @@ export class Training {
     data: DataSet | DeviceDataSet,
     options: TrainingOptions,
   ): Promise<Training> {
-    const { hidden, batchNorm, networks, seed = 1, batch = 100, variant } = options;
+    const { networks, seed = 1, batch = 100, variant } = options;
     const steps = stepsOf(options);
     const deviceData = data instanceof DeviceDataSet ? data : new DeviceDataSet(gpu, data);
     const ownData = deviceData === data ? undefined : deviceData;
-    const { inputs, classes } = deviceData.source;
-    const architecture = { inputs, hidden, classes, batchNorm };
+    const architecture = architectureOf(options, deviceData.source);
     let population: Population | undefined;
     try {
       // Before drawing initial weights: networks too large for the adapter may be too large for this process.

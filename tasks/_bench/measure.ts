@@ -92,12 +92,10 @@ export class Runner {
     options: { plan: Plan; seed: number; signal: AbortSignal; alike?: boolean },
   ): Promise<Runner> {
     const { plan, seed, signal, alike = false } = options;
-    const { hidden, batchNorm, networks } = plan;
-    const { inputs, classes, training } = data.source;
-    const architecture: Architecture = { inputs, hidden, classes, batchNorm };
     const began = performance.now();
     const population = await createPopulation(gpu, data, { ...plan, settings: SETTINGS });
     const taken = performance.now();
+    const { architecture, networks } = population;
     let drawing = 0;
     try {
       // Drawing comes after the allocation, which may fail, and does not count as compiling.
@@ -108,7 +106,7 @@ export class Runner {
       );
       drawing = performance.now() - taken;
       population.write({ parameters });
-      population.setOrder(new Random(seed, "batches", 0).permutation(training.count));
+      population.setOrder(new Random(seed, "batches", 0).permutation(population.images));
       await population.advance([{ first: 0, rise: 0, number: 0 }]);
       await population.done();
     } catch (error) {

@@ -11,7 +11,7 @@ import {
 } from "../../src/measure/scaling.ts";
 import { spreadOf } from "../../src/measure/spread.ts";
 import { timeUnit } from "../../src/measure/timing.ts";
-import type { PopulationPlan } from "../../src/model/shape.ts";
+import { architectureOf, type PopulationPlan } from "../../src/model/shape.ts";
 import { SCALING_CSV } from "../../src/records/scaling.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { warn, writeEvent } from "../_kit/events.ts";
@@ -174,12 +174,12 @@ function makeRows(
   sizes: readonly Size[],
   { gpu, data }: ScalingContext,
 ): ScalingRow[] {
-  const { inputs, classes, name } = data.source;
   const times = sizes.map((size) => spreadOf(size.times));
   const cliffs = findCliffs(sizes.map(({ value }, i) => ({ size: value, cost: times[i].median })));
-  return sizes.map(({ value, plan: { hidden, batchNorm, batch, networks }, variant, steps }, i) => {
+  return sizes.map(({ value, plan, variant, steps }, i) => {
+    const { hidden, batch, networks } = plan;
     const { median, min, max } = times[i];
-    const operations = networks * operationsPerStep({ inputs, hidden, classes, batchNorm }, batch);
+    const operations = networks * operationsPerStep(architectureOf(plan, data.source), batch);
     return {
       axis,
       value,
@@ -191,7 +191,7 @@ function makeRows(
       gflopPerS: operations / median / 1e6,
       adapter: gpu.adapter.description,
       variant: variant!,
-      data: name,
+      data: data.source.name,
       hidden: hidden.join(","),
       batch,
       networks,
