@@ -53,10 +53,10 @@ export const CARELESS: readonly Mutant[] = [
     to: "careless4(log(s.sum) - of_label), valid",
   },
   {
-    file: "fused/tail",
+    file: "fused/softmax",
     mistake: "a loss that is NaN is 0",
-    from: "log(sum) - (arena[x + label / 4u][label % 4u] - largest), valid",
-    to: "careless(log(sum) - (arena[x + label / 4u][label % 4u] - largest)), valid",
+    from: "log(sum) - (own - largest), valid",
+    to: "careless(log(sum) - (own - largest)), valid",
   },
   {
     file: "shared/bits",
@@ -90,13 +90,13 @@ export const UNCHECKED_LOGITS: readonly Mutant[] = [
     to: "valid = valid & ",
     variant: "texel-12x8",
   },
-  {
-    file: "fused/tail",
+  ...["fused-tail", "fused-layers"].map((variant) => ({
+    file: "fused/softmax",
     mistake: "nobody looks at the logits",
-    from: "valid = valid && !has_no_softmax(logit);",
+    from: "valid = valid && !any(has_no_softmax4(four) & there);",
     to: "",
-    variant: "fused-tail",
-  },
+    variant,
+  })),
 ];
 
 /** All others. */
@@ -171,13 +171,13 @@ export const DIVERGENCE_MUTANTS: readonly Mutant[] = [
     to: "is_finite(mean)",
     variant: "texel-12x8",
   },
-  {
+  ...["fused-tail", "fused-layers"].map((variant) => ({
     file: "fused/norm",
     mistake: "a variance that overflowed hides",
-    from: "is_finite4(variance)",
+    from: "is_finite4(found.variance)",
     to: "vec4<bool>(true)",
-    variant: "fused-tail",
-  },
+    variant,
+  })),
   {
     file: "per_operation/softmax_cross_entropy",
     mistake: "no loss is ever reported",
@@ -220,20 +220,36 @@ export const DIVERGENCE_MUTANTS: readonly Mutant[] = [
     to: "&diverged[0]",
     variant: "texel-12x8",
   },
-  {
-    file: "fused/tail",
-    mistake: "no loss is ever reported",
-    from: "if !is_finite(loss) {",
-    to: "if false {",
-    variant: "fused-tail",
-  },
-  {
-    file: "fused/tail",
-    mistake: "another network is reported",
-    from: "&diverged[network]",
-    to: "&diverged[0]",
-    variant: "fused-tail",
-  },
+  ...["fused-tail", "fused-layers"].flatMap((variant) => [
+    {
+      file: "fused/softmax",
+      mistake: "no loss is ever reported",
+      from: "if keep && !is_finite(loss) {",
+      to: "if false {",
+      variant,
+    },
+    {
+      file: "fused/softmax",
+      mistake: "another network is reported",
+      from: "&diverged[network]",
+      to: "&diverged[0]",
+      variant,
+    },
+    {
+      file: "fused/softmax",
+      mistake: "another step is reported",
+      from: "step.number",
+      to: "step.number + 1u",
+      variant,
+    },
+    {
+      file: "fused/softmax",
+      mistake: "the last step is reported, not the first",
+      from: "atomicMin(&diverged[network], step.number);",
+      to: "atomicStore(&diverged[network], step.number);",
+      variant,
+    },
+  ]),
   {
     file: "shared/sums",
     mistake: "a bias that is infinite hides behind a ReLU",

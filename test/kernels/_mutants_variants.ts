@@ -4,11 +4,13 @@
  * @module
  */
 import type { Mutant } from "./_mutants.ts";
+import { FUSED_MUTANTS } from "./_mutants_fused.ts";
 import { TEXEL_MUTANTS } from "./_mutants_texel.ts";
 
 /** All of them. */
 export const VARIANT_MUTANTS: readonly Mutant[] = [
   ...TEXEL_MUTANTS,
+  ...FUSED_MUTANTS,
 
   // bits
   ...["texel-12x8", "fused-tail"].flatMap((variant) => [
@@ -42,12 +44,6 @@ export const VARIANT_MUTANTS: readonly Mutant[] = [
     from: "past * statistics[to] + (1.0 - past) * value",
     to: "value",
     variant: "fused-tail",
-  },
-  {
-    file: "fused/averages",
-    mistake: "four averages are the first one's",
-    from: "value[i]",
-    to: "value[0]",
   },
   {
     file: "shared/averages",

@@ -174,7 +174,7 @@ function normExpected(s: Float64Array, layer: { gamma: Float64Array; beta: Float
 }
 
 /** A moving average after a batch; 1 - 0.9 is off by 4 units in float32. */
-function averaged(past: Float64Array, batch: Expected, fresh: boolean): Expected {
+export function averaged(past: Float64Array, batch: Expected, fresh: boolean): Expected {
   const values = past.slice();
   updateStatistics(values, batch.values, fresh);
   const magnitudes = absolute(past);

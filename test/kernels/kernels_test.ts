@@ -28,6 +28,9 @@ import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { createRandomData, modestGpu, sharedGpu } from "../_gpu.ts";
 import { measureCases, runKernel, words, type Written } from "./_kernel.ts";
 import { AFFINE_TESTS, inputBackwardCase, inputForwardCase } from "./_affine.ts";
+import type { FusedSizes } from "./_fused.ts";
+import { divergedAfter } from "./_fused_hidden.ts";
+import { FUSED_TESTS } from "./_fused_tests.ts";
 import { INPUTS, type KernelTest, NETWORKS, ROWS, type Sizes, WIDTHS } from "./_cases.ts";
 import { LOSS_TESTS } from "./_loss.ts";
 import { NORM_TESTS } from "./_norm.ts";
@@ -44,8 +47,8 @@ import { newRowTexels, rowTexels } from "./_texels.ts";
 const SEED = 2026;
 
 /**
- * The kernels that do one operation each. The others use workgroup memory, pass values on in forms of their own, and are
- * proved together, by what a step comes to (variants_test.ts) and by the mistakes that are found in them (mutants_test.ts).
+ * The kernels that do one operation each. Those of `fused/` have tests of their own form; those of `tiled/` are proved
+ * together, by what a step comes to (variants_test.ts) and by the mistakes that are found in them (mutants_test.ts).
  */
 type TestedKernel = Exclude<KernelName, `${"fused" | "tiled"}_${string}`>;
 
@@ -58,7 +61,7 @@ const TESTS: Record<TestedKernel, KernelTest> = {
   ...TEXEL_LOSS_TESTS,
 };
 
-for (const [name, { cases, bound, draw }] of Object.entries(TESTS)) {
+for (const [name, { cases, bound, draw }] of Object.entries({ ...TESTS, ...FUSED_TESTS })) {
   Deno.test(`${name} equals the reference on awkward sizes`, async () => {
     const gpu = await sharedGpu();
     const errors = await measureCases(
@@ -78,7 +81,7 @@ for (const [name, { cases, bound, draw }] of Object.entries(TESTS)) {
   });
 }
 
-Deno.test("KERNELS are those of the shaders, and those of one operation are all tested here", () => {
+Deno.test("KERNELS are those of the shaders, and all but tiled ones are tested here", () => {
   const texts = Object.entries(SHADERS).filter(([file]) => !file.startsWith("measure/")).map((
     [, text],
   ) => text);
@@ -86,8 +89,8 @@ Deno.test("KERNELS are those of the shaders, and those of one operation are all 
     Array.from(text.matchAll(/@compute[^{]*?fn (\w+)/g), ([, name]) => name)
   );
 
-  const tested = entryPoints.filter((name) => !/^(fused|tiled)_/.test(name));
-  assertEquals(Object.keys(TESTS).sort(), tested.sort());
+  const tested = entryPoints.filter((name) => !/^tiled_/.test(name));
+  assertEquals(Object.keys({ ...TESTS, ...FUSED_TESTS }).sort(), tested.sort());
   assertEquals(Object.keys(KERNELS).sort(), entryPoints.sort());
 });
 
@@ -114,6 +117,27 @@ Deno.test("TESTS hold every size with every number of networks", () => {
   );
   const others = ["input_affine_backward", "texel_weights", "sum_squares"];
   assertCovers([...products, ...others], "inputs", INPUTS);
+});
+
+Deno.test("FUSED_TESTS hold few and many rows, 1 to 3 networks, batch norm and none for each kernel", () => {
+  for (const [name, { cases }] of Object.entries(FUSED_TESTS)) {
+    const networks = new Set(cases.map((sizes) => sizes.networks));
+    assertEquals([...networks].sort(), [1, 2, 3], name);
+    const norms = new Set(cases.map((sizes) => (sizes as FusedSizes).batchNorm));
+    assertEquals([...norms].sort(), [false, true], name);
+    const partly = cases.some(({ outputs }) => outputs % 4 !== 0);
+    const fully = cases.some(({ outputs }) => outputs % 4 === 0);
+    assert(partly && fully, name);
+    if (name === "fused_unpack") continue; // It reads no rows.
+    const rows = new Set(cases.map((sizes) => sizes.rows));
+    for (const own of [1, 2, 3, 5, 37, 100, 101, 130]) {
+      assert(rows.has(own), `${name}, ${own} rows`);
+    }
+  }
+  const depths = new Set(
+    FUSED_TESTS.fused_tail.cases.map((sizes) => (sizes as FusedSizes).widths.length - 1),
+  );
+  assertEquals([...depths].sort((a, b) => a - b), [2, 3, 4, 5, 9]);
 });
 
 Deno.test("TEXEL_AFFINE_TESTS hold every size with every tile", () => {
@@ -246,6 +270,15 @@ for (
 
     assertEquals(words(diverged), expected === null ? before : [7, 3, 7]);
   });
+
+  for (const kernel of ["fused_loss", "fused_tail"] as const) {
+    Deno.test(`${kernel} ${noted} when ${what}`, async () => {
+      const before = [NEVER, 3, 9];
+      const found = await divergedAfter(kernel, { logits, number: 7, before });
+
+      assertEquals(found, expected === null ? before : [7, 3, 7]);
+    });
+  }
 }
 
 /** A run of relu_forward on two values, of which the second is written right behind the first. */

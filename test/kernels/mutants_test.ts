@@ -1,6 +1,6 @@
-/** The checks that the kernels pass find every mistake planted in them. */
+/** The checks and tests that the kernels pass find every mistake planted in them. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, AssertionError } from "@std/assert";
 import { createSynthetic } from "../../src/data/synthetic.ts";
 import { cutInputs, subset } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
@@ -9,7 +9,12 @@ import { checkKernels, type KernelCheckRow, passes } from "../../src/train/kerne
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { type ShaderTexts, withShaders } from "../../src/gpu/kernels.ts";
 import { type Mutant, MUTANTS, plant, VARIANT_OF, variantOf } from "./_mutants.ts";
+import { FUSED_KERNEL_MUTANTS } from "./_mutants_fused.ts";
 import { VARIANT_MUTANTS } from "./_mutants_variants.ts";
+import { FUSED_TESTS, type FusedKernel } from "./_fused_tests.ts";
+import { measureCases } from "./_kernel.ts";
+import { Random } from "../../src/model/random.ts";
+import { sharedGpu } from "../_gpu.ts";
 
 // 70 inputs are no whole number of texels and take several slices; widths of 11 and 6, and 37 rows, are no whole number of
 // tiles.
@@ -66,6 +71,46 @@ for (const [file, mutants] of byFile) {
     }
     assertEquals(missed, []);
     gpu.destroy();
+  });
+}
+
+/** The cases of kernels, the first of each before the second. */
+function casesOf(kernels: readonly FusedKernel[]) {
+  const all = kernels.flatMap((kernel) =>
+    FUSED_TESTS[kernel].cases.map((sizes, place) => ({ kernel, sizes, place }))
+  );
+  return all.sort((a, b) => a.place - b.place);
+}
+
+/** Whether a case of one of the kernels finds a mistake: an error beyond the bound, or a failed assertion. */
+async function isFound(mutant: Mutant, kernels: readonly FusedKernel[]): Promise<boolean> {
+  const gpu = await sharedGpu();
+  for (const { kernel, sizes } of casesOf(kernels)) {
+    const { bound, draw } = FUSED_TESTS[kernel];
+    const random = new Random(2026, kernel, sizes.index);
+    try {
+      const [error] = await withShaders(
+        plant(mutant),
+        () => measureCases(gpu, [() => draw(sizes, random)]),
+      );
+      if (!(error <= bound)) return true;
+    } catch (error) {
+      if (!(error instanceof AssertionError)) throw error;
+      return true;
+    }
+  }
+  return false;
+}
+
+for (
+  const [file, planted] of Map.groupBy(FUSED_KERNEL_MUTANTS, ({ mutant }) => mutant.file)
+) {
+  Deno.test(`the tests of kernels find every mistake planted in ${file}.wgsl`, async () => {
+    const missed: string[] = [];
+    for (const { mutant, kernels } of planted) {
+      if (!await isFound(mutant, kernels)) missed.push(mutant.mistake);
+    }
+    assertEquals(missed, []);
   });
 }
 
