@@ -167,7 +167,7 @@ const TAIL_CASES: FusedSizes[] = [
   [37, 11, 6, 10],
   [5, 3, 8, 9, 4],
 ].map((widths, i): FusedSizes => ({
-  ...sizesOf({ widths, layer: 0, rows: [37, 9][i], networks: 2, index: i }),
+  ...sizesOf({ widths, layer: 0, rows: [13, 9][i], networks: 2, index: i }),
   batchNorm: true,
 })).concat(
   ROWS.flatMap((rows, i) =>

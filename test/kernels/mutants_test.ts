@@ -85,12 +85,13 @@ function casesOf(kernels: readonly FusedKernel[]) {
 /** Whether a case of one of the kernels finds a mistake: an error beyond the bound, or a failed assertion. */
 async function isFound(mutant: Mutant, kernels: readonly FusedKernel[]): Promise<boolean> {
   const gpu = await sharedGpu();
+  const shaders = plant(mutant); // The same for all cases, so that they share what is compiled.
   for (const { kernel, sizes } of casesOf(kernels)) {
     const { bound, draw } = FUSED_TESTS[kernel];
     const random = new Random(2026, kernel, sizes.index);
     try {
       const [error] = await withShaders(
-        plant(mutant),
+        shaders,
         () => measureCases(gpu, [() => draw(sizes, random)]),
       );
       if (!(error <= bound)) return true;
