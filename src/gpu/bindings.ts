@@ -46,6 +46,7 @@ export const BINDINGS = {
   gradient_texels: { binding: 23, texture: TEXELS }, // [P] gradient of its outputs, four rows a texel
   new_gradient_texels: { binding: 24, storageTexture: NEW_TEXELS },
   predictions: { binding: 25, buffer: WRITE }, // [P, rows] predicted class
+  product: { binding: 26, buffer: WRITE }, // [P, parts, rows, columns] of tiled/: a product, or parts of it
   x_texels: { binding: 27, texture: TEXELS }, // [P] input; here and below four rows a texel
   y_texels: { binding: 28, texture: TEXELS },
   new_y_texels: { binding: 29, storageTexture: NEW_TEXELS },

@@ -56,13 +56,14 @@ export const CONSTANTS = {
   SUM_PARTS,
   TILE: 8,
   INPUT_TEXELS: 2,
-  SIDE: 64,
+  TILED_ROWS: 128,
+  TILED_COLUMNS: 64,
   INPUT_COLUMNS: 16,
   UPDATE,
   FORWARD,
 } as const;
 
-const { TILE, SIDE } = CONSTANTS;
+const { TILE, TILED_ROWS, TILED_COLUMNS } = CONSTANTS;
 
 /** A kernel in the table. */
 export interface Definition {
@@ -284,33 +285,51 @@ export const KERNELS = {
   },
   tiled_input_forward: {
     file: "tiled/input",
-    bindings: [...STEP, ...IMAGES, "weights", "y"],
-    workgroups: ({ rows, outputs }) => [tiles(rows, SIDE), tiles(outputs, SIDE)],
-    workgroup: 256,
+    bindings: [...STEP, ...IMAGES, "weights", "product"],
+    workgroups: ({ rows, outputs }, { PARTS }) => tiledGrid(rows, outputs, PARTS),
+    workgroup: 128,
   },
   tiled_input_backward: {
     file: "tiled/input",
-    bindings: [...DESCENT, ...IMAGES, "dy"],
-    workgroups: ({ inputs, outputs }) => [tiles(inputs, SIDE), tiles(outputs, SIDE)],
-    workgroup: 256,
+    bindings: [...DESCENT, ...IMAGES, "dy", "product"],
+    workgroups: ({ inputs, outputs }, { PARTS }) => tiledGrid(inputs, outputs, PARTS),
+    workgroup: 128,
   },
   tiled_affine_forward: {
     file: "tiled/affine",
-    bindings: [...STEP, "weights", "x", "y"],
-    workgroups: ({ rows, outputs }) => [tiles(rows, SIDE), tiles(outputs, SIDE)],
-    workgroup: 256,
+    bindings: [...STEP, "weights", "x", "product"],
+    workgroups: ({ rows, outputs }, { PARTS }) => tiledGrid(rows, outputs, PARTS),
+    workgroup: 128,
   },
   tiled_affine_backward_input: {
     file: "tiled/affine",
-    bindings: [...STEP, "weights", "dy", "dx"],
-    workgroups: ({ rows, inputs }) => [tiles(rows, SIDE), tiles(inputs, SIDE)],
-    workgroup: 256,
+    bindings: [...STEP, "weights", "dy", "product"],
+    workgroups: ({ rows, inputs }, { PARTS }) => tiledGrid(rows, inputs, PARTS),
+    workgroup: 128,
   },
   tiled_affine_backward_weight: {
     file: "tiled/affine",
-    bindings: [...DESCENT, "x", "dy"],
-    workgroups: ({ inputs, outputs }) => [tiles(inputs, SIDE), tiles(outputs, SIDE)],
-    workgroup: 256,
+    bindings: [...DESCENT, "x", "dy", "product"],
+    workgroups: ({ inputs, outputs }, { PARTS }) => tiledGrid(inputs, outputs, PARTS),
+    workgroup: 128,
+  },
+  tiled_parts_outputs: {
+    file: "tiled/parts",
+    bindings: [...STEP, "y", "product"],
+    threads: ({ rows, outputs }) => rows * outputs,
+    workgroup: 128,
+  },
+  tiled_parts_inputs: {
+    file: "tiled/parts",
+    bindings: [...STEP, "dx", "product"],
+    threads: ({ rows, inputs }) => rows * inputs,
+    workgroup: 128,
+  },
+  tiled_parts_weights: {
+    file: "tiled/parts",
+    bindings: [...DESCENT, "product"],
+    threads: ({ inputs, outputs }) => (inputs + 1) * outputs,
+    workgroup: 128,
   },
   fused_input: {
     file: "fused/input",
@@ -349,6 +368,11 @@ export const KERNELS = {
 
 /** The name of a kernel: its entry point. */
 export type KernelName = keyof typeof KERNELS;
+
+/** Workgroups of a product of `tiled` with this many rows and columns, whose depth is split into parts. */
+function tiledGrid(rows: number, columns: number, parts: number): readonly [number, number] {
+  return [tiles(columns, TILED_COLUMNS), tiles(rows, TILED_ROWS) * parts];
+}
 
 /** Returns how many tiles of a size cover a length. */
 export function tiles(length: number, size: number): number {

@@ -10,7 +10,7 @@ import type { BoundKernel } from "../gpu/kernels.ts";
 import type { Memory } from "../gpu/memory.ts";
 import { Binder, imageResources, type Mode } from "./binder.ts";
 import { encodeKernels, KernelSteps } from "./kernel_steps.ts";
-import { BufferLayers, type Products } from "./layers.ts";
+import { BufferLayers, type ForwardProducts, type Products } from "./layers.ts";
 import type { EncodeChunk, Program, ProgramContext, Steps, StepsOptions } from "./program.ts";
 import type { StepPlan } from "./steps.ts";
 
@@ -75,7 +75,7 @@ export class BufferProgram implements Program {
 export async function prepareEvaluation(
   context: ProgramContext,
   split: Split,
-  { layers, products }: { layers: BufferLayers; products: Products },
+  { layers, products }: { layers: BufferLayers; products: ForwardProducts },
 ): Promise<EncodeChunk> {
   const { stepStride } = context.buffers;
   const binder = await bindTo(context, products, { mode: "evaluation", split });
@@ -86,7 +86,7 @@ export async function prepareEvaluation(
 
 async function bindTo(
   context: ProgramContext,
-  { slices, shared }: Products,
+  { slices, shared }: ForwardProducts,
   { mode, split }: { mode: Mode; split: Split },
 ): Promise<Binder> {
   const images = await imageResources(context, mode, split);

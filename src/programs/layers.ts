@@ -26,7 +26,7 @@ interface LayerBuffers {
 /** The products of a program. */
 export interface Products {
   /** Lists the kernels from the input of a layer, `x`, to the output of its affine map, `y`. */
-  affine(layer: number, tensors: { x?: GPUBuffer; y: GPUBuffer }): KernelUse[];
+  affine(layer: number, tensors: { x?: GPUBuffer; y: GPUBuffer }, mode: Mode): KernelUse[];
   /** Lists the kernels from d cost / d y to d cost / d x and to the updated parameters of the map. */
   affineBackward(
     layer: number,
@@ -39,6 +39,9 @@ export interface Products {
   /** Copies parameters that were set from outside, [layout.count], to where the kernels read them. */
   write?(network: number, parameters: Float32Array): void;
 }
+
+/** What an evaluation needs of them. */
+export type ForwardProducts = Omit<Products, "affineBackward" | "write">;
 
 /** The layers of a population, every tensor in a buffer. */
 export class BufferLayers {
@@ -83,7 +86,7 @@ export class BufferLayers {
     const norm = mode === "training" ? "batch_norm_forward" : "batch_norm_evaluate";
     const activation = this.#batchNorm ? norm : "relu_forward";
     return this.#layers.flatMap(({ s, h, normalised, inverseDeviation }, i) => {
-      const kernels = affine(i, { x: this.#layers[i - 1]?.h, y: s });
+      const kernels = affine(i, { x: this.#layers[i - 1]?.h, y: s }, mode);
       const resources = { x: s, y: h, normalised, inverse_deviation: inverseDeviation };
       return h ? [...kernels, [activation, i, { resources }] as const] : kernels;
     });

@@ -44,8 +44,9 @@ import { newRowTexels, rowTexels } from "./_texels.ts";
 const SEED = 2026;
 
 /**
- * The kernels that do one operation each. The others use workgroup memory, pass values on in forms of their own, and are
- * proved together, by what a step comes to (variants_test.ts) and by the mistakes that are found in them (mutants_test.ts).
+ * The kernels that do one operation each. tiled_test.ts has those of `tiled`. Those of `fused` pass values on in forms of
+ * their own and are proved together, by what a step comes to (variants_test.ts) and by the mistakes that are found in them
+ * (mutants_test.ts).
  */
 type TestedKernel = Exclude<KernelName, `${"fused" | "tiled"}_${string}`>;
 
