@@ -58,12 +58,13 @@ export const CONSTANTS = {
   INPUT_TEXELS: 2,
   TILED_ROWS: 128,
   TILED_COLUMNS: 64,
+  TILED_FEATURES: 8,
   INPUT_COLUMNS: 16,
   UPDATE,
   FORWARD,
 } as const;
 
-const { TILE, TILED_ROWS, TILED_COLUMNS } = CONSTANTS;
+const { TILE, TILED_ROWS, TILED_COLUMNS, TILED_FEATURES } = CONSTANTS;
 
 /** A kernel in the table. */
 export interface Definition {
@@ -330,6 +331,18 @@ export const KERNELS = {
     bindings: [...DESCENT, "product"],
     threads: ({ inputs, outputs }) => (inputs + 1) * outputs,
     workgroup: 128,
+  },
+  tiled_batch_norm_forward: {
+    file: "tiled/norm",
+    bindings: [...STEP, "weights", "statistics", "x", "y", "normalised", "inverse_deviation"],
+    workgroups: ({ outputs }) => [tiles(outputs, TILED_FEATURES), 1],
+    workgroup: 256,
+  },
+  tiled_batch_norm_backward: {
+    file: "tiled/norm",
+    bindings: [...DESCENT, "y", "dy", "dx", "normalised", "inverse_deviation"],
+    workgroups: ({ outputs }) => [tiles(outputs, TILED_FEATURES), 1],
+    workgroup: 256,
   },
   fused_input: {
     file: "fused/input",

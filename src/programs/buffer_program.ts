@@ -40,9 +40,9 @@ export class BufferProgram implements Program {
     await memory.ready();
     const layers = program.#layers;
     const binder = await bindTo(context, products, { mode: "training", split: "training" });
-    const forward = await binder.bind(layers.forward("training", products.affine));
+    const forward = await binder.bind(layers.forward("training", products));
     const loss = await binder.bind(layers.loss());
-    const backward = await binder.bind(layers.backward(products.affineBackward));
+    const backward = await binder.bind(layers.backward(products));
     program.#step = [...forward, ...backward];
     program.#stepWithLoss = [...forward, ...loss, ...backward];
     return program;
@@ -79,7 +79,7 @@ export async function prepareEvaluation(
 ): Promise<EncodeChunk> {
   const { stepStride } = context.buffers;
   const binder = await bindTo(context, products, { mode: "evaluation", split });
-  const forward = layers.forward("evaluation", products.affine);
+  const forward = layers.forward("evaluation", products);
   const kernels = await binder.bind([...forward, ...layers.loss()]);
   return (pass, slot) => encodeKernels(pass, kernels, slot * stepStride);
 }

@@ -113,6 +113,7 @@ function takeProducts(context: ProgramContext, memory: Memory): Products {
   const layers = split(widths, batch);
   const product = memory.buffer("parts of products", P * partValues(widths, batch));
   return {
+    norm: { forward: "tiled_batch_norm_forward", backward: "tiled_batch_norm_backward" },
     affine(layer, { x, y }, mode) {
       const PARTS = layers[layer].parts.forward;
       if (mode === "evaluation" || PARTS === 1) return TILED_PRODUCTS.affine(layer, { x, y }, mode);

@@ -241,21 +241,12 @@ const TILE: readonly Omit<TiledMutant, "file">[] = [
     from: "if row >= c.rows {",
     to: "if row > c.rows {",
   },
-  ...["", " + 8u", " + 16u", " + 24u", " + 32u", " + 40u", " + 48u", " + 56u"].flatMap(
-    (plus, i) => {
-      const value = `${"ab"[i % 2]}.${"xyzw"[Math.floor(i / 2)]}`;
-      const from = `if column${plus} < c.columns { product[at${plus}] = ${value}; }`;
-      return [
-        {
-          kernel: FORWARD,
-          mistake: `a column past the last is stored as column ${i} of a thread`,
-          from,
-          to: from.replace("<", "<="),
-        },
-        { kernel: FORWARD, mistake: `column ${i} of a thread is not stored`, from, to: "" },
-      ] as const;
-    },
-  ),
+  ...["", " + 8u", " + 16u", " + 24u", " + 32u", " + 40u", " + 48u", " + 56u"].map((plus, i) => ({
+    kernel: FORWARD,
+    mistake: `a column past the last is stored as column ${i} of a thread`,
+    from: `if column${plus} < c.columns { product[at${plus}]`,
+    to: `if column${plus} <= c.columns { product[at${plus}]`,
+  } as const)),
   ...["aa", "ba"].flatMap((four, half) =>
     [0, 1, 2, 3].map((i) => ({
       kernel: FORWARD,
@@ -737,10 +728,259 @@ const PARTS: readonly Omit<TiledMutant, "file">[] = [
   },
 ];
 
+const NORM_FORWARD: TiledKernel = "tiled_batch_norm_forward";
+const NORM_BACKWARD: TiledKernel = "tiled_batch_norm_backward";
+
+/** Mistakes in batch norm. */
+const NORM: readonly Omit<TiledMutant, "file">[] = [
+  {
+    kernel: NORM_FORWARD,
+    mistake: "half of the threads of a feature",
+    from: "var half = WORKGROUP / 2u;",
+    to: "var half = WORKGROUP / 4u;",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "two features have one sum",
+    from: "half >= TILED_FEATURES;",
+    to: "half >= TILED_FEATURES / 2u;",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "every feature has the first one's sum",
+    from: "let sum = partial[thread % TILED_FEATURES];",
+    to: "let sum = partial[0];",
+  },
+  ...["x", "y", "z", "w"].map((row) => ({
+    kernel: NORM_FORWARD,
+    mistake: `a row of four, ${row}, is not summed`,
+    from: "four.x + four.y + four.z + four.w",
+    to: "four.x + four.y + four.z + four.w".replace(`four.${row}`, "0.0"),
+  })),
+  {
+    kernel: NORM_FORWARD,
+    mistake: "the last row is another's",
+    from: "vec4u(step.rows - 1u)",
+    to: "vec4u(step.rows - 2u)",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "rows past the last are stored",
+    from: "rows < vec4u(step.rows)",
+    to: "rows <= vec4u(step.rows)",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "the fourth row is the third",
+    from: "LANES * vec4u(0u, 1u, 2u, 3u)",
+    to: "LANES * vec4u(0u, 1u, 2u, 2u)",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "four rows are read twice",
+    from: "four_rows(first, row + 4u * LANES)",
+    to: "four_rows(first, row)",
+    times: 5,
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "the last feature is another's",
+    from: "min(place, layer.outputs - 1u)",
+    to: "min(place, max(layer.outputs, 2u) - 2u)",
+    times: 2,
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "another network's activations",
+    from: "group.z * step.rows * layer.outputs + feature",
+    to: "feature",
+    times: 2,
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "four rows are left out of the mean",
+    from: "sums += select(vec4f(0.0), a, r.inside) + select(vec4f(0.0), b, q.inside);",
+    to: "sums += select(vec4f(0.0), a, r.inside);",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "rows past the last count in the mean",
+    from: "select(vec4f(0.0), b, q.inside);",
+    to: "b;",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "rows past the last count in the variance",
+    from: "let a = select(vec4f(0.0), x_at(r.at) - mean, r.inside);",
+    to: "let a = x_at(r.at) - mean;",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "four rows are left out of the variance",
+    from: "squares += a * a + b * b;",
+    to: "squares += a * a;",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "the unbiased variance",
+    from: "vec2f(total(squares), 0.0)).x / rows",
+    to: "vec2f(total(squares), 0.0)).x / (rows - 1.0)",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "no epsilon",
+    from: "sqrt(variance + EPSILON)",
+    to: "sqrt(variance + 0.01)",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "the mean is not taken away",
+    from: "(x_at(q.at) - mean) * inverse",
+    to: "x_at(q.at) * inverse",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "no gamma",
+    from: "relu4(gamma * a + beta)",
+    to: "relu4(a + beta)",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "no beta",
+    from: "relu4(gamma * b + beta)",
+    to: "relu4(gamma * b)",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "another network's gamma",
+    from: "weights[group.z * layer.parameters + layer.gamma + feature]",
+    to: "weights[layer.gamma + feature]",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "another network's beta",
+    from: "weights[group.z * layer.parameters + layer.beta + feature]",
+    to: "weights[layer.beta + feature]",
+  },
+  ...["x", "y", "z", "w"].flatMap((row, i) =>
+    [
+      {
+        kernel: NORM_FORWARD,
+        mistake: `row ${i} of four has another's N`,
+        from: `normalised[r.at.${row}] = n.${row};`,
+        to: `normalised[r.at.${row}] = n.${"yzwx"[i]};`,
+      },
+      {
+        kernel: NORM_FORWARD,
+        mistake: `row ${i} of four has another's H`,
+        from: `y[r.at.${row}] = h.${row};`,
+        to: `y[r.at.${row}] = h.${"yzwx"[i]};`,
+      },
+      {
+        kernel: NORM_BACKWARD,
+        mistake: `row ${i} of four has another's dS`,
+        from: `dx[r.at.${row}] = ds.${row};`,
+        to: `dx[r.at.${row}] = ds.${"yzwx"[i]};`,
+      },
+    ] as const
+  ),
+  {
+    kernel: NORM_FORWARD,
+    mistake: "another network's deviation",
+    from: "inverse_deviation[group.z * layer.outputs + feature] = inverse;",
+    to: "inverse_deviation[feature] = inverse;",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "the average of the mean is never updated",
+    from: "keep_average(group.z, layer.mean + feature, mean);",
+    to: "",
+  },
+  {
+    kernel: NORM_FORWARD,
+    mistake: "the average of the variance is that of the mean",
+    from: "keep_average(group.z, layer.variance + feature, variance);",
+    to: "keep_average(group.z, layer.variance + feature, mean);",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "gradients pass a closed ReLU",
+    from: "return relu_gradient4(dh, h);",
+    to: "return dh;",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "rows past the last have a gradient",
+    from: "let b = select(vec4f(0.0), gradients_at(q.at), q.inside);",
+    to: "let b = gradients_at(q.at);",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "dbeta without four rows",
+    from: "of_beta += a + b;",
+    to: "of_beta += a;",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "dgamma without four rows",
+    from: "of_gamma += a * normalised_at(r.at) + b * normalised_at(q.at);",
+    to: "of_gamma += a * normalised_at(r.at);",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "dgamma without N",
+    from: "of_gamma += a * normalised_at(r.at) +",
+    to: "of_gamma += a +",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "another network's gamma",
+    from: "parameters[group.z * layer.parameters + layer.gamma + feature]",
+    to: "parameters[layer.gamma + feature]",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "no deviation",
+    from: "gamma * inverse_deviation[group.z * layer.outputs + feature]",
+    to: "gamma",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "every feature has the first one's scale",
+    from: "let scale = scales[thread % TILED_FEATURES];",
+    to: "let scale = scales[0];",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "dS without dbeta",
+    from: "gradients_at(r.at) - sums.x / rows",
+    to: "gradients_at(r.at)",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "dS without dgamma",
+    from: "- normalised_at(q.at) * sums.y / rows",
+    to: "",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "gamma moves by the gradient of beta",
+    from: "layer.gamma + feature, sums.y)",
+    to: "layer.gamma + feature, sums.x)",
+  },
+  {
+    kernel: NORM_BACKWARD,
+    mistake: "beta stays",
+    from: "descend(d, layer.beta + feature, sums.x);",
+    to: "",
+  },
+];
+
 /** All of them. */
 export const TILED_MUTANTS: readonly TiledMutant[] = [
   ...TILE.map((mutant) => ({ file: "tiled/tile", ...mutant })),
   ...IMAGES.map((mutant) => ({ file: "tiled/input", ...mutant })),
   ...AFFINE.map((mutant) => ({ file: "tiled/affine", ...mutant })),
   ...PARTS.map((mutant) => ({ file: "tiled/parts", ...mutant })),
+  ...NORM.map((mutant) => ({ file: "tiled/norm", ...mutant })),
 ];

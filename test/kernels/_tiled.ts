@@ -5,7 +5,7 @@ import type { KernelName } from "../../src/gpu/kernel_table.ts";
 import type { Random } from "../../src/model/random.ts";
 import { affineBackwardInput, affineForward } from "../../src/model/reference/layers.ts";
 import { biasGradient, drawImages, INPUT_BOUND, sumOfSlices, weightGradient } from "./_affine.ts";
-import { FIRST, type KernelTest, NETWORKS, type Sizes, SUM_BOUND } from "./_cases.ts";
+import { FIRST, type KernelTest, layerCases, NETWORKS, type Sizes, SUM_BOUND } from "./_cases.ts";
 import { Descent } from "./_descent.ts";
 import {
   absolute,
@@ -17,6 +17,7 @@ import {
   ofNetworks,
   part,
 } from "./_kernel.ts";
+import { NORM_BOUND, normBackwardCase, normForwardCase } from "./_norm.ts";
 
 /** Rows, inputs and outputs: whole tiles of 128 × 64, one more, and small ones. 16 is a whole stage of the depth, 7 is none. */
 export const SIZES = [1, 7, 16, 64, 65, 128, 129];
@@ -52,22 +53,40 @@ const EDGES: TiledSizes[] = [5, 13, 21, 29, 37, 45, 53, 61].flatMap((width, i) =
 /** All sizes. */
 export const TILED_CASES: readonly TiledSizes[] = [...SQUARE, ...EDGES];
 
+/** Features and batches for batch norm: eight features and 256 rows at a time, more, fewer, and one more. */
+export const FEATURES = [1, 7, 8, 9, 50];
+export const BATCHES = [2, 31, 32, 33, 256, 257, 520];
+
+const NORM_CASES: readonly TiledSizes[] = layerCases(BATCHES, FEATURES)
+  .map((sizes) => ({ ...sizes, parts: 1 }));
+
 /** How a kernel of `tiled` is tested. */
 export interface TiledTest extends Pick<KernelTest, "bound"> {
+  readonly cases: readonly TiledSizes[];
   /** Draws one of the cases. */
   readonly draw: (sizes: TiledSizes, random: Random) => KernelCase | Promise<KernelCase>;
 }
 
 /** Tests by kernel. */
 export const TILED_TESTS = {
-  tiled_input_forward: { bound: INPUT_BOUND, draw: inputForwardCase },
-  tiled_input_backward: { bound: INPUT_BOUND, draw: inputBackwardCase },
-  tiled_affine_forward: { bound: SUM_BOUND, draw: forwardCase },
-  tiled_affine_backward_input: { bound: SUM_BOUND, draw: backwardInputCase },
-  tiled_affine_backward_weight: { bound: SUM_BOUND, draw: backwardWeightCase },
-  tiled_parts_outputs: { bound: SUM_BOUND, draw: partsOutputsCase },
-  tiled_parts_inputs: { bound: SUM_BOUND, draw: partsInputsCase },
-  tiled_parts_weights: { bound: SUM_BOUND, draw: partsWeightsCase },
+  tiled_input_forward: { cases: TILED_CASES, bound: INPUT_BOUND, draw: inputForwardCase },
+  tiled_input_backward: { cases: TILED_CASES, bound: INPUT_BOUND, draw: inputBackwardCase },
+  tiled_affine_forward: { cases: TILED_CASES, bound: SUM_BOUND, draw: forwardCase },
+  tiled_affine_backward_input: { cases: TILED_CASES, bound: SUM_BOUND, draw: backwardInputCase },
+  tiled_affine_backward_weight: { cases: TILED_CASES, bound: SUM_BOUND, draw: backwardWeightCase },
+  tiled_parts_outputs: { cases: TILED_CASES, bound: SUM_BOUND, draw: partsOutputsCase },
+  tiled_parts_inputs: { cases: TILED_CASES, bound: SUM_BOUND, draw: partsInputsCase },
+  tiled_parts_weights: { cases: TILED_CASES, bound: SUM_BOUND, draw: partsWeightsCase },
+  tiled_batch_norm_forward: {
+    cases: NORM_CASES,
+    bound: NORM_BOUND,
+    draw: (...given) => normForwardCase("tiled_batch_norm_forward", ...given),
+  },
+  tiled_batch_norm_backward: {
+    cases: NORM_CASES,
+    bound: NORM_BOUND,
+    draw: (...given) => normBackwardCase("tiled_batch_norm_backward", ...given),
+  },
 } as const satisfies Partial<Record<KernelName, TiledTest>>;
 
 /** Some kernels are dispatched for more rows than a step has, as for the last images of an evaluation. */
