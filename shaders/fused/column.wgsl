@@ -1,4 +1,4 @@
-// includes fused/averages, shared/bits
+// includes fused/layers, shared/bits
 //
 // What the kernels share whose workgroup computes one column of four features of a layer, for all rows.
 //
@@ -8,6 +8,7 @@
 override PARTS: u32;
 override LANES: u32 = WORKGROUP / PARTS;
 override GROUP: u32;
+override EPSILON: f32; // eps of 1 / sqrt(var + eps)
 override GROUPS: u32 = (ROWS + GROUP - 1u) / GROUP;
 
 var<workgroup> parts: array<vec4f, WORKGROUP>; // [PARTS, LANES]

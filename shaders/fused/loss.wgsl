@@ -98,8 +98,9 @@ fn finish(network: u32, column: u32, thread: u32) {
     arena[to + row] = scale * own;
   }
   if thread == 0u {
-    arena[in_arena(network, places[LAYER].dgamma) + column] = dgamma;
-    arena[in_arena(network, places[LAYER].dbeta) + column] = dbeta;
+    let at = in_arena(network, places[LAYER].gradients) + column;
+    arena[at] = dgamma;
+    arena[at + columns(places[LAYER].outputs)] = dbeta;
   }
 }
 

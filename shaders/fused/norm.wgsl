@@ -5,12 +5,11 @@
 //   fused_norm     the first layer:  S = b + sum over the slices, in order
 //   fused_forward  a later layer:    S = X W + b,  X = H of the layer before
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
+// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
 
-// statistics: shared/averages.wgsl; places, arena and packed: fused/layers.wgsl
+// places, arena and packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
 
 override LAYER: u32; // which layer, counted from 0
@@ -80,24 +79,21 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   return sum;
 }
 
-// N and H of a column whose S is in `rows_of_column`, each row written by the thread that reads it here.
-fn finish(network: u32, column: u32, thread: u32) {
+// N and H of a column whose S is in `rows_of_column`.
+fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
   let outputs = places[LAYER].outputs;
   let there = features(column, outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
-  var scale = vec4f(1.0);
-  var shift = vec4f(0.0);
   if BATCH_NORM == 1u {
-    scale = packed[packed_gamma(network, LAYER) + column];
-    shift = packed[packed_beta(network, LAYER) + column];
     let found = moments(thread);
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if thread == 0u {
+      let at = in_arena(network, places[LAYER].moments) + column;
+      arena[at] = mean;
+      arena[at + columns(outputs)] = found.variance;
       arena[in_arena(network, places[LAYER].inverse) + column] = inverse;
-      keep_averages(network, places[LAYER].mean, column, outputs, mean);
-      keep_averages(network, places[LAYER].variance, column, outputs, found.variance);
     }
   }
   for (var row = thread; row < ROWS; row += WORKGROUP) {
@@ -105,7 +101,7 @@ fn finish(network: u32, column: u32, thread: u32) {
     if BATCH_NORM == 1u {
       arena[in_arena(network, places[LAYER].n) + column * ROWS + row] = n;
     }
-    let h = select(vec4f(0.0), relu4(fma(scale, n, shift)), there);
+    let h = select(vec4f(0.0), relu4(fma(vectors.scale, n, vectors.shift)), there);
     arena[in_arena(network, places[LAYER].h) + column * ROWS + row] = h;
   }
 }
@@ -113,29 +109,29 @@ fn finish(network: u32, column: u32, thread: u32) {
 @compute @workgroup_size(WORKGROUP)
 fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first = (group.z * columns(places[0].outputs) + group.x) * SLICES * ROWS;
-  let bias = packed[packed_bias(group.z, 0u) + group.x];
+  let vectors = vectors_of(group.z, 0u, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_slices(first + min(row, ROWS - 1u), thread / LANES));
     if thread < LANES && row < ROWS {
-      rows_of_column[row] = bias + sum;
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
   workgroupBarrier();
-  finish(group.z, group.x, thread);
+  finish(group.z, group.x, thread, vectors);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let x = in_arena(group.z, places[LAYER - 1u].h);
-  let bias = packed[packed_bias(group.z, LAYER) + group.x];
+  let vectors = vectors_of(group.z, LAYER, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_products(group.z, x + min(row, ROWS - 1u), group.x, thread / LANES));
     if thread < LANES && row < ROWS {
-      rows_of_column[row] = bias + sum;
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
   workgroupBarrier();
-  finish(group.z, group.x, thread);
+  finish(group.z, group.x, thread, vectors);
 }

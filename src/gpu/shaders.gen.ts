@@ -2,17 +2,251 @@
 
 /** The text of every shader file, by its path in shaders/ without the extension. */
 export const SHADERS: Readonly<Record<string, string>> = {
-  "fused/averages": `// includes fused/layers, shared/averages
+  "fused/block": `// includes fused/softmax
 //
-// Moving averages of a column of four features.
+// What the kernels share whose workgroup holds a whole layer of one network: \`tile\` its activations or gradients, then sums
+// over its rows; \`w\` the weights of one layer, read while the products before are computed.
+//
+// A thread computes four rows x four features of a layer.
 
-fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
-  for (var i = 0u; i < min(4u, width - 4u * column); i++) {
-    keep_average(network, at + 4u * column + i, value[i]);
+// Overrides stand before the arrays whose lengths they decide, in every file that includes this one, too: naga 29 panics
+// otherwise.
+override EPSILON: f32; // eps of 1 / sqrt(var + eps)
+override STAGED: u32; // vec4s of the largest weight matrix after the first layer, at most 4 WORKGROUP
+override COLUMNS: u32; // of the widest layer
+override LANES: u32 = (ROWS + 3u) / 4u; // threads of a column; each computes rows lane, lane + LANES, ...
+override GROUP: u32; // lanes whose sums are added first
+override GROUPS: u32 = (LANES + GROUP - 1u) / GROUP;
+
+var<workgroup> w: array<vec4f, STAGED>; // [inputs rounded up to fours, columns]
+
+// Which rows and column of a layer a thread computes. Threads without work repeat others' and store nothing.
+struct Own {
+  column: u32,
+  slot: u32, // the column's place in the workgroup
+  slots: u32, // columns that the workgroup computes
+  lane: u32,
+  rows: vec4u,
+  there: vec4<bool>, // which of the rows exist
+  works: bool,
+}
+
+// The part of a thread where the workgroup computes \`slots\` columns from \`first\` on.
+fn own_part(thread: u32, first: u32, slots: u32) -> Own {
+  let slot = min(thread / LANES, slots - 1u);
+  let lane = thread % LANES;
+  let rows = vec4u(lane) + vec4u(0u, 1u, 2u, 3u) * LANES;
+  return Own(
+    first + slot, slot, slots, lane, min(rows, vec4u(ROWS - 1u)), rows < vec4u(ROWS), thread < LANES * slots,
+  );
+}
+
+// Four numbers for each thread of a layer's packed weights, which begin at \`first\`.
+fn fetch_weights(first: u32, count: u32, thread: u32) -> mat4x4f {
+  let last = count - 1u;
+  return mat4x4f(
+    packed[first + min(thread, last)],
+    packed[first + min(thread + WORKGROUP, last)],
+    packed[first + min(thread + 2u * WORKGROUP, last)],
+    packed[first + min(thread + 3u * WORKGROUP, last)],
+  );
+}
+
+fn weights_of(l: u32) -> u32 {
+  return 4u * columns(places[l].inputs) * columns(places[l].outputs);
+}
+
+fn stage_weights(fetched: mat4x4f, count: u32, thread: u32) {
+  if thread < count {
+    w[thread] = fetched[0];
+  }
+  if thread + WORKGROUP < count {
+    w[thread + WORKGROUP] = fetched[1];
+  }
+  if thread + 2u * WORKGROUP < count {
+    w[thread + 2u * WORKGROUP] = fetched[2];
+  }
+  if thread + 3u * WORKGROUP < count {
+    w[thread + 3u * WORKGROUP] = fetched[3];
   }
 }
+
+// Stores a thread's part of a layer in the tile.
+fn store_tile(p: Own, value: mat4x4f) {
+  let at = p.slot * ROWS;
+  if p.works {
+    tile[at + p.rows.x] = value[0];
+    if p.there.y {
+      tile[at + p.rows.y] = value[1];
+    }
+    if p.there.z {
+      tile[at + p.rows.z] = value[2];
+    }
+    if p.there.w {
+      tile[at + p.rows.w] = value[3];
+    }
+  }
+}
+
+// Stores a thread's part of a layer in the arena; the column begins at \`at\`.
+fn store_arena(p: Own, at: u32, value: mat4x4f) {
+  if p.works {
+    arena[at + p.rows.x] = value[0];
+    if p.there.y {
+      arena[at + p.rows.y] = value[1];
+    }
+    if p.there.z {
+      arena[at + p.rows.z] = value[2];
+    }
+    if p.there.w {
+      arena[at + p.rows.w] = value[3];
+    }
+  }
+}
+
+fn load_arena(p: Own, at: u32) -> mat4x4f {
+  return mat4x4f(arena[at + p.rows.x], arena[at + p.rows.y], arena[at + p.rows.z], arena[at + p.rows.w]);
+}
+
+// Rows of the lanes from \`first\` to \`end\`.
+fn rows_of(first: u32, end: u32) -> u32 {
+  let starts = vec4u(0u, 1u, 2u, 3u) * LANES;
+  let counts = min(vec4u(end) + starts, vec4u(ROWS)) - min(vec4u(first) + starts, vec4u(ROWS));
+  return counts.x + counts.y + counts.z + counts.w;
+}
+
+// The sum over a thread's rows.
+fn sum_of_four(p: Own, v: mat4x4f) -> vec4f {
+  let none = vec4f(0.0);
+  return (v[0] + select(none, v[1], p.there.y)) + (select(none, v[2], p.there.z) + select(none, v[3], p.there.w));
+}
+
+// Where the sums over rows lie in the tile: two for each lane, then two for each group of lanes.
+fn lane_at(which: u32, slot: u32, lane: u32) -> u32 {
+  return (which * COLUMNS + slot) * LANES + lane;
+}
+
+fn group_at(which: u32, slot: u32, group: u32) -> u32 {
+  return 2u * COLUMNS * LANES + (which * COLUMNS + slot) * GROUPS + group;
+}
+
+struct Sums {
+  first: vec4f,
+  second: vec4f,
+}
+
+// The sums of two tensors over the rows of each column. The tile is free before and after.
+fn sums(p: Own, thread: u32, first: mat4x4f, second: mat4x4f) -> Sums {
+  if p.works {
+    tile[lane_at(0u, p.slot, p.lane)] = sum_of_four(p, first);
+    tile[lane_at(1u, p.slot, p.lane)] = sum_of_four(p, second);
+  }
+  workgroupBarrier();
+  for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
+    let slot = i / GROUPS;
+    let group = i % GROUPS;
+    var own = Sums(vec4f(0.0), vec4f(0.0));
+    for (var lane = group * GROUP; lane < min(group * GROUP + GROUP, LANES); lane++) {
+      own.first += tile[lane_at(0u, slot, lane)];
+      own.second += tile[lane_at(1u, slot, lane)];
+    }
+    tile[group_at(0u, slot, group)] = own.first;
+    tile[group_at(1u, slot, group)] = own.second;
+  }
+  workgroupBarrier();
+  var all = Sums(vec4f(0.0), vec4f(0.0));
+  for (var group = 0u; group < GROUPS; group++) {
+    all.first += tile[group_at(0u, p.slot, group)];
+    all.second += tile[group_at(1u, p.slot, group)];
+  }
+  workgroupBarrier();
+  return all;
+}
+
+// S of a layer from the activations in the tile and the weights in w.
+fn outputs_of(l: u32, p: Own, bias: vec4f) -> mat4x4f {
+  let depth = columns(places[l].inputs);
+  let width = columns(places[l].outputs);
+  var s = mat4x4f(bias, bias, bias, bias);
+  for (var k = 0u; k < depth; k++) {
+    let at = 4u * k * width + p.column;
+    let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
+    s[0] = add_product(s[0], tile[k * ROWS + p.rows.x], four);
+    s[1] = add_product(s[1], tile[k * ROWS + p.rows.y], four);
+    s[2] = add_product(s[2], tile[k * ROWS + p.rows.z], four);
+    s[3] = add_product(s[3], tile[k * ROWS + p.rows.w], four);
+  }
+  return s;
+}
+
+// dH of a layer from dS of the next one in the tile and that one's weights in w.
+fn input_gradients(next: u32, p: Own) -> mat4x4f {
+  let width = columns(places[next].outputs);
+  var dh: mat4x4f;
+  for (var m = 0u; m < width; m++) {
+    let at = 4u * p.column * width + m;
+    let four = transpose(mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]));
+    dh[0] = add_product(dh[0], tile[m * ROWS + p.rows.x], four);
+    dh[1] = add_product(dh[1], tile[m * ROWS + p.rows.y], four);
+    dh[2] = add_product(dh[2], tile[m * ROWS + p.rows.z], four);
+    dh[3] = add_product(dh[3], tile[m * ROWS + p.rows.w], four);
+  }
+  return dh;
+}
+
+// What the gradients of a thread's part of a hidden layer are made from.
+struct Activated {
+  gamma: vec4f,
+  inverse: vec4f, // 1 / sqrt(var + eps)
+  h: mat4x4f,
+  n: mat4x4f, // with batch norm
+}
+
+fn load_activated(network: u32, l: u32, p: Own) -> Activated {
+  let column = p.column * ROWS;
+  let h = load_arena(p, in_arena(network, places[l].h) + column);
+  var n: mat4x4f;
+  var inverse = vec4f(1.0);
+  if BATCH_NORM == 1u {
+    n = load_arena(p, in_arena(network, places[l].n) + column);
+    inverse = arena[in_arena(network, places[l].inverse) + p.column];
+  }
+  return Activated(vectors_of(network, l, p.column).scale, inverse, h, n);
+}
+
+// dS of a hidden layer from its dH. With \`keep\` the gradients of gamma and beta are stored. The tile is free before and
+// after.
+fn deactivate(
+  network: u32, l: u32, p: Own, thread: u32, keep: bool, activated: Activated, dh: mat4x4f,
+) -> mat4x4f {
+  let h = activated.h;
+  let n = activated.n;
+  let g = mat4x4f(
+    relu_gradient4(dh[0], h[0]), relu_gradient4(dh[1], h[1]), relu_gradient4(dh[2], h[2]), relu_gradient4(dh[3], h[3]),
+  );
+  if BATCH_NORM == 0u {
+    return g;
+  }
+  let scale = activated.gamma * activated.inverse;
+  let products = mat4x4f(g[0] * n[0], g[1] * n[1], g[2] * n[2], g[3] * n[3]);
+  let found = sums(p, thread, g, products);
+  let dbeta = found.first;
+  let dgamma = found.second;
+  if keep && p.works && p.lane == 0u {
+    let at = in_arena(network, places[l].gradients) + p.column;
+    arena[at] = dgamma;
+    arena[at + columns(places[l].outputs)] = dbeta;
+  }
+  let rows = f32(ROWS);
+  return mat4x4f(
+    scale * (g[0] - dbeta / rows - n[0] * dgamma / rows),
+    scale * (g[1] - dbeta / rows - n[1] * dgamma / rows),
+    scale * (g[2] - dbeta / rows - n[2] * dgamma / rows),
+    scale * (g[3] - dbeta / rows - n[3] * dgamma / rows),
+  );
+}
 `,
-  "fused/column": `// includes fused/averages, shared/bits
+  "fused/column": `// includes fused/layers, shared/bits
 //
 // What the kernels share whose workgroup computes one column of four features of a layer, for all rows.
 //
@@ -22,6 +256,7 @@ fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
 override PARTS: u32;
 override LANES: u32 = WORKGROUP / PARTS;
 override GROUP: u32;
+override EPSILON: f32; // eps of 1 / sqrt(var + eps)
 override GROUPS: u32 = (ROWS + GROUP - 1u) / GROUP;
 
 var<workgroup> parts: array<vec4f, WORKGROUP>; // [PARTS, LANES]
@@ -360,6 +595,7 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   let input = 4u * (slice * SLICE + q) + part; // the one that this thread moves
   let exists = input < layer.inputs && column < width;
   let at = packed_weight(network, 0u) + input * width + column;
+  let d = descent_of(network);
   var weights = vec4f(0.0);
   if exists {
     weights = packed[at];
@@ -376,7 +612,6 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     }
     let gradient = sum_of_parts(sum, thread, part);
     if exists {
-      let d = descent_of(network);
       let g = with_decay(d, weights, gradient);
       weights = moved(d, weights, g);
       packed[at] = weights;
@@ -430,9 +665,9 @@ struct LayerPlace {
   h: u32, // H [columns, ROWS], in vec4s from the beginning of the network's arena; hidden layers only
   n: u32, // N [columns, ROWS], with batch norm
   g: u32, // dS [columns, ROWS]
+  moments: u32, // mean and variance of the batch, [2, columns]
   inverse: u32, // 1 / sqrt(var + eps), [columns]
-  dgamma: u32, // [columns]
-  dbeta: u32, // [columns]
+  gradients: u32, // of gamma and beta, [2, columns]
 }
 
 @group(0) @binding(35) var<uniform> places: array<LayerPlace, MAX_LAYERS>; // one for each layer
@@ -471,9 +706,25 @@ fn packed_beta(network: u32, l: u32) -> u32 {
   return packed_bias(network, l) + 2u * columns(places[l].outputs);
 }
 
-// Where a network's tensor begins; \`tensor\` is one of h to dbeta of a layer.
+// Where a network's tensor begins; \`tensor\` is one of h to gradients of a layer.
 fn in_arena(network: u32, tensor: u32) -> u32 {
   return network * ARENA + tensor;
+}
+
+// What a kernel needs of a column's vectors, read together.
+struct Vectors {
+  bias: vec4f,
+  scale: vec4f, // gamma, without batch norm 1
+  shift: vec4f, // beta, without batch norm 0
+}
+
+fn vectors_of(network: u32, l: u32, column: u32) -> Vectors {
+  let at = packed_bias(network, l) + column;
+  let width = columns(places[l].outputs);
+  if BATCH_NORM == 1u {
+    return Vectors(packed[at], packed[at + width], packed[at + 2u * width]);
+  }
+  return Vectors(packed[at], vec4f(1.0), vec4f(0.0));
 }
 
 // sum + x W for four inputs, whose weights to a column are the columns of w.
@@ -588,8 +839,9 @@ fn finish(network: u32, column: u32, thread: u32) {
     arena[to + row] = scale * own;
   }
   if thread == 0u {
-    arena[in_arena(network, places[LAYER].dgamma) + column] = dgamma;
-    arena[in_arena(network, places[LAYER].dbeta) + column] = dbeta;
+    let at = in_arena(network, places[LAYER].gradients) + column;
+    arena[at] = dgamma;
+    arena[at + columns(places[LAYER].outputs)] = dbeta;
   }
 }
 
@@ -640,12 +892,11 @@ const MAX_LAYERS = 32u;
 //   fused_norm     the first layer:  S = b + sum over the slices, in order
 //   fused_forward  a later layer:    S = X W + b,  X = H of the layer before
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
+// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
 
-// statistics: shared/averages.wgsl; places, arena and packed: fused/layers.wgsl
+// places, arena and packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
 
 override LAYER: u32; // which layer, counted from 0
@@ -715,24 +966,21 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   return sum;
 }
 
-// N and H of a column whose S is in \`rows_of_column\`, each row written by the thread that reads it here.
-fn finish(network: u32, column: u32, thread: u32) {
+// N and H of a column whose S is in \`rows_of_column\`.
+fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
   let outputs = places[LAYER].outputs;
   let there = features(column, outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
-  var scale = vec4f(1.0);
-  var shift = vec4f(0.0);
   if BATCH_NORM == 1u {
-    scale = packed[packed_gamma(network, LAYER) + column];
-    shift = packed[packed_beta(network, LAYER) + column];
     let found = moments(thread);
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if thread == 0u {
+      let at = in_arena(network, places[LAYER].moments) + column;
+      arena[at] = mean;
+      arena[at + columns(outputs)] = found.variance;
       arena[in_arena(network, places[LAYER].inverse) + column] = inverse;
-      keep_averages(network, places[LAYER].mean, column, outputs, mean);
-      keep_averages(network, places[LAYER].variance, column, outputs, found.variance);
     }
   }
   for (var row = thread; row < ROWS; row += WORKGROUP) {
@@ -740,7 +988,7 @@ fn finish(network: u32, column: u32, thread: u32) {
     if BATCH_NORM == 1u {
       arena[in_arena(network, places[LAYER].n) + column * ROWS + row] = n;
     }
-    let h = select(vec4f(0.0), relu4(fma(scale, n, shift)), there);
+    let h = select(vec4f(0.0), relu4(fma(vectors.scale, n, vectors.shift)), there);
     arena[in_arena(network, places[LAYER].h) + column * ROWS + row] = h;
   }
 }
@@ -748,31 +996,107 @@ fn finish(network: u32, column: u32, thread: u32) {
 @compute @workgroup_size(WORKGROUP)
 fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first = (group.z * columns(places[0].outputs) + group.x) * SLICES * ROWS;
-  let bias = packed[packed_bias(group.z, 0u) + group.x];
+  let vectors = vectors_of(group.z, 0u, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_slices(first + min(row, ROWS - 1u), thread / LANES));
     if thread < LANES && row < ROWS {
-      rows_of_column[row] = bias + sum;
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
   workgroupBarrier();
-  finish(group.z, group.x, thread);
+  finish(group.z, group.x, thread, vectors);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let x = in_arena(group.z, places[LAYER - 1u].h);
-  let bias = packed[packed_bias(group.z, LAYER) + group.x];
+  let vectors = vectors_of(group.z, LAYER, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_products(group.z, x + min(row, ROWS - 1u), group.x, thread / LANES));
     if thread < LANES && row < ROWS {
-      rows_of_column[row] = bias + sum;
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
   workgroupBarrier();
-  finish(group.z, group.x, thread);
+  finish(group.z, group.x, thread, vectors);
+}
+`,
+  "fused/pair": `// includes fused/block
+//
+// The gradients of the outputs of the last two hidden layers; a workgroup computes those of the last one in full, as fused/tail.wgsl
+// does, and of the one before a column of four features:
+//
+//   logits S = H W + b of the output layer, its softmax and cross-entropy;  dH = dS W^T;  G = dH where H > 0, else 0
+//   with batch norm dbeta = sum of G,  dgamma = sum of G N,  dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows),
+//   without dS = G;  then the same for the layer before
+//
+// That every workgroup computes the last layer takes less than a dispatch more. All it reads is read at the start. The gradients of
+// parameters are left to fused/weights.wgsl.
+
+override LAYER: u32; // the earlier of the two layers, counted from 0: LAYERS - 3
+
+var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  let keep = group.x == 0u; // One workgroup of a network stores what all compute.
+  let later = LAYER + 1u;
+  let last = LAYERS - 1u;
+  let width = columns(places[later].outputs);
+  let row = min(thread, ROWS - 1u);
+  let label = label_of(row);
+  let fetched = fetch_weights(packed_weight(network, last), weights_of(last), thread);
+  let p = own_part(thread, 0u, width);
+  let activated = load_activated(network, later, p);
+  // The part of the earlier layer: one column.
+  let one = own_part(thread, group.x, 1u);
+  let before = load_activated(network, LAYER, one);
+  let logits = own_part(thread, 0u, columns(places[last].outputs));
+  let bias = vectors_of(network, last, logits.column).bias;
+  for (var i = thread; i < 4u * width; i += WORKGROUP) {
+    column_weights[i] = packed[packed_weight(network, later) + 4u * group.x * width + i];
+  }
+  store_tile(p, activated.h);
+  stage_weights(fetched, weights_of(last), thread);
+  workgroupBarrier();
+  let s = outputs_of(last, logits, bias);
+  workgroupBarrier(); // The products have been read.
+  store_tile(logits, s);
+  workgroupBarrier();
+  if thread < ROWS {
+    softmax_row(network, row, label, keep);
+  }
+  workgroupBarrier();
+  let dh = input_gradients(last, p);
+  workgroupBarrier(); // The products have been read.
+  let ds = deactivate(network, later, p, thread, keep, activated, dh);
+  if keep {
+    store_arena(p, in_arena(network, places[later].g) + p.column * ROWS, ds);
+  }
+
+  // Each thread's part of the products with the column's weights, then their sums.
+  let four = transpose(mat4x4f(
+    column_weights[p.column], column_weights[width + p.column],
+    column_weights[2u * width + p.column], column_weights[3u * width + p.column],
+  ));
+  let none = vec4f(0.0);
+  store_tile(p, mat4x4f(
+    add_product(none, ds[0], four), add_product(none, ds[1], four), add_product(none, ds[2], four), add_product(none, ds[3], four),
+  ));
+  workgroupBarrier();
+  var sum: mat4x4f;
+  for (var m = 0u; m < width; m++) {
+    sum[0] += tile[m * ROWS + one.rows.x];
+    sum[1] += tile[m * ROWS + one.rows.y];
+    sum[2] += tile[m * ROWS + one.rows.z];
+    sum[3] += tile[m * ROWS + one.rows.w];
+  }
+  workgroupBarrier(); // The parts have been read.
+  let own = deactivate(network, LAYER, one, thread, true, before, sum);
+  store_arena(one, in_arena(network, places[LAYER].g) + one.column * ROWS, own);
 }
 `,
   "fused/softmax": `// includes fused/layers, shared/bits
@@ -838,7 +1162,7 @@ fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
   }
 }
 `,
-  "fused/tail": `// includes fused/averages, fused/softmax
+  "fused/tail": `// includes fused/block
 //
 // Everything between the first layer's activations and the gradient of its outputs, one workgroup a network:
 //
@@ -846,129 +1170,11 @@ fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
 //   backward  dH = dS W^T;  G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
 //             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
 //
-// What passes from one phase to the next lies in workgroup memory: \`tile\` holds the activations or gradients of one layer, then
-// sums over its rows; \`w\` the weights of one layer, read while the products before are computed. A thread computes four rows
-// x four features of a layer forward, and the same ones backward: it finds the N and H that it stored itself. The gradients of
-// parameters are left to fused/weights.wgsl.
+// What passes from one phase to the next lies in workgroup memory (fused/block.wgsl). A thread computes the same rows and
+// features of a layer forward and backward: it finds the N and H that it stored itself. The gradients of parameters, and mu and
+// var for the moving averages, are left to fused/weights.wgsl.
 
-override STAGED: u32; // vec4s of the largest weight matrix after the first layer, at most 4 WORKGROUP
-override COLUMNS: u32; // of the widest layer
-override LANES: u32 = (ROWS + 3u) / 4u; // threads of a column; each computes rows lane, lane + LANES, ...
-override GROUP: u32; // lanes whose sums are added first
-override GROUPS: u32 = (LANES + GROUP - 1u) / GROUP;
-
-var<workgroup> w: array<vec4f, STAGED>; // [inputs rounded up to fours, columns]
-var<workgroup> inverses: array<vec4f, COLUMNS * (LAYERS - 1u)>; // 1 / sqrt(var + eps) of the hidden layers, [LAYERS - 1, COLUMNS]
-
-// Which rows and column of a layer a thread computes. Threads without work repeat others' and store nothing.
-struct Own {
-  column: u32,
-  lane: u32,
-  rows: vec4u,
-  there: vec4<bool>, // which of the rows exist
-  works: bool,
-}
-
-fn own_part(thread: u32, width: u32) -> Own {
-  let lane = thread % LANES;
-  let rows = vec4u(lane) + vec4u(0u, 1u, 2u, 3u) * LANES;
-  return Own(
-    min(thread / LANES, width - 1u),
-    lane,
-    min(rows, vec4u(ROWS - 1u)),
-    rows < vec4u(ROWS),
-    thread < LANES * width,
-  );
-}
-
-// Four numbers for each thread of a layer's packed weights, which begin at \`first\`.
-fn fetch_weights(first: u32, count: u32, thread: u32) -> mat4x4f {
-  let last = count - 1u;
-  return mat4x4f(
-    packed[first + min(thread, last)],
-    packed[first + min(thread + WORKGROUP, last)],
-    packed[first + min(thread + 2u * WORKGROUP, last)],
-    packed[first + min(thread + 3u * WORKGROUP, last)],
-  );
-}
-
-fn weights_of(l: u32) -> u32 {
-  return 4u * columns(places[l].inputs) * columns(places[l].outputs);
-}
-
-fn stage_weights(fetched: mat4x4f, count: u32, thread: u32) {
-  if thread < count {
-    w[thread] = fetched[0];
-  }
-  if thread + WORKGROUP < count {
-    w[thread + WORKGROUP] = fetched[1];
-  }
-  if thread + 2u * WORKGROUP < count {
-    w[thread + 2u * WORKGROUP] = fetched[2];
-  }
-  if thread + 3u * WORKGROUP < count {
-    w[thread + 3u * WORKGROUP] = fetched[3];
-  }
-}
-
-// Stores a thread's part of a layer in the tile.
-fn store_tile(p: Own, value: mat4x4f) {
-  let at = p.column * ROWS;
-  if p.works {
-    tile[at + p.rows.x] = value[0];
-    if p.there.y {
-      tile[at + p.rows.y] = value[1];
-    }
-    if p.there.z {
-      tile[at + p.rows.z] = value[2];
-    }
-    if p.there.w {
-      tile[at + p.rows.w] = value[3];
-    }
-  }
-}
-
-// Stores a thread's part of a layer in the arena; the column begins at \`at\`.
-fn store_arena(p: Own, at: u32, value: mat4x4f) {
-  if p.works {
-    arena[at + p.rows.x] = value[0];
-    if p.there.y {
-      arena[at + p.rows.y] = value[1];
-    }
-    if p.there.z {
-      arena[at + p.rows.z] = value[2];
-    }
-    if p.there.w {
-      arena[at + p.rows.w] = value[3];
-    }
-  }
-}
-
-fn load_arena(p: Own, at: u32) -> mat4x4f {
-  return mat4x4f(arena[at + p.rows.x], arena[at + p.rows.y], arena[at + p.rows.z], arena[at + p.rows.w]);
-}
-
-// Rows of the lanes from \`first\` to \`end\`.
-fn rows_of(first: u32, end: u32) -> u32 {
-  let starts = vec4u(0u, 1u, 2u, 3u) * LANES;
-  let counts = min(vec4u(end) + starts, vec4u(ROWS)) - min(vec4u(first) + starts, vec4u(ROWS));
-  return counts.x + counts.y + counts.z + counts.w;
-}
-
-// The sum over a thread's rows.
-fn sum_of_four(p: Own, v: mat4x4f) -> vec4f {
-  let none = vec4f(0.0);
-  return (v[0] + select(none, v[1], p.there.y)) + (select(none, v[2], p.there.z) + select(none, v[3], p.there.w));
-}
-
-// Where the sums over rows lie in the tile: two for each lane, then two for each group of lanes.
-fn lane_at(which: u32, column: u32, lane: u32) -> u32 {
-  return (which * COLUMNS + column) * LANES + lane;
-}
-
-fn group_at(which: u32, column: u32, group: u32) -> u32 {
-  return 2u * COLUMNS * LANES + (which * COLUMNS + column) * GROUPS + group;
-}
+var<workgroup> inverses: array<vec4f, COLUMNS * (LAYERS - 1u)>; // 1 / sqrt(var + eps), [LAYERS - 1, COLUMNS], of all but layer 0
 
 struct Moments {
   mean: vec4f,
@@ -977,7 +1183,7 @@ struct Moments {
 
 // Mean and variance of each column over the rows. Each lane, then each group of lanes, is measured around its own mean; they
 // are put together as in fused/column.wgsl. The tile is free before and after.
-fn moments(p: Own, thread: u32, width: u32, s: mat4x4f) -> Moments {
+fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
   let own_mean = sum_of_four(p, s) / f32(rows_of(p.lane, p.lane + 1u));
   let differences = mat4x4f(s[0] - own_mean, s[1] - own_mean, s[2] - own_mean, s[3] - own_mean);
   let own_squares = sum_of_four(
@@ -988,137 +1194,69 @@ fn moments(p: Own, thread: u32, width: u32, s: mat4x4f) -> Moments {
     ),
   );
   if p.works {
-    tile[lane_at(0u, p.column, p.lane)] = own_mean;
-    tile[lane_at(1u, p.column, p.lane)] = own_squares;
+    tile[lane_at(0u, p.slot, p.lane)] = own_mean;
+    tile[lane_at(1u, p.slot, p.lane)] = own_squares;
   }
   workgroupBarrier();
-  for (var i = thread; i < GROUPS * width; i += WORKGROUP) {
-    let column = i / GROUPS;
+  for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
+    let slot = i / GROUPS;
     let group = i % GROUPS;
     let first = group * GROUP;
     let end = min(first + GROUP, LANES);
     var mean = vec4f(0.0);
     for (var lane = first; lane < end; lane++) {
-      mean += f32(rows_of(lane, lane + 1u)) * tile[lane_at(0u, column, lane)];
+      mean += f32(rows_of(lane, lane + 1u)) * tile[lane_at(0u, slot, lane)];
     }
     mean /= f32(rows_of(first, end));
     var squares = vec4f(0.0);
     for (var lane = first; lane < end; lane++) {
-      let difference = tile[lane_at(0u, column, lane)] - mean;
-      squares += fma(f32(rows_of(lane, lane + 1u)) * difference, difference, tile[lane_at(1u, column, lane)]);
+      let difference = tile[lane_at(0u, slot, lane)] - mean;
+      squares += fma(f32(rows_of(lane, lane + 1u)) * difference, difference, tile[lane_at(1u, slot, lane)]);
     }
-    tile[group_at(0u, column, group)] = mean;
-    tile[group_at(1u, column, group)] = squares;
+    tile[group_at(0u, slot, group)] = mean;
+    tile[group_at(1u, slot, group)] = squares;
   }
   workgroupBarrier();
   var mean = vec4f(0.0);
   for (var group = 0u; group < GROUPS; group++) {
     let count = f32(rows_of(group * GROUP, min(group * GROUP + GROUP, LANES)));
-    mean += count * tile[group_at(0u, p.column, group)];
+    mean += count * tile[group_at(0u, p.slot, group)];
   }
   mean /= f32(ROWS);
   var squares = vec4f(0.0);
   for (var group = 0u; group < GROUPS; group++) {
     let count = f32(rows_of(group * GROUP, min(group * GROUP + GROUP, LANES)));
-    let difference = tile[group_at(0u, p.column, group)] - mean;
-    squares += fma(count * difference, difference, tile[group_at(1u, p.column, group)]);
+    let difference = tile[group_at(0u, p.slot, group)] - mean;
+    squares += fma(count * difference, difference, tile[group_at(1u, p.slot, group)]);
   }
   workgroupBarrier();
   return Moments(mean, squares / f32(ROWS));
 }
 
-struct Sums {
-  first: vec4f,
-  second: vec4f,
-}
-
-// The sums of two tensors over the rows of each column. The tile is free before and after.
-fn sums(p: Own, thread: u32, width: u32, first: mat4x4f, second: mat4x4f) -> Sums {
-  if p.works {
-    tile[lane_at(0u, p.column, p.lane)] = sum_of_four(p, first);
-    tile[lane_at(1u, p.column, p.lane)] = sum_of_four(p, second);
-  }
-  workgroupBarrier();
-  for (var i = thread; i < GROUPS * width; i += WORKGROUP) {
-    let column = i / GROUPS;
-    let group = i % GROUPS;
-    var own = Sums(vec4f(0.0), vec4f(0.0));
-    for (var lane = group * GROUP; lane < min(group * GROUP + GROUP, LANES); lane++) {
-      own.first += tile[lane_at(0u, column, lane)];
-      own.second += tile[lane_at(1u, column, lane)];
-    }
-    tile[group_at(0u, column, group)] = own.first;
-    tile[group_at(1u, column, group)] = own.second;
-  }
-  workgroupBarrier();
-  var all = Sums(vec4f(0.0), vec4f(0.0));
-  for (var group = 0u; group < GROUPS; group++) {
-    all.first += tile[group_at(0u, p.column, group)];
-    all.second += tile[group_at(1u, p.column, group)];
-  }
-  workgroupBarrier();
-  return all;
-}
-
-// S of a layer from the activations in the tile and the weights in w.
-fn outputs_of(network: u32, l: u32, p: Own) -> mat4x4f {
-  let depth = columns(places[l].inputs);
-  let width = columns(places[l].outputs);
-  let bias = packed[packed_bias(network, l) + p.column];
-  var s = mat4x4f(bias, bias, bias, bias);
-  for (var k = 0u; k < depth; k++) {
-    let at = 4u * k * width + p.column;
-    let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
-    s[0] = add_product(s[0], tile[k * ROWS + p.rows.x], four);
-    s[1] = add_product(s[1], tile[k * ROWS + p.rows.y], four);
-    s[2] = add_product(s[2], tile[k * ROWS + p.rows.z], four);
-    s[3] = add_product(s[3], tile[k * ROWS + p.rows.w], four);
-  }
-  return s;
-}
-
-// dH of a layer from dS of the next one in the tile and that one's weights in w.
-fn input_gradients(next: u32, p: Own) -> mat4x4f {
-  let width = columns(places[next].outputs);
-  var dh: mat4x4f;
-  for (var m = 0u; m < width; m++) {
-    let at = 4u * p.column * width + m;
-    let four = transpose(mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]));
-    dh[0] = add_product(dh[0], tile[m * ROWS + p.rows.x], four);
-    dh[1] = add_product(dh[1], tile[m * ROWS + p.rows.y], four);
-    dh[2] = add_product(dh[2], tile[m * ROWS + p.rows.z], four);
-    dh[3] = add_product(dh[3], tile[m * ROWS + p.rows.w], four);
-  }
-  return dh;
-}
-
 // N and H of a hidden layer from its S; H goes into the tile, which is free before.
-fn activate(network: u32, l: u32, p: Own, thread: u32, s: mat4x4f) {
+fn activate(network: u32, l: u32, p: Own, thread: u32, vectors: Vectors, s: mat4x4f) {
   let outputs = places[l].outputs;
   let width = columns(outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
-  var scale = vec4f(1.0);
-  var shift = vec4f(0.0);
   if BATCH_NORM == 1u {
-    scale = packed[packed_gamma(network, l) + p.column];
-    shift = packed[packed_beta(network, l) + p.column];
-    let found = moments(p, thread, width, s);
+    let found = moments(p, thread, s);
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if p.works && p.lane == 0u {
+      let at = in_arena(network, places[l].moments) + p.column;
+      arena[at] = mean;
+      arena[at + width] = found.variance;
       inverses[l * COLUMNS + p.column] = inverse;
-      keep_averages(network, places[l].mean, p.column, outputs, mean);
-      keep_averages(network, places[l].variance, p.column, outputs, found.variance);
     }
   }
   let n = mat4x4f((s[0] - mean) * inverse, (s[1] - mean) * inverse, (s[2] - mean) * inverse, (s[3] - mean) * inverse);
   let there = features(p.column, outputs);
   let h = mat4x4f(
-    select(vec4f(0.0), relu4(fma(scale, n[0], shift)), there),
-    select(vec4f(0.0), relu4(fma(scale, n[1], shift)), there),
-    select(vec4f(0.0), relu4(fma(scale, n[2], shift)), there),
-    select(vec4f(0.0), relu4(fma(scale, n[3], shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[0], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[1], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[2], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[3], vectors.shift)), there),
   );
   if BATCH_NORM == 1u {
     store_arena(p, in_arena(network, places[l].n) + p.column * ROWS, n);
@@ -1127,54 +1265,26 @@ fn activate(network: u32, l: u32, p: Own, thread: u32, s: mat4x4f) {
   store_tile(p, h);
 }
 
-// dS of a hidden layer from its dH; the gradients of gamma and beta. The tile is free before and after.
-fn deactivate(network: u32, l: u32, p: Own, thread: u32, dh: mat4x4f, h: mat4x4f, n: mat4x4f) -> mat4x4f {
-  let g = mat4x4f(
-    relu_gradient4(dh[0], h[0]), relu_gradient4(dh[1], h[1]), relu_gradient4(dh[2], h[2]), relu_gradient4(dh[3], h[3]),
-  );
-  if BATCH_NORM == 0u {
-    return g;
-  }
-  let scale = packed[packed_gamma(network, l) + p.column] * inverses[l * COLUMNS + p.column];
-  let products = mat4x4f(g[0] * n[0], g[1] * n[1], g[2] * n[2], g[3] * n[3]);
-  let found = sums(p, thread, columns(places[l].outputs), g, products);
-  let dbeta = found.first;
-  let dgamma = found.second;
-  if p.works && p.lane == 0u {
-    arena[in_arena(network, places[l].dgamma) + p.column] = dgamma;
-    arena[in_arena(network, places[l].dbeta) + p.column] = dbeta;
-  }
-  let rows = f32(ROWS);
-  return mat4x4f(
-    scale * (g[0] - dbeta / rows - n[0] * dgamma / rows),
-    scale * (g[1] - dbeta / rows - n[1] * dgamma / rows),
-    scale * (g[2] - dbeta / rows - n[2] * dgamma / rows),
-    scale * (g[3] - dbeta / rows - n[3] * dgamma / rows),
-  );
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let network = group.z;
   let row = min(thread, ROWS - 1u);
   let label = label_of(row);
   stage_weights(fetch_weights(packed_weight(network, 1u), weights_of(1u), thread), weights_of(1u), thread);
-  let first = own_part(thread, columns(places[0].outputs));
+  let first = own_part(thread, 0u, columns(places[0].outputs));
   store_tile(first, load_arena(first, in_arena(network, places[0].h) + first.column * ROWS));
-  if BATCH_NORM == 1u && first.works && first.lane == 0u {
-    inverses[first.column] = arena[in_arena(network, places[0].inverse) + first.column];
-  }
   workgroupBarrier();
 
   // Forward.
   for (var l = 1u; l < LAYERS; l++) {
     let next = min(l + 1u, LAYERS - 1u);
     let fetched = fetch_weights(packed_weight(network, next), weights_of(next), thread);
-    let p = own_part(thread, columns(places[l].outputs));
-    let s = outputs_of(network, l, p);
+    let p = own_part(thread, 0u, columns(places[l].outputs));
+    let vectors = vectors_of(network, l, p.column);
+    let s = outputs_of(l, p, vectors.bias);
     workgroupBarrier(); // The products have been read.
     if l < LAYERS - 1u {
-      activate(network, l, p, thread, s);
+      activate(network, l, p, thread, vectors, s);
       stage_weights(fetched, weights_of(next), thread);
     } else {
       store_tile(p, s);
@@ -1190,15 +1300,14 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   for (var l = LAYERS - 1u; l > 0u; l--) {
     let before = l - 1u;
     let fetched = fetch_weights(packed_weight(network, max(before, 1u)), weights_of(max(before, 1u)), thread);
-    let p = own_part(thread, columns(places[before].outputs));
-    let h = load_arena(p, in_arena(network, places[before].h) + p.column * ROWS);
-    var n: mat4x4f;
-    if BATCH_NORM == 1u {
-      n = load_arena(p, in_arena(network, places[before].n) + p.column * ROWS);
+    let p = own_part(thread, 0u, columns(places[before].outputs));
+    var activated = load_activated(network, before, p);
+    if before > 0u {
+      activated.inverse = inverses[before * COLUMNS + p.column];
     }
     let dh = input_gradients(l, p);
     workgroupBarrier(); // The products have been read.
-    let ds = deactivate(network, before, p, thread, dh, h, n);
+    let ds = deactivate(network, before, p, thread, true, activated, dh);
     store_arena(p, in_arena(network, places[before].g) + p.column * ROWS, ds);
     if before > 0u {
       store_tile(p, ds);
@@ -1247,11 +1356,12 @@ fn fused_unpack(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   }
 }
 `,
-  "fused/weights": `// includes fused/descent
+  "fused/weights": `// includes fused/descent, shared/averages
 //
 // The update of what no other kernel of a step waits for: all parameters but the first layer's weights.
 //
 //   dW = H^T dS + 2 lambda W,  W <- W - eta dW,  db = sum of dS,  b <- b - eta db;  gamma and beta likewise
+//   average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //
 // H belongs to the layer before. A thread computes four inputs x four outputs; ten rows are read side by side.
 
@@ -1292,39 +1402,61 @@ fn add_ten(sum: mat4x4f, h: TenRows, g: TenRows) -> mat4x4f {
   return add_outer(add_outer(eight, h.r8, g.r8), h.r9, g.r9);
 }
 
-// Bias, gamma and beta of a column.
+// Moving averages of a column's features.
+fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
+  let first = at + 4u * column;
+  let left = width - 4u * column; // from here to the last
+  keep_average(network, first, value.x);
+  if left > 1u {
+    keep_average(network, first + 1u, value.y);
+  }
+  if left > 2u {
+    keep_average(network, first + 2u, value.z);
+  }
+  if left > 3u {
+    keep_average(network, first + 3u, value.w);
+  }
+}
+
+// Bias, gamma and beta of a column, and its moving averages. What is not there without batch norm is read and not used.
 fn move_vectors(network: u32, l: u32, column: u32) {
   let outputs = places[l].outputs;
+  let width = columns(outputs);
   let d = descent_of(network);
+  let bias_at = packed_bias(network, l) + column;
+  let gamma_at = bias_at + width;
+  let beta_at = gamma_at + width;
+  let bias = packed[bias_at];
+  let gamma = packed[gamma_at];
+  let beta = packed[beta_at];
+  let mean = arena[in_arena(network, places[l].moments) + column];
+  let variance = arena[in_arena(network, places[l].moments) + width + column];
+  let dgamma = arena[in_arena(network, places[l].gradients) + column];
+  let dbeta = arena[in_arena(network, places[l].gradients) + width + column];
   let g = in_arena(network, places[l].g) + column * ROWS;
-  let at = packed_bias(network, l) + column;
-  let old = packed[at];
-  var sum = vec4f(0.0);
+  var dbias = vec4f(0.0);
   for (var row = 0u; row < ROWS; row += 10u) {
-    sum += sum_of_ten(ten_rows(g, row));
+    dbias += sum_of_ten(ten_rows(g, row));
   }
-  packed[at] = moved(d, old, sum);
-  keep_gradients(network, places[l].bias, column, outputs, sum);
+  packed[bias_at] = moved(d, bias, dbias);
+  keep_gradients(network, places[l].bias, column, outputs, dbias);
   if BATCH_NORM == 0u || l == LAYERS - 1u {
     return;
   }
-  let gamma = packed_gamma(network, l) + column;
-  let beta = packed_beta(network, l) + column;
-  let dgamma = arena[in_arena(network, places[l].dgamma) + column];
-  let dbeta = arena[in_arena(network, places[l].dbeta) + column];
-  packed[gamma] = moved(d, packed[gamma], dgamma);
-  packed[beta] = moved(d, packed[beta], dbeta);
   keep_gradients(network, places[l].gamma, column, outputs, dgamma);
   keep_gradients(network, places[l].beta, column, outputs, dbeta);
+  packed[gamma_at] = moved(d, gamma, dgamma);
+  packed[beta_at] = moved(d, beta, dbeta);
+  keep_averages(network, places[l].mean, column, outputs, mean);
+  keep_averages(network, places[l].variance, column, outputs, variance);
 }
 
 // The weights of an input to a column; \`at\` is where they lie.
-fn move_weights(network: u32, l: u32, input: u32, column: u32, at: u32, gradient: vec4f) {
+fn move_weights(network: u32, l: u32, input: u32, column: u32, at: u32, old: vec4f, gradient: vec4f) {
   if input >= places[l].inputs {
     return;
   }
   let d = descent_of(network);
-  let old = packed[at];
   let g = with_decay(d, old, gradient);
   packed[at] = moved(d, old, g);
   keep_gradients(network, places[l].weight + input * places[l].outputs, column, places[l].outputs, g);
@@ -1334,15 +1466,16 @@ fn move_block(network: u32, l: u32, k: u32, column: u32) {
   let width = columns(places[l].outputs);
   let h = in_arena(network, places[l - 1u].h) + k * ROWS;
   let g = in_arena(network, places[l].g) + column * ROWS;
+  let at = packed_weight(network, l) + 4u * k * width + column;
+  let old = mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
   var sum: mat4x4f;
   for (var row = 0u; row < ROWS; row += 10u) {
     sum = add_ten(sum, ten_rows(h, row), ten_rows(g, row));
   }
-  let at = packed_weight(network, l) + 4u * k * width + column;
-  move_weights(network, l, 4u * k, column, at, sum[0]);
-  move_weights(network, l, 4u * k + 1u, column, at + width, sum[1]);
-  move_weights(network, l, 4u * k + 2u, column, at + 2u * width, sum[2]);
-  move_weights(network, l, 4u * k + 3u, column, at + 3u * width, sum[3]);
+  move_weights(network, l, 4u * k, column, at, old[0], sum[0]);
+  move_weights(network, l, 4u * k + 1u, column, at + width, old[1], sum[1]);
+  move_weights(network, l, 4u * k + 2u, column, at + 2u * width, old[2], sum[2]);
+  move_weights(network, l, 4u * k + 3u, column, at + 3u * width, old[3], sum[3]);
 }
 
 // The share of one of several workgroups: \`part\` counts them from 0. Each takes WORKGROUP blocks of one layer, a block

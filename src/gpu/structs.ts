@@ -120,7 +120,7 @@ export const LAYER_PLACE = new Struct("LayerPlace", {
   h: "u32",
   n: "u32",
   g: "u32",
+  moments: "u32",
   inverse: "u32",
-  dgamma: "u32",
-  dbeta: "u32",
+  gradients: "u32",
 });

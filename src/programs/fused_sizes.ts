@@ -88,17 +88,29 @@ export function lossSizes(gpu: Gpu, rows: number, classes: number): Sizes {
 
 /** Divides `fused_tail`: four rows a thread, and a layer's weights in four reads of every thread. */
 export function tailSizes(rows: number, widths: readonly number[]): Sizes {
-  const behind = widths.slice(1);
-  const COLUMNS = tiles(Math.max(...behind), 4);
-  const STAGED = Math.max(
-    ...behind.slice(1).map((width, i) => 4 * tiles(behind[i], 4) * tiles(width, 4)),
-  );
+  const { constants, bytes } = blockSizes(rows, widths.slice(1));
+  return { constants, bytes: bytes + VEC4 * constants.COLUMNS * (widths.length - 2) };
+}
+
+/** Divides `fused_pair`, in which the last hidden layer and the output layer pass through workgroup memory. */
+export function pairSizes(rows: number, widths: readonly number[]): Sizes {
+  const { constants, bytes } = blockSizes(rows, widths.slice(-2));
+  return { constants, bytes: bytes + VEC4 * 4 * constants.COLUMNS };
+}
+
+/** Divides a kernel whose workgroup holds layers of some widths, and the weights between each and the next. */
+function blockSizes(rows: number, widths: readonly number[]) {
+  const columns = widths.map((width) => tiles(width, 4));
+  const COLUMNS = Math.max(...columns);
+  const STAGED = Math.max(...columns.slice(1).map((width, i) => 4 * columns[i] * width));
   const lanes = tiles(rows, 4);
   const GROUP = groupOf(lanes);
   const WORKGROUP = 32 * tiles(Math.max(lanes * COLUMNS, tiles(STAGED, 4), rows), 32);
   const TILE = COLUMNS * Math.max(rows, 2 * (lanes + tiles(lanes, GROUP)));
-  const vectors = TILE + STAGED + COLUMNS * (behind.length - 1);
-  return { constants: { COLUMNS, STAGED, GROUP, WORKGROUP, TILE }, bytes: VEC4 * vectors };
+  return {
+    constants: { COLUMNS, STAGED, GROUP, WORKGROUP, TILE },
+    bytes: VEC4 * (TILE + STAGED),
+  };
 }
 
 /**
