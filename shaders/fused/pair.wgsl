@@ -14,6 +14,16 @@ override LAYER: u32; // the earlier of the two layers, counted from 0: LAYERS - 
 
 var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
 
+// What a column of the later layer contributes to a row; 0 behind the last column.
+fn part_at(column: u32, width: u32, row: u32) -> vec4f {
+  return select(vec4f(0.0), tile[min(column, width - 1u) * ROWS + row], column < width);
+}
+
+fn four_parts(column: u32, width: u32, row: u32) -> vec4f {
+  return (part_at(column, width, row) + part_at(column + 1u, width, row)) +
+    (part_at(column + 2u, width, row) + part_at(column + 3u, width, row));
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let network = group.z;
@@ -63,11 +73,11 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   ));
   workgroupBarrier();
   var sum: mat4x4f;
-  for (var m = 0u; m < width; m++) {
-    sum[0] += tile[m * ROWS + one.rows.x];
-    sum[1] += tile[m * ROWS + one.rows.y];
-    sum[2] += tile[m * ROWS + one.rows.z];
-    sum[3] += tile[m * ROWS + one.rows.w];
+  for (var m = 0u; m < width; m += 4u) {
+    sum[0] += four_parts(m, width, one.rows.x);
+    sum[1] += four_parts(m, width, one.rows.y);
+    sum[2] += four_parts(m, width, one.rows.z);
+    sum[3] += four_parts(m, width, one.rows.w);
   }
   workgroupBarrier(); // The parts have been read.
   let own = deactivate(network, LAYER, one, thread, true, before, sum);
