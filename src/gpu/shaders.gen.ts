@@ -843,7 +843,6 @@ fn add_outer(sum: mat4x4f, x: vec4f, g: vec4f) -> mat4x4f {
 // Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
 // are left to fused/weights.wgsl.
 
-override LAYER: u32; // the layer whose dS is computed, counted from 0
 
 // Four weights of a column's inputs, [4, columns].
 fn weights_at(at: u32, width: u32) -> mat4x4f {
@@ -860,7 +859,7 @@ fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
 fn logits(network: u32, row: u32, column: u32) -> vec4f {
   let depth = columns(places[LAYERS - 1u].inputs);
   let width = columns(places[LAYERS - 1u].outputs);
-  let x = in_arena(network, places[LAYER].h) + row;
+  let x = in_arena(network, places[layer.index].h) + row;
   let w = packed_weight(network, LAYERS - 1u) + column;
   var sum = packed[packed_bias(network, LAYERS - 1u) + column];
   for (var k = 0u; k < depth; k += 4u) {
@@ -884,11 +883,11 @@ fn turned_weights(w: u32, column: u32, width: u32) -> mat4x4f {
 
 // A row's dH from a part of the columns of dS of the layer behind. \`g\` is where the row lies in its column 0.
 fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
-  let width = columns(places[LAYER + 1u].outputs);
+  let width = columns(places[layer.index + 1u].outputs);
   let each = (width + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, width);
-  let w = packed_weight(network, LAYER + 1u) + 4u * column * width;
+  let w = packed_weight(network, layer.index + 1u) + 4u * column * width;
   var sum = vec4f(0.0);
   for (var m = begin; m < end; m += 4u) {
     let g0 = tensor_at(g, m, end);
@@ -907,16 +906,16 @@ fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
 // dS of a column whose dH is in \`rows_of_column\`, each row written by the thread that reads it here; the gradients of gamma and
 // beta.
 fn finish(network: u32, column: u32, thread: u32) {
-  let to = in_arena(network, places[LAYER].g) + column * ROWS;
-  let h = in_arena(network, places[LAYER].h) + column * ROWS;
+  let to = in_arena(network, places[layer.index].g) + column * ROWS;
+  let h = in_arena(network, places[layer.index].h) + column * ROWS;
   if BATCH_NORM == 0u {
     for (var row = thread; row < ROWS; row += WORKGROUP) {
       arena[to + row] = relu_gradient4(rows_of_column[row], arena[h + row]);
     }
     return;
   }
-  let n = in_arena(network, places[LAYER].n) + column * ROWS;
-  let scale = packed[packed_gamma(network, LAYER) + column] * arena[in_arena(network, places[LAYER].inverse) + column];
+  let n = in_arena(network, places[layer.index].n) + column * ROWS;
+  let scale = packed[packed_gamma(network, layer.index) + column] * arena[in_arena(network, places[layer.index].inverse) + column];
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let own = relu_gradient4(rows_of_column[row], arena[h + row]);
     rows_of_column[row] = own;
@@ -930,9 +929,9 @@ fn finish(network: u32, column: u32, thread: u32) {
     arena[to + row] = scale * own;
   }
   if thread == 0u {
-    let at = in_arena(network, places[LAYER].gradients) + column;
+    let at = in_arena(network, places[layer.index].gradients) + column;
     arena[at] = dgamma;
-    arena[at + columns(places[LAYER].outputs)] = dbeta;
+    arena[at + columns(places[layer.index].outputs)] = dbeta;
   }
 }
 
@@ -960,7 +959,7 @@ fn fused_loss(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let g = in_arena(group.z, places[LAYER + 1u].g);
+  let g = in_arena(group.z, places[layer.index + 1u].g);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_gradients(group.z, g + min(row, ROWS - 1u), group.x, thread / LANES));
@@ -990,7 +989,6 @@ const MAX_LAYERS = 32u;
 // places, arena and packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
 
-override LAYER: u32; // which layer, counted from 0
 override SLICES: u32;
 override SLICES_OF_PART: u32 = (SLICES + PARTS - 1u) / PARTS;
 
@@ -1036,12 +1034,12 @@ fn activations_at(first: u32, column: u32, end: u32) -> vec4f {
 
 // The products of a part of the columns of the layer before. \`x\` is where the row lies in its column 0.
 fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
-  let depth = columns(places[LAYER].inputs);
-  let width = columns(places[LAYER].outputs);
+  let depth = columns(places[layer.index].inputs);
+  let width = columns(places[layer.index].outputs);
   let each = (depth + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, depth);
-  let w = packed_weight(network, LAYER) + column;
+  let w = packed_weight(network, layer.index) + column;
   var sum = vec4f(0.0);
   for (var k = begin; k < end; k += 4u) {
     let x0 = activations_at(x, k, end);
@@ -1059,7 +1057,7 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
 
 // N and H of a column whose S is in \`rows_of_column\`.
 fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
-  let outputs = places[LAYER].outputs;
+  let outputs = places[layer.index].outputs;
   let there = features(column, outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
@@ -1068,19 +1066,19 @@ fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if thread == 0u {
-      let at = in_arena(network, places[LAYER].moments) + column;
+      let at = in_arena(network, places[layer.index].moments) + column;
       arena[at] = mean;
       arena[at + columns(outputs)] = found.variance;
-      arena[in_arena(network, places[LAYER].inverse) + column] = inverse;
+      arena[in_arena(network, places[layer.index].inverse) + column] = inverse;
     }
   }
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let n = (rows_of_column[row] - mean) * inverse;
     if BATCH_NORM == 1u {
-      arena[in_arena(network, places[LAYER].n) + column * ROWS + row] = n;
+      arena[in_arena(network, places[layer.index].n) + column * ROWS + row] = n;
     }
     let h = select(vec4f(0.0), relu4(fma(vectors.scale, n, vectors.shift)), there);
-    arena[in_arena(network, places[LAYER].h) + column * ROWS + row] = h;
+    arena[in_arena(network, places[layer.index].h) + column * ROWS + row] = h;
   }
 }
 
@@ -1101,8 +1099,8 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let x = in_arena(group.z, places[LAYER - 1u].h);
-  let vectors = vectors_of(group.z, LAYER, group.x);
+  let x = in_arena(group.z, places[layer.index - 1u].h);
+  let vectors = vectors_of(group.z, layer.index, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_products(group.z, x + min(row, ROWS - 1u), group.x, thread / LANES));
@@ -1126,7 +1124,6 @@ fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
 // That every workgroup computes the last layer takes less than a dispatch more. All it reads is read at the start. The gradients of
 // parameters are left to fused/weights.wgsl.
 
-override LAYER: u32; // the earlier of the two layers, counted from 0: LAYERS - 3
 
 var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
 
@@ -1144,7 +1141,7 @@ fn four_parts(column: u32, width: u32, row: u32) -> vec4f {
 fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let network = group.z;
   let keep = group.x == 0u; // One workgroup of a network stores what all compute.
-  let later = LAYER + 1u;
+  let later = layer.index + 1u;
   let last = LAYERS - 1u;
   let width = columns(places[later].outputs);
   let row = min(thread, ROWS - 1u);
@@ -1154,7 +1151,7 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   let activated = load_activated(network, later, p);
   // The part of the earlier layer: one column.
   let one = own_part(thread, group.x, 1u);
-  let before = load_activated(network, LAYER, one);
+  let before = load_activated(network, layer.index, one);
   let logits = own_part(thread, 0u, columns(places[last].outputs));
   let bias = vectors_of(network, last, logits.column).bias;
   for (var i = thread; i < 4u * width; i += WORKGROUP) {
@@ -1196,8 +1193,8 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     sum[3] += four_parts(m, width, one.rows.w);
   }
   workgroupBarrier(); // The parts have been read.
-  let own = deactivate(network, LAYER, one, thread, true, before, sum);
-  store_arena(one, in_arena(network, places[LAYER].g) + one.column * ROWS, own);
+  let own = deactivate(network, layer.index, one, thread, true, before, sum);
+  store_arena(one, in_arena(network, places[layer.index].g) + one.column * ROWS, own);
 }
 `,
   "fused/softmax": `// includes fused/layers, shared/bits
@@ -2655,6 +2652,7 @@ struct Layer {
   texels: u32, // texels of an image in the texture: inputs / 4, rounded up
   images_per_layer: u32, // images in a layer of the texture
   slices: u32, // parts that the sum over the inputs is split into
+  index: u32, // which layer, counted from 0
 }
 
 // What changes from one step, or one part of an evaluation, to the next.
