@@ -55,10 +55,10 @@ interface Parts {
   readonly weight: number;
 }
 
-/** Values of the parts of each product of a layer, in the same order. */
+/** How the products of a layer are split. */
 interface Split {
   readonly parts: Parts;
-  /** Values that the largest of them takes for one network; 1 if none is split, as a binding cannot be empty. */
+  /** Values that the parts of its largest product take for one network; 1 if none is split, as a binding is never empty. */
   readonly values: number;
 }
 
