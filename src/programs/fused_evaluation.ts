@@ -21,15 +21,19 @@ import { TILED_PRODUCTS } from "./tiled.ts";
 /** Bytes of a vec4 of float32. */
 const VEC4 = 16;
 
-/** Threads of `fused_evaluate_input` for a column, each of which computes eight images. */
-const LANES = 16;
+/** Threads of `fused_evaluate_input` for a column to try, the most first. */
+const LANES = [16, 8];
 
-/** Maximum columns of its workgroup. */
+/** Images that each of them computes. */
+const IMAGES = 8;
+
+/** Maximum columns of a workgroup. */
 const MAX_COLUMNS = 16;
 
-/** Texels of four inputs that it stages at a time, and how many of them a thread stages at most. */
+/** Texels of four inputs that are staged at a time; how many of them, and of columns of weights, a thread stages at most. */
 const CHUNK = 8;
-const TURNS = 5;
+const TEXELS_OF_THREAD = 5;
+const COLUMNS_OF_THREAD = 2;
 
 /** Threads of `fused_evaluate_rest` to try, the most first. */
 const THREADS = [128, 64, 32];
@@ -51,9 +55,9 @@ export function allocateEvaluation(
   { resources, constants }: { resources: Resources; constants: Constants },
 ): PrepareEvaluation {
   const { gpu, buffers: { layout: { widths }, evaluationRows, stepStride }, networks } = context;
-  const input = evaluateInputSizes(widths[1]);
+  const input = evaluateInputSizes(gpu, widths[1]);
   const rest = evaluateRestSizes(gpu, widths);
-  if (!sizesFit(gpu, input) || !rest) {
+  if (!input || !rest) {
     const parts = {
       layers: new BufferLayers(context, memory, "evaluation"),
       products: TILED_PRODUCTS,
@@ -80,19 +84,27 @@ export function allocateEvaluation(
 }
 
 /**
- * Divides `fused_evaluate_input`.
+ * Divides `fused_evaluate_input`: as many images a workgroup as fit into its memory.
  *
+ * @param gpu The device.
  * @param outputs Outputs of the first layer.
- * @returns The overrides.
+ * @returns The overrides, or undefined if none fit.
  */
-export function evaluateInputSizes(outputs: number): Sizes {
+export function evaluateInputSizes(gpu: Gpu, outputs: number): Sizes | undefined {
   const width = tiles(outputs, 4);
   const COLUMNS = tiles(width, tiles(width, MAX_COLUMNS));
-  const images = 8 * LANES;
-  // Enough threads for the columns, and to stage a chunk in so many turns.
-  const WORKGROUP = 32 * tiles(Math.max(LANES * COLUMNS, CHUNK * tiles(images, TURNS)), 32);
-  const vectors = images * (CHUNK + 1) + 4 * CHUNK * COLUMNS;
-  return { constants: { LANES, COLUMNS, CHUNK, WORKGROUP }, bytes: VEC4 * vectors };
+  const weights = 4 * CHUNK * COLUMNS;
+  return LANES.map((LANES): Sizes => {
+    const images = IMAGES * LANES;
+    const threads = Math.max(
+      LANES * COLUMNS,
+      CHUNK * tiles(images, TEXELS_OF_THREAD),
+      tiles(weights, COLUMNS_OF_THREAD),
+    );
+    const WORKGROUP = 32 * tiles(threads, 32);
+    const bytes = VEC4 * (images * (CHUNK + 1) + weights);
+    return { constants: { LANES, COLUMNS, CHUNK, WORKGROUP }, bytes };
+  }).find((sizes) => sizesFit(gpu, sizes));
 }
 
 /**

@@ -1,4 +1,6 @@
 /** Tests of the kernels that evaluate for the fused variants. */
+import type { Gpu } from "../../src/gpu/device.ts";
+import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { FUSED_MAX_LAYERS, type KernelName, tiles } from "../../src/gpu/kernel_table.ts";
 import { LAYER_PLACE, type StructValues } from "../../src/gpu/structs.ts";
 import { standardise } from "../../src/data/dataset.ts";
@@ -34,8 +36,8 @@ function casesOf(count: number, widths: readonly number[]): Sizes[] {
   );
 }
 
-/** Two workgroups of 128 images, the second of which has few. */
-const TWO_WORKGROUPS = { rows: 131, inputs: 30, outputs: 50, networks: 3, index: 0 };
+/** Two workgroups of 128 images, the second of which has few; whole texels, but not whole chunks of them. */
+const TWO_WORKGROUPS = { rows: 131, inputs: 28, outputs: 50, networks: 3, index: 0 };
 
 const CLASSES = [2, 10, ...WIDTHS.filter((width) => width > 1)];
 
@@ -200,30 +202,27 @@ export function toColumns(tensor: Float64Array, rows: number): Float64Array {
   return columns;
 }
 
-async function inputCase(sizes: Sizes, random: Random): Promise<KernelCase> {
+/** @param from The images and the first of them; those that the tests share unless given. */
+export async function inputCase(
+  sizes: Sizes,
+  random: Random,
+  from?: { gpu: Gpu; data: DeviceDataSet; first: number },
+): Promise<KernelCase> {
   const { rows, inputs, outputs, networks, index } = sizes;
-  const data = await sharedData(inputs);
-  const { source, texels, imagesPerLayer, standard } = data;
-  const { images } = await data.part("training");
-  const batchNorm = index % 2 === 0;
-  const own = new EvaluatedNetworks([inputs, outputs, 2], { networks, random, batchNorm });
-  const indices = Uint32Array.from({ length: rows }, (_, i) => FIRST + i);
+  const { gpu, data, first } = from ??
+    { gpu: await sharedGpu(), data: await sharedData(inputs), first: FIRST };
+  const widths = [inputs, outputs, 2];
+  const own = new EvaluatedNetworks(widths, { networks, random, batchNorm: index % 2 === 0 });
+  const { source } = data;
+  const indices = Uint32Array.from({ length: rows }, (_, i) => first + i);
   const x = {
     values: standardise(source.training.images, source, indices),
     magnitudes: standardisedMagnitudes(source, indices),
   };
   const expected = ofNetworks(networks, (n) => own.forward(n, 0, x));
-  const run = own.run(0, rows);
-  const size = 4 * tiles(outputs, 4) * rows;
   return {
     kernel: "fused_evaluate_input",
-    run: {
-      ...run,
-      layer: { ...run.layer, texels, imagesPerLayer },
-      constants: { ...run.constants, ...evaluateInputSizes(outputs).constants },
-      resources: { images, standard },
-      outputs: { activations: networks * size },
-    },
+    run: await inputRun(own, { widths, rows, gpu, data, first }),
     measure: ({ activations }) =>
       Math.max(
         ...expected.map(({ values, magnitudes }, n) =>
@@ -233,6 +232,32 @@ async function inputCase(sizes: Sizes, random: Random): Promise<KernelCase> {
           })
         ),
       ),
+  };
+}
+
+/** The run of `fused_evaluate_input`; `first` is the first image. */
+export async function inputRun(
+  own: EvaluatedNetworks,
+  { widths: [, outputs], rows, gpu, data, first }: {
+    widths: readonly number[];
+    rows: number;
+    gpu: Gpu;
+    data: DeviceDataSet;
+    first: number;
+  },
+): Promise<KernelRun> {
+  const sizes = evaluateInputSizes(gpu, outputs);
+  if (!sizes) throw new Error(`${outputs} outputs do not fit`);
+  const { texels, imagesPerLayer, standard } = data;
+  const { images } = await data.part("training");
+  const run = own.run(0, rows);
+  return {
+    ...run,
+    layer: { ...run.layer, texels, imagesPerLayer },
+    step: { first },
+    constants: { ...run.constants, ...sizes.constants },
+    resources: { images, standard },
+    outputs: { activations: own.layers.length * 4 * tiles(outputs, 4) * rows },
   };
 }
 
