@@ -180,7 +180,7 @@ class Fused implements Program {
     const shared = { ...tensors, ...await imageResources(context, "training", "training") };
     const binder = new Binder(context, { mode: "training", slices, shared });
     function use([name, layer, { constants }]: ReturnType<typeof restOf>[number]): KernelUse {
-      return [name, layer, { constants: { ...common, ...constants, LAYER: layer } }];
+      return [name, layer, { constants: { ...common, ...constants } }];
     }
     const kernels = await binder.bind([
       use(["fused_norm", 0, normSizes(gpu, batch, slices)]),
