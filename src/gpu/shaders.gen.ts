@@ -514,17 +514,18 @@ struct Ending {
   beta: vec4f,
 }
 
-// Four of a layer's moving averages, which begin at \`first\`. Past the last feature they are the last one's: gamma and beta
-// are 0 there, and so is H.
+// Four of a layer's moving averages, which begin at \`first\`; past the last feature 0, so that H is 0 there whatever the last
+// one's are.
 fn averages_at(first: u32, column: u32, width: u32) -> vec4f {
   let at = first + 4u * column;
   let last = first + width - 1u;
-  return vec4f(
+  let four = vec4f(
     statistics[at],
     statistics[min(at + 1u, last)],
     statistics[min(at + 2u, last)],
     statistics[min(at + 3u, last)],
   );
+  return select(vec4f(0.0), four, features(column, width));
 }
 
 fn ending_of(network: u32, l: u32, column: u32) -> Ending {

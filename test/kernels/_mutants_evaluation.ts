@@ -134,3 +134,21 @@ export const EVALUATION_MUTANTS: readonly Mutant[] = [
   ...inFile("fused/evaluate_input", INPUT),
   ...inFile("fused/evaluate_rest", REST),
 ];
+
+/** Mistakes that no finite number shows. `checkDivergence()` must find every one. */
+export const EVALUATION_DIVERGENCE_MUTANTS: readonly Mutant[] = [
+  {
+    file: "fused/evaluate",
+    mistake: "an average of the mean that is infinite hides",
+    from: "is_finite4(mean) & is_finite4(variance)",
+    to: "is_finite4(variance)",
+    variant: "fused-tail",
+  },
+  {
+    file: "fused/evaluate",
+    mistake: "an average of the variance that is infinite hides",
+    from: "is_finite4(mean) & is_finite4(variance)",
+    to: "is_finite4(mean)",
+    variant: "fused-tail",
+  },
+];
