@@ -24,13 +24,16 @@ type PeerLine = Pick<PeerRow, "peer" | "version" | "mode" | "msPerStep" | "steps
 /** Milliseconds after which a peer counts as hanging. */
 const PATIENCE = 300_000;
 
-/** Minimum milliseconds of a peer's measurement, as an argument: waiting for the GPU may take 10 more. */
-const MIN_MILLISECONDS = "1000";
+/** Minimum milliseconds of a peer's measurement, as an argument: in Deno waiting for the GPU may take 10 more. */
+const MIN_MILLISECONDS = { deno: "1000", python: "250" };
 
 /** All peers, in the order in which they are measured, with the minimum number of steps and milliseconds. */
 export function peersOf({ quick }: { quick: boolean }): Peer[] {
-  const few = quick ? ["2", "0"] : ["10", MIN_MILLISECONDS];
-  const many = quick ? ["2", "0"] : ["450", MIN_MILLISECONDS];
+  const few = quick ? ["2", "0"] : ["10", MIN_MILLISECONDS.deno];
+  const many = [
+    ...["--min-steps", quick ? "2" : "450"],
+    ...["--min-ms", quick ? "0" : MIN_MILLISECONDS.python],
+  ];
   return [
     denoPeer("TensorFlow.js", "tfjs.ts", few),
     denoPeer("jax-js", "jax_js.ts", few),
@@ -46,8 +49,9 @@ function denoPeer(name: string, file: string, args: readonly string[]): Peer {
   return { name, command: [Deno.execPath(), "run", ...options, pathOf(file), ...args] };
 }
 
+/** It leaves no compiled files beside the program. */
 function pythonPeer(name: string, file: string, args: readonly string[]): Peer {
-  return { name, command: ["python3", pathOf(file), ...args] };
+  return { name, command: ["python3", "-B", pathOf(file), ...args] };
 }
 
 function pathOf(file: string): string {
