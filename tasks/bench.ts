@@ -77,8 +77,8 @@ const OPTIONS = {
   peers: flag({
     help:
       "also measure the same steps in NumPy, PyTorch and JAX, where python3 has them, and that of " +
-      "one network of 3 layers in TensorFlow.js and jax-js (from npm, on the same adapter), in turn " +
-      "with ours; prints ratios and appends to peers.csv in --out",
+      "one network of 3 layers in TensorFlow.js and jax-js (from npm, on the same adapter) and, as " +
+      "CUDA kernels, in CuPy, in turn with ours; prints ratios and appends to peers.csv in --out",
   }),
   peerRounds: integer({
     min: 1,

@@ -47,6 +47,7 @@ export function peersOf({ quick }: { quick: boolean }): Peer[] {
     pythonPeer("NumPy", "numpy_step.py", { quick, maxSteps: FEW_STEPS }),
     pythonPeer("PyTorch", "torch_step.py", { quick }),
     pythonPeer("JAX", "jax_step.py", { quick }),
+    pythonPeer("CuPy", "cupy_step.py", { quick, knows: isOneOfThreeLayers }),
   ];
 }
 
@@ -72,17 +73,22 @@ function denoPeer(name: string, file: string, { quick }: { quick: boolean }): Pe
 function pythonPeer(
   name: string,
   file: string,
-  { quick, maxSteps = Infinity }: { quick: boolean; maxSteps?: number },
+  options: { quick: boolean; maxSteps?: number; knows?: (plan: PopulationPlan) => boolean },
 ): Peer {
+  const { quick, maxSteps = Infinity, knows = () => true } = options;
   return {
     name,
-    command: ({ plan: { hidden, batch, networks, batchNorm }, steps }) => [
-      ...["python3", "-B", pathOf(file)] as const,
-      ...["--hidden", hidden.join(), "--batch", String(batch), "--networks", String(networks)],
-      ...["--batch-norm", batchNorm ? "on" : "off"],
-      ...["--min-steps", String(quick ? 2 : Math.min(steps, maxSteps))],
-      ...["--min-ms", quick ? "0" : MIN_MILLISECONDS.python],
-    ],
+    command({ plan, steps }) {
+      if (!knows(plan)) return undefined;
+      const { hidden, batch, networks, batchNorm } = plan;
+      return [
+        ...["python3", "-B", pathOf(file)] as const,
+        ...["--hidden", hidden.join(), "--batch", String(batch), "--networks", String(networks)],
+        ...["--batch-norm", batchNorm ? "on" : "off"],
+        ...["--min-steps", String(quick ? 2 : Math.min(steps, maxSteps))],
+        ...["--min-ms", quick ? "0" : MIN_MILLISECONDS.python],
+      ];
+    },
   };
 }
 

@@ -53,9 +53,10 @@ def arguments(description):
 
 
 def random_data(plan, images=IMAGES, seed=0):
-    """Images, [images, inputs], and their labels."""
+    """Images, [images, inputs], of bytes / 255 - 0.5, and their labels."""
     rng = np.random.default_rng(seed)
-    pixels = rng.random((images, plan.inputs), dtype=np.float32)
+    pixels = rng.integers(0, 256, (images, plan.inputs), dtype=np.uint8).astype(np.float32)
+    pixels /= 255
     pixels -= np.float32(0.5)
     return pixels, rng.integers(0, CLASSES, images)
 

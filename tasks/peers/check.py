@@ -1,4 +1,5 @@
-"""Compares what the peers in Python compute with float64: the parameters after 50 steps of small networks of several kinds.
+"""Compares what the peers in Python compute with float64: the parameters after 50 steps of small networks of several kinds,
+or of the only one that a peer knows.
 
 Prints a line for each peer and kind: the largest error of a tensor, relative to how far the steps moved it. Exits with 1
 where one exceeds what the rounding of float32 explains. TF32 is not compared. A peer that is not installed is named.
@@ -23,9 +24,10 @@ def ways():
     """Each way to make steps: its name, the module, the plans that it knows and the options of its `prepare()`."""
     yield "NumPy", "numpy_step", KINDS, {}
     yield "PyTorch", "torch_step", KINDS, {}
-    yield "PyTorch, graph", "torch_step", KINDS, {"graph": True}
+    yield "PyTorch, CUDA graph", "torch_step", KINDS, {"graph": True}
     for unroll in (1, 10):
         yield f"JAX, unroll {unroll}", "jax_step", KINDS, {"precision": "highest", "unroll": unroll}
+    yield "CuPy", "cupy_step", [Plan()], {}
 
 
 def error_of(plan, prepare, options):

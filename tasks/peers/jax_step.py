@@ -1,7 +1,7 @@
 """JAX: steps of SGD with L2, several networks by vmap, in one jitted scan over a shuffled epoch of 45,000 images.
 
-Prints a line of JSON with the precision of products that JAX takes by itself, and one with float32. Each is measured with one
-step in a turn of the scan's loop and with ten; the faster counts. A time is that of a step of all networks.
+Prints a line of JSON with the precision of products that JAX takes by itself, and one with float32. Each is measured with
+one step in a turn of the scan's loop and with ten; the faster counts. A time is that of a step of all networks.
 """
 import jax
 import jax.numpy as jnp
