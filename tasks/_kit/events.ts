@@ -19,6 +19,7 @@ export type EventName =
   | "profile"
   | "variant"
   | "verification"
+  | "operation"
   | "startup"
   | "peak"
   | "regression"
