@@ -11,8 +11,7 @@ override EPSILON: f32; // eps of 1 / sqrt(var + eps)
 override STAGED: u32; // vec4s of the largest weight matrix after the first layer, at most 4 WORKGROUP
 override COLUMNS: u32; // of the widest layer
 override LANES: u32 = (ROWS + 3u) / 4u; // threads of a column; each computes rows lane, lane + LANES, ...
-override GROUP: u32; // lanes whose sums are added first
-override GROUPS: u32 = (LANES + GROUP - 1u) / GROUP;
+override GROUPS: u32 = (LANES + 4u) / 5u; // of five lanes, whose sums are added first
 
 var<workgroup> w: array<vec4f, STAGED>; // [inputs rounded up to fours, columns]
 
@@ -117,6 +116,18 @@ fn sum_of_four(p: Own, v: mat4x4f) -> vec4f {
   return (v[0] + select(none, v[1], p.there.y)) + (select(none, v[2], p.there.z) + select(none, v[3], p.there.w));
 }
 
+struct Five {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+}
+
+fn sum_of_five(f: Five) -> vec4f {
+  return ((f.v0 + f.v1) + (f.v2 + f.v3)) + f.v4;
+}
+
 // Where the sums over rows lie in the tile: two for each lane, then two for each group of lanes.
 fn lane_at(which: u32, slot: u32, lane: u32) -> u32 {
   return (which * COLUMNS + slot) * LANES + lane;
@@ -131,6 +142,39 @@ struct Sums {
   second: vec4f,
 }
 
+// A lane's sum; 0 behind the last lane.
+fn lane_sum(which: u32, slot: u32, lane: u32) -> vec4f {
+  return select(vec4f(0.0), tile[lane_at(which, slot, min(lane, LANES - 1u))], lane < LANES);
+}
+
+fn five_lanes(which: u32, slot: u32, first: u32) -> Five {
+  return Five(
+    lane_sum(which, slot, first), lane_sum(which, slot, first + 1u), lane_sum(which, slot, first + 2u),
+    lane_sum(which, slot, first + 3u), lane_sum(which, slot, first + 4u),
+  );
+}
+
+// A group's sum; 0 behind the last group.
+fn group_sum(which: u32, slot: u32, group: u32) -> vec4f {
+  return select(vec4f(0.0), tile[group_at(which, slot, min(group, GROUPS - 1u))], group < GROUPS);
+}
+
+fn five_groups(which: u32, slot: u32, first: u32) -> Five {
+  return Five(
+    group_sum(which, slot, first), group_sum(which, slot, first + 1u), group_sum(which, slot, first + 2u),
+    group_sum(which, slot, first + 3u), group_sum(which, slot, first + 4u),
+  );
+}
+
+fn sums_of_groups(slot: u32) -> Sums {
+  var all = Sums(vec4f(0.0), vec4f(0.0));
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    all.first += sum_of_five(five_groups(0u, slot, g));
+    all.second += sum_of_five(five_groups(1u, slot, g));
+  }
+  return all;
+}
+
 // The sums of two tensors over the rows of each column. The tile is free before and after.
 fn sums(p: Own, thread: u32, first: mat4x4f, second: mat4x4f) -> Sums {
   if p.works {
@@ -141,20 +185,11 @@ fn sums(p: Own, thread: u32, first: mat4x4f, second: mat4x4f) -> Sums {
   for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
     let slot = i / GROUPS;
     let group = i % GROUPS;
-    var own = Sums(vec4f(0.0), vec4f(0.0));
-    for (var lane = group * GROUP; lane < min(group * GROUP + GROUP, LANES); lane++) {
-      own.first += tile[lane_at(0u, slot, lane)];
-      own.second += tile[lane_at(1u, slot, lane)];
-    }
-    tile[group_at(0u, slot, group)] = own.first;
-    tile[group_at(1u, slot, group)] = own.second;
+    tile[group_at(0u, slot, group)] = sum_of_five(five_lanes(0u, slot, 5u * group));
+    tile[group_at(1u, slot, group)] = sum_of_five(five_lanes(1u, slot, 5u * group));
   }
   workgroupBarrier();
-  var all = Sums(vec4f(0.0), vec4f(0.0));
-  for (var group = 0u; group < GROUPS; group++) {
-    all.first += tile[group_at(0u, p.slot, group)];
-    all.second += tile[group_at(1u, p.slot, group)];
-  }
+  let all = sums_of_groups(p.slot);
   workgroupBarrier();
   return all;
 }

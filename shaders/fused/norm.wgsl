@@ -12,7 +12,6 @@
 // places, arena and packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
 
-override LAYER: u32; // which layer, counted from 0
 override SLICES: u32;
 override SLICES_OF_PART: u32 = (SLICES + PARTS - 1u) / PARTS;
 
@@ -58,12 +57,12 @@ fn activations_at(first: u32, column: u32, end: u32) -> vec4f {
 
 // The products of a part of the columns of the layer before. `x` is where the row lies in its column 0.
 fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
-  let depth = columns(places[LAYER].inputs);
-  let width = columns(places[LAYER].outputs);
+  let depth = columns(places[layer.index].inputs);
+  let width = columns(places[layer.index].outputs);
   let each = (depth + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, depth);
-  let w = packed_weight(network, LAYER) + column;
+  let w = packed_weight(network, layer.index) + column;
   var sum = vec4f(0.0);
   for (var k = begin; k < end; k += 4u) {
     let x0 = activations_at(x, k, end);
@@ -81,7 +80,7 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
 
 // N and H of a column whose S is in `rows_of_column`.
 fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
-  let outputs = places[LAYER].outputs;
+  let outputs = places[layer.index].outputs;
   let there = features(column, outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
@@ -90,19 +89,19 @@ fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if thread == 0u {
-      let at = in_arena(network, places[LAYER].moments) + column;
+      let at = in_arena(network, places[layer.index].moments) + column;
       arena[at] = mean;
       arena[at + columns(outputs)] = found.variance;
-      arena[in_arena(network, places[LAYER].inverse) + column] = inverse;
+      arena[in_arena(network, places[layer.index].inverse) + column] = inverse;
     }
   }
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let n = (rows_of_column[row] - mean) * inverse;
     if BATCH_NORM == 1u {
-      arena[in_arena(network, places[LAYER].n) + column * ROWS + row] = n;
+      arena[in_arena(network, places[layer.index].n) + column * ROWS + row] = n;
     }
     let h = select(vec4f(0.0), relu4(fma(vectors.scale, n, vectors.shift)), there);
-    arena[in_arena(network, places[LAYER].h) + column * ROWS + row] = h;
+    arena[in_arena(network, places[layer.index].h) + column * ROWS + row] = h;
   }
 }
 
@@ -123,8 +122,8 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let x = in_arena(group.z, places[LAYER - 1u].h);
-  let vectors = vectors_of(group.z, LAYER, group.x);
+  let x = in_arena(group.z, places[layer.index - 1u].h);
+  let vectors = vectors_of(group.z, layer.index, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_products(group.z, x + min(row, ROWS - 1u), group.x, thread / LANES));

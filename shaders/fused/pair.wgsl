@@ -10,15 +10,24 @@
 // That every workgroup computes the last layer takes less than a dispatch more. All it reads is read at the start. The gradients of
 // parameters are left to fused/weights.wgsl.
 
-override LAYER: u32; // the earlier of the two layers, counted from 0: LAYERS - 3
 
 var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
+
+// What a column of the later layer contributes to a row; 0 behind the last column.
+fn part_at(column: u32, width: u32, row: u32) -> vec4f {
+  return select(vec4f(0.0), tile[min(column, width - 1u) * ROWS + row], column < width);
+}
+
+fn four_parts(column: u32, width: u32, row: u32) -> vec4f {
+  return (part_at(column, width, row) + part_at(column + 1u, width, row)) +
+    (part_at(column + 2u, width, row) + part_at(column + 3u, width, row));
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let network = group.z;
   let keep = group.x == 0u; // One workgroup of a network stores what all compute.
-  let later = LAYER + 1u;
+  let later = layer.index + 1u;
   let last = LAYERS - 1u;
   let width = columns(places[later].outputs);
   let row = min(thread, ROWS - 1u);
@@ -28,7 +37,7 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   let activated = load_activated(network, later, p);
   // The part of the earlier layer: one column.
   let one = own_part(thread, group.x, 1u);
-  let before = load_activated(network, LAYER, one);
+  let before = load_activated(network, layer.index, one);
   let logits = own_part(thread, 0u, columns(places[last].outputs));
   let bias = vectors_of(network, last, logits.column).bias;
   for (var i = thread; i < 4u * width; i += WORKGROUP) {
@@ -63,13 +72,13 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   ));
   workgroupBarrier();
   var sum: mat4x4f;
-  for (var m = 0u; m < width; m++) {
-    sum[0] += tile[m * ROWS + one.rows.x];
-    sum[1] += tile[m * ROWS + one.rows.y];
-    sum[2] += tile[m * ROWS + one.rows.z];
-    sum[3] += tile[m * ROWS + one.rows.w];
+  for (var m = 0u; m < width; m += 4u) {
+    sum[0] += four_parts(m, width, one.rows.x);
+    sum[1] += four_parts(m, width, one.rows.y);
+    sum[2] += four_parts(m, width, one.rows.z);
+    sum[3] += four_parts(m, width, one.rows.w);
   }
   workgroupBarrier(); // The parts have been read.
-  let own = deactivate(network, LAYER, one, thread, true, before, sum);
-  store_arena(one, in_arena(network, places[LAYER].g) + one.column * ROWS, own);
+  let own = deactivate(network, layer.index, one, thread, true, before, sum);
+  store_arena(one, in_arena(network, places[layer.index].g) + one.column * ROWS, own);
 }

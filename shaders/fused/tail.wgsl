@@ -17,10 +17,25 @@ struct Moments {
   variance: vec4f,
 }
 
+// rows (own mean - mean)^2, from a sum over some rows, none perhaps.
+fn square_of(rows: u32, sum: vec4f, mean: vec4f) -> vec4f {
+  let difference = sum / max(f32(rows), 1.0) - mean;
+  return f32(rows) * difference * difference;
+}
+
+fn rows_of_lane(lane: u32) -> u32 {
+  return rows_of(min(lane, LANES), min(lane + 1u, LANES));
+}
+
+fn rows_of_group(group: u32) -> u32 {
+  return rows_of(min(5u * group, LANES), min(5u * group + 5u, LANES));
+}
+
 // Mean and variance of each column over the rows. Each lane, then each group of lanes, is measured around its own mean; they
 // are put together as in fused/column.wgsl. The tile is free before and after.
 fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
-  let own_mean = sum_of_four(p, s) / f32(rows_of(p.lane, p.lane + 1u));
+  let own_sum = sum_of_four(p, s);
+  let own_mean = own_sum / f32(rows_of_lane(p.lane));
   let differences = mat4x4f(s[0] - own_mean, s[1] - own_mean, s[2] - own_mean, s[3] - own_mean);
   let own_squares = sum_of_four(
     p,
@@ -30,40 +45,36 @@ fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
     ),
   );
   if p.works {
-    tile[lane_at(0u, p.slot, p.lane)] = own_mean;
+    tile[lane_at(0u, p.slot, p.lane)] = own_sum;
     tile[lane_at(1u, p.slot, p.lane)] = own_squares;
   }
   workgroupBarrier();
   for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
     let slot = i / GROUPS;
     let group = i % GROUPS;
-    let first = group * GROUP;
-    let end = min(first + GROUP, LANES);
-    var mean = vec4f(0.0);
-    for (var lane = first; lane < end; lane++) {
-      mean += f32(rows_of(lane, lane + 1u)) * tile[lane_at(0u, slot, lane)];
-    }
-    mean /= f32(rows_of(first, end));
-    var squares = vec4f(0.0);
-    for (var lane = first; lane < end; lane++) {
-      let difference = tile[lane_at(0u, slot, lane)] - mean;
-      squares += fma(f32(rows_of(lane, lane + 1u)) * difference, difference, tile[lane_at(1u, slot, lane)]);
-    }
-    tile[group_at(0u, slot, group)] = mean;
-    tile[group_at(1u, slot, group)] = squares;
+    let lane = 5u * group;
+    let five = five_lanes(0u, slot, lane);
+    let sum = sum_of_five(five);
+    let mean = sum / f32(rows_of_group(group));
+    let squares = sum_of_five(Five(
+      square_of(rows_of_lane(lane), five.v0, mean), square_of(rows_of_lane(lane + 1u), five.v1, mean),
+      square_of(rows_of_lane(lane + 2u), five.v2, mean), square_of(rows_of_lane(lane + 3u), five.v3, mean),
+      square_of(rows_of_lane(lane + 4u), five.v4, mean),
+    ));
+    tile[group_at(0u, slot, group)] = sum;
+    tile[group_at(1u, slot, group)] = squares + sum_of_five(five_lanes(1u, slot, lane));
   }
   workgroupBarrier();
-  var mean = vec4f(0.0);
-  for (var group = 0u; group < GROUPS; group++) {
-    let count = f32(rows_of(group * GROUP, min(group * GROUP + GROUP, LANES)));
-    mean += count * tile[group_at(0u, p.slot, group)];
-  }
-  mean /= f32(ROWS);
-  var squares = vec4f(0.0);
-  for (var group = 0u; group < GROUPS; group++) {
-    let count = f32(rows_of(group * GROUP, min(group * GROUP + GROUP, LANES)));
-    let difference = tile[group_at(0u, p.slot, group)] - mean;
-    squares += fma(count * difference, difference, tile[group_at(1u, p.slot, group)]);
+  let found = sums_of_groups(p.slot);
+  let mean = found.first / f32(ROWS);
+  var squares = found.second;
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    let five = five_groups(0u, p.slot, g);
+    squares += sum_of_five(Five(
+      square_of(rows_of_group(g), five.v0, mean), square_of(rows_of_group(g + 1u), five.v1, mean),
+      square_of(rows_of_group(g + 2u), five.v2, mean), square_of(rows_of_group(g + 3u), five.v3, mean),
+      square_of(rows_of_group(g + 4u), five.v4, mean),
+    ));
   }
   workgroupBarrier();
   return Moments(mean, squares / f32(ROWS));

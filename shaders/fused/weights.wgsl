@@ -1,4 +1,4 @@
-// includes fused/descent, shared/averages
+// includes fused/descent, fused/ten, shared/averages
 //
 // The update of what no other kernel of a step waits for: all parameters but the first layer's weights.
 //
@@ -7,41 +7,23 @@
 //
 // H belongs to the layer before. A thread computes four inputs x four outputs; ten rows are read side by side.
 
-// Four features of ten rows.
-struct TenRows {
-  r0: vec4f,
-  r1: vec4f,
-  r2: vec4f,
-  r3: vec4f,
-  r4: vec4f,
-  r5: vec4f,
-  r6: vec4f,
-  r7: vec4f,
-  r8: vec4f,
-  r9: vec4f,
-}
-
 // A row of a column that begins at `column`; 0 behind the last.
 fn row_at(column: u32, row: u32) -> vec4f {
   return select(vec4f(0.0), arena[column + min(row, ROWS - 1u)], row < ROWS);
 }
 
-fn ten_rows(column: u32, row: u32) -> TenRows {
-  return TenRows(
+fn ten_rows(column: u32, row: u32) -> Ten {
+  return Ten(
     row_at(column, row), row_at(column, row + 1u), row_at(column, row + 2u), row_at(column, row + 3u),
     row_at(column, row + 4u), row_at(column, row + 5u), row_at(column, row + 6u), row_at(column, row + 7u),
     row_at(column, row + 8u), row_at(column, row + 9u),
   );
 }
 
-fn sum_of_ten(t: TenRows) -> vec4f {
-  return (t.r0 + t.r1) + (t.r2 + t.r3) + ((t.r4 + t.r5) + (t.r6 + t.r7)) + (t.r8 + t.r9);
-}
-
-fn add_ten(sum: mat4x4f, h: TenRows, g: TenRows) -> mat4x4f {
-  let four = add_outer(add_outer(add_outer(add_outer(sum, h.r0, g.r0), h.r1, g.r1), h.r2, g.r2), h.r3, g.r3);
-  let eight = add_outer(add_outer(add_outer(add_outer(four, h.r4, g.r4), h.r5, g.r5), h.r6, g.r6), h.r7, g.r7);
-  return add_outer(add_outer(eight, h.r8, g.r8), h.r9, g.r9);
+fn add_ten(sum: mat4x4f, h: Ten, g: Ten) -> mat4x4f {
+  let four = add_outer(add_outer(add_outer(add_outer(sum, h.v0, g.v0), h.v1, g.v1), h.v2, g.v2), h.v3, g.v3);
+  let eight = add_outer(add_outer(add_outer(add_outer(four, h.v4, g.v4), h.v5, g.v5), h.v6, g.v6), h.v7, g.v7);
+  return add_outer(add_outer(eight, h.v8, g.v8), h.v9, g.v9);
 }
 
 // Moving averages of a column's features.

@@ -15,8 +15,7 @@ override EPSILON: f32; // eps of 1 / sqrt(var + eps)
 override STAGED: u32; // vec4s of the largest weight matrix after the first layer, at most 4 WORKGROUP
 override COLUMNS: u32; // of the widest layer
 override LANES: u32 = (ROWS + 3u) / 4u; // threads of a column; each computes rows lane, lane + LANES, ...
-override GROUP: u32; // lanes whose sums are added first
-override GROUPS: u32 = (LANES + GROUP - 1u) / GROUP;
+override GROUPS: u32 = (LANES + 4u) / 5u; // of five lanes, whose sums are added first
 
 var<workgroup> w: array<vec4f, STAGED>; // [inputs rounded up to fours, columns]
 
@@ -121,6 +120,18 @@ fn sum_of_four(p: Own, v: mat4x4f) -> vec4f {
   return (v[0] + select(none, v[1], p.there.y)) + (select(none, v[2], p.there.z) + select(none, v[3], p.there.w));
 }
 
+struct Five {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+}
+
+fn sum_of_five(f: Five) -> vec4f {
+  return ((f.v0 + f.v1) + (f.v2 + f.v3)) + f.v4;
+}
+
 // Where the sums over rows lie in the tile: two for each lane, then two for each group of lanes.
 fn lane_at(which: u32, slot: u32, lane: u32) -> u32 {
   return (which * COLUMNS + slot) * LANES + lane;
@@ -135,6 +146,39 @@ struct Sums {
   second: vec4f,
 }
 
+// A lane's sum; 0 behind the last lane.
+fn lane_sum(which: u32, slot: u32, lane: u32) -> vec4f {
+  return select(vec4f(0.0), tile[lane_at(which, slot, min(lane, LANES - 1u))], lane < LANES);
+}
+
+fn five_lanes(which: u32, slot: u32, first: u32) -> Five {
+  return Five(
+    lane_sum(which, slot, first), lane_sum(which, slot, first + 1u), lane_sum(which, slot, first + 2u),
+    lane_sum(which, slot, first + 3u), lane_sum(which, slot, first + 4u),
+  );
+}
+
+// A group's sum; 0 behind the last group.
+fn group_sum(which: u32, slot: u32, group: u32) -> vec4f {
+  return select(vec4f(0.0), tile[group_at(which, slot, min(group, GROUPS - 1u))], group < GROUPS);
+}
+
+fn five_groups(which: u32, slot: u32, first: u32) -> Five {
+  return Five(
+    group_sum(which, slot, first), group_sum(which, slot, first + 1u), group_sum(which, slot, first + 2u),
+    group_sum(which, slot, first + 3u), group_sum(which, slot, first + 4u),
+  );
+}
+
+fn sums_of_groups(slot: u32) -> Sums {
+  var all = Sums(vec4f(0.0), vec4f(0.0));
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    all.first += sum_of_five(five_groups(0u, slot, g));
+    all.second += sum_of_five(five_groups(1u, slot, g));
+  }
+  return all;
+}
+
 // The sums of two tensors over the rows of each column. The tile is free before and after.
 fn sums(p: Own, thread: u32, first: mat4x4f, second: mat4x4f) -> Sums {
   if p.works {
@@ -145,20 +189,11 @@ fn sums(p: Own, thread: u32, first: mat4x4f, second: mat4x4f) -> Sums {
   for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
     let slot = i / GROUPS;
     let group = i % GROUPS;
-    var own = Sums(vec4f(0.0), vec4f(0.0));
-    for (var lane = group * GROUP; lane < min(group * GROUP + GROUP, LANES); lane++) {
-      own.first += tile[lane_at(0u, slot, lane)];
-      own.second += tile[lane_at(1u, slot, lane)];
-    }
-    tile[group_at(0u, slot, group)] = own.first;
-    tile[group_at(1u, slot, group)] = own.second;
+    tile[group_at(0u, slot, group)] = sum_of_five(five_lanes(0u, slot, 5u * group));
+    tile[group_at(1u, slot, group)] = sum_of_five(five_lanes(1u, slot, 5u * group));
   }
   workgroupBarrier();
-  var all = Sums(vec4f(0.0), vec4f(0.0));
-  for (var group = 0u; group < GROUPS; group++) {
-    all.first += tile[group_at(0u, p.slot, group)];
-    all.second += tile[group_at(1u, p.slot, group)];
-  }
+  let all = sums_of_groups(p.slot);
   workgroupBarrier();
   return all;
 }
@@ -246,18 +281,17 @@ fn deactivate(
   );
 }
 `,
-  "fused/column": `// includes fused/layers, shared/bits
+  "fused/column": `// includes fused/layers, fused/ten, shared/bits
 //
 // What the kernels share whose workgroup computes one column of four features of a layer, for all rows.
 //
-// Threads are LANES of rows times PARTS of what is summed. Sums over the rows are made in two goes: a thread for each group
-// of GROUP rows, then every thread adds the groups, so that three barriers are enough.
+// Threads are LANES of rows times PARTS of what is summed. Sums over the rows are made in two goes: a thread for each group of
+// ten rows, then every thread adds the groups, ten at a time.
 
-override PARTS: u32;
+override PARTS: u32; // at most 8
 override LANES: u32 = WORKGROUP / PARTS;
-override GROUP: u32;
 override EPSILON: f32; // eps of 1 / sqrt(var + eps)
-override GROUPS: u32 = (ROWS + GROUP - 1u) / GROUP;
+override GROUPS: u32 = (ROWS + 9u) / 10u;
 
 var<workgroup> parts: array<vec4f, WORKGROUP>; // [PARTS, LANES]
 var<workgroup> rows_of_column: array<vec4f, ROWS>;
@@ -265,59 +299,78 @@ var<workgroup> more_rows: array<vec4f, ROWS>;
 var<workgroup> groups: array<vec4f, GROUPS>;
 var<workgroup> more_groups: array<vec4f, GROUPS>;
 
-// Adds up what the parts of a row have found, always in the same order; the sum is valid for part 0.
+// What a part has found of a row; 0 behind the last part.
+fn part_at(lane: u32, part: u32) -> vec4f {
+  return select(vec4f(0.0), parts[min(part, PARTS - 1u) * LANES + lane], part < PARTS);
+}
+
+// Adds up what the parts of a row have found, always in the same order.
 fn sum_of_parts(thread: u32, value: vec4f) -> vec4f {
   workgroupBarrier();
   parts[thread] = value;
   workgroupBarrier();
-  var sum = value;
-  for (var part = 1u; part < PARTS; part++) {
-    sum += parts[part * LANES + thread % LANES];
-  }
-  return sum;
+  let lane = thread % LANES;
+  let p0 = part_at(lane, 0u);
+  let p1 = part_at(lane, 1u);
+  let p2 = part_at(lane, 2u);
+  let p3 = part_at(lane, 3u);
+  let p4 = part_at(lane, 4u);
+  let p5 = part_at(lane, 5u);
+  let p6 = part_at(lane, 6u);
+  let p7 = part_at(lane, 7u);
+  return ((p0 + p1) + (p2 + p3)) + ((p4 + p5) + (p6 + p7));
 }
 
+fn row_of_column(row: u32) -> vec4f {
+  return select(vec4f(0.0), rows_of_column[min(row, ROWS - 1u)], row < ROWS);
+}
+
+fn ten_rows_of_column(first: u32) -> Ten {
+  return Ten(
+    row_of_column(first), row_of_column(first + 1u), row_of_column(first + 2u), row_of_column(first + 3u),
+    row_of_column(first + 4u), row_of_column(first + 5u), row_of_column(first + 6u), row_of_column(first + 7u),
+    row_of_column(first + 8u), row_of_column(first + 9u),
+  );
+}
+
+fn other_row(row: u32) -> vec4f {
+  return select(vec4f(0.0), more_rows[min(row, ROWS - 1u)], row < ROWS);
+}
+
+fn ten_other_rows(first: u32) -> Ten {
+  return Ten(
+    other_row(first), other_row(first + 1u), other_row(first + 2u), other_row(first + 3u), other_row(first + 4u),
+    other_row(first + 5u), other_row(first + 6u), other_row(first + 7u), other_row(first + 8u), other_row(first + 9u),
+  );
+}
+
+fn group_of_ten(group: u32) -> vec4f {
+  return select(vec4f(0.0), groups[min(group, GROUPS - 1u)], group < GROUPS);
+}
+
+fn ten_groups(first: u32) -> Ten {
+  return Ten(
+    group_of_ten(first), group_of_ten(first + 1u), group_of_ten(first + 2u), group_of_ten(first + 3u),
+    group_of_ten(first + 4u), group_of_ten(first + 5u), group_of_ten(first + 6u), group_of_ten(first + 7u),
+    group_of_ten(first + 8u), group_of_ten(first + 9u),
+  );
+}
+
+fn other_group(group: u32) -> vec4f {
+  return select(vec4f(0.0), more_groups[min(group, GROUPS - 1u)], group < GROUPS);
+}
+
+fn ten_other_groups(first: u32) -> Ten {
+  return Ten(
+    other_group(first), other_group(first + 1u), other_group(first + 2u), other_group(first + 3u), other_group(first + 4u),
+    other_group(first + 5u), other_group(first + 6u), other_group(first + 7u), other_group(first + 8u),
+    other_group(first + 9u),
+  );
+}
+
+// How many rows a group has: ten, the last perhaps fewer, groups behind it none.
 fn rows_in(group: u32) -> u32 {
-  return min(GROUP, ROWS - group * GROUP);
-}
-
-struct Moments {
-  mean: vec4f,
-  variance: vec4f,
-}
-
-// Mean and variance of \`rows_of_column\`. Each group is measured around its own mean, then the groups are put together
-// (Chan, Golub and LeVeque 1979): squares = sum of own squares + rows (own mean - mean)^2.
-fn moments(thread: u32) -> Moments {
-  workgroupBarrier();
-  if thread < GROUPS {
-    let first = thread * GROUP;
-    let count = rows_in(thread);
-    var sum = vec4f(0.0);
-    for (var i = 0u; i < count; i++) {
-      sum += rows_of_column[first + i];
-    }
-    let mean = sum / f32(count);
-    var squares = vec4f(0.0);
-    for (var i = 0u; i < count; i++) {
-      let difference = rows_of_column[first + i] - mean;
-      squares = fma(difference, difference, squares);
-    }
-    groups[thread] = mean;
-    more_groups[thread] = squares;
-  }
-  workgroupBarrier();
-  var mean = vec4f(0.0);
-  for (var g = 0u; g < GROUPS; g++) {
-    mean += f32(rows_in(g)) * groups[g];
-  }
-  mean /= f32(ROWS);
-  var squares = vec4f(0.0);
-  for (var g = 0u; g < GROUPS; g++) {
-    let difference = groups[g] - mean;
-    squares += fma(f32(rows_in(g)) * difference, difference, more_groups[g]);
-  }
-  return Moments(mean, squares / f32(ROWS));
+  return min(10u, max(ROWS, 10u * group) - 10u * group);
 }
 
 struct Sums {
@@ -325,26 +378,64 @@ struct Sums {
   second: vec4f,
 }
 
+// Adds up \`groups\` and \`more_groups\`, which hold a sum for each group.
+fn sums_of_groups() -> Sums {
+  var all = Sums(vec4f(0.0), vec4f(0.0));
+  for (var g = 0u; g < GROUPS; g += 10u) {
+    all.first += sum_of_ten(ten_groups(g));
+    all.second += sum_of_ten(ten_other_groups(g));
+  }
+  return all;
+}
+
 // The sums of \`rows_of_column\` and of \`more_rows\`.
 fn sums(thread: u32) -> Sums {
   workgroupBarrier();
-  if thread < GROUPS {
-    var first = vec4f(0.0);
-    var second = vec4f(0.0);
-    for (var i = thread * GROUP; i < thread * GROUP + rows_in(thread); i++) {
-      first += rows_of_column[i];
-      second += more_rows[i];
-    }
-    groups[thread] = first;
-    more_groups[thread] = second;
+  for (var g = thread; g < GROUPS; g += WORKGROUP) {
+    groups[g] = sum_of_ten(ten_rows_of_column(10u * g));
+    more_groups[g] = sum_of_ten(ten_other_rows(10u * g));
   }
   workgroupBarrier();
-  var all = Sums(vec4f(0.0), vec4f(0.0));
-  for (var g = 0u; g < GROUPS; g++) {
-    all.first += groups[g];
-    all.second += more_groups[g];
+  return sums_of_groups();
+}
+
+struct Moments {
+  mean: vec4f,
+  variance: vec4f,
+}
+
+// rows (mean of the group - mean)^2, from the sum of a group.
+fn group_square(group: u32, sum: vec4f, mean: vec4f) -> vec4f {
+  let rows = f32(rows_in(group));
+  let difference = sum / max(rows, 1.0) - mean;
+  return rows * difference * difference;
+}
+
+// Mean and variance of \`rows_of_column\`. Each group is measured around its own mean, then the groups are put together
+// (Chan, Golub and LeVeque 1979): squares = sum of own squares + rows (own mean - mean)^2.
+fn moments(thread: u32) -> Moments {
+  workgroupBarrier();
+  for (var g = thread; g < GROUPS; g += WORKGROUP) {
+    let ten = ten_rows_of_column(10u * g);
+    let count = rows_in(g);
+    let sum = sum_of_ten(ten);
+    groups[g] = sum;
+    more_groups[g] = squares_of_ten(ten, sum / f32(count), count);
   }
-  return all;
+  workgroupBarrier();
+  let found = sums_of_groups();
+  let mean = found.first / f32(ROWS);
+  var squares = found.second;
+  for (var g = 0u; g < GROUPS; g += 10u) {
+    let t = ten_groups(g);
+    squares += sum_of_ten(Ten(
+      group_square(g, t.v0, mean), group_square(g + 1u, t.v1, mean), group_square(g + 2u, t.v2, mean),
+      group_square(g + 3u, t.v3, mean), group_square(g + 4u, t.v4, mean), group_square(g + 5u, t.v5, mean),
+      group_square(g + 6u, t.v6, mean), group_square(g + 7u, t.v7, mean), group_square(g + 8u, t.v8, mean),
+      group_square(g + 9u, t.v9, mean),
+    ));
+  }
+  return Moments(mean, squares / f32(ROWS));
 }
 `,
   "fused/descent": `// includes fused/layers
@@ -752,7 +843,6 @@ fn add_outer(sum: mat4x4f, x: vec4f, g: vec4f) -> mat4x4f {
 // Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
 // are left to fused/weights.wgsl.
 
-override LAYER: u32; // the layer whose dS is computed, counted from 0
 
 // Four weights of a column's inputs, [4, columns].
 fn weights_at(at: u32, width: u32) -> mat4x4f {
@@ -769,7 +859,7 @@ fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
 fn logits(network: u32, row: u32, column: u32) -> vec4f {
   let depth = columns(places[LAYERS - 1u].inputs);
   let width = columns(places[LAYERS - 1u].outputs);
-  let x = in_arena(network, places[LAYER].h) + row;
+  let x = in_arena(network, places[layer.index].h) + row;
   let w = packed_weight(network, LAYERS - 1u) + column;
   var sum = packed[packed_bias(network, LAYERS - 1u) + column];
   for (var k = 0u; k < depth; k += 4u) {
@@ -793,11 +883,11 @@ fn turned_weights(w: u32, column: u32, width: u32) -> mat4x4f {
 
 // A row's dH from a part of the columns of dS of the layer behind. \`g\` is where the row lies in its column 0.
 fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
-  let width = columns(places[LAYER + 1u].outputs);
+  let width = columns(places[layer.index + 1u].outputs);
   let each = (width + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, width);
-  let w = packed_weight(network, LAYER + 1u) + 4u * column * width;
+  let w = packed_weight(network, layer.index + 1u) + 4u * column * width;
   var sum = vec4f(0.0);
   for (var m = begin; m < end; m += 4u) {
     let g0 = tensor_at(g, m, end);
@@ -816,16 +906,16 @@ fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
 // dS of a column whose dH is in \`rows_of_column\`, each row written by the thread that reads it here; the gradients of gamma and
 // beta.
 fn finish(network: u32, column: u32, thread: u32) {
-  let to = in_arena(network, places[LAYER].g) + column * ROWS;
-  let h = in_arena(network, places[LAYER].h) + column * ROWS;
+  let to = in_arena(network, places[layer.index].g) + column * ROWS;
+  let h = in_arena(network, places[layer.index].h) + column * ROWS;
   if BATCH_NORM == 0u {
     for (var row = thread; row < ROWS; row += WORKGROUP) {
       arena[to + row] = relu_gradient4(rows_of_column[row], arena[h + row]);
     }
     return;
   }
-  let n = in_arena(network, places[LAYER].n) + column * ROWS;
-  let scale = packed[packed_gamma(network, LAYER) + column] * arena[in_arena(network, places[LAYER].inverse) + column];
+  let n = in_arena(network, places[layer.index].n) + column * ROWS;
+  let scale = packed[packed_gamma(network, layer.index) + column] * arena[in_arena(network, places[layer.index].inverse) + column];
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let own = relu_gradient4(rows_of_column[row], arena[h + row]);
     rows_of_column[row] = own;
@@ -839,9 +929,9 @@ fn finish(network: u32, column: u32, thread: u32) {
     arena[to + row] = scale * own;
   }
   if thread == 0u {
-    let at = in_arena(network, places[LAYER].gradients) + column;
+    let at = in_arena(network, places[layer.index].gradients) + column;
     arena[at] = dgamma;
-    arena[at + columns(places[LAYER].outputs)] = dbeta;
+    arena[at + columns(places[layer.index].outputs)] = dbeta;
   }
 }
 
@@ -869,7 +959,7 @@ fn fused_loss(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let g = in_arena(group.z, places[LAYER + 1u].g);
+  let g = in_arena(group.z, places[layer.index + 1u].g);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_gradients(group.z, g + min(row, ROWS - 1u), group.x, thread / LANES));
@@ -899,7 +989,6 @@ const MAX_LAYERS = 32u;
 // places, arena and packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
 
-override LAYER: u32; // which layer, counted from 0
 override SLICES: u32;
 override SLICES_OF_PART: u32 = (SLICES + PARTS - 1u) / PARTS;
 
@@ -945,12 +1034,12 @@ fn activations_at(first: u32, column: u32, end: u32) -> vec4f {
 
 // The products of a part of the columns of the layer before. \`x\` is where the row lies in its column 0.
 fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
-  let depth = columns(places[LAYER].inputs);
-  let width = columns(places[LAYER].outputs);
+  let depth = columns(places[layer.index].inputs);
+  let width = columns(places[layer.index].outputs);
   let each = (depth + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, depth);
-  let w = packed_weight(network, LAYER) + column;
+  let w = packed_weight(network, layer.index) + column;
   var sum = vec4f(0.0);
   for (var k = begin; k < end; k += 4u) {
     let x0 = activations_at(x, k, end);
@@ -968,7 +1057,7 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
 
 // N and H of a column whose S is in \`rows_of_column\`.
 fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
-  let outputs = places[LAYER].outputs;
+  let outputs = places[layer.index].outputs;
   let there = features(column, outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
@@ -977,19 +1066,19 @@ fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if thread == 0u {
-      let at = in_arena(network, places[LAYER].moments) + column;
+      let at = in_arena(network, places[layer.index].moments) + column;
       arena[at] = mean;
       arena[at + columns(outputs)] = found.variance;
-      arena[in_arena(network, places[LAYER].inverse) + column] = inverse;
+      arena[in_arena(network, places[layer.index].inverse) + column] = inverse;
     }
   }
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let n = (rows_of_column[row] - mean) * inverse;
     if BATCH_NORM == 1u {
-      arena[in_arena(network, places[LAYER].n) + column * ROWS + row] = n;
+      arena[in_arena(network, places[layer.index].n) + column * ROWS + row] = n;
     }
     let h = select(vec4f(0.0), relu4(fma(vectors.scale, n, vectors.shift)), there);
-    arena[in_arena(network, places[LAYER].h) + column * ROWS + row] = h;
+    arena[in_arena(network, places[layer.index].h) + column * ROWS + row] = h;
   }
 }
 
@@ -1010,8 +1099,8 @@ fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let x = in_arena(group.z, places[LAYER - 1u].h);
-  let vectors = vectors_of(group.z, LAYER, group.x);
+  let x = in_arena(group.z, places[layer.index - 1u].h);
+  let vectors = vectors_of(group.z, layer.index, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_products(group.z, x + min(row, ROWS - 1u), group.x, thread / LANES));
@@ -1035,15 +1124,24 @@ fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
 // That every workgroup computes the last layer takes less than a dispatch more. All it reads is read at the start. The gradients of
 // parameters are left to fused/weights.wgsl.
 
-override LAYER: u32; // the earlier of the two layers, counted from 0: LAYERS - 3
 
 var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
+
+// What a column of the later layer contributes to a row; 0 behind the last column.
+fn part_at(column: u32, width: u32, row: u32) -> vec4f {
+  return select(vec4f(0.0), tile[min(column, width - 1u) * ROWS + row], column < width);
+}
+
+fn four_parts(column: u32, width: u32, row: u32) -> vec4f {
+  return (part_at(column, width, row) + part_at(column + 1u, width, row)) +
+    (part_at(column + 2u, width, row) + part_at(column + 3u, width, row));
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let network = group.z;
   let keep = group.x == 0u; // One workgroup of a network stores what all compute.
-  let later = LAYER + 1u;
+  let later = layer.index + 1u;
   let last = LAYERS - 1u;
   let width = columns(places[later].outputs);
   let row = min(thread, ROWS - 1u);
@@ -1053,7 +1151,7 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   let activated = load_activated(network, later, p);
   // The part of the earlier layer: one column.
   let one = own_part(thread, group.x, 1u);
-  let before = load_activated(network, LAYER, one);
+  let before = load_activated(network, layer.index, one);
   let logits = own_part(thread, 0u, columns(places[last].outputs));
   let bias = vectors_of(network, last, logits.column).bias;
   for (var i = thread; i < 4u * width; i += WORKGROUP) {
@@ -1088,15 +1186,15 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   ));
   workgroupBarrier();
   var sum: mat4x4f;
-  for (var m = 0u; m < width; m++) {
-    sum[0] += tile[m * ROWS + one.rows.x];
-    sum[1] += tile[m * ROWS + one.rows.y];
-    sum[2] += tile[m * ROWS + one.rows.z];
-    sum[3] += tile[m * ROWS + one.rows.w];
+  for (var m = 0u; m < width; m += 4u) {
+    sum[0] += four_parts(m, width, one.rows.x);
+    sum[1] += four_parts(m, width, one.rows.y);
+    sum[2] += four_parts(m, width, one.rows.z);
+    sum[3] += four_parts(m, width, one.rows.w);
   }
   workgroupBarrier(); // The parts have been read.
-  let own = deactivate(network, LAYER, one, thread, true, before, sum);
-  store_arena(one, in_arena(network, places[LAYER].g) + one.column * ROWS, own);
+  let own = deactivate(network, layer.index, one, thread, true, before, sum);
+  store_arena(one, in_arena(network, places[layer.index].g) + one.column * ROWS, own);
 }
 `,
   "fused/softmax": `// includes fused/layers, shared/bits
@@ -1118,36 +1216,77 @@ fn label_of(row: u32) -> u32 {
   return labels[order[step.first + row]];
 }
 
+// Sixteen logits of a row from a column on; behind the last column those of the last.
+fn four_columns(row: u32, column: u32, width: u32) -> mat4x4f {
+  return mat4x4f(
+    tile[min(column, width - 1u) * ROWS + row], tile[min(column + 1u, width - 1u) * ROWS + row],
+    tile[min(column + 2u, width - 1u) * ROWS + row], tile[min(column + 3u, width - 1u) * ROWS + row],
+  );
+}
+
+// The greater of each of four, of those that are classes.
+fn greater_of(most: vec4f, four: vec4f, there: vec4<bool>) -> vec4f {
+  return select(most, four, is_greater4(four, most) & there);
+}
+
+fn has_valid(four: vec4f, there: vec4<bool>) -> bool {
+  return !any(has_no_softmax4(four) & there);
+}
+
+fn powers_of(four: vec4f, largest: f32, there: vec4<bool>) -> vec4f {
+  return select(vec4f(0.0), exp(four - largest), there);
+}
+
+fn store_logits(at: u32, column: u32, classes: u32, four: vec4f) {
+  let there = features(column, classes);
+  if there.x {
+    y[at + 4u * column] = four.x;
+  }
+  if there.y {
+    y[at + 4u * column + 1u] = four.y;
+  }
+  if there.z {
+    y[at + 4u * column + 2u] = four.z;
+  }
+  if there.w {
+    y[at + 4u * column + 3u] = four.w;
+  }
+}
+
 // One row. With \`keep\` what others read is stored, too: one workgroup of a network has to.
 fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
   let classes = places[LAYERS - 1u].outputs;
   let width = columns(classes);
+  let at = (network * ROWS + row) * classes;
+  let own = tile[label / 4u * ROWS + row][label % 4u];
   var most = vec4f(tile[row].x); // the largest of every fourth logit
-  var own = 0.0;
-  var valid = true;
-  for (var c = 0u; c < width; c++) {
-    let four = tile[c * ROWS + row];
-    let there = features(c, classes);
-    valid = valid && !any(has_no_softmax4(four) & there);
-    most = select(most, four, is_greater4(four, most) & there);
-    if c == label / 4u {
-      own = four[label % 4u];
-    }
+  var valid = is_finite(own);
+  for (var c = 0u; c < width; c += 4u) {
+    let s = four_columns(row, c, width);
+    most = greater_of(most, s[0], features(c, classes));
+    most = greater_of(most, s[1], features(c + 1u, classes));
+    most = greater_of(most, s[2], features(c + 2u, classes));
+    most = greater_of(most, s[3], features(c + 3u, classes));
+    valid = valid && has_valid(s[0], features(c, classes)) && has_valid(s[1], features(c + 1u, classes)) &&
+      has_valid(s[2], features(c + 2u, classes)) && has_valid(s[3], features(c + 3u, classes));
     if keep {
-      for (var i = 0u; i < min(4u, classes - 4u * c); i++) {
-        y[(network * ROWS + row) * classes + 4u * c + i] = four[i];
-      }
+      store_logits(at, c, classes, s[0]);
+      store_logits(at, c + 1u, classes, s[1]);
+      store_logits(at, c + 2u, classes, s[2]);
+      store_logits(at, c + 3u, classes, s[3]);
     }
   }
   var largest = select(most.x, most.y, is_greater(most.y, most.x));
   largest = select(largest, most.z, is_greater(most.z, largest));
   largest = select(largest, most.w, is_greater(most.w, largest));
   var powers = vec4f(0.0);
-  for (var c = 0u; c < width; c++) {
-    powers += select(vec4f(0.0), exp(tile[c * ROWS + row] - largest), features(c, classes));
+  for (var c = 0u; c < width; c += 4u) {
+    let s = four_columns(row, c, width);
+    powers += (powers_of(s[0], largest, features(c, classes)) + powers_of(s[1], largest, features(c + 1u, classes))) +
+      (powers_of(s[2], largest, features(c + 2u, classes)) + powers_of(s[3], largest, features(c + 3u, classes)));
   }
   let sum = powers.x + powers.y + powers.z + powers.w;
-  let loss = or_nan(log(sum) - (own - largest), valid && is_finite(own));
+  let loss = or_nan(log(sum) - (own - largest), valid);
   if keep && !is_finite(loss) {
     atomicMin(&diverged[network], step.number);
   }
@@ -1181,10 +1320,25 @@ struct Moments {
   variance: vec4f,
 }
 
+// rows (own mean - mean)^2, from a sum over some rows, none perhaps.
+fn square_of(rows: u32, sum: vec4f, mean: vec4f) -> vec4f {
+  let difference = sum / max(f32(rows), 1.0) - mean;
+  return f32(rows) * difference * difference;
+}
+
+fn rows_of_lane(lane: u32) -> u32 {
+  return rows_of(min(lane, LANES), min(lane + 1u, LANES));
+}
+
+fn rows_of_group(group: u32) -> u32 {
+  return rows_of(min(5u * group, LANES), min(5u * group + 5u, LANES));
+}
+
 // Mean and variance of each column over the rows. Each lane, then each group of lanes, is measured around its own mean; they
 // are put together as in fused/column.wgsl. The tile is free before and after.
 fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
-  let own_mean = sum_of_four(p, s) / f32(rows_of(p.lane, p.lane + 1u));
+  let own_sum = sum_of_four(p, s);
+  let own_mean = own_sum / f32(rows_of_lane(p.lane));
   let differences = mat4x4f(s[0] - own_mean, s[1] - own_mean, s[2] - own_mean, s[3] - own_mean);
   let own_squares = sum_of_four(
     p,
@@ -1194,40 +1348,36 @@ fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
     ),
   );
   if p.works {
-    tile[lane_at(0u, p.slot, p.lane)] = own_mean;
+    tile[lane_at(0u, p.slot, p.lane)] = own_sum;
     tile[lane_at(1u, p.slot, p.lane)] = own_squares;
   }
   workgroupBarrier();
   for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
     let slot = i / GROUPS;
     let group = i % GROUPS;
-    let first = group * GROUP;
-    let end = min(first + GROUP, LANES);
-    var mean = vec4f(0.0);
-    for (var lane = first; lane < end; lane++) {
-      mean += f32(rows_of(lane, lane + 1u)) * tile[lane_at(0u, slot, lane)];
-    }
-    mean /= f32(rows_of(first, end));
-    var squares = vec4f(0.0);
-    for (var lane = first; lane < end; lane++) {
-      let difference = tile[lane_at(0u, slot, lane)] - mean;
-      squares += fma(f32(rows_of(lane, lane + 1u)) * difference, difference, tile[lane_at(1u, slot, lane)]);
-    }
-    tile[group_at(0u, slot, group)] = mean;
-    tile[group_at(1u, slot, group)] = squares;
+    let lane = 5u * group;
+    let five = five_lanes(0u, slot, lane);
+    let sum = sum_of_five(five);
+    let mean = sum / f32(rows_of_group(group));
+    let squares = sum_of_five(Five(
+      square_of(rows_of_lane(lane), five.v0, mean), square_of(rows_of_lane(lane + 1u), five.v1, mean),
+      square_of(rows_of_lane(lane + 2u), five.v2, mean), square_of(rows_of_lane(lane + 3u), five.v3, mean),
+      square_of(rows_of_lane(lane + 4u), five.v4, mean),
+    ));
+    tile[group_at(0u, slot, group)] = sum;
+    tile[group_at(1u, slot, group)] = squares + sum_of_five(five_lanes(1u, slot, lane));
   }
   workgroupBarrier();
-  var mean = vec4f(0.0);
-  for (var group = 0u; group < GROUPS; group++) {
-    let count = f32(rows_of(group * GROUP, min(group * GROUP + GROUP, LANES)));
-    mean += count * tile[group_at(0u, p.slot, group)];
-  }
-  mean /= f32(ROWS);
-  var squares = vec4f(0.0);
-  for (var group = 0u; group < GROUPS; group++) {
-    let count = f32(rows_of(group * GROUP, min(group * GROUP + GROUP, LANES)));
-    let difference = tile[group_at(0u, p.slot, group)] - mean;
-    squares += fma(count * difference, difference, tile[group_at(1u, p.slot, group)]);
+  let found = sums_of_groups(p.slot);
+  let mean = found.first / f32(ROWS);
+  var squares = found.second;
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    let five = five_groups(0u, p.slot, g);
+    squares += sum_of_five(Five(
+      square_of(rows_of_group(g), five.v0, mean), square_of(rows_of_group(g + 1u), five.v1, mean),
+      square_of(rows_of_group(g + 2u), five.v2, mean), square_of(rows_of_group(g + 3u), five.v3, mean),
+      square_of(rows_of_group(g + 4u), five.v4, mean),
+    ));
   }
   workgroupBarrier();
   return Moments(mean, squares / f32(ROWS));
@@ -1317,6 +1467,42 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   }
 }
 `,
+  "fused/ten": `// Ten vec4s that are read side by side. A loop makes its reads one after the other, and a turn costs as much as several of
+// them, so sums are made of tens.
+
+struct Ten {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+  v5: vec4f,
+  v6: vec4f,
+  v7: vec4f,
+  v8: vec4f,
+  v9: vec4f,
+}
+
+fn sum_of_ten(t: Ten) -> vec4f {
+  return (((t.v0 + t.v1) + (t.v2 + t.v3)) + ((t.v4 + t.v5) + (t.v6 + t.v7))) + (t.v8 + t.v9);
+}
+
+// The square of a difference; 0 where the value does not exist.
+fn square_of(value: vec4f, mean: vec4f, there: bool) -> vec4f {
+  let difference = value - mean;
+  return select(vec4f(0.0), difference * difference, there);
+}
+
+// The sum of squared differences of the first \`count\` from their mean.
+fn squares_of_ten(t: Ten, mean: vec4f, count: u32) -> vec4f {
+  return sum_of_ten(Ten(
+    square_of(t.v0, mean, count > 0u), square_of(t.v1, mean, count > 1u), square_of(t.v2, mean, count > 2u),
+    square_of(t.v3, mean, count > 3u), square_of(t.v4, mean, count > 4u), square_of(t.v5, mean, count > 5u),
+    square_of(t.v6, mean, count > 6u), square_of(t.v7, mean, count > 7u), square_of(t.v8, mean, count > 8u),
+    square_of(t.v9, mean, count > 9u),
+  ));
+}
+`,
   "fused/unpack": `// includes fused/layers
 //
 // Copies packed parameters to where all programs and readers find them: [P, layer.parameters].
@@ -1356,7 +1542,7 @@ fn fused_unpack(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   }
 }
 `,
-  "fused/weights": `// includes fused/descent, shared/averages
+  "fused/weights": `// includes fused/descent, fused/ten, shared/averages
 //
 // The update of what no other kernel of a step waits for: all parameters but the first layer's weights.
 //
@@ -1365,41 +1551,23 @@ fn fused_unpack(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
 //
 // H belongs to the layer before. A thread computes four inputs x four outputs; ten rows are read side by side.
 
-// Four features of ten rows.
-struct TenRows {
-  r0: vec4f,
-  r1: vec4f,
-  r2: vec4f,
-  r3: vec4f,
-  r4: vec4f,
-  r5: vec4f,
-  r6: vec4f,
-  r7: vec4f,
-  r8: vec4f,
-  r9: vec4f,
-}
-
 // A row of a column that begins at \`column\`; 0 behind the last.
 fn row_at(column: u32, row: u32) -> vec4f {
   return select(vec4f(0.0), arena[column + min(row, ROWS - 1u)], row < ROWS);
 }
 
-fn ten_rows(column: u32, row: u32) -> TenRows {
-  return TenRows(
+fn ten_rows(column: u32, row: u32) -> Ten {
+  return Ten(
     row_at(column, row), row_at(column, row + 1u), row_at(column, row + 2u), row_at(column, row + 3u),
     row_at(column, row + 4u), row_at(column, row + 5u), row_at(column, row + 6u), row_at(column, row + 7u),
     row_at(column, row + 8u), row_at(column, row + 9u),
   );
 }
 
-fn sum_of_ten(t: TenRows) -> vec4f {
-  return (t.r0 + t.r1) + (t.r2 + t.r3) + ((t.r4 + t.r5) + (t.r6 + t.r7)) + (t.r8 + t.r9);
-}
-
-fn add_ten(sum: mat4x4f, h: TenRows, g: TenRows) -> mat4x4f {
-  let four = add_outer(add_outer(add_outer(add_outer(sum, h.r0, g.r0), h.r1, g.r1), h.r2, g.r2), h.r3, g.r3);
-  let eight = add_outer(add_outer(add_outer(add_outer(four, h.r4, g.r4), h.r5, g.r5), h.r6, g.r6), h.r7, g.r7);
-  return add_outer(add_outer(eight, h.r8, g.r8), h.r9, g.r9);
+fn add_ten(sum: mat4x4f, h: Ten, g: Ten) -> mat4x4f {
+  let four = add_outer(add_outer(add_outer(add_outer(sum, h.v0, g.v0), h.v1, g.v1), h.v2, g.v2), h.v3, g.v3);
+  let eight = add_outer(add_outer(add_outer(add_outer(four, h.v4, g.v4), h.v5, g.v5), h.v6, g.v6), h.v7, g.v7);
+  return add_outer(add_outer(eight, h.v8, g.v8), h.v9, g.v9);
 }
 
 // Moving averages of a column's features.
@@ -2484,6 +2652,7 @@ struct Layer {
   texels: u32, // texels of an image in the texture: inputs / 4, rounded up
   images_per_layer: u32, // images in a layer of the texture
   slices: u32, // parts that the sum over the inputs is split into
+  index: u32, // which layer, counted from 0
 }
 
 // What changes from one step, or one part of an evaluation, to the next.

@@ -81,6 +81,7 @@ export const LAYER = new Struct("Layer", {
   texels: "u32",
   imagesPerLayer: "u32",
   slices: "u32",
+  index: "u32",
 });
 
 /** What changes from one step, or one part of an evaluation, to the next. */

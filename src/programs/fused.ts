@@ -178,7 +178,7 @@ class Fused implements Program {
       SLICES: slices,
     };
     function use([name, layer, { constants }]: ReturnType<typeof restOf>[number]): KernelUse {
-      return [name, layer, { constants: { ...common, ...constants, LAYER: layer } }];
+      return [name, layer, { constants: { ...common, ...constants } }];
     }
     const kernels = await binder.bind([
       use(["fused_norm", 0, normSizes(gpu, batch, slices)]),
