@@ -29,7 +29,7 @@ def padded(array, rows, columns):
 class Steps:
     """What the kernels read and write, and a graph of steps that takes the images which `rows` names."""
 
-    def __init__(self, plan, data, parameters):
+    def __init__(self, plan, data, parameters, graph):
         pixels, labels = data
         code = pathlib.Path(__file__).with_name("fused_step.cu").read_text()
         kernels = cupy.RawModule(code=code, options=("--std=c++17",))
@@ -46,14 +46,14 @@ class Steps:
         self.slices = empty(HIDDEN, SLICES, ROWS, 4)
         self.n, self.h, self.ds = (empty(HIDDEN, ROWS, 4) for _ in range(3))
         self.inverses, self.averages1, self.averages2 = empty(HIDDEN, 4), empty(2, HIDDEN, 4), empty(2, HIDDEN, 4)
-        self.rows = cupy.zeros((GRAPH + 1, ROWS), np.uint32)  # The last is that of the product after the graph's steps.
+        self.rows = cupy.zeros((graph + 1, ROWS), np.uint32)  # The last is that of the product after its steps.
         self.stream = cupy.cuda.Stream(non_blocking=True)
         cupy.cuda.get_current_stream().synchronize()
         with self.stream:
             self.step(0)  # Loads the kernels, which a capture cannot.
             self.stream.synchronize()
             self.stream.begin_capture()
-            for step in range(GRAPH):
+            for step in range(graph):
                 self.step(step)
             self.graph = self.stream.end_capture()
         self.set(parameters)
@@ -109,9 +109,10 @@ class Steps:
         """Makes the steps of whole graphs: order is [steps, rows]. Does not wait for the end."""
         with self.stream:
             order = cupy.asarray(order, dtype=np.uint32)
-            for at in range(0, len(order), GRAPH):
-                self.rows[:GRAPH] = order[at:at + GRAPH]
-                self.rows[GRAPH] = order[(at + GRAPH) % len(order)]
+            graph = len(self.rows) - 1
+            for at in range(0, len(order), graph):
+                self.rows[:graph] = order[at:at + graph]
+                self.rows[graph] = order[(at + graph) % len(order)]
                 if at == 0:  # The first product; without a rate the weights stay as they are.
                     self.input(0, 0, np.float32(0), np.float32(0))
                 self.graph.launch(self.stream)
@@ -120,10 +121,10 @@ class Steps:
         self.stream.synchronize()
 
 
-def prepare(plan, data, parameters):
+def prepare(plan, data, parameters, graph=GRAPH):
     if plan != Plan():
         sys.exit(f"Cannot make these steps: they are of {plan}, expected {Plan()}")
-    return Steps(plan, data, parameters)
+    return Steps(plan, data, parameters, graph)
 
 
 def main():

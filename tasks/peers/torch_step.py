@@ -99,15 +99,15 @@ def shrinking(plan):
 class GraphSteps(Steps):
     """The same as a CUDA graph of several steps; which images they take is written to where the graph reads it."""
 
-    def __init__(self, plan, data, parameters, compiled=False):
+    def __init__(self, plan, data, parameters, graph, compiled=False):
         super().__init__(plan, data, parameters, compiled)
-        self.rows = torch.as_tensor(shuffled(plan, GRAPH, len(self.images)), device=DEVICE)
+        self.rows = torch.as_tensor(shuffled(plan, graph, len(self.images)), device=DEVICE)
         before = [tensor.detach().clone() for tensor in self.all]
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            for rows in self.rows[:3]:
-                self.step(rows)
+            for _ in range(3):
+                self.step(self.rows[0])
         torch.cuda.current_stream().wait_stream(stream)
         with torch.no_grad():
             for tensor, value in zip(self.all, before):
@@ -123,16 +123,18 @@ class GraphSteps(Steps):
             self.graph.replay()
 
 
-def prepare(plan, data, parameters, graph=False, compiled=False):
-    """A graph makes 50 steps at once."""
-    return (GraphSteps if graph else Steps)(plan, data, parameters, compiled)
+def prepare(plan, data, parameters, graph=0, compiled=False):
+    """`graph` is the number of steps that are one CUDA graph, 0 without one."""
+    if graph > 0:
+        return GraphSteps(plan, data, parameters, graph, compiled)
+    return Steps(plan, data, parameters, compiled)
 
 
-def measure(plan, least, data, precision, graph=False, compiled=False):
+def measure(plan, least, data, precision, graph=0, compiled=False):
     torch.set_float32_matmul_precision({"float32": "highest", "TF32": "high"}[precision])
     steps = prepare(plan, data, initial(plan), graph, compiled)
     batches = torch.as_tensor(shuffled(plan, 9 * GRAPH), device=DEVICE)
-    unit = GRAPH if graph else 1
+    unit = max(graph, 1)
     done = 0
 
     def run(count):
@@ -145,7 +147,7 @@ def measure(plan, least, data, precision, graph=False, compiled=False):
             torch.cuda.synchronize()
 
     made = ["compiled"] if compiled else []
-    made += [f"CUDA graph of {GRAPH} steps"] if graph else [] if compiled else ["eager"]
+    made += [f"CUDA graph of {graph} steps"] if graph else [] if compiled else ["eager"]
     mode = ", ".join([DEVICE, *made, precision])
     report("PyTorch", torch.__version__, mode, timed(run, least, unit))
 
@@ -159,7 +161,7 @@ def main():
         return
     for compiled in (False, True) if plan.networks == 1 else (False,):
         for precision in ("float32", "TF32"):
-            measure(plan, least, data, precision, graph=True, compiled=compiled)
+            measure(plan, least, data, precision, graph=GRAPH, compiled=compiled)
 
 
 if __name__ == "__main__":
