@@ -15,6 +15,8 @@ import {
   GRADIENT_CHECK_COUNTS,
   type GradientCheckRow,
   type GradientTrial,
+  recordSetting,
+  recordTrial,
   TRIAL_NETWORKS,
 } from "../src/train/gradient_check.ts";
 import type { TaskContext } from "./_kit/context.ts";
@@ -107,9 +109,10 @@ export async function run(planned: CheckPlan, context: TaskContext): Promise<num
 
   const { signal } = context;
   signal.throwIfAborted();
-  const setting = { ...options, batchNorm: options.batchNorm === "on", variant, signal };
+  const setting = { ...options, batchNorm: options.batchNorm === "on", variant };
   const bounds = publishedErrors(results.config);
-  const { rows, failures } = await checkSetting(gpu, dataset, { ...setting, ...bounds });
+  const recorded = await recordSetting(gpu, dataset, { ...setting, ...bounds });
+  const { rows, failures } = await checkSetting(recorded, signal);
   report(context, rows, { dataset, options });
   const trials = await checkTrials(planned, signal);
   reportTrials(context, trials, options);
@@ -203,7 +206,7 @@ async function checkTrials(
     const inputs = Math.min(trial.inputs, source.inputs);
     const shape = shapeOf({ ...trial, networks: TRIAL_NETWORKS.length }, { ...source, inputs });
     const variant = options.variant ?? await soundVariant(gpu, shape);
-    trials.push(await checkTrial(gpu, source, { ...trial, seed, variant }));
+    trials.push(checkTrial(await recordTrial(gpu, source, { ...trial, seed, variant })));
   }
   return trials;
 }
