@@ -153,7 +153,7 @@ class Reader {
     const figure = await this.#draw(part, {
       file: "metrics.svg",
       from: "metrics.csv",
-      draw: () => drawRun(rows, config),
+      draw: () => drawRun({ rows, config }),
     });
     // As in the summary, which cannot tell infinity from NaN.
     const { training, validation } = rows[rows.length - 1];
@@ -172,7 +172,7 @@ class Reader {
       const svg = await this.#draw(part, {
         file: `${stage}.svg`,
         from: "trials.csv",
-        draw: () => drawStage(rows, { config, before }),
+        draw: () => drawStage({ rows, config, before }),
       });
       figures.push({ stage, svg });
     }
@@ -204,7 +204,7 @@ class Reader {
     const svg = await this.#draw(part, {
       file: "confusion.svg",
       from: "confusion.csv",
-      draw: () => drawConfusion(matrix, of),
+      draw: () => drawConfusion({ confusion: matrix, ...of }),
     });
     return { matrix, svg };
   }
@@ -218,7 +218,7 @@ class Reader {
     const figure = await this.#draw(part, {
       file: "sensitivity.svg",
       from: "curves.csv",
-      draw: () => drawStudy(rows, { config, ...study }),
+      draw: () => drawStudy({ rows, config, ...study }),
     });
     this.#sensitivities.push({ seed, config, folder: part, ...study, figure });
   }
