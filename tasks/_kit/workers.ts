@@ -8,6 +8,8 @@ type Input<Name extends keyof Work> = Parameters<Work[Name]>[0];
 
 type Output<Name extends keyof Work> = Awaited<ReturnType<Work[Name]>>;
 
+type Drawing = Extract<keyof Work, `draw${string}`>;
+
 /** What a thread is sent. */
 export interface Request {
   readonly id: number;
@@ -39,6 +41,8 @@ export class Workers {
   readonly #module: URL;
   #max: number;
   #threads: Thread[] = [];
+  /** The figures of this process, by what they were drawn from. */
+  readonly #figures = new Map<string, Promise<string>>();
 
   constructor({ threads, signal, module = THREAD }: WorkersOptions) {
     this.#max = threads;
@@ -69,6 +73,21 @@ export class Workers {
     this.#signal.throwIfAborted();
     const work = WORK[name] as (input: Input<Name>, signal: AbortSignal) => unknown;
     return await work(input, this.#signal) as Output<Name>;
+  }
+
+  /** Draws a figure as {@linkcode do} does, unless it was drawn before: the page shows figures that were just drawn. */
+  async draw<Name extends Drawing>(name: Name, input: Input<Name>): Promise<string> {
+    // JSON has no NaN, which is another figure than infinity.
+    const exact = (_: string, value: unknown) => typeof value === "number" ? `${value}` : value;
+    const key = JSON.stringify([name, input], exact);
+    const drawn = this.#figures.get(key) ?? this.do(name, input);
+    this.#figures.set(key, drawn);
+    try {
+      return await drawn;
+    } catch (error) {
+      this.#figures.delete(key);
+      throw error;
+    }
   }
 
   /** Waits until the threads have nothing to do, so that they take no time from what is measured. */

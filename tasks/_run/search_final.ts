@@ -137,7 +137,7 @@ export async function finalInto(
   };
   await results.write("summary.json", SEARCH_SUMMARY_JSON.encode(summary));
   const drawn = { confusion: confusion!, config: final.config, steps: ended.steps };
-  figures.add(results, "confusion.svg", (workers) => workers.do("drawConfusion", drawn));
+  figures.add(results, "confusion.svg", (workers) => workers.draw("drawConfusion", drawn));
   return summary;
 }
 

@@ -52,7 +52,7 @@ export async function searchInto(
     const own = rows.filter((row) => row.stage === stage);
     const before = rows.filter((row) => row.stage !== stage);
     const drawn = { rows: own, config: results.config, before };
-    context.figures.add(results, `${stage}.svg`, (workers) => workers.do("drawStage", drawn));
+    context.figures.add(results, `${stage}.svg`, (workers) => workers.draw("drawStage", drawn));
     if (!json) continue;
     for (const row of own) {
       writeEvent(context.context, "trial", { ...TRIALS_CSV.cells(row), ...quick && { quick } });

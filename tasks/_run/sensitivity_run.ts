@@ -85,7 +85,7 @@ export async function studyInto(
   await results.write("curves.csv", CURVES_CSV.encode(curves));
   await results.write("summary.json", STUDY_SUMMARY_JSON.encode(summary));
   const study = { rows: curves, config: results.config, ...summary };
-  figures.add(results, "sensitivity.svg", (workers) => workers.do("drawStudy", study));
+  figures.add(results, "sensitivity.svg", (workers) => workers.draw("drawStudy", study));
   return summary;
 }
 
@@ -97,7 +97,7 @@ export function redrawStudy(
 ): void {
   figures.addUndrawn(results, async (workers) => {
     const rows = (await results.read("curves.csv", CURVES_CSV))!;
-    return await workers.do("drawStudy", { rows, config: results.config, ...summary });
+    return await workers.draw("drawStudy", { rows, config: results.config, ...summary });
   });
 }
 

@@ -109,7 +109,7 @@ export async function trainInto(
     await onTrained?.(training);
     await results.write("summary.json", RUN_SUMMARY_JSON.encode(summary));
     const { config } = results;
-    figures.add(results, "metrics.svg", (workers) => workers.do("drawRun", { rows, config }));
+    figures.add(results, "metrics.svg", (workers) => workers.draw("drawRun", { rows, config }));
     progress.done({ val_accuracy: validation.accuracy, test_accuracy: test.accuracy });
     return summary;
   } finally {
@@ -121,7 +121,7 @@ export async function trainInto(
 export function redrawRun(results: Results, figures: Figures): void {
   figures.addUndrawn(results, async (workers) => {
     const rows = (await results.read("metrics.csv", METRICS_CSV))!;
-    return await workers.do("drawRun", { rows, config: results.config });
+    return await workers.draw("drawRun", { rows, config: results.config });
   });
 }
 

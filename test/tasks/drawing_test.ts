@@ -125,14 +125,14 @@ Deno.test("baseline trains on while a figure is drawn", async () => {
   await inDirectory(async (out) => {
     const context = new CapturedContext();
     const { workers } = context;
-    const draw = workers.do.bind(workers);
+    const draw = workers.draw.bind(workers);
     // No figure is drawn before both networks are trained.
     const trained = async () => {
       while (!/^hidden-5-batch-norm \(quick\): 4 steps in/m.test(context.errors)) {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     };
-    workers.do = (name, input) => trained().then(() => draw(name, input));
+    workers.draw = (name, input) => trained().then(() => draw(name, input));
     const args = [...COMMON, "--half-cycle", "2", "--batch-norm", "both", "--out", out];
     assertEquals(await runMain(baseline, { args, context }), EXIT.done, context.errors);
     for (const run of ["hidden-5", "hidden-5-batch-norm"]) {
@@ -187,7 +187,10 @@ Deno.test("Figures.drawn() waits for the others when one fails, and names those 
     results,
     "d.svg",
     (workers) =>
-      workers.do("drawRun", { rows: [], config: { task: "baseline", settings: {}, madeWith: {} } }),
+      workers.draw("drawRun", {
+        rows: [],
+        config: { task: "baseline", settings: {}, madeWith: {} },
+      }),
   );
   context.abort(new Error("told to"));
   await assertRejects(() => figures.drawn(signal), Error, "told to");

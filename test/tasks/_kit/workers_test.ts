@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertNotEquals,
+  assertNotStrictEquals,
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
@@ -16,6 +17,9 @@ const CONFUSION = {
   confusion: { classNames: ["cat", "dog"], counts: [[3, 1], [0, 4]] },
   config: CONFIG,
 };
+
+const EVALUATION = { loss: 1, cost: 2, accuracy: 0.5 };
+const ROW = { step: 0, epoch: 0, eta: null, training: EVALUATION, validation: EVALUATION };
 
 /** The module of a thread that does what `body` says with the message `data`. */
 function threadOf(body: string): URL {
@@ -111,6 +115,26 @@ Deno.test("Workers.do() does nothing more in this thread when the signal is abor
     const reason = new Error("told to");
     stop.abort(reason);
     assertStrictEquals(await assertRejects(() => asked), reason);
+  });
+});
+
+Deno.test("Workers.draw() draws the same only once, and again after it failed", async () => {
+  const counting = threadOf(`
+    self.count = (self.count ?? 0) + 1;
+    self.postMessage({ id: data.id, output: String(self.count) });`);
+  await withWorkers({ module: counting }, async (workers) => {
+    const row = (loss: number) => ({ ...ROW, training: { ...ROW.training, loss } });
+    const draw = (loss: number) =>
+      workers.draw("drawRun", { rows: [row(loss)], config: { ...CONFIG } });
+    assertEquals(await Promise.all([draw(1), draw(1)]), ["1", "1"]);
+    // JSON makes null of both.
+    assertEquals([await draw(NaN), await draw(Infinity), await draw(NaN)], ["2", "3", "2"]);
+  });
+  await withWorkers({ threads: 0 }, async (workers) => {
+    const nothing = { rows: [], config: CONFIG };
+    const first = await assertRejects(() => workers.draw("drawRun", nothing), ArgumentError);
+    const second = await assertRejects(() => workers.draw("drawRun", nothing), ArgumentError);
+    assertNotStrictEquals(first, second);
   });
 });
 
