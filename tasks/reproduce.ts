@@ -38,7 +38,8 @@ const TASK: Task<Options> = {
   name: "reproduce",
   summary: "Repeats every experiment of the report: gradient-check, baseline, lambda-search and " +
     "init-sensitivity for each seed, each in a folder of its own within --out (baseline/seed-1, " +
-    "...), then writes report.html, which compares them with the report. Finished parts are kept " +
+    "...), then writes report.html, which compares them with the report. What needs no GPU is done " +
+    "beside the trainings: gradient-check is reported after them. Finished parts are kept " +
     "when the same command is run again. If a part fails its check, the others run all the same, " +
     "and the task ends with status 3.",
   options: OPTIONS,
