@@ -17,6 +17,7 @@ import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, flag, type Task, type Values } from "./_kit/options.ts";
 import { alignColumns } from "./_kit/table.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
+import { measureAdapter, type MeasureRun } from "./_run/measure_run.ts";
 import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
 
@@ -26,7 +27,12 @@ const verify = flag({
     "check every kernel variant, or that of --variant: gradients, NaN, and the same bytes when " +
     "repeated, alone or in a population, in one piece or several",
 });
-const OPTIONS = { verify, data, seed, json, requireGpu, variant, help };
+const measure = flag({
+  help:
+    "measure what the adapter's operations cost, by its own timestamps: dispatches, barriers, reads " +
+    "that wait for one another and reads side by side, multiply-adds, copying",
+});
+const OPTIONS = { verify, measure, data, seed, json, requireGpu, variant, help };
 
 type Options = Values<typeof OPTIONS>;
 
@@ -37,12 +43,14 @@ const TASK: Task<Options> = {
     "features; whether CIFAR-10 is here and valid; and whether training steps on the adapter agree " +
     "with the float64 reference. If there is no adapter, says what to install. With --verify, checks " +
     "every kernel variant, which takes half a minute on a GPU, and remembers those that failed in " +
-    ".cache/verified.json, so that no task chooses them on this adapter. Otherwise writes nothing.",
+    ".cache/verified.json, so that no task chooses them on this adapter. Otherwise writes nothing. " +
+    "With --measure, says what operations cost on the adapter, in a few seconds.",
   options: OPTIONS,
   examples: [
     { command: "deno task doctor", purpose: "first thing on a new machine" },
     { command: "deno task doctor --require-gpu", purpose: "fail where there is no hardware" },
     { command: "deno task doctor --verify", purpose: "on an adapter or driver that is new" },
+    { command: "deno task doctor --measure", purpose: "before writing kernels for an adapter" },
   ],
 };
 
@@ -104,11 +112,16 @@ interface Finding {
   readonly failed?: boolean;
 }
 
-/** Runs the task, and returns the exit status; `memory` is where failed variants are remembered, for tests. */
+/** What tests set: where failed variants are remembered, and how long operations are measured. */
+interface Testing extends Omit<MeasureRun, "json"> {
+  readonly memory?: string;
+}
+
+/** Runs the task, and returns the exit status. */
 export async function main(
   args: readonly string[],
   context: TaskContext,
-  testing: { memory?: string } = {},
+  testing: Testing = {},
 ): Promise<number> {
   return await withOptions(
     TASK,
@@ -121,7 +134,7 @@ export async function main(
 async function diagnose(
   options: Options,
   context: TaskContext,
-  testing: { memory?: string },
+  testing: Testing,
 ): Promise<number> {
   checkVariant(options.variant);
   const setting = { ...testing, ...options };
@@ -135,9 +148,12 @@ async function diagnose(
       await warnIfFailed(context, gpu, setting);
       findings.push(await describeFailed(gpu, setting), await testGpu(gpu, setting));
     }
-    // Before verifying, which prints more lines and takes a while.
+    // Before measuring and verifying, which print more lines and take a while.
     if (!options.json) layOut(findings).forEach((line) => context.stdout(line));
     const refused = findings.some(({ problem }) => problem instanceof GpuUnavailableError);
+    if (gpu instanceof Gpu && options.measure && !refused) {
+      await measureAdapter(context, gpu, setting);
+    }
     if (options.verify && !refused) verified.push(await verifyHere(context, setting));
   } finally {
     if (gpu instanceof Gpu) gpu.destroy();

@@ -47,7 +47,7 @@ Deno.test("two trainings that are created at once keep their errors apart", asyn
     const restore = withoutMemory(gpu.device, "tensors of a batch");
     const [good, bad, another] = await Promise.allSettled([
       Training.create(gpu, data, options),
-      Training.create(gpu, data, { ...options, variant: "fused-32-256" }),
+      Training.create(gpu, data, { ...options, variant: "fused-tail" }),
       Training.create(gpu, data, options),
     ]);
     restore();
@@ -79,7 +79,7 @@ for (
     ["per-operation", "parameters"],
     ["per-operation", "layer 1 outputs"],
     ["texel-12x8", "layer 2 weights"],
-    ["fused-32-256", "partial sums"],
+    ["fused-tail", "partial sums"],
     ["tiled", "layer 2 output gradients"],
     ["tiled", "identity order"],
   ]
@@ -128,7 +128,7 @@ Deno.test("513 small networks fit on an adapter whose bindings hold 128 MiB", as
     ...OPTIONS.networks[0],
     identity,
   }));
-  for (const variant of ["per-operation", "fused-32-256", "tiled"]) {
+  for (const variant of ["per-operation", "fused-tail", "tiled"]) {
     (await Training.create(gpu, data, { ...OPTIONS, networks, variant })).destroy();
   }
   gpu.destroy();

@@ -1,141 +1,238 @@
-// includes fused/layers, shared/images
+// includes fused/weights, shared/images
 //
-// The last of a fused step's three dispatches: the first layer's weight gradient of this step, its update, and the product
-// of the next step, for one slice of the inputs. Slices are independent, so one dispatch does all three:
+// The last dispatch of a fused step. For the first layer and one slice of its inputs, independent of all other slices: the weight
+// gradient of this step, its update, and the product of the next step:
 //
-//   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  partial sums of S' = X' W over the slice
+//   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  sums of S' = X' W over the slice
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
 //
-// A workgroup computes a slice of 4 SLICE inputs x 4 INPUT_COLUMNS outputs of one network, each thread 2 inputs x 4
-// outputs, then 2 rows x 4 outputs. Rows are staged 32 at a time in workgroup memory, which holds 16 KiB at most.
+// Further workgroups update everything else (fused/weights.wgsl).
+//
+// A slice has 4 SLICE inputs; a workgroup computes COLUMNS columns of one network. Its rows are staged STAGED_ROWS at a time,
+// all of them if they fit. Backward, a thread computes four inputs x one column over one of four parts of the rows, then one of
+// those inputs over all parts; forward, four rows x one column. The next step's first rows are read at the start, so that
+// they arrive meanwhile.
 
-// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl;
-// places and arena: fused/layers.wgsl
-@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, slices, rows, columns] sums over each slice
+// networks and gradients: fused/descent.wgsl; images, order and standard: shared/images.wgsl; places, arena and packed:
+// fused/layers.wgsl
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS] sums over each slice
 
-override SLICE: u32; // texels of four inputs in a slice, at most ROWS / 4
-override INPUT_COLUMNS: u32; // of four outputs: those of a workgroup
-override UPDATE: u32; // bits of step.parts
-override FORWARD: u32;
+override SLICE: u32; // texels of four inputs
+override SLICES: u32;
+override COLUMNS: u32; // of a workgroup; WORKGROUP is 4 SLICE COLUMNS
+override STAGED_ROWS: u32; // a multiple of 20, at most 8 COLUMNS and 16 SLICE
+override STAGED: u32; // vec4s of workgroup memory for rows, then for the sums of parts
 
-const ROWS = 32u; // staged at a time
+const PARTS = 4u; // of the rows, backward: as many as a texel has inputs
 
-var<workgroup> x_tile: array<vec4f, ROWS * SLICE>; // [ROWS, SLICE] pixels, standardised
-var<workgroup> tile: array<vec4f, ROWS * INPUT_COLUMNS>; // dS [ROWS, INPUT_COLUMNS], later W [4 SLICE, INPUT_COLUMNS]
+override LANES: u32 = STAGED_ROWS / 4u; // threads of a column, forward
+override X_STRIDE: u32 = SLICE + 1u; // from one row to the next: no multiple of 8, for the banks of workgroup memory
+override DS: u32 = STAGED_ROWS * X_STRIDE; // where dS begins
 
-// Stages some rows of the slice's pixels; rows past the last are 0.
-fn stage_images(first: u32, row: u32, slice: u32, thread: u32) {
-  for (var i = thread; i < ROWS * SLICE; i += WORKGROUP) {
-    let r = row + i / SLICE;
-    let k = slice * SLICE + i % SLICE;
-    var x = vec4f(0.0);
-    if r < step.rows && k < layer.texels {
-      x = pixels(k, place(order[first + r]), standard[k]);
-    }
-    x_tile[i] = x;
+var<workgroup> staged: array<vec4f, STAGED>; // X [STAGED_ROWS, X_STRIDE], dS [COLUMNS, STAGED_ROWS]
+var<workgroup> w: array<vec4f, 4u * SLICE * COLUMNS>; // W [4 SLICE, COLUMNS]
+
+// Two pixels of four: what a thread stages of some rows.
+struct Fetched {
+  first: vec4f,
+  second: vec4f,
+}
+
+fn fetch_pixel(images_from: u32, row: u32, i: u32, texel: u32) -> vec4f {
+  let r = row + i / SLICE;
+  let s = standard[min(texel, layer.texels - 1u)];
+  let x = pixels(min(texel, layer.texels - 1u), place(order[images_from + min(r, ROWS - 1u)]), s);
+  return select(vec4f(0.0), x, r < ROWS && texel < layer.texels);
+}
+
+fn fetch_images(images_from: u32, row: u32, slice: u32, thread: u32) -> Fetched {
+  let texel = slice * SLICE + thread % SLICE;
+  return Fetched(
+    fetch_pixel(images_from, row, thread, texel),
+    fetch_pixel(images_from, row, thread + WORKGROUP, texel),
+  );
+}
+
+fn stage_images(fetched: Fetched, thread: u32) {
+  let count = STAGED_ROWS * SLICE;
+  if thread < count {
+    staged[thread / SLICE * X_STRIDE + thread % SLICE] = fetched.first;
+  }
+  if thread + WORKGROUP < count {
+    let i = thread + WORKGROUP;
+    staged[i / SLICE * X_STRIDE + i % SLICE] = fetched.second;
   }
 }
 
-// Stages the same rows of dS.
-fn stage_gradients(network: u32, row: u32, column: u32, thread: u32) {
-  let width = columns(layer.outputs);
-  for (var i = thread; i < ROWS * INPUT_COLUMNS; i += WORKGROUP) {
-    let r = row + i / INPUT_COLUMNS;
-    let c = column + i % INPUT_COLUMNS;
-    var g = vec4f(0.0);
-    if r < step.rows && c < width {
-      g = arena[network * ARENA + places[0].g + r * width + c];
-    }
-    tile[i] = g;
+// dS of a staged row and column; 0 behind the last.
+fn gradient_at(network: u32, row: u32, first_column: u32, i: u32) -> vec4f {
+  let column = min(first_column + i / STAGED_ROWS, columns(layer.outputs) - 1u);
+  let r = row + i % STAGED_ROWS;
+  let value = arena[in_arena(network, places[0].g) + column * ROWS + min(r, ROWS - 1u)];
+  return select(vec4f(0.0), value, r < ROWS);
+}
+
+// A thread stages four: STAGED_ROWS is at most 16 SLICE.
+fn stage_gradients(network: u32, row: u32, first_column: u32, thread: u32) {
+  let count = STAGED_ROWS * COLUMNS;
+  let g0 = gradient_at(network, row, first_column, min(thread, count - 1u));
+  let g1 = gradient_at(network, row, first_column, min(thread + WORKGROUP, count - 1u));
+  let g2 = gradient_at(network, row, first_column, min(thread + 2u * WORKGROUP, count - 1u));
+  let g3 = gradient_at(network, row, first_column, min(thread + 3u * WORKGROUP, count - 1u));
+  if thread < count {
+    staged[DS + thread] = g0;
+  }
+  if thread + WORKGROUP < count {
+    staged[DS + thread + WORKGROUP] = g1;
+  }
+  if thread + 2u * WORKGROUP < count {
+    staged[DS + thread + 2u * WORKGROUP] = g2;
+  }
+  if thread + 3u * WORKGROUP < count {
+    staged[DS + thread + 3u * WORKGROUP] = g3;
   }
 }
 
-// Two inputs of a staged row.
-fn two_inputs(row: u32, pair: u32) -> vec2f {
-  let x = x_tile[row * SLICE + pair / 2u];
-  return select(x.xy, x.zw, pair % 2u == 1u);
+// Adds four inputs of a staged row times a column of its dS.
+fn add_row(sum: mat4x4f, q: u32, column: u32, row: u32) -> mat4x4f {
+  return add_outer(sum, staged[row * X_STRIDE + q], staged[DS + column * STAGED_ROWS + row]);
+}
+
+// Adds a part of the staged rows to the gradient of four inputs' weights to a column.
+fn add_rows(sum: mat4x4f, q: u32, column: u32, part: u32) -> mat4x4f {
+  var total = sum;
+  for (var row = part * (STAGED_ROWS / PARTS); row < (part + 1u) * (STAGED_ROWS / PARTS); row += 5u) {
+    total = add_row(total, q, column, row);
+    total = add_row(total, q, column, row + 1u);
+    total = add_row(total, q, column, row + 2u);
+    total = add_row(total, q, column, row + 3u);
+    total = add_row(total, q, column, row + 4u);
+  }
+  return total;
+}
+
+// Where a part's sum for an input waits for the thread that adds it, that of the part with the input's number.
+fn waiting(part: u32, input: u32, own: u32) -> u32 {
+  let place = (part + PARTS - input) % PARTS - 1u; // a thread keeps its own sum
+  return (place * PARTS + input) * SLICE * COLUMNS + own;
+}
+
+// The sum of a part for input number `input`, whose thread has `own_sum`.
+fn part_sum(part: u32, input: u32, own: u32, own_sum: vec4f) -> vec4f {
+  if part == input {
+    return own_sum;
+  }
+  return staged[waiting(part, input, own)];
+}
+
+// The gradient of one of a thread's four inputs, number `part`, over all parts of the rows, added in order.
+fn sum_of_parts(sum: mat4x4f, thread: u32, part: u32) -> vec4f {
+  let own = thread % (SLICE * COLUMNS);
+  workgroupBarrier(); // The rows have been read.
+  if part != 0u {
+    staged[waiting(part, 0u, own)] = sum[0];
+  }
+  if part != 1u {
+    staged[waiting(part, 1u, own)] = sum[1];
+  }
+  if part != 2u {
+    staged[waiting(part, 2u, own)] = sum[2];
+  }
+  if part != 3u {
+    staged[waiting(part, 3u, own)] = sum[3];
+  }
+  let half = select(sum[0], sum[1], part == 1u);
+  let own_sum = select(half, select(sum[2], sum[3], part == 3u), part >= 2u);
+  workgroupBarrier();
+  return part_sum(0u, part, own, own_sum) + part_sum(1u, part, own, own_sum) +
+    part_sum(2u, part, own, own_sum) + part_sum(3u, part, own, own_sum);
+}
+
+// Four rows of the product over the slice.
+fn products(column: u32, lane: u32) -> mat4x4f {
+  var s: mat4x4f;
+  for (var k = 0u; k < SLICE; k++) {
+    let at = 4u * k * COLUMNS + column;
+    let four = mat4x4f(w[at], w[at + COLUMNS], w[at + 2u * COLUMNS], w[at + 3u * COLUMNS]);
+    s[0] = add_product(s[0], staged[lane * X_STRIDE + k], four);
+    s[1] = add_product(s[1], staged[(lane + LANES) * X_STRIDE + k], four);
+    s[2] = add_product(s[2], staged[(lane + 2u * LANES) * X_STRIDE + k], four);
+    s[3] = add_product(s[3], staged[(lane + 3u * LANES) * X_STRIDE + k], four);
+  }
+  return s;
+}
+
+fn store_product(at: u32, row: u32, value: vec4f) {
+  if row < ROWS {
+    slices[at + row] = value;
+  }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
   let slice = group.x;
-  let first_column = group.y * INPUT_COLUMNS;
-  let c = thread % INPUT_COLUMNS;
-  let pair = thread / INPUT_COLUMNS; // of inputs, then of rows
-  let column = first_column + c;
+  if slice >= SLICES {
+    if group.y == 0u && (step.parts & UPDATE) != 0u {
+      move_later_layers(network, slice - SLICES, thread);
+    }
+    return;
+  }
   let width = columns(layer.outputs);
+  let first_column = group.y * COLUMNS;
+  var next = fetch_images(step.next, 0u, slice, thread);
 
-  // The gradient of two inputs' weights to four outputs.
-  var a = vec4f(0.0);
-  var b = vec4f(0.0);
+  // Backward: thread = (part COLUMNS + column) SLICE + q.
+  let q = thread % SLICE;
+  let c = thread / SLICE % COLUMNS;
+  let part = thread / (SLICE * COLUMNS);
+  let column = first_column + c;
+  let input = 4u * (slice * SLICE + q) + part; // the one that this thread moves
+  let exists = input < layer.inputs && column < width;
+  let at = packed_weight(network, 0u) + input * width + column;
+  let d = descent_of(network);
+  var weights = vec4f(0.0);
+  if exists {
+    weights = packed[at];
+  }
   if (step.parts & UPDATE) != 0u {
-    for (var row = 0u; row < step.rows; row += ROWS) {
-      stage_images(step.first, row, slice, thread);
-      stage_gradients(group.z, row, first_column, thread);
+    var sum: mat4x4f;
+    for (var row = 0u; row < ROWS; row += STAGED_ROWS) {
+      let fetched = fetch_images(step.first, row, slice, thread);
+      workgroupBarrier(); // The rows before have been read.
+      stage_gradients(network, row, first_column, thread);
+      stage_images(fetched, thread);
       workgroupBarrier();
-      for (var r = 0u; r < ROWS; r += 4u) {
-        let x0 = two_inputs(r, pair);
-        let x1 = two_inputs(r + 1u, pair);
-        let x2 = two_inputs(r + 2u, pair);
-        let x3 = two_inputs(r + 3u, pair);
-        let g0 = tile[r * INPUT_COLUMNS + c];
-        let g1 = tile[(r + 1u) * INPUT_COLUMNS + c];
-        let g2 = tile[(r + 2u) * INPUT_COLUMNS + c];
-        let g3 = tile[(r + 3u) * INPUT_COLUMNS + c];
-        a += x0.x * g0 + x1.x * g1 + x2.x * g2 + x3.x * g3;
-        b += x0.y * g0 + x1.y * g1 + x2.y * g2 + x3.y * g3;
-      }
-      workgroupBarrier();
+      sum = add_rows(sum, q, c, part);
+    }
+    let gradient = sum_of_parts(sum, thread, part);
+    if exists {
+      let g = with_decay(d, weights, gradient);
+      weights = moved(d, weights, g);
+      packed[at] = weights;
+      keep_gradients(network, places[0].weight + input * layer.outputs, column, layer.outputs, g);
     }
   }
-
-  // The update; the new weights take the place of dS in workgroup memory.
-  let input = 4u * slice * SLICE + 2u * pair;
-  tile[2u * pair * INPUT_COLUMNS + c] = moved_weights(group.z, input, column, a);
-  tile[(2u * pair + 1u) * INPUT_COLUMNS + c] = moved_weights(group.z, input + 1u, column, b);
-  workgroupBarrier();
   if (step.parts & FORWARD) == 0u {
     return;
   }
 
-  // The product of the next step.
-  let count = (layer.texels + SLICE - 1u) / SLICE;
-  let to = (group.z * count + slice) * step.rows * width + column;
-  for (var row = 0u; row < step.rows; row += ROWS) {
-    stage_images(step.next, row, slice, thread);
+  // Forward: thread = column LANES + lane.
+  w[(4u * q + part) * COLUMNS + c] = weights;
+  let own_column = thread / LANES;
+  let lane = thread % LANES;
+  let to = ((network * width + first_column + own_column) * SLICES + slice) * ROWS;
+  for (var row = 0u; row < ROWS; row += STAGED_ROWS) {
+    workgroupBarrier(); // What was staged before has been read.
+    stage_images(next, thread);
     workgroupBarrier();
-    for (var r = 2u * pair; r < ROWS; r += 2u * WORKGROUP / INPUT_COLUMNS) {
-      var s0 = vec4f(0.0);
-      var s1 = vec4f(0.0);
-      for (var k = 0u; k < SLICE; k++) {
-        let w = mat4x4f(
-          tile[4u * k * INPUT_COLUMNS + c],
-          tile[(4u * k + 1u) * INPUT_COLUMNS + c],
-          tile[(4u * k + 2u) * INPUT_COLUMNS + c],
-          tile[(4u * k + 3u) * INPUT_COLUMNS + c],
-        );
-        s0 += w * x_tile[r * SLICE + k];
-        s1 += w * x_tile[(r + 1u) * SLICE + k];
-      }
-      if column < width && row + r < step.rows {
-        slices[to + (row + r) * width] = s0;
-      }
-      if column < width && row + r + 1u < step.rows {
-        slices[to + (row + r + 1u) * width] = s1;
-      }
+    next = fetch_images(step.next, row + STAGED_ROWS, slice, thread);
+    if own_column < COLUMNS && first_column + own_column < width {
+      let s = products(own_column, lane);
+      store_product(to, row + lane, s[0]);
+      store_product(to, row + lane + LANES, s[1]);
+      store_product(to, row + lane + 2u * LANES, s[2]);
+      store_product(to, row + lane + 3u * LANES, s[3]);
     }
-    workgroupBarrier();
   }
-}
-
-// Updates an input's weights to four outputs where the step has an update, and returns their new values.
-fn moved_weights(network: u32, input: u32, column: u32, gradient: vec4f) -> vec4f {
-  if input >= layer.inputs || column >= columns(layer.outputs) {
-    return vec4f(0.0);
-  }
-  let at = layer.weight + input * layer.outputs;
-  if (step.parts & UPDATE) == 0u {
-    return parameters_at(network, at, column, layer.outputs);
-  }
-  return descend_four_weights(descent_of(network), at, column, layer.outputs, gradient);
 }

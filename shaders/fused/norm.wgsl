@@ -1,104 +1,136 @@
-// includes fused/averages, shared/bits
+// includes fused/column
 //
-// The first of a fused step's three dispatches: everything between the first layer's product and the second layer.
+// Everything from one hidden layer's input to its activations; a workgroup computes a column of four features of one network.
 //
-//   S = b + sum over the slices, in order
+//   fused_norm     the first layer:  S = b + sum over the slices, in order
+//   fused_forward  a later layer:    S = X W + b,  X = H of the layer before
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A workgroup computes four features of one network. Its threads are LANES of rows times 2 parts of the slices.
+// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
 
-// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
-@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, SLICES, rows, columns]
+// places, arena and packed: fused/layers.wgsl
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
 
-override BATCH_NORM: u32; // 1 with batch norm, else 0
 override SLICES: u32;
+override SLICES_OF_PART: u32 = (SLICES + PARTS - 1u) / PARTS;
 
-const PARTS = 2u;
+// A slice's sum; 0 behind the last slice of a part.
+fn slice_at(first: u32, i: u32, end: u32) -> vec4f {
+  let value = slices[first + min(i, end - 1u) * ROWS];
+  return select(vec4f(0.0), value, i < end);
+}
 
-override LANES: u32 = WORKGROUP / PARTS;
-
-var<workgroup> parts: array<vec4f, WORKGROUP>;
-
-// Adds up the values of the first part's lanes, always in the same order.
-fn sum_of_lanes(lane: u32, part: u32, value: vec4f) -> vec4f {
-  workgroupBarrier();
-  if part == 0u {
-    parts[lane] = value;
+// The slices of a part, in order. `first` is where the row lies in slice 0.
+fn sum_of_slices(first: u32, part: u32) -> vec4f {
+  let begin = min(part * SLICES_OF_PART, SLICES - 1u);
+  let end = min((part + 1u) * SLICES_OF_PART, SLICES);
+  var sum = vec4f(0.0);
+  for (var i = begin; i < end; i += 12u) {
+    let s0 = slice_at(first, i, end);
+    let s1 = slice_at(first, i + 1u, end);
+    let s2 = slice_at(first, i + 2u, end);
+    let s3 = slice_at(first, i + 3u, end);
+    let s4 = slice_at(first, i + 4u, end);
+    let s5 = slice_at(first, i + 5u, end);
+    let s6 = slice_at(first, i + 6u, end);
+    let s7 = slice_at(first, i + 7u, end);
+    let s8 = slice_at(first, i + 8u, end);
+    let s9 = slice_at(first, i + 9u, end);
+    let s10 = slice_at(first, i + 10u, end);
+    let s11 = slice_at(first, i + 11u, end);
+    sum += s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11;
   }
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if part == 0u && lane < half {
-      parts[lane] += parts[lane + half];
+  return select(sum, vec4f(0.0), part * SLICES_OF_PART >= SLICES);
+}
+
+// Four weights of a column's inputs, [4, columns].
+fn weights_at(at: u32, width: u32) -> mat4x4f {
+  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+}
+
+// Four features of a row; 0 behind the last column of a part.
+fn activations_at(first: u32, column: u32, end: u32) -> vec4f {
+  let value = arena[first + min(column, end - 1u) * ROWS];
+  return select(vec4f(0.0), value, column < end);
+}
+
+// The products of a part of the columns of the layer before. `x` is where the row lies in its column 0.
+fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
+  let depth = columns(places[layer.index].inputs);
+  let width = columns(places[layer.index].outputs);
+  let each = (depth + PARTS - 1u) / PARTS;
+  let begin = part * each;
+  let end = min(begin + each, depth);
+  let w = packed_weight(network, layer.index) + column;
+  var sum = vec4f(0.0);
+  for (var k = begin; k < end; k += 4u) {
+    let x0 = activations_at(x, k, end);
+    let x1 = activations_at(x, k + 1u, end);
+    let x2 = activations_at(x, k + 2u, end);
+    let x3 = activations_at(x, k + 3u, end);
+    let w0 = weights_at(w + 4u * k * width, width);
+    let w1 = weights_at(w + 4u * min(k + 1u, end - 1u) * width, width);
+    let w2 = weights_at(w + 4u * min(k + 2u, end - 1u) * width, width);
+    let w3 = weights_at(w + 4u * min(k + 3u, end - 1u) * width, width);
+    sum = add_product(add_product(add_product(add_product(sum, x0, w0), x1, w1), x2, w2), x3, w3);
+  }
+  return sum;
+}
+
+// N and H of a column whose S is in `rows_of_column`.
+fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
+  let outputs = places[layer.index].outputs;
+  let there = features(column, outputs);
+  var mean = vec4f(0.0);
+  var inverse = vec4f(1.0);
+  if BATCH_NORM == 1u {
+    let found = moments(thread);
+    mean = found.mean;
+    inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
+    if thread == 0u {
+      let at = in_arena(network, places[layer.index].moments) + column;
+      arena[at] = mean;
+      arena[at + columns(outputs)] = found.variance;
+      arena[in_arena(network, places[layer.index].inverse) + column] = inverse;
     }
   }
-  workgroupBarrier();
-  return parts[0];
+  for (var row = thread; row < ROWS; row += WORKGROUP) {
+    let n = (rows_of_column[row] - mean) * inverse;
+    if BATCH_NORM == 1u {
+      arena[in_arena(network, places[layer.index].n) + column * ROWS + row] = n;
+    }
+    let h = select(vec4f(0.0), relu4(fma(vectors.scale, n, vectors.shift)), there);
+    arena[in_arena(network, places[layer.index].h) + column * ROWS + row] = h;
+  }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let column = group.x;
-  let width = columns(layer.outputs);
-  let lane = thread % LANES;
-  let part = thread / LANES;
-  let rows = f32(step.rows);
-  let there = features(column, layer.outputs);
-  let bias = parameters_at(group.z, layer.bias, column, layer.outputs);
-  let base = group.z * ARENA;
-  let begin = group.z * SLICES * step.rows * width + column;
-  let stride = step.rows * width; // from one slice to the next
-  let end = select(SLICES, SLICES / PARTS, part == 0u);
+  let first = (group.z * columns(places[0].outputs) + group.x) * SLICES * ROWS;
+  let vectors = vectors_of(group.z, 0u, group.x);
+  for (var begin = 0u; begin < ROWS; begin += LANES) {
+    let row = begin + thread % LANES;
+    let sum = sum_of_parts(thread, sum_of_slices(first + min(row, ROWS - 1u), thread / LANES));
+    if thread < LANES && row < ROWS {
+      rows_of_column[row] = vectors.bias + sum;
+    }
+  }
+  workgroupBarrier();
+  finish(group.z, group.x, thread, vectors);
+}
 
-  // S is stored in the place of N, by the thread that reads it again.
-  var sum = vec4f(0.0);
-  for (var first = 0u; first < step.rows; first += LANES) {
-    let row = first + lane;
-    var s = vec4f(0.0);
-    if row < step.rows {
-      for (var slice = part * (SLICES / PARTS); slice < end; slice++) {
-        s += slices[begin + slice * stride + row * width];
-      }
-    }
-    workgroupBarrier();
-    parts[thread] = s;
-    workgroupBarrier();
-    if part == 0u && row < step.rows {
-      s = parts[lane] + parts[lane + LANES] + bias;
-      arena[base + places[0].n + row * width + column] = s;
-      sum += s;
+@compute @workgroup_size(WORKGROUP)
+fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let x = in_arena(group.z, places[layer.index - 1u].h);
+  let vectors = vectors_of(group.z, layer.index, group.x);
+  for (var begin = 0u; begin < ROWS; begin += LANES) {
+    let row = begin + thread % LANES;
+    let sum = sum_of_parts(thread, sum_of_products(group.z, x + min(row, ROWS - 1u), group.x, thread / LANES));
+    if thread < LANES && row < ROWS {
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
-  var scale = vec4f(1.0);
-  var shift = vec4f(0.0);
-  var mean = vec4f(0.0);
-  var inverse = vec4f(1.0);
-  if BATCH_NORM == 1u {
-    mean = sum_of_lanes(lane, part, sum) / rows;
-    var squares = vec4f(0.0);
-    if part == 0u {
-      for (var row = lane; row < step.rows; row += LANES) {
-        let difference = arena[base + places[0].n + row * width + column] - mean;
-        squares += difference * difference;
-      }
-    }
-    let variance = sum_of_lanes(lane, part, squares) / rows;
-    inverse = or_nan4(1.0 / sqrt(variance + EPSILON), is_finite4(variance));
-    scale = parameters_at(group.z, layer.gamma, column, layer.outputs);
-    shift = parameters_at(group.z, layer.beta, column, layer.outputs);
-    if thread == 0u {
-      arena[base + places[0].inverse + column] = inverse;
-      keep_averages(group.z, layer.mean, column, layer.outputs, mean);
-      keep_averages(group.z, layer.variance, column, layer.outputs, variance);
-    }
-  }
-  if part == 0u {
-    for (var row = lane; row < step.rows; row += LANES) {
-      let at = row * width + column;
-      let n = (arena[base + places[0].n + at] - mean) * inverse;
-      arena[base + places[0].n + at] = n;
-      arena[base + places[0].h + at] = select(vec4f(0.0), relu4(scale * n + shift), there);
-    }
-  }
+  workgroupBarrier();
+  finish(group.z, group.x, thread, vectors);
 }

@@ -1,313 +1,165 @@
-// includes fused/averages, shared/bits
+// includes fused/block
 //
-// The second of a fused step's three dispatches: everything after the first layer's activations, one workgroup a network.
+// Everything between the first layer's activations and the gradient of its outputs, one workgroup a network:
 //
 //   forward   S = H W + b;  hidden: batch norm (fused/norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
-//   backward  dS = (p - onehot(t)) / rows of the last layer;  dH = dS W^T,  dW = H^T dS + 2 lambda W,  db = sum of dS
-//             G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
+//   backward  dH = dS W^T;  G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
 //             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
 //
-// With one workgroup a network, latency counts: a layer's weights are staged in workgroup memory, and a thread computes
-// 2 rows x 4 outputs, 2 rows x 4 inputs or 1 input x 4 outputs at a time, four products to a read.
+// What passes from one phase to the next lies in workgroup memory (fused/block.wgsl). A thread computes the same rows and
+// features of a layer forward and backward: it finds the N and H that it stored itself. The gradients of parameters, and mu and
+// var for the moving averages, are left to fused/weights.wgsl.
 
-// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
-@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, classes] logits, for the loss that is read back
-@group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
+var<workgroup> inverses: array<vec4f, COLUMNS * (LAYERS - 1u)>; // 1 / sqrt(var + eps), [LAYERS - 1, COLUMNS], of all but layer 0
 
-override BATCH_NORM: u32; // 1 with batch norm, else 0
-override LAYERS: u32; // all of them, at least 2
-override STAGED: u32; // vec4s of the largest weight matrix after the first layer, rows rounded up to fours
-
-const COLUMNS = 16u; // of four features that are summed over the rows at a time
-
-var<workgroup> w: array<vec4f, STAGED>; // [inputs, columns], inputs rounded up to fours with 0
-var<workgroup> parts: array<vec4f, WORKGROUP>; // [lanes, COLUMNS]
-
-fn wait_for_all() {
-  storageBarrier();
-  workgroupBarrier();
+struct Moments {
+  mean: vec4f,
+  variance: vec4f,
 }
 
-fn stage_weights(network: u32, l: u32, thread: u32) {
-  let width = columns(places[l].outputs);
-  let inputs = places[l].inputs;
-  for (var i = thread; i < 4u * columns(inputs) * width; i += WORKGROUP) {
-    let input = i / width;
-    var four = vec4f(0.0);
-    if input < inputs {
-      let at = places[l].weight + input * places[l].outputs;
-      four = parameters_at(network, at, i % width, places[l].outputs);
-    }
-    w[i] = four;
-  }
+// rows (own mean - mean)^2, from a sum over some rows, none perhaps.
+fn square_of(rows: u32, sum: vec4f, mean: vec4f) -> vec4f {
+  let difference = sum / max(f32(rows), 1.0) - mean;
+  return f32(rows) * difference * difference;
 }
 
-// S of a layer, stored in the place of N, of the last layer in the place of H.
-fn forward(network: u32, l: u32, thread: u32) {
-  let width = columns(places[l].outputs);
-  let depth = columns(places[l].inputs);
-  let base = network * ARENA;
-  let x = base + places[l - 1u].h;
-  let to = base + select(places[l].n, places[l].h, l == LAYERS - 1u);
-  for (var i = thread; i < (step.rows + 1u) / 2u * width; i += WORKGROUP) {
-    let c = i % width;
-    let row = 2u * (i / width);
-    let next = min(row + 1u, step.rows - 1u);
-    let bias = parameters_at(network, places[l].bias, c, places[l].outputs);
-    var s0 = bias;
-    var s1 = bias;
-    for (var k = 0u; k < depth; k++) {
-      let at = 4u * k * width + c;
-      let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
-      s0 += four * arena[x + row * depth + k];
-      s1 += four * arena[x + next * depth + k];
-    }
-    arena[to + row * width + c] = s0;
-    if next > row {
-      arena[to + next * width + c] = s1;
-    }
-  }
+fn rows_of_lane(lane: u32) -> u32 {
+  return rows_of(min(lane, LANES), min(lane + 1u, LANES));
 }
 
-// Adds up the values of each column's lanes, always in the same order. A thread is lane thread / COLUMNS.
-fn sum_of_lanes(thread: u32, value: vec4f) -> vec4f {
-  workgroupBarrier();
-  parts[thread] = value;
-  for (var half = WORKGROUP / 2u; half >= COLUMNS; half /= 2u) {
-    workgroupBarrier();
-    if thread < half {
-      parts[thread] += parts[thread + half];
-    }
+fn rows_of_group(group: u32) -> u32 {
+  return rows_of(min(5u * group, LANES), min(5u * group + 5u, LANES));
+}
+
+// Mean and variance of each column over the rows. Each lane, then each group of lanes, is measured around its own mean; they
+// are put together as in fused/column.wgsl. The tile is free before and after.
+fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
+  let own_sum = sum_of_four(p, s);
+  let own_mean = own_sum / f32(rows_of_lane(p.lane));
+  let differences = mat4x4f(s[0] - own_mean, s[1] - own_mean, s[2] - own_mean, s[3] - own_mean);
+  let own_squares = sum_of_four(
+    p,
+    mat4x4f(
+      differences[0] * differences[0], differences[1] * differences[1],
+      differences[2] * differences[2], differences[3] * differences[3],
+    ),
+  );
+  if p.works {
+    tile[lane_at(0u, p.slot, p.lane)] = own_sum;
+    tile[lane_at(1u, p.slot, p.lane)] = own_squares;
   }
   workgroupBarrier();
-  return parts[thread % COLUMNS];
+  for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
+    let slot = i / GROUPS;
+    let group = i % GROUPS;
+    let lane = 5u * group;
+    let five = five_lanes(0u, slot, lane);
+    let sum = sum_of_five(five);
+    let mean = sum / f32(rows_of_group(group));
+    let squares = sum_of_five(Five(
+      square_of(rows_of_lane(lane), five.v0, mean), square_of(rows_of_lane(lane + 1u), five.v1, mean),
+      square_of(rows_of_lane(lane + 2u), five.v2, mean), square_of(rows_of_lane(lane + 3u), five.v3, mean),
+      square_of(rows_of_lane(lane + 4u), five.v4, mean),
+    ));
+    tile[group_at(0u, slot, group)] = sum;
+    tile[group_at(1u, slot, group)] = squares + sum_of_five(five_lanes(1u, slot, lane));
+  }
+  workgroupBarrier();
+  let found = sums_of_groups(p.slot);
+  let mean = found.first / f32(ROWS);
+  var squares = found.second;
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    let five = five_groups(0u, p.slot, g);
+    squares += sum_of_five(Five(
+      square_of(rows_of_group(g), five.v0, mean), square_of(rows_of_group(g + 1u), five.v1, mean),
+      square_of(rows_of_group(g + 2u), five.v2, mean), square_of(rows_of_group(g + 3u), five.v3, mean),
+      square_of(rows_of_group(g + 4u), five.v4, mean),
+    ));
+  }
+  workgroupBarrier();
+  return Moments(mean, squares / f32(ROWS));
 }
 
-// N and H of a hidden layer from S.
-fn norm_forward(network: u32, l: u32, thread: u32) {
+// N and H of a hidden layer from its S; H goes into the tile, which is free before.
+fn activate(network: u32, l: u32, p: Own, thread: u32, vectors: Vectors, s: mat4x4f) {
   let outputs = places[l].outputs;
   let width = columns(outputs);
-  let base = network * ARENA;
-  let lanes = WORKGROUP / COLUMNS;
-  let lane = thread / COLUMNS;
-  for (var first = 0u; first < width; first += COLUMNS) {
-    let c = first + thread % COLUMNS;
-    let inside = c < width;
-    let n = base + places[l].n + c;
-    var mean = vec4f(0.0);
-    var inverse = vec4f(1.0);
-    var scale = vec4f(1.0);
-    var shift = vec4f(0.0);
-    if BATCH_NORM == 1u {
-      var sum = vec4f(0.0);
-      for (var row = lane; row < step.rows && inside; row += lanes) {
-        sum += arena[n + row * width];
-      }
-      mean = sum_of_lanes(thread, sum) / f32(step.rows);
-      var squares = vec4f(0.0);
-      for (var row = lane; row < step.rows && inside; row += lanes) {
-        let difference = arena[n + row * width] - mean;
-        squares += difference * difference;
-      }
-      let variance = sum_of_lanes(thread, squares) / f32(step.rows);
-      inverse = or_nan4(1.0 / sqrt(variance + EPSILON), is_finite4(variance));
-      if inside {
-        scale = parameters_at(network, places[l].gamma, c, outputs);
-        shift = parameters_at(network, places[l].beta, c, outputs);
-        if lane == 0u {
-          arena[base + places[l].inverse + c] = inverse;
-          keep_averages(network, places[l].mean, c, outputs, mean);
-          keep_averages(network, places[l].variance, c, outputs, variance);
-        }
-      }
-    }
-    let there = features(c, outputs);
-    for (var row = lane; row < step.rows && inside; row += lanes) {
-      let normalised = (arena[n + row * width] - mean) * inverse;
-      arena[n + row * width] = normalised;
-      let h = select(vec4f(0.0), relu4(scale * normalised + shift), there);
-      arena[base + places[l].h + row * width + c] = h;
+  var mean = vec4f(0.0);
+  var inverse = vec4f(1.0);
+  if BATCH_NORM == 1u {
+    let found = moments(p, thread, s);
+    mean = found.mean;
+    inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
+    if p.works && p.lane == 0u {
+      let at = in_arena(network, places[l].moments) + p.column;
+      arena[at] = mean;
+      arena[at + width] = found.variance;
+      inverses[l * COLUMNS + p.column] = inverse;
     }
   }
-}
-
-// dS of the last layer from the logits; a thread computes one row.
-fn softmax(network: u32, thread: u32) {
-  let last = LAYERS - 1u;
-  let classes = places[last].outputs;
-  let width = columns(classes);
-  let base = network * ARENA;
-  for (var row = thread; row < step.rows; row += WORKGROUP) {
-    let x = base + places[last].h + row * width;
-    let label = labels[order[step.first + row]];
-    var largest = arena[x].x;
-    var valid = is_finite(arena[x + label / 4u][label % 4u]);
-    for (var c = 0u; c < classes; c++) {
-      let logit = arena[x + c / 4u][c % 4u];
-      y[(network * step.rows + row) * classes + c] = logit;
-      valid = valid && !has_no_softmax(logit);
-      if is_greater(logit, largest) {
-        largest = logit;
-      }
-    }
-    var sum = 0.0;
-    for (var c = 0u; c < classes; c++) {
-      sum += exp(arena[x + c / 4u][c % 4u] - largest);
-    }
-    let loss = or_nan(log(sum) - (arena[x + label / 4u][label % 4u] - largest), valid);
-    if !is_finite(loss) {
-      atomicMin(&diverged[network], step.number);
-    }
-    for (var c = 0u; c < width; c++) {
-      let p = exp(arena[x + c] - largest) / sum;
-      let onehot = select(vec4f(0.0), vec4f(1.0), vec4u(4u * c) + vec4u(0u, 1u, 2u, 3u) == vec4u(label));
-      let ds = (p - onehot) / f32(step.rows);
-      arena[base + places[last].g + row * width + c] = select(vec4f(0.0), ds, features(c, classes));
-    }
+  let n = mat4x4f((s[0] - mean) * inverse, (s[1] - mean) * inverse, (s[2] - mean) * inverse, (s[3] - mean) * inverse);
+  let there = features(p.column, outputs);
+  let h = mat4x4f(
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[0], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[1], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[2], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[3], vectors.shift)), there),
+  );
+  if BATCH_NORM == 1u {
+    store_arena(p, in_arena(network, places[l].n) + p.column * ROWS, n);
   }
-}
-
-// dH of the layer before, from the weights before their update.
-fn backward_input(network: u32, l: u32, thread: u32) {
-  let width = columns(places[l].outputs);
-  let depth = columns(places[l].inputs);
-  let base = network * ARENA;
-  let g = base + places[l].g;
-  for (var i = thread; i < (step.rows + 1u) / 2u * depth; i += WORKGROUP) {
-    let k = i % depth;
-    let row = 2u * (i / depth);
-    let next = min(row + 1u, step.rows - 1u);
-    var h0 = vec4f(0.0);
-    var h1 = vec4f(0.0);
-    for (var c = 0u; c < width; c++) {
-      let at = 4u * k * width + c;
-      let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
-      h0 += arena[g + row * width + c] * four; // the products with each column
-      h1 += arena[g + next * width + c] * four;
-    }
-    arena[base + places[l - 1u].g + row * depth + k] = h0;
-    if next > row {
-      arena[base + places[l - 1u].g + next * depth + k] = h1;
-    }
-  }
-}
-
-// Weights and biases. The bias counts as the weight of one more input that is always 1.
-fn backward_weight(network: u32, l: u32, thread: u32) {
-  let inputs = places[l].inputs;
-  let outputs = places[l].outputs;
-  let width = columns(outputs);
-  let depth = columns(inputs);
-  let base = network * ARENA;
-  let d = descent_of(network);
-  for (var i = thread; i < (inputs + 1u) * width; i += WORKGROUP) {
-    let c = i % width;
-    let input = i / width;
-    let g = base + places[l].g + c;
-    let h = base + places[l - 1u].h + min(input, inputs - 1u) / 4u;
-    let one = input == inputs;
-    let channel = input % 4u;
-    var even = vec4f(0.0);
-    var odd = vec4f(0.0);
-    for (var row = 0u; row + 1u < step.rows; row += 2u) {
-      even += select(arena[h + row * depth][channel], 1.0, one) * arena[g + row * width];
-      odd += select(arena[h + (row + 1u) * depth][channel], 1.0, one) * arena[g + (row + 1u) * width];
-    }
-    if step.rows % 2u == 1u {
-      let row = step.rows - 1u;
-      even += select(arena[h + row * depth][channel], 1.0, one) * arena[g + row * width];
-    }
-    if one {
-      descend_four(d, places[l].bias, c, outputs, even + odd);
-    } else {
-      _ = descend_four_weights(d, places[l].weight + input * outputs, c, outputs, even + odd);
-    }
-  }
-}
-
-// dS of a hidden layer from dH, in its place; gamma and beta, and the first layer's bias.
-fn norm_backward(network: u32, l: u32, thread: u32) {
-  let outputs = places[l].outputs;
-  let width = columns(outputs);
-  let base = network * ARENA;
-  let lanes = WORKGROUP / COLUMNS;
-  let lane = thread / COLUMNS;
-  let rows = f32(step.rows);
-  let d = descent_of(network);
-  for (var first = 0u; first < width; first += COLUMNS) {
-    let c = first + thread % COLUMNS;
-    let inside = c < width;
-    let g = base + places[l].g + c;
-    let n = base + places[l].n + c;
-    let h = base + places[l].h + c;
-    var dbeta = vec4f(0.0);
-    var dgamma = vec4f(0.0);
-    var scale = vec4f(1.0);
-    if BATCH_NORM == 1u {
-      for (var row = lane; row < step.rows && inside; row += lanes) {
-        let own = relu_gradient4(arena[g + row * width], arena[h + row * width]);
-        dbeta += own;
-        dgamma += own * arena[n + row * width];
-      }
-      dbeta = sum_of_lanes(thread, dbeta);
-      dgamma = sum_of_lanes(thread, dgamma);
-      if inside {
-        let gamma = parameters_at(network, places[l].gamma, c, outputs);
-        scale = gamma * arena[base + places[l].inverse + c];
-      }
-    }
-    var dbias = vec4f(0.0);
-    for (var row = lane; row < step.rows && inside; row += lanes) {
-      var ds = relu_gradient4(arena[g + row * width], arena[h + row * width]);
-      if BATCH_NORM == 1u {
-        ds = scale * (ds - dbeta / rows - arena[n + row * width] * dgamma / rows);
-      }
-      arena[g + row * width] = ds;
-      dbias += ds;
-    }
-    if l == 0u {
-      dbias = sum_of_lanes(thread, dbias);
-    }
-    // No lane reads gamma after this: every lane has read its scale before the sums above, or does not need it.
-    wait_for_all();
-    if inside && lane == 0u {
-      if BATCH_NORM == 1u {
-        descend_four(d, places[l].gamma, c, outputs, dgamma);
-        descend_four(d, places[l].beta, c, outputs, dbeta);
-      }
-      if l == 0u {
-        descend_four(d, places[l].bias, c, outputs, dbias);
-      }
-    }
-  }
+  store_arena(p, in_arena(network, places[l].h) + p.column * ROWS, h);
+  store_tile(p, h);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let network = group.z;
+  let row = min(thread, ROWS - 1u);
+  let label = label_of(row);
+  stage_weights(fetch_weights(packed_weight(network, 1u), weights_of(1u), thread), weights_of(1u), thread);
+  let first = own_part(thread, 0u, columns(places[0].outputs));
+  store_tile(first, load_arena(first, in_arena(network, places[0].h) + first.column * ROWS));
+  workgroupBarrier();
+
+  // Forward.
   for (var l = 1u; l < LAYERS; l++) {
-    stage_weights(network, l, thread);
-    wait_for_all();
-    forward(network, l, thread);
-    wait_for_all();
+    let next = min(l + 1u, LAYERS - 1u);
+    let fetched = fetch_weights(packed_weight(network, next), weights_of(next), thread);
+    let p = own_part(thread, 0u, columns(places[l].outputs));
+    let vectors = vectors_of(network, l, p.column);
+    let s = outputs_of(l, p, vectors.bias);
+    workgroupBarrier(); // The products have been read.
     if l < LAYERS - 1u {
-      norm_forward(network, l, thread);
-      wait_for_all();
+      activate(network, l, p, thread, vectors, s);
+      stage_weights(fetched, weights_of(next), thread);
+    } else {
+      store_tile(p, s);
     }
+    workgroupBarrier();
   }
-  softmax(network, thread);
-  wait_for_all();
+  if thread < ROWS {
+    softmax_row(network, row, label, true);
+  }
+  workgroupBarrier();
+
+  // Backward. The output layer's weights are still staged.
   for (var l = LAYERS - 1u; l > 0u; l--) {
-    if l < LAYERS - 1u {
-      stage_weights(network, l, thread);
-      wait_for_all();
+    let before = l - 1u;
+    let fetched = fetch_weights(packed_weight(network, max(before, 1u)), weights_of(max(before, 1u)), thread);
+    let p = own_part(thread, 0u, columns(places[before].outputs));
+    var activated = load_activated(network, before, p);
+    if before > 0u {
+      activated.inverse = inverses[before * COLUMNS + p.column];
     }
-    backward_input(network, l, thread);
-    backward_weight(network, l, thread);
-    wait_for_all();
-    norm_backward(network, l - 1u, thread);
-    wait_for_all();
+    let dh = input_gradients(l, p);
+    workgroupBarrier(); // The products have been read.
+    let ds = deactivate(network, before, p, thread, true, activated, dh);
+    store_arena(p, in_arena(network, places[before].g) + p.column * ROWS, ds);
+    if before > 0u {
+      store_tile(p, ds);
+      stage_weights(fetched, weights_of(before), thread);
+    }
+    workgroupBarrier();
   }
 }

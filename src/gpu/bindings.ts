@@ -34,7 +34,7 @@ export const BINDINGS = {
   y: { binding: 12, buffer: WRITE }, // [P, rows, outputs] its output
   dy: { binding: 13, buffer: READ }, // [P, rows, outputs] gradient of the output
   dx: { binding: 14, buffer: WRITE }, // [P, rows, inputs] gradient of the input
-  slices: { binding: 15, buffer: WRITE }, // [P, slices, rows, outputs]
+  slices: { binding: 15, buffer: WRITE }, // [P, slices, rows, outputs]; in fused/ [P, columns, slices, rows] of vec4s
   normalised: { binding: 16, buffer: WRITE }, // [P, rows, outputs]
   inverse_deviation: { binding: 17, buffer: WRITE }, // [P, outputs]
   outcomes: { binding: 18, buffer: WRITE }, // [P, rows] loss, correct
@@ -55,6 +55,7 @@ export const BINDINGS = {
   new_normalised_texels: { binding: 33, storageTexture: NEW_TEXELS },
   places: { binding: 35, buffer: UNIFORM }, // [layers] where the tensors of each layer lie
   arena: { binding: 36, buffer: WRITE }, // [P, arena] tensors of a batch, in vec4s
+  packed: { binding: 37, buffer: WRITE }, // [P, packed] parameters, in vec4s
 } as const satisfies Record<string, Omit<GPUBindGroupLayoutEntry, "visibility">>;
 
 /** The name of a binding. */

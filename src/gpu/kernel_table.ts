@@ -6,7 +6,7 @@
 
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../model/network.ts";
 import type { BindingName } from "./bindings.ts";
-import { FORWARD, UPDATE } from "./structs.ts";
+import { FORWARD, GRADIENTS, UPDATE } from "./structs.ts";
 
 /** The sizes that decide how many threads a kernel takes. */
 export interface Shape {
@@ -57,9 +57,9 @@ export const CONSTANTS = {
   TILE: 8,
   INPUT_TEXELS: 2,
   SIDE: 64,
-  INPUT_COLUMNS: 16,
   UPDATE,
   FORWARD,
+  GRADIENTS,
 } as const;
 
 const { TILE, SIDE } = CONSTANTS;
@@ -72,7 +72,7 @@ export interface Definition {
   readonly tile?: TileName;
   readonly bindings: readonly BindingName[];
   /** Threads that one network takes. */
-  readonly threads?: (shape: Shape) => number;
+  readonly threads?: (shape: Shape, constants: Readonly<Record<string, number>>) => number;
   /** Workgroups along x and y that one network takes, where a workgroup works together. */
   readonly workgroups?: (
     shape: Shape,
@@ -88,7 +88,7 @@ const IMAGES = ["images", "order", "standard"] as const;
 const LABELS = ["order", "labels"] as const;
 const DESCENT = [...STEP, "networks", "parameters", "gradients"] as const;
 const DESCENT_TEXELS = ["weight_texels", "new_weight_texels", "new_gradient_texels"] as const;
-const FUSED = [...DESCENT, "places", "arena"] as const;
+const FUSED = [...STEP, "places", "arena", "packed"] as const;
 
 /** Every kernel by its entry point. */
 export const KERNELS = {
@@ -312,26 +312,56 @@ export const KERNELS = {
     workgroups: ({ inputs, outputs }) => [tiles(inputs, SIDE), tiles(outputs, SIDE)],
     workgroup: 256,
   },
-  fused_input: {
-    file: "fused/input",
-    bindings: [...FUSED, ...IMAGES, "slices"],
-    workgroups: ({ inputs, outputs }, { SLICE }) => [
-      tiles(inputs, 4 * SLICE),
-      tiles(outputs, 4 * CONSTANTS.INPUT_COLUMNS),
-    ],
-    workgroup: 256,
-  },
   fused_norm: {
     file: "fused/norm",
-    bindings: [...FUSED, "statistics", "slices"],
+    bindings: [...FUSED, "slices"],
+    workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
+    workgroup: 256,
+  },
+  fused_forward: {
+    file: "fused/norm",
+    bindings: FUSED,
+    workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
+    workgroup: 256,
+  },
+  fused_loss: {
+    file: "fused/loss",
+    bindings: [...FUSED, ...LABELS, "y", "diverged"],
+    workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
+    workgroup: 256,
+  },
+  fused_backward: {
+    file: "fused/loss",
+    bindings: FUSED,
+    workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
+    workgroup: 256,
+  },
+  fused_pair: {
+    file: "fused/pair",
+    bindings: [...FUSED, ...LABELS, "y", "diverged"],
     workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
     workgroup: 256,
   },
   fused_tail: {
     file: "fused/tail",
-    bindings: [...FUSED, ...LABELS, "statistics", "y", "diverged"],
+    bindings: [...FUSED, ...LABELS, "y", "diverged"],
     workgroups: () => [1, 1],
     workgroup: 256,
+  },
+  fused_input: {
+    file: "fused/input",
+    bindings: [...FUSED, "networks", "gradients", "statistics", ...IMAGES, "slices"],
+    workgroups: ({ outputs }, { SLICES, COLUMNS, LATER }) => [
+      SLICES + LATER,
+      tiles(outputs, 4 * COLUMNS),
+    ],
+    workgroup: 256,
+  },
+  fused_unpack: {
+    file: "fused/unpack",
+    bindings: [...FUSED, "parameters"],
+    threads: (_, constants) => constants.PACKED,
+    workgroup: 64,
   },
   sum_outcomes: {
     file: "shared/sums",

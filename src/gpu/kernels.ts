@@ -140,7 +140,7 @@ export class Kernels {
   ): readonly [number, number] {
     if (workgroups) return workgroups(shape, constants);
     const max = this.#gpu.device.limits.maxComputeWorkgroupsPerDimension;
-    const count = tiles(threads!(shape), constants.WORKGROUP);
+    const count = tiles(threads!(shape, constants), constants.WORKGROUP);
     return [Math.min(count, max), tiles(count, max)];
   }
 

@@ -2,184 +2,774 @@
 
 /** The text of every shader file, by its path in shaders/ without the extension. */
 export const SHADERS: Readonly<Record<string, string>> = {
-  "fused/averages": `// includes fused/layers, shared/averages
+  "fused/block": `// includes fused/softmax
 //
-// Moving averages of a column of four features.
+// What the kernels share whose workgroup holds a whole layer of one network: \`tile\` its activations or gradients, then sums
+// over its rows; \`w\` the weights of one layer, read while the products before are computed.
+//
+// A thread computes four rows x four features of a layer.
 
-fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
-  for (var i = 0u; i < min(4u, width - 4u * column); i++) {
-    keep_average(network, at + 4u * column + i, value[i]);
+// Overrides stand before the arrays whose lengths they decide, in every file that includes this one, too: naga 29 panics
+// otherwise.
+override EPSILON: f32; // eps of 1 / sqrt(var + eps)
+override STAGED: u32; // vec4s of the largest weight matrix after the first layer, at most 4 WORKGROUP
+override COLUMNS: u32; // of the widest layer
+override LANES: u32 = (ROWS + 3u) / 4u; // threads of a column; each computes rows lane, lane + LANES, ...
+override GROUPS: u32 = (LANES + 4u) / 5u; // of five lanes, whose sums are added first
+
+var<workgroup> w: array<vec4f, STAGED>; // [inputs rounded up to fours, columns]
+
+// Which rows and column of a layer a thread computes. Threads without work repeat others' and store nothing.
+struct Own {
+  column: u32,
+  slot: u32, // the column's place in the workgroup
+  slots: u32, // columns that the workgroup computes
+  lane: u32,
+  rows: vec4u,
+  there: vec4<bool>, // which of the rows exist
+  works: bool,
+}
+
+// The part of a thread where the workgroup computes \`slots\` columns from \`first\` on.
+fn own_part(thread: u32, first: u32, slots: u32) -> Own {
+  let slot = min(thread / LANES, slots - 1u);
+  let lane = thread % LANES;
+  let rows = vec4u(lane) + vec4u(0u, 1u, 2u, 3u) * LANES;
+  return Own(
+    first + slot, slot, slots, lane, min(rows, vec4u(ROWS - 1u)), rows < vec4u(ROWS), thread < LANES * slots,
+  );
+}
+
+// Four numbers for each thread of a layer's packed weights, which begin at \`first\`.
+fn fetch_weights(first: u32, count: u32, thread: u32) -> mat4x4f {
+  let last = count - 1u;
+  return mat4x4f(
+    packed[first + min(thread, last)],
+    packed[first + min(thread + WORKGROUP, last)],
+    packed[first + min(thread + 2u * WORKGROUP, last)],
+    packed[first + min(thread + 3u * WORKGROUP, last)],
+  );
+}
+
+fn weights_of(l: u32) -> u32 {
+  return 4u * columns(places[l].inputs) * columns(places[l].outputs);
+}
+
+fn stage_weights(fetched: mat4x4f, count: u32, thread: u32) {
+  if thread < count {
+    w[thread] = fetched[0];
   }
+  if thread + WORKGROUP < count {
+    w[thread + WORKGROUP] = fetched[1];
+  }
+  if thread + 2u * WORKGROUP < count {
+    w[thread + 2u * WORKGROUP] = fetched[2];
+  }
+  if thread + 3u * WORKGROUP < count {
+    w[thread + 3u * WORKGROUP] = fetched[3];
+  }
+}
+
+// Stores a thread's part of a layer in the tile.
+fn store_tile(p: Own, value: mat4x4f) {
+  let at = p.slot * ROWS;
+  if p.works {
+    tile[at + p.rows.x] = value[0];
+    if p.there.y {
+      tile[at + p.rows.y] = value[1];
+    }
+    if p.there.z {
+      tile[at + p.rows.z] = value[2];
+    }
+    if p.there.w {
+      tile[at + p.rows.w] = value[3];
+    }
+  }
+}
+
+// Stores a thread's part of a layer in the arena; the column begins at \`at\`.
+fn store_arena(p: Own, at: u32, value: mat4x4f) {
+  if p.works {
+    arena[at + p.rows.x] = value[0];
+    if p.there.y {
+      arena[at + p.rows.y] = value[1];
+    }
+    if p.there.z {
+      arena[at + p.rows.z] = value[2];
+    }
+    if p.there.w {
+      arena[at + p.rows.w] = value[3];
+    }
+  }
+}
+
+fn load_arena(p: Own, at: u32) -> mat4x4f {
+  return mat4x4f(arena[at + p.rows.x], arena[at + p.rows.y], arena[at + p.rows.z], arena[at + p.rows.w]);
+}
+
+// Rows of the lanes from \`first\` to \`end\`.
+fn rows_of(first: u32, end: u32) -> u32 {
+  let starts = vec4u(0u, 1u, 2u, 3u) * LANES;
+  let counts = min(vec4u(end) + starts, vec4u(ROWS)) - min(vec4u(first) + starts, vec4u(ROWS));
+  return counts.x + counts.y + counts.z + counts.w;
+}
+
+// The sum over a thread's rows.
+fn sum_of_four(p: Own, v: mat4x4f) -> vec4f {
+  let none = vec4f(0.0);
+  return (v[0] + select(none, v[1], p.there.y)) + (select(none, v[2], p.there.z) + select(none, v[3], p.there.w));
+}
+
+struct Five {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+}
+
+fn sum_of_five(f: Five) -> vec4f {
+  return ((f.v0 + f.v1) + (f.v2 + f.v3)) + f.v4;
+}
+
+// Where the sums over rows lie in the tile: two for each lane, then two for each group of lanes.
+fn lane_at(which: u32, slot: u32, lane: u32) -> u32 {
+  return (which * COLUMNS + slot) * LANES + lane;
+}
+
+fn group_at(which: u32, slot: u32, group: u32) -> u32 {
+  return 2u * COLUMNS * LANES + (which * COLUMNS + slot) * GROUPS + group;
+}
+
+struct Sums {
+  first: vec4f,
+  second: vec4f,
+}
+
+// A lane's sum; 0 behind the last lane.
+fn lane_sum(which: u32, slot: u32, lane: u32) -> vec4f {
+  return select(vec4f(0.0), tile[lane_at(which, slot, min(lane, LANES - 1u))], lane < LANES);
+}
+
+fn five_lanes(which: u32, slot: u32, first: u32) -> Five {
+  return Five(
+    lane_sum(which, slot, first), lane_sum(which, slot, first + 1u), lane_sum(which, slot, first + 2u),
+    lane_sum(which, slot, first + 3u), lane_sum(which, slot, first + 4u),
+  );
+}
+
+// A group's sum; 0 behind the last group.
+fn group_sum(which: u32, slot: u32, group: u32) -> vec4f {
+  return select(vec4f(0.0), tile[group_at(which, slot, min(group, GROUPS - 1u))], group < GROUPS);
+}
+
+fn five_groups(which: u32, slot: u32, first: u32) -> Five {
+  return Five(
+    group_sum(which, slot, first), group_sum(which, slot, first + 1u), group_sum(which, slot, first + 2u),
+    group_sum(which, slot, first + 3u), group_sum(which, slot, first + 4u),
+  );
+}
+
+fn sums_of_groups(slot: u32) -> Sums {
+  var all = Sums(vec4f(0.0), vec4f(0.0));
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    all.first += sum_of_five(five_groups(0u, slot, g));
+    all.second += sum_of_five(five_groups(1u, slot, g));
+  }
+  return all;
+}
+
+// The sums of two tensors over the rows of each column. The tile is free before and after.
+fn sums(p: Own, thread: u32, first: mat4x4f, second: mat4x4f) -> Sums {
+  if p.works {
+    tile[lane_at(0u, p.slot, p.lane)] = sum_of_four(p, first);
+    tile[lane_at(1u, p.slot, p.lane)] = sum_of_four(p, second);
+  }
+  workgroupBarrier();
+  for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
+    let slot = i / GROUPS;
+    let group = i % GROUPS;
+    tile[group_at(0u, slot, group)] = sum_of_five(five_lanes(0u, slot, 5u * group));
+    tile[group_at(1u, slot, group)] = sum_of_five(five_lanes(1u, slot, 5u * group));
+  }
+  workgroupBarrier();
+  let all = sums_of_groups(p.slot);
+  workgroupBarrier();
+  return all;
+}
+
+// S of a layer from the activations in the tile and the weights in w.
+fn outputs_of(l: u32, p: Own, bias: vec4f) -> mat4x4f {
+  let depth = columns(places[l].inputs);
+  let width = columns(places[l].outputs);
+  var s = mat4x4f(bias, bias, bias, bias);
+  for (var k = 0u; k < depth; k++) {
+    let at = 4u * k * width + p.column;
+    let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
+    s[0] = add_product(s[0], tile[k * ROWS + p.rows.x], four);
+    s[1] = add_product(s[1], tile[k * ROWS + p.rows.y], four);
+    s[2] = add_product(s[2], tile[k * ROWS + p.rows.z], four);
+    s[3] = add_product(s[3], tile[k * ROWS + p.rows.w], four);
+  }
+  return s;
+}
+
+// dH of a layer from dS of the next one in the tile and that one's weights in w.
+fn input_gradients(next: u32, p: Own) -> mat4x4f {
+  let width = columns(places[next].outputs);
+  var dh: mat4x4f;
+  for (var m = 0u; m < width; m++) {
+    let at = 4u * p.column * width + m;
+    let four = transpose(mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]));
+    dh[0] = add_product(dh[0], tile[m * ROWS + p.rows.x], four);
+    dh[1] = add_product(dh[1], tile[m * ROWS + p.rows.y], four);
+    dh[2] = add_product(dh[2], tile[m * ROWS + p.rows.z], four);
+    dh[3] = add_product(dh[3], tile[m * ROWS + p.rows.w], four);
+  }
+  return dh;
+}
+
+// What the gradients of a thread's part of a hidden layer are made from.
+struct Activated {
+  gamma: vec4f,
+  inverse: vec4f, // 1 / sqrt(var + eps)
+  h: mat4x4f,
+  n: mat4x4f, // with batch norm
+}
+
+fn load_activated(network: u32, l: u32, p: Own) -> Activated {
+  let column = p.column * ROWS;
+  let h = load_arena(p, in_arena(network, places[l].h) + column);
+  var n: mat4x4f;
+  var inverse = vec4f(1.0);
+  if BATCH_NORM == 1u {
+    n = load_arena(p, in_arena(network, places[l].n) + column);
+    inverse = arena[in_arena(network, places[l].inverse) + p.column];
+  }
+  return Activated(vectors_of(network, l, p.column).scale, inverse, h, n);
+}
+
+// dS of a hidden layer from its dH. With \`keep\` the gradients of gamma and beta are stored. The tile is free before and
+// after.
+fn deactivate(
+  network: u32, l: u32, p: Own, thread: u32, keep: bool, activated: Activated, dh: mat4x4f,
+) -> mat4x4f {
+  let h = activated.h;
+  let n = activated.n;
+  let g = mat4x4f(
+    relu_gradient4(dh[0], h[0]), relu_gradient4(dh[1], h[1]), relu_gradient4(dh[2], h[2]), relu_gradient4(dh[3], h[3]),
+  );
+  if BATCH_NORM == 0u {
+    return g;
+  }
+  let scale = activated.gamma * activated.inverse;
+  let products = mat4x4f(g[0] * n[0], g[1] * n[1], g[2] * n[2], g[3] * n[3]);
+  let found = sums(p, thread, g, products);
+  let dbeta = found.first;
+  let dgamma = found.second;
+  if keep && p.works && p.lane == 0u {
+    let at = in_arena(network, places[l].gradients) + p.column;
+    arena[at] = dgamma;
+    arena[at + columns(places[l].outputs)] = dbeta;
+  }
+  let rows = f32(ROWS);
+  return mat4x4f(
+    scale * (g[0] - dbeta / rows - n[0] * dgamma / rows),
+    scale * (g[1] - dbeta / rows - n[1] * dgamma / rows),
+    scale * (g[2] - dbeta / rows - n[2] * dgamma / rows),
+    scale * (g[3] - dbeta / rows - n[3] * dgamma / rows),
+  );
 }
 `,
-  "fused/input": `// includes fused/layers, shared/images
+  "fused/column": `// includes fused/layers, fused/ten, shared/bits
 //
-// The last of a fused step's three dispatches: the first layer's weight gradient of this step, its update, and the product
-// of the next step, for one slice of the inputs. Slices are independent, so one dispatch does all three:
+// What the kernels share whose workgroup computes one column of four features of a layer, for all rows.
 //
-//   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  partial sums of S' = X' W over the slice
-//   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
-//
-// A workgroup computes a slice of 4 SLICE inputs x 4 INPUT_COLUMNS outputs of one network, each thread 2 inputs x 4
-// outputs, then 2 rows x 4 outputs. Rows are staged 32 at a time in workgroup memory, which holds 16 KiB at most.
+// Threads are LANES of rows times PARTS of what is summed. Sums over the rows are made in two goes: a thread for each group of
+// ten rows, then every thread adds the groups, ten at a time.
 
-// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl;
-// places and arena: fused/layers.wgsl
-@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, slices, rows, columns] sums over each slice
+override PARTS: u32; // at most 8
+override LANES: u32 = WORKGROUP / PARTS;
+override EPSILON: f32; // eps of 1 / sqrt(var + eps)
+override GROUPS: u32 = (ROWS + 9u) / 10u;
 
-override SLICE: u32; // texels of four inputs in a slice, at most ROWS / 4
-override INPUT_COLUMNS: u32; // of four outputs: those of a workgroup
+var<workgroup> parts: array<vec4f, WORKGROUP>; // [PARTS, LANES]
+var<workgroup> rows_of_column: array<vec4f, ROWS>;
+var<workgroup> more_rows: array<vec4f, ROWS>;
+var<workgroup> groups: array<vec4f, GROUPS>;
+var<workgroup> more_groups: array<vec4f, GROUPS>;
+
+// What a part has found of a row; 0 behind the last part.
+fn part_at(lane: u32, part: u32) -> vec4f {
+  return select(vec4f(0.0), parts[min(part, PARTS - 1u) * LANES + lane], part < PARTS);
+}
+
+// Adds up what the parts of a row have found, always in the same order.
+fn sum_of_parts(thread: u32, value: vec4f) -> vec4f {
+  workgroupBarrier();
+  parts[thread] = value;
+  workgroupBarrier();
+  let lane = thread % LANES;
+  let p0 = part_at(lane, 0u);
+  let p1 = part_at(lane, 1u);
+  let p2 = part_at(lane, 2u);
+  let p3 = part_at(lane, 3u);
+  let p4 = part_at(lane, 4u);
+  let p5 = part_at(lane, 5u);
+  let p6 = part_at(lane, 6u);
+  let p7 = part_at(lane, 7u);
+  return ((p0 + p1) + (p2 + p3)) + ((p4 + p5) + (p6 + p7));
+}
+
+fn row_of_column(row: u32) -> vec4f {
+  return select(vec4f(0.0), rows_of_column[min(row, ROWS - 1u)], row < ROWS);
+}
+
+fn ten_rows_of_column(first: u32) -> Ten {
+  return Ten(
+    row_of_column(first), row_of_column(first + 1u), row_of_column(first + 2u), row_of_column(first + 3u),
+    row_of_column(first + 4u), row_of_column(first + 5u), row_of_column(first + 6u), row_of_column(first + 7u),
+    row_of_column(first + 8u), row_of_column(first + 9u),
+  );
+}
+
+fn other_row(row: u32) -> vec4f {
+  return select(vec4f(0.0), more_rows[min(row, ROWS - 1u)], row < ROWS);
+}
+
+fn ten_other_rows(first: u32) -> Ten {
+  return Ten(
+    other_row(first), other_row(first + 1u), other_row(first + 2u), other_row(first + 3u), other_row(first + 4u),
+    other_row(first + 5u), other_row(first + 6u), other_row(first + 7u), other_row(first + 8u), other_row(first + 9u),
+  );
+}
+
+fn group_of_ten(group: u32) -> vec4f {
+  return select(vec4f(0.0), groups[min(group, GROUPS - 1u)], group < GROUPS);
+}
+
+fn ten_groups(first: u32) -> Ten {
+  return Ten(
+    group_of_ten(first), group_of_ten(first + 1u), group_of_ten(first + 2u), group_of_ten(first + 3u),
+    group_of_ten(first + 4u), group_of_ten(first + 5u), group_of_ten(first + 6u), group_of_ten(first + 7u),
+    group_of_ten(first + 8u), group_of_ten(first + 9u),
+  );
+}
+
+fn other_group(group: u32) -> vec4f {
+  return select(vec4f(0.0), more_groups[min(group, GROUPS - 1u)], group < GROUPS);
+}
+
+fn ten_other_groups(first: u32) -> Ten {
+  return Ten(
+    other_group(first), other_group(first + 1u), other_group(first + 2u), other_group(first + 3u), other_group(first + 4u),
+    other_group(first + 5u), other_group(first + 6u), other_group(first + 7u), other_group(first + 8u),
+    other_group(first + 9u),
+  );
+}
+
+// How many rows a group has: ten, the last perhaps fewer, groups behind it none.
+fn rows_in(group: u32) -> u32 {
+  return min(10u, max(ROWS, 10u * group) - 10u * group);
+}
+
+struct Sums {
+  first: vec4f,
+  second: vec4f,
+}
+
+// Adds up \`groups\` and \`more_groups\`, which hold a sum for each group.
+fn sums_of_groups() -> Sums {
+  var all = Sums(vec4f(0.0), vec4f(0.0));
+  for (var g = 0u; g < GROUPS; g += 10u) {
+    all.first += sum_of_ten(ten_groups(g));
+    all.second += sum_of_ten(ten_other_groups(g));
+  }
+  return all;
+}
+
+// The sums of \`rows_of_column\` and of \`more_rows\`.
+fn sums(thread: u32) -> Sums {
+  workgroupBarrier();
+  for (var g = thread; g < GROUPS; g += WORKGROUP) {
+    groups[g] = sum_of_ten(ten_rows_of_column(10u * g));
+    more_groups[g] = sum_of_ten(ten_other_rows(10u * g));
+  }
+  workgroupBarrier();
+  return sums_of_groups();
+}
+
+struct Moments {
+  mean: vec4f,
+  variance: vec4f,
+}
+
+// rows (mean of the group - mean)^2, from the sum of a group.
+fn group_square(group: u32, sum: vec4f, mean: vec4f) -> vec4f {
+  let rows = f32(rows_in(group));
+  let difference = sum / max(rows, 1.0) - mean;
+  return rows * difference * difference;
+}
+
+// Mean and variance of \`rows_of_column\`. Each group is measured around its own mean, then the groups are put together
+// (Chan, Golub and LeVeque 1979): squares = sum of own squares + rows (own mean - mean)^2.
+fn moments(thread: u32) -> Moments {
+  workgroupBarrier();
+  for (var g = thread; g < GROUPS; g += WORKGROUP) {
+    let ten = ten_rows_of_column(10u * g);
+    let count = rows_in(g);
+    let sum = sum_of_ten(ten);
+    groups[g] = sum;
+    more_groups[g] = squares_of_ten(ten, sum / f32(count), count);
+  }
+  workgroupBarrier();
+  let found = sums_of_groups();
+  let mean = found.first / f32(ROWS);
+  var squares = found.second;
+  for (var g = 0u; g < GROUPS; g += 10u) {
+    let t = ten_groups(g);
+    squares += sum_of_ten(Ten(
+      group_square(g, t.v0, mean), group_square(g + 1u, t.v1, mean), group_square(g + 2u, t.v2, mean),
+      group_square(g + 3u, t.v3, mean), group_square(g + 4u, t.v4, mean), group_square(g + 5u, t.v5, mean),
+      group_square(g + 6u, t.v6, mean), group_square(g + 7u, t.v7, mean), group_square(g + 8u, t.v8, mean),
+      group_square(g + 9u, t.v9, mean),
+    ));
+  }
+  return Moments(mean, squares / f32(ROWS));
+}
+`,
+  "fused/descent": `// includes fused/layers
+//
+// Stochastic gradient descent for packed parameters:
+//
+//   theta <- theta - eta g    g = d cost / d theta, to which L2 adds 2 lambda W for a weight
+//                             eta = (1 - rise) eta_min + rise eta_max
+//
+// Gradients are stored in the last step of a run only, where a check can read them: stores cost as much as the update.
+
+@group(0) @binding(2) var<storage, read> networks: array<Network>; // [P]
+@group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
+
 override UPDATE: u32; // bits of step.parts
 override FORWARD: u32;
+override GRADIENTS: u32;
 
-const ROWS = 32u; // staged at a time
+// How a network descends.
+struct Descent {
+  eta: f32,
+  decay: f32, // 2 lambda
+}
 
-var<workgroup> x_tile: array<vec4f, ROWS * SLICE>; // [ROWS, SLICE] pixels, standardised
-var<workgroup> tile: array<vec4f, ROWS * INPUT_COLUMNS>; // dS [ROWS, INPUT_COLUMNS], later W [4 SLICE, INPUT_COLUMNS]
+fn descent_of(network: u32) -> Descent {
+  let n = networks[network];
+  return Descent((1.0 - step.rise) * n.eta_min + step.rise * n.eta_max, 2.0 * n.lambda);
+}
 
-// Stages some rows of the slice's pixels; rows past the last are 0.
-fn stage_images(first: u32, row: u32, slice: u32, thread: u32) {
-  for (var i = thread; i < ROWS * SLICE; i += WORKGROUP) {
-    let r = row + i / SLICE;
-    let k = slice * SLICE + i % SLICE;
-    var x = vec4f(0.0);
-    if r < step.rows && k < layer.texels {
-      x = pixels(k, place(order[first + r]), standard[k]);
-    }
-    x_tile[i] = x;
+// Stores the gradients of a column. \`at\` counts from the network's first parameter.
+fn keep_gradients(network: u32, at: u32, column: u32, width: u32, gradient: vec4f) {
+  if (step.parts & GRADIENTS) == 0u {
+    return;
+  }
+  let first = network * layer.parameters + at + 4u * column;
+  let left = width - 4u * column; // from here to the last
+  gradients[first] = gradient.x;
+  if left > 1u {
+    gradients[first + 1u] = gradient.y;
+  }
+  if left > 2u {
+    gradients[first + 2u] = gradient.z;
+  }
+  if left > 3u {
+    gradients[first + 3u] = gradient.w;
   }
 }
 
-// Stages the same rows of dS.
-fn stage_gradients(network: u32, row: u32, column: u32, thread: u32) {
-  let width = columns(layer.outputs);
-  for (var i = thread; i < ROWS * INPUT_COLUMNS; i += WORKGROUP) {
-    let r = row + i / INPUT_COLUMNS;
-    let c = column + i % INPUT_COLUMNS;
-    var g = vec4f(0.0);
-    if r < step.rows && c < width {
-      g = arena[network * ARENA + places[0].g + r * width + c];
-    }
-    tile[i] = g;
+// Four biases, gammas or betas after the update.
+fn moved(d: Descent, old: vec4f, gradient: vec4f) -> vec4f {
+  return fma(vec4f(-d.eta), gradient, old);
+}
+
+// The gradient of four weights, from that of the loss alone.
+fn with_decay(d: Descent, old: vec4f, gradient: vec4f) -> vec4f {
+  return fma(vec4f(d.decay), old, gradient);
+}
+`,
+  "fused/input": `// includes fused/weights, shared/images
+//
+// The last dispatch of a fused step. For the first layer and one slice of its inputs, independent of all other slices: the weight
+// gradient of this step, its update, and the product of the next step:
+//
+//   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  sums of S' = X' W over the slice
+//   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
+//
+// Further workgroups update everything else (fused/weights.wgsl).
+//
+// A slice has 4 SLICE inputs; a workgroup computes COLUMNS columns of one network. Its rows are staged STAGED_ROWS at a time,
+// all of them if they fit. Backward, a thread computes four inputs x one column over one of four parts of the rows, then one of
+// those inputs over all parts; forward, four rows x one column. The next step's first rows are read at the start, so that
+// they arrive meanwhile.
+
+// networks and gradients: fused/descent.wgsl; images, order and standard: shared/images.wgsl; places, arena and packed:
+// fused/layers.wgsl
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS] sums over each slice
+
+override SLICE: u32; // texels of four inputs
+override SLICES: u32;
+override COLUMNS: u32; // of a workgroup; WORKGROUP is 4 SLICE COLUMNS
+override STAGED_ROWS: u32; // a multiple of 20, at most 8 COLUMNS and 16 SLICE
+override STAGED: u32; // vec4s of workgroup memory for rows, then for the sums of parts
+
+const PARTS = 4u; // of the rows, backward: as many as a texel has inputs
+
+override LANES: u32 = STAGED_ROWS / 4u; // threads of a column, forward
+override X_STRIDE: u32 = SLICE + 1u; // from one row to the next: no multiple of 8, for the banks of workgroup memory
+override DS: u32 = STAGED_ROWS * X_STRIDE; // where dS begins
+
+var<workgroup> staged: array<vec4f, STAGED>; // X [STAGED_ROWS, X_STRIDE], dS [COLUMNS, STAGED_ROWS]
+var<workgroup> w: array<vec4f, 4u * SLICE * COLUMNS>; // W [4 SLICE, COLUMNS]
+
+// Two pixels of four: what a thread stages of some rows.
+struct Fetched {
+  first: vec4f,
+  second: vec4f,
+}
+
+fn fetch_pixel(images_from: u32, row: u32, i: u32, texel: u32) -> vec4f {
+  let r = row + i / SLICE;
+  let s = standard[min(texel, layer.texels - 1u)];
+  let x = pixels(min(texel, layer.texels - 1u), place(order[images_from + min(r, ROWS - 1u)]), s);
+  return select(vec4f(0.0), x, r < ROWS && texel < layer.texels);
+}
+
+fn fetch_images(images_from: u32, row: u32, slice: u32, thread: u32) -> Fetched {
+  let texel = slice * SLICE + thread % SLICE;
+  return Fetched(
+    fetch_pixel(images_from, row, thread, texel),
+    fetch_pixel(images_from, row, thread + WORKGROUP, texel),
+  );
+}
+
+fn stage_images(fetched: Fetched, thread: u32) {
+  let count = STAGED_ROWS * SLICE;
+  if thread < count {
+    staged[thread / SLICE * X_STRIDE + thread % SLICE] = fetched.first;
+  }
+  if thread + WORKGROUP < count {
+    let i = thread + WORKGROUP;
+    staged[i / SLICE * X_STRIDE + i % SLICE] = fetched.second;
   }
 }
 
-// Two inputs of a staged row.
-fn two_inputs(row: u32, pair: u32) -> vec2f {
-  let x = x_tile[row * SLICE + pair / 2u];
-  return select(x.xy, x.zw, pair % 2u == 1u);
+// dS of a staged row and column; 0 behind the last.
+fn gradient_at(network: u32, row: u32, first_column: u32, i: u32) -> vec4f {
+  let column = min(first_column + i / STAGED_ROWS, columns(layer.outputs) - 1u);
+  let r = row + i % STAGED_ROWS;
+  let value = arena[in_arena(network, places[0].g) + column * ROWS + min(r, ROWS - 1u)];
+  return select(vec4f(0.0), value, r < ROWS);
+}
+
+// A thread stages four: STAGED_ROWS is at most 16 SLICE.
+fn stage_gradients(network: u32, row: u32, first_column: u32, thread: u32) {
+  let count = STAGED_ROWS * COLUMNS;
+  let g0 = gradient_at(network, row, first_column, min(thread, count - 1u));
+  let g1 = gradient_at(network, row, first_column, min(thread + WORKGROUP, count - 1u));
+  let g2 = gradient_at(network, row, first_column, min(thread + 2u * WORKGROUP, count - 1u));
+  let g3 = gradient_at(network, row, first_column, min(thread + 3u * WORKGROUP, count - 1u));
+  if thread < count {
+    staged[DS + thread] = g0;
+  }
+  if thread + WORKGROUP < count {
+    staged[DS + thread + WORKGROUP] = g1;
+  }
+  if thread + 2u * WORKGROUP < count {
+    staged[DS + thread + 2u * WORKGROUP] = g2;
+  }
+  if thread + 3u * WORKGROUP < count {
+    staged[DS + thread + 3u * WORKGROUP] = g3;
+  }
+}
+
+// Adds four inputs of a staged row times a column of its dS.
+fn add_row(sum: mat4x4f, q: u32, column: u32, row: u32) -> mat4x4f {
+  return add_outer(sum, staged[row * X_STRIDE + q], staged[DS + column * STAGED_ROWS + row]);
+}
+
+// Adds a part of the staged rows to the gradient of four inputs' weights to a column.
+fn add_rows(sum: mat4x4f, q: u32, column: u32, part: u32) -> mat4x4f {
+  var total = sum;
+  for (var row = part * (STAGED_ROWS / PARTS); row < (part + 1u) * (STAGED_ROWS / PARTS); row += 5u) {
+    total = add_row(total, q, column, row);
+    total = add_row(total, q, column, row + 1u);
+    total = add_row(total, q, column, row + 2u);
+    total = add_row(total, q, column, row + 3u);
+    total = add_row(total, q, column, row + 4u);
+  }
+  return total;
+}
+
+// Where a part's sum for an input waits for the thread that adds it, that of the part with the input's number.
+fn waiting(part: u32, input: u32, own: u32) -> u32 {
+  let place = (part + PARTS - input) % PARTS - 1u; // a thread keeps its own sum
+  return (place * PARTS + input) * SLICE * COLUMNS + own;
+}
+
+// The sum of a part for input number \`input\`, whose thread has \`own_sum\`.
+fn part_sum(part: u32, input: u32, own: u32, own_sum: vec4f) -> vec4f {
+  if part == input {
+    return own_sum;
+  }
+  return staged[waiting(part, input, own)];
+}
+
+// The gradient of one of a thread's four inputs, number \`part\`, over all parts of the rows, added in order.
+fn sum_of_parts(sum: mat4x4f, thread: u32, part: u32) -> vec4f {
+  let own = thread % (SLICE * COLUMNS);
+  workgroupBarrier(); // The rows have been read.
+  if part != 0u {
+    staged[waiting(part, 0u, own)] = sum[0];
+  }
+  if part != 1u {
+    staged[waiting(part, 1u, own)] = sum[1];
+  }
+  if part != 2u {
+    staged[waiting(part, 2u, own)] = sum[2];
+  }
+  if part != 3u {
+    staged[waiting(part, 3u, own)] = sum[3];
+  }
+  let half = select(sum[0], sum[1], part == 1u);
+  let own_sum = select(half, select(sum[2], sum[3], part == 3u), part >= 2u);
+  workgroupBarrier();
+  return part_sum(0u, part, own, own_sum) + part_sum(1u, part, own, own_sum) +
+    part_sum(2u, part, own, own_sum) + part_sum(3u, part, own, own_sum);
+}
+
+// Four rows of the product over the slice.
+fn products(column: u32, lane: u32) -> mat4x4f {
+  var s: mat4x4f;
+  for (var k = 0u; k < SLICE; k++) {
+    let at = 4u * k * COLUMNS + column;
+    let four = mat4x4f(w[at], w[at + COLUMNS], w[at + 2u * COLUMNS], w[at + 3u * COLUMNS]);
+    s[0] = add_product(s[0], staged[lane * X_STRIDE + k], four);
+    s[1] = add_product(s[1], staged[(lane + LANES) * X_STRIDE + k], four);
+    s[2] = add_product(s[2], staged[(lane + 2u * LANES) * X_STRIDE + k], four);
+    s[3] = add_product(s[3], staged[(lane + 3u * LANES) * X_STRIDE + k], four);
+  }
+  return s;
+}
+
+fn store_product(at: u32, row: u32, value: vec4f) {
+  if row < ROWS {
+    slices[at + row] = value;
+  }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
   let slice = group.x;
-  let first_column = group.y * INPUT_COLUMNS;
-  let c = thread % INPUT_COLUMNS;
-  let pair = thread / INPUT_COLUMNS; // of inputs, then of rows
-  let column = first_column + c;
+  if slice >= SLICES {
+    if group.y == 0u && (step.parts & UPDATE) != 0u {
+      move_later_layers(network, slice - SLICES, thread);
+    }
+    return;
+  }
   let width = columns(layer.outputs);
+  let first_column = group.y * COLUMNS;
+  var next = fetch_images(step.next, 0u, slice, thread);
 
-  // The gradient of two inputs' weights to four outputs.
-  var a = vec4f(0.0);
-  var b = vec4f(0.0);
+  // Backward: thread = (part COLUMNS + column) SLICE + q.
+  let q = thread % SLICE;
+  let c = thread / SLICE % COLUMNS;
+  let part = thread / (SLICE * COLUMNS);
+  let column = first_column + c;
+  let input = 4u * (slice * SLICE + q) + part; // the one that this thread moves
+  let exists = input < layer.inputs && column < width;
+  let at = packed_weight(network, 0u) + input * width + column;
+  let d = descent_of(network);
+  var weights = vec4f(0.0);
+  if exists {
+    weights = packed[at];
+  }
   if (step.parts & UPDATE) != 0u {
-    for (var row = 0u; row < step.rows; row += ROWS) {
-      stage_images(step.first, row, slice, thread);
-      stage_gradients(group.z, row, first_column, thread);
+    var sum: mat4x4f;
+    for (var row = 0u; row < ROWS; row += STAGED_ROWS) {
+      let fetched = fetch_images(step.first, row, slice, thread);
+      workgroupBarrier(); // The rows before have been read.
+      stage_gradients(network, row, first_column, thread);
+      stage_images(fetched, thread);
       workgroupBarrier();
-      for (var r = 0u; r < ROWS; r += 4u) {
-        let x0 = two_inputs(r, pair);
-        let x1 = two_inputs(r + 1u, pair);
-        let x2 = two_inputs(r + 2u, pair);
-        let x3 = two_inputs(r + 3u, pair);
-        let g0 = tile[r * INPUT_COLUMNS + c];
-        let g1 = tile[(r + 1u) * INPUT_COLUMNS + c];
-        let g2 = tile[(r + 2u) * INPUT_COLUMNS + c];
-        let g3 = tile[(r + 3u) * INPUT_COLUMNS + c];
-        a += x0.x * g0 + x1.x * g1 + x2.x * g2 + x3.x * g3;
-        b += x0.y * g0 + x1.y * g1 + x2.y * g2 + x3.y * g3;
-      }
-      workgroupBarrier();
+      sum = add_rows(sum, q, c, part);
+    }
+    let gradient = sum_of_parts(sum, thread, part);
+    if exists {
+      let g = with_decay(d, weights, gradient);
+      weights = moved(d, weights, g);
+      packed[at] = weights;
+      keep_gradients(network, places[0].weight + input * layer.outputs, column, layer.outputs, g);
     }
   }
-
-  // The update; the new weights take the place of dS in workgroup memory.
-  let input = 4u * slice * SLICE + 2u * pair;
-  tile[2u * pair * INPUT_COLUMNS + c] = moved_weights(group.z, input, column, a);
-  tile[(2u * pair + 1u) * INPUT_COLUMNS + c] = moved_weights(group.z, input + 1u, column, b);
-  workgroupBarrier();
   if (step.parts & FORWARD) == 0u {
     return;
   }
 
-  // The product of the next step.
-  let count = (layer.texels + SLICE - 1u) / SLICE;
-  let to = (group.z * count + slice) * step.rows * width + column;
-  for (var row = 0u; row < step.rows; row += ROWS) {
-    stage_images(step.next, row, slice, thread);
+  // Forward: thread = column LANES + lane.
+  w[(4u * q + part) * COLUMNS + c] = weights;
+  let own_column = thread / LANES;
+  let lane = thread % LANES;
+  let to = ((network * width + first_column + own_column) * SLICES + slice) * ROWS;
+  for (var row = 0u; row < ROWS; row += STAGED_ROWS) {
+    workgroupBarrier(); // What was staged before has been read.
+    stage_images(next, thread);
     workgroupBarrier();
-    for (var r = 2u * pair; r < ROWS; r += 2u * WORKGROUP / INPUT_COLUMNS) {
-      var s0 = vec4f(0.0);
-      var s1 = vec4f(0.0);
-      for (var k = 0u; k < SLICE; k++) {
-        let w = mat4x4f(
-          tile[4u * k * INPUT_COLUMNS + c],
-          tile[(4u * k + 1u) * INPUT_COLUMNS + c],
-          tile[(4u * k + 2u) * INPUT_COLUMNS + c],
-          tile[(4u * k + 3u) * INPUT_COLUMNS + c],
-        );
-        s0 += w * x_tile[r * SLICE + k];
-        s1 += w * x_tile[(r + 1u) * SLICE + k];
-      }
-      if column < width && row + r < step.rows {
-        slices[to + (row + r) * width] = s0;
-      }
-      if column < width && row + r + 1u < step.rows {
-        slices[to + (row + r + 1u) * width] = s1;
-      }
+    next = fetch_images(step.next, row + STAGED_ROWS, slice, thread);
+    if own_column < COLUMNS && first_column + own_column < width {
+      let s = products(own_column, lane);
+      store_product(to, row + lane, s[0]);
+      store_product(to, row + lane + LANES, s[1]);
+      store_product(to, row + lane + 2u * LANES, s[2]);
+      store_product(to, row + lane + 3u * LANES, s[3]);
     }
-    workgroupBarrier();
   }
-}
-
-// Updates an input's weights to four outputs where the step has an update, and returns their new values.
-fn moved_weights(network: u32, input: u32, column: u32, gradient: vec4f) -> vec4f {
-  if input >= layer.inputs || column >= columns(layer.outputs) {
-    return vec4f(0.0);
-  }
-  let at = layer.weight + input * layer.outputs;
-  if (step.parts & UPDATE) == 0u {
-    return parameters_at(network, at, column, layer.outputs);
-  }
-  return descend_four_weights(descent_of(network), at, column, layer.outputs, gradient);
 }
 `,
-  "fused/layers": `// includes shared/descent, fused/max_layers
+  "fused/layers": `// includes shared/common, fused/max_layers
 //
-// Shared by the three kernels of a fused step: where each layer's tensors lie, and the arena that holds them.
+// Shared by the kernels of the fused variants: where a layer's parameters lie, and the tensors of a batch.
 //
-// Tensors of a batch are rows of vec4s, [rows, columns] with columns = width / 4 rounded up; values past the last feature
-// are 0. One network's tensors follow each other in the arena.
+// Everything is read as vec4s, so that one read brings four numbers. A column is four features; those past the last
+// feature are 0, and stay 0: their gradients are 0. Parameters are packed: the weights of a layer are rows of columns, a row
+// for each input, rows past the last input are 0; behind them come bias, gamma and beta. Tensors of a batch are columns of
+// rows, [columns, ROWS], so that threads with neighbouring rows read neighbouring vec4s.
 
 struct LayerPlace {
   inputs: u32,
   outputs: u32,
-  weight: u32, // W [inputs, outputs] begins here in the network's parameters
+  weight: u32, // W [inputs, outputs] begins here in the network's flat vectors
   bias: u32, // b [outputs]
   gamma: u32, // [outputs]
   beta: u32, // [outputs]
   mean: u32, // [outputs], in the network's moving averages
   variance: u32, // [outputs]
-  h: u32, // H, of the last layer the logits; in vec4s from the beginning of the network's arena
-  n: u32, // N, before batch norm S
-  g: u32, // gradient of H, then of S
+  packed: u32, // W, [inputs rounded up to fours, columns], in vec4s from the beginning of the network's packed parameters
+  vectors: u32, // b, gamma and beta, [3, columns], there too
+  h: u32, // H [columns, ROWS], in vec4s from the beginning of the network's arena; hidden layers only
+  n: u32, // N [columns, ROWS], with batch norm
+  g: u32, // dS [columns, ROWS]
+  moments: u32, // mean and variance of the batch, [2, columns]
   inverse: u32, // 1 / sqrt(var + eps), [columns]
+  gradients: u32, // of gamma and beta, [2, columns]
 }
 
 @group(0) @binding(35) var<uniform> places: array<LayerPlace, MAX_LAYERS>; // one for each layer
 @group(0) @binding(36) var<storage, read_write> arena: array<vec4f>; // [P, ARENA]
+@group(0) @binding(37) var<storage, read_write> packed: array<vec4f>; // [P, PACKED]
 
 override ARENA: u32; // vec4s of one network
+override PACKED: u32;
+override ROWS: u32; // of a batch: step.rows
+override LAYERS: u32; // all of them, at least 2
+override BATCH_NORM: u32; // 1 with batch norm, else 0
 
 fn columns(width: u32) -> u32 {
   return (width + 3u) / 4u;
@@ -190,476 +780,891 @@ fn features(column: u32, width: u32) -> vec4<bool> {
   return vec4u(4u * column) + vec4u(0u, 1u, 2u, 3u) < vec4u(width);
 }
 
-// Four parameters; those past the last feature are 0. \`at\` counts from the network's first parameter.
-fn parameters_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
-  let first = network * layer.parameters + at + 4u * column;
-  let left = width - 4u * column; // from here to the last
-  var four = vec4f(parameters[first], 0.0, 0.0, 0.0);
-  if left > 1u {
-    four.y = parameters[first + 1u];
-  }
-  if left > 2u {
-    four.z = parameters[first + 2u];
-  }
-  if left > 3u {
-    four.w = parameters[first + 3u];
-  }
-  return four;
+// Where a layer's parameters begin.
+fn packed_weight(network: u32, l: u32) -> u32 {
+  return network * PACKED + places[l].packed;
 }
 
-// Updates four biases, gammas or betas.
-fn descend_four(d: Descent, at: u32, column: u32, width: u32, gradient: vec4f) {
-  let first = at + 4u * column;
-  let left = width - 4u * column;
-  descend(d, first, gradient.x);
-  if left > 1u {
-    descend(d, first + 1u, gradient.y);
+fn packed_bias(network: u32, l: u32) -> u32 {
+  return network * PACKED + places[l].vectors;
+}
+
+fn packed_gamma(network: u32, l: u32) -> u32 {
+  return packed_bias(network, l) + columns(places[l].outputs);
+}
+
+fn packed_beta(network: u32, l: u32) -> u32 {
+  return packed_bias(network, l) + 2u * columns(places[l].outputs);
+}
+
+// Where a network's tensor begins; \`tensor\` is one of h to gradients of a layer.
+fn in_arena(network: u32, tensor: u32) -> u32 {
+  return network * ARENA + tensor;
+}
+
+// What a kernel needs of a column's vectors, read together.
+struct Vectors {
+  bias: vec4f,
+  scale: vec4f, // gamma, without batch norm 1
+  shift: vec4f, // beta, without batch norm 0
+}
+
+fn vectors_of(network: u32, l: u32, column: u32) -> Vectors {
+  let at = packed_bias(network, l) + column;
+  let width = columns(places[l].outputs);
+  if BATCH_NORM == 1u {
+    return Vectors(packed[at], packed[at + width], packed[at + 2u * width]);
   }
-  if left > 2u {
-    descend(d, first + 2u, gradient.z);
+  return Vectors(packed[at], vec4f(1.0), vec4f(0.0));
+}
+
+// sum + x W for four inputs, whose weights to a column are the columns of w.
+fn add_product(sum: vec4f, x: vec4f, w: mat4x4f) -> vec4f {
+  return fma(vec4f(x.w), w[3], fma(vec4f(x.z), w[2], fma(vec4f(x.y), w[1], fma(vec4f(x.x), w[0], sum))));
+}
+
+// sum + x^T g: four inputs of a row times a column of its gradient.
+fn add_outer(sum: mat4x4f, x: vec4f, g: vec4f) -> mat4x4f {
+  return mat4x4f(
+    fma(vec4f(x.x), g, sum[0]), fma(vec4f(x.y), g, sum[1]), fma(vec4f(x.z), g, sum[2]), fma(vec4f(x.w), g, sum[3]),
+  );
+}
+`,
+  "fused/loss": `// includes fused/column, fused/softmax
+//
+// The gradients of one hidden layer's outputs; a workgroup computes a column of four features of one network.
+//
+//   fused_loss      the last hidden layer:  logits S = H W + b of the output layer, its softmax and cross-entropy
+//   fused_backward  an earlier layer
+//   both            dH = dS W^T, with dS and W of the layer behind it;  G = dH where H > 0, else 0
+//                   with batch norm dbeta = sum of G,  dgamma = sum of G N,
+//                   dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G
+//
+// Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
+// are left to fused/weights.wgsl.
+
+
+// Four weights of a column's inputs, [4, columns].
+fn weights_at(at: u32, width: u32) -> mat4x4f {
+  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+}
+
+// Four features of a row; 0 behind the last column of a part.
+fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
+  let value = arena[first + min(column, end - 1u) * ROWS];
+  return select(vec4f(0.0), value, column < end);
+}
+
+// Four logits of a row.
+fn logits(network: u32, row: u32, column: u32) -> vec4f {
+  let depth = columns(places[LAYERS - 1u].inputs);
+  let width = columns(places[LAYERS - 1u].outputs);
+  let x = in_arena(network, places[layer.index].h) + row;
+  let w = packed_weight(network, LAYERS - 1u) + column;
+  var sum = packed[packed_bias(network, LAYERS - 1u) + column];
+  for (var k = 0u; k < depth; k += 4u) {
+    let x0 = tensor_at(x, k, depth);
+    let x1 = tensor_at(x, k + 1u, depth);
+    let x2 = tensor_at(x, k + 2u, depth);
+    let x3 = tensor_at(x, k + 3u, depth);
+    let w0 = weights_at(w + 4u * k * width, width);
+    let w1 = weights_at(w + 4u * min(k + 1u, depth - 1u) * width, width);
+    let w2 = weights_at(w + 4u * min(k + 2u, depth - 1u) * width, width);
+    let w3 = weights_at(w + 4u * min(k + 3u, depth - 1u) * width, width);
+    sum = add_product(add_product(add_product(add_product(sum, x0, w0), x1, w1), x2, w2), x3, w3);
   }
-  if left > 3u {
-    descend(d, first + 3u, gradient.w);
+  return sum;
+}
+
+// The weights of a column of inputs to one column of outputs, turned: [outputs, inputs].
+fn turned_weights(w: u32, column: u32, width: u32) -> mat4x4f {
+  return transpose(weights_at(w + min(column, width - 1u), width));
+}
+
+// A row's dH from a part of the columns of dS of the layer behind. \`g\` is where the row lies in its column 0.
+fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
+  let width = columns(places[layer.index + 1u].outputs);
+  let each = (width + PARTS - 1u) / PARTS;
+  let begin = part * each;
+  let end = min(begin + each, width);
+  let w = packed_weight(network, layer.index + 1u) + 4u * column * width;
+  var sum = vec4f(0.0);
+  for (var m = begin; m < end; m += 4u) {
+    let g0 = tensor_at(g, m, end);
+    let g1 = tensor_at(g, m + 1u, end);
+    let g2 = tensor_at(g, m + 2u, end);
+    let g3 = tensor_at(g, m + 3u, end);
+    let w0 = turned_weights(w, m, width);
+    let w1 = turned_weights(w, m + 1u, width);
+    let w2 = turned_weights(w, m + 2u, width);
+    let w3 = turned_weights(w, m + 3u, width);
+    sum = add_product(add_product(add_product(add_product(sum, g0, w0), g1, w1), g2, w2), g3, w3);
+  }
+  return sum;
+}
+
+// dS of a column whose dH is in \`rows_of_column\`, each row written by the thread that reads it here; the gradients of gamma and
+// beta.
+fn finish(network: u32, column: u32, thread: u32) {
+  let to = in_arena(network, places[layer.index].g) + column * ROWS;
+  let h = in_arena(network, places[layer.index].h) + column * ROWS;
+  if BATCH_NORM == 0u {
+    for (var row = thread; row < ROWS; row += WORKGROUP) {
+      arena[to + row] = relu_gradient4(rows_of_column[row], arena[h + row]);
+    }
+    return;
+  }
+  let n = in_arena(network, places[layer.index].n) + column * ROWS;
+  let scale = packed[packed_gamma(network, layer.index) + column] * arena[in_arena(network, places[layer.index].inverse) + column];
+  for (var row = thread; row < ROWS; row += WORKGROUP) {
+    let own = relu_gradient4(rows_of_column[row], arena[h + row]);
+    rows_of_column[row] = own;
+    more_rows[row] = own * arena[n + row];
+  }
+  let found = sums(thread);
+  let dbeta = found.first;
+  let dgamma = found.second;
+  for (var row = thread; row < ROWS; row += WORKGROUP) {
+    let own = rows_of_column[row] - dbeta / f32(ROWS) - arena[n + row] * dgamma / f32(ROWS);
+    arena[to + row] = scale * own;
+  }
+  if thread == 0u {
+    let at = in_arena(network, places[layer.index].gradients) + column;
+    arena[at] = dgamma;
+    arena[at + columns(places[layer.index].outputs)] = dbeta;
   }
 }
 
-// Updates four weights and returns their new values; past the last feature 0.
-fn descend_four_weights(d: Descent, at: u32, column: u32, width: u32, gradient: vec4f) -> vec4f {
-  let first = at + 4u * column;
-  let left = width - 4u * column;
-  var moved = vec4f(descend_weight(d, first, gradient.x), 0.0, 0.0, 0.0);
-  if left > 1u {
-    moved.y = descend_weight(d, first + 1u, gradient.y);
+@compute @workgroup_size(WORKGROUP)
+fn fused_loss(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let width = columns(places[LAYERS - 1u].outputs);
+  for (var i = thread; i < width * ROWS; i += WORKGROUP) {
+    tile[i] = logits(group.z, i % ROWS, i / ROWS);
   }
-  if left > 2u {
-    moved.z = descend_weight(d, first + 2u, gradient.z);
+  workgroupBarrier();
+  for (var row = thread; row < ROWS; row += WORKGROUP) {
+    softmax_row(group.z, row, label_of(row), group.x == 0u);
   }
-  if left > 3u {
-    moved.w = descend_weight(d, first + 3u, gradient.w);
+  workgroupBarrier();
+  let w = packed_weight(group.z, LAYERS - 1u) + 4u * group.x * width;
+  for (var row = thread; row < ROWS; row += WORKGROUP) {
+    var sum = vec4f(0.0);
+    for (var m = 0u; m < width; m++) {
+      sum = add_product(sum, tile[m * ROWS + row], turned_weights(w, m, width));
+    }
+    rows_of_column[row] = sum;
   }
-  return moved;
+  finish(group.z, group.x, thread);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let g = in_arena(group.z, places[layer.index + 1u].g);
+  for (var begin = 0u; begin < ROWS; begin += LANES) {
+    let row = begin + thread % LANES;
+    let sum = sum_of_parts(thread, sum_of_gradients(group.z, g + min(row, ROWS - 1u), group.x, thread / LANES));
+    if thread < LANES && row < ROWS {
+      rows_of_column[row] = sum;
+    }
+  }
+  workgroupBarrier();
+  finish(group.z, group.x, thread);
 }
 `,
   "fused/max_layers": `// Generated by tasks/shaders.ts: the length of an array cannot be an override.
 
 const MAX_LAYERS = 32u;
 `,
-  "fused/norm": `// includes fused/averages, shared/bits
+  "fused/norm": `// includes fused/column
 //
-// The first of a fused step's three dispatches: everything between the first layer's product and the second layer.
+// Everything from one hidden layer's input to its activations; a workgroup computes a column of four features of one network.
 //
-//   S = b + sum over the slices, in order
+//   fused_norm     the first layer:  S = b + sum over the slices, in order
+//   fused_forward  a later layer:    S = X W + b,  X = H of the layer before
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A workgroup computes four features of one network. Its threads are LANES of rows times 2 parts of the slices.
+// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
 
-// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
-@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, SLICES, rows, columns]
+// places, arena and packed: fused/layers.wgsl
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
 
-override BATCH_NORM: u32; // 1 with batch norm, else 0
 override SLICES: u32;
+override SLICES_OF_PART: u32 = (SLICES + PARTS - 1u) / PARTS;
 
-const PARTS = 2u;
+// A slice's sum; 0 behind the last slice of a part.
+fn slice_at(first: u32, i: u32, end: u32) -> vec4f {
+  let value = slices[first + min(i, end - 1u) * ROWS];
+  return select(vec4f(0.0), value, i < end);
+}
 
-override LANES: u32 = WORKGROUP / PARTS;
-
-var<workgroup> parts: array<vec4f, WORKGROUP>;
-
-// Adds up the values of the first part's lanes, always in the same order.
-fn sum_of_lanes(lane: u32, part: u32, value: vec4f) -> vec4f {
-  workgroupBarrier();
-  if part == 0u {
-    parts[lane] = value;
+// The slices of a part, in order. \`first\` is where the row lies in slice 0.
+fn sum_of_slices(first: u32, part: u32) -> vec4f {
+  let begin = min(part * SLICES_OF_PART, SLICES - 1u);
+  let end = min((part + 1u) * SLICES_OF_PART, SLICES);
+  var sum = vec4f(0.0);
+  for (var i = begin; i < end; i += 12u) {
+    let s0 = slice_at(first, i, end);
+    let s1 = slice_at(first, i + 1u, end);
+    let s2 = slice_at(first, i + 2u, end);
+    let s3 = slice_at(first, i + 3u, end);
+    let s4 = slice_at(first, i + 4u, end);
+    let s5 = slice_at(first, i + 5u, end);
+    let s6 = slice_at(first, i + 6u, end);
+    let s7 = slice_at(first, i + 7u, end);
+    let s8 = slice_at(first, i + 8u, end);
+    let s9 = slice_at(first, i + 9u, end);
+    let s10 = slice_at(first, i + 10u, end);
+    let s11 = slice_at(first, i + 11u, end);
+    sum += s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11;
   }
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if part == 0u && lane < half {
-      parts[lane] += parts[lane + half];
+  return select(sum, vec4f(0.0), part * SLICES_OF_PART >= SLICES);
+}
+
+// Four weights of a column's inputs, [4, columns].
+fn weights_at(at: u32, width: u32) -> mat4x4f {
+  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+}
+
+// Four features of a row; 0 behind the last column of a part.
+fn activations_at(first: u32, column: u32, end: u32) -> vec4f {
+  let value = arena[first + min(column, end - 1u) * ROWS];
+  return select(vec4f(0.0), value, column < end);
+}
+
+// The products of a part of the columns of the layer before. \`x\` is where the row lies in its column 0.
+fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
+  let depth = columns(places[layer.index].inputs);
+  let width = columns(places[layer.index].outputs);
+  let each = (depth + PARTS - 1u) / PARTS;
+  let begin = part * each;
+  let end = min(begin + each, depth);
+  let w = packed_weight(network, layer.index) + column;
+  var sum = vec4f(0.0);
+  for (var k = begin; k < end; k += 4u) {
+    let x0 = activations_at(x, k, end);
+    let x1 = activations_at(x, k + 1u, end);
+    let x2 = activations_at(x, k + 2u, end);
+    let x3 = activations_at(x, k + 3u, end);
+    let w0 = weights_at(w + 4u * k * width, width);
+    let w1 = weights_at(w + 4u * min(k + 1u, end - 1u) * width, width);
+    let w2 = weights_at(w + 4u * min(k + 2u, end - 1u) * width, width);
+    let w3 = weights_at(w + 4u * min(k + 3u, end - 1u) * width, width);
+    sum = add_product(add_product(add_product(add_product(sum, x0, w0), x1, w1), x2, w2), x3, w3);
+  }
+  return sum;
+}
+
+// N and H of a column whose S is in \`rows_of_column\`.
+fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
+  let outputs = places[layer.index].outputs;
+  let there = features(column, outputs);
+  var mean = vec4f(0.0);
+  var inverse = vec4f(1.0);
+  if BATCH_NORM == 1u {
+    let found = moments(thread);
+    mean = found.mean;
+    inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
+    if thread == 0u {
+      let at = in_arena(network, places[layer.index].moments) + column;
+      arena[at] = mean;
+      arena[at + columns(outputs)] = found.variance;
+      arena[in_arena(network, places[layer.index].inverse) + column] = inverse;
     }
   }
-  workgroupBarrier();
-  return parts[0];
+  for (var row = thread; row < ROWS; row += WORKGROUP) {
+    let n = (rows_of_column[row] - mean) * inverse;
+    if BATCH_NORM == 1u {
+      arena[in_arena(network, places[layer.index].n) + column * ROWS + row] = n;
+    }
+    let h = select(vec4f(0.0), relu4(fma(vectors.scale, n, vectors.shift)), there);
+    arena[in_arena(network, places[layer.index].h) + column * ROWS + row] = h;
+  }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let column = group.x;
-  let width = columns(layer.outputs);
-  let lane = thread % LANES;
-  let part = thread / LANES;
-  let rows = f32(step.rows);
-  let there = features(column, layer.outputs);
-  let bias = parameters_at(group.z, layer.bias, column, layer.outputs);
-  let base = group.z * ARENA;
-  let begin = group.z * SLICES * step.rows * width + column;
-  let stride = step.rows * width; // from one slice to the next
-  let end = select(SLICES, SLICES / PARTS, part == 0u);
+  let first = (group.z * columns(places[0].outputs) + group.x) * SLICES * ROWS;
+  let vectors = vectors_of(group.z, 0u, group.x);
+  for (var begin = 0u; begin < ROWS; begin += LANES) {
+    let row = begin + thread % LANES;
+    let sum = sum_of_parts(thread, sum_of_slices(first + min(row, ROWS - 1u), thread / LANES));
+    if thread < LANES && row < ROWS {
+      rows_of_column[row] = vectors.bias + sum;
+    }
+  }
+  workgroupBarrier();
+  finish(group.z, group.x, thread, vectors);
+}
 
-  // S is stored in the place of N, by the thread that reads it again.
-  var sum = vec4f(0.0);
-  for (var first = 0u; first < step.rows; first += LANES) {
-    let row = first + lane;
-    var s = vec4f(0.0);
-    if row < step.rows {
-      for (var slice = part * (SLICES / PARTS); slice < end; slice++) {
-        s += slices[begin + slice * stride + row * width];
-      }
-    }
-    workgroupBarrier();
-    parts[thread] = s;
-    workgroupBarrier();
-    if part == 0u && row < step.rows {
-      s = parts[lane] + parts[lane + LANES] + bias;
-      arena[base + places[0].n + row * width + column] = s;
-      sum += s;
+@compute @workgroup_size(WORKGROUP)
+fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let x = in_arena(group.z, places[layer.index - 1u].h);
+  let vectors = vectors_of(group.z, layer.index, group.x);
+  for (var begin = 0u; begin < ROWS; begin += LANES) {
+    let row = begin + thread % LANES;
+    let sum = sum_of_parts(thread, sum_of_products(group.z, x + min(row, ROWS - 1u), group.x, thread / LANES));
+    if thread < LANES && row < ROWS {
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
-  var scale = vec4f(1.0);
-  var shift = vec4f(0.0);
-  var mean = vec4f(0.0);
-  var inverse = vec4f(1.0);
-  if BATCH_NORM == 1u {
-    mean = sum_of_lanes(lane, part, sum) / rows;
-    var squares = vec4f(0.0);
-    if part == 0u {
-      for (var row = lane; row < step.rows; row += LANES) {
-        let difference = arena[base + places[0].n + row * width + column] - mean;
-        squares += difference * difference;
-      }
-    }
-    let variance = sum_of_lanes(lane, part, squares) / rows;
-    inverse = or_nan4(1.0 / sqrt(variance + EPSILON), is_finite4(variance));
-    scale = parameters_at(group.z, layer.gamma, column, layer.outputs);
-    shift = parameters_at(group.z, layer.beta, column, layer.outputs);
-    if thread == 0u {
-      arena[base + places[0].inverse + column] = inverse;
-      keep_averages(group.z, layer.mean, column, layer.outputs, mean);
-      keep_averages(group.z, layer.variance, column, layer.outputs, variance);
-    }
-  }
-  if part == 0u {
-    for (var row = lane; row < step.rows; row += LANES) {
-      let at = row * width + column;
-      let n = (arena[base + places[0].n + at] - mean) * inverse;
-      arena[base + places[0].n + at] = n;
-      arena[base + places[0].h + at] = select(vec4f(0.0), relu4(scale * n + shift), there);
-    }
-  }
+  workgroupBarrier();
+  finish(group.z, group.x, thread, vectors);
 }
 `,
-  "fused/tail": `// includes fused/averages, shared/bits
+  "fused/pair": `// includes fused/block
 //
-// The second of a fused step's three dispatches: everything after the first layer's activations, one workgroup a network.
+// The gradients of the outputs of the last two hidden layers; a workgroup computes those of the last one in full, as fused/tail.wgsl
+// does, and of the one before a column of four features:
 //
-//   forward   S = H W + b;  hidden: batch norm (fused/norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
-//   backward  dS = (p - onehot(t)) / rows of the last layer;  dH = dS W^T,  dW = H^T dS + 2 lambda W,  db = sum of dS
-//             G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
-//             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
+//   logits S = H W + b of the output layer, its softmax and cross-entropy;  dH = dS W^T;  G = dH where H > 0, else 0
+//   with batch norm dbeta = sum of G,  dgamma = sum of G N,  dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows),
+//   without dS = G;  then the same for the layer before
 //
-// With one workgroup a network, latency counts: a layer's weights are staged in workgroup memory, and a thread computes
-// 2 rows x 4 outputs, 2 rows x 4 inputs or 1 input x 4 outputs at a time, four products to a read.
+// That every workgroup computes the last layer takes less than a dispatch more. All it reads is read at the start. The gradients of
+// parameters are left to fused/weights.wgsl.
 
-// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl; places and arena: fused/layers.wgsl
+
+var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
+
+// What a column of the later layer contributes to a row; 0 behind the last column.
+fn part_at(column: u32, width: u32, row: u32) -> vec4f {
+  return select(vec4f(0.0), tile[min(column, width - 1u) * ROWS + row], column < width);
+}
+
+fn four_parts(column: u32, width: u32, row: u32) -> vec4f {
+  return (part_at(column, width, row) + part_at(column + 1u, width, row)) +
+    (part_at(column + 2u, width, row) + part_at(column + 3u, width, row));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  let keep = group.x == 0u; // One workgroup of a network stores what all compute.
+  let later = layer.index + 1u;
+  let last = LAYERS - 1u;
+  let width = columns(places[later].outputs);
+  let row = min(thread, ROWS - 1u);
+  let label = label_of(row);
+  let fetched = fetch_weights(packed_weight(network, last), weights_of(last), thread);
+  let p = own_part(thread, 0u, width);
+  let activated = load_activated(network, later, p);
+  // The part of the earlier layer: one column.
+  let one = own_part(thread, group.x, 1u);
+  let before = load_activated(network, layer.index, one);
+  let logits = own_part(thread, 0u, columns(places[last].outputs));
+  let bias = vectors_of(network, last, logits.column).bias;
+  for (var i = thread; i < 4u * width; i += WORKGROUP) {
+    column_weights[i] = packed[packed_weight(network, later) + 4u * group.x * width + i];
+  }
+  store_tile(p, activated.h);
+  stage_weights(fetched, weights_of(last), thread);
+  workgroupBarrier();
+  let s = outputs_of(last, logits, bias);
+  workgroupBarrier(); // The products have been read.
+  store_tile(logits, s);
+  workgroupBarrier();
+  if thread < ROWS {
+    softmax_row(network, row, label, keep);
+  }
+  workgroupBarrier();
+  let dh = input_gradients(last, p);
+  workgroupBarrier(); // The products have been read.
+  let ds = deactivate(network, later, p, thread, keep, activated, dh);
+  if keep {
+    store_arena(p, in_arena(network, places[later].g) + p.column * ROWS, ds);
+  }
+
+  // Each thread's part of the products with the column's weights, then their sums.
+  let four = transpose(mat4x4f(
+    column_weights[p.column], column_weights[width + p.column],
+    column_weights[2u * width + p.column], column_weights[3u * width + p.column],
+  ));
+  let none = vec4f(0.0);
+  store_tile(p, mat4x4f(
+    add_product(none, ds[0], four), add_product(none, ds[1], four), add_product(none, ds[2], four), add_product(none, ds[3], four),
+  ));
+  workgroupBarrier();
+  var sum: mat4x4f;
+  for (var m = 0u; m < width; m += 4u) {
+    sum[0] += four_parts(m, width, one.rows.x);
+    sum[1] += four_parts(m, width, one.rows.y);
+    sum[2] += four_parts(m, width, one.rows.z);
+    sum[3] += four_parts(m, width, one.rows.w);
+  }
+  workgroupBarrier(); // The parts have been read.
+  let own = deactivate(network, layer.index, one, thread, true, before, sum);
+  store_arena(one, in_arena(network, places[layer.index].g) + one.column * ROWS, own);
+}
+`,
+  "fused/softmax": `// includes fused/layers, shared/bits
+//
+// Softmax and cross-entropy of logits in workgroup memory; their gradients take the place of the logits.
+//
+//   p = exp(s - max s) / sum of exp(s - max s),  loss = log(sum of exp(s - max s)) - (s_t - max s),  dS = (p - onehot(t)) / rows
+
 @group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
 @group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, classes] logits, for the loss that is read back
 @group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
 
-override BATCH_NORM: u32; // 1 with batch norm, else 0
-override LAYERS: u32; // all of them, at least 2
-override STAGED: u32; // vec4s of the largest weight matrix after the first layer, rows rounded up to fours
+override TILE: u32; // vec4s of workgroup memory
 
-const COLUMNS = 16u; // of four features that are summed over the rows at a time
+var<workgroup> tile: array<vec4f, TILE>; // here logits, then dS, [columns of classes, ROWS]
 
-var<workgroup> w: array<vec4f, STAGED>; // [inputs, columns], inputs rounded up to fours with 0
-var<workgroup> parts: array<vec4f, WORKGROUP>; // [lanes, COLUMNS]
-
-fn wait_for_all() {
-  storageBarrier();
-  workgroupBarrier();
+fn label_of(row: u32) -> u32 {
+  return labels[order[step.first + row]];
 }
 
-fn stage_weights(network: u32, l: u32, thread: u32) {
-  let width = columns(places[l].outputs);
-  let inputs = places[l].inputs;
-  for (var i = thread; i < 4u * columns(inputs) * width; i += WORKGROUP) {
-    let input = i / width;
-    var four = vec4f(0.0);
-    if input < inputs {
-      let at = places[l].weight + input * places[l].outputs;
-      four = parameters_at(network, at, i % width, places[l].outputs);
-    }
-    w[i] = four;
+// Sixteen logits of a row from a column on; behind the last column those of the last.
+fn four_columns(row: u32, column: u32, width: u32) -> mat4x4f {
+  return mat4x4f(
+    tile[min(column, width - 1u) * ROWS + row], tile[min(column + 1u, width - 1u) * ROWS + row],
+    tile[min(column + 2u, width - 1u) * ROWS + row], tile[min(column + 3u, width - 1u) * ROWS + row],
+  );
+}
+
+// The greater of each of four, of those that are classes.
+fn greater_of(most: vec4f, four: vec4f, there: vec4<bool>) -> vec4f {
+  return select(most, four, is_greater4(four, most) & there);
+}
+
+fn has_valid(four: vec4f, there: vec4<bool>) -> bool {
+  return !any(has_no_softmax4(four) & there);
+}
+
+fn powers_of(four: vec4f, largest: f32, there: vec4<bool>) -> vec4f {
+  return select(vec4f(0.0), exp(four - largest), there);
+}
+
+fn store_logits(at: u32, column: u32, classes: u32, four: vec4f) {
+  let there = features(column, classes);
+  if there.x {
+    y[at + 4u * column] = four.x;
+  }
+  if there.y {
+    y[at + 4u * column + 1u] = four.y;
+  }
+  if there.z {
+    y[at + 4u * column + 2u] = four.z;
+  }
+  if there.w {
+    y[at + 4u * column + 3u] = four.w;
   }
 }
 
-// S of a layer, stored in the place of N, of the last layer in the place of H.
-fn forward(network: u32, l: u32, thread: u32) {
-  let width = columns(places[l].outputs);
-  let depth = columns(places[l].inputs);
-  let base = network * ARENA;
-  let x = base + places[l - 1u].h;
-  let to = base + select(places[l].n, places[l].h, l == LAYERS - 1u);
-  for (var i = thread; i < (step.rows + 1u) / 2u * width; i += WORKGROUP) {
-    let c = i % width;
-    let row = 2u * (i / width);
-    let next = min(row + 1u, step.rows - 1u);
-    let bias = parameters_at(network, places[l].bias, c, places[l].outputs);
-    var s0 = bias;
-    var s1 = bias;
-    for (var k = 0u; k < depth; k++) {
-      let at = 4u * k * width + c;
-      let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
-      s0 += four * arena[x + row * depth + k];
-      s1 += four * arena[x + next * depth + k];
-    }
-    arena[to + row * width + c] = s0;
-    if next > row {
-      arena[to + next * width + c] = s1;
-    }
-  }
-}
-
-// Adds up the values of each column's lanes, always in the same order. A thread is lane thread / COLUMNS.
-fn sum_of_lanes(thread: u32, value: vec4f) -> vec4f {
-  workgroupBarrier();
-  parts[thread] = value;
-  for (var half = WORKGROUP / 2u; half >= COLUMNS; half /= 2u) {
-    workgroupBarrier();
-    if thread < half {
-      parts[thread] += parts[thread + half];
-    }
-  }
-  workgroupBarrier();
-  return parts[thread % COLUMNS];
-}
-
-// N and H of a hidden layer from S.
-fn norm_forward(network: u32, l: u32, thread: u32) {
-  let outputs = places[l].outputs;
-  let width = columns(outputs);
-  let base = network * ARENA;
-  let lanes = WORKGROUP / COLUMNS;
-  let lane = thread / COLUMNS;
-  for (var first = 0u; first < width; first += COLUMNS) {
-    let c = first + thread % COLUMNS;
-    let inside = c < width;
-    let n = base + places[l].n + c;
-    var mean = vec4f(0.0);
-    var inverse = vec4f(1.0);
-    var scale = vec4f(1.0);
-    var shift = vec4f(0.0);
-    if BATCH_NORM == 1u {
-      var sum = vec4f(0.0);
-      for (var row = lane; row < step.rows && inside; row += lanes) {
-        sum += arena[n + row * width];
-      }
-      mean = sum_of_lanes(thread, sum) / f32(step.rows);
-      var squares = vec4f(0.0);
-      for (var row = lane; row < step.rows && inside; row += lanes) {
-        let difference = arena[n + row * width] - mean;
-        squares += difference * difference;
-      }
-      let variance = sum_of_lanes(thread, squares) / f32(step.rows);
-      inverse = or_nan4(1.0 / sqrt(variance + EPSILON), is_finite4(variance));
-      if inside {
-        scale = parameters_at(network, places[l].gamma, c, outputs);
-        shift = parameters_at(network, places[l].beta, c, outputs);
-        if lane == 0u {
-          arena[base + places[l].inverse + c] = inverse;
-          keep_averages(network, places[l].mean, c, outputs, mean);
-          keep_averages(network, places[l].variance, c, outputs, variance);
-        }
-      }
-    }
-    let there = features(c, outputs);
-    for (var row = lane; row < step.rows && inside; row += lanes) {
-      let normalised = (arena[n + row * width] - mean) * inverse;
-      arena[n + row * width] = normalised;
-      let h = select(vec4f(0.0), relu4(scale * normalised + shift), there);
-      arena[base + places[l].h + row * width + c] = h;
-    }
-  }
-}
-
-// dS of the last layer from the logits; a thread computes one row.
-fn softmax(network: u32, thread: u32) {
-  let last = LAYERS - 1u;
-  let classes = places[last].outputs;
+// One row. With \`keep\` what others read is stored, too: one workgroup of a network has to.
+fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
+  let classes = places[LAYERS - 1u].outputs;
   let width = columns(classes);
-  let base = network * ARENA;
-  for (var row = thread; row < step.rows; row += WORKGROUP) {
-    let x = base + places[last].h + row * width;
-    let label = labels[order[step.first + row]];
-    var largest = arena[x].x;
-    var valid = is_finite(arena[x + label / 4u][label % 4u]);
-    for (var c = 0u; c < classes; c++) {
-      let logit = arena[x + c / 4u][c % 4u];
-      y[(network * step.rows + row) * classes + c] = logit;
-      valid = valid && !has_no_softmax(logit);
-      if is_greater(logit, largest) {
-        largest = logit;
-      }
+  let at = (network * ROWS + row) * classes;
+  let own = tile[label / 4u * ROWS + row][label % 4u];
+  var most = vec4f(tile[row].x); // the largest of every fourth logit
+  var valid = is_finite(own);
+  for (var c = 0u; c < width; c += 4u) {
+    let s = four_columns(row, c, width);
+    most = greater_of(most, s[0], features(c, classes));
+    most = greater_of(most, s[1], features(c + 1u, classes));
+    most = greater_of(most, s[2], features(c + 2u, classes));
+    most = greater_of(most, s[3], features(c + 3u, classes));
+    valid = valid && has_valid(s[0], features(c, classes)) && has_valid(s[1], features(c + 1u, classes)) &&
+      has_valid(s[2], features(c + 2u, classes)) && has_valid(s[3], features(c + 3u, classes));
+    if keep {
+      store_logits(at, c, classes, s[0]);
+      store_logits(at, c + 1u, classes, s[1]);
+      store_logits(at, c + 2u, classes, s[2]);
+      store_logits(at, c + 3u, classes, s[3]);
     }
-    var sum = 0.0;
-    for (var c = 0u; c < classes; c++) {
-      sum += exp(arena[x + c / 4u][c % 4u] - largest);
-    }
-    let loss = or_nan(log(sum) - (arena[x + label / 4u][label % 4u] - largest), valid);
-    if !is_finite(loss) {
-      atomicMin(&diverged[network], step.number);
-    }
-    for (var c = 0u; c < width; c++) {
-      let p = exp(arena[x + c] - largest) / sum;
-      let onehot = select(vec4f(0.0), vec4f(1.0), vec4u(4u * c) + vec4u(0u, 1u, 2u, 3u) == vec4u(label));
-      let ds = (p - onehot) / f32(step.rows);
-      arena[base + places[last].g + row * width + c] = select(vec4f(0.0), ds, features(c, classes));
+  }
+  var largest = select(most.x, most.y, is_greater(most.y, most.x));
+  largest = select(largest, most.z, is_greater(most.z, largest));
+  largest = select(largest, most.w, is_greater(most.w, largest));
+  var powers = vec4f(0.0);
+  for (var c = 0u; c < width; c += 4u) {
+    let s = four_columns(row, c, width);
+    powers += (powers_of(s[0], largest, features(c, classes)) + powers_of(s[1], largest, features(c + 1u, classes))) +
+      (powers_of(s[2], largest, features(c + 2u, classes)) + powers_of(s[3], largest, features(c + 3u, classes)));
+  }
+  let sum = powers.x + powers.y + powers.z + powers.w;
+  let loss = or_nan(log(sum) - (own - largest), valid);
+  if keep && !is_finite(loss) {
+    atomicMin(&diverged[network], step.number);
+  }
+  for (var c = 0u; c < width; c++) {
+    let p = exp(tile[c * ROWS + row] - largest) / sum;
+    let onehot = select(vec4f(0.0), vec4f(1.0), vec4u(4u * c) + vec4u(0u, 1u, 2u, 3u) == vec4u(label));
+    let ds = select(vec4f(0.0), (p - onehot) / f32(ROWS), features(c, classes));
+    tile[c * ROWS + row] = ds;
+    if keep {
+      arena[in_arena(network, places[LAYERS - 1u].g) + c * ROWS + row] = ds;
     }
   }
 }
+`,
+  "fused/tail": `// includes fused/block
+//
+// Everything between the first layer's activations and the gradient of its outputs, one workgroup a network:
+//
+//   forward   S = H W + b;  hidden: batch norm (fused/norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
+//   backward  dH = dS W^T;  G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
+//             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
+//
+// What passes from one phase to the next lies in workgroup memory (fused/block.wgsl). A thread computes the same rows and
+// features of a layer forward and backward: it finds the N and H that it stored itself. The gradients of parameters, and mu and
+// var for the moving averages, are left to fused/weights.wgsl.
 
-// dH of the layer before, from the weights before their update.
-fn backward_input(network: u32, l: u32, thread: u32) {
-  let width = columns(places[l].outputs);
-  let depth = columns(places[l].inputs);
-  let base = network * ARENA;
-  let g = base + places[l].g;
-  for (var i = thread; i < (step.rows + 1u) / 2u * depth; i += WORKGROUP) {
-    let k = i % depth;
-    let row = 2u * (i / depth);
-    let next = min(row + 1u, step.rows - 1u);
-    var h0 = vec4f(0.0);
-    var h1 = vec4f(0.0);
-    for (var c = 0u; c < width; c++) {
-      let at = 4u * k * width + c;
-      let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
-      h0 += arena[g + row * width + c] * four; // the products with each column
-      h1 += arena[g + next * width + c] * four;
-    }
-    arena[base + places[l - 1u].g + row * depth + k] = h0;
-    if next > row {
-      arena[base + places[l - 1u].g + next * depth + k] = h1;
-    }
-  }
+var<workgroup> inverses: array<vec4f, COLUMNS * (LAYERS - 1u)>; // 1 / sqrt(var + eps), [LAYERS - 1, COLUMNS], of all but layer 0
+
+struct Moments {
+  mean: vec4f,
+  variance: vec4f,
 }
 
-// Weights and biases. The bias counts as the weight of one more input that is always 1.
-fn backward_weight(network: u32, l: u32, thread: u32) {
-  let inputs = places[l].inputs;
+// rows (own mean - mean)^2, from a sum over some rows, none perhaps.
+fn square_of(rows: u32, sum: vec4f, mean: vec4f) -> vec4f {
+  let difference = sum / max(f32(rows), 1.0) - mean;
+  return f32(rows) * difference * difference;
+}
+
+fn rows_of_lane(lane: u32) -> u32 {
+  return rows_of(min(lane, LANES), min(lane + 1u, LANES));
+}
+
+fn rows_of_group(group: u32) -> u32 {
+  return rows_of(min(5u * group, LANES), min(5u * group + 5u, LANES));
+}
+
+// Mean and variance of each column over the rows. Each lane, then each group of lanes, is measured around its own mean; they
+// are put together as in fused/column.wgsl. The tile is free before and after.
+fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
+  let own_sum = sum_of_four(p, s);
+  let own_mean = own_sum / f32(rows_of_lane(p.lane));
+  let differences = mat4x4f(s[0] - own_mean, s[1] - own_mean, s[2] - own_mean, s[3] - own_mean);
+  let own_squares = sum_of_four(
+    p,
+    mat4x4f(
+      differences[0] * differences[0], differences[1] * differences[1],
+      differences[2] * differences[2], differences[3] * differences[3],
+    ),
+  );
+  if p.works {
+    tile[lane_at(0u, p.slot, p.lane)] = own_sum;
+    tile[lane_at(1u, p.slot, p.lane)] = own_squares;
+  }
+  workgroupBarrier();
+  for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
+    let slot = i / GROUPS;
+    let group = i % GROUPS;
+    let lane = 5u * group;
+    let five = five_lanes(0u, slot, lane);
+    let sum = sum_of_five(five);
+    let mean = sum / f32(rows_of_group(group));
+    let squares = sum_of_five(Five(
+      square_of(rows_of_lane(lane), five.v0, mean), square_of(rows_of_lane(lane + 1u), five.v1, mean),
+      square_of(rows_of_lane(lane + 2u), five.v2, mean), square_of(rows_of_lane(lane + 3u), five.v3, mean),
+      square_of(rows_of_lane(lane + 4u), five.v4, mean),
+    ));
+    tile[group_at(0u, slot, group)] = sum;
+    tile[group_at(1u, slot, group)] = squares + sum_of_five(five_lanes(1u, slot, lane));
+  }
+  workgroupBarrier();
+  let found = sums_of_groups(p.slot);
+  let mean = found.first / f32(ROWS);
+  var squares = found.second;
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    let five = five_groups(0u, p.slot, g);
+    squares += sum_of_five(Five(
+      square_of(rows_of_group(g), five.v0, mean), square_of(rows_of_group(g + 1u), five.v1, mean),
+      square_of(rows_of_group(g + 2u), five.v2, mean), square_of(rows_of_group(g + 3u), five.v3, mean),
+      square_of(rows_of_group(g + 4u), five.v4, mean),
+    ));
+  }
+  workgroupBarrier();
+  return Moments(mean, squares / f32(ROWS));
+}
+
+// N and H of a hidden layer from its S; H goes into the tile, which is free before.
+fn activate(network: u32, l: u32, p: Own, thread: u32, vectors: Vectors, s: mat4x4f) {
   let outputs = places[l].outputs;
   let width = columns(outputs);
-  let depth = columns(inputs);
-  let base = network * ARENA;
-  let d = descent_of(network);
-  for (var i = thread; i < (inputs + 1u) * width; i += WORKGROUP) {
-    let c = i % width;
-    let input = i / width;
-    let g = base + places[l].g + c;
-    let h = base + places[l - 1u].h + min(input, inputs - 1u) / 4u;
-    let one = input == inputs;
-    let channel = input % 4u;
-    var even = vec4f(0.0);
-    var odd = vec4f(0.0);
-    for (var row = 0u; row + 1u < step.rows; row += 2u) {
-      even += select(arena[h + row * depth][channel], 1.0, one) * arena[g + row * width];
-      odd += select(arena[h + (row + 1u) * depth][channel], 1.0, one) * arena[g + (row + 1u) * width];
-    }
-    if step.rows % 2u == 1u {
-      let row = step.rows - 1u;
-      even += select(arena[h + row * depth][channel], 1.0, one) * arena[g + row * width];
-    }
-    if one {
-      descend_four(d, places[l].bias, c, outputs, even + odd);
-    } else {
-      _ = descend_four_weights(d, places[l].weight + input * outputs, c, outputs, even + odd);
+  var mean = vec4f(0.0);
+  var inverse = vec4f(1.0);
+  if BATCH_NORM == 1u {
+    let found = moments(p, thread, s);
+    mean = found.mean;
+    inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
+    if p.works && p.lane == 0u {
+      let at = in_arena(network, places[l].moments) + p.column;
+      arena[at] = mean;
+      arena[at + width] = found.variance;
+      inverses[l * COLUMNS + p.column] = inverse;
     }
   }
-}
-
-// dS of a hidden layer from dH, in its place; gamma and beta, and the first layer's bias.
-fn norm_backward(network: u32, l: u32, thread: u32) {
-  let outputs = places[l].outputs;
-  let width = columns(outputs);
-  let base = network * ARENA;
-  let lanes = WORKGROUP / COLUMNS;
-  let lane = thread / COLUMNS;
-  let rows = f32(step.rows);
-  let d = descent_of(network);
-  for (var first = 0u; first < width; first += COLUMNS) {
-    let c = first + thread % COLUMNS;
-    let inside = c < width;
-    let g = base + places[l].g + c;
-    let n = base + places[l].n + c;
-    let h = base + places[l].h + c;
-    var dbeta = vec4f(0.0);
-    var dgamma = vec4f(0.0);
-    var scale = vec4f(1.0);
-    if BATCH_NORM == 1u {
-      for (var row = lane; row < step.rows && inside; row += lanes) {
-        let own = relu_gradient4(arena[g + row * width], arena[h + row * width]);
-        dbeta += own;
-        dgamma += own * arena[n + row * width];
-      }
-      dbeta = sum_of_lanes(thread, dbeta);
-      dgamma = sum_of_lanes(thread, dgamma);
-      if inside {
-        let gamma = parameters_at(network, places[l].gamma, c, outputs);
-        scale = gamma * arena[base + places[l].inverse + c];
-      }
-    }
-    var dbias = vec4f(0.0);
-    for (var row = lane; row < step.rows && inside; row += lanes) {
-      var ds = relu_gradient4(arena[g + row * width], arena[h + row * width]);
-      if BATCH_NORM == 1u {
-        ds = scale * (ds - dbeta / rows - arena[n + row * width] * dgamma / rows);
-      }
-      arena[g + row * width] = ds;
-      dbias += ds;
-    }
-    if l == 0u {
-      dbias = sum_of_lanes(thread, dbias);
-    }
-    // No lane reads gamma after this: every lane has read its scale before the sums above, or does not need it.
-    wait_for_all();
-    if inside && lane == 0u {
-      if BATCH_NORM == 1u {
-        descend_four(d, places[l].gamma, c, outputs, dgamma);
-        descend_four(d, places[l].beta, c, outputs, dbeta);
-      }
-      if l == 0u {
-        descend_four(d, places[l].bias, c, outputs, dbias);
-      }
-    }
+  let n = mat4x4f((s[0] - mean) * inverse, (s[1] - mean) * inverse, (s[2] - mean) * inverse, (s[3] - mean) * inverse);
+  let there = features(p.column, outputs);
+  let h = mat4x4f(
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[0], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[1], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[2], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[3], vectors.shift)), there),
+  );
+  if BATCH_NORM == 1u {
+    store_arena(p, in_arena(network, places[l].n) + p.column * ROWS, n);
   }
+  store_arena(p, in_arena(network, places[l].h) + p.column * ROWS, h);
+  store_tile(p, h);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let network = group.z;
+  let row = min(thread, ROWS - 1u);
+  let label = label_of(row);
+  stage_weights(fetch_weights(packed_weight(network, 1u), weights_of(1u), thread), weights_of(1u), thread);
+  let first = own_part(thread, 0u, columns(places[0].outputs));
+  store_tile(first, load_arena(first, in_arena(network, places[0].h) + first.column * ROWS));
+  workgroupBarrier();
+
+  // Forward.
   for (var l = 1u; l < LAYERS; l++) {
-    stage_weights(network, l, thread);
-    wait_for_all();
-    forward(network, l, thread);
-    wait_for_all();
+    let next = min(l + 1u, LAYERS - 1u);
+    let fetched = fetch_weights(packed_weight(network, next), weights_of(next), thread);
+    let p = own_part(thread, 0u, columns(places[l].outputs));
+    let vectors = vectors_of(network, l, p.column);
+    let s = outputs_of(l, p, vectors.bias);
+    workgroupBarrier(); // The products have been read.
     if l < LAYERS - 1u {
-      norm_forward(network, l, thread);
-      wait_for_all();
+      activate(network, l, p, thread, vectors, s);
+      stage_weights(fetched, weights_of(next), thread);
+    } else {
+      store_tile(p, s);
     }
+    workgroupBarrier();
   }
-  softmax(network, thread);
-  wait_for_all();
+  if thread < ROWS {
+    softmax_row(network, row, label, true);
+  }
+  workgroupBarrier();
+
+  // Backward. The output layer's weights are still staged.
   for (var l = LAYERS - 1u; l > 0u; l--) {
-    if l < LAYERS - 1u {
-      stage_weights(network, l, thread);
-      wait_for_all();
+    let before = l - 1u;
+    let fetched = fetch_weights(packed_weight(network, max(before, 1u)), weights_of(max(before, 1u)), thread);
+    let p = own_part(thread, 0u, columns(places[before].outputs));
+    var activated = load_activated(network, before, p);
+    if before > 0u {
+      activated.inverse = inverses[before * COLUMNS + p.column];
     }
-    backward_input(network, l, thread);
-    backward_weight(network, l, thread);
-    wait_for_all();
-    norm_backward(network, l - 1u, thread);
-    wait_for_all();
+    let dh = input_gradients(l, p);
+    workgroupBarrier(); // The products have been read.
+    let ds = deactivate(network, before, p, thread, true, activated, dh);
+    store_arena(p, in_arena(network, places[before].g) + p.column * ROWS, ds);
+    if before > 0u {
+      store_tile(p, ds);
+      stage_weights(fetched, weights_of(before), thread);
+    }
+    workgroupBarrier();
+  }
+}
+`,
+  "fused/ten": `// Ten vec4s that are read side by side. A loop makes its reads one after the other, and a turn costs as much as several of
+// them, so sums are made of tens.
+
+struct Ten {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+  v5: vec4f,
+  v6: vec4f,
+  v7: vec4f,
+  v8: vec4f,
+  v9: vec4f,
+}
+
+fn sum_of_ten(t: Ten) -> vec4f {
+  return (((t.v0 + t.v1) + (t.v2 + t.v3)) + ((t.v4 + t.v5) + (t.v6 + t.v7))) + (t.v8 + t.v9);
+}
+
+// The square of a difference; 0 where the value does not exist.
+fn square_of(value: vec4f, mean: vec4f, there: bool) -> vec4f {
+  let difference = value - mean;
+  return select(vec4f(0.0), difference * difference, there);
+}
+
+// The sum of squared differences of the first \`count\` from their mean.
+fn squares_of_ten(t: Ten, mean: vec4f, count: u32) -> vec4f {
+  return sum_of_ten(Ten(
+    square_of(t.v0, mean, count > 0u), square_of(t.v1, mean, count > 1u), square_of(t.v2, mean, count > 2u),
+    square_of(t.v3, mean, count > 3u), square_of(t.v4, mean, count > 4u), square_of(t.v5, mean, count > 5u),
+    square_of(t.v6, mean, count > 6u), square_of(t.v7, mean, count > 7u), square_of(t.v8, mean, count > 8u),
+    square_of(t.v9, mean, count > 9u),
+  ));
+}
+`,
+  "fused/unpack": `// includes fused/layers
+//
+// Copies packed parameters to where all programs and readers find them: [P, layer.parameters].
+//
+// A thread copies four. Both hold the same numbers, so this may run at any time between two steps.
+
+@group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_unpack(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let i = thread_index(id, workgroups);
+  if i >= PACKED {
+    return;
+  }
+  var l = LAYERS - 1u;
+  while i < places[l].packed {
+    l--;
+  }
+  let outputs = places[l].outputs;
+  let width = columns(outputs);
+  let row = (i - places[l].packed) / width;
+  let rows = 4u * columns(places[l].inputs);
+  let column = (i - places[l].packed) % width;
+  var at = places[l].weight + row * outputs;
+  if row >= rows {
+    at = select(select(places[l].beta, places[l].gamma, row == rows + 1u), places[l].bias, row == rows);
+  } else if row >= places[l].inputs {
+    return;
+  }
+  // Without batch norm, and in the last layer, there is only the bias.
+  if row > rows && (BATCH_NORM == 0u || l == LAYERS - 1u) {
+    return;
+  }
+  let to = id.z * layer.parameters + at + 4u * column;
+  for (var j = 0u; j < min(4u, outputs - 4u * column); j++) {
+    parameters[to + j] = packed[id.z * PACKED + i][j];
+  }
+}
+`,
+  "fused/weights": `// includes fused/descent, fused/ten, shared/averages
+//
+// The update of what no other kernel of a step waits for: all parameters but the first layer's weights.
+//
+//   dW = H^T dS + 2 lambda W,  W <- W - eta dW,  db = sum of dS,  b <- b - eta db;  gamma and beta likewise
+//   average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
+//
+// H belongs to the layer before. A thread computes four inputs x four outputs; ten rows are read side by side.
+
+// A row of a column that begins at \`column\`; 0 behind the last.
+fn row_at(column: u32, row: u32) -> vec4f {
+  return select(vec4f(0.0), arena[column + min(row, ROWS - 1u)], row < ROWS);
+}
+
+fn ten_rows(column: u32, row: u32) -> Ten {
+  return Ten(
+    row_at(column, row), row_at(column, row + 1u), row_at(column, row + 2u), row_at(column, row + 3u),
+    row_at(column, row + 4u), row_at(column, row + 5u), row_at(column, row + 6u), row_at(column, row + 7u),
+    row_at(column, row + 8u), row_at(column, row + 9u),
+  );
+}
+
+fn add_ten(sum: mat4x4f, h: Ten, g: Ten) -> mat4x4f {
+  let four = add_outer(add_outer(add_outer(add_outer(sum, h.v0, g.v0), h.v1, g.v1), h.v2, g.v2), h.v3, g.v3);
+  let eight = add_outer(add_outer(add_outer(add_outer(four, h.v4, g.v4), h.v5, g.v5), h.v6, g.v6), h.v7, g.v7);
+  return add_outer(add_outer(eight, h.v8, g.v8), h.v9, g.v9);
+}
+
+// Moving averages of a column's features.
+fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
+  let first = at + 4u * column;
+  let left = width - 4u * column; // from here to the last
+  keep_average(network, first, value.x);
+  if left > 1u {
+    keep_average(network, first + 1u, value.y);
+  }
+  if left > 2u {
+    keep_average(network, first + 2u, value.z);
+  }
+  if left > 3u {
+    keep_average(network, first + 3u, value.w);
+  }
+}
+
+// Bias, gamma and beta of a column, and its moving averages. What is not there without batch norm is read and not used.
+fn move_vectors(network: u32, l: u32, column: u32) {
+  let outputs = places[l].outputs;
+  let width = columns(outputs);
+  let d = descent_of(network);
+  let bias_at = packed_bias(network, l) + column;
+  let gamma_at = bias_at + width;
+  let beta_at = gamma_at + width;
+  let bias = packed[bias_at];
+  let gamma = packed[gamma_at];
+  let beta = packed[beta_at];
+  let mean = arena[in_arena(network, places[l].moments) + column];
+  let variance = arena[in_arena(network, places[l].moments) + width + column];
+  let dgamma = arena[in_arena(network, places[l].gradients) + column];
+  let dbeta = arena[in_arena(network, places[l].gradients) + width + column];
+  let g = in_arena(network, places[l].g) + column * ROWS;
+  var dbias = vec4f(0.0);
+  for (var row = 0u; row < ROWS; row += 10u) {
+    dbias += sum_of_ten(ten_rows(g, row));
+  }
+  packed[bias_at] = moved(d, bias, dbias);
+  keep_gradients(network, places[l].bias, column, outputs, dbias);
+  if BATCH_NORM == 0u || l == LAYERS - 1u {
+    return;
+  }
+  keep_gradients(network, places[l].gamma, column, outputs, dgamma);
+  keep_gradients(network, places[l].beta, column, outputs, dbeta);
+  packed[gamma_at] = moved(d, gamma, dgamma);
+  packed[beta_at] = moved(d, beta, dbeta);
+  keep_averages(network, places[l].mean, column, outputs, mean);
+  keep_averages(network, places[l].variance, column, outputs, variance);
+}
+
+// The weights of an input to a column; \`at\` is where they lie.
+fn move_weights(network: u32, l: u32, input: u32, column: u32, at: u32, old: vec4f, gradient: vec4f) {
+  if input >= places[l].inputs {
+    return;
+  }
+  let d = descent_of(network);
+  let g = with_decay(d, old, gradient);
+  packed[at] = moved(d, old, g);
+  keep_gradients(network, places[l].weight + input * places[l].outputs, column, places[l].outputs, g);
+}
+
+fn move_block(network: u32, l: u32, k: u32, column: u32) {
+  let width = columns(places[l].outputs);
+  let h = in_arena(network, places[l - 1u].h) + k * ROWS;
+  let g = in_arena(network, places[l].g) + column * ROWS;
+  let at = packed_weight(network, l) + 4u * k * width + column;
+  let old = mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+  var sum: mat4x4f;
+  for (var row = 0u; row < ROWS; row += 10u) {
+    sum = add_ten(sum, ten_rows(h, row), ten_rows(g, row));
+  }
+  move_weights(network, l, 4u * k, column, at, old[0], sum[0]);
+  move_weights(network, l, 4u * k + 1u, column, at + width, old[1], sum[1]);
+  move_weights(network, l, 4u * k + 2u, column, at + 2u * width, old[2], sum[2]);
+  move_weights(network, l, 4u * k + 3u, column, at + 3u * width, old[3], sum[3]);
+}
+
+// The share of one of several workgroups: \`part\` counts them from 0. Each takes WORKGROUP blocks of one layer, a block
+// being four inputs, or the vectors, and a column.
+fn move_later_layers(network: u32, part: u32, thread: u32) {
+  var left = part;
+  for (var l = 0u; l < LAYERS; l++) {
+    let width = columns(places[l].outputs);
+    let depth = select(columns(places[l].inputs), 0u, l == 0u); // the first layer's weights move elsewhere
+    let count = (depth + 1u) * width;
+    let groups = (count + WORKGROUP - 1u) / WORKGROUP;
+    if left < groups {
+      let block = left * WORKGROUP + thread;
+      if block < depth * width {
+        move_block(network, l, block / width, block % width);
+      } else if block < count {
+        move_vectors(network, l, block % width);
+      }
+      return;
+    }
+    left -= groups;
   }
 }
 `,
@@ -711,6 +1716,212 @@ fn copy(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workg
   for (var i = 0u; i < PIECES; i++) {
     y[id.x + i * threads] = x[id.x + i * threads];
   }
+}
+`,
+  "measure/operations": `// What the operations of an adapter cost, one kernel for each:
+//
+//   touch     y = y + 1
+//   exchange  m[t] = m[t + 1] + 1, a barrier after each
+//   chase     at = x[at]
+//   sum       y = y + sum of SLICES rows of x
+//   product   S = S + a b^T, tiles of 4 x 4 and 8 x 8 for each thread
+//
+// Results depend on x and are stored, so no compiler can leave out the work. Loops are bounded by a number in storage:
+// lavapipe of Mesa 22 recompiles those that a small uniform bounds, and the number can grow without a new pipeline.
+
+override WORKGROUP: u32; // threads per workgroup
+
+@group(0) @binding(11) var<storage, read> x: array<vec4u>; // the next index of a cycle, then three numbers below 4
+@group(0) @binding(12) var<storage, read_write> y: array<vec4u>; // the results of each thread
+@group(0) @binding(37) var<storage, read> turns: array<u32>; // [1] turns of the loop that is measured
+
+override SLICES: u32; // rows that a sum adds up
+override SLICE: u32; // vec4s from one row to the next
+
+@compute @workgroup_size(WORKGROUP)
+fn touch(@builtin(global_invocation_id) id: vec3u) {
+  y[id.x] += vec4u(1u);
+}
+
+var<workgroup> even: array<u32, WORKGROUP>;
+var<workgroup> odd: array<u32, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn exchange_workgroup(@builtin(local_invocation_index) t: u32) {
+  let count = turns[0];
+  let neighbour = (t + 1u) % WORKGROUP;
+  even[t] = x[t].x;
+  workgroupBarrier();
+  for (var i = 0u; i < count; i++) {
+    odd[t] = even[neighbour] + 1u;
+    workgroupBarrier();
+    even[t] = odd[neighbour] + 1u;
+    workgroupBarrier();
+  }
+  y[t].x = even[t];
+}
+
+// The same with both barriers, as kernels need that pass on values in storage.
+@compute @workgroup_size(WORKGROUP)
+fn exchange_both(@builtin(local_invocation_index) t: u32) {
+  let count = turns[0];
+  let neighbour = (t + 1u) % WORKGROUP;
+  even[t] = x[t].x;
+  workgroupBarrier();
+  for (var i = 0u; i < count; i++) {
+    odd[t] = even[neighbour] + 1u;
+    storageBarrier();
+    workgroupBarrier();
+    even[t] = odd[neighbour] + 1u;
+    storageBarrier();
+    workgroupBarrier();
+  }
+  y[t].x = even[t];
+}
+
+// Eight reads a turn, so that the loop costs little. Goes on where the last dispatch ended, to get around a large cycle.
+@compute @workgroup_size(WORKGROUP)
+fn chase_storage(@builtin(local_invocation_index) t: u32) {
+  let count = turns[0];
+  var at = y[t].x;
+  for (var i = 0u; i < count; i++) {
+    at = x[x[x[x[at].x].x].x].x;
+    at = x[x[x[x[at].x].x].x].x;
+  }
+  y[t].x = at;
+}
+
+const LINKS = 256u; // a power of two, at least the threads of a workgroup
+var<workgroup> links: array<u32, LINKS>;
+
+@compute @workgroup_size(WORKGROUP)
+fn chase_workgroup(@builtin(local_invocation_index) t: u32) {
+  let count = turns[0];
+  for (var i = t; i < LINKS; i += WORKGROUP) {
+    links[i] = x[i].x;
+  }
+  workgroupBarrier();
+  var at = t;
+  for (var i = 0u; i < count; i++) {
+    at = links[links[links[links[at]]]];
+    at = links[links[links[links[at]]]];
+  }
+  y[t].x = at;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn sum_by_one(@builtin(global_invocation_id) id: vec3u) {
+  var sum = y[id.x];
+  for (var s = 0u; s < SLICES; s++) {
+    sum += x[s * SLICE + id.x];
+  }
+  y[id.x] = sum;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn sum_by_four(@builtin(global_invocation_id) id: vec3u) {
+  var sum = y[id.x];
+  for (var s = 0u; s < SLICES; s += 4u) {
+    let at = s * SLICE + id.x;
+    let a = x[at];
+    let b = x[at + SLICE];
+    let c = x[at + 2u * SLICE];
+    let d = x[at + 3u * SLICE];
+    sum += (a + b) + (c + d);
+  }
+  y[id.x] = sum;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn sum_by_eight(@builtin(global_invocation_id) id: vec3u) {
+  var sum = y[id.x];
+  for (var s = 0u; s < SLICES; s += 8u) {
+    let at = s * SLICE + id.x;
+    let a = x[at];
+    let b = x[at + SLICE];
+    let c = x[at + 2u * SLICE];
+    let d = x[at + 3u * SLICE];
+    let e = x[at + 4u * SLICE];
+    let f = x[at + 5u * SLICE];
+    let g = x[at + 6u * SLICE];
+    let h = x[at + 7u * SLICE];
+    sum += ((a + b) + (c + d)) + ((e + f) + (g + h));
+  }
+  y[id.x] = sum;
+}
+
+const SIDE = 16u; // the workgroup is a square of threads
+const OPERAND = 256u; // vec4s of A^T, as of B: 16 depths of SIDE vec4s, or 8 of 2 SIDE
+var<workgroup> operands: array<vec4f, 2u * OPERAND>; // A^T, then B
+
+fn fill_operands(t: u32) {
+  for (var i = t; i < 2u * OPERAND; i += WORKGROUP) {
+    operands[i] = vec4f(x[i] & vec4u(3u));
+  }
+  workgroupBarrier();
+}
+
+fn outer(s: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
+  return mat4x4f(
+    fma(vec4f(a.x), b, s[0]),
+    fma(vec4f(a.y), b, s[1]),
+    fma(vec4f(a.z), b, s[2]),
+    fma(vec4f(a.w), b, s[3]),
+  );
+}
+
+fn outer_4x4(s: mat4x4f, left: u32, right: u32) -> mat4x4f {
+  return outer(s, operands[left], operands[right]);
+}
+
+// Four depths a turn, as in product_8x8.
+@compute @workgroup_size(WORKGROUP)
+fn product_4x4(@builtin(local_invocation_index) t: u32, @builtin(global_invocation_id) id: vec3u) {
+  let count = turns[0];
+  fill_operands(t);
+  var s = mat4x4f();
+  for (var i = 0u; i < count; i++) {
+    let left = (i * 4u * SIDE) % OPERAND + t / SIDE;
+    let right = (i * 4u * SIDE) % OPERAND + OPERAND + t % SIDE;
+    s = outer_4x4(s, left, right);
+    s = outer_4x4(s, left + SIDE, right + SIDE);
+    s = outer_4x4(s, left + 2u * SIDE, right + 2u * SIDE);
+    s = outer_4x4(s, left + 3u * SIDE, right + 3u * SIDE);
+  }
+  y[id.x] = vec4u(s[0] + s[1] + s[2] + s[3]);
+}
+
+// The first letter says which four rows, the second which four columns.
+struct Tile {
+  aa: mat4x4f,
+  ab: mat4x4f,
+  ba: mat4x4f,
+  bb: mat4x4f,
+}
+
+fn outer_8x8(s: Tile, left: u32, right: u32) -> Tile {
+  let a = operands[left];
+  let b = operands[left + SIDE];
+  let c = operands[right];
+  let d = operands[right + SIDE];
+  return Tile(outer(s.aa, a, c), outer(s.ab, a, d), outer(s.ba, b, c), outer(s.bb, b, d));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn product_8x8(@builtin(local_invocation_index) t: u32, @builtin(global_invocation_id) id: vec3u) {
+  let count = turns[0];
+  fill_operands(t);
+  var s = Tile();
+  for (var i = 0u; i < count; i++) {
+    let left = (i * 8u * SIDE) % OPERAND + t / SIDE;
+    let right = (i * 8u * SIDE) % OPERAND + OPERAND + t % SIDE;
+    s = outer_8x8(s, left, right);
+    s = outer_8x8(s, left + 2u * SIDE, right + 2u * SIDE);
+    s = outer_8x8(s, left + 4u * SIDE, right + 4u * SIDE);
+    s = outer_8x8(s, left + 6u * SIDE, right + 6u * SIDE);
+  }
+  let sums = s.aa + s.ab + s.ba + s.bb;
+  y[id.x] = vec4u(sums[0] + sums[1] + sums[2] + sums[3]);
 }
 `,
   "per_operation/affine": `// includes shared/descent
@@ -1441,6 +2652,7 @@ struct Layer {
   texels: u32, // texels of an image in the texture: inputs / 4, rounded up
   images_per_layer: u32, // images in a layer of the texture
   slices: u32, // parts that the sum over the inputs is split into
+  index: u32, // which layer, counted from 0
 }
 
 // What changes from one step, or one part of an evaluation, to the next.

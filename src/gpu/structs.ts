@@ -81,6 +81,7 @@ export const LAYER = new Struct("Layer", {
   texels: "u32",
   imagesPerLayer: "u32",
   slices: "u32",
+  index: "u32",
 });
 
 /** What changes from one step, or one part of an evaluation, to the next. */
@@ -95,14 +96,17 @@ export const STEP = new Struct("Step", {
   parts: "u32",
 });
 
-/** Bits of `Step.parts`, for a kernel that does parts of two steps: the update of this one, the product of the next. */
+/** Bits of `Step.parts`, for kernels that do parts of two steps: the update of this one, the product of the next. */
 export const UPDATE = 1;
 export const FORWARD = 2;
+/** A bit of `Step.parts`: the gradients of this step are stored. */
+export const GRADIENTS = 4;
 
 /** What may differ between the networks of a population. */
 export const NETWORK = new Struct("Network", { lambda: "f32", etaMin: "f32", etaMax: "f32" });
 
-/** Sizes of a layer of the fused variants, and where its tensors begin in a network's flat vectors and in its arena. */
+/** Sizes of a layer of the fused variants, and where its tensors begin in a network's flat vectors, packed
+ * parameters and arena. */
 export const LAYER_PLACE = new Struct("LayerPlace", {
   inputs: "u32",
   outputs: "u32",
@@ -112,8 +116,12 @@ export const LAYER_PLACE = new Struct("LayerPlace", {
   beta: "u32",
   mean: "u32",
   variance: "u32",
+  packed: "u32",
+  vectors: "u32",
   h: "u32",
   n: "u32",
   g: "u32",
+  moments: "u32",
   inverse: "u32",
+  gradients: "u32",
 });

@@ -1,23 +1,35 @@
 /**
- * The variants for GPUs, on which a small network's step spends its time on dispatches and waits: three dispatches a
- * step, whatever the number of networks.
+ * The variants for GPUs, on which a small network's step spends its time on dispatches and waits: few dispatches a step,
+ * whatever the number of networks, and few reads that wait for one another.
  *
  * @module
  */
 
 import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { CONSTANTS, FUSED_MAX_LAYERS, tiles } from "../gpu/kernel_table.ts";
+import { FUSED_MAX_LAYERS, tiles } from "../gpu/kernel_table.ts";
 import { type BoundKernel, dispatch } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
-import { FORWARD, LAYER_PLACE, STEP, UPDATE } from "../gpu/structs.ts";
+import { FORWARD, GRADIENTS, LAYER_PLACE, STEP, UPDATE } from "../gpu/structs.ts";
 import { layout } from "../model/network.ts";
 import type { PopulationShape } from "../model/shape.ts";
-import { Binder, imageResources } from "./binder.ts";
+import { Binder, imageResources, type KernelUse } from "./binder.ts";
 import { prepareEvaluation } from "./buffer_program.ts";
-import type { PopulationBuffers } from "./buffers.ts";
-import { KernelSteps } from "./kernel_steps.ts";
+import { FIXED_SLOT, type PopulationBuffers } from "./buffers.ts";
+import {
+  inputSizes,
+  laterGroups,
+  lossSizes,
+  normSizes,
+  pairSizes,
+  productSizes,
+  type Sizes,
+  sizesFit,
+  tailSizes,
+} from "./fused_sizes.ts";
+import { encodeKernels, KernelSteps } from "./kernel_steps.ts";
 import { BufferLayers, lossOf } from "./layers.ts";
+import { packedLayout, packParameters } from "./packed.ts";
 import type {
   EncodeChunk,
   Program,
@@ -29,67 +41,91 @@ import type {
 import { encodeSteps, type StepPlan } from "./steps.ts";
 import { TILED_PRODUCTS } from "./tiled.ts";
 
-/** How the variants differ. */
-interface FusedOptions {
-  /** Texels of four inputs that a workgroup of `fused_input` computes: 4 or 8. */
-  readonly slice: number;
-  /** Threads of the workgroup that computes the layers after the first: a power of two, at least 32. */
-  readonly threads: number;
-}
+/** The layers behind the first: all in one workgroup a network, or a dispatch and many workgroups for each. */
+type Rest = "tail" | "layers";
 
-/** The variants. `fused-INPUTS-THREADS`: inputs that a workgroup of `fused_input` computes, threads of `fused_tail`. */
+/** The variants. */
 export const FUSED: readonly Variant[] = [
-  variant("fused-32-256", { slice: 8, threads: 256 }),
-  variant("fused-32-1024", { slice: 8, threads: 1024 }),
-  variant("fused-16-256", { slice: 4, threads: 256 }),
+  variant("fused-tail", "tail"),
+  variant("fused-layers", "layers"),
 ];
 
-function variant(name: string, options: FusedOptions): Variant {
+function variant(name: string, rest: Rest): Variant {
   return {
     name,
     rank: { small: 1 },
-    fits: (gpu, shape) => fits(gpu, shape, options),
-    create: (context) =>
-      Memory.hold(context.gpu, (memory) => Fused.create(context, memory, options)),
+    fits: (gpu, shape) => fits(gpu, shape, rest),
+    create: (context) => Memory.hold(context.gpu, (memory) => Fused.create(context, memory, rest)),
   };
 }
 
-/** Storage buffers of `fused_tail`. */
-const STORAGE_BUFFERS = 9;
+/** Storage buffers of `fused_input`, which has the most. */
+const STORAGE_BUFFERS = 8;
 
-/** Maximum multiplications of a step after the first layer for which one workgroup a network is enough. */
-const MAX_MULTIPLICATIONS = 8e6;
+/** Maximum multiplications of a step after the first layer for which its products need no tiles. */
+const MAX_MULTIPLICATIONS = 5e7;
 
 /** Where a layer's tensors lie in a network's arena, in vec4s. */
 interface Place {
   readonly h: number;
   readonly n: number;
   readonly g: number;
+  readonly moments: number;
   readonly inverse: number;
+  readonly gradients: number;
 }
 
-/** Whether a shape fits the memory of the device and of a workgroup, and one workgroup a network is enough. */
-function fits(gpu: Gpu, shape: PopulationShape, options: FusedOptions): boolean {
+/** Whether a shape fits the memory of the device and of a workgroup. */
+function fits(gpu: Gpu, shape: PopulationShape, rest: Rest): boolean {
   const { limits } = gpu.device;
   const { widths } = layout(shape.architecture);
   const { networks: P, batch } = shape;
+  if (widths.length < 3 || widths.length - 1 > FUSED_MAX_LAYERS) return false;
   const behind = widths.slice(1, -1).reduce((sum, width, i) => sum + width * widths[i + 2], 0);
-  const workgroupBytes = 16 * (staged(widths) + options.threads);
-  const slices = tiles(tiles(widths[0], 4), options.slice);
-  const largest = 16 * P *
-    Math.max(slices * batch * tiles(widths[1], 4), place(widths, batch).size);
-  return widths.length > 2 && widths.length - 1 <= FUSED_MAX_LAYERS &&
-    3 * batch * behind <= MAX_MULTIPLICATIONS &&
+  const input = inputSizes(gpu, { rows: batch, texels: tiles(widths[0], 4), outputs: widths[1] });
+  const largest = 16 * P * Math.max(
+    input.slices * batch * tiles(widths[1], 4),
+    place(widths, batch).size,
+    packedLayout(widths).size,
+  );
+  const sizes = [
+    input,
+    normSizes(gpu, batch, input.slices),
+    ...restOf(gpu, { widths, batch }, rest).map(([, , own]) => own),
+  ];
+  return 3 * batch * behind <= MAX_MULTIPLICATIONS &&
     largest <= Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) &&
     limits.maxStorageBuffersPerShaderStage >= STORAGE_BUFFERS &&
-    limits.maxComputeInvocationsPerWorkgroup >= options.threads &&
-    limits.maxComputeWorkgroupSizeX >= options.threads &&
-    limits.maxComputeWorkgroupStorageSize >= workgroupBytes;
+    sizes.every((own) => sizesFit(gpu, own));
+}
+
+/** Lists the kernels between the first layer's activations and the gradient of its outputs: name, layer and overrides. */
+function restOf(
+  gpu: Gpu,
+  { widths, batch }: { widths: readonly number[]; batch: number },
+  rest: Rest,
+): (readonly [name: KernelUse[0], layer: number, sizes: Sizes])[] {
+  if (rest === "tail") return [["fused_tail", 0, tailSizes(batch, widths)]];
+  const last = widths.length - 3; // the last hidden layer
+  const later = Array.from({ length: last }, (_, i) => i + 1);
+  const forward = later.map((l) =>
+    ["fused_forward", l, productSizes(gpu, batch, widths[l])] as const
+  );
+  const backward = later.toReversed().map((l) =>
+    ["fused_backward", l - 1, productSizes(gpu, batch, widths[l + 1])] as const
+  );
+  if (last > 0) {
+    const pair = pairSizes(batch, widths);
+    if (sizesFit(gpu, pair)) {
+      return [...forward, ["fused_pair", last - 1, pair], ...backward.slice(1)];
+    }
+  }
+  return [...forward, ["fused_loss", last, lossSizes(gpu, batch, widths[last + 2])], ...backward];
 }
 
 /**
- * Three kernels for a step. The last, `fused_input`, updates the first layer's weights, then computes the first product
- * of the next step. So a run of steps begins with the first product alone.
+ * A step begins with the first layer's sums, which the step before has left. Its last kernel, `fused_input`, updates
+ * all parameters, then computes the first product of the next step. So a run of steps begins with the first product alone.
  */
 class Fused implements Program {
   readonly #context: ProgramContext;
@@ -97,72 +133,88 @@ class Fused implements Program {
   readonly #evaluation: BufferLayers;
   /** The struct `Step` for the product before the first step. */
   readonly #stepBefore: GPUBuffer;
+  /** [P] packed parameters. */
+  readonly #packed: GPUBuffer;
   #before!: BoundKernel;
+  #unpack!: BoundKernel;
   #step: readonly BoundKernel[] = [];
   #stepWithLoss: readonly BoundKernel[] = [];
+  /** Whether `buffers.parameters` are up to date. */
+  #settled = true;
 
   private constructor(context: ProgramContext, memory: Memory) {
+    const { buffers: { layout: { widths } }, networks: P } = context;
     this.#context = context;
     this.#memory = memory;
     this.#evaluation = new BufferLayers(context, memory, "evaluation");
     this.#stepBefore = memory.uniform("step before the first", new Uint32Array(STEP.size / 4));
+    this.#packed = memory.buffer("packed parameters", 4 * P * packedLayout(widths).size);
   }
 
-  static async create(
-    context: ProgramContext,
-    memory: Memory,
-    options: FusedOptions,
-  ): Promise<Fused> {
-    const { architecture, buffers, networks: P, batch, data } = context;
+  static async create(context: ProgramContext, memory: Memory, rest: Rest): Promise<Fused> {
+    const { gpu, architecture, buffers, networks: P, batch, data } = context;
     const { widths } = buffers.layout;
     const program = new Fused(context, memory);
-    const slices = tiles(data.texels, options.slice);
     const { places, size } = place(widths, batch);
-    const partialSums = 4 * P * slices * batch * tiles(widths[1], 4);
+    const input = inputSizes(gpu, { rows: batch, texels: data.texels, outputs: widths[1] });
+    const { slices } = input;
+    const logits = memory.buffer("logits", P * batch * widths[widths.length - 1]);
     const tensors = {
-      slices: memory.buffer("partial sums", partialSums),
+      slices: memory.buffer("partial sums", 4 * P * slices * batch * tiles(widths[1], 4)),
       arena: memory.buffer("tensors of a batch", 4 * P * size),
       places: memory.uniform("places of the layers", encodePlaces(buffers, places)),
+      packed: program.#packed,
+      y: logits,
     };
-    const logits = memory.buffer("logits", P * batch * widths[widths.length - 1]);
     await memory.ready();
     const shared = { ...tensors, ...await imageResources(context, "training", "training") };
     const binder = new Binder(context, { mode: "training", slices, shared });
-    const constants = {
+    const common = {
       ARENA: size,
-      BATCH_NORM: Number(architecture.batchNorm),
+      PACKED: packedLayout(widths).size,
+      ROWS: batch,
       LAYERS: widths.length - 1,
-      STAGED: staged(widths),
-      SLICE: options.slice,
+      BATCH_NORM: Number(architecture.batchNorm),
       SLICES: slices,
     };
-    const input = { ...constants, WORKGROUP: 2 * options.slice * CONSTANTS.INPUT_COLUMNS };
-    const rest = await binder.bind([
-      ["fused_norm", 0, { constants }],
-      ["fused_tail", 0, {
-        resources: { y: logits },
-        constants: { ...constants, WORKGROUP: options.threads },
-      }],
+    function use([name, layer, { constants }]: ReturnType<typeof restOf>[number]): KernelUse {
+      return [name, layer, { constants: { ...common, ...constants } }];
+    }
+    const kernels = await binder.bind([
+      use(["fused_norm", 0, normSizes(gpu, batch, slices)]),
+      ...restOf(gpu, { widths, batch }, rest).map(use),
     ]);
     const loss = await binder.bind(lossOf(widths.length - 2, logits));
-    const [before, next] = await binder.bind([
-      ["fused_input", 0, { resources: { step: program.#stepBefore }, constants: input }],
-      ["fused_input", 0, { constants: input }],
+    const constants = {
+      ...common,
+      ...input.constants,
+      LATER: laterGroups(widths, input.constants.WORKGROUP),
+    };
+    const [before, next, unpack] = await binder.bind([
+      ["fused_input", 0, { resources: { step: program.#stepBefore }, constants }],
+      ["fused_input", 0, { constants }],
+      ["fused_unpack", 0, { constants: common }],
     ]);
     program.#before = before;
-    program.#step = [...rest, next];
-    program.#stepWithLoss = [...rest, ...loss, next];
+    program.#unpack = unpack;
+    program.#step = [...kernels, next];
+    program.#stepWithLoss = [...kernels, ...loss, next];
     return program;
   }
 
   steps(plans: readonly StepPlan[], { fresh, loss }: StepsOptions): Steps {
     const { gpu, batch: rows } = this.#context;
+    const kernels = loss ? this.#stepWithLoss : this.#step;
     return new KernelSteps(this.#context, plans, {
       fresh,
-      kernels: loss ? this.#stepWithLoss : this.#step,
+      kernels,
+      next: () => {
+        this.#settled = false;
+        return kernels;
+      },
       fields: (number) => {
         const next = plans.at(number + 1);
-        return { next: next?.first, parts: next ? UPDATE + FORWARD : UPDATE };
+        return { next: next?.first, parts: UPDATE + (next ? FORWARD : GRADIENTS) };
       },
       begin: (pass) => {
         const before = { first: 0, next: plans[0].first, rows, slot: 0, parts: FORWARD };
@@ -177,9 +229,17 @@ class Fused implements Program {
     return prepareEvaluation(this.#context, split, parts);
   }
 
-  settle(): void {}
+  settle(pass: GPUComputePassEncoder): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    encodeKernels(pass, [this.#unpack], FIXED_SLOT * this.#context.buffers.stepStride);
+  }
 
-  write(): void {}
+  write(network: number, parameters: Float32Array): void {
+    const { gpu: { device }, buffers: { layout } } = this.#context;
+    const packed = packParameters(layout, parameters);
+    device.queue.writeBuffer(this.#packed, network * packed.byteLength, packed);
+  }
 
   destroy(): void {
     this.#memory.destroy();
@@ -191,10 +251,12 @@ function encodePlaces(
   buffers: PopulationBuffers,
   places: readonly Place[],
 ): Uint32Array<ArrayBuffer> {
+  const { widths } = buffers.layout;
+  const { layers } = packedLayout(widths);
   const words = new Uint32Array(FUSED_MAX_LAYERS * LAYER_PLACE.size / 4);
   words.set(LAYER_PLACE.encode(places.map((place, layer) => {
-    const [inputs, outputs] = buffers.layout.widths.slice(layer);
-    return { inputs, outputs, ...buffers.offsets(layer), ...place };
+    const [inputs, outputs] = widths.slice(layer);
+    return { inputs, outputs, ...buffers.offsets(layer), ...layers[layer], ...place };
   })));
   return words;
 }
@@ -213,15 +275,10 @@ function place(widths: readonly number[], rows: number): { places: Place[]; size
       h: take(rows * columns),
       n: take(rows * columns),
       g: take(rows * columns),
+      moments: take(2 * columns),
       inverse: take(columns),
+      gradients: take(2 * columns),
     };
   });
   return { places, size };
-}
-
-/** The size of the largest weight matrix after the first layer in vec4s, its rows rounded up to a multiple of 4. */
-function staged(widths: readonly number[]): number {
-  return Math.max(
-    ...widths.slice(1, -1).map((inputs, i) => 4 * tiles(inputs, 4) * tiles(widths[i + 2], 4)),
-  );
 }

@@ -20,6 +20,7 @@ export type EventName =
   | "profile"
   | "variant"
   | "verification"
+  | "operation"
   | "startup"
   | "peak"
   | "regression"

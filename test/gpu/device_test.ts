@@ -190,7 +190,7 @@ Deno.test("orLost() reports the loss of the device even if something fails befor
 });
 
 // The default of software adapters, and that of others, which compiles further kernels for its first evaluation.
-for (const variant of ["texel-20x10", "fused-32-256"]) {
+for (const variant of ["texel-20x10", "fused-tail"]) {
   Deno.test(`a population rejects when the device refuses an operation or is lost, with the variant ${variant}`, async () => {
     for (const [spoil, kind] of [[refuse, GpuError], [lose, DeviceLostError]] as const) {
       const gpu = await Gpu.request();

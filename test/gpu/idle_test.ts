@@ -16,7 +16,7 @@ const RUN = {
   batch: 10,
   halfCycle: 2250,
   cycles: 2,
-  variant: "fused-32-256",
+  variant: "fused-tail",
 };
 
 /** Trains on a device whose steps and evaluations take so many milliseconds. */

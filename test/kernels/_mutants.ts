@@ -30,7 +30,11 @@ export const VARIANT_OF: readonly (readonly [beginning: string, variant: string]
   ["shared/tile_20x10", "texel-20x10"],
   ["shared/tile_12x8", "texel-12x8"],
   ["texel/", "texel-12x8"],
-  ["fused/", "fused-16-256"],
+  ["fused/column", "fused-layers"],
+  ["fused/loss", "fused-layers"],
+  ["fused/pair", "fused-layers"],
+  ["fused/norm", "fused-layers"],
+  ["fused/", "fused-tail"],
   ["tiled/", "tiled"],
 ];
 

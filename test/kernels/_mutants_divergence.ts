@@ -95,7 +95,7 @@ export const UNCHECKED_LOGITS: readonly Mutant[] = [
     mistake: "nobody looks at the logits",
     from: "valid = valid && !has_no_softmax(logit);",
     to: "",
-    variant: "fused-16-256",
+    variant: "fused-tail",
   },
 ];
 
@@ -108,7 +108,7 @@ export const DIVERGENCE_MUTANTS: readonly Mutant[] = [
     to: "!(h > 0.0)",
     variant: "per-operation",
   },
-  ...["texel-12x8", "fused-16-256"].map((variant) => ({
+  ...["texel-12x8", "fused-tail"].map((variant) => ({
     file: "shared/bits",
     mistake: "four ReLUs that were NaN let no gradient through",
     from: "(bitcast<vec4u>(h) & vec4u(MAGNITUDE_BITS)) == vec4u(0u)",
@@ -176,7 +176,7 @@ export const DIVERGENCE_MUTANTS: readonly Mutant[] = [
     mistake: "a variance that overflowed hides",
     from: "is_finite4(variance)",
     to: "vec4<bool>(true)",
-    variant: "fused-16-256",
+    variant: "fused-tail",
   },
   {
     file: "per_operation/softmax_cross_entropy",
@@ -225,14 +225,14 @@ export const DIVERGENCE_MUTANTS: readonly Mutant[] = [
     mistake: "no loss is ever reported",
     from: "if !is_finite(loss) {",
     to: "if false {",
-    variant: "fused-16-256",
+    variant: "fused-tail",
   },
   {
     file: "fused/tail",
     mistake: "another network is reported",
     from: "&diverged[network]",
     to: "&diverged[0]",
-    variant: "fused-16-256",
+    variant: "fused-tail",
   },
   {
     file: "shared/sums",

@@ -18,7 +18,7 @@ import { createRandomData, modestGpu, sharedGpu } from "../_gpu.ts";
 const BRIEF = { steps: 3, minMilliseconds: 0 };
 
 /** Variants of every kind: a kernel for each operation, tensors as texels, kernels that span two steps. */
-const KINDS = ["per-operation", "texel-20x10", "fused-16-256"];
+const KINDS = ["per-operation", "texel-20x10", "fused-tail"];
 
 const ARCHITECTURE = { inputs: 10, hidden: [4], classes: 10, batchNorm: false };
 
@@ -30,7 +30,7 @@ Deno.test("profileStep() gives each kernel of a step in order, and the time betw
   const gpu = await sharedGpu();
   const data = await deviceData(gpu);
   const kernels: Record<string, [kernel: string, layer: number][]> = {
-    "fused-16-256": [["fused_norm", 1], ["fused_tail", 1], ["fused_input", 1]],
+    "fused-tail": [["fused_norm", 1], ["fused_tail", 1], ["fused_input", 1]],
     "per-operation": [
       ["input_affine_forward", 1],
       ["slice_sum", 1],

@@ -1,8 +1,12 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { withShaders } from "../../src/gpu/kernels.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { PACKAGE_VERSION } from "../../tasks/_kit/version.ts";
+import type { TaskMain } from "../../tasks/_kit/context.ts";
+import { measureAdapter } from "../../tasks/_run/measure_run.ts";
 import { main } from "../../tasks/doctor.ts";
+import { CapturedContext } from "../_context.ts";
+import { modestGpu, sharedGpu } from "../_gpu.ts";
 import { eventsOf, inDirectory, runInProcess, runWithoutAdapter } from "../_tasks.ts";
 
 const SYNTHETIC = ["--data", "synthetic"];
@@ -43,6 +47,75 @@ Deno.test("doctor gives programs one result with --json", async () => {
   assertMatch(result.self_test as string, /^ok/);
   const { maxStorageBufferBindingSize } = result.limits as Record<string, number>;
   assert(maxStorageBufferBindingSize >= 2 ** 27);
+});
+
+const measureBriefly: TaskMain = (args, context) =>
+  main(args, context, { minMilliseconds: 0, repeat: 1 });
+
+Deno.test("doctor prints what operations cost with --measure, after its findings", async () => {
+  const { status, output, errors } = await runInProcess(measureBriefly, [
+    ...SYNTHETIC,
+    "--measure",
+  ]);
+  assertEquals(status, 0, errors);
+  const lines = output.split("\n");
+  const heading = lines.findIndex((line) => /^operation +setting +cost +unit$/.test(line));
+  assert(lines.findIndex((line) => line.startsWith("Self-test: ok")) < heading, output);
+  for (
+    const pattern of [
+      /^dependent dispatch +128 workgroups +[\d.]+ +µs$/,
+      /^onSubmittedWorkDone\(\), its promise after the call +CPU +[\d.]+ +ms$/,
+      /^exchange, workgroupBarrier\(\) +64 threads +[\d.]+ +µs$/,
+      /^dependent read of storage +in 1 MiB +[\d.]+ +µs$/,
+      /^multiply-adds in registers +[\d.]+ +GFLOP\/s$/,
+      /^copying +[\d.]+ +GB\/s$/,
+    ]
+  ) {
+    assert(lines.slice(heading).some((line) => pattern.test(line)), `${pattern}:\n${output}`);
+  }
+});
+
+Deno.test("doctor gives an event for each operation with --measure --json, before its result", async () => {
+  const ended = await runInProcess(measureBriefly, [...SYNTHETIC, "--measure", "--json"]);
+  assertEquals(ended.status, 0, ended.errors);
+  const [adapter, ...events] = eventsOf(ended);
+  assertEquals([adapter.event, events.pop()?.event], ["adapter", "result"]);
+  assert(events.length > 20);
+  for (const { event, operation, setting, value, unit, ...others } of events) {
+    assertEquals([event, others], ["operation", {}]);
+    assertEquals([typeof operation, typeof setting], ["string", "string"]);
+    assert(value as number > 0, `${operation}: ${value}`);
+    assertMatch(unit as string, /^(us|ms|GFLOP\/s|GB\/s)$/);
+  }
+});
+
+Deno.test("doctor measures nothing on an adapter that it refuses", async () => {
+  const args = [...SYNTHETIC, "--measure", "--require-gpu"];
+  const { output, errors } = await runInProcess(measureBriefly, args);
+  const software = errors.split("\n")[0].endsWith(", software");
+  assertEquals(output.includes("dependent dispatch"), !software);
+});
+
+Deno.test("measureAdapter() says that an adapter has no timestamps, and goes on", async () => {
+  const gpu = await modestGpu();
+  for (const json of [false, true]) {
+    const context = new CapturedContext();
+    await measureAdapter(context, gpu, { json });
+    const message = `Operations are not measured: The adapter ${gpu.adapter.description} has no ` +
+      "timestamps to measure kernels by";
+    assertEquals(context.errors, `warning: ${message}\n`);
+    if (json) assertEquals(context.events, [{ event: "warning", message }]);
+    else assertEquals(context.output, "");
+  }
+  gpu.destroy();
+});
+
+Deno.test("measureAdapter() ends when it is told to", async () => {
+  const context = new CapturedContext();
+  context.abort(new Error("told to"));
+  const gpu = await sharedGpu();
+  await assertRejects(() => measureAdapter(context, gpu, { json: false }), Error, "told to");
+  assertEquals(context.output, "");
 });
 
 const BATCH_NORM = "per_operation/batch_norm";

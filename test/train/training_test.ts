@@ -180,7 +180,7 @@ Deno.test("Training.restore() resumes from a state to the same bytes", async () 
 });
 
 Deno.test("Training.state() is the state at the time of the call while run() continues", async () => {
-  for (const variant of [undefined, "fused-32-256"]) {
+  for (const variant of [undefined, "fused-tail"]) {
     const { rows: expected, training: whole } = await train({ ...OPTIONS, variant });
     const wholeState = await whole.state();
     const training = await Training.create(await sharedGpu(), data, { ...OPTIONS, variant });

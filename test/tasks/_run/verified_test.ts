@@ -31,13 +31,13 @@ Deno.test("failedVariants() gives what was last remembered of the adapter", asyn
     const [one, other] = [adapterNamed("one"), adapterNamed("other")];
     assertEquals(await failedVariants(one, memory), []);
     assert(await rememberVerified(one, ["tiled"], memory));
-    assert(await rememberVerified(other, ["fused-32-256"], memory));
+    assert(await rememberVerified(other, ["fused-tail"], memory));
     assert(await rememberVerified(one, ["tiled", "per-operation"], memory));
     assertEquals(await failedVariants(one, memory), ["tiled", "per-operation"]);
-    assertEquals(await failedVariants(other, memory), ["fused-32-256"]);
+    assertEquals(await failedVariants(other, memory), ["fused-tail"]);
     assert(await rememberVerified(one, [], memory));
     assertEquals(await failedVariants(one, memory), []);
-    assertEquals(await failedVariants(other, memory), ["fused-32-256"]);
+    assertEquals(await failedVariants(other, memory), ["fused-tail"]);
   });
 });
 
