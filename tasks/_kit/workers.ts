@@ -105,23 +105,20 @@ export class Workers {
   #leastBusy(): Thread | undefined {
     const [first] = this.#threads.toSorted((a, b) => a.busy - b.busy);
     if (this.#threads.length >= this.#max || first?.busy === 0) return first;
-    const thread = startThread(this.#module, () => {
-      // What broke one would break the next.
+    try {
+      const thread: Thread = new Thread(this.#module, () => this.#lose(thread));
+      this.#threads.push(thread);
+      return thread;
+    } catch {
       this.#max = 0;
-      this.#threads = this.#threads.filter((other) => other !== thread);
-    });
-    if (thread !== undefined) this.#threads.push(thread);
-    return thread ?? first;
+      return first;
+    }
   }
-}
 
-/** Starts a thread; undefined where none can be started. */
-function startThread(module: URL, broken: () => void): Thread | undefined {
-  try {
-    return new Thread(new Worker(module.href, { type: "module" }), broken);
-  } catch {
-    broken();
-    return undefined;
+  /** Goes on without a thread, and starts no others: what broke one would break the next. */
+  #lose(lost: Thread): void {
+    this.#max = 0;
+    this.#threads = this.#threads.filter((thread) => thread !== lost);
   }
 }
 
@@ -132,7 +129,8 @@ class Thread {
   #next = 0;
 
   /** @param broken Called when the thread has died, for instance because its module cannot be loaded. */
-  constructor(worker: Worker, broken: () => void) {
+  constructor(module: URL, broken: () => void) {
+    const worker = new Worker(module.href, { type: "module" });
     this.#worker = worker;
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
       this.#asked.get(data.id)?.resolve(data);

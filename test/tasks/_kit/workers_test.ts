@@ -81,7 +81,14 @@ Deno.test("Workers.do() fails with the error of the work itself", async () => {
 
 Deno.test("Workers.do() does the work in this thread where no other one starts, or where one dies", async () => {
   const expected = await WORK.drawConfusion(CONFUSION);
+  const refused = new URL("data:text/javascript,");
+  Object.defineProperty(refused, "href", {
+    get() {
+      throw new Error("no threads here");
+    },
+  });
   const modules = [
+    refused,
     new URL("no_such_module.js", import.meta.url),
     new URL("data:text/javascript,throw new Error('broken');"),
     threadOf("throw new Error('broken');"),
