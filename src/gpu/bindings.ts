@@ -56,6 +56,7 @@ export const BINDINGS = {
   places: { binding: 35, buffer: UNIFORM }, // [layers] where the tensors of each layer lie
   arena: { binding: 36, buffer: WRITE }, // [P, arena] tensors of a batch, in vec4s
   packed: { binding: 37, buffer: WRITE }, // [P, packed] parameters, in vec4s
+  activations: { binding: 38, buffer: WRITE }, // [P, columns, rows] first layer's in an evaluation, in vec4s
 } as const satisfies Record<string, Omit<GPUBindGroupLayoutEntry, "visibility">>;
 
 /** The name of a binding. */

@@ -89,6 +89,7 @@ const LABELS = ["order", "labels"] as const;
 const DESCENT = [...STEP, "networks", "parameters", "gradients"] as const;
 const DESCENT_TEXELS = ["weight_texels", "new_weight_texels", "new_gradient_texels"] as const;
 const FUSED = [...STEP, "places", "arena", "packed"] as const;
+const EVALUATION = [...STEP, "places", "packed", "statistics", "activations"] as const;
 
 /** Every kernel by its entry point. */
 export const KERNELS = {
@@ -356,6 +357,21 @@ export const KERNELS = {
       tiles(outputs, 4 * COLUMNS),
     ],
     workgroup: 256,
+  },
+  fused_evaluate_input: {
+    file: "fused/evaluate_input",
+    bindings: [...EVALUATION, "images", "standard"],
+    workgroups: ({ rows, outputs }, { LANES, COLUMNS }) => [
+      tiles(rows, 8 * LANES),
+      tiles(outputs, 4 * COLUMNS),
+    ],
+    workgroup: 256,
+  },
+  fused_evaluate_rest: {
+    file: "fused/evaluate_rest",
+    bindings: [...EVALUATION, "labels", "outcomes", "predictions"],
+    workgroups: ({ rows }, { WORKGROUP }) => [tiles(rows, WORKGROUP), 1],
+    workgroup: 64,
   },
   fused_unpack: {
     file: "fused/unpack",

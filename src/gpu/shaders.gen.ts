@@ -494,6 +494,441 @@ fn with_decay(d: Descent, old: vec4f, gradient: vec4f) -> vec4f {
   return fma(vec4f(d.decay), old, gradient);
 }
 `,
+  "fused/evaluate": `// includes fused/layers, shared/averages, shared/bits
+//
+// What follows the product of a hidden layer in an evaluation, S = X W + b, for a column of four features:
+//
+//   with batch norm     N = (S - mean) / sqrt(variance + eps),  H = max(0, gamma N + beta),  by the moving averages
+//   without             H = max(0, S)
+//
+// 1 / sqrt(variance + eps) of an infinite average would be 0, and so would each N: it is NaN here (per_operation/batch_norm.wgsl).
+
+@group(0) @binding(38) var<storage, read_write> activations: array<vec4f>; // [P, columns, step.rows] H of the first layer
+
+// packed: fused/layers.wgsl; statistics: shared/averages.wgsl
+
+struct Ending {
+  offset: vec4f, // b, with batch norm less the mean
+  inverse: vec4f, // 1 / sqrt(variance + eps)
+  gamma: vec4f,
+  beta: vec4f,
+}
+
+// Four of a layer's moving averages, which begin at \`first\`; past the last feature 0, so that H is 0 there whatever the last
+// one's are.
+fn averages_at(first: u32, column: u32, width: u32) -> vec4f {
+  let at = first + 4u * column;
+  let last = first + width - 1u;
+  let four = vec4f(
+    statistics[at],
+    statistics[min(at + 1u, last)],
+    statistics[min(at + 2u, last)],
+    statistics[min(at + 3u, last)],
+  );
+  return select(vec4f(0.0), four, features(column, width));
+}
+
+fn ending_of(network: u32, l: u32, column: u32) -> Ending {
+  let bias = packed[packed_bias(network, l) + column];
+  if BATCH_NORM == 0u || l == LAYERS - 1u {
+    return Ending(bias, vec4f(1.0), vec4f(1.0), vec4f(0.0));
+  }
+  let width = places[l].outputs;
+  let first = network * layer.statistics;
+  let mean = averages_at(first + places[l].mean, column, width);
+  let variance = averages_at(first + places[l].variance, column, width);
+  let valid = is_finite4(mean) & is_finite4(variance);
+  return Ending(
+    bias - mean,
+    or_nan4(1.0 / sqrt(variance + EPSILON), valid),
+    packed[packed_gamma(network, l) + column],
+    packed[packed_beta(network, l) + column],
+  );
+}
+
+// H of a column, from X W.
+fn activation(e: Ending, product: vec4f) -> vec4f {
+  return relu4(fma(e.gamma, (product + e.offset) * e.inverse, e.beta));
+}
+`,
+  "fused/evaluate_input": `// includes fused/evaluate, shared/images
+//
+// The first layer of an evaluation: H of fused/evaluate.wgsl from
+//
+//   X[r, i] = byte[first + r, i] / 255 * scale[i] + shift[i]
+//
+// A workgroup computes IMAGES images x COLUMNS columns of one network, a thread eight images x one column. Images and
+// weights are staged CHUNK texels of four inputs at a time, in that order of the data set, and the next chunk is read
+// while the products of this one are computed. Threads without a column only stage.
+
+// images and standard: shared/images.wgsl; places and packed: fused/layers.wgsl; activations: fused/evaluate.wgsl
+
+override LANES: u32; // threads of a column
+override COLUMNS: u32; // of a workgroup; WORKGROUP is at least LANES COLUMNS
+override CHUNK: u32; // an even number; a chunk has at most 5 WORKGROUP texels and 2 WORKGROUP columns of weights
+override IMAGES: u32 = 8u * LANES;
+override TURN: u32 = WORKGROUP / CHUNK; // images of which all threads together stage a texel each
+override X_STRIDE: u32 = CHUNK + 1u; // from one image to the next: no multiple of 8, for the banks of workgroup memory
+
+var<workgroup> x: array<vec4f, IMAGES * X_STRIDE>; // X [IMAGES, X_STRIDE]
+var<workgroup> w: array<vec4f, 4u * CHUNK * COLUMNS>; // W [4 CHUNK, COLUMNS]
+
+// Where the images lie that a thread stages texels of.
+struct Places {
+  first: vec2u,
+  second: vec2u,
+  third: vec2u,
+  fourth: vec2u,
+  fifth: vec2u,
+}
+
+// What a thread stages of a chunk: a texel of each image, before standardisation, and two columns of weights.
+struct Fetched {
+  first: vec4f,
+  second: vec4f,
+  third: vec4f,
+  fourth: vec4f,
+  fifth: vec4f,
+  standard: Standard,
+  w0: vec4f,
+  w1: vec4f,
+}
+
+// Eight images of a column.
+struct Products {
+  a: mat4x4f,
+  b: mat4x4f,
+}
+
+fn place_of(image: u32) -> vec2u {
+  return place(step.first + min(image, step.rows - 1u));
+}
+
+// The texel \`k\` of an image; where IMAGES are staged in fewer turns, nothing.
+fn fetch_texel(turn: u32, k: u32, at: vec2u) -> vec4f {
+  if turn * TURN >= IMAGES {
+    return vec4f(0.0);
+  }
+  return textureLoad(images, vec2u(k, at.x), at.y, 0);
+}
+
+// Weights of input \`i\` in the chunk that begins with \`texel\`; 0 behind the last input.
+fn fetch_weight(network: u32, texel: u32, first_column: u32, i: u32) -> vec4f {
+  let width = columns(layer.outputs);
+  let input = 4u * texel + i / COLUMNS;
+  let inputs = 4u * layer.texels;
+  let column = min(first_column + i % COLUMNS, width - 1u);
+  let value = packed[packed_weight(network, 0u) + min(input, inputs - 1u) * width + column];
+  return select(vec4f(0.0), value, input < inputs);
+}
+
+fn fetch(network: u32, texel: u32, first_column: u32, thread: u32, at: Places) -> Fetched {
+  let k = min(texel + thread % CHUNK, layer.texels - 1u); // behind the last texel the weights are 0
+  return Fetched(
+    fetch_texel(0u, k, at.first),
+    fetch_texel(1u, k, at.second),
+    fetch_texel(2u, k, at.third),
+    fetch_texel(3u, k, at.fourth),
+    fetch_texel(4u, k, at.fifth),
+    standard[k],
+    fetch_weight(network, texel, first_column, thread),
+    fetch_weight(network, texel, first_column, thread + WORKGROUP),
+  );
+}
+
+fn stage_texel(turn: u32, thread: u32, pixels: vec4f, s: Standard) {
+  let image = turn * TURN + thread / CHUNK;
+  if image < IMAGES {
+    x[image * X_STRIDE + thread % CHUNK] = fma(pixels, s.scale, s.shift);
+  }
+}
+
+fn stage(f: Fetched, thread: u32) {
+  stage_texel(0u, thread, f.first, f.standard);
+  stage_texel(1u, thread, f.second, f.standard);
+  stage_texel(2u, thread, f.third, f.standard);
+  stage_texel(3u, thread, f.fourth, f.standard);
+  stage_texel(4u, thread, f.fifth, f.standard);
+  if thread < 4u * CHUNK * COLUMNS {
+    w[thread] = f.w0;
+  }
+  if thread + WORKGROUP < 4u * CHUNK * COLUMNS {
+    w[thread + WORKGROUP] = f.w1;
+  }
+}
+
+// Adds the products of a staged texel.
+fn add_texel(s: Products, lane: u32, column: u32, k: u32) -> Products {
+  let at = 4u * k * COLUMNS + column;
+  let four = mat4x4f(w[at], w[at + COLUMNS], w[at + 2u * COLUMNS], w[at + 3u * COLUMNS]);
+  let first = lane * X_STRIDE + k;
+  let next = LANES * X_STRIDE; // from one of the thread's images to the next
+  return Products(
+    mat4x4f(
+      add_product(s.a[0], x[first], four),
+      add_product(s.a[1], x[first + next], four),
+      add_product(s.a[2], x[first + 2u * next], four),
+      add_product(s.a[3], x[first + 3u * next], four),
+    ),
+    mat4x4f(
+      add_product(s.b[0], x[first + 4u * next], four),
+      add_product(s.b[1], x[first + 5u * next], four),
+      add_product(s.b[2], x[first + 6u * next], four),
+      add_product(s.b[3], x[first + 7u * next], four),
+    ),
+  );
+}
+
+fn store(at: u32, image: u32, e: Ending, product: vec4f) {
+  if image < step.rows {
+    activations[at + image] = activation(e, product);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_evaluate_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  let first = group.x * IMAGES;
+  let first_column = group.y * COLUMNS;
+  if first >= step.rows {
+    return;
+  }
+  let image = first + thread / CHUNK;
+  let at = Places(
+    place_of(image),
+    place_of(image + TURN),
+    place_of(image + 2u * TURN),
+    place_of(image + 3u * TURN),
+    place_of(image + 4u * TURN),
+  );
+  let lane = thread % LANES;
+  let c = thread / LANES;
+  var fetched = fetch(network, 0u, first_column, thread, at);
+  var s: Products;
+  for (var texel = 0u; texel < layer.texels; texel += CHUNK) {
+    workgroupBarrier(); // The chunk before has been read.
+    stage(fetched, thread);
+    workgroupBarrier();
+    fetched = fetch(network, texel + CHUNK, first_column, thread, at);
+    if c < COLUMNS {
+      for (var k = 0u; k < CHUNK; k += 2u) {
+        s = add_texel(s, lane, c, k);
+        s = add_texel(s, lane, c, k + 1u);
+      }
+    }
+  }
+  let width = columns(layer.outputs);
+  let column = first_column + c;
+  if c < COLUMNS && column < width {
+    let e = ending_of(network, 0u, column);
+    let to = (network * width + column) * step.rows;
+    store(to, first + lane, e, s.a[0]);
+    store(to, first + lane + LANES, e, s.a[1]);
+    store(to, first + lane + 2u * LANES, e, s.a[2]);
+    store(to, first + lane + 3u * LANES, e, s.a[3]);
+    store(to, first + lane + 4u * LANES, e, s.b[0]);
+    store(to, first + lane + 5u * LANES, e, s.b[1]);
+    store(to, first + lane + 6u * LANES, e, s.b[2]);
+    store(to, first + lane + 7u * LANES, e, s.b[3]);
+  }
+}
+`,
+  "fused/evaluate_rest": `// includes fused/evaluate
+//
+// The layers of an evaluation after the first, from H to the outcome of each image:
+//
+//   hidden  H of fused/evaluate.wgsl;  last  S = H W + b
+//   loss = log(sum of exp(S - max S)) - (S[t] - max S), with the image's label t; correct = 1 where the predicted class is t, else 0
+//
+// The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or the label's is
+// -infinity. A thread computes an image, whose activations only it reads. The weights to four columns are staged at a time;
+// all threads read the same of them.
+
+// places and packed: fused/layers.wgsl; activations: fused/evaluate.wgsl
+@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
+@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, step.rows] loss, correct
+@group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, step.rows]
+
+override DEPTH: u32; // columns of the widest layer but the last
+override ODD: u32; // columns of the widest of layers 1, 3, ..., counted from 1
+override EVEN: u32; // and of layers 2, 4, ...
+
+var<workgroup> values: array<vec4f, (ODD + EVEN) * WORKGROUP>; // [ODD, WORKGROUP], [EVEN, WORKGROUP]: a layer's inputs, its outputs
+var<workgroup> w: array<vec4f, 16u * DEPTH>; // W [4 DEPTH, 4]
+var<workgroup> endings: array<Ending, 4>; // of the four columns
+
+// Columns \`first\` to \`first + 7\` of a row of H, which begins at \`h\`. Those behind the last repeat it.
+fn load_columns(h: u32, row: u32, first: u32, width: u32, thread: u32) {
+  let last = width - 1u;
+  let c0 = first;
+  let c1 = min(first + 1u, last);
+  let c2 = min(first + 2u, last);
+  let c3 = min(first + 3u, last);
+  let c4 = min(first + 4u, last);
+  let c5 = min(first + 5u, last);
+  let c6 = min(first + 6u, last);
+  let c7 = min(first + 7u, last);
+  let at = h + row;
+  let h0 = activations[at + c0 * step.rows];
+  let h1 = activations[at + c1 * step.rows];
+  let h2 = activations[at + c2 * step.rows];
+  let h3 = activations[at + c3 * step.rows];
+  let h4 = activations[at + c4 * step.rows];
+  let h5 = activations[at + c5 * step.rows];
+  let h6 = activations[at + c6 * step.rows];
+  let h7 = activations[at + c7 * step.rows];
+  values[c0 * WORKGROUP + thread] = h0;
+  values[c1 * WORKGROUP + thread] = h1;
+  values[c2 * WORKGROUP + thread] = h2;
+  values[c3 * WORKGROUP + thread] = h3;
+  values[c4 * WORKGROUP + thread] = h4;
+  values[c5 * WORKGROUP + thread] = h5;
+  values[c6 * WORKGROUP + thread] = h6;
+  values[c7 * WORKGROUP + thread] = h7;
+}
+
+// Number i of the weights to four columns; those behind the last column repeat it.
+fn weight_at(first: u32, i: u32, column: u32, width: u32) -> vec4f {
+  return packed[first + i / 4u * width + min(column + i % 4u, width - 1u)];
+}
+
+fn stage_weight(i: u32, count: u32, value: vec4f) {
+  if i < count {
+    w[i] = value;
+  }
+}
+
+// The weights of a layer to four columns, and what follows the product.
+fn stage_columns(network: u32, l: u32, column: u32, thread: u32) {
+  let width = columns(places[l].outputs);
+  let count = 16u * columns(places[l].inputs);
+  let last = count - 1u;
+  let first = packed_weight(network, l);
+  if thread < 4u {
+    endings[thread] = ending_of(network, l, min(column + thread, width - 1u));
+  }
+  for (var i = thread; i < count; i += 8u * WORKGROUP) {
+    let w0 = weight_at(first, i, column, width);
+    let w1 = weight_at(first, min(i + WORKGROUP, last), column, width);
+    let w2 = weight_at(first, min(i + 2u * WORKGROUP, last), column, width);
+    let w3 = weight_at(first, min(i + 3u * WORKGROUP, last), column, width);
+    let w4 = weight_at(first, min(i + 4u * WORKGROUP, last), column, width);
+    let w5 = weight_at(first, min(i + 5u * WORKGROUP, last), column, width);
+    let w6 = weight_at(first, min(i + 6u * WORKGROUP, last), column, width);
+    let w7 = weight_at(first, min(i + 7u * WORKGROUP, last), column, width);
+    stage_weight(i, count, w0);
+    stage_weight(i + WORKGROUP, count, w1);
+    stage_weight(i + 2u * WORKGROUP, count, w2);
+    stage_weight(i + 3u * WORKGROUP, count, w3);
+    stage_weight(i + 4u * WORKGROUP, count, w4);
+    stage_weight(i + 5u * WORKGROUP, count, w5);
+    stage_weight(i + 6u * WORKGROUP, count, w6);
+    stage_weight(i + 7u * WORKGROUP, count, w7);
+  }
+}
+
+// The staged weights of four inputs to one of the four columns.
+fn staged(k: u32, column: u32) -> mat4x4f {
+  let at = 16u * k + column;
+  return mat4x4f(w[at], w[at + 4u], w[at + 8u], w[at + 12u]);
+}
+
+// Four columns of the product. \`inputs\` is where those of the image begin.
+fn products(inputs: u32, depth: u32) -> mat4x4f {
+  var s: mat4x4f;
+  for (var k = 0u; k < depth; k++) {
+    let x = values[inputs + k * WORKGROUP];
+    s[0] = add_product(s[0], x, staged(k, 0u));
+    s[1] = add_product(s[1], x, staged(k, 1u));
+    s[2] = add_product(s[2], x, staged(k, 2u));
+    s[3] = add_product(s[3], x, staged(k, 3u));
+  }
+  return s;
+}
+
+fn store_column(to: u32, l: u32, column: u32, i: u32, product: vec4f) {
+  if column + i < columns(places[l].outputs) {
+    let e = endings[i];
+    var value = product + e.offset;
+    if l < LAYERS - 1u {
+      value = activation(e, product);
+    }
+    values[to + (column + i) * WORKGROUP] = value;
+  }
+}
+
+// The largest logit so far, and its class.
+struct Best {
+  logit: f32,
+  index: u32, // the class
+}
+
+fn better(best: Best, logit: f32, index: u32) -> Best {
+  if index < places[LAYERS - 1u].outputs && is_greater(logit, best.logit) {
+    return Best(logit, index);
+  }
+  return best;
+}
+
+// Stores the outcome of an image, whose logits begin at \`logits\`, as number \`to\`.
+fn store_outcome(logits: u32, label: u32, to: u32) {
+  let classes = places[LAYERS - 1u].outputs;
+  let width = columns(classes);
+  var best = Best(values[logits].x, 0u);
+  var valid = true;
+  for (var c = 0u; c < width; c++) {
+    let four = values[logits + c * WORKGROUP];
+    valid = valid && !any(has_no_softmax4(four) & features(c, classes));
+    best = better(best, four.x, 4u * c);
+    best = better(best, four.y, 4u * c + 1u);
+    best = better(best, four.z, 4u * c + 2u);
+    best = better(best, four.w, 4u * c + 3u);
+  }
+  var powers = vec4f(0.0);
+  for (var c = 0u; c < width; c++) {
+    powers += select(vec4f(0.0), exp(values[logits + c * WORKGROUP] - best.logit), features(c, classes));
+  }
+  let own = values[logits + label / 4u * WORKGROUP][label % 4u];
+  let loss = log(powers.x + powers.y + powers.z + powers.w) - (own - best.logit);
+  outcomes[to] = vec2f(or_nan(loss, valid && is_finite(own)), f32(best.index == label));
+  predictions[to] = best.index;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_evaluate_rest(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  let first = group.x * WORKGROUP;
+  if first >= step.rows {
+    return;
+  }
+  let row = min(first + thread, step.rows - 1u);
+  let label = labels[step.first + row];
+  let width = columns(places[0].outputs);
+  for (var c = 0u; c < width; c += 8u) {
+    load_columns(network * width * step.rows, row, c, width, thread);
+  }
+  var inputs = thread;
+  var outputs = ODD * WORKGROUP + thread;
+  for (var l = 1u; l < LAYERS; l++) {
+    for (var column = 0u; column < columns(places[l].outputs); column += 4u) {
+      workgroupBarrier(); // The weights before have been read.
+      stage_columns(network, l, column, thread);
+      workgroupBarrier();
+      let s = products(inputs, columns(places[l].inputs));
+      store_column(outputs, l, column, 0u, s[0]);
+      store_column(outputs, l, column, 1u, s[1]);
+      store_column(outputs, l, column, 2u, s[2]);
+      store_column(outputs, l, column, 3u, s[3]);
+    }
+    let free = inputs;
+    inputs = outputs;
+    outputs = free;
+  }
+  if first + thread < step.rows {
+    store_outcome(inputs, label, network * step.rows + row);
+  }
+}
+`,
   "fused/input": `// includes fused/weights, shared/images
 //
 // The last dispatch of a fused step. For the first layer and one slice of its inputs, independent of all other slices: the weight
@@ -2781,7 +3216,8 @@ fn pixels(k: u32, at: vec2u, s: Standard) -> vec4f {
   "shared/sums": `// includes shared/common, shared/bits
 //
 // Sums that are read back, each in a fixed order so that the same run gives the same bytes. SUM_PARTS threads of a
-// network each add up every SUM_PARTS-th entry, and the parts are added on the CPU in float64.
+// network each add up every SUM_PARTS-th entry, and the parts are added on the CPU in float64. A loop makes its reads one
+// after the other, so each turn makes sixteen.
 //
 //   sum_outcomes  sums[slot, network, part] = sum of (loss, correct) over rows part, part + SUM_PARTS, …
 //   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise; (NaN, 0) where a parameter
@@ -2797,29 +3233,70 @@ fn sum_index(network: u32, networks: u32, part: u32) -> u32 {
   return (step.slot * networks + network) * SUM_PARTS + part;
 }
 
+// Adds eight outcomes, SUM_PARTS apart, in order.
+fn add_outcomes(sum: vec2f, at: u32) -> vec2f {
+  let o0 = outcomes[at];
+  let o1 = outcomes[at + SUM_PARTS];
+  let o2 = outcomes[at + 2u * SUM_PARTS];
+  let o3 = outcomes[at + 3u * SUM_PARTS];
+  let o4 = outcomes[at + 4u * SUM_PARTS];
+  let o5 = outcomes[at + 5u * SUM_PARTS];
+  let o6 = outcomes[at + 6u * SUM_PARTS];
+  let o7 = outcomes[at + 7u * SUM_PARTS];
+  return sum + o0 + o1 + o2 + o3 + o4 + o5 + o6 + o7;
+}
+
+struct Squares {
+  sum: f32,
+  valid: bool, // whether all of them are finite
+}
+
+// Adds eight squares, likewise.
+fn add_squares(s: Squares, at: u32) -> Squares {
+  let w0 = weights[at];
+  let w1 = weights[at + SUM_PARTS];
+  let w2 = weights[at + 2u * SUM_PARTS];
+  let w3 = weights[at + 3u * SUM_PARTS];
+  let w4 = weights[at + 4u * SUM_PARTS];
+  let w5 = weights[at + 5u * SUM_PARTS];
+  let w6 = weights[at + 6u * SUM_PARTS];
+  let w7 = weights[at + 7u * SUM_PARTS];
+  let finite = is_finite4(vec4f(w0, w1, w2, w3)) & is_finite4(vec4f(w4, w5, w6, w7));
+  let sum = s.sum + w0 * w0 + w1 * w1 + w2 * w2 + w3 * w3 + w4 * w4 + w5 * w5 + w6 * w6 + w7 * w7;
+  return Squares(sum, s.valid && all(finite));
+}
+
 @compute @workgroup_size(SUM_PARTS)
 fn sum_outcomes(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let first = id.z * step.rows;
   var sum = vec2f(0.0);
-  for (var row = id.x; row < step.rows; row += SUM_PARTS) {
-    sum += outcomes[id.z * step.rows + row];
+  var row = id.x;
+  for (; row + 15u * SUM_PARTS < step.rows; row += 16u * SUM_PARTS) {
+    sum = add_outcomes(add_outcomes(sum, first + row), first + row + 8u * SUM_PARTS);
+  }
+  for (; row < step.rows; row += SUM_PARTS) {
+    sum += outcomes[first + row];
   }
   sums[sum_index(id.z, workgroups.z, id.x)] = sum;
 }
 
 @compute @workgroup_size(SUM_PARTS)
 fn sum_squares(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  var sum = 0.0;
-  var valid = true;
-  for (var i = id.x; i < layer.weights; i += SUM_PARTS) {
-    let w = weights[id.z * layer.parameters + i];
-    sum += w * w;
-    valid = valid && is_finite(w);
+  let first = id.z * layer.parameters;
+  var s = Squares(0.0, true);
+  var i = id.x;
+  for (; i + 15u * SUM_PARTS < layer.weights; i += 16u * SUM_PARTS) {
+    s = add_squares(add_squares(s, first + i), first + i + 8u * SUM_PARTS);
+  }
+  for (; i < layer.weights; i += SUM_PARTS) {
+    let w = weights[first + i];
+    s = Squares(s.sum + w * w, s.valid && is_finite(w));
   }
   // A bias of -infinity in front of a ReLU, for example, changes no loss.
-  for (var i = layer.weights + id.x; i < layer.parameters; i += SUM_PARTS) {
-    valid = valid && is_finite(weights[id.z * layer.parameters + i]);
+  for (i = layer.weights + id.x; i < layer.parameters; i += SUM_PARTS) {
+    s.valid = s.valid && is_finite(weights[first + i]);
   }
-  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(sum, valid), 0.0);
+  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(s.sum, s.valid), 0.0);
 }
 `,
   "shared/tile_12x8_blocks": `// Generated by tasks/_kit/tile.ts: 12 rows at a time forward, 8 inputs backward.

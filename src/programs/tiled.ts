@@ -1,6 +1,6 @@
 /**
  * The variant for wide layers on GPUs: one kernel for each operation, the products tiled in workgroup memory. Its forward
- * kernels also evaluate for the fused variants.
+ * kernels also evaluate for the fused variants where the kernels of their own do not fit.
  *
  * @module
  */
