@@ -187,14 +187,14 @@ async function run(
       populations.push({ ...plan, variant: await chooser.choose(choice, context) });
     }
     const rows = await measureRows(populations, planned, { bench, memory, startup });
-    const figures = new Figures();
+    const figures = new Figures(context.workers);
     await writeBenchRows([...before, ...rows], { ...options, figures });
     reportBench(context, rows, options);
     if (profile) await profilePopulations(populations, options, bench);
     if (options.peers) await besidePeers(populations, planned, { bench, peers });
     const comparisons = compare ? compareWithEarlier(rows, before, options) : [];
     const worse = compare && reportComparisons(context, comparisons, options);
-    await figures.draw(signal);
+    await figures.drawn(signal);
     return worse ? EXIT.checkFailed : EXIT.done;
   } finally {
     memory.stop();
