@@ -73,11 +73,13 @@ export interface Definition {
   readonly bindings: readonly BindingName[];
   /** Threads that one network takes. */
   readonly threads?: (shape: Shape, constants: Readonly<Record<string, number>>) => number;
-  /** Workgroups along x and y that one network takes, where a workgroup works together. */
+  /** Workgroups along x and y that one network takes, where a workgroup works together; or that all of them take. */
   readonly workgroups?: (
     shape: Shape,
     constants: Readonly<Record<string, number>>,
   ) => readonly [number, number];
+  /** Whether a workgroup may work for several networks. */
+  readonly allNetworks?: true;
   /** Threads in a workgroup: few where each does much, so that there are enough workgroups to occupy the device. */
   readonly workgroup: number;
 }
@@ -351,6 +353,27 @@ export const KERNELS = {
     ],
     workgroup: 256,
   },
+  fused_input_backward: {
+    file: "fused/input_backward",
+    bindings: [...FUSED, "networks", "gradients", ...IMAGES],
+    workgroups: sideBySide,
+    allNetworks: true,
+    workgroup: 128,
+  },
+  fused_input_forward: {
+    file: "fused/input_forward",
+    bindings: [...STEP, "packed", "places", ...IMAGES, "slices"],
+    workgroups: ({ outputs }, constants) => [constants.SLICES, columnTiles(outputs, constants)],
+    allNetworks: true,
+    workgroup: 224,
+  },
+  fused_input_both: {
+    file: "fused/input_both",
+    bindings: [...FUSED, "networks", "gradients", ...IMAGES, "slices"],
+    workgroups: sideBySide,
+    allNetworks: true,
+    workgroup: 224,
+  },
   fused_unpack: {
     file: "fused/unpack",
     bindings: [...FUSED, "parameters"],
@@ -373,6 +396,20 @@ export const KERNELS = {
 
 /** The name of a kernel: its entry point. */
 export type KernelName = keyof typeof KERNELS;
+
+/** Tiles of COLUMNS columns, where those of all networks lie side by side. */
+function columnTiles(outputs: number, { NETWORKS, COLUMNS }: Readonly<Record<string, number>>) {
+  return tiles(NETWORKS * tiles(outputs, 4), COLUMNS);
+}
+
+/** A workgroup for each block of texels and tile of columns, and behind them those of the other parameters. */
+function sideBySide(
+  { outputs }: Shape,
+  constants: Readonly<Record<string, number>>,
+): readonly [number, number] {
+  const { NETWORKS, BLOCKS, LATER } = constants;
+  return [BLOCKS, columnTiles(outputs, constants) + tiles(NETWORKS * LATER, BLOCKS)];
+}
 
 /** Returns how many tiles of a size cover a length. */
 export function tiles(length: number, size: number): number {

@@ -9,6 +9,7 @@ import { checkKernels, type KernelCheckRow, passes } from "../../src/train/kerne
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { type ShaderTexts, withShaders } from "../../src/gpu/kernels.ts";
 import { type Mutant, MUTANTS, plant, VARIANT_OF, variantOf } from "./_mutants.ts";
+import { PRODUCT_MUTANTS } from "./_mutants_products.ts";
 import { VARIANT_MUTANTS } from "./_mutants_variants.ts";
 
 // 70 inputs are no whole number of texels and take several slices; widths of 11 and 6, and 37 rows, are no whole number of
@@ -46,7 +47,7 @@ async function failures(
   return failed;
 }
 
-const ALL = [...MUTANTS, ...VARIANT_MUTANTS];
+const ALL = [...MUTANTS, ...VARIANT_MUTANTS, ...PRODUCT_MUTANTS];
 const byFile = Map.groupBy(ALL, ({ file }: Mutant) => file);
 
 Deno.test("checkKernels() passes the project's own kernels", async () => {
