@@ -1,4 +1,4 @@
-// includes fused/input_tile
+// includes fused/weights, fused/input_tile
 //
 // The weight gradient of the first layer and its update, for the columns of all networks side by side (fused/input_tile.wgsl):
 //

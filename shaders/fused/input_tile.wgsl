@@ -1,4 +1,4 @@
-// includes fused/weights, shared/images
+// includes fused/descent, shared/images
 //
 // What the two products of the first layer share where the columns of all networks lie side by side: number v = n C + c is column c
 // of network n, of C = columns(layer.outputs) each. A workgroup computes COLUMNS of them, of as many networks as that takes, which

@@ -316,13 +316,13 @@ export const KERNELS = {
   },
   fused_norm: {
     file: "fused/norm",
-    bindings: [...FUSED, "statistics", "slices"],
+    bindings: [...FUSED, "slices"],
     workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
     workgroup: 256,
   },
   fused_forward: {
     file: "fused/norm",
-    bindings: [...FUSED, "statistics"],
+    bindings: FUSED,
     workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
     workgroup: 256,
   },
@@ -338,15 +338,21 @@ export const KERNELS = {
     workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
     workgroup: 256,
   },
+  fused_pair: {
+    file: "fused/pair",
+    bindings: [...FUSED, ...LABELS, "y", "diverged"],
+    workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
+    workgroup: 256,
+  },
   fused_tail: {
     file: "fused/tail",
-    bindings: [...FUSED, ...LABELS, "statistics", "y", "diverged"],
+    bindings: [...FUSED, ...LABELS, "y", "diverged"],
     workgroups: () => [1, 1],
     workgroup: 256,
   },
   fused_input: {
     file: "fused/input",
-    bindings: [...FUSED, "networks", "gradients", ...IMAGES, "slices"],
+    bindings: [...FUSED, "networks", "gradients", "statistics", ...IMAGES, "slices"],
     workgroups: ({ outputs }, { SLICES, COLUMNS, LATER }) => [
       SLICES + LATER,
       tiles(outputs, 4 * COLUMNS),
@@ -355,7 +361,7 @@ export const KERNELS = {
   },
   fused_input_backward: {
     file: "fused/input_backward",
-    bindings: [...FUSED, "networks", "gradients", ...IMAGES],
+    bindings: [...FUSED, "networks", "gradients", "statistics", ...IMAGES],
     workgroups: sideBySide,
     allNetworks: true,
     workgroup: 128,
@@ -369,7 +375,7 @@ export const KERNELS = {
   },
   fused_input_both: {
     file: "fused/input_both",
-    bindings: [...FUSED, "networks", "gradients", ...IMAGES, "slices"],
+    bindings: [...FUSED, "networks", "gradients", "statistics", ...IMAGES, "slices"],
     workgroups: sideBySide,
     allNetworks: true,
     workgroup: 224,

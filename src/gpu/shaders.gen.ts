@@ -2,87 +2,143 @@
 
 /** The text of every shader file, by its path in shaders/ without the extension. */
 export const SHADERS: Readonly<Record<string, string>> = {
-  "fused/averages": `// includes fused/layers, shared/averages
+  "fused/block": `// includes fused/softmax
 //
-// Moving averages of a column of four features.
+// What the kernels share whose workgroup holds a whole layer of one network: \`tile\` its activations or gradients, then sums
+// over its rows; \`w\` the weights of one layer, read while the products before are computed.
+//
+// A thread computes four rows x four features of a layer.
 
-fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
-  for (var i = 0u; i < min(4u, width - 4u * column); i++) {
-    keep_average(network, at + 4u * column + i, value[i]);
+// Overrides stand before the arrays whose lengths they decide, in every file that includes this one, too: naga 29 panics
+// otherwise.
+override EPSILON: f32; // eps of 1 / sqrt(var + eps)
+override STAGED: u32; // vec4s of the largest weight matrix after the first layer, at most 4 WORKGROUP
+override COLUMNS: u32; // of the widest layer
+override LANES: u32 = (ROWS + 3u) / 4u; // threads of a column; each computes rows lane, lane + LANES, ...
+override GROUPS: u32 = (LANES + 4u) / 5u; // of five lanes, whose sums are added first
+
+var<workgroup> w: array<vec4f, STAGED>; // [inputs rounded up to fours, columns]
+
+// Which rows and column of a layer a thread computes. Threads without work repeat others' and store nothing.
+struct Own {
+  column: u32,
+  slot: u32, // the column's place in the workgroup
+  slots: u32, // columns that the workgroup computes
+  lane: u32,
+  rows: vec4u,
+  there: vec4<bool>, // which of the rows exist
+  works: bool,
+}
+
+// The part of a thread where the workgroup computes \`slots\` columns from \`first\` on.
+fn own_part(thread: u32, first: u32, slots: u32) -> Own {
+  let slot = min(thread / LANES, slots - 1u);
+  let lane = thread % LANES;
+  let rows = vec4u(lane) + vec4u(0u, 1u, 2u, 3u) * LANES;
+  return Own(
+    first + slot, slot, slots, lane, min(rows, vec4u(ROWS - 1u)), rows < vec4u(ROWS), thread < LANES * slots,
+  );
+}
+
+// Four numbers for each thread of a layer's packed weights, which begin at \`first\`.
+fn fetch_weights(first: u32, count: u32, thread: u32) -> mat4x4f {
+  let last = count - 1u;
+  return mat4x4f(
+    packed[first + min(thread, last)],
+    packed[first + min(thread + WORKGROUP, last)],
+    packed[first + min(thread + 2u * WORKGROUP, last)],
+    packed[first + min(thread + 3u * WORKGROUP, last)],
+  );
+}
+
+fn weights_of(l: u32) -> u32 {
+  return 4u * columns(places[l].inputs) * columns(places[l].outputs);
+}
+
+fn stage_weights(fetched: mat4x4f, count: u32, thread: u32) {
+  if thread < count {
+    w[thread] = fetched[0];
+  }
+  if thread + WORKGROUP < count {
+    w[thread + WORKGROUP] = fetched[1];
+  }
+  if thread + 2u * WORKGROUP < count {
+    w[thread + 2u * WORKGROUP] = fetched[2];
+  }
+  if thread + 3u * WORKGROUP < count {
+    w[thread + 3u * WORKGROUP] = fetched[3];
   }
 }
-`,
-  "fused/column": `// includes fused/averages, shared/bits
-//
-// What the kernels share whose workgroup computes one column of four features of a layer, for all rows.
-//
-// Threads are LANES of rows times PARTS of what is summed. Sums over the rows are made in two goes: a thread for each group
-// of GROUP rows, then every thread adds the groups, so that three barriers are enough.
 
-override PARTS: u32;
-override LANES: u32 = WORKGROUP / PARTS;
-override GROUP: u32;
-override GROUPS: u32 = (ROWS + GROUP - 1u) / GROUP;
-
-var<workgroup> parts: array<vec4f, WORKGROUP>; // [PARTS, LANES]
-var<workgroup> rows_of_column: array<vec4f, ROWS>;
-var<workgroup> more_rows: array<vec4f, ROWS>;
-var<workgroup> groups: array<vec4f, GROUPS>;
-var<workgroup> more_groups: array<vec4f, GROUPS>;
-
-// Adds up what the parts of a row have found, always in the same order; the sum is valid for part 0.
-fn sum_of_parts(thread: u32, value: vec4f) -> vec4f {
-  workgroupBarrier();
-  parts[thread] = value;
-  workgroupBarrier();
-  var sum = value;
-  for (var part = 1u; part < PARTS; part++) {
-    sum += parts[part * LANES + thread % LANES];
-  }
-  return sum;
-}
-
-fn rows_in(group: u32) -> u32 {
-  return min(GROUP, ROWS - group * GROUP);
-}
-
-struct Moments {
-  mean: vec4f,
-  variance: vec4f,
-}
-
-// Mean and variance of \`rows_of_column\`. Each group is measured around its own mean, then the groups are put together
-// (Chan, Golub and LeVeque 1979): squares = sum of own squares + rows (own mean - mean)^2.
-fn moments(thread: u32) -> Moments {
-  workgroupBarrier();
-  if thread < GROUPS {
-    let first = thread * GROUP;
-    let count = rows_in(thread);
-    var sum = vec4f(0.0);
-    for (var i = 0u; i < count; i++) {
-      sum += rows_of_column[first + i];
+// Stores a thread's part of a layer in the tile.
+fn store_tile(p: Own, value: mat4x4f) {
+  let at = p.slot * ROWS;
+  if p.works {
+    tile[at + p.rows.x] = value[0];
+    if p.there.y {
+      tile[at + p.rows.y] = value[1];
     }
-    let mean = sum / f32(count);
-    var squares = vec4f(0.0);
-    for (var i = 0u; i < count; i++) {
-      let difference = rows_of_column[first + i] - mean;
-      squares = fma(difference, difference, squares);
+    if p.there.z {
+      tile[at + p.rows.z] = value[2];
     }
-    groups[thread] = mean;
-    more_groups[thread] = squares;
+    if p.there.w {
+      tile[at + p.rows.w] = value[3];
+    }
   }
-  workgroupBarrier();
-  var mean = vec4f(0.0);
-  for (var g = 0u; g < GROUPS; g++) {
-    mean += f32(rows_in(g)) * groups[g];
+}
+
+// Stores a thread's part of a layer in the arena; the column begins at \`at\`.
+fn store_arena(p: Own, at: u32, value: mat4x4f) {
+  if p.works {
+    arena[at + p.rows.x] = value[0];
+    if p.there.y {
+      arena[at + p.rows.y] = value[1];
+    }
+    if p.there.z {
+      arena[at + p.rows.z] = value[2];
+    }
+    if p.there.w {
+      arena[at + p.rows.w] = value[3];
+    }
   }
-  mean /= f32(ROWS);
-  var squares = vec4f(0.0);
-  for (var g = 0u; g < GROUPS; g++) {
-    let difference = groups[g] - mean;
-    squares += fma(f32(rows_in(g)) * difference, difference, more_groups[g]);
-  }
-  return Moments(mean, squares / f32(ROWS));
+}
+
+fn load_arena(p: Own, at: u32) -> mat4x4f {
+  return mat4x4f(arena[at + p.rows.x], arena[at + p.rows.y], arena[at + p.rows.z], arena[at + p.rows.w]);
+}
+
+// Rows of the lanes from \`first\` to \`end\`.
+fn rows_of(first: u32, end: u32) -> u32 {
+  let starts = vec4u(0u, 1u, 2u, 3u) * LANES;
+  let counts = min(vec4u(end) + starts, vec4u(ROWS)) - min(vec4u(first) + starts, vec4u(ROWS));
+  return counts.x + counts.y + counts.z + counts.w;
+}
+
+// The sum over a thread's rows.
+fn sum_of_four(p: Own, v: mat4x4f) -> vec4f {
+  let none = vec4f(0.0);
+  return (v[0] + select(none, v[1], p.there.y)) + (select(none, v[2], p.there.z) + select(none, v[3], p.there.w));
+}
+
+struct Five {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+}
+
+fn sum_of_five(f: Five) -> vec4f {
+  return ((f.v0 + f.v1) + (f.v2 + f.v3)) + f.v4;
+}
+
+// Where the sums over rows lie in the tile: two for each lane, then two for each group of lanes.
+fn lane_at(which: u32, slot: u32, lane: u32) -> u32 {
+  return (which * COLUMNS + slot) * LANES + lane;
+}
+
+fn group_at(which: u32, slot: u32, group: u32) -> u32 {
+  return 2u * COLUMNS * LANES + (which * COLUMNS + slot) * GROUPS + group;
 }
 
 struct Sums {
@@ -90,26 +146,296 @@ struct Sums {
   second: vec4f,
 }
 
+// A lane's sum; 0 behind the last lane.
+fn lane_sum(which: u32, slot: u32, lane: u32) -> vec4f {
+  return select(vec4f(0.0), tile[lane_at(which, slot, min(lane, LANES - 1u))], lane < LANES);
+}
+
+fn five_lanes(which: u32, slot: u32, first: u32) -> Five {
+  return Five(
+    lane_sum(which, slot, first), lane_sum(which, slot, first + 1u), lane_sum(which, slot, first + 2u),
+    lane_sum(which, slot, first + 3u), lane_sum(which, slot, first + 4u),
+  );
+}
+
+// A group's sum; 0 behind the last group.
+fn group_sum(which: u32, slot: u32, group: u32) -> vec4f {
+  return select(vec4f(0.0), tile[group_at(which, slot, min(group, GROUPS - 1u))], group < GROUPS);
+}
+
+fn five_groups(which: u32, slot: u32, first: u32) -> Five {
+  return Five(
+    group_sum(which, slot, first), group_sum(which, slot, first + 1u), group_sum(which, slot, first + 2u),
+    group_sum(which, slot, first + 3u), group_sum(which, slot, first + 4u),
+  );
+}
+
+fn sums_of_groups(slot: u32) -> Sums {
+  var all = Sums(vec4f(0.0), vec4f(0.0));
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    all.first += sum_of_five(five_groups(0u, slot, g));
+    all.second += sum_of_five(five_groups(1u, slot, g));
+  }
+  return all;
+}
+
+// The sums of two tensors over the rows of each column. The tile is free before and after.
+fn sums(p: Own, thread: u32, first: mat4x4f, second: mat4x4f) -> Sums {
+  if p.works {
+    tile[lane_at(0u, p.slot, p.lane)] = sum_of_four(p, first);
+    tile[lane_at(1u, p.slot, p.lane)] = sum_of_four(p, second);
+  }
+  workgroupBarrier();
+  for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
+    let slot = i / GROUPS;
+    let group = i % GROUPS;
+    tile[group_at(0u, slot, group)] = sum_of_five(five_lanes(0u, slot, 5u * group));
+    tile[group_at(1u, slot, group)] = sum_of_five(five_lanes(1u, slot, 5u * group));
+  }
+  workgroupBarrier();
+  let all = sums_of_groups(p.slot);
+  workgroupBarrier();
+  return all;
+}
+
+// S of a layer from the activations in the tile and the weights in w.
+fn outputs_of(l: u32, p: Own, bias: vec4f) -> mat4x4f {
+  let depth = columns(places[l].inputs);
+  let width = columns(places[l].outputs);
+  var s = mat4x4f(bias, bias, bias, bias);
+  for (var k = 0u; k < depth; k++) {
+    let at = 4u * k * width + p.column;
+    let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
+    s[0] = add_product(s[0], tile[k * ROWS + p.rows.x], four);
+    s[1] = add_product(s[1], tile[k * ROWS + p.rows.y], four);
+    s[2] = add_product(s[2], tile[k * ROWS + p.rows.z], four);
+    s[3] = add_product(s[3], tile[k * ROWS + p.rows.w], four);
+  }
+  return s;
+}
+
+// dH of a layer from dS of the next one in the tile and that one's weights in w.
+fn input_gradients(next: u32, p: Own) -> mat4x4f {
+  let width = columns(places[next].outputs);
+  var dh: mat4x4f;
+  for (var m = 0u; m < width; m++) {
+    let at = 4u * p.column * width + m;
+    let four = transpose(mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]));
+    dh[0] = add_product(dh[0], tile[m * ROWS + p.rows.x], four);
+    dh[1] = add_product(dh[1], tile[m * ROWS + p.rows.y], four);
+    dh[2] = add_product(dh[2], tile[m * ROWS + p.rows.z], four);
+    dh[3] = add_product(dh[3], tile[m * ROWS + p.rows.w], four);
+  }
+  return dh;
+}
+
+// What the gradients of a thread's part of a hidden layer are made from.
+struct Activated {
+  gamma: vec4f,
+  inverse: vec4f, // 1 / sqrt(var + eps)
+  h: mat4x4f,
+  n: mat4x4f, // with batch norm
+}
+
+fn load_activated(network: u32, l: u32, p: Own) -> Activated {
+  let column = p.column * ROWS;
+  let h = load_arena(p, in_arena(network, places[l].h) + column);
+  var n: mat4x4f;
+  var inverse = vec4f(1.0);
+  if BATCH_NORM == 1u {
+    n = load_arena(p, in_arena(network, places[l].n) + column);
+    inverse = arena[in_arena(network, places[l].inverse) + p.column];
+  }
+  return Activated(vectors_of(network, l, p.column).scale, inverse, h, n);
+}
+
+// dS of a hidden layer from its dH. With \`keep\` the gradients of gamma and beta are stored. The tile is free before and
+// after.
+fn deactivate(
+  network: u32, l: u32, p: Own, thread: u32, keep: bool, activated: Activated, dh: mat4x4f,
+) -> mat4x4f {
+  let h = activated.h;
+  let n = activated.n;
+  let g = mat4x4f(
+    relu_gradient4(dh[0], h[0]), relu_gradient4(dh[1], h[1]), relu_gradient4(dh[2], h[2]), relu_gradient4(dh[3], h[3]),
+  );
+  if BATCH_NORM == 0u {
+    return g;
+  }
+  let scale = activated.gamma * activated.inverse;
+  let products = mat4x4f(g[0] * n[0], g[1] * n[1], g[2] * n[2], g[3] * n[3]);
+  let found = sums(p, thread, g, products);
+  let dbeta = found.first;
+  let dgamma = found.second;
+  if keep && p.works && p.lane == 0u {
+    let at = in_arena(network, places[l].gradients) + p.column;
+    arena[at] = dgamma;
+    arena[at + columns(places[l].outputs)] = dbeta;
+  }
+  let rows = f32(ROWS);
+  return mat4x4f(
+    scale * (g[0] - dbeta / rows - n[0] * dgamma / rows),
+    scale * (g[1] - dbeta / rows - n[1] * dgamma / rows),
+    scale * (g[2] - dbeta / rows - n[2] * dgamma / rows),
+    scale * (g[3] - dbeta / rows - n[3] * dgamma / rows),
+  );
+}
+`,
+  "fused/column": `// includes fused/layers, fused/ten, shared/bits
+//
+// What the kernels share whose workgroup computes one column of four features of a layer, for all rows.
+//
+// Threads are LANES of rows times PARTS of what is summed. Sums over the rows are made in two goes: a thread for each group of
+// ten rows, then every thread adds the groups, ten at a time.
+
+override PARTS: u32; // at most 8
+override LANES: u32 = WORKGROUP / PARTS;
+override EPSILON: f32; // eps of 1 / sqrt(var + eps)
+override GROUPS: u32 = (ROWS + 9u) / 10u;
+
+var<workgroup> parts: array<vec4f, WORKGROUP>; // [PARTS, LANES]
+var<workgroup> rows_of_column: array<vec4f, ROWS>;
+var<workgroup> more_rows: array<vec4f, ROWS>;
+var<workgroup> groups: array<vec4f, GROUPS>;
+var<workgroup> more_groups: array<vec4f, GROUPS>;
+
+// What a part has found of a row; 0 behind the last part.
+fn part_at(lane: u32, part: u32) -> vec4f {
+  return select(vec4f(0.0), parts[min(part, PARTS - 1u) * LANES + lane], part < PARTS);
+}
+
+// Adds up what the parts of a row have found, always in the same order.
+fn sum_of_parts(thread: u32, value: vec4f) -> vec4f {
+  workgroupBarrier();
+  parts[thread] = value;
+  workgroupBarrier();
+  let lane = thread % LANES;
+  let p0 = part_at(lane, 0u);
+  let p1 = part_at(lane, 1u);
+  let p2 = part_at(lane, 2u);
+  let p3 = part_at(lane, 3u);
+  let p4 = part_at(lane, 4u);
+  let p5 = part_at(lane, 5u);
+  let p6 = part_at(lane, 6u);
+  let p7 = part_at(lane, 7u);
+  return ((p0 + p1) + (p2 + p3)) + ((p4 + p5) + (p6 + p7));
+}
+
+fn row_of_column(row: u32) -> vec4f {
+  return select(vec4f(0.0), rows_of_column[min(row, ROWS - 1u)], row < ROWS);
+}
+
+fn ten_rows_of_column(first: u32) -> Ten {
+  return Ten(
+    row_of_column(first), row_of_column(first + 1u), row_of_column(first + 2u), row_of_column(first + 3u),
+    row_of_column(first + 4u), row_of_column(first + 5u), row_of_column(first + 6u), row_of_column(first + 7u),
+    row_of_column(first + 8u), row_of_column(first + 9u),
+  );
+}
+
+fn other_row(row: u32) -> vec4f {
+  return select(vec4f(0.0), more_rows[min(row, ROWS - 1u)], row < ROWS);
+}
+
+fn ten_other_rows(first: u32) -> Ten {
+  return Ten(
+    other_row(first), other_row(first + 1u), other_row(first + 2u), other_row(first + 3u), other_row(first + 4u),
+    other_row(first + 5u), other_row(first + 6u), other_row(first + 7u), other_row(first + 8u), other_row(first + 9u),
+  );
+}
+
+fn group_of_ten(group: u32) -> vec4f {
+  return select(vec4f(0.0), groups[min(group, GROUPS - 1u)], group < GROUPS);
+}
+
+fn ten_groups(first: u32) -> Ten {
+  return Ten(
+    group_of_ten(first), group_of_ten(first + 1u), group_of_ten(first + 2u), group_of_ten(first + 3u),
+    group_of_ten(first + 4u), group_of_ten(first + 5u), group_of_ten(first + 6u), group_of_ten(first + 7u),
+    group_of_ten(first + 8u), group_of_ten(first + 9u),
+  );
+}
+
+fn other_group(group: u32) -> vec4f {
+  return select(vec4f(0.0), more_groups[min(group, GROUPS - 1u)], group < GROUPS);
+}
+
+fn ten_other_groups(first: u32) -> Ten {
+  return Ten(
+    other_group(first), other_group(first + 1u), other_group(first + 2u), other_group(first + 3u), other_group(first + 4u),
+    other_group(first + 5u), other_group(first + 6u), other_group(first + 7u), other_group(first + 8u),
+    other_group(first + 9u),
+  );
+}
+
+// How many rows a group has: ten, the last perhaps fewer, groups behind it none.
+fn rows_in(group: u32) -> u32 {
+  return min(10u, max(ROWS, 10u * group) - 10u * group);
+}
+
+struct Sums {
+  first: vec4f,
+  second: vec4f,
+}
+
+// Adds up \`groups\` and \`more_groups\`, which hold a sum for each group.
+fn sums_of_groups() -> Sums {
+  var all = Sums(vec4f(0.0), vec4f(0.0));
+  for (var g = 0u; g < GROUPS; g += 10u) {
+    all.first += sum_of_ten(ten_groups(g));
+    all.second += sum_of_ten(ten_other_groups(g));
+  }
+  return all;
+}
+
 // The sums of \`rows_of_column\` and of \`more_rows\`.
 fn sums(thread: u32) -> Sums {
   workgroupBarrier();
-  if thread < GROUPS {
-    var first = vec4f(0.0);
-    var second = vec4f(0.0);
-    for (var i = thread * GROUP; i < thread * GROUP + rows_in(thread); i++) {
-      first += rows_of_column[i];
-      second += more_rows[i];
-    }
-    groups[thread] = first;
-    more_groups[thread] = second;
+  for (var g = thread; g < GROUPS; g += WORKGROUP) {
+    groups[g] = sum_of_ten(ten_rows_of_column(10u * g));
+    more_groups[g] = sum_of_ten(ten_other_rows(10u * g));
   }
   workgroupBarrier();
-  var all = Sums(vec4f(0.0), vec4f(0.0));
-  for (var g = 0u; g < GROUPS; g++) {
-    all.first += groups[g];
-    all.second += more_groups[g];
+  return sums_of_groups();
+}
+
+struct Moments {
+  mean: vec4f,
+  variance: vec4f,
+}
+
+// rows (mean of the group - mean)^2, from the sum of a group.
+fn group_square(group: u32, sum: vec4f, mean: vec4f) -> vec4f {
+  let rows = f32(rows_in(group));
+  let difference = sum / max(rows, 1.0) - mean;
+  return rows * difference * difference;
+}
+
+// Mean and variance of \`rows_of_column\`. Each group is measured around its own mean, then the groups are put together
+// (Chan, Golub and LeVeque 1979): squares = sum of own squares + rows (own mean - mean)^2.
+fn moments(thread: u32) -> Moments {
+  workgroupBarrier();
+  for (var g = thread; g < GROUPS; g += WORKGROUP) {
+    let ten = ten_rows_of_column(10u * g);
+    let count = rows_in(g);
+    let sum = sum_of_ten(ten);
+    groups[g] = sum;
+    more_groups[g] = squares_of_ten(ten, sum / f32(count), count);
   }
-  return all;
+  workgroupBarrier();
+  let found = sums_of_groups();
+  let mean = found.first / f32(ROWS);
+  var squares = found.second;
+  for (var g = 0u; g < GROUPS; g += 10u) {
+    let t = ten_groups(g);
+    squares += sum_of_ten(Ten(
+      group_square(g, t.v0, mean), group_square(g + 1u, t.v1, mean), group_square(g + 2u, t.v2, mean),
+      group_square(g + 3u, t.v3, mean), group_square(g + 4u, t.v4, mean), group_square(g + 5u, t.v5, mean),
+      group_square(g + 6u, t.v6, mean), group_square(g + 7u, t.v7, mean), group_square(g + 8u, t.v8, mean),
+      group_square(g + 9u, t.v9, mean),
+    ));
+  }
+  return Moments(mean, squares / f32(ROWS));
 }
 `,
   "fused/descent": `// includes fused/layers
@@ -360,6 +686,7 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   let input = 4u * (slice * SLICE + q) + part; // the one that this thread moves
   let exists = input < layer.inputs && column < width;
   let at = packed_weight(network, 0u) + input * width + column;
+  let d = descent_of(network);
   var weights = vec4f(0.0);
   if exists {
     weights = packed[at];
@@ -376,7 +703,6 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     }
     let gradient = sum_of_parts(sum, thread, part);
     if exists {
-      let d = descent_of(network);
       let g = with_decay(d, weights, gradient);
       weights = moved(d, weights, g);
       packed[at] = weights;
@@ -407,7 +733,7 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   }
 }
 `,
-  "fused/input_backward": `// includes fused/input_tile
+  "fused/input_backward": `// includes fused/weights, fused/input_tile
 //
 // The weight gradient of the first layer and its update, for the columns of all networks side by side (fused/input_tile.wgsl):
 //
@@ -867,7 +1193,7 @@ fn fused_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   forward(group.y * COLUMNS, group.x, thread, first_images(group.x, 0u, thread));
 }
 `,
-  "fused/input_tile": `// includes fused/weights, shared/images
+  "fused/input_tile": `// includes fused/descent, shared/images
 //
 // What the two products of the first layer share where the columns of all networks lie side by side: number v = n C + c is column c
 // of network n, of C = columns(layer.outputs) each. A workgroup computes COLUMNS of them, of as many networks as that takes, which
@@ -955,9 +1281,9 @@ struct LayerPlace {
   h: u32, // H [columns, ROWS], in vec4s from the beginning of the network's arena; hidden layers only
   n: u32, // N [columns, ROWS], with batch norm
   g: u32, // dS [columns, ROWS]
+  moments: u32, // mean and variance of the batch, [2, columns]
   inverse: u32, // 1 / sqrt(var + eps), [columns]
-  dgamma: u32, // [columns]
-  dbeta: u32, // [columns]
+  gradients: u32, // of gamma and beta, [2, columns]
 }
 
 @group(0) @binding(35) var<uniform> places: array<LayerPlace, MAX_LAYERS>; // one for each layer
@@ -996,9 +1322,25 @@ fn packed_beta(network: u32, l: u32) -> u32 {
   return packed_bias(network, l) + 2u * columns(places[l].outputs);
 }
 
-// Where a network's tensor begins; \`tensor\` is one of h to dbeta of a layer.
+// Where a network's tensor begins; \`tensor\` is one of h to gradients of a layer.
 fn in_arena(network: u32, tensor: u32) -> u32 {
   return network * ARENA + tensor;
+}
+
+// What a kernel needs of a column's vectors, read together.
+struct Vectors {
+  bias: vec4f,
+  scale: vec4f, // gamma, without batch norm 1
+  shift: vec4f, // beta, without batch norm 0
+}
+
+fn vectors_of(network: u32, l: u32, column: u32) -> Vectors {
+  let at = packed_bias(network, l) + column;
+  let width = columns(places[l].outputs);
+  if BATCH_NORM == 1u {
+    return Vectors(packed[at], packed[at + width], packed[at + 2u * width]);
+  }
+  return Vectors(packed[at], vec4f(1.0), vec4f(0.0));
 }
 
 // sum + x W for four inputs, whose weights to a column are the columns of w.
@@ -1026,7 +1368,6 @@ fn add_outer(sum: mat4x4f, x: vec4f, g: vec4f) -> mat4x4f {
 // Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
 // are left to fused/weights.wgsl.
 
-override LAYER: u32; // the layer whose dS is computed, counted from 0
 
 // Four weights of a column's inputs, [4, columns].
 fn weights_at(at: u32, width: u32) -> mat4x4f {
@@ -1043,7 +1384,7 @@ fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
 fn logits(network: u32, row: u32, column: u32) -> vec4f {
   let depth = columns(places[LAYERS - 1u].inputs);
   let width = columns(places[LAYERS - 1u].outputs);
-  let x = in_arena(network, places[LAYER].h) + row;
+  let x = in_arena(network, places[layer.index].h) + row;
   let w = packed_weight(network, LAYERS - 1u) + column;
   var sum = packed[packed_bias(network, LAYERS - 1u) + column];
   for (var k = 0u; k < depth; k += 4u) {
@@ -1067,11 +1408,11 @@ fn turned_weights(w: u32, column: u32, width: u32) -> mat4x4f {
 
 // A row's dH from a part of the columns of dS of the layer behind. \`g\` is where the row lies in its column 0.
 fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
-  let width = columns(places[LAYER + 1u].outputs);
+  let width = columns(places[layer.index + 1u].outputs);
   let each = (width + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, width);
-  let w = packed_weight(network, LAYER + 1u) + 4u * column * width;
+  let w = packed_weight(network, layer.index + 1u) + 4u * column * width;
   var sum = vec4f(0.0);
   for (var m = begin; m < end; m += 4u) {
     let g0 = tensor_at(g, m, end);
@@ -1090,16 +1431,16 @@ fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
 // dS of a column whose dH is in \`rows_of_column\`, each row written by the thread that reads it here; the gradients of gamma and
 // beta.
 fn finish(network: u32, column: u32, thread: u32) {
-  let to = in_arena(network, places[LAYER].g) + column * ROWS;
-  let h = in_arena(network, places[LAYER].h) + column * ROWS;
+  let to = in_arena(network, places[layer.index].g) + column * ROWS;
+  let h = in_arena(network, places[layer.index].h) + column * ROWS;
   if BATCH_NORM == 0u {
     for (var row = thread; row < ROWS; row += WORKGROUP) {
       arena[to + row] = relu_gradient4(rows_of_column[row], arena[h + row]);
     }
     return;
   }
-  let n = in_arena(network, places[LAYER].n) + column * ROWS;
-  let scale = packed[packed_gamma(network, LAYER) + column] * arena[in_arena(network, places[LAYER].inverse) + column];
+  let n = in_arena(network, places[layer.index].n) + column * ROWS;
+  let scale = packed[packed_gamma(network, layer.index) + column] * arena[in_arena(network, places[layer.index].inverse) + column];
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let own = relu_gradient4(rows_of_column[row], arena[h + row]);
     rows_of_column[row] = own;
@@ -1113,8 +1454,9 @@ fn finish(network: u32, column: u32, thread: u32) {
     arena[to + row] = scale * own;
   }
   if thread == 0u {
-    arena[in_arena(network, places[LAYER].dgamma) + column] = dgamma;
-    arena[in_arena(network, places[LAYER].dbeta) + column] = dbeta;
+    let at = in_arena(network, places[layer.index].gradients) + column;
+    arena[at] = dgamma;
+    arena[at + columns(places[layer.index].outputs)] = dbeta;
   }
 }
 
@@ -1142,7 +1484,7 @@ fn fused_loss(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let g = in_arena(group.z, places[LAYER + 1u].g);
+  let g = in_arena(group.z, places[layer.index + 1u].g);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_gradients(group.z, g + min(row, ROWS - 1u), group.x, thread / LANES));
@@ -1165,15 +1507,13 @@ const MAX_LAYERS = 32u;
 //   fused_norm     the first layer:  S = b + sum over the slices, in order
 //   fused_forward  a later layer:    S = X W + b,  X = H of the layer before
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
+// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
 
-// statistics: shared/averages.wgsl; places, arena and packed: fused/layers.wgsl
+// places, arena and packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
 
-override LAYER: u32; // which layer, counted from 0
 override SLICES: u32;
 override SLICES_OF_PART: u32 = (SLICES + PARTS - 1u) / PARTS;
 
@@ -1219,12 +1559,12 @@ fn activations_at(first: u32, column: u32, end: u32) -> vec4f {
 
 // The products of a part of the columns of the layer before. \`x\` is where the row lies in its column 0.
 fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
-  let depth = columns(places[LAYER].inputs);
-  let width = columns(places[LAYER].outputs);
+  let depth = columns(places[layer.index].inputs);
+  let width = columns(places[layer.index].outputs);
   let each = (depth + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, depth);
-  let w = packed_weight(network, LAYER) + column;
+  let w = packed_weight(network, layer.index) + column;
   var sum = vec4f(0.0);
   for (var k = begin; k < end; k += 4u) {
     let x0 = activations_at(x, k, end);
@@ -1240,64 +1580,146 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   return sum;
 }
 
-// N and H of a column whose S is in \`rows_of_column\`, each row written by the thread that reads it here.
-fn finish(network: u32, column: u32, thread: u32) {
-  let outputs = places[LAYER].outputs;
+// N and H of a column whose S is in \`rows_of_column\`.
+fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
+  let outputs = places[layer.index].outputs;
   let there = features(column, outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
-  var scale = vec4f(1.0);
-  var shift = vec4f(0.0);
   if BATCH_NORM == 1u {
-    scale = packed[packed_gamma(network, LAYER) + column];
-    shift = packed[packed_beta(network, LAYER) + column];
     let found = moments(thread);
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if thread == 0u {
-      arena[in_arena(network, places[LAYER].inverse) + column] = inverse;
-      keep_averages(network, places[LAYER].mean, column, outputs, mean);
-      keep_averages(network, places[LAYER].variance, column, outputs, found.variance);
+      let at = in_arena(network, places[layer.index].moments) + column;
+      arena[at] = mean;
+      arena[at + columns(outputs)] = found.variance;
+      arena[in_arena(network, places[layer.index].inverse) + column] = inverse;
     }
   }
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let n = (rows_of_column[row] - mean) * inverse;
     if BATCH_NORM == 1u {
-      arena[in_arena(network, places[LAYER].n) + column * ROWS + row] = n;
+      arena[in_arena(network, places[layer.index].n) + column * ROWS + row] = n;
     }
-    let h = select(vec4f(0.0), relu4(fma(scale, n, shift)), there);
-    arena[in_arena(network, places[LAYER].h) + column * ROWS + row] = h;
+    let h = select(vec4f(0.0), relu4(fma(vectors.scale, n, vectors.shift)), there);
+    arena[in_arena(network, places[layer.index].h) + column * ROWS + row] = h;
   }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first = (group.z * columns(places[0].outputs) + group.x) * SLICES * ROWS;
-  let bias = packed[packed_bias(group.z, 0u) + group.x];
+  let vectors = vectors_of(group.z, 0u, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_slices(first + min(row, ROWS - 1u), thread / LANES));
     if thread < LANES && row < ROWS {
-      rows_of_column[row] = bias + sum;
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
   workgroupBarrier();
-  finish(group.z, group.x, thread);
+  finish(group.z, group.x, thread, vectors);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let x = in_arena(group.z, places[LAYER - 1u].h);
-  let bias = packed[packed_bias(group.z, LAYER) + group.x];
+  let x = in_arena(group.z, places[layer.index - 1u].h);
+  let vectors = vectors_of(group.z, layer.index, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_products(group.z, x + min(row, ROWS - 1u), group.x, thread / LANES));
     if thread < LANES && row < ROWS {
-      rows_of_column[row] = bias + sum;
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
   workgroupBarrier();
-  finish(group.z, group.x, thread);
+  finish(group.z, group.x, thread, vectors);
+}
+`,
+  "fused/pair": `// includes fused/block
+//
+// The gradients of the outputs of the last two hidden layers; a workgroup computes those of the last one in full, as fused/tail.wgsl
+// does, and of the one before a column of four features:
+//
+//   logits S = H W + b of the output layer, its softmax and cross-entropy;  dH = dS W^T;  G = dH where H > 0, else 0
+//   with batch norm dbeta = sum of G,  dgamma = sum of G N,  dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows),
+//   without dS = G;  then the same for the layer before
+//
+// That every workgroup computes the last layer takes less than a dispatch more. All it reads is read at the start. The gradients of
+// parameters are left to fused/weights.wgsl.
+
+
+var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
+
+// What a column of the later layer contributes to a row; 0 behind the last column.
+fn part_at(column: u32, width: u32, row: u32) -> vec4f {
+  return select(vec4f(0.0), tile[min(column, width - 1u) * ROWS + row], column < width);
+}
+
+fn four_parts(column: u32, width: u32, row: u32) -> vec4f {
+  return (part_at(column, width, row) + part_at(column + 1u, width, row)) +
+    (part_at(column + 2u, width, row) + part_at(column + 3u, width, row));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  let keep = group.x == 0u; // One workgroup of a network stores what all compute.
+  let later = layer.index + 1u;
+  let last = LAYERS - 1u;
+  let width = columns(places[later].outputs);
+  let row = min(thread, ROWS - 1u);
+  let label = label_of(row);
+  let fetched = fetch_weights(packed_weight(network, last), weights_of(last), thread);
+  let p = own_part(thread, 0u, width);
+  let activated = load_activated(network, later, p);
+  // The part of the earlier layer: one column.
+  let one = own_part(thread, group.x, 1u);
+  let before = load_activated(network, layer.index, one);
+  let logits = own_part(thread, 0u, columns(places[last].outputs));
+  let bias = vectors_of(network, last, logits.column).bias;
+  for (var i = thread; i < 4u * width; i += WORKGROUP) {
+    column_weights[i] = packed[packed_weight(network, later) + 4u * group.x * width + i];
+  }
+  store_tile(p, activated.h);
+  stage_weights(fetched, weights_of(last), thread);
+  workgroupBarrier();
+  let s = outputs_of(last, logits, bias);
+  workgroupBarrier(); // The products have been read.
+  store_tile(logits, s);
+  workgroupBarrier();
+  if thread < ROWS {
+    softmax_row(network, row, label, keep);
+  }
+  workgroupBarrier();
+  let dh = input_gradients(last, p);
+  workgroupBarrier(); // The products have been read.
+  let ds = deactivate(network, later, p, thread, keep, activated, dh);
+  if keep {
+    store_arena(p, in_arena(network, places[later].g) + p.column * ROWS, ds);
+  }
+
+  // Each thread's part of the products with the column's weights, then their sums.
+  let four = transpose(mat4x4f(
+    column_weights[p.column], column_weights[width + p.column],
+    column_weights[2u * width + p.column], column_weights[3u * width + p.column],
+  ));
+  let none = vec4f(0.0);
+  store_tile(p, mat4x4f(
+    add_product(none, ds[0], four), add_product(none, ds[1], four), add_product(none, ds[2], four), add_product(none, ds[3], four),
+  ));
+  workgroupBarrier();
+  var sum: mat4x4f;
+  for (var m = 0u; m < width; m += 4u) {
+    sum[0] += four_parts(m, width, one.rows.x);
+    sum[1] += four_parts(m, width, one.rows.y);
+    sum[2] += four_parts(m, width, one.rows.z);
+    sum[3] += four_parts(m, width, one.rows.w);
+  }
+  workgroupBarrier(); // The parts have been read.
+  let own = deactivate(network, layer.index, one, thread, true, before, sum);
+  store_arena(one, in_arena(network, places[layer.index].g) + one.column * ROWS, own);
 }
 `,
   "fused/softmax": `// includes fused/layers, shared/bits
@@ -1319,36 +1741,77 @@ fn label_of(row: u32) -> u32 {
   return labels[order[step.first + row]];
 }
 
+// Sixteen logits of a row from a column on; behind the last column those of the last.
+fn four_columns(row: u32, column: u32, width: u32) -> mat4x4f {
+  return mat4x4f(
+    tile[min(column, width - 1u) * ROWS + row], tile[min(column + 1u, width - 1u) * ROWS + row],
+    tile[min(column + 2u, width - 1u) * ROWS + row], tile[min(column + 3u, width - 1u) * ROWS + row],
+  );
+}
+
+// The greater of each of four, of those that are classes.
+fn greater_of(most: vec4f, four: vec4f, there: vec4<bool>) -> vec4f {
+  return select(most, four, is_greater4(four, most) & there);
+}
+
+fn has_valid(four: vec4f, there: vec4<bool>) -> bool {
+  return !any(has_no_softmax4(four) & there);
+}
+
+fn powers_of(four: vec4f, largest: f32, there: vec4<bool>) -> vec4f {
+  return select(vec4f(0.0), exp(four - largest), there);
+}
+
+fn store_logits(at: u32, column: u32, classes: u32, four: vec4f) {
+  let there = features(column, classes);
+  if there.x {
+    y[at + 4u * column] = four.x;
+  }
+  if there.y {
+    y[at + 4u * column + 1u] = four.y;
+  }
+  if there.z {
+    y[at + 4u * column + 2u] = four.z;
+  }
+  if there.w {
+    y[at + 4u * column + 3u] = four.w;
+  }
+}
+
 // One row. With \`keep\` what others read is stored, too: one workgroup of a network has to.
 fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
   let classes = places[LAYERS - 1u].outputs;
   let width = columns(classes);
+  let at = (network * ROWS + row) * classes;
+  let own = tile[label / 4u * ROWS + row][label % 4u];
   var most = vec4f(tile[row].x); // the largest of every fourth logit
-  var own = 0.0;
-  var valid = true;
-  for (var c = 0u; c < width; c++) {
-    let four = tile[c * ROWS + row];
-    let there = features(c, classes);
-    valid = valid && !any(has_no_softmax4(four) & there);
-    most = select(most, four, is_greater4(four, most) & there);
-    if c == label / 4u {
-      own = four[label % 4u];
-    }
+  var valid = is_finite(own);
+  for (var c = 0u; c < width; c += 4u) {
+    let s = four_columns(row, c, width);
+    most = greater_of(most, s[0], features(c, classes));
+    most = greater_of(most, s[1], features(c + 1u, classes));
+    most = greater_of(most, s[2], features(c + 2u, classes));
+    most = greater_of(most, s[3], features(c + 3u, classes));
+    valid = valid && has_valid(s[0], features(c, classes)) && has_valid(s[1], features(c + 1u, classes)) &&
+      has_valid(s[2], features(c + 2u, classes)) && has_valid(s[3], features(c + 3u, classes));
     if keep {
-      for (var i = 0u; i < min(4u, classes - 4u * c); i++) {
-        y[(network * ROWS + row) * classes + 4u * c + i] = four[i];
-      }
+      store_logits(at, c, classes, s[0]);
+      store_logits(at, c + 1u, classes, s[1]);
+      store_logits(at, c + 2u, classes, s[2]);
+      store_logits(at, c + 3u, classes, s[3]);
     }
   }
   var largest = select(most.x, most.y, is_greater(most.y, most.x));
   largest = select(largest, most.z, is_greater(most.z, largest));
   largest = select(largest, most.w, is_greater(most.w, largest));
   var powers = vec4f(0.0);
-  for (var c = 0u; c < width; c++) {
-    powers += select(vec4f(0.0), exp(tile[c * ROWS + row] - largest), features(c, classes));
+  for (var c = 0u; c < width; c += 4u) {
+    let s = four_columns(row, c, width);
+    powers += (powers_of(s[0], largest, features(c, classes)) + powers_of(s[1], largest, features(c + 1u, classes))) +
+      (powers_of(s[2], largest, features(c + 2u, classes)) + powers_of(s[3], largest, features(c + 3u, classes)));
   }
   let sum = powers.x + powers.y + powers.z + powers.w;
-  let loss = or_nan(log(sum) - (own - largest), valid && is_finite(own));
+  let loss = or_nan(log(sum) - (own - largest), valid);
   if keep && !is_finite(loss) {
     atomicMin(&diverged[network], step.number);
   }
@@ -1363,7 +1826,7 @@ fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
   }
 }
 `,
-  "fused/tail": `// includes fused/averages, fused/softmax
+  "fused/tail": `// includes fused/block
 //
 // Everything between the first layer's activations and the gradient of its outputs, one workgroup a network:
 //
@@ -1371,139 +1834,36 @@ fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
 //   backward  dH = dS W^T;  G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
 //             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
 //
-// What passes from one phase to the next lies in workgroup memory: \`tile\` holds the activations or gradients of one layer, then
-// sums over its rows; \`w\` the weights of one layer, read while the products before are computed. A thread computes four rows
-// x four features of a layer forward, and the same ones backward: it finds the N and H that it stored itself. The gradients of
-// parameters are left to fused/weights.wgsl.
+// What passes from one phase to the next lies in workgroup memory (fused/block.wgsl). A thread computes the same rows and
+// features of a layer forward and backward: it finds the N and H that it stored itself. The gradients of parameters, and mu and
+// var for the moving averages, are left to fused/weights.wgsl.
 
-override STAGED: u32; // vec4s of the largest weight matrix after the first layer, at most 4 WORKGROUP
-override COLUMNS: u32; // of the widest layer
-override LANES: u32 = (ROWS + 3u) / 4u; // threads of a column; each computes rows lane, lane + LANES, ...
-override GROUP: u32; // lanes whose sums are added first
-override GROUPS: u32 = (LANES + GROUP - 1u) / GROUP;
-
-var<workgroup> w: array<vec4f, STAGED>; // [inputs rounded up to fours, columns]
-var<workgroup> inverses: array<vec4f, COLUMNS * (LAYERS - 1u)>; // 1 / sqrt(var + eps) of the hidden layers, [LAYERS - 1, COLUMNS]
-
-// Which rows and column of a layer a thread computes. Threads without work repeat others' and store nothing.
-struct Own {
-  column: u32,
-  lane: u32,
-  rows: vec4u,
-  there: vec4<bool>, // which of the rows exist
-  works: bool,
-}
-
-fn own_part(thread: u32, width: u32) -> Own {
-  let lane = thread % LANES;
-  let rows = vec4u(lane) + vec4u(0u, 1u, 2u, 3u) * LANES;
-  return Own(
-    min(thread / LANES, width - 1u),
-    lane,
-    min(rows, vec4u(ROWS - 1u)),
-    rows < vec4u(ROWS),
-    thread < LANES * width,
-  );
-}
-
-// Four numbers for each thread of a layer's packed weights, which begin at \`first\`.
-fn fetch_weights(first: u32, count: u32, thread: u32) -> mat4x4f {
-  let last = count - 1u;
-  return mat4x4f(
-    packed[first + min(thread, last)],
-    packed[first + min(thread + WORKGROUP, last)],
-    packed[first + min(thread + 2u * WORKGROUP, last)],
-    packed[first + min(thread + 3u * WORKGROUP, last)],
-  );
-}
-
-fn weights_of(l: u32) -> u32 {
-  return 4u * columns(places[l].inputs) * columns(places[l].outputs);
-}
-
-fn stage_weights(fetched: mat4x4f, count: u32, thread: u32) {
-  if thread < count {
-    w[thread] = fetched[0];
-  }
-  if thread + WORKGROUP < count {
-    w[thread + WORKGROUP] = fetched[1];
-  }
-  if thread + 2u * WORKGROUP < count {
-    w[thread + 2u * WORKGROUP] = fetched[2];
-  }
-  if thread + 3u * WORKGROUP < count {
-    w[thread + 3u * WORKGROUP] = fetched[3];
-  }
-}
-
-// Stores a thread's part of a layer in the tile.
-fn store_tile(p: Own, value: mat4x4f) {
-  let at = p.column * ROWS;
-  if p.works {
-    tile[at + p.rows.x] = value[0];
-    if p.there.y {
-      tile[at + p.rows.y] = value[1];
-    }
-    if p.there.z {
-      tile[at + p.rows.z] = value[2];
-    }
-    if p.there.w {
-      tile[at + p.rows.w] = value[3];
-    }
-  }
-}
-
-// Stores a thread's part of a layer in the arena; the column begins at \`at\`.
-fn store_arena(p: Own, at: u32, value: mat4x4f) {
-  if p.works {
-    arena[at + p.rows.x] = value[0];
-    if p.there.y {
-      arena[at + p.rows.y] = value[1];
-    }
-    if p.there.z {
-      arena[at + p.rows.z] = value[2];
-    }
-    if p.there.w {
-      arena[at + p.rows.w] = value[3];
-    }
-  }
-}
-
-fn load_arena(p: Own, at: u32) -> mat4x4f {
-  return mat4x4f(arena[at + p.rows.x], arena[at + p.rows.y], arena[at + p.rows.z], arena[at + p.rows.w]);
-}
-
-// Rows of the lanes from \`first\` to \`end\`.
-fn rows_of(first: u32, end: u32) -> u32 {
-  let starts = vec4u(0u, 1u, 2u, 3u) * LANES;
-  let counts = min(vec4u(end) + starts, vec4u(ROWS)) - min(vec4u(first) + starts, vec4u(ROWS));
-  return counts.x + counts.y + counts.z + counts.w;
-}
-
-// The sum over a thread's rows.
-fn sum_of_four(p: Own, v: mat4x4f) -> vec4f {
-  let none = vec4f(0.0);
-  return (v[0] + select(none, v[1], p.there.y)) + (select(none, v[2], p.there.z) + select(none, v[3], p.there.w));
-}
-
-// Where the sums over rows lie in the tile: two for each lane, then two for each group of lanes.
-fn lane_at(which: u32, column: u32, lane: u32) -> u32 {
-  return (which * COLUMNS + column) * LANES + lane;
-}
-
-fn group_at(which: u32, column: u32, group: u32) -> u32 {
-  return 2u * COLUMNS * LANES + (which * COLUMNS + column) * GROUPS + group;
-}
+var<workgroup> inverses: array<vec4f, COLUMNS * (LAYERS - 1u)>; // 1 / sqrt(var + eps), [LAYERS - 1, COLUMNS], of all but layer 0
 
 struct Moments {
   mean: vec4f,
   variance: vec4f,
 }
 
+// rows (own mean - mean)^2, from a sum over some rows, none perhaps.
+fn square_of(rows: u32, sum: vec4f, mean: vec4f) -> vec4f {
+  let difference = sum / max(f32(rows), 1.0) - mean;
+  return f32(rows) * difference * difference;
+}
+
+fn rows_of_lane(lane: u32) -> u32 {
+  return rows_of(min(lane, LANES), min(lane + 1u, LANES));
+}
+
+fn rows_of_group(group: u32) -> u32 {
+  return rows_of(min(5u * group, LANES), min(5u * group + 5u, LANES));
+}
+
 // Mean and variance of each column over the rows. Each lane, then each group of lanes, is measured around its own mean; they
 // are put together as in fused/column.wgsl. The tile is free before and after.
-fn moments(p: Own, thread: u32, width: u32, s: mat4x4f) -> Moments {
-  let own_mean = sum_of_four(p, s) / f32(rows_of(p.lane, p.lane + 1u));
+fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
+  let own_sum = sum_of_four(p, s);
+  let own_mean = own_sum / f32(rows_of_lane(p.lane));
   let differences = mat4x4f(s[0] - own_mean, s[1] - own_mean, s[2] - own_mean, s[3] - own_mean);
   let own_squares = sum_of_four(
     p,
@@ -1513,137 +1873,65 @@ fn moments(p: Own, thread: u32, width: u32, s: mat4x4f) -> Moments {
     ),
   );
   if p.works {
-    tile[lane_at(0u, p.column, p.lane)] = own_mean;
-    tile[lane_at(1u, p.column, p.lane)] = own_squares;
+    tile[lane_at(0u, p.slot, p.lane)] = own_sum;
+    tile[lane_at(1u, p.slot, p.lane)] = own_squares;
   }
   workgroupBarrier();
-  for (var i = thread; i < GROUPS * width; i += WORKGROUP) {
-    let column = i / GROUPS;
+  for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
+    let slot = i / GROUPS;
     let group = i % GROUPS;
-    let first = group * GROUP;
-    let end = min(first + GROUP, LANES);
-    var mean = vec4f(0.0);
-    for (var lane = first; lane < end; lane++) {
-      mean += f32(rows_of(lane, lane + 1u)) * tile[lane_at(0u, column, lane)];
-    }
-    mean /= f32(rows_of(first, end));
-    var squares = vec4f(0.0);
-    for (var lane = first; lane < end; lane++) {
-      let difference = tile[lane_at(0u, column, lane)] - mean;
-      squares += fma(f32(rows_of(lane, lane + 1u)) * difference, difference, tile[lane_at(1u, column, lane)]);
-    }
-    tile[group_at(0u, column, group)] = mean;
-    tile[group_at(1u, column, group)] = squares;
+    let lane = 5u * group;
+    let five = five_lanes(0u, slot, lane);
+    let sum = sum_of_five(five);
+    let mean = sum / f32(rows_of_group(group));
+    let squares = sum_of_five(Five(
+      square_of(rows_of_lane(lane), five.v0, mean), square_of(rows_of_lane(lane + 1u), five.v1, mean),
+      square_of(rows_of_lane(lane + 2u), five.v2, mean), square_of(rows_of_lane(lane + 3u), five.v3, mean),
+      square_of(rows_of_lane(lane + 4u), five.v4, mean),
+    ));
+    tile[group_at(0u, slot, group)] = sum;
+    tile[group_at(1u, slot, group)] = squares + sum_of_five(five_lanes(1u, slot, lane));
   }
   workgroupBarrier();
-  var mean = vec4f(0.0);
-  for (var group = 0u; group < GROUPS; group++) {
-    let count = f32(rows_of(group * GROUP, min(group * GROUP + GROUP, LANES)));
-    mean += count * tile[group_at(0u, p.column, group)];
-  }
-  mean /= f32(ROWS);
-  var squares = vec4f(0.0);
-  for (var group = 0u; group < GROUPS; group++) {
-    let count = f32(rows_of(group * GROUP, min(group * GROUP + GROUP, LANES)));
-    let difference = tile[group_at(0u, p.column, group)] - mean;
-    squares += fma(count * difference, difference, tile[group_at(1u, p.column, group)]);
+  let found = sums_of_groups(p.slot);
+  let mean = found.first / f32(ROWS);
+  var squares = found.second;
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    let five = five_groups(0u, p.slot, g);
+    squares += sum_of_five(Five(
+      square_of(rows_of_group(g), five.v0, mean), square_of(rows_of_group(g + 1u), five.v1, mean),
+      square_of(rows_of_group(g + 2u), five.v2, mean), square_of(rows_of_group(g + 3u), five.v3, mean),
+      square_of(rows_of_group(g + 4u), five.v4, mean),
+    ));
   }
   workgroupBarrier();
   return Moments(mean, squares / f32(ROWS));
 }
 
-struct Sums {
-  first: vec4f,
-  second: vec4f,
-}
-
-// The sums of two tensors over the rows of each column. The tile is free before and after.
-fn sums(p: Own, thread: u32, width: u32, first: mat4x4f, second: mat4x4f) -> Sums {
-  if p.works {
-    tile[lane_at(0u, p.column, p.lane)] = sum_of_four(p, first);
-    tile[lane_at(1u, p.column, p.lane)] = sum_of_four(p, second);
-  }
-  workgroupBarrier();
-  for (var i = thread; i < GROUPS * width; i += WORKGROUP) {
-    let column = i / GROUPS;
-    let group = i % GROUPS;
-    var own = Sums(vec4f(0.0), vec4f(0.0));
-    for (var lane = group * GROUP; lane < min(group * GROUP + GROUP, LANES); lane++) {
-      own.first += tile[lane_at(0u, column, lane)];
-      own.second += tile[lane_at(1u, column, lane)];
-    }
-    tile[group_at(0u, column, group)] = own.first;
-    tile[group_at(1u, column, group)] = own.second;
-  }
-  workgroupBarrier();
-  var all = Sums(vec4f(0.0), vec4f(0.0));
-  for (var group = 0u; group < GROUPS; group++) {
-    all.first += tile[group_at(0u, p.column, group)];
-    all.second += tile[group_at(1u, p.column, group)];
-  }
-  workgroupBarrier();
-  return all;
-}
-
-// S of a layer from the activations in the tile and the weights in w.
-fn outputs_of(network: u32, l: u32, p: Own) -> mat4x4f {
-  let depth = columns(places[l].inputs);
-  let width = columns(places[l].outputs);
-  let bias = packed[packed_bias(network, l) + p.column];
-  var s = mat4x4f(bias, bias, bias, bias);
-  for (var k = 0u; k < depth; k++) {
-    let at = 4u * k * width + p.column;
-    let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
-    s[0] = add_product(s[0], tile[k * ROWS + p.rows.x], four);
-    s[1] = add_product(s[1], tile[k * ROWS + p.rows.y], four);
-    s[2] = add_product(s[2], tile[k * ROWS + p.rows.z], four);
-    s[3] = add_product(s[3], tile[k * ROWS + p.rows.w], four);
-  }
-  return s;
-}
-
-// dH of a layer from dS of the next one in the tile and that one's weights in w.
-fn input_gradients(next: u32, p: Own) -> mat4x4f {
-  let width = columns(places[next].outputs);
-  var dh: mat4x4f;
-  for (var m = 0u; m < width; m++) {
-    let at = 4u * p.column * width + m;
-    let four = transpose(mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]));
-    dh[0] = add_product(dh[0], tile[m * ROWS + p.rows.x], four);
-    dh[1] = add_product(dh[1], tile[m * ROWS + p.rows.y], four);
-    dh[2] = add_product(dh[2], tile[m * ROWS + p.rows.z], four);
-    dh[3] = add_product(dh[3], tile[m * ROWS + p.rows.w], four);
-  }
-  return dh;
-}
-
 // N and H of a hidden layer from its S; H goes into the tile, which is free before.
-fn activate(network: u32, l: u32, p: Own, thread: u32, s: mat4x4f) {
+fn activate(network: u32, l: u32, p: Own, thread: u32, vectors: Vectors, s: mat4x4f) {
   let outputs = places[l].outputs;
   let width = columns(outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
-  var scale = vec4f(1.0);
-  var shift = vec4f(0.0);
   if BATCH_NORM == 1u {
-    scale = packed[packed_gamma(network, l) + p.column];
-    shift = packed[packed_beta(network, l) + p.column];
-    let found = moments(p, thread, width, s);
+    let found = moments(p, thread, s);
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if p.works && p.lane == 0u {
+      let at = in_arena(network, places[l].moments) + p.column;
+      arena[at] = mean;
+      arena[at + width] = found.variance;
       inverses[l * COLUMNS + p.column] = inverse;
-      keep_averages(network, places[l].mean, p.column, outputs, mean);
-      keep_averages(network, places[l].variance, p.column, outputs, found.variance);
     }
   }
   let n = mat4x4f((s[0] - mean) * inverse, (s[1] - mean) * inverse, (s[2] - mean) * inverse, (s[3] - mean) * inverse);
   let there = features(p.column, outputs);
   let h = mat4x4f(
-    select(vec4f(0.0), relu4(fma(scale, n[0], shift)), there),
-    select(vec4f(0.0), relu4(fma(scale, n[1], shift)), there),
-    select(vec4f(0.0), relu4(fma(scale, n[2], shift)), there),
-    select(vec4f(0.0), relu4(fma(scale, n[3], shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[0], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[1], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[2], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[3], vectors.shift)), there),
   );
   if BATCH_NORM == 1u {
     store_arena(p, in_arena(network, places[l].n) + p.column * ROWS, n);
@@ -1652,54 +1940,26 @@ fn activate(network: u32, l: u32, p: Own, thread: u32, s: mat4x4f) {
   store_tile(p, h);
 }
 
-// dS of a hidden layer from its dH; the gradients of gamma and beta. The tile is free before and after.
-fn deactivate(network: u32, l: u32, p: Own, thread: u32, dh: mat4x4f, h: mat4x4f, n: mat4x4f) -> mat4x4f {
-  let g = mat4x4f(
-    relu_gradient4(dh[0], h[0]), relu_gradient4(dh[1], h[1]), relu_gradient4(dh[2], h[2]), relu_gradient4(dh[3], h[3]),
-  );
-  if BATCH_NORM == 0u {
-    return g;
-  }
-  let scale = packed[packed_gamma(network, l) + p.column] * inverses[l * COLUMNS + p.column];
-  let products = mat4x4f(g[0] * n[0], g[1] * n[1], g[2] * n[2], g[3] * n[3]);
-  let found = sums(p, thread, columns(places[l].outputs), g, products);
-  let dbeta = found.first;
-  let dgamma = found.second;
-  if p.works && p.lane == 0u {
-    arena[in_arena(network, places[l].dgamma) + p.column] = dgamma;
-    arena[in_arena(network, places[l].dbeta) + p.column] = dbeta;
-  }
-  let rows = f32(ROWS);
-  return mat4x4f(
-    scale * (g[0] - dbeta / rows - n[0] * dgamma / rows),
-    scale * (g[1] - dbeta / rows - n[1] * dgamma / rows),
-    scale * (g[2] - dbeta / rows - n[2] * dgamma / rows),
-    scale * (g[3] - dbeta / rows - n[3] * dgamma / rows),
-  );
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let network = group.z;
   let row = min(thread, ROWS - 1u);
   let label = label_of(row);
   stage_weights(fetch_weights(packed_weight(network, 1u), weights_of(1u), thread), weights_of(1u), thread);
-  let first = own_part(thread, columns(places[0].outputs));
+  let first = own_part(thread, 0u, columns(places[0].outputs));
   store_tile(first, load_arena(first, in_arena(network, places[0].h) + first.column * ROWS));
-  if BATCH_NORM == 1u && first.works && first.lane == 0u {
-    inverses[first.column] = arena[in_arena(network, places[0].inverse) + first.column];
-  }
   workgroupBarrier();
 
   // Forward.
   for (var l = 1u; l < LAYERS; l++) {
     let next = min(l + 1u, LAYERS - 1u);
     let fetched = fetch_weights(packed_weight(network, next), weights_of(next), thread);
-    let p = own_part(thread, columns(places[l].outputs));
-    let s = outputs_of(network, l, p);
+    let p = own_part(thread, 0u, columns(places[l].outputs));
+    let vectors = vectors_of(network, l, p.column);
+    let s = outputs_of(l, p, vectors.bias);
     workgroupBarrier(); // The products have been read.
     if l < LAYERS - 1u {
-      activate(network, l, p, thread, s);
+      activate(network, l, p, thread, vectors, s);
       stage_weights(fetched, weights_of(next), thread);
     } else {
       store_tile(p, s);
@@ -1715,15 +1975,14 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   for (var l = LAYERS - 1u; l > 0u; l--) {
     let before = l - 1u;
     let fetched = fetch_weights(packed_weight(network, max(before, 1u)), weights_of(max(before, 1u)), thread);
-    let p = own_part(thread, columns(places[before].outputs));
-    let h = load_arena(p, in_arena(network, places[before].h) + p.column * ROWS);
-    var n: mat4x4f;
-    if BATCH_NORM == 1u {
-      n = load_arena(p, in_arena(network, places[before].n) + p.column * ROWS);
+    let p = own_part(thread, 0u, columns(places[before].outputs));
+    var activated = load_activated(network, before, p);
+    if before > 0u {
+      activated.inverse = inverses[before * COLUMNS + p.column];
     }
     let dh = input_gradients(l, p);
     workgroupBarrier(); // The products have been read.
-    let ds = deactivate(network, before, p, thread, dh, h, n);
+    let ds = deactivate(network, before, p, thread, true, activated, dh);
     store_arena(p, in_arena(network, places[before].g) + p.column * ROWS, ds);
     if before > 0u {
       store_tile(p, ds);
@@ -1731,6 +1990,42 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     }
     workgroupBarrier();
   }
+}
+`,
+  "fused/ten": `// Ten vec4s that are read side by side. A loop makes its reads one after the other, and a turn costs as much as several of
+// them, so sums are made of tens.
+
+struct Ten {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+  v5: vec4f,
+  v6: vec4f,
+  v7: vec4f,
+  v8: vec4f,
+  v9: vec4f,
+}
+
+fn sum_of_ten(t: Ten) -> vec4f {
+  return (((t.v0 + t.v1) + (t.v2 + t.v3)) + ((t.v4 + t.v5) + (t.v6 + t.v7))) + (t.v8 + t.v9);
+}
+
+// The square of a difference; 0 where the value does not exist.
+fn square_of(value: vec4f, mean: vec4f, there: bool) -> vec4f {
+  let difference = value - mean;
+  return select(vec4f(0.0), difference * difference, there);
+}
+
+// The sum of squared differences of the first \`count\` from their mean.
+fn squares_of_ten(t: Ten, mean: vec4f, count: u32) -> vec4f {
+  return sum_of_ten(Ten(
+    square_of(t.v0, mean, count > 0u), square_of(t.v1, mean, count > 1u), square_of(t.v2, mean, count > 2u),
+    square_of(t.v3, mean, count > 3u), square_of(t.v4, mean, count > 4u), square_of(t.v5, mean, count > 5u),
+    square_of(t.v6, mean, count > 6u), square_of(t.v7, mean, count > 7u), square_of(t.v8, mean, count > 8u),
+    square_of(t.v9, mean, count > 9u),
+  ));
 }
 `,
   "fused/unpack": `// includes fused/layers
@@ -1772,84 +2067,89 @@ fn fused_unpack(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   }
 }
 `,
-  "fused/weights": `// includes fused/descent
+  "fused/weights": `// includes fused/descent, fused/ten, shared/averages
 //
 // The update of what no other kernel of a step waits for: all parameters but the first layer's weights.
 //
 //   dW = H^T dS + 2 lambda W,  W <- W - eta dW,  db = sum of dS,  b <- b - eta db;  gamma and beta likewise
+//   average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //
 // H belongs to the layer before. A thread computes four inputs x four outputs; ten rows are read side by side.
-
-// Four features of ten rows.
-struct TenRows {
-  r0: vec4f,
-  r1: vec4f,
-  r2: vec4f,
-  r3: vec4f,
-  r4: vec4f,
-  r5: vec4f,
-  r6: vec4f,
-  r7: vec4f,
-  r8: vec4f,
-  r9: vec4f,
-}
 
 // A row of a column that begins at \`column\`; 0 behind the last.
 fn row_at(column: u32, row: u32) -> vec4f {
   return select(vec4f(0.0), arena[column + min(row, ROWS - 1u)], row < ROWS);
 }
 
-fn ten_rows(column: u32, row: u32) -> TenRows {
-  return TenRows(
+fn ten_rows(column: u32, row: u32) -> Ten {
+  return Ten(
     row_at(column, row), row_at(column, row + 1u), row_at(column, row + 2u), row_at(column, row + 3u),
     row_at(column, row + 4u), row_at(column, row + 5u), row_at(column, row + 6u), row_at(column, row + 7u),
     row_at(column, row + 8u), row_at(column, row + 9u),
   );
 }
 
-fn sum_of_ten(t: TenRows) -> vec4f {
-  return (t.r0 + t.r1) + (t.r2 + t.r3) + ((t.r4 + t.r5) + (t.r6 + t.r7)) + (t.r8 + t.r9);
+fn add_ten(sum: mat4x4f, h: Ten, g: Ten) -> mat4x4f {
+  let four = add_outer(add_outer(add_outer(add_outer(sum, h.v0, g.v0), h.v1, g.v1), h.v2, g.v2), h.v3, g.v3);
+  let eight = add_outer(add_outer(add_outer(add_outer(four, h.v4, g.v4), h.v5, g.v5), h.v6, g.v6), h.v7, g.v7);
+  return add_outer(add_outer(eight, h.v8, g.v8), h.v9, g.v9);
 }
 
-fn add_ten(sum: mat4x4f, h: TenRows, g: TenRows) -> mat4x4f {
-  let four = add_outer(add_outer(add_outer(add_outer(sum, h.r0, g.r0), h.r1, g.r1), h.r2, g.r2), h.r3, g.r3);
-  let eight = add_outer(add_outer(add_outer(add_outer(four, h.r4, g.r4), h.r5, g.r5), h.r6, g.r6), h.r7, g.r7);
-  return add_outer(add_outer(eight, h.r8, g.r8), h.r9, g.r9);
+// Moving averages of a column's features.
+fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
+  let first = at + 4u * column;
+  let left = width - 4u * column; // from here to the last
+  keep_average(network, first, value.x);
+  if left > 1u {
+    keep_average(network, first + 1u, value.y);
+  }
+  if left > 2u {
+    keep_average(network, first + 2u, value.z);
+  }
+  if left > 3u {
+    keep_average(network, first + 3u, value.w);
+  }
 }
 
-// Bias, gamma and beta of a column.
+// Bias, gamma and beta of a column, and its moving averages. What is not there without batch norm is read and not used.
 fn move_vectors(network: u32, l: u32, column: u32) {
   let outputs = places[l].outputs;
+  let width = columns(outputs);
   let d = descent_of(network);
+  let bias_at = packed_bias(network, l) + column;
+  let gamma_at = bias_at + width;
+  let beta_at = gamma_at + width;
+  let bias = packed[bias_at];
+  let gamma = packed[gamma_at];
+  let beta = packed[beta_at];
+  let mean = arena[in_arena(network, places[l].moments) + column];
+  let variance = arena[in_arena(network, places[l].moments) + width + column];
+  let dgamma = arena[in_arena(network, places[l].gradients) + column];
+  let dbeta = arena[in_arena(network, places[l].gradients) + width + column];
   let g = in_arena(network, places[l].g) + column * ROWS;
-  let at = packed_bias(network, l) + column;
-  let old = packed[at];
-  var sum = vec4f(0.0);
+  var dbias = vec4f(0.0);
   for (var row = 0u; row < ROWS; row += 10u) {
-    sum += sum_of_ten(ten_rows(g, row));
+    dbias += sum_of_ten(ten_rows(g, row));
   }
-  packed[at] = moved(d, old, sum);
-  keep_gradients(network, places[l].bias, column, outputs, sum);
+  packed[bias_at] = moved(d, bias, dbias);
+  keep_gradients(network, places[l].bias, column, outputs, dbias);
   if BATCH_NORM == 0u || l == LAYERS - 1u {
     return;
   }
-  let gamma = packed_gamma(network, l) + column;
-  let beta = packed_beta(network, l) + column;
-  let dgamma = arena[in_arena(network, places[l].dgamma) + column];
-  let dbeta = arena[in_arena(network, places[l].dbeta) + column];
-  packed[gamma] = moved(d, packed[gamma], dgamma);
-  packed[beta] = moved(d, packed[beta], dbeta);
   keep_gradients(network, places[l].gamma, column, outputs, dgamma);
   keep_gradients(network, places[l].beta, column, outputs, dbeta);
+  packed[gamma_at] = moved(d, gamma, dgamma);
+  packed[beta_at] = moved(d, beta, dbeta);
+  keep_averages(network, places[l].mean, column, outputs, mean);
+  keep_averages(network, places[l].variance, column, outputs, variance);
 }
 
 // The weights of an input to a column; \`at\` is where they lie.
-fn move_weights(network: u32, l: u32, input: u32, column: u32, at: u32, gradient: vec4f) {
+fn move_weights(network: u32, l: u32, input: u32, column: u32, at: u32, old: vec4f, gradient: vec4f) {
   if input >= places[l].inputs {
     return;
   }
   let d = descent_of(network);
-  let old = packed[at];
   let g = with_decay(d, old, gradient);
   packed[at] = moved(d, old, g);
   keep_gradients(network, places[l].weight + input * places[l].outputs, column, places[l].outputs, g);
@@ -1859,15 +2159,16 @@ fn move_block(network: u32, l: u32, k: u32, column: u32) {
   let width = columns(places[l].outputs);
   let h = in_arena(network, places[l - 1u].h) + k * ROWS;
   let g = in_arena(network, places[l].g) + column * ROWS;
+  let at = packed_weight(network, l) + 4u * k * width + column;
+  let old = mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
   var sum: mat4x4f;
   for (var row = 0u; row < ROWS; row += 10u) {
     sum = add_ten(sum, ten_rows(h, row), ten_rows(g, row));
   }
-  let at = packed_weight(network, l) + 4u * k * width + column;
-  move_weights(network, l, 4u * k, column, at, sum[0]);
-  move_weights(network, l, 4u * k + 1u, column, at + width, sum[1]);
-  move_weights(network, l, 4u * k + 2u, column, at + 2u * width, sum[2]);
-  move_weights(network, l, 4u * k + 3u, column, at + 3u * width, sum[3]);
+  move_weights(network, l, 4u * k, column, at, old[0], sum[0]);
+  move_weights(network, l, 4u * k + 1u, column, at + width, old[1], sum[1]);
+  move_weights(network, l, 4u * k + 2u, column, at + 2u * width, old[2], sum[2]);
+  move_weights(network, l, 4u * k + 3u, column, at + 3u * width, old[3], sum[3]);
 }
 
 // The share of one of several workgroups: \`part\` counts them from 0. Each takes WORKGROUP blocks of one layer, a block
@@ -2876,6 +3177,7 @@ struct Layer {
   texels: u32, // texels of an image in the texture: inputs / 4, rounded up
   images_per_layer: u32, // images in a layer of the texture
   slices: u32, // parts that the sum over the inputs is split into
+  index: u32, // which layer, counted from 0
 }
 
 // What changes from one step, or one part of an evaluation, to the next.

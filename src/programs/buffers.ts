@@ -167,6 +167,7 @@ export class PopulationBuffers {
       texels: this.#data.texels,
       imagesPerLayer: this.#data.imagesPerLayer,
       slices,
+      index: layer,
     }]);
     const made = this.#memory.uniform(`layer ${layer + 1} sizes`, fields);
     this.#sizes.set(key, made);

@@ -19,6 +19,7 @@ import { FIXED_SLOT, type PopulationBuffers } from "./buffers.ts";
 import {
   lossSizes,
   normSizes,
+  pairSizes,
   productSizes,
   type Sizes,
   sizesFit,
@@ -66,8 +67,8 @@ function variant(name: string, kind: Kind): Variant {
   };
 }
 
-/** Storage buffers of `fused_tail`, which has the most. */
-const STORAGE_BUFFERS = 7;
+/** Storage buffers of `fused_input`, which has the most. */
+const STORAGE_BUFFERS = 8;
 
 /** Maximum multiplications of a step after the first layer for which its products need no tiles. */
 const MAX_MULTIPLICATIONS = 5e7;
@@ -77,9 +78,9 @@ interface Place {
   readonly h: number;
   readonly n: number;
   readonly g: number;
+  readonly moments: number;
   readonly inverse: number;
-  readonly dgamma: number;
-  readonly dbeta: number;
+  readonly gradients: number;
 }
 
 /** Whether a shape fits the memory of the device and of a workgroup. */
@@ -116,13 +117,19 @@ function restOf(
   if (rest === "tail") return [["fused_tail", 0, tailSizes(batch, widths)]];
   const last = widths.length - 3; // the last hidden layer
   const later = Array.from({ length: last }, (_, i) => i + 1);
-  return [
-    ...later.map((l) => ["fused_forward", l, productSizes(gpu, batch, widths[l])] as const),
-    ["fused_loss", last, lossSizes(gpu, batch, widths[last + 2])],
-    ...later.toReversed().map((l) =>
-      ["fused_backward", l - 1, productSizes(gpu, batch, widths[l + 1])] as const
-    ),
-  ];
+  const forward = later.map((l) =>
+    ["fused_forward", l, productSizes(gpu, batch, widths[l])] as const
+  );
+  const backward = later.toReversed().map((l) =>
+    ["fused_backward", l - 1, productSizes(gpu, batch, widths[l + 1])] as const
+  );
+  if (last > 0) {
+    const pair = pairSizes(batch, widths);
+    if (sizesFit(gpu, pair)) {
+      return [...forward, ["fused_pair", last - 1, pair], ...backward.slice(1)];
+    }
+  }
+  return [...forward, ["fused_loss", last, lossSizes(gpu, batch, widths[last + 2])], ...backward];
 }
 
 /**
@@ -189,7 +196,7 @@ class Fused implements Program {
       SLICES: slices,
     };
     function use([name, layer, { constants }]: ReturnType<typeof restOf>[number]): KernelUse {
-      return [name, layer, { constants: { ...common, ...constants, LAYER: layer } }];
+      return [name, layer, { constants: { ...common, ...constants } }];
     }
     const kernels = await binder.bind([
       use(["fused_norm", 0, normSizes(gpu, batch, slices)]),
@@ -283,9 +290,9 @@ function place(widths: readonly number[], rows: number): { places: Place[]; size
       h: take(rows * columns),
       n: take(rows * columns),
       g: take(rows * columns),
+      moments: take(2 * columns),
       inverse: take(columns),
-      dgamma: take(columns),
-      dbeta: take(columns),
+      gradients: take(2 * columns),
     };
   });
   return { places, size };

@@ -32,6 +32,7 @@ export const VARIANT_OF: readonly (readonly [beginning: string, variant: string]
   ["texel/", "texel-12x8"],
   ["fused/column", "fused-layers"],
   ["fused/loss", "fused-layers"],
+  ["fused/pair", "fused-layers"],
   ["fused/norm", "fused-layers"],
   ["fused/input_forward", "fused-tail-16x8"],
   ["fused/input_", "fused-tail-8x8"],

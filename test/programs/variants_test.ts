@@ -65,7 +65,7 @@ const SETTINGS = [
   { hidden: THREE_LAYERS, batchNorm: false, batch: 20, networks: 3, inputs: 10, steps: 3 },
   { hidden: NINE_LAYERS, batchNorm: true, batch: 21, networks: 2, inputs: 70, steps: 2 },
   { hidden: NINE_LAYERS, batchNorm: false, batch: 20, networks: 1, inputs: 70, steps: 2 },
-  { hidden: [67, 9], batchNorm: true, batch: 130, networks: 2, inputs: 70, steps: 2 },
+  { hidden: [67, 66], batchNorm: true, batch: 130, networks: 2, inputs: 70, steps: 2 },
   { hidden: [43, 9], batchNorm: true, batch: 91, networks: 2, inputs: 70, steps: 2 },
   { hidden: [5], batchNorm: false, batch: 3, networks: 1, inputs: 3, steps: 2 },
 ];
@@ -84,7 +84,7 @@ for (const variant of VARIANTS) {
       short.push(...await failures(gpu, dataset, { ...setting, variant }));
     }
     assertEquals(short, []);
-    // 130 rows of 67 activations take 38 KiB of workgroup memory, and a software driver has 32.
+    // 130 rows of 67 activations take 53 KiB of workgroup memory, and a software driver has 32.
     const left = /^fused-tail/.test(variant) ? 1 : 0;
     assert(ran >= SETTINGS.length - left);
   });
