@@ -141,10 +141,11 @@ async function submit(gpu: Gpu, kernel: KernelName, run: KernelRun): Promise<Sub
   try {
     for (const [binding, contents] of Object.entries(inputs)) {
       const words = withEnd(contents, TRAP);
-      buffers[binding] = gpu.upload(binding, words);
+      const isUniform = hasType(binding as BindingName, "uniform");
+      buffers[binding] = gpu.upload(binding, words, isUniform ? uniform : undefined);
       bytes += words.byteLength;
       // The others are bound for reading only, and the device refuses a kernel that writes to them.
-      if (isWritable(binding as BindingName)) {
+      if (hasType(binding as BindingName, "storage")) {
         readings.push([binding, readingOfInput(buffers[binding], words)]);
       }
     }
@@ -221,9 +222,9 @@ async function collect(gpu: Gpu, runs: readonly Submitted[]): Promise<Written[]>
   }
 }
 
-function isWritable(binding: BindingName): boolean {
+function hasType(binding: BindingName, type: GPUBufferBindingType): boolean {
   const bound = BINDINGS[binding];
-  return "buffer" in bound && bound.buffer.type === "storage";
+  return "buffer" in bound && bound.buffer.type === type;
 }
 
 /** Reads what the kernel must not have changed. */
