@@ -5,8 +5,9 @@
 //   dW = X^T dS + 2 lambda W,  W <- W - eta dW
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //
-// A workgroup computes BLOCK texels x COLUMNS columns, over CHUNK rows at a time: those of the next chunk are read before the products of
-// this one. A thread computes TEXELS texels, q, q + TEXEL_LANES and so on: 64 multiply-adds to four reads, or 128 to six.
+// A workgroup computes BLOCK texels x COLUMNS columns, over CHUNK rows at a time: those of the next chunk are read before the
+// products of this one. A thread computes TEXELS texels, q, q + TEXEL_LANES and so on: 64 multiply-adds to four reads, or 128
+// to six.
 //
 // Further workgroups update everything else (fused/weights.wgsl).
 
@@ -209,7 +210,8 @@ fn move_column(v: u32, texel: u32, g0: mat4x4f, g1: mat4x4f, g2: mat4x4f, g3: ma
   }
 }
 
-fn backward(first_column: u32, block: u32, thread: u32) {
+// thread = q HALF + d
+fn weight_gradients(first_column: u32, block: u32, thread: u32) -> Tiles {
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     images_of_rows[row] = image_at(step.first, row);
   }
@@ -219,24 +221,25 @@ fn backward(first_column: u32, block: u32, thread: u32) {
   workgroupBarrier();
   var chunk = fetch_chunk(origins, own_texel, 0u, thread);
 
-  // thread = q HALF + d
-  let d = thread % HALF;
-  let q = thread / HALF;
-  let computes = q < TEXEL_LANES;
   var sum = Tiles();
   for (var row = 0u; row < ROWS; row += CHUNK) {
     workgroupBarrier(); // The chunk before has been read.
     stage_chunk(chunk, s, thread);
     workgroupBarrier();
     chunk = fetch_chunk(origins, own_texel, row + CHUNK, thread);
-    if computes {
-      sum = add_chunk(sum, q, d);
+    if thread < TEXEL_LANES * HALF {
+      sum = add_chunk(sum, thread / HALF, thread % HALF);
     }
   }
-  if computes {
-    let texel = block * BLOCK + q;
-    move_column(first_column + d, texel, sum.low.a, sum.low.c, sum.high.a, sum.high.c);
-    move_column(first_column + d + HALF, texel, sum.low.b, sum.low.d, sum.high.b, sum.high.d);
+  return sum;
+}
+
+fn move_tiles(first_column: u32, block: u32, thread: u32, sum: Tiles) {
+  if thread < TEXEL_LANES * HALF {
+    let column = first_column + thread % HALF;
+    let texel = block * BLOCK + thread / HALF;
+    move_column(column, texel, sum.low.a, sum.low.c, sum.high.a, sum.high.c);
+    move_column(column + HALF, texel, sum.low.b, sum.low.d, sum.high.b, sum.high.d);
   }
 }
 
@@ -258,7 +261,8 @@ fn fused_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
     return;
   }
   if group.y < tiles_of_columns() {
-    backward(group.y * COLUMNS, group.x, thread);
+    let sum = weight_gradients(group.y * COLUMNS, group.x, thread);
+    move_tiles(group.y * COLUMNS, group.x, thread, sum);
   } else {
     move_others(group, thread);
   }

@@ -6,8 +6,8 @@
 //   sums of S = X W over the slice
 //   X[r, i] = byte[order[next + r], i] / 255 * scale[i] + shift[i]
 //
-// A workgroup computes COLUMNS columns, 8 LANES rows at a time, over CHUNK_TEXELS texels at a time: those of the next chunk are read
-// before the products of this one. A thread computes eight rows x two columns: 256 multiply-adds to 16 reads a texel.
+// A workgroup computes COLUMNS columns, 8 LANES rows at a time, over CHUNK_TEXELS texels at a time: those of the next chunk are
+// read before the products of this one. A thread computes eight rows x two columns: 256 multiply-adds to 16 reads a texel.
 
 // images, order and standard: shared/images.wgsl; packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS] sums over each slice
@@ -19,7 +19,8 @@ override LANES: u32; // threads of a column, at most WORKGROUP / 16; COLUMNS is 
 const CHUNK_TEXELS = 4u;
 const CHUNK_INPUTS = 4u * CHUNK_TEXELS;
 
-override WEIGHTS: u32 = CHUNK_TEXELS * 2u * LANES; // where W begins among the fours: X [CHUNK_TEXELS, 2, LANES], W [CHUNK_TEXELS, COLUMNS]
+// Where W begins among the fours: X [CHUNK_TEXELS, 2, LANES], W [CHUNK_TEXELS, COLUMNS].
+override WEIGHTS: u32 = CHUNK_TEXELS * 2u * LANES;
 
 // The images of which a thread stages a pixel of four, and those pixels of the next chunk.
 struct Images {
@@ -49,7 +50,7 @@ fn next_images(images: Images, texel: u32) -> Images {
   return Images(images.image0, images.image1, raw_at(images.image0, texel), raw_at(images.image1, texel));
 }
 
-// Row number j LANES + b of those at a time, as threads own them: the fours of a texel hold rows b to b + 3 LANES, b + 4 LANES to b + 7 LANES.
+// A thread's rows are b, b + LANES, ..., b + 7 LANES: two fours of each texel.
 fn stage_pixel_of_row(raw: vec4f, s: Standard, i: u32) {
   let row = i / CHUNK_TEXELS;
   if row < 8u * LANES {

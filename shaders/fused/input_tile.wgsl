@@ -1,12 +1,12 @@
 // includes fused/descent, shared/images
 //
-// What the two products of the first layer share where the columns of all networks lie side by side: number v = n C + c is column c
-// of network n, of C = columns(layer.outputs) each. A workgroup computes COLUMNS of them, of as many networks as that takes, which
-// share the images that it stages. What a column's sums are does not depend on where it lies.
+// What the two products of the first layer share where the columns of all networks lie side by side: number v = n C + c is
+// column c of network n, of C = columns(layer.outputs) each. A workgroup computes COLUMNS of them, of as many networks as that
+// takes, which share the images that it stages. A column's sums do not depend on where it lies.
 //
-// A thread computes the columns d and d + HALF in tiles of 8 x 8: eight inputs backward, eight rows forward. Staged are fours: four
-// rows of a column or of a texel backward, four inputs of a column or four rows of a texel forward. So one address serves four
-// reads; and the fifth vec4 of a four is left unused, so that threads with neighbouring fours read from different banks.
+// A thread computes the columns d and d + HALF in tiles of 8 x 8: eight inputs backward, eight rows forward. Staged are fours:
+// four rows of a column or of a texel backward, four inputs of a column or four rows of a texel forward. So one address serves
+// four reads; and the fifth vec4 of a four is left unused, so that threads with neighbouring fours read from different banks.
 
 override NETWORKS: u32;
 override COLUMNS: u32; // of a workgroup, even

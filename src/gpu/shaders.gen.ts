@@ -740,8 +740,9 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
 //   dW = X^T dS + 2 lambda W,  W <- W - eta dW
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //
-// A workgroup computes BLOCK texels x COLUMNS columns, over CHUNK rows at a time: those of the next chunk are read before the products of
-// this one. A thread computes TEXELS texels, q, q + TEXEL_LANES and so on: 64 multiply-adds to four reads, or 128 to six.
+// A workgroup computes BLOCK texels x COLUMNS columns, over CHUNK rows at a time: those of the next chunk are read before the
+// products of this one. A thread computes TEXELS texels, q, q + TEXEL_LANES and so on: 64 multiply-adds to four reads, or 128
+// to six.
 //
 // Further workgroups update everything else (fused/weights.wgsl).
 
@@ -944,7 +945,8 @@ fn move_column(v: u32, texel: u32, g0: mat4x4f, g1: mat4x4f, g2: mat4x4f, g3: ma
   }
 }
 
-fn backward(first_column: u32, block: u32, thread: u32) {
+// thread = q HALF + d
+fn weight_gradients(first_column: u32, block: u32, thread: u32) -> Tiles {
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     images_of_rows[row] = image_at(step.first, row);
   }
@@ -954,24 +956,25 @@ fn backward(first_column: u32, block: u32, thread: u32) {
   workgroupBarrier();
   var chunk = fetch_chunk(origins, own_texel, 0u, thread);
 
-  // thread = q HALF + d
-  let d = thread % HALF;
-  let q = thread / HALF;
-  let computes = q < TEXEL_LANES;
   var sum = Tiles();
   for (var row = 0u; row < ROWS; row += CHUNK) {
     workgroupBarrier(); // The chunk before has been read.
     stage_chunk(chunk, s, thread);
     workgroupBarrier();
     chunk = fetch_chunk(origins, own_texel, row + CHUNK, thread);
-    if computes {
-      sum = add_chunk(sum, q, d);
+    if thread < TEXEL_LANES * HALF {
+      sum = add_chunk(sum, thread / HALF, thread % HALF);
     }
   }
-  if computes {
-    let texel = block * BLOCK + q;
-    move_column(first_column + d, texel, sum.low.a, sum.low.c, sum.high.a, sum.high.c);
-    move_column(first_column + d + HALF, texel, sum.low.b, sum.low.d, sum.high.b, sum.high.d);
+  return sum;
+}
+
+fn move_tiles(first_column: u32, block: u32, thread: u32, sum: Tiles) {
+  if thread < TEXEL_LANES * HALF {
+    let column = first_column + thread % HALF;
+    let texel = block * BLOCK + thread / HALF;
+    move_column(column, texel, sum.low.a, sum.low.c, sum.high.a, sum.high.c);
+    move_column(column + HALF, texel, sum.low.b, sum.low.d, sum.high.b, sum.high.d);
   }
 }
 
@@ -993,7 +996,8 @@ fn fused_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
     return;
   }
   if group.y < tiles_of_columns() {
-    backward(group.y * COLUMNS, group.x, thread);
+    let sum = weight_gradients(group.y * COLUMNS, group.x, thread);
+    move_tiles(group.y * COLUMNS, group.x, thread, sum);
   } else {
     move_others(group, thread);
   }
@@ -1001,25 +1005,32 @@ fn fused_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
 `,
   "fused/input_both": `// includes fused/input_backward, fused/input_forward
 //
-// Both products of the first layer in one dispatch: a workgroup's block of texels is its slice of the inputs, so that the weights that the
-// second product reads are those that the same workgroup has moved.
+// Both products of the first layer in one dispatch (fused/input_backward.wgsl, fused/input_forward.wgsl): a workgroup's block
+// of texels is its slice of the inputs, so that the weights that the second product reads are those that the same workgroup has
+// moved.
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_input_both(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let updates = (step.parts & UPDATE) != 0u;
   if group.y >= tiles_of_columns() {
-    if (step.parts & UPDATE) != 0u {
+    if updates {
       move_others(group, thread);
     }
     return;
   }
-  let begun = first_images(group.x, 0u, thread); // arrives meanwhile
-  if (step.parts & UPDATE) != 0u {
-    backward(group.y * COLUMNS, group.x, thread);
+  let first_column = group.y * COLUMNS;
+  var sum = Tiles();
+  if updates {
+    sum = weight_gradients(first_column, group.x, thread);
+  }
+  let images = first_images(group.x, 0u, thread); // on their way while weights move
+  if updates {
+    move_tiles(first_column, group.x, thread, sum);
     storageBarrier();
     workgroupBarrier();
   }
   if (step.parts & FORWARD) != 0u {
-    forward(group.y * COLUMNS, group.x, thread, begun);
+    forward(first_column, group.x, thread, images);
   }
 }
 `,
@@ -1031,8 +1042,8 @@ fn fused_input_both(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
 //   sums of S = X W over the slice
 //   X[r, i] = byte[order[next + r], i] / 255 * scale[i] + shift[i]
 //
-// A workgroup computes COLUMNS columns, 8 LANES rows at a time, over CHUNK_TEXELS texels at a time: those of the next chunk are read
-// before the products of this one. A thread computes eight rows x two columns: 256 multiply-adds to 16 reads a texel.
+// A workgroup computes COLUMNS columns, 8 LANES rows at a time, over CHUNK_TEXELS texels at a time: those of the next chunk are
+// read before the products of this one. A thread computes eight rows x two columns: 256 multiply-adds to 16 reads a texel.
 
 // images, order and standard: shared/images.wgsl; packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS] sums over each slice
@@ -1044,7 +1055,8 @@ override LANES: u32; // threads of a column, at most WORKGROUP / 16; COLUMNS is 
 const CHUNK_TEXELS = 4u;
 const CHUNK_INPUTS = 4u * CHUNK_TEXELS;
 
-override WEIGHTS: u32 = CHUNK_TEXELS * 2u * LANES; // where W begins among the fours: X [CHUNK_TEXELS, 2, LANES], W [CHUNK_TEXELS, COLUMNS]
+// Where W begins among the fours: X [CHUNK_TEXELS, 2, LANES], W [CHUNK_TEXELS, COLUMNS].
+override WEIGHTS: u32 = CHUNK_TEXELS * 2u * LANES;
 
 // The images of which a thread stages a pixel of four, and those pixels of the next chunk.
 struct Images {
@@ -1074,7 +1086,7 @@ fn next_images(images: Images, texel: u32) -> Images {
   return Images(images.image0, images.image1, raw_at(images.image0, texel), raw_at(images.image1, texel));
 }
 
-// Row number j LANES + b of those at a time, as threads own them: the fours of a texel hold rows b to b + 3 LANES, b + 4 LANES to b + 7 LANES.
+// A thread's rows are b, b + LANES, ..., b + 7 LANES: two fours of each texel.
 fn stage_pixel_of_row(raw: vec4f, s: Standard, i: u32) {
   let row = i / CHUNK_TEXELS;
   if row < 8u * LANES {
@@ -1195,13 +1207,13 @@ fn fused_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
 `,
   "fused/input_tile": `// includes fused/descent, shared/images
 //
-// What the two products of the first layer share where the columns of all networks lie side by side: number v = n C + c is column c
-// of network n, of C = columns(layer.outputs) each. A workgroup computes COLUMNS of them, of as many networks as that takes, which
-// share the images that it stages. What a column's sums are does not depend on where it lies.
+// What the two products of the first layer share where the columns of all networks lie side by side: number v = n C + c is
+// column c of network n, of C = columns(layer.outputs) each. A workgroup computes COLUMNS of them, of as many networks as that
+// takes, which share the images that it stages. A column's sums do not depend on where it lies.
 //
-// A thread computes the columns d and d + HALF in tiles of 8 x 8: eight inputs backward, eight rows forward. Staged are fours: four
-// rows of a column or of a texel backward, four inputs of a column or four rows of a texel forward. So one address serves four
-// reads; and the fifth vec4 of a four is left unused, so that threads with neighbouring fours read from different banks.
+// A thread computes the columns d and d + HALF in tiles of 8 x 8: eight inputs backward, eight rows forward. Staged are fours:
+// four rows of a column or of a texel backward, four inputs of a column or four rows of a texel forward. So one address serves
+// four reads; and the fifth vec4 of a four is left unused, so that threads with neighbouring fours read from different banks.
 
 override NETWORKS: u32;
 override COLUMNS: u32; // of a workgroup, even
