@@ -56,13 +56,15 @@ export const CONSTANTS = {
   SUM_PARTS,
   TILE: 8,
   INPUT_TEXELS: 2,
-  SIDE: 64,
+  TILED_ROWS: 128,
+  TILED_COLUMNS: 64,
+  TILED_FEATURES: 8,
   UPDATE,
   FORWARD,
   GRADIENTS,
 } as const;
 
-const { TILE, SIDE } = CONSTANTS;
+const { TILE, TILED_ROWS, TILED_COLUMNS, TILED_FEATURES } = CONSTANTS;
 
 /** A kernel in the table. */
 export interface Definition {
@@ -91,6 +93,7 @@ const LABELS = ["order", "labels"] as const;
 const DESCENT = [...STEP, "networks", "parameters", "gradients"] as const;
 const DESCENT_TEXELS = ["weight_texels", "new_weight_texels", "new_gradient_texels"] as const;
 const FUSED = [...STEP, "places", "arena", "packed"] as const;
+const EVALUATION = [...STEP, "places", "packed", "statistics", "activations"] as const;
 
 /** Every kernel by its entry point. */
 export const KERNELS = {
@@ -286,32 +289,62 @@ export const KERNELS = {
   },
   tiled_input_forward: {
     file: "tiled/input",
-    bindings: [...STEP, ...IMAGES, "weights", "y"],
-    workgroups: ({ rows, outputs }) => [tiles(rows, SIDE), tiles(outputs, SIDE)],
-    workgroup: 256,
+    bindings: [...STEP, ...IMAGES, "weights", "product"],
+    workgroups: ({ rows, outputs }, { PARTS }) => tiledGrid(rows, outputs, PARTS),
+    workgroup: 128,
   },
   tiled_input_backward: {
     file: "tiled/input",
-    bindings: [...DESCENT, ...IMAGES, "dy"],
-    workgroups: ({ inputs, outputs }) => [tiles(inputs, SIDE), tiles(outputs, SIDE)],
-    workgroup: 256,
+    bindings: [...DESCENT, ...IMAGES, "dy", "product"],
+    workgroups: ({ inputs, outputs }, { PARTS }) => tiledGrid(inputs, outputs, PARTS),
+    workgroup: 128,
   },
   tiled_affine_forward: {
     file: "tiled/affine",
-    bindings: [...STEP, "weights", "x", "y"],
-    workgroups: ({ rows, outputs }) => [tiles(rows, SIDE), tiles(outputs, SIDE)],
-    workgroup: 256,
+    bindings: [...STEP, "weights", "x", "product"],
+    workgroups: ({ rows, outputs }, { PARTS }) => tiledGrid(rows, outputs, PARTS),
+    workgroup: 128,
   },
   tiled_affine_backward_input: {
     file: "tiled/affine",
-    bindings: [...STEP, "weights", "dy", "dx"],
-    workgroups: ({ rows, inputs }) => [tiles(rows, SIDE), tiles(inputs, SIDE)],
-    workgroup: 256,
+    bindings: [...STEP, "weights", "dy", "product"],
+    workgroups: ({ rows, inputs }, { PARTS }) => tiledGrid(rows, inputs, PARTS),
+    workgroup: 128,
   },
   tiled_affine_backward_weight: {
     file: "tiled/affine",
-    bindings: [...DESCENT, "x", "dy"],
-    workgroups: ({ inputs, outputs }) => [tiles(inputs, SIDE), tiles(outputs, SIDE)],
+    bindings: [...DESCENT, "x", "dy", "product"],
+    workgroups: ({ inputs, outputs }, { PARTS }) => tiledGrid(inputs, outputs, PARTS),
+    workgroup: 128,
+  },
+  tiled_parts_outputs: {
+    file: "tiled/parts",
+    bindings: [...STEP, "y", "product"],
+    threads: ({ rows, outputs }) => rows * outputs,
+    workgroup: 128,
+  },
+  tiled_parts_inputs: {
+    file: "tiled/parts",
+    bindings: [...STEP, "dx", "product"],
+    threads: ({ rows, inputs }) => rows * inputs,
+    workgroup: 128,
+  },
+  tiled_parts_weights: {
+    file: "tiled/parts",
+    bindings: [...DESCENT, "product"],
+    threads: ({ inputs, outputs }) => (inputs + 1) * outputs,
+    workgroup: 128,
+  },
+  tiled_batch_norm_forward: {
+    file: "tiled/norm",
+    bindings: [...STEP, "weights", "statistics", "x", "y", "normalised", "inverse_deviation"],
+    workgroups: ({ outputs }) => [tiles(outputs, TILED_FEATURES), 1],
+    workgroup: 256,
+  },
+  tiled_batch_norm_backward: {
+    file: "tiled/norm",
+    bindings: [...DESCENT, "y", "dy", "dx", "normalised", "inverse_deviation"],
+    workgroups: ({ outputs }) => [tiles(outputs, TILED_FEATURES), 1],
     workgroup: 256,
   },
   fused_norm: {
@@ -380,6 +413,21 @@ export const KERNELS = {
     allNetworks: true,
     workgroup: 224,
   },
+  fused_evaluate_input: {
+    file: "fused/evaluate_input",
+    bindings: [...EVALUATION, "images", "standard"],
+    workgroups: ({ rows, outputs }, { LANES, COLUMNS }) => [
+      tiles(rows, 8 * LANES),
+      tiles(outputs, 4 * COLUMNS),
+    ],
+    workgroup: 256,
+  },
+  fused_evaluate_rest: {
+    file: "fused/evaluate_rest",
+    bindings: [...EVALUATION, "labels", "outcomes", "predictions"],
+    workgroups: ({ rows }, { WORKGROUP }) => [tiles(rows, WORKGROUP), 1],
+    workgroup: 64,
+  },
   fused_unpack: {
     file: "fused/unpack",
     bindings: [...FUSED, "parameters"],
@@ -415,6 +463,11 @@ function sideBySide(
 ): readonly [number, number] {
   const { NETWORKS, BLOCKS, LATER } = constants;
   return [BLOCKS, columnTiles(outputs, constants) + tiles(NETWORKS * LATER, BLOCKS)];
+}
+
+/** Workgroups of a product of `tiled` with this many rows and columns, whose depth is split into parts. */
+function tiledGrid(rows: number, columns: number, parts: number): readonly [number, number] {
+  return [tiles(columns, TILED_COLUMNS), tiles(rows, TILED_ROWS) * parts];
 }
 
 /** Returns how many tiles of a size cover a length. */

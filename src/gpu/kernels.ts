@@ -83,7 +83,7 @@ interface Source {
 
 /** The pipelines of a device, each compiled when it is first needed. */
 export class Kernels {
-  static #made = new WeakMap<GPUDevice, Kernels>();
+  static #made = new WeakMap<ShaderTexts, WeakMap<GPUDevice, Kernels>>();
   #gpu: Gpu;
   #shaders: ShaderTexts;
   #sources = new Map<string, Source>();
@@ -102,9 +102,10 @@ export class Kernels {
    * @returns The same object on each call with the same device, so that nothing is compiled twice.
    */
   static of(gpu: Gpu): Kernels {
-    if (texts !== SHADERS) return new Kernels(gpu, texts);
-    const made = Kernels.#made.get(gpu.device) ?? new Kernels(gpu, texts);
-    Kernels.#made.set(gpu.device, made);
+    const ofTexts = Kernels.#made.get(texts) ?? new WeakMap<GPUDevice, Kernels>();
+    Kernels.#made.set(texts, ofTexts);
+    const made = ofTexts.get(gpu.device) ?? new Kernels(gpu, texts);
+    ofTexts.set(gpu.device, made);
     return made;
   }
 

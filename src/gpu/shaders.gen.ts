@@ -494,6 +494,441 @@ fn with_decay(d: Descent, old: vec4f, gradient: vec4f) -> vec4f {
   return fma(vec4f(d.decay), old, gradient);
 }
 `,
+  "fused/evaluate": `// includes fused/layers, shared/averages, shared/bits
+//
+// What follows the product of a hidden layer in an evaluation, S = X W + b, for a column of four features:
+//
+//   with batch norm     N = (S - mean) / sqrt(variance + eps),  H = max(0, gamma N + beta),  by the moving averages
+//   without             H = max(0, S)
+//
+// 1 / sqrt(variance + eps) of an infinite average would be 0, and so would each N: it is NaN here (per_operation/batch_norm.wgsl).
+
+@group(0) @binding(38) var<storage, read_write> activations: array<vec4f>; // [P, columns, step.rows] H of the first layer
+
+// packed: fused/layers.wgsl; statistics: shared/averages.wgsl
+
+struct Ending {
+  offset: vec4f, // b, with batch norm less the mean
+  inverse: vec4f, // 1 / sqrt(variance + eps)
+  gamma: vec4f,
+  beta: vec4f,
+}
+
+// Four of a layer's moving averages, which begin at \`first\`; past the last feature 0, so that H is 0 there whatever the last
+// one's are.
+fn averages_at(first: u32, column: u32, width: u32) -> vec4f {
+  let at = first + 4u * column;
+  let last = first + width - 1u;
+  let four = vec4f(
+    statistics[at],
+    statistics[min(at + 1u, last)],
+    statistics[min(at + 2u, last)],
+    statistics[min(at + 3u, last)],
+  );
+  return select(vec4f(0.0), four, features(column, width));
+}
+
+fn ending_of(network: u32, l: u32, column: u32) -> Ending {
+  let bias = packed[packed_bias(network, l) + column];
+  if BATCH_NORM == 0u || l == LAYERS - 1u {
+    return Ending(bias, vec4f(1.0), vec4f(1.0), vec4f(0.0));
+  }
+  let width = places[l].outputs;
+  let first = network * layer.statistics;
+  let mean = averages_at(first + places[l].mean, column, width);
+  let variance = averages_at(first + places[l].variance, column, width);
+  let valid = is_finite4(mean) & is_finite4(variance);
+  return Ending(
+    bias - mean,
+    or_nan4(1.0 / sqrt(variance + EPSILON), valid),
+    packed[packed_gamma(network, l) + column],
+    packed[packed_beta(network, l) + column],
+  );
+}
+
+// H of a column, from X W.
+fn activation(e: Ending, product: vec4f) -> vec4f {
+  return relu4(fma(e.gamma, (product + e.offset) * e.inverse, e.beta));
+}
+`,
+  "fused/evaluate_input": `// includes fused/evaluate, shared/images
+//
+// The first layer of an evaluation: H of fused/evaluate.wgsl from
+//
+//   X[r, i] = byte[first + r, i] / 255 * scale[i] + shift[i]
+//
+// A workgroup computes IMAGES images x COLUMNS columns of one network, a thread eight images x one column. Images and
+// weights are staged CHUNK texels of four inputs at a time, in that order of the data set, and the next chunk is read
+// while the products of this one are computed. Threads without a column only stage.
+
+// images and standard: shared/images.wgsl; places and packed: fused/layers.wgsl; activations: fused/evaluate.wgsl
+
+override LANES: u32; // threads of a column
+override COLUMNS: u32; // of a workgroup; WORKGROUP is at least LANES COLUMNS
+override CHUNK: u32; // an even number; a chunk has at most 5 WORKGROUP texels and 2 WORKGROUP columns of weights
+override IMAGES: u32 = 8u * LANES;
+override TURN: u32 = WORKGROUP / CHUNK; // images of which all threads together stage a texel each
+override X_STRIDE: u32 = CHUNK + 1u; // from one image to the next: no multiple of 8, for the banks of workgroup memory
+
+var<workgroup> x: array<vec4f, IMAGES * X_STRIDE>; // X [IMAGES, X_STRIDE]
+var<workgroup> w: array<vec4f, 4u * CHUNK * COLUMNS>; // W [4 CHUNK, COLUMNS]
+
+// Where the images lie that a thread stages texels of.
+struct Places {
+  first: vec2u,
+  second: vec2u,
+  third: vec2u,
+  fourth: vec2u,
+  fifth: vec2u,
+}
+
+// What a thread stages of a chunk: a texel of each image, before standardisation, and two columns of weights.
+struct Fetched {
+  first: vec4f,
+  second: vec4f,
+  third: vec4f,
+  fourth: vec4f,
+  fifth: vec4f,
+  standard: Standard,
+  w0: vec4f,
+  w1: vec4f,
+}
+
+// Eight images of a column.
+struct Products {
+  a: mat4x4f,
+  b: mat4x4f,
+}
+
+fn place_of(image: u32) -> vec2u {
+  return place(step.first + min(image, step.rows - 1u));
+}
+
+// The texel \`k\` of an image; where IMAGES are staged in fewer turns, nothing.
+fn fetch_texel(turn: u32, k: u32, at: vec2u) -> vec4f {
+  if turn * TURN >= IMAGES {
+    return vec4f(0.0);
+  }
+  return textureLoad(images, vec2u(k, at.x), at.y, 0);
+}
+
+// Weights of input \`i\` in the chunk that begins with \`texel\`; 0 behind the last input.
+fn fetch_weight(network: u32, texel: u32, first_column: u32, i: u32) -> vec4f {
+  let width = columns(layer.outputs);
+  let input = 4u * texel + i / COLUMNS;
+  let inputs = 4u * layer.texels;
+  let column = min(first_column + i % COLUMNS, width - 1u);
+  let value = packed[packed_weight(network, 0u) + min(input, inputs - 1u) * width + column];
+  return select(vec4f(0.0), value, input < inputs);
+}
+
+fn fetch(network: u32, texel: u32, first_column: u32, thread: u32, at: Places) -> Fetched {
+  let k = min(texel + thread % CHUNK, layer.texels - 1u); // behind the last texel the weights are 0
+  return Fetched(
+    fetch_texel(0u, k, at.first),
+    fetch_texel(1u, k, at.second),
+    fetch_texel(2u, k, at.third),
+    fetch_texel(3u, k, at.fourth),
+    fetch_texel(4u, k, at.fifth),
+    standard[k],
+    fetch_weight(network, texel, first_column, thread),
+    fetch_weight(network, texel, first_column, thread + WORKGROUP),
+  );
+}
+
+fn stage_texel(turn: u32, thread: u32, pixels: vec4f, s: Standard) {
+  let image = turn * TURN + thread / CHUNK;
+  if image < IMAGES {
+    x[image * X_STRIDE + thread % CHUNK] = fma(pixels, s.scale, s.shift);
+  }
+}
+
+fn stage(f: Fetched, thread: u32) {
+  stage_texel(0u, thread, f.first, f.standard);
+  stage_texel(1u, thread, f.second, f.standard);
+  stage_texel(2u, thread, f.third, f.standard);
+  stage_texel(3u, thread, f.fourth, f.standard);
+  stage_texel(4u, thread, f.fifth, f.standard);
+  if thread < 4u * CHUNK * COLUMNS {
+    w[thread] = f.w0;
+  }
+  if thread + WORKGROUP < 4u * CHUNK * COLUMNS {
+    w[thread + WORKGROUP] = f.w1;
+  }
+}
+
+// Adds the products of a staged texel.
+fn add_texel(s: Products, lane: u32, column: u32, k: u32) -> Products {
+  let at = 4u * k * COLUMNS + column;
+  let four = mat4x4f(w[at], w[at + COLUMNS], w[at + 2u * COLUMNS], w[at + 3u * COLUMNS]);
+  let first = lane * X_STRIDE + k;
+  let next = LANES * X_STRIDE; // from one of the thread's images to the next
+  return Products(
+    mat4x4f(
+      add_product(s.a[0], x[first], four),
+      add_product(s.a[1], x[first + next], four),
+      add_product(s.a[2], x[first + 2u * next], four),
+      add_product(s.a[3], x[first + 3u * next], four),
+    ),
+    mat4x4f(
+      add_product(s.b[0], x[first + 4u * next], four),
+      add_product(s.b[1], x[first + 5u * next], four),
+      add_product(s.b[2], x[first + 6u * next], four),
+      add_product(s.b[3], x[first + 7u * next], four),
+    ),
+  );
+}
+
+fn store(at: u32, image: u32, e: Ending, product: vec4f) {
+  if image < step.rows {
+    activations[at + image] = activation(e, product);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_evaluate_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  let first = group.x * IMAGES;
+  let first_column = group.y * COLUMNS;
+  if first >= step.rows {
+    return;
+  }
+  let image = first + thread / CHUNK;
+  let at = Places(
+    place_of(image),
+    place_of(image + TURN),
+    place_of(image + 2u * TURN),
+    place_of(image + 3u * TURN),
+    place_of(image + 4u * TURN),
+  );
+  let lane = thread % LANES;
+  let c = thread / LANES;
+  var fetched = fetch(network, 0u, first_column, thread, at);
+  var s: Products;
+  for (var texel = 0u; texel < layer.texels; texel += CHUNK) {
+    workgroupBarrier(); // The chunk before has been read.
+    stage(fetched, thread);
+    workgroupBarrier();
+    fetched = fetch(network, texel + CHUNK, first_column, thread, at);
+    if c < COLUMNS {
+      for (var k = 0u; k < CHUNK; k += 2u) {
+        s = add_texel(s, lane, c, k);
+        s = add_texel(s, lane, c, k + 1u);
+      }
+    }
+  }
+  let width = columns(layer.outputs);
+  let column = first_column + c;
+  if c < COLUMNS && column < width {
+    let e = ending_of(network, 0u, column);
+    let to = (network * width + column) * step.rows;
+    store(to, first + lane, e, s.a[0]);
+    store(to, first + lane + LANES, e, s.a[1]);
+    store(to, first + lane + 2u * LANES, e, s.a[2]);
+    store(to, first + lane + 3u * LANES, e, s.a[3]);
+    store(to, first + lane + 4u * LANES, e, s.b[0]);
+    store(to, first + lane + 5u * LANES, e, s.b[1]);
+    store(to, first + lane + 6u * LANES, e, s.b[2]);
+    store(to, first + lane + 7u * LANES, e, s.b[3]);
+  }
+}
+`,
+  "fused/evaluate_rest": `// includes fused/evaluate
+//
+// The layers of an evaluation after the first, from H to the outcome of each image:
+//
+//   hidden  H of fused/evaluate.wgsl;  last  S = H W + b
+//   loss = log(sum of exp(S - max S)) - (S[t] - max S), with the image's label t; correct = 1 where the predicted class is t, else 0
+//
+// The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or the label's is
+// -infinity. A thread computes an image, whose activations only it reads. The weights to four columns are staged at a time;
+// all threads read the same of them.
+
+// places and packed: fused/layers.wgsl; activations: fused/evaluate.wgsl
+@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
+@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, step.rows] loss, correct
+@group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, step.rows]
+
+override DEPTH: u32; // columns of the widest layer but the last
+override ODD: u32; // columns of the widest of layers 1, 3, ..., counted from 1
+override EVEN: u32; // and of layers 2, 4, ...
+
+var<workgroup> values: array<vec4f, (ODD + EVEN) * WORKGROUP>; // [ODD, WORKGROUP], [EVEN, WORKGROUP]: a layer's inputs, its outputs
+var<workgroup> w: array<vec4f, 16u * DEPTH>; // W [4 DEPTH, 4]
+var<workgroup> endings: array<Ending, 4>; // of the four columns
+
+// Columns \`first\` to \`first + 7\` of a row of H, which begins at \`h\`. Those behind the last repeat it.
+fn load_columns(h: u32, row: u32, first: u32, width: u32, thread: u32) {
+  let last = width - 1u;
+  let c0 = first;
+  let c1 = min(first + 1u, last);
+  let c2 = min(first + 2u, last);
+  let c3 = min(first + 3u, last);
+  let c4 = min(first + 4u, last);
+  let c5 = min(first + 5u, last);
+  let c6 = min(first + 6u, last);
+  let c7 = min(first + 7u, last);
+  let at = h + row;
+  let h0 = activations[at + c0 * step.rows];
+  let h1 = activations[at + c1 * step.rows];
+  let h2 = activations[at + c2 * step.rows];
+  let h3 = activations[at + c3 * step.rows];
+  let h4 = activations[at + c4 * step.rows];
+  let h5 = activations[at + c5 * step.rows];
+  let h6 = activations[at + c6 * step.rows];
+  let h7 = activations[at + c7 * step.rows];
+  values[c0 * WORKGROUP + thread] = h0;
+  values[c1 * WORKGROUP + thread] = h1;
+  values[c2 * WORKGROUP + thread] = h2;
+  values[c3 * WORKGROUP + thread] = h3;
+  values[c4 * WORKGROUP + thread] = h4;
+  values[c5 * WORKGROUP + thread] = h5;
+  values[c6 * WORKGROUP + thread] = h6;
+  values[c7 * WORKGROUP + thread] = h7;
+}
+
+// Number i of the weights to four columns; those behind the last column repeat it.
+fn weight_at(first: u32, i: u32, column: u32, width: u32) -> vec4f {
+  return packed[first + i / 4u * width + min(column + i % 4u, width - 1u)];
+}
+
+fn stage_weight(i: u32, count: u32, value: vec4f) {
+  if i < count {
+    w[i] = value;
+  }
+}
+
+// The weights of a layer to four columns, and what follows the product.
+fn stage_columns(network: u32, l: u32, column: u32, thread: u32) {
+  let width = columns(places[l].outputs);
+  let count = 16u * columns(places[l].inputs);
+  let last = count - 1u;
+  let first = packed_weight(network, l);
+  if thread < 4u {
+    endings[thread] = ending_of(network, l, min(column + thread, width - 1u));
+  }
+  for (var i = thread; i < count; i += 8u * WORKGROUP) {
+    let w0 = weight_at(first, i, column, width);
+    let w1 = weight_at(first, min(i + WORKGROUP, last), column, width);
+    let w2 = weight_at(first, min(i + 2u * WORKGROUP, last), column, width);
+    let w3 = weight_at(first, min(i + 3u * WORKGROUP, last), column, width);
+    let w4 = weight_at(first, min(i + 4u * WORKGROUP, last), column, width);
+    let w5 = weight_at(first, min(i + 5u * WORKGROUP, last), column, width);
+    let w6 = weight_at(first, min(i + 6u * WORKGROUP, last), column, width);
+    let w7 = weight_at(first, min(i + 7u * WORKGROUP, last), column, width);
+    stage_weight(i, count, w0);
+    stage_weight(i + WORKGROUP, count, w1);
+    stage_weight(i + 2u * WORKGROUP, count, w2);
+    stage_weight(i + 3u * WORKGROUP, count, w3);
+    stage_weight(i + 4u * WORKGROUP, count, w4);
+    stage_weight(i + 5u * WORKGROUP, count, w5);
+    stage_weight(i + 6u * WORKGROUP, count, w6);
+    stage_weight(i + 7u * WORKGROUP, count, w7);
+  }
+}
+
+// The staged weights of four inputs to one of the four columns.
+fn staged(k: u32, column: u32) -> mat4x4f {
+  let at = 16u * k + column;
+  return mat4x4f(w[at], w[at + 4u], w[at + 8u], w[at + 12u]);
+}
+
+// Four columns of the product. \`inputs\` is where those of the image begin.
+fn products(inputs: u32, depth: u32) -> mat4x4f {
+  var s: mat4x4f;
+  for (var k = 0u; k < depth; k++) {
+    let x = values[inputs + k * WORKGROUP];
+    s[0] = add_product(s[0], x, staged(k, 0u));
+    s[1] = add_product(s[1], x, staged(k, 1u));
+    s[2] = add_product(s[2], x, staged(k, 2u));
+    s[3] = add_product(s[3], x, staged(k, 3u));
+  }
+  return s;
+}
+
+fn store_column(to: u32, l: u32, column: u32, i: u32, product: vec4f) {
+  if column + i < columns(places[l].outputs) {
+    let e = endings[i];
+    var value = product + e.offset;
+    if l < LAYERS - 1u {
+      value = activation(e, product);
+    }
+    values[to + (column + i) * WORKGROUP] = value;
+  }
+}
+
+// The largest logit so far, and its class.
+struct Best {
+  logit: f32,
+  index: u32, // the class
+}
+
+fn better(best: Best, logit: f32, index: u32) -> Best {
+  if index < places[LAYERS - 1u].outputs && is_greater(logit, best.logit) {
+    return Best(logit, index);
+  }
+  return best;
+}
+
+// Stores the outcome of an image, whose logits begin at \`logits\`, as number \`to\`.
+fn store_outcome(logits: u32, label: u32, to: u32) {
+  let classes = places[LAYERS - 1u].outputs;
+  let width = columns(classes);
+  var best = Best(values[logits].x, 0u);
+  var valid = true;
+  for (var c = 0u; c < width; c++) {
+    let four = values[logits + c * WORKGROUP];
+    valid = valid && !any(has_no_softmax4(four) & features(c, classes));
+    best = better(best, four.x, 4u * c);
+    best = better(best, four.y, 4u * c + 1u);
+    best = better(best, four.z, 4u * c + 2u);
+    best = better(best, four.w, 4u * c + 3u);
+  }
+  var powers = vec4f(0.0);
+  for (var c = 0u; c < width; c++) {
+    powers += select(vec4f(0.0), exp(values[logits + c * WORKGROUP] - best.logit), features(c, classes));
+  }
+  let own = values[logits + label / 4u * WORKGROUP][label % 4u];
+  let loss = log(powers.x + powers.y + powers.z + powers.w) - (own - best.logit);
+  outcomes[to] = vec2f(or_nan(loss, valid && is_finite(own)), f32(best.index == label));
+  predictions[to] = best.index;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_evaluate_rest(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  let first = group.x * WORKGROUP;
+  if first >= step.rows {
+    return;
+  }
+  let row = min(first + thread, step.rows - 1u);
+  let label = labels[step.first + row];
+  let width = columns(places[0].outputs);
+  for (var c = 0u; c < width; c += 8u) {
+    load_columns(network * width * step.rows, row, c, width, thread);
+  }
+  var inputs = thread;
+  var outputs = ODD * WORKGROUP + thread;
+  for (var l = 1u; l < LAYERS; l++) {
+    for (var column = 0u; column < columns(places[l].outputs); column += 4u) {
+      workgroupBarrier(); // The weights before have been read.
+      stage_columns(network, l, column, thread);
+      workgroupBarrier();
+      let s = products(inputs, columns(places[l].inputs));
+      store_column(outputs, l, column, 0u, s[0]);
+      store_column(outputs, l, column, 1u, s[1]);
+      store_column(outputs, l, column, 2u, s[2]);
+      store_column(outputs, l, column, 3u, s[3]);
+    }
+    let free = inputs;
+    inputs = outputs;
+    outputs = free;
+  }
+  if first + thread < step.rows {
+    store_outcome(inputs, label, network * step.rows + row);
+  }
+}
+`,
   "fused/input": `// includes fused/weights, shared/images
 //
 // The last dispatch of a fused step. For the first layer and one slice of its inputs, independent of all other slices: the weight
@@ -2640,7 +3075,7 @@ fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
 }
 
-// A thread computes one output. \`tiled\` uses this kernel in every layer.
+// A thread computes one output.
 @compute @workgroup_size(WORKGROUP)
 fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let output = thread_index(id, workgroups);
@@ -3326,7 +3761,8 @@ fn pixels(k: u32, at: vec2u, s: Standard) -> vec4f {
   "shared/sums": `// includes shared/common, shared/bits
 //
 // Sums that are read back, each in a fixed order so that the same run gives the same bytes. SUM_PARTS threads of a
-// network each add up every SUM_PARTS-th entry, and the parts are added on the CPU in float64.
+// network each add up every SUM_PARTS-th entry, and the parts are added on the CPU in float64. A loop makes its reads one
+// after the other, so each turn makes sixteen.
 //
 //   sum_outcomes  sums[slot, network, part] = sum of (loss, correct) over rows part, part + SUM_PARTS, …
 //   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise; (NaN, 0) where a parameter
@@ -3342,29 +3778,70 @@ fn sum_index(network: u32, networks: u32, part: u32) -> u32 {
   return (step.slot * networks + network) * SUM_PARTS + part;
 }
 
+// Adds eight outcomes, SUM_PARTS apart, in order.
+fn add_outcomes(sum: vec2f, at: u32) -> vec2f {
+  let o0 = outcomes[at];
+  let o1 = outcomes[at + SUM_PARTS];
+  let o2 = outcomes[at + 2u * SUM_PARTS];
+  let o3 = outcomes[at + 3u * SUM_PARTS];
+  let o4 = outcomes[at + 4u * SUM_PARTS];
+  let o5 = outcomes[at + 5u * SUM_PARTS];
+  let o6 = outcomes[at + 6u * SUM_PARTS];
+  let o7 = outcomes[at + 7u * SUM_PARTS];
+  return sum + o0 + o1 + o2 + o3 + o4 + o5 + o6 + o7;
+}
+
+struct Squares {
+  sum: f32,
+  valid: bool, // whether all of them are finite
+}
+
+// Adds eight squares, likewise.
+fn add_squares(s: Squares, at: u32) -> Squares {
+  let w0 = weights[at];
+  let w1 = weights[at + SUM_PARTS];
+  let w2 = weights[at + 2u * SUM_PARTS];
+  let w3 = weights[at + 3u * SUM_PARTS];
+  let w4 = weights[at + 4u * SUM_PARTS];
+  let w5 = weights[at + 5u * SUM_PARTS];
+  let w6 = weights[at + 6u * SUM_PARTS];
+  let w7 = weights[at + 7u * SUM_PARTS];
+  let finite = is_finite4(vec4f(w0, w1, w2, w3)) & is_finite4(vec4f(w4, w5, w6, w7));
+  let sum = s.sum + w0 * w0 + w1 * w1 + w2 * w2 + w3 * w3 + w4 * w4 + w5 * w5 + w6 * w6 + w7 * w7;
+  return Squares(sum, s.valid && all(finite));
+}
+
 @compute @workgroup_size(SUM_PARTS)
 fn sum_outcomes(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let first = id.z * step.rows;
   var sum = vec2f(0.0);
-  for (var row = id.x; row < step.rows; row += SUM_PARTS) {
-    sum += outcomes[id.z * step.rows + row];
+  var row = id.x;
+  for (; row + 15u * SUM_PARTS < step.rows; row += 16u * SUM_PARTS) {
+    sum = add_outcomes(add_outcomes(sum, first + row), first + row + 8u * SUM_PARTS);
+  }
+  for (; row < step.rows; row += SUM_PARTS) {
+    sum += outcomes[first + row];
   }
   sums[sum_index(id.z, workgroups.z, id.x)] = sum;
 }
 
 @compute @workgroup_size(SUM_PARTS)
 fn sum_squares(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  var sum = 0.0;
-  var valid = true;
-  for (var i = id.x; i < layer.weights; i += SUM_PARTS) {
-    let w = weights[id.z * layer.parameters + i];
-    sum += w * w;
-    valid = valid && is_finite(w);
+  let first = id.z * layer.parameters;
+  var s = Squares(0.0, true);
+  var i = id.x;
+  for (; i + 15u * SUM_PARTS < layer.weights; i += 16u * SUM_PARTS) {
+    s = add_squares(add_squares(s, first + i), first + i + 8u * SUM_PARTS);
+  }
+  for (; i < layer.weights; i += SUM_PARTS) {
+    let w = weights[first + i];
+    s = Squares(s.sum + w * w, s.valid && is_finite(w));
   }
   // A bias of -infinity in front of a ReLU, for example, changes no loss.
-  for (var i = layer.weights + id.x; i < layer.parameters; i += SUM_PARTS) {
-    valid = valid && is_finite(weights[id.z * layer.parameters + i]);
+  for (i = layer.weights + id.x; i < layer.parameters; i += SUM_PARTS) {
+    s.valid = s.valid && is_finite(weights[first + i]);
   }
-  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(sum, valid), 0.0);
+  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(s.sum, s.valid), 0.0);
 }
 `,
   "shared/tile_12x8_blocks": `// Generated by tasks/_kit/tile.ts: 12 rows at a time forward, 8 inputs backward.
@@ -4348,319 +4825,794 @@ fn texel_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
   }
 }
 `,
-  "tiled/affine": `// includes shared/descent
+  "tiled/affine": `// includes tiled/tile
 //
-// The affine map of every layer but the first with its operands staged in workgroup memory, for wide layers:
+// The affine map of every layer but the first, for wide layers:
 //
 //   forward          Y = X W + b
 //   backward_input   dX = dY W^T
-//   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW
+//   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW,  db = sum over rows of dY,  b <- b - eta db
 //
-// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup computes SIDE x
-// SIDE results, each thread 4 x 4; 16 of the depth are staged at a time. Values past an edge are staged as 0 and not
-// stored.
+// All three are products of the tile, with operands that are read in different directions.
 
-// networks, parameters and gradients: shared/descent.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+// networks, parameters and gradients: shared/descent.wgsl; weights, dY and the product: tiled/tile.wgsl
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-override SIDE: u32; // rows and columns of results of a workgroup
-override COLUMNS: u32 = SIDE / 4u; // fours of a side
-const DEPTH = 16u;
-
-var<workgroup> a_tile: array<vec4f, DEPTH * COLUMNS>; // [DEPTH, COLUMNS] four rows of A
-var<workgroup> b_tile: array<vec4f, DEPTH * COLUMNS>; // [DEPTH, COLUMNS] four columns of B
-
-// Where a matrix lies: entry (i, j) at first + i rows + j columns, 0 past its edges.
-struct Matrix {
-  first: u32,
-  row: u32, // from one row to the next
-  column: u32, // from one column to the next
-  rows: u32,
-  columns: u32,
-}
-
-fn inside(m: Matrix, i: u32, j: u32) -> bool {
-  return i < m.rows && j < m.columns;
-}
-
-fn at(m: Matrix, i: u32, j: u32) -> u32 {
-  return m.first + i * m.row + j * m.column;
-}
-
-fn activations(network: u32) -> Matrix {
-  return Matrix(network * step.rows * layer.inputs, layer.inputs, 1u, step.rows, layer.inputs);
-}
-
-fn output_gradients(network: u32) -> Matrix {
-  return Matrix(network * step.rows * layer.outputs, layer.outputs, 1u, step.rows, layer.outputs);
-}
-
-fn weight_matrix(network: u32) -> Matrix {
-  let first = network * layer.parameters + layer.weight;
-  return Matrix(first, layer.outputs, 1u, layer.inputs, layer.outputs);
-}
-
-fn transposed(m: Matrix) -> Matrix {
-  return Matrix(m.first, m.column, m.row, m.columns, m.rows);
-}
-
-// A thread's place in its workgroup's tile, and its results: column j of the matrix is row i + j.
-struct Place {
-  i: u32,
-  j: u32,
-  own_row: u32,
-  own_column: u32,
-}
-
-fn place_of(group: vec3u, thread: u32) -> Place {
-  let own_row = thread / COLUMNS;
-  let own_column = thread % COLUMNS;
-  return Place(group.x * SIDE + 4u * own_row, group.y * SIDE + 4u * own_column, own_row, own_column);
-}
-
-// Adds the products of the staged tiles.
-fn add_staged(sums: mat4x4f, p: Place) -> mat4x4f {
-  var total = sums;
-  for (var d = 0u; d < DEPTH; d++) {
-    let a = a_tile[d * COLUMNS + p.own_row];
-    let b = b_tile[d * COLUMNS + p.own_column];
-    total += mat4x4f(a.x * b, a.y * b, a.z * b, a.w * b);
+// Four numbers of X, or 0 past the depth.
+fn x_at(at: vec4u, inside: bool) -> vec4f {
+  if !inside {
+    return vec4f(0.0);
   }
-  return total;
+  return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
 }
 
-fn x_at(m: Matrix, i: u32, j: u32) -> f32 {
-  return select(0.0, x[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+// Where 16 rows of A or eight columns of B begin that lie along the depth in memory: a thread reads all at one depth.
+struct Sixteen {
+  a: vec4u,
+  b: vec4u,
+  c: vec4u,
+  d: vec4u,
 }
 
-fn dy_at(m: Matrix, i: u32, j: u32) -> f32 {
-  return select(0.0, dy[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+fn sixteen_rows(first: u32, rows: u32) -> Sixteen {
+  return Sixteen(
+    four_rows(first, rows),
+    four_rows(first + 8u, rows),
+    four_rows(first + 16u, rows),
+    four_rows(first + 24u, rows),
+  );
 }
 
-fn weight_at(m: Matrix, i: u32, j: u32) -> f32 {
-  return select(0.0, weights[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+fn times(s: Sixteen, stride: u32, base: u32) -> Sixteen {
+  return Sixteen(base + stride * s.a, base + stride * s.b, base + stride * s.c, base + stride * s.d);
+}
+
+fn x_along(at: Sixteen, k: u32) -> mat4x4f {
+  let inside = k < layer.inputs;
+  return mat4x4f(x_at(at.a + k, inside), x_at(at.b + k, inside), x_at(at.c + k, inside), x_at(at.d + k, inside));
+}
+
+fn dy_along(at: Sixteen, k: u32) -> mat4x4f {
+  let inside = k < layer.outputs;
+  return mat4x4f(dy_at(at.a + k, inside), dy_at(at.b + k, inside), dy_at(at.c + k, inside), dy_at(at.d + k, inside));
+}
+
+fn weights_along(a: vec4u, b: vec4u, k: u32) -> mat2x4f {
+  let inside = k < layer.outputs;
+  return mat2x4f(weights_at(a + k, inside), weights_at(b + k, inside));
+}
+
+// A thread's share of X^T, whose rows are neighbours in memory: the same four rows at four depths, \`at\` at depth 0.
+fn x_across(at: vec4u, k: u32) -> mat4x4f {
+  return mat4x4f(
+    x_at(at + k * layer.inputs, k < step.rows),
+    x_at(at + (k + 4u) * layer.inputs, k + 4u < step.rows),
+    x_at(at + (k + 8u) * layer.inputs, k + 8u < step.rows),
+    x_at(at + (k + 12u) * layer.inputs, k + 12u < step.rows),
+  );
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_affine_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let a = activations(group.z);
-  let b = weight_matrix(group.z);
-  let p = place_of(group, thread);
-  let d = thread / COLUMNS;
-  let i = group.x * SIDE + thread % COLUMNS * 4u;
-  let j = group.y * SIDE + thread % COLUMNS * 4u;
-  var sums: mat4x4f;
-  for (var k = 0u; k < layer.inputs; k += DEPTH) {
-    a_tile[thread] = vec4f(x_at(a, i, k + d), x_at(a, i + 1u, k + d), x_at(a, i + 2u, k + d), x_at(a, i + 3u, k + d));
-    b_tile[thread] =
-      vec4f(weight_at(b, k + d, j), weight_at(b, k + d, j + 1u), weight_at(b, k + d, j + 2u), weight_at(b, k + d, j + 3u));
+  let p = place_of(group, layer.inputs);
+  let rows = sixteen_rows(p.row + thread / DEPTH, step.rows);
+  let at_a = times(rows, layer.inputs, group.z * step.rows * layer.inputs);
+  let first = group.z * layer.parameters + layer.weight;
+  let at_b = first + four_columns(p.column + thread % B_FOURS, layer.outputs);
+  let k_a = thread % DEPTH;
+  let k_b = thread / B_FOURS;
+  var sums = biases(group.z, p, thread);
+  var a = x_along(at_a, p.begin + k_a);
+  var b = weights_across(at_b, p.begin + k_b);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    sums = add_staged(sums, p);
+    stage_a(k_a * A_STRIDE + thread / DEPTH, 8u, a);
+    stage_b(k_b * B_STRIDE + thread % B_FOURS, 8u * B_STRIDE, b);
     workgroupBarrier();
+    a = x_along(at_a, k + DEPTH + k_a);
+    b = weights_across(at_b, k + DEPTH + k_b);
+    add_staged(&sums, thread);
   }
-  let bias = group.z * layer.parameters + layer.bias;
-  for (var r = 0u; r < 4u && p.i + r < step.rows; r++) {
-    for (var c = 0u; c < 4u && p.j + c < layer.outputs; c++) {
-      y[(group.z * step.rows + p.i + r) * layer.outputs + p.j + c] = sums[r][c] + weights[bias + p.j + c];
-    }
-  }
+  let c = Results((group.z * PARTS + p.part) * step.rows * layer.outputs, step.rows, layer.outputs);
+  store(c, own_rows(p, thread), p.column + thread % 8u, sums);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_affine_backward_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let a = output_gradients(group.z);
-  let b = transposed(weight_matrix(group.z));
-  let p = place_of(group, thread);
-  let d = thread / COLUMNS;
-  let i = group.x * SIDE + thread % COLUMNS * 4u;
-  let j = group.y * SIDE + thread % COLUMNS * 4u;
-  var sums: mat4x4f;
-  for (var k = 0u; k < layer.outputs; k += DEPTH) {
-    a_tile[thread] = vec4f(dy_at(a, i, k + d), dy_at(a, i + 1u, k + d), dy_at(a, i + 2u, k + d), dy_at(a, i + 3u, k + d));
-    b_tile[thread] =
-      vec4f(weight_at(b, k + d, j), weight_at(b, k + d, j + 1u), weight_at(b, k + d, j + 2u), weight_at(b, k + d, j + 3u));
+  let p = place_of(group, layer.outputs);
+  let rows = sixteen_rows(p.row + thread / DEPTH, step.rows);
+  let at_a = times(rows, layer.outputs, group.z * step.rows * layer.outputs);
+  let first = group.z * layer.parameters + layer.weight;
+  let column = p.column + thread / DEPTH;
+  let at_b0 = first + layer.outputs * four_columns(column, layer.inputs);
+  let at_b1 = first + layer.outputs * four_columns(column + 8u, layer.inputs);
+  let k_own = thread % DEPTH;
+  var sums: Sums;
+  var a = dy_along(at_a, p.begin + k_own);
+  var b = weights_along(at_b0, at_b1, p.begin + k_own);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    sums = add_staged(sums, p);
+    stage_a(k_own * A_STRIDE + thread / DEPTH, 8u, a);
+    stage_b(k_own * B_STRIDE + thread / DEPTH, 8u, b);
     workgroupBarrier();
+    a = dy_along(at_a, k + DEPTH + k_own);
+    b = weights_along(at_b0, at_b1, k + DEPTH + k_own);
+    add_staged(&sums, thread);
   }
-  for (var r = 0u; r < 4u && p.i + r < step.rows; r++) {
-    for (var c = 0u; c < 4u && p.j + c < layer.inputs; c++) {
-      dx[(group.z * step.rows + p.i + r) * layer.inputs + p.j + c] = sums[r][c];
-    }
-  }
+  let c = Results((group.z * PARTS + p.part) * step.rows * layer.inputs, step.rows, layer.inputs);
+  store(c, own_rows(p, thread), p.column + thread % 8u, sums);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_affine_backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let a = transposed(activations(group.z));
-  let b = output_gradients(group.z);
-  let p = place_of(group, thread);
-  let d = thread / COLUMNS;
-  let i = group.x * SIDE + thread % COLUMNS * 4u;
-  let j = group.y * SIDE + thread % COLUMNS * 4u;
-  var sums: mat4x4f;
-  for (var k = 0u; k < step.rows; k += DEPTH) {
-    a_tile[thread] = vec4f(x_at(a, i, k + d), x_at(a, i + 1u, k + d), x_at(a, i + 2u, k + d), x_at(a, i + 3u, k + d));
-    b_tile[thread] = vec4f(dy_at(b, k + d, j), dy_at(b, k + d, j + 1u), dy_at(b, k + d, j + 2u), dy_at(b, k + d, j + 3u));
+  let p = place_of(group, step.rows);
+  let first_a = group.z * step.rows * layer.inputs;
+  let first_b = group.z * step.rows * layer.outputs;
+  let at_a = first_a + four_rows(p.row + thread % A_FOURS, layer.inputs);
+  let at_b = first_b + four_columns(p.column + thread % B_FOURS, layer.outputs);
+  let k_a = thread / A_FOURS;
+  let k_b = thread / B_FOURS;
+  var sums: Sums;
+  var bias = vec4f(0.0);
+  var a = x_across(at_a, p.begin + k_a);
+  var b = dy_across(at_b, p.begin + k_b);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    sums = add_staged(sums, p);
+    stage_a(k_a * A_STRIDE + thread % A_FOURS, 4u * A_STRIDE, a);
+    stage_b(k_b * B_STRIDE + thread % B_FOURS, 8u * B_STRIDE, b);
+    bias += b[0] + b[1];
     workgroupBarrier();
+    a = x_across(at_a, k + DEPTH + k_a);
+    b = dy_across(at_b, k + DEPTH + k_b);
+    add_staged(&sums, thread);
   }
-  let descent = descent_of(group.z);
-  for (var r = 0u; r < 4u && p.i + r < layer.inputs; r++) {
-    for (var c = 0u; c < 4u && p.j + c < layer.outputs; c++) {
-      let to = layer.weight + (p.i + r) * layer.outputs + p.j + c;
-      _ = descend_weight(descent, to, sums[r][c]);
-    }
-  }
+  finish_weights(group.z, p, own_rows(p, thread), thread, sums, bias);
 }
 `,
-  "tiled/input": `// includes shared/descent, shared/images
+  "tiled/input": `// includes tiled/tile, shared/images
 //
-// The affine map of the first layer with its operands staged in workgroup memory:
+// The affine map of the first layer, which reads images as bytes and standardises them as they are staged:
 //
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
-//   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
+//   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW,  db = sum over rows of dS,  b <- b - eta db
 //
-// A workgroup computes SIDE rows x SIDE outputs, or SIDE inputs x SIDE outputs, each thread 4 x 4 of them. Values past
-// an edge are staged as 0 and not stored.
+// Both are products of the tile.
 
-// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] S
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] dS
+// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl; weights, dS and
+// the product: tiled/tile.wgsl
 
-override SIDE: u32; // rows, inputs and outputs of a workgroup
-override COLUMNS: u32 = SIDE / 4u; // fours of a side
-const DEPTH = 8u; // texels of four inputs staged at a time forward
-const ROWS = 16u; // rows staged at a time backward
-
-var<workgroup> left: array<vec4f, SIDE * DEPTH>; // pixels: forward [SIDE rows, DEPTH], backward [ROWS, COLUMNS]
-var<workgroup> right: array<vec4f, 4u * DEPTH * COLUMNS>; // forward W [4 DEPTH, COLUMNS], backward dS [ROWS, COLUMNS]
-
-fn pixels_of(row: u32, k: u32) -> vec4f {
-  if row >= step.rows || k >= layer.texels {
-    return vec4f(0.0);
-  }
-  return pixels(k, place(order[step.first + row]), standard[k]);
+// The indices of four images of the batch; past the last they repeat it.
+fn four_images(rows: vec4u) -> vec4u {
+  let at = step.first + min(rows, vec4u(step.rows - 1u));
+  return vec4u(order[at.x], order[at.y], order[at.z], order[at.w]);
 }
 
-// Four numbers of a row of width \`layer.outputs\`; past the last 0.
-fn weights_at(network: u32, input: u32, output: u32) -> vec4f {
-  var four = vec4f(0.0);
-  if input >= layer.inputs {
-    return four;
+// Four pixels of each of four images; past the last pixel 0. A column is an image.
+fn four_pixels(k: u32, images: vec4u) -> mat4x4f {
+  if k >= layer.texels {
+    return mat4x4f();
   }
-  let first = network * layer.parameters + layer.weight + input * layer.outputs + output;
-  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
-    four[i] = weights[first + i];
-  }
-  return four;
-}
-
-fn gradients_at(network: u32, row: u32, output: u32) -> vec4f {
-  var four = vec4f(0.0);
-  if row >= step.rows {
-    return four;
-  }
-  let first = (network * step.rows + row) * layer.outputs + output;
-  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
-    four[i] = dy[first + i];
-  }
-  return four;
-}
-
-// Four results of a row.
-fn store_row(network: u32, row: u32, output: u32, sums: vec4f) {
-  if row >= step.rows {
-    return;
-  }
-  let first = (network * step.rows + row) * layer.outputs + output;
-  let bias = network * layer.parameters + layer.bias + output;
-  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
-    y[first + i] = sums[i] + weights[bias + i];
-  }
+  let s = standard[k];
+  return mat4x4f(
+    pixels(k, place(images.x), s),
+    pixels(k, place(images.y), s),
+    pixels(k, place(images.z), s),
+    pixels(k, place(images.w), s),
+  );
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let row = group.x * SIDE;
-  let output = group.y * SIDE;
-  let c = thread % COLUMNS;
-  let r = thread / COLUMNS * 4u;
-  var s0 = vec4f(0.0);
-  var s1 = vec4f(0.0);
-  var s2 = vec4f(0.0);
-  var s3 = vec4f(0.0);
-  for (var k = 0u; k < layer.texels; k += DEPTH) {
-    for (var i = thread; i < SIDE * DEPTH; i += WORKGROUP) {
-      left[i] = pixels_of(row + i / DEPTH, k + i % DEPTH);
-    }
-    for (var i = thread; i < 4u * DEPTH * COLUMNS; i += WORKGROUP) {
-      right[i] = weights_at(group.z, 4u * k + i / COLUMNS, output + i % COLUMNS * 4u);
-    }
+  let p = place_of(group, layer.inputs);
+  // A thread stages a texel of four rows, so four depths of them.
+  let images = four_images(four_rows(p.row + thread / 4u, step.rows));
+  let texel = thread % 4u;
+  let first = group.z * layer.parameters + layer.weight;
+  let at_b = first + four_columns(p.column + thread % B_FOURS, layer.outputs);
+  let k_b = thread / B_FOURS;
+  var sums = biases(group.z, p, thread);
+  var a = four_pixels(p.begin / 4u + texel, images);
+  var b = weights_across(at_b, p.begin + k_b);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    for (var q = 0u; q < DEPTH; q++) {
-      let at = 4u * q * COLUMNS + c;
-      let w = mat4x4f(right[at], right[at + COLUMNS], right[at + 2u * COLUMNS], right[at + 3u * COLUMNS]);
-      s0 += w * left[r * DEPTH + q];
-      s1 += w * left[(r + 1u) * DEPTH + q];
-      s2 += w * left[(r + 2u) * DEPTH + q];
-      s3 += w * left[(r + 3u) * DEPTH + q];
-    }
+    stage_a(4u * texel * A_STRIDE + thread / 4u, A_STRIDE, transpose(a));
+    stage_b(k_b * B_STRIDE + thread % B_FOURS, 8u * B_STRIDE, b);
     workgroupBarrier();
+    a = four_pixels((k + DEPTH) / 4u + texel, images);
+    b = weights_across(at_b, k + DEPTH + k_b);
+    add_staged(&sums, thread);
   }
-  store_row(group.z, row + r, output + 4u * c, s0);
-  store_row(group.z, row + r + 1u, output + 4u * c, s1);
-  store_row(group.z, row + r + 2u, output + 4u * c, s2);
-  store_row(group.z, row + r + 3u, output + 4u * c, s3);
+  let c = Results((group.z * PARTS + p.part) * step.rows * layer.outputs, step.rows, layer.outputs);
+  store(c, own_rows(p, thread), p.column + thread % 8u, sums);
 }
 
-// Updates the weights of an input to four outputs.
-fn move_row(d: Descent, input: u32, output: u32, gradient: vec4f) {
-  if input >= layer.inputs {
-    return;
-  }
-  let first = layer.weight + input * layer.outputs + output;
-  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
-    _ = descend_weight(d, first + i, gradient[i]);
-  }
+// The four depths at which a thread stages the same texel.
+fn four_depths(first: u32) -> vec4u {
+  return first + vec4u(0u, 4u, 8u, 12u);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let k = group.x * COLUMNS; // in texels
-  let output = group.y * SIDE;
-  let c = thread % COLUMNS;
-  let q = thread / COLUMNS;
-  var w0 = vec4f(0.0); // of the first of four inputs, to four outputs
-  var w1 = vec4f(0.0);
-  var w2 = vec4f(0.0);
-  var w3 = vec4f(0.0);
-  for (var row = 0u; row < step.rows; row += ROWS) {
-    left[thread] = pixels_of(row + thread / COLUMNS, k + thread % COLUMNS);
-    right[thread] = gradients_at(group.z, row + thread / COLUMNS, output + thread % COLUMNS * 4u);
+  let p = place_of(group, step.rows);
+  let texel = p.row / 4u + thread % A_FOURS;
+  let first_b = group.z * step.rows * layer.outputs;
+  let at_b = first_b + four_columns(p.column + thread % B_FOURS, layer.outputs);
+  let k_a = thread / A_FOURS;
+  let k_b = thread / B_FOURS;
+  var sums: Sums;
+  var bias = vec4f(0.0);
+  var a = four_pixels(texel, four_images(four_depths(p.begin + k_a)));
+  var b = dy_across(at_b, p.begin + k_b);
+  // Which images to read is known a stage ahead, so that no read of pixels waits for it.
+  var images = four_images(four_depths(p.begin + DEPTH + k_a));
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    for (var r = 0u; r < ROWS; r++) {
-      let x = left[r * COLUMNS + q];
-      let g = right[r * COLUMNS + c];
-      w0 += x.x * g;
-      w1 += x.y * g;
-      w2 += x.z * g;
-      w3 += x.w * g;
+    stage_a(k_a * A_STRIDE + thread % A_FOURS, 4u * A_STRIDE, a);
+    stage_b(k_b * B_STRIDE + thread % B_FOURS, 8u * B_STRIDE, b);
+    bias += b[0] + b[1];
+    workgroupBarrier();
+    a = four_pixels(texel, images);
+    b = dy_across(at_b, k + DEPTH + k_b);
+    images = four_images(four_depths(k + 2u * DEPTH + k_a));
+    add_staged(&sums, thread);
+  }
+  // Four rows of this tile are the inputs of a texel.
+  let rows = OwnRows(p.row + 4u * (thread / 8u), 1u, 2u * A_FOURS);
+  finish_weights(group.z, p, rows, thread, sums, bias);
+}
+`,
+  "tiled/norm": `// includes shared/descent, shared/bits, shared/averages
+//
+// Batch norm and the ReLU after it in training, for wide layers and large batches; per_operation/batch_norm.wgsl has the
+// formulas. A workgroup computes TILED_FEATURES features: 32 threads each, which take turns at the rows and read eight a turn, so
+// that few reads wait for one another.
+
+// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
+@group(0) @binding(16) var<storage, read_write> normalised: array<f32>; // [P, rows, outputs] N
+@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
+
+override TILED_FEATURES: u32; // features of a workgroup: 8
+override LANES: u32 = WORKGROUP / TILED_FEATURES; // threads of a feature
+
+var<workgroup> partial: array<vec2f, WORKGROUP>;
+var<workgroup> scales: array<f32, TILED_FEATURES>; // gamma / sqrt(var + eps)
+
+// The sums of what the threads of a feature give, always in the same order.
+fn sum_of_lanes(thread: u32, own: vec2f) -> vec2f {
+  partial[thread] = own;
+  workgroupBarrier();
+  for (var half = WORKGROUP / 2u; half >= TILED_FEATURES; half /= 2u) {
+    if thread < half {
+      partial[thread] += partial[thread + half];
     }
     workgroupBarrier();
   }
-  let d = descent_of(group.z);
-  let input = 4u * (k + q);
-  move_row(d, input, output + 4u * c, w0);
-  move_row(d, input + 1u, output + 4u * c, w1);
-  move_row(d, input + 2u, output + 4u * c, w2);
-  move_row(d, input + 3u, output + 4u * c, w3);
+  let sum = partial[thread % TILED_FEATURES];
+  workgroupBarrier(); // All have read before the next sum begins.
+  return sum;
+}
+
+fn total(four: vec4f) -> f32 {
+  return four.x + four.y + four.z + four.w;
+}
+
+// Four rows of a thread, and where they lie; past the last they repeat it.
+struct Rows {
+  at: vec4u,
+  inside: vec4<bool>,
+}
+
+fn four_rows(first: u32, row: u32) -> Rows {
+  let rows = row + LANES * vec4u(0u, 1u, 2u, 3u);
+  return Rows(first + layer.outputs * min(rows, vec4u(step.rows - 1u)), rows < vec4u(step.rows));
+}
+
+fn x_at(at: vec4u) -> vec4f {
+  return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+}
+
+fn normalised_at(at: vec4u) -> vec4f {
+  return vec4f(normalised[at.x], normalised[at.y], normalised[at.z], normalised[at.w]);
+}
+
+// Gradients that pass the ReLU.
+fn gradients_at(at: vec4u) -> vec4f {
+  let dh = vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+  let h = vec4f(y[at.x], y[at.y], y[at.z], y[at.w]);
+  return relu_gradient4(dh, h);
+}
+
+fn store_norm(r: Rows, exists: bool, n: vec4f, h: vec4f) {
+  let inside = r.inside & vec4<bool>(exists);
+  if inside.x {
+    normalised[r.at.x] = n.x;
+    y[r.at.x] = h.x;
+  }
+  if inside.y {
+    normalised[r.at.y] = n.y;
+    y[r.at.y] = h.y;
+  }
+  if inside.z {
+    normalised[r.at.z] = n.z;
+    y[r.at.z] = h.z;
+  }
+  if inside.w {
+    normalised[r.at.w] = n.w;
+    y[r.at.w] = h.w;
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_batch_norm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let place = group.x * TILED_FEATURES + thread % TILED_FEATURES;
+  let exists = place < layer.outputs;
+  let feature = min(place, layer.outputs - 1u);
+  let lane = thread / TILED_FEATURES;
+  let rows = f32(step.rows);
+  let first = group.z * step.rows * layer.outputs + feature;
+  var sums = vec4f(0.0);
+  for (var row = lane; row < step.rows; row += 8u * LANES) {
+    let r = four_rows(first, row);
+    let q = four_rows(first, row + 4u * LANES);
+    let a = x_at(r.at);
+    let b = x_at(q.at);
+    sums += select(vec4f(0.0), a, r.inside) + select(vec4f(0.0), b, q.inside);
+  }
+  let mean = sum_of_lanes(thread, vec2f(total(sums), 0.0)).x / rows;
+  var squares = vec4f(0.0);
+  for (var row = lane; row < step.rows; row += 8u * LANES) {
+    let r = four_rows(first, row);
+    let q = four_rows(first, row + 4u * LANES);
+    let a = select(vec4f(0.0), x_at(r.at) - mean, r.inside);
+    let b = select(vec4f(0.0), x_at(q.at) - mean, q.inside);
+    squares += a * a + b * b;
+  }
+  let variance = sum_of_lanes(thread, vec2f(total(squares), 0.0)).x / rows;
+
+  let inverse = or_nan(1.0 / sqrt(variance + EPSILON), is_finite(variance));
+  let gamma = weights[group.z * layer.parameters + layer.gamma + feature];
+  let beta = weights[group.z * layer.parameters + layer.beta + feature];
+  for (var row = lane; row < step.rows; row += 8u * LANES) {
+    let r = four_rows(first, row);
+    let q = four_rows(first, row + 4u * LANES);
+    let a = (x_at(r.at) - mean) * inverse;
+    let b = (x_at(q.at) - mean) * inverse;
+    store_norm(r, exists, a, relu4(gamma * a + beta));
+    store_norm(q, exists, b, relu4(gamma * b + beta));
+  }
+  if exists && lane == 0u {
+    inverse_deviation[group.z * layer.outputs + feature] = inverse;
+    keep_average(group.z, layer.mean + feature, mean);
+    keep_average(group.z, layer.variance + feature, variance);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_batch_norm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let place = group.x * TILED_FEATURES + thread % TILED_FEATURES;
+  let exists = place < layer.outputs;
+  let feature = min(place, layer.outputs - 1u);
+  let lane = thread / TILED_FEATURES;
+  let rows = f32(step.rows);
+  let first = group.z * step.rows * layer.outputs + feature;
+  if lane == 0u { // the one thread of a feature that reads gamma, as it is the one that moves it
+    let gamma = parameters[group.z * layer.parameters + layer.gamma + feature];
+    scales[thread] = gamma * inverse_deviation[group.z * layer.outputs + feature];
+  }
+  var of_beta = vec4f(0.0);
+  var of_gamma = vec4f(0.0);
+  for (var row = lane; row < step.rows; row += 8u * LANES) {
+    let r = four_rows(first, row);
+    let q = four_rows(first, row + 4u * LANES);
+    let a = select(vec4f(0.0), gradients_at(r.at), r.inside);
+    let b = select(vec4f(0.0), gradients_at(q.at), q.inside);
+    of_beta += a + b;
+    of_gamma += a * normalised_at(r.at) + b * normalised_at(q.at);
+  }
+  let sums = sum_of_lanes(thread, vec2f(total(of_beta), total(of_gamma)));
+  let scale = scales[thread % TILED_FEATURES];
+  for (var row = lane; row < step.rows; row += 8u * LANES) {
+    let r = four_rows(first, row);
+    let q = four_rows(first, row + 4u * LANES);
+    let a = scale * (gradients_at(r.at) - sums.x / rows - normalised_at(r.at) * sums.y / rows);
+    let b = scale * (gradients_at(q.at) - sums.x / rows - normalised_at(q.at) * sums.y / rows);
+    store_gradients(r, exists, a);
+    store_gradients(q, exists, b);
+  }
+  if exists && lane == 0u {
+    let d = descent_of(group.z);
+    descend(d, layer.gamma + feature, sums.y);
+    descend(d, layer.beta + feature, sums.x);
+  }
+}
+
+fn store_gradients(r: Rows, exists: bool, ds: vec4f) {
+  let inside = r.inside & vec4<bool>(exists);
+  if inside.x {
+    dx[r.at.x] = ds.x;
+  }
+  if inside.y {
+    dx[r.at.y] = ds.y;
+  }
+  if inside.z {
+    dx[r.at.z] = ds.z;
+  }
+  if inside.w {
+    dx[r.at.w] = ds.w;
+  }
+}
+`,
+  "tiled/parts": `// includes shared/descent
+//
+// Adds up the parts of a product of \`tiled\` whose depth was split, in order:
+//
+//   outputs  Y = sum over parts, the first of which holds the bias
+//   inputs   dX = sum over parts
+//   weights  g = sum over parts,  dW = g + 2 lambda W,  W <- W - eta dW; the last row of each part is db
+//
+// A thread computes one value.
+
+// networks, parameters and gradients: shared/descent.wgsl
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
+@group(0) @binding(26) var<storage, read_write> product: array<f32>; // [P, PARTS, rows of the product, its columns]
+
+override PARTS: u32; // parts of the depth
+
+// The sum at one place of the product. Four reads a turn do not wait for one another.
+fn sum_of_parts(network: u32, size: u32, at: u32) -> f32 {
+  let first = network * PARTS * size + at;
+  var sum = 0.0;
+  for (var p = 0u; p < PARTS; p += 4u) {
+    let part = min(p + vec4u(0u, 1u, 2u, 3u), vec4u(PARTS - 1u)) * size + first;
+    let four = vec4f(product[part.x], product[part.y], product[part.z], product[part.w]);
+    sum += four.x;
+    sum += select(0.0, four.y, p + 1u < PARTS);
+    sum += select(0.0, four.z, p + 2u < PARTS);
+    sum += select(0.0, four.w, p + 3u < PARTS);
+  }
+  return sum;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_parts_outputs(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let at = thread_index(id, workgroups);
+  let size = step.rows * layer.outputs;
+  if at < size {
+    y[id.z * size + at] = sum_of_parts(id.z, size, at);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_parts_inputs(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let at = thread_index(id, workgroups);
+  let size = step.rows * layer.inputs;
+  if at < size {
+    dx[id.z * size + at] = sum_of_parts(id.z, size, at);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_parts_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let at = thread_index(id, workgroups);
+  let count = layer.inputs * layer.outputs;
+  let size = count + layer.outputs;
+  if at >= size {
+    return;
+  }
+  let sum = sum_of_parts(id.z, size, at);
+  let d = descent_of(id.z);
+  if at < count {
+    _ = descend_weight(d, layer.weight + at, sum);
+  } else {
+    descend(d, layer.bias + at - count, sum);
+  }
+}
+`,
+  "tiled/tile": `// includes shared/descent
+//
+// The core of the products of \`tiled\`: C = A B with A [rows, depth] and B [depth, columns].
+//
+// A workgroup of 128 threads computes TILED_ROWS x TILED_COLUMNS results, a thread 8 x 8 of them in registers. 16 of the
+// depth are staged in workgroup memory at a time. Before their products are added, the reads of the next 16 begin, so that
+// these are under way meanwhile. Rows and columns past an edge repeat the last one and are not stored; past the depth
+// operands are 0.
+//
+// Operands are staged in fours, which is what a thread reads from workgroup memory at once. Four rows of A lie A_FOURS
+// apart, four columns of B B_FOURS apart: neighbouring threads then read neighbouring numbers, wherever a matrix begins and
+// however long its rows are.
+//
+// Where tiles are too few to occupy a device, the depth is split into PARTS, each computed by a workgroup of its own;
+// tiled/parts.wgsl adds them up.
+
+// networks, parameters and gradients: shared/descent.wgsl
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
+@group(0) @binding(26) var<storage, read_write> product: array<f32>; // [P, PARTS, rows of C, columns of C]
+
+override PARTS: u32; // parts of the depth
+override TILED_ROWS: u32; // rows of a workgroup: 128
+override TILED_COLUMNS: u32; // columns of a workgroup: 64
+override A_FOURS: u32 = TILED_ROWS / 4u;
+override B_FOURS: u32 = TILED_COLUMNS / 4u;
+const DEPTH = 16u;
+
+// One more than the fours of a row, so that threads that store at several depths use different banks.
+override A_STRIDE: u32 = A_FOURS + 1u;
+override B_STRIDE: u32 = B_FOURS + 1u;
+
+var<workgroup> a_tile: array<vec4f, DEPTH * A_STRIDE>; // [DEPTH, A_STRIDE] four rows of A
+var<workgroup> b_tile: array<vec4f, DEPTH * B_STRIDE>; // [DEPTH, B_STRIDE] four columns of B
+
+// What a workgroup computes: its first row and column of C, over the depth from \`begin\` to \`end\`.
+struct Place {
+  row: u32,
+  column: u32,
+  part: u32,
+  begin: u32,
+  end: u32,
+}
+
+// The last part of an evaluation has fewer rows than it was dispatched for; workgroups past the last row store nothing.
+fn place_of(group: vec3u, depth: u32) -> Place {
+  let part = group.y % PARTS;
+  let stages = (depth + DEPTH - 1u) / DEPTH;
+  let length = (stages + PARTS - 1u) / PARTS * DEPTH;
+  let begin = part * length;
+  let end = min(begin + length, depth);
+  return Place(group.y / PARTS * TILED_ROWS, group.x * TILED_COLUMNS, part, begin, end);
+}
+
+// Four rows of A or columns of B; past the last they repeat it.
+fn four_rows(first: u32, size: u32) -> vec4u {
+  return min(first + A_FOURS * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
+}
+
+fn four_columns(first: u32, size: u32) -> vec4u {
+  return min(first + B_FOURS * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
+}
+
+// Four numbers of a buffer, or 0 past the depth.
+fn weights_at(at: vec4u, inside: bool) -> vec4f {
+  if !inside {
+    return vec4f(0.0);
+  }
+  return vec4f(weights[at.x], weights[at.y], weights[at.z], weights[at.w]);
+}
+
+fn dy_at(at: vec4u, inside: bool) -> vec4f {
+  if !inside {
+    return vec4f(0.0);
+  }
+  return vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+}
+
+// A thread's share of B where its columns are neighbours in memory: the same four columns at two depths, \`at\` at depth 0.
+fn weights_across(at: vec4u, k: u32) -> mat2x4f {
+  return mat2x4f(
+    weights_at(at + k * layer.outputs, k < layer.inputs),
+    weights_at(at + (k + 8u) * layer.outputs, k + 8u < layer.inputs),
+  );
+}
+
+fn dy_across(at: vec4u, k: u32) -> mat2x4f {
+  return mat2x4f(
+    dy_at(at + k * layer.outputs, k < step.rows),
+    dy_at(at + (k + 8u) * layer.outputs, k + 8u < step.rows),
+  );
+}
+
+// Stores a thread's share of A: four fours.
+fn stage_a(at: u32, apart: u32, fours: mat4x4f) {
+  a_tile[at] = fours[0];
+  a_tile[at + apart] = fours[1];
+  a_tile[at + 2u * apart] = fours[2];
+  a_tile[at + 3u * apart] = fours[3];
+}
+
+// Stores a thread's share of B: two fours.
+fn stage_b(at: u32, apart: u32, fours: mat2x4f) {
+  b_tile[at] = fours[0];
+  b_tile[at + apart] = fours[1];
+}
+
+// A thread's results: the first letter says which four rows, the second which four columns. A column of a matrix is a row
+// of C.
+struct Sums {
+  aa: mat4x4f,
+  ab: mat4x4f,
+  ba: mat4x4f,
+  bb: mat4x4f,
+}
+
+fn plus_outer(sums: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
+  return mat4x4f(
+    fma(vec4f(a.x), b, sums[0]),
+    fma(vec4f(a.y), b, sums[1]),
+    fma(vec4f(a.z), b, sums[2]),
+    fma(vec4f(a.w), b, sums[3]),
+  );
+}
+
+// Adds the products at one depth: four reads, 64 multiply-adds.
+fn add_depth(sums: ptr<function, Sums>, at_a: u32, at_b: u32) {
+  let a = a_tile[at_a];
+  let c = a_tile[at_a + A_FOURS / 2u];
+  let b = b_tile[at_b];
+  let d = b_tile[at_b + B_FOURS / 2u];
+  (*sums).aa = plus_outer((*sums).aa, a, b);
+  (*sums).ab = plus_outer((*sums).ab, a, d);
+  (*sums).ba = plus_outer((*sums).ba, c, b);
+  (*sums).bb = plus_outer((*sums).bb, c, d);
+}
+
+// Adds the products of what is staged. Eight depths are written out: no compiler unrolls a WGSL loop.
+fn add_staged(sums: ptr<function, Sums>, thread: u32) {
+  for (var k = 0u; k < DEPTH; k += 8u) {
+    let a = k * A_STRIDE + thread / 8u;
+    let b = k * B_STRIDE + thread % 8u;
+    add_depth(sums, a, b);
+    add_depth(sums, a + A_STRIDE, b + B_STRIDE);
+    add_depth(sums, a + 2u * A_STRIDE, b + 2u * B_STRIDE);
+    add_depth(sums, a + 3u * A_STRIDE, b + 3u * B_STRIDE);
+    add_depth(sums, a + 4u * A_STRIDE, b + 4u * B_STRIDE);
+    add_depth(sums, a + 5u * A_STRIDE, b + 5u * B_STRIDE);
+    add_depth(sums, a + 6u * A_STRIDE, b + 6u * B_STRIDE);
+    add_depth(sums, a + 7u * A_STRIDE, b + 7u * B_STRIDE);
+  }
+}
+
+// The sums to begin with forward: every row has the bias, which the first part adds.
+fn biases(network: u32, p: Place, thread: u32) -> Sums {
+  var sums: Sums;
+  if p.part == 0u {
+    let first = network * layer.parameters + layer.bias;
+    let a = weights_at(first + four_columns(p.column + thread % 8u, layer.outputs), true);
+    let b = weights_at(first + four_columns(p.column + thread % 8u + B_FOURS / 2u, layer.outputs), true);
+    sums = Sums(mat4x4f(a, a, a, a), mat4x4f(b, b, b, b), mat4x4f(a, a, a, a), mat4x4f(b, b, b, b));
+  }
+  return sums;
+}
+
+// The rows of a thread's results, as they were staged: \`first + i * apart\` of one four, \`half\` behind them of the other.
+struct OwnRows {
+  first: u32,
+  apart: u32,
+  half: u32,
+}
+
+fn own_rows(p: Place, thread: u32) -> OwnRows {
+  return OwnRows(p.row + thread / 8u, A_FOURS, A_FOURS / 2u);
+}
+
+// Where C, or one part of it, lies in \`product\`.
+struct Results {
+  first: u32,
+  rows: u32,
+  columns: u32,
+}
+
+// Stores a thread's results of one row: \`a\` and \`b\` take turns, eight columns apart.
+fn store_row(c: Results, row: u32, column: u32, a: vec4f, b: vec4f) {
+  if row >= c.rows {
+    return;
+  }
+  let at = c.first + row * c.columns + column;
+  if column < c.columns { product[at] = a.x; }
+  if column + 8u < c.columns { product[at + 8u] = b.x; }
+  if column + 16u < c.columns { product[at + 16u] = a.y; }
+  if column + 24u < c.columns { product[at + 24u] = b.y; }
+  if column + 32u < c.columns { product[at + 32u] = a.z; }
+  if column + 40u < c.columns { product[at + 40u] = b.z; }
+  if column + 48u < c.columns { product[at + 48u] = a.w; }
+  if column + 56u < c.columns { product[at + 56u] = b.w; }
+}
+
+fn store(c: Results, r: OwnRows, column: u32, s: Sums) {
+  store_row(c, r.first, column, s.aa[0], s.ab[0]);
+  store_row(c, r.first + r.apart, column, s.aa[1], s.ab[1]);
+  store_row(c, r.first + 2u * r.apart, column, s.aa[2], s.ab[2]);
+  store_row(c, r.first + 3u * r.apart, column, s.aa[3], s.ab[3]);
+  store_row(c, r.first + r.half, column, s.ba[0], s.bb[0]);
+  store_row(c, r.first + r.half + r.apart, column, s.ba[1], s.bb[1]);
+  store_row(c, r.first + r.half + 2u * r.apart, column, s.ba[2], s.bb[2]);
+  store_row(c, r.first + r.half + 3u * r.apart, column, s.ba[3], s.bb[3]);
+}
+
+// Updates a thread's weights of one input. All are read before the first is stored: else each read would wait for the store
+// before it. In place of a column past the edge the thread reads its first, which no other thread writes.
+fn move_row(d: Descent, input: u32, output: u32, a: vec4f, b: vec4f) {
+  if input >= layer.inputs || output >= layer.outputs {
+    return;
+  }
+  let first = d.first + layer.weight + input * layer.outputs;
+  let columns_a = output + B_FOURS * vec4u(0u, 1u, 2u, 3u);
+  let columns_b = columns_a + B_FOURS / 2u;
+  let inside_a = columns_a < vec4u(layer.outputs);
+  let inside_b = columns_b < vec4u(layer.outputs);
+  let at_a = first + select(vec4u(output), columns_a, inside_a);
+  let at_b = first + select(vec4u(output), columns_b, inside_b);
+  let w_a = vec4f(parameters[at_a.x], parameters[at_a.y], parameters[at_a.z], parameters[at_a.w]);
+  let w_b = vec4f(parameters[at_b.x], parameters[at_b.y], parameters[at_b.z], parameters[at_b.w]);
+  let g_a = a + d.decay * w_a;
+  let g_b = b + d.decay * w_b;
+  move_four(d, at_a, inside_a, w_a, g_a);
+  move_four(d, at_b, inside_b, w_b, g_b);
+}
+
+fn move_four(d: Descent, at: vec4u, inside: vec4<bool>, w: vec4f, g: vec4f) {
+  let moved = w - d.eta * g;
+  if inside.x {
+    gradients[at.x] = g.x;
+    parameters[at.x] = moved.x;
+  }
+  if inside.y {
+    gradients[at.y] = g.y;
+    parameters[at.y] = moved.y;
+  }
+  if inside.z {
+    gradients[at.z] = g.z;
+    parameters[at.z] = moved.z;
+  }
+  if inside.w {
+    gradients[at.w] = g.w;
+    parameters[at.w] = moved.w;
+  }
+}
+
+fn move_weights(d: Descent, r: OwnRows, output: u32, s: Sums) {
+  move_row(d, r.first, output, s.aa[0], s.ab[0]);
+  move_row(d, r.first + r.apart, output, s.aa[1], s.ab[1]);
+  move_row(d, r.first + 2u * r.apart, output, s.aa[2], s.ab[2]);
+  move_row(d, r.first + 3u * r.apart, output, s.aa[3], s.ab[3]);
+  move_row(d, r.first + r.half, output, s.ba[0], s.bb[0]);
+  move_row(d, r.first + r.half + r.apart, output, s.ba[1], s.bb[1]);
+  move_row(d, r.first + r.half + 2u * r.apart, output, s.ba[2], s.bb[2]);
+  move_row(d, r.first + r.half + 3u * r.apart, output, s.ba[3], s.bb[3]);
+}
+
+// What backward_weight ends with. In one part the weights move; of several each is stored, the biases' as one more row.
+// \`bias\` is what the thread staged of dY, summed over its depths.
+fn finish_weights(network: u32, p: Place, r: OwnRows, thread: u32, s: Sums, bias: vec4f) {
+  let output = p.column + thread % 8u;
+  let c = Results(
+    (network * PARTS + p.part) * (layer.inputs + 1u) * layer.outputs, layer.inputs, layer.outputs);
+  let d = descent_of(network);
+  if PARTS == 1u {
+    move_weights(d, r, output, s);
+  } else {
+    store(c, r, output, s);
+  }
+  // The first tile of a column adds up its biases; threads B_FOURS apart have staged the same columns.
+  workgroupBarrier();
+  b_tile[thread] = bias;
+  workgroupBarrier();
+  if p.row > 0u || thread >= B_FOURS {
+    return;
+  }
+  var sum = b_tile[thread];
+  sum += b_tile[thread + B_FOURS];
+  sum += b_tile[thread + 2u * B_FOURS];
+  sum += b_tile[thread + 3u * B_FOURS];
+  sum += b_tile[thread + 4u * B_FOURS];
+  sum += b_tile[thread + 5u * B_FOURS];
+  sum += b_tile[thread + 6u * B_FOURS];
+  sum += b_tile[thread + 7u * B_FOURS];
+  for (var i = 0u; i < 4u; i++) {
+    let own = p.column + thread + i * B_FOURS;
+    if own < layer.outputs {
+      if PARTS == 1u {
+        descend(d, layer.bias + own, sum[i]);
+      } else {
+        product[c.first + layer.inputs * layer.outputs + own] = sum[i];
+      }
+    }
+  }
 }
 `,
 };

@@ -14,7 +14,6 @@ import { FORWARD, GRADIENTS, LAYER_PLACE, STEP, UPDATE } from "../gpu/structs.ts
 import { layout } from "../model/network.ts";
 import type { PopulationShape } from "../model/shape.ts";
 import { Binder, imageResources, type KernelUse } from "./binder.ts";
-import { prepareEvaluation } from "./buffer_program.ts";
 import { FIXED_SLOT, type PopulationBuffers } from "./buffers.ts";
 import {
   lossSizes,
@@ -25,9 +24,10 @@ import {
   sizesFit,
   tailSizes,
 } from "./fused_sizes.ts";
+import { allocateEvaluation, type PrepareEvaluation } from "./fused_evaluation.ts";
 import { inputKernels, type InputProduct } from "./input_kernels.ts";
 import { encodeKernels, KernelSteps } from "./kernel_steps.ts";
-import { BufferLayers, lossOf } from "./layers.ts";
+import { lossOf } from "./layers.ts";
 import { packedLayout, packParameters } from "./packed.ts";
 import type {
   EncodeChunk,
@@ -38,7 +38,6 @@ import type {
   Variant,
 } from "./program.ts";
 import { encodeSteps, type StepPlan } from "./steps.ts";
-import { TILED_PRODUCTS } from "./tiled.ts";
 
 /** The layers behind the first: all in one workgroup a network, or a dispatch and many workgroups for each. */
 type Rest = "tail" | "layers";
@@ -140,11 +139,11 @@ function restOf(
 class Fused implements Program {
   readonly #context: ProgramContext;
   readonly #memory: Memory;
-  readonly #evaluation: BufferLayers;
   /** The struct `Step` for the product before the first step. */
   readonly #stepBefore: GPUBuffer;
   /** [P] packed parameters. */
   readonly #packed: GPUBuffer;
+  #evaluation!: PrepareEvaluation;
   #before!: BoundKernel;
   #unpack!: BoundKernel;
   #step: readonly BoundKernel[] = [];
@@ -156,7 +155,6 @@ class Fused implements Program {
     const { buffers: { layout: { widths } }, networks: P } = context;
     this.#context = context;
     this.#memory = memory;
-    this.#evaluation = new BufferLayers(context, memory, "evaluation");
     this.#stepBefore = memory.uniform("step before the first", new Uint32Array(STEP.size / 4));
     this.#packed = memory.buffer("packed parameters", 4 * P * packedLayout(widths).size);
   }
@@ -184,9 +182,6 @@ class Fused implements Program {
       packed: program.#packed,
       y: logits,
     };
-    await memory.ready();
-    const shared = { ...tensors, ...await imageResources(context, "training", "training") };
-    const binder = new Binder(context, { mode: "training", slices, shared });
     const common = {
       ARENA: size,
       PACKED: packedLayout(widths).size,
@@ -195,6 +190,13 @@ class Fused implements Program {
       BATCH_NORM: Number(architecture.batchNorm),
       SLICES: slices,
     };
+    program.#evaluation = allocateEvaluation(context, memory, {
+      resources: tensors,
+      constants: common,
+    });
+    await memory.ready();
+    const shared = { ...tensors, ...await imageResources(context, "training", "training") };
+    const binder = new Binder(context, { mode: "training", slices, shared });
     function use([name, layer, { constants }]: ReturnType<typeof restOf>[number]): KernelUse {
       return [name, layer, { constants: { ...common, ...constants } }];
     }
@@ -240,8 +242,7 @@ class Fused implements Program {
   }
 
   evaluation(split: Split): Promise<EncodeChunk> {
-    const parts = { layers: this.#evaluation, products: TILED_PRODUCTS };
-    return prepareEvaluation(this.#context, split, parts);
+    return this.#evaluation(split);
   }
 
   settle(pass: GPUComputePassEncoder): void {

@@ -567,8 +567,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "shared/sums",
     mistake: "the cost has the sum of |W|",
-    from: "sum += w * w;",
-    to: "sum += abs(w);",
+    from: "s.sum + w * w, s.valid",
+    to: "s.sum + abs(w), s.valid",
   },
   {
     file: "shared/sums",

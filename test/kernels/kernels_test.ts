@@ -30,6 +30,7 @@ import { measureCases, runKernel, words, type Written } from "./_kernel.ts";
 import { AFFINE_TESTS, inputBackwardCase, inputForwardCase } from "./_affine.ts";
 import { FUSED_PRODUCTS_TESTS } from "./_fused_products.ts";
 import { INPUTS, type KernelTest, NETWORKS, ROWS, type Sizes, WIDTHS } from "./_cases.ts";
+import { FUSED_EVALUATION_TESTS } from "./_fused_evaluation.ts";
 import { LOSS_TESTS } from "./_loss.ts";
 import { NORM_TESTS } from "./_norm.ts";
 import {
@@ -45,10 +46,13 @@ import { newRowTexels, rowTexels } from "./_texels.ts";
 const SEED = 2026;
 
 /**
- * The kernels that do one operation each. The others use workgroup memory, pass values on in forms of their own, and are
- * proved together, by what a step comes to (variants_test.ts) and by the mistakes that are found in them (mutants_test.ts).
+ * The kernels that do one operation each. tiled_test.ts has those of `tiled`. Those of `fused` pass values on in forms of
+ * their own and are proved together, by what a step comes to (variants_test.ts) and by the mistakes that are found in them
+ * (mutants_test.ts).
  */
-type TestedKernel = Exclude<KernelName, `${"fused" | "tiled"}_${string}`>;
+type TestedKernel =
+  | Exclude<KernelName, `${"fused" | "tiled"}_${string}`>
+  | keyof typeof FUSED_EVALUATION_TESTS;
 
 const TESTS: Record<TestedKernel, KernelTest> = {
   ...AFFINE_TESTS,
@@ -57,6 +61,7 @@ const TESTS: Record<TestedKernel, KernelTest> = {
   ...TEXEL_AFFINE_TESTS,
   ...TEXEL_NORM_TESTS,
   ...TEXEL_LOSS_TESTS,
+  ...FUSED_EVALUATION_TESTS,
 };
 
 for (
@@ -89,7 +94,7 @@ Deno.test("KERNELS are those of the shaders, and those of one operation are all 
     Array.from(text.matchAll(/@compute[^{]*?fn (\w+)/g), ([, name]) => name)
   );
 
-  const tested = entryPoints.filter((name) => !/^(fused|tiled)_/.test(name));
+  const tested = entryPoints.filter((name) => !/^(fused_(?!evaluate)|tiled_)/.test(name));
   assertEquals(Object.keys(TESTS).sort(), tested.sort());
   assertEquals(Object.keys(KERNELS).sort(), entryPoints.sort());
 });
@@ -108,12 +113,14 @@ Deno.test("TESTS hold every size with every number of networks", () => {
   const norms = all.filter((name) => /batch_norm_(forward|backward)/.test(name));
   assertCovers(all.filter((name) => !norms.includes(name)), "rows", ROWS);
   assertCovers(norms, "rows", ROWS.filter((rows) => rows > 1));
-  const softmax = all.filter((name) => /softmax/.test(name));
+  const softmax = all.filter((name) => /softmax|evaluate_rest/.test(name));
   const wide = all.filter((name) => !softmax.includes(name) && name !== "sum_outcomes");
   assertCovers(wide, "outputs", WIDTHS);
   assertCovers(softmax, "outputs", [2, 10, ...WIDTHS.filter((width) => width > 1)]);
   const products = all.filter((name) =>
-    /affine_(forward|backward_input|backward_weight)|input_(forward|backward)/.test(name)
+    /affine_(forward|backward_input|backward_weight)|input_(forward|backward)|evaluate_input/.test(
+      name,
+    )
   );
   const others = ["input_affine_backward", "texel_weights", "sum_squares"];
   assertCovers([...products, ...others], "inputs", INPUTS);

@@ -225,6 +225,50 @@ Deno.test("a wide layer and a large batch train with the variant tiled", async (
   assertEquals(short, []);
 });
 
+Deno.test("Population trains to the same bytes alone and together where tiled splits the depth", async () => {
+  const gpu = await sharedGpu();
+  const dataset = cutInputs(whole, 260);
+  const data = new DeviceDataSet(gpu, dataset);
+  const architecture = {
+    inputs: 260,
+    hidden: [140, 6],
+    classes: dataset.classes,
+    batchNorm: true,
+  };
+  async function train(identities: readonly number[]) {
+    const population = await Population.create(gpu, {
+      architecture,
+      networks: identities.map((i) => NETWORKS[i]),
+      batch: 150, // 260 inputs, 140 inputs and 150 rows: all but one of the products are split.
+      data,
+      variant: "tiled",
+    });
+    population.write({
+      parameters: identities.map((identity) => initialise(architecture, { seed: 1, identity })),
+    });
+    population.setOrder(Uint32Array.from({ length: dataset.training.count }, (_, i) => i ^ 1));
+    await population.advance([{ first: 0, rise: 1, number: 0 }, { first: 70, rise: 0, number: 1 }]);
+    const { parameters } = await population.readState();
+    population.destroy();
+    return parameters;
+  }
+  const together = await train([0, 1, 2]);
+  const [alone] = await train([1]);
+  assert(alone.every(Number.isFinite));
+  assert(sameWords(alone, together[1]));
+  data.destroy();
+});
+
+Deno.test("variantFits() is false for tiled where the parts of its products exceed a binding", async () => {
+  const gpu = await sharedGpu();
+  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
+  const architecture = { inputs: 640, hidden: [], classes: 10, batchNorm: false };
+  const bytes = 4 * 10 * 641 * 10; // ten parts of [641, 10], the weights and biases
+  const networks = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / bytes);
+  assert(variantFits("tiled", gpu, { architecture, networks, batch: 640 }));
+  assert(!variantFits("tiled", gpu, { architecture, networks: networks + 1, batch: 640 }));
+});
+
 Deno.test("candidates() lists variants without barriers for a software adapter, and at least one for every shape", async () => {
   const gpu = await sharedGpu();
   const linear = { inputs: 5, hidden: [], classes: 2, batchNorm: false };
