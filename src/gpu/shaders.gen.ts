@@ -1606,7 +1606,7 @@ fn forward(first_column: u32, slice: u32, thread: u32, begun: Images) {
   for (var row = 0u; row < ROWS; row += 8u * LANES) {
     var s = standard_of(first + lane);
     var w = first_weights(first_column, first, thread);
-    var sum = Tile();
+    var sum = Tile(); // without a value, naga 29 would keep that of the rows before
     for (var texel = first; texel < first + SLICE; texel += CHUNK_TEXELS) {
       workgroupBarrier(); // The chunk before has been read.
       stage_pixel_of_row(x.x0, s, thread);
