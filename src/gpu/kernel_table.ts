@@ -75,11 +75,13 @@ export interface Definition {
   readonly bindings: readonly BindingName[];
   /** Threads that one network takes. */
   readonly threads?: (shape: Shape, constants: Readonly<Record<string, number>>) => number;
-  /** Workgroups along x and y that one network takes, where a workgroup works together. */
+  /** Workgroups along x and y that one network takes, where a workgroup works together; or that all of them take. */
   readonly workgroups?: (
     shape: Shape,
     constants: Readonly<Record<string, number>>,
   ) => readonly [number, number];
+  /** Whether a workgroup may work for several networks. */
+  readonly allNetworks?: true;
   /** Threads in a workgroup: few where each does much, so that there are enough workgroups to occupy the device. */
   readonly workgroup: number;
 }
@@ -390,6 +392,27 @@ export const KERNELS = {
     ],
     workgroup: 256,
   },
+  fused_input_backward: {
+    file: "fused/input_backward",
+    bindings: [...FUSED, "networks", "gradients", "statistics", ...IMAGES],
+    workgroups: sideBySide,
+    allNetworks: true,
+    workgroup: 128,
+  },
+  fused_input_forward: {
+    file: "fused/input_forward",
+    bindings: [...STEP, "packed", "places", ...IMAGES, "slices"],
+    workgroups: ({ outputs }, constants) => [constants.SLICES, columnTiles(outputs, constants)],
+    allNetworks: true,
+    workgroup: 224,
+  },
+  fused_input_both: {
+    file: "fused/input_both",
+    bindings: [...FUSED, "networks", "gradients", "statistics", ...IMAGES, "slices"],
+    workgroups: sideBySide,
+    allNetworks: true,
+    workgroup: 224,
+  },
   fused_evaluate_input: {
     file: "fused/evaluate_input",
     bindings: [...EVALUATION, "images", "standard"],
@@ -427,6 +450,20 @@ export const KERNELS = {
 
 /** The name of a kernel: its entry point. */
 export type KernelName = keyof typeof KERNELS;
+
+/** Tiles of COLUMNS columns, where those of all networks lie side by side. */
+function columnTiles(outputs: number, { NETWORKS, COLUMNS }: Readonly<Record<string, number>>) {
+  return tiles(NETWORKS * tiles(outputs, 4), COLUMNS);
+}
+
+/** A workgroup for each block of texels and tile of columns, and behind them those of the other parameters. */
+function sideBySide(
+  { outputs }: Shape,
+  constants: Readonly<Record<string, number>>,
+): readonly [number, number] {
+  const { NETWORKS, BLOCKS, LATER } = constants;
+  return [BLOCKS, columnTiles(outputs, constants) + tiles(NETWORKS * LATER, BLOCKS)];
+}
 
 /** Workgroups of a product of `tiled` with this many rows and columns, whose depth is split into parts. */
 function tiledGrid(rows: number, columns: number, parts: number): readonly [number, number] {

@@ -1168,6 +1168,543 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   }
 }
 `,
+  "fused/input_backward": `// includes fused/weights, fused/input_tile
+//
+// The weight gradient of the first layer and its update, for the columns of all networks side by side (fused/input_tile.wgsl):
+//
+//   dW = X^T dS + 2 lambda W,  W <- W - eta dW
+//   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
+//
+// A workgroup computes BLOCK texels x COLUMNS columns, over CHUNK rows at a time: those of the next chunk are read before the
+// products of this one. A thread computes TEXELS texels, q, q + TEXEL_LANES and so on: 64 multiply-adds to four reads, or 128
+// to six.
+//
+// Further workgroups update everything else (fused/weights.wgsl).
+
+// networks and gradients: fused/descent.wgsl; images, order and standard: shared/images.wgsl; places, arena and packed:
+// fused/layers.wgsl
+
+override TEXELS: u32; // of a thread: two, or four
+override BLOCKS: u32; // of texels: workgroups along x
+override LATER: u32; // workgroups that update the other parameters of a network
+
+const BLOCK = 32u; // texels of a workgroup
+const CHUNK = 20u; // rows staged at a time
+const FOURS = CHUNK / 4u;
+const PIXELS = CHUNK * BLOCK;
+
+override TEXEL_LANES: u32 = BLOCK / TEXELS; // threads of a column
+const DS = FOURS * BLOCK; // where dS begins among the fours: X [FOURS, BLOCK], dS [FOURS, COLUMNS]
+override CELLS: u32 = CHUNK * COLUMNS; // vec4s of dS
+
+var<workgroup> images_of_rows: array<u32, ROWS>;
+
+// Where a thread finds the gradients that it stages: those of a chunk begin at these places, row 0 at first.
+struct Origins {
+  g0: u32,
+  g1: u32,
+  g2: u32,
+  g3: u32,
+  g4: u32,
+}
+
+// What a thread stages of a chunk.
+struct Chunk {
+  x0: vec4f,
+  x1: vec4f,
+  x2: vec4f,
+  x3: vec4f,
+  x4: vec4f,
+  g0: vec4f,
+  g1: vec4f,
+  g2: vec4f,
+  g3: vec4f,
+  g4: vec4f,
+}
+
+// The sums of a thread: of two texels, and of two more.
+struct Tiles {
+  low: Tile,
+  high: Tile,
+}
+
+fn gradient_origin(first_column: u32, i: u32) -> u32 {
+  let own = column_of(first_column + i / CHUNK);
+  return in_arena(own.network, places[0].g) + own.column * ROWS + i % CHUNK;
+}
+
+fn gradient_origins(first_column: u32, thread: u32) -> Origins {
+  return Origins(
+    gradient_origin(first_column, thread),
+    gradient_origin(first_column, thread + WORKGROUP),
+    gradient_origin(first_column, thread + 2u * WORKGROUP),
+    gradient_origin(first_column, thread + 3u * WORKGROUP),
+    gradient_origin(first_column, thread + 4u * WORKGROUP),
+  );
+}
+
+// What the thread brings in its turn number \`turn\`; a turn that no thread needs reads nothing.
+fn fetch_pixel(texel: u32, row: u32, thread: u32, turn: u32) -> vec4f {
+  if turn * WORKGROUP >= PIXELS {
+    return vec4f(0.0);
+  }
+  let i = thread + turn * WORKGROUP;
+  return raw_at(images_of_rows[min(row + i / BLOCK, ROWS - 1u)], texel);
+}
+
+// 0 behind the last row, so that it does not matter which image stands in.
+fn fetch_gradient(at: u32, row: u32, thread: u32, turn: u32) -> vec4f {
+  if turn * WORKGROUP >= CELLS {
+    return vec4f(0.0);
+  }
+  let i = thread + turn * WORKGROUP;
+  return select(vec4f(0.0), arena[at + row], row + i % CHUNK < ROWS);
+}
+
+fn fetch_chunk(origins: Origins, texel: u32, row: u32, thread: u32) -> Chunk {
+  return Chunk(
+    fetch_pixel(texel, row, thread, 0u),
+    fetch_pixel(texel, row, thread, 1u),
+    fetch_pixel(texel, row, thread, 2u),
+    fetch_pixel(texel, row, thread, 3u),
+    fetch_pixel(texel, row, thread, 4u),
+    fetch_gradient(origins.g0, row, thread, 0u),
+    fetch_gradient(origins.g1, row, thread, 1u),
+    fetch_gradient(origins.g2, row, thread, 2u),
+    fetch_gradient(origins.g3, row, thread, 3u),
+    fetch_gradient(origins.g4, row, thread, 4u),
+  );
+}
+
+fn stage_pixel(raw: vec4f, s: Standard, i: u32) {
+  if i < PIXELS {
+    let row = i / BLOCK;
+    staged[row / 4u * BLOCK + i % BLOCK][row % 4u] = standardised(raw, s);
+  }
+}
+
+fn stage_gradient(value: vec4f, i: u32) {
+  if i < CELLS {
+    let row = i % CHUNK;
+    staged[DS + row / 4u * COLUMNS + i / CHUNK][row % 4u] = value;
+  }
+}
+
+fn stage_chunk(chunk: Chunk, s: Standard, thread: u32) {
+  stage_pixel(chunk.x0, s, thread);
+  stage_pixel(chunk.x1, s, thread + WORKGROUP);
+  stage_pixel(chunk.x2, s, thread + 2u * WORKGROUP);
+  stage_pixel(chunk.x3, s, thread + 3u * WORKGROUP);
+  stage_pixel(chunk.x4, s, thread + 4u * WORKGROUP);
+  stage_gradient(chunk.g0, thread);
+  stage_gradient(chunk.g1, thread + WORKGROUP);
+  stage_gradient(chunk.g2, thread + 2u * WORKGROUP);
+  stage_gradient(chunk.g3, thread + 3u * WORKGROUP);
+  stage_gradient(chunk.g4, thread + 4u * WORKGROUP);
+}
+
+fn add_texels(t: Tile, x0: vec4f, x1: vec4f, g0: vec4f, g1: vec4f) -> Tile {
+  return Tile(
+    add_outer(t.a, x0, g0), add_outer(t.b, x0, g1),
+    add_outer(t.c, x1, g0), add_outer(t.d, x1, g1),
+  );
+}
+
+// Adds row r of the fours at x and g.
+fn add_row(t: Tiles, x: u32, g: u32, r: u32) -> Tiles {
+  let g0 = staged[g][r];
+  let g1 = staged[g + HALF][r];
+  var sum = t;
+  sum.low = add_texels(t.low, staged[x][r], staged[x + TEXEL_LANES][r], g0, g1);
+  if TEXELS == 4u {
+    sum.high = add_texels(t.high, staged[x + 2u * TEXEL_LANES][r], staged[x + 3u * TEXEL_LANES][r], g0, g1);
+  }
+  return sum;
+}
+
+fn add_chunk(t: Tiles, q: u32, d: u32) -> Tiles {
+  var sum = t;
+  for (var four = 0u; four < FOURS; four++) {
+    let x = four * BLOCK + q;
+    let g = DS + four * COLUMNS + d;
+    sum = add_row(sum, x, g, 0u);
+    sum = add_row(sum, x, g, 1u);
+    sum = add_row(sum, x, g, 2u);
+    sum = add_row(sum, x, g, 3u);
+  }
+  return sum;
+}
+
+fn weights_of(own: Column, texel: u32) -> mat4x4f {
+  let width = columns(layer.outputs);
+  let at = weight_at(own, 4u * texel);
+  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+}
+
+fn move_input(own: Column, d: Descent, input: u32, old: vec4f, gradient: vec4f) {
+  if input >= layer.inputs {
+    return;
+  }
+  let g = with_decay(d, old, gradient);
+  packed[weight_at(own, input)] = moved(d, old, g);
+  keep_gradients(own.network, places[0].weight + input * layer.outputs, own.column, layer.outputs, g);
+}
+
+fn move_texel(own: Column, d: Descent, texel: u32, old: mat4x4f, gradient: mat4x4f) {
+  move_input(own, d, 4u * texel, old[0], gradient[0]);
+  move_input(own, d, 4u * texel + 1u, old[1], gradient[1]);
+  move_input(own, d, 4u * texel + 2u, old[2], gradient[2]);
+  move_input(own, d, 4u * texel + 3u, old[3], gradient[3]);
+}
+
+// The weights of a thread's texels to one of its columns: all are read before the first is written.
+fn move_column(v: u32, texel: u32, g0: mat4x4f, g1: mat4x4f, g2: mat4x4f, g3: mat4x4f) {
+  let own = column_of(v);
+  if !own.exists {
+    return;
+  }
+  let d = descent_of(own.network);
+  let w0 = weights_of(own, texel);
+  let w1 = weights_of(own, texel + TEXEL_LANES);
+  var w2 = mat4x4f();
+  var w3 = mat4x4f();
+  if TEXELS == 4u {
+    w2 = weights_of(own, texel + 2u * TEXEL_LANES);
+    w3 = weights_of(own, texel + 3u * TEXEL_LANES);
+  }
+  move_texel(own, d, texel, w0, g0);
+  move_texel(own, d, texel + TEXEL_LANES, w1, g1);
+  if TEXELS == 4u {
+    move_texel(own, d, texel + 2u * TEXEL_LANES, w2, g2);
+    move_texel(own, d, texel + 3u * TEXEL_LANES, w3, g3);
+  }
+}
+
+// thread = q HALF + d
+fn weight_gradients(first_column: u32, block: u32, thread: u32) -> Tiles {
+  for (var row = thread; row < ROWS; row += WORKGROUP) {
+    images_of_rows[row] = image_at(step.first, row);
+  }
+  let own_texel = block * BLOCK + thread % BLOCK; // the one whose pixels it stages: WORKGROUP is a multiple of BLOCK
+  let s = standard_of(own_texel);
+  let origins = gradient_origins(first_column, thread);
+  workgroupBarrier();
+  var chunk = fetch_chunk(origins, own_texel, 0u, thread);
+
+  var sum = Tiles();
+  for (var row = 0u; row < ROWS; row += CHUNK) {
+    workgroupBarrier(); // The chunk before has been read.
+    stage_chunk(chunk, s, thread);
+    workgroupBarrier();
+    chunk = fetch_chunk(origins, own_texel, row + CHUNK, thread);
+    if thread < TEXEL_LANES * HALF {
+      sum = add_chunk(sum, thread / HALF, thread % HALF);
+    }
+  }
+  return sum;
+}
+
+fn move_tiles(first_column: u32, block: u32, thread: u32, sum: Tiles) {
+  if thread < TEXEL_LANES * HALF {
+    let column = first_column + thread % HALF;
+    let texel = block * BLOCK + thread / HALF;
+    move_column(column, texel, sum.low.a, sum.low.c, sum.high.a, sum.high.c);
+    move_column(column + HALF, texel, sum.low.b, sum.low.d, sum.high.b, sum.high.d);
+  }
+}
+
+fn tiles_of_columns() -> u32 {
+  return (NETWORKS * columns(layer.outputs) + COLUMNS - 1u) / COLUMNS;
+}
+
+// The share of a workgroup behind the tiles, of which there are LATER for each network.
+fn move_others(group: vec3u, thread: u32) {
+  let i = (group.y - tiles_of_columns()) * BLOCKS + group.x;
+  if i < NETWORKS * LATER {
+    move_later_layers(i / LATER, i % LATER, thread);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  if (step.parts & UPDATE) == 0u {
+    return;
+  }
+  if group.y < tiles_of_columns() {
+    let sum = weight_gradients(group.y * COLUMNS, group.x, thread);
+    move_tiles(group.y * COLUMNS, group.x, thread, sum);
+  } else {
+    move_others(group, thread);
+  }
+}
+`,
+  "fused/input_both": `// includes fused/input_backward, fused/input_forward
+//
+// Both products of the first layer in one dispatch (fused/input_backward.wgsl, fused/input_forward.wgsl): a workgroup's block
+// of texels is its slice of the inputs, so that the weights that the second product reads are those that the same workgroup has
+// moved.
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_input_both(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let updates = (step.parts & UPDATE) != 0u;
+  if group.y >= tiles_of_columns() {
+    if updates {
+      move_others(group, thread);
+    }
+    return;
+  }
+  let first_column = group.y * COLUMNS;
+  var sum = Tiles();
+  if updates {
+    sum = weight_gradients(first_column, group.x, thread);
+  }
+  let images = first_images(group.x, 0u, thread); // on their way while weights move
+  if updates {
+    move_tiles(first_column, group.x, thread, sum);
+    storageBarrier();
+    workgroupBarrier();
+  }
+  if (step.parts & FORWARD) != 0u {
+    forward(first_column, group.x, thread, images);
+  }
+}
+`,
+  "fused/input_forward": `// includes fused/input_tile
+//
+// The product of the next step's images and the first layer's weights, for the columns of all networks side by side
+// (fused/input_tile.wgsl), over a slice of the inputs:
+//
+//   sums of S = X W over the slice
+//   X[r, i] = byte[order[next + r], i] / 255 * scale[i] + shift[i]
+//
+// A workgroup computes COLUMNS columns, 8 LANES rows at a time, over CHUNK_TEXELS texels at a time: those of the next chunk are
+// read before the products of this one. A thread computes eight rows x two columns: 256 multiply-adds to 16 reads a texel.
+
+// images, order and standard: shared/images.wgsl; packed: fused/layers.wgsl
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS] sums over each slice
+
+override SLICE: u32; // texels, a multiple of CHUNK_TEXELS
+override SLICES: u32;
+override LANES: u32; // threads of a column, at most WORKGROUP / 16; COLUMNS is at most WORKGROUP / 8
+
+const CHUNK_TEXELS = 4u;
+const CHUNK_INPUTS = 4u * CHUNK_TEXELS;
+
+// Where W begins among the fours: X [CHUNK_TEXELS, 2, LANES], W [CHUNK_TEXELS, COLUMNS].
+override WEIGHTS: u32 = CHUNK_TEXELS * 2u * LANES;
+
+// The images of which a thread stages a pixel of four, and those pixels of the next chunk.
+struct Images {
+  image0: u32,
+  image1: u32,
+  x0: vec4f,
+  x1: vec4f,
+}
+
+// Where the weights that a thread stages lie, those of texel 0, and the weights of the next chunk.
+struct Weights {
+  at0: u32,
+  at1: u32,
+  w0: vec4f,
+  w1: vec4f,
+}
+
+// A slice's first chunk of some rows. Neighbouring threads read neighbouring texels of a row.
+fn first_images(slice: u32, row: u32, thread: u32) -> Images {
+  let texel = slice * SLICE + thread % CHUNK_TEXELS;
+  let image0 = image_at(step.next, row + thread / CHUNK_TEXELS);
+  let image1 = image_at(step.next, row + (thread + WORKGROUP) / CHUNK_TEXELS);
+  return Images(image0, image1, raw_at(image0, texel), raw_at(image1, texel));
+}
+
+fn next_images(images: Images, texel: u32) -> Images {
+  return Images(images.image0, images.image1, raw_at(images.image0, texel), raw_at(images.image1, texel));
+}
+
+// A thread's rows are b, b + LANES, ..., b + 7 LANES: two fours of each texel.
+fn stage_pixel_of_row(raw: vec4f, s: Standard, i: u32) {
+  let row = i / CHUNK_TEXELS;
+  if row < 8u * LANES {
+    let j = row / LANES;
+    staged[(i % CHUNK_TEXELS * 2u + j / 4u) * LANES + row % LANES][j % 4u] = standardised(raw, s);
+  }
+}
+
+// Inputs behind those that exist count nothing: their weights are 0.
+fn weights_of_texel(at: u32, texel: u32, i: u32) -> vec4f {
+  let value = packed[at + 4u * texel * columns(layer.outputs)];
+  return select(vec4f(0.0), value, 4u * texel + i / COLUMNS < 4u * layer.texels);
+}
+
+fn next_weights(at0: u32, at1: u32, texel: u32, thread: u32) -> Weights {
+  return Weights(
+    at0, at1,
+    weights_of_texel(at0, texel, thread),
+    weights_of_texel(at1, texel, thread + WORKGROUP),
+  );
+}
+
+fn first_weights(first_column: u32, texel: u32, thread: u32) -> Weights {
+  let i = thread + WORKGROUP;
+  let at0 = weight_at(column_of(first_column + thread % COLUMNS), thread / COLUMNS);
+  let at1 = weight_at(column_of(first_column + i % COLUMNS), i / COLUMNS);
+  return next_weights(at0, at1, texel, thread);
+}
+
+fn stage_weight(value: vec4f, i: u32) {
+  let input = i / COLUMNS;
+  if input < CHUNK_INPUTS {
+    staged[WEIGHTS + input / 4u * COLUMNS + i % COLUMNS][input % 4u] = value;
+  }
+}
+
+fn add_rows(sum: mat4x4f, x: mat4x4f, w: mat4x4f) -> mat4x4f {
+  return mat4x4f(
+    add_product(sum[0], x[0], w), add_product(sum[1], x[1], w),
+    add_product(sum[2], x[2], w), add_product(sum[3], x[3], w),
+  );
+}
+
+fn add_texel(t: Tile, k: u32, b: u32, d: u32) -> Tile {
+  let w0 = four_of(WEIGHTS + k * COLUMNS + d);
+  let w1 = four_of(WEIGHTS + k * COLUMNS + d + HALF);
+  let x0 = four_of(2u * k * LANES + b);
+  let x1 = four_of((2u * k + 1u) * LANES + b);
+  return Tile(add_rows(t.a, x0, w0), add_rows(t.b, x0, w1), add_rows(t.c, x1, w0), add_rows(t.d, x1, w1));
+}
+
+fn store_sum(to: u32, row: u32, value: vec4f) {
+  if row < ROWS {
+    slices[to + row] = value;
+  }
+}
+
+fn store_column(v: u32, slice: u32, row: u32, first: mat4x4f, second: mat4x4f) {
+  if !column_of(v).exists {
+    return;
+  }
+  let to = (v * SLICES + slice) * ROWS;
+  store_sum(to, row, first[0]);
+  store_sum(to, row + LANES, first[1]);
+  store_sum(to, row + 2u * LANES, first[2]);
+  store_sum(to, row + 3u * LANES, first[3]);
+  store_sum(to, row + 4u * LANES, second[0]);
+  store_sum(to, row + 5u * LANES, second[1]);
+  store_sum(to, row + 6u * LANES, second[2]);
+  store_sum(to, row + 7u * LANES, second[3]);
+}
+
+// \`begun\` is what \`first_images\` gives for row 0.
+fn forward(first_column: u32, slice: u32, thread: u32, begun: Images) {
+  // thread = d LANES + b
+  let b = thread % LANES;
+  let d = thread / LANES;
+  let computes = d < HALF;
+  let first = slice * SLICE;
+  let lane = thread % CHUNK_TEXELS; // the texel that it stages: WORKGROUP is a multiple of CHUNK_TEXELS
+  var x = begun;
+  for (var row = 0u; row < ROWS; row += 8u * LANES) {
+    var s = standard_of(first + lane);
+    var w = first_weights(first_column, first, thread);
+    var sum = Tile(); // without a value, naga 29 would keep that of the rows before
+    for (var texel = first; texel < first + SLICE; texel += CHUNK_TEXELS) {
+      workgroupBarrier(); // The chunk before has been read.
+      stage_pixel_of_row(x.x0, s, thread);
+      stage_pixel_of_row(x.x1, s, thread + WORKGROUP);
+      stage_weight(w.w0, thread);
+      stage_weight(w.w1, thread + WORKGROUP);
+      workgroupBarrier();
+      let next = texel + CHUNK_TEXELS;
+      s = standard_of(next + lane);
+      x = next_images(x, next + lane);
+      w = next_weights(w.at0, w.at1, next, thread);
+      if computes {
+        for (var k = 0u; k < CHUNK_TEXELS; k++) {
+          sum = add_texel(sum, k, b, d);
+        }
+      }
+    }
+    x = first_images(slice, row + 8u * LANES, thread);
+    if computes {
+      store_column(first_column + d, slice, row + b, sum.a, sum.c);
+      store_column(first_column + d + HALF, slice, row + b, sum.b, sum.d);
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  if (step.parts & FORWARD) == 0u {
+    return;
+  }
+  forward(group.y * COLUMNS, group.x, thread, first_images(group.x, 0u, thread));
+}
+`,
+  "fused/input_tile": `// includes fused/descent, shared/images
+//
+// What the two products of the first layer share where the columns of all networks lie side by side: number v = n C + c is
+// column c of network n, of C = columns(layer.outputs) each. A workgroup computes COLUMNS of them, of as many networks as that
+// takes, which share the images that it stages. A column's sums do not depend on where it lies.
+//
+// A thread computes the columns d and d + HALF in tiles of 8 x 8: eight inputs backward, eight rows forward. Staged are fours:
+// four rows of a column or of a texel backward, four inputs of a column or four rows of a texel forward. So one address serves
+// four reads; and the fifth vec4 of a four is left unused, so that threads with neighbouring fours read from different banks.
+
+override NETWORKS: u32;
+override COLUMNS: u32; // of a workgroup, even
+override STAGED: u32; // fours of workgroup memory
+
+override HALF: u32 = COLUMNS / 2u;
+
+alias Four = array<vec4f, 5>;
+
+var<workgroup> staged: array<Four, STAGED>;
+
+// Sums of two fours by two columns: a and b of the first four, c and d of the second; a and c of the first column.
+struct Tile {
+  a: mat4x4f,
+  b: mat4x4f,
+  c: mat4x4f,
+  d: mat4x4f,
+}
+
+// Where a column belongs.
+struct Column {
+  network: u32,
+  column: u32,
+  exists: bool, // behind the last, the last one stands in
+}
+
+fn column_of(v: u32) -> Column {
+  let width = columns(layer.outputs);
+  let own = min(v, NETWORKS * width - 1u);
+  return Column(own / width, own % width, own == v);
+}
+
+// Where the weights of an input to a column lie.
+fn weight_at(own: Column, input: u32) -> u32 {
+  return packed_weight(own.network, 0u) + input * columns(layer.outputs) + own.column;
+}
+
+fn four_of(at: u32) -> mat4x4f {
+  return mat4x4f(staged[at][0], staged[at][1], staged[at][2], staged[at][3]);
+}
+
+// Where the image of a row lies in the texture, in one number. Behind the last row, the last one stands in.
+fn image_at(first: u32, row: u32) -> u32 {
+  let at = place(order[first + min(row, ROWS - 1u)]);
+  return at.y << 16u | at.x;
+}
+
+// Four pixels of an image; behind the last texel, the last one stands in.
+fn raw_at(image: u32, texel: u32) -> vec4f {
+  return raw_pixels(min(texel, layer.texels - 1u), vec2u(image & 0xffffu, image >> 16u));
+}
+
+fn standard_of(texel: u32) -> Standard {
+  return standard[min(texel, layer.texels - 1u)];
+}
+`,
   "fused/layers": `// includes shared/common, fused/max_layers
 //
 // Shared by the kernels of the fused variants: where a layer's parameters lie, and the tensors of a batch.
@@ -3208,9 +3745,17 @@ fn place(image: u32) -> vec2u {
   return vec2u(image % layer.images_per_layer, image / layer.images_per_layer);
 }
 
-// Pixels 4k to 4k + 3 of an image.
+// Pixels 4k to 4k + 3 of an image, divided by 255.
+fn raw_pixels(k: u32, at: vec2u) -> vec4f {
+  return textureLoad(images, vec2u(k, at.x), at.y, 0);
+}
+
+fn standardised(raw: vec4f, s: Standard) -> vec4f {
+  return fma(raw, s.scale, s.shift);
+}
+
 fn pixels(k: u32, at: vec2u, s: Standard) -> vec4f {
-  return fma(textureLoad(images, vec2u(k, at.x), at.y, 0), s.scale, s.shift);
+  return standardised(raw_pixels(k, at), s);
 }
 `,
   "shared/sums": `// includes shared/common, shared/bits

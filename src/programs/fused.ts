@@ -16,8 +16,6 @@ import type { PopulationShape } from "../model/shape.ts";
 import { Binder, imageResources, type KernelUse } from "./binder.ts";
 import { FIXED_SLOT, type PopulationBuffers } from "./buffers.ts";
 import {
-  inputSizes,
-  laterGroups,
   lossSizes,
   normSizes,
   pairSizes,
@@ -27,6 +25,7 @@ import {
   tailSizes,
 } from "./fused_sizes.ts";
 import { allocateEvaluation, type PrepareEvaluation } from "./fused_evaluation.ts";
+import { inputKernels, type InputProduct } from "./input_kernels.ts";
 import { encodeKernels, KernelSteps } from "./kernel_steps.ts";
 import { lossOf } from "./layers.ts";
 import { packedLayout, packParameters } from "./packed.ts";
@@ -43,18 +42,27 @@ import { encodeSteps, type StepPlan } from "./steps.ts";
 /** The layers behind the first: all in one workgroup a network, or a dispatch and many workgroups for each. */
 type Rest = "tail" | "layers";
 
-/** The variants. */
+/** What differs between the variants. */
+interface Kind {
+  readonly rest: Rest;
+  readonly product: InputProduct;
+}
+
+/** The variants: for few networks, for many, and for very many. */
 export const FUSED: readonly Variant[] = [
-  variant("fused-tail", "tail"),
-  variant("fused-layers", "layers"),
+  variant("fused-tail", { rest: "tail", product: "single" }),
+  variant("fused-layers", { rest: "layers", product: "single" }),
+  variant("fused-tail-8x8", { rest: "tail", product: "8x8" }),
+  variant("fused-layers-8x8", { rest: "layers", product: "8x8" }),
+  variant("fused-tail-16x8", { rest: "tail", product: "16x8" }),
 ];
 
-function variant(name: string, rest: Rest): Variant {
+function variant(name: string, kind: Kind): Variant {
   return {
     name,
     rank: { small: 1 },
-    fits: (gpu, shape) => fits(gpu, shape, rest),
-    create: (context) => Memory.hold(context.gpu, (memory) => Fused.create(context, memory, rest)),
+    fits: (gpu, shape) => fits(gpu, shape, kind),
+    create: (context) => Memory.hold(context.gpu, (memory) => Fused.create(context, memory, kind)),
   };
 }
 
@@ -75,20 +83,21 @@ interface Place {
 }
 
 /** Whether a shape fits the memory of the device and of a workgroup. */
-function fits(gpu: Gpu, shape: PopulationShape, rest: Rest): boolean {
+function fits(gpu: Gpu, shape: PopulationShape, { rest, product }: Kind): boolean {
   const { limits } = gpu.device;
   const { widths } = layout(shape.architecture);
   const { networks: P, batch } = shape;
   if (widths.length < 3 || widths.length - 1 > FUSED_MAX_LAYERS) return false;
   const behind = widths.slice(1, -1).reduce((sum, width, i) => sum + width * widths[i + 2], 0);
-  const input = inputSizes(gpu, { rows: batch, texels: tiles(widths[0], 4), outputs: widths[1] });
+  const texels = tiles(widths[0], 4);
+  const input = inputKernels(gpu, product, { networks: P, rows: batch, texels, widths });
   const largest = 16 * P * Math.max(
     input.slices * batch * tiles(widths[1], 4),
     place(widths, batch).size,
     packedLayout(widths).size,
   );
   const sizes = [
-    input,
+    ...input.kernels.map(([, own]) => own),
     normSizes(gpu, batch, input.slices),
     ...restOf(gpu, { widths, batch }, rest).map(([, , own]) => own),
   ];
@@ -123,8 +132,9 @@ function restOf(
 }
 
 /**
- * A step begins with the first layer's sums, which the step before has left. Its last kernel, `fused_input`, updates
- * all parameters, then computes the first product of the next step. So a run of steps begins with the first product alone.
+ * A step begins with the first layer's sums, which the step before has left. Its last kernels, those of the first layer,
+ * update all parameters, then compute the first product of the next step. So a run of steps begins with the first
+ * product alone.
  */
 class Fused implements Program {
   readonly #context: ProgramContext;
@@ -149,13 +159,21 @@ class Fused implements Program {
     this.#packed = memory.buffer("packed parameters", 4 * P * packedLayout(widths).size);
   }
 
-  static async create(context: ProgramContext, memory: Memory, rest: Rest): Promise<Fused> {
+  static async create(
+    context: ProgramContext,
+    memory: Memory,
+    { rest, product }: Kind,
+  ): Promise<Fused> {
     const { gpu, architecture, buffers, networks: P, batch, data } = context;
     const { widths } = buffers.layout;
     const program = new Fused(context, memory);
     const { places, size } = place(widths, batch);
-    const input = inputSizes(gpu, { rows: batch, texels: data.texels, outputs: widths[1] });
-    const { slices } = input;
+    const { kernels: input, slices } = inputKernels(gpu, product, {
+      networks: P,
+      rows: batch,
+      texels: data.texels,
+      widths,
+    });
     const logits = memory.buffer("logits", P * batch * widths[widths.length - 1]);
     const tensors = {
       slices: memory.buffer("partial sums", 4 * P * slices * batch * tiles(widths[1], 4)),
@@ -187,20 +205,17 @@ class Fused implements Program {
       ...restOf(gpu, { widths, batch }, rest).map(use),
     ]);
     const loss = await binder.bind(lossOf(widths.length - 2, logits));
-    const constants = {
-      ...common,
-      ...input.constants,
-      LATER: laterGroups(widths, input.constants.WORKGROUP),
-    };
-    const [before, next, unpack] = await binder.bind([
-      ["fused_input", 0, { resources: { step: program.#stepBefore }, constants }],
-      ["fused_input", 0, { constants }],
+    const uses = input.map(([name, sizes]) => use([name, 0, sizes]));
+    const [first, layer, own] = uses[uses.length - 1];
+    const [before, unpack, ...next] = await binder.bind([
+      [first, layer, { ...own, resources: { step: program.#stepBefore } }],
       ["fused_unpack", 0, { constants: common }],
+      ...uses,
     ]);
     program.#before = before;
     program.#unpack = unpack;
-    program.#step = [...kernels, next];
-    program.#stepWithLoss = [...kernels, ...loss, next];
+    program.#step = [...kernels, ...next];
+    program.#stepWithLoss = [...kernels, ...loss, ...next];
     return program;
   }
 

@@ -80,14 +80,19 @@ export async function drawImages(random: Random, sizes: Sizes, own?: DeviceDataS
   const data = own ?? await sharedData(sizes.inputs);
   const { source, texels, imagesPerLayer, standard } = data;
   const order = random.permutation(source.training.count);
-  const indices = order.subarray(FIRST, FIRST + sizes.rows);
   return {
     order,
     fields: { texels, imagesPerLayer },
     resources: { images: (await data.part("training")).images, standard },
-    x: standardise(source.training.images, source, indices),
-    magnitudes: standardisedMagnitudes(source, indices),
+    ...imagesFrom(source, order.subarray(FIRST, FIRST + sizes.rows)),
+    /** The images from another place in `order` on. */
+    from: (first: number) => imagesFrom(source, order.subarray(first, first + sizes.rows)),
   };
+}
+
+function imagesFrom(source: DataSet, indices: ArrayLike<number>) {
+  const x = standardise(source.training.images, source, indices);
+  return { x, magnitudes: standardisedMagnitudes(source, indices) };
 }
 
 /** v / 255 / std + mean / std: standardising subtracts one from the other, and rounds both. */

@@ -18,13 +18,13 @@ import type { Sizes } from "./_cases.ts";
 import { weightsOfTexels, weightTexels } from "./_texels.ts";
 
 /** How far the learning rate has risen, exact in float32. */
-const RISES = [0, 0.25, 1];
+export const RISES = [0, 0.25, 1];
 
 /**
  * Rounding of θ - η g: four times in η, once each in the product and in the difference, so at most 5 units of |η g| and
  * one of the result, which is no larger than |θ| + |η g|.
  */
-const DESCENT_BOUND = 6;
+export const DESCENT_BOUND = 6;
 
 /** The parameters of a layer in P networks, and one step of a kernel that updates them. */
 export class Descent<Name extends string> {

@@ -34,6 +34,8 @@ export const VARIANT_OF: readonly (readonly [beginning: string, variant: string]
   ["fused/loss", "fused-layers"],
   ["fused/pair", "fused-layers"],
   ["fused/norm", "fused-layers"],
+  ["fused/input_forward", "fused-tail-16x8"],
+  ["fused/input_", "fused-tail-8x8"],
   ["fused/", "fused-tail"],
   ["tiled/", "tiled"],
 ];

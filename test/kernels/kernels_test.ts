@@ -28,6 +28,7 @@ import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { createRandomData, modestGpu, sharedGpu } from "../_gpu.ts";
 import { measureCases, runKernel, words, type Written } from "./_kernel.ts";
 import { AFFINE_TESTS, inputBackwardCase, inputForwardCase } from "./_affine.ts";
+import { FUSED_PRODUCTS_TESTS } from "./_fused_products.ts";
 import { INPUTS, type KernelTest, NETWORKS, ROWS, type Sizes, WIDTHS } from "./_cases.ts";
 import { FUSED_EVALUATION_TESTS } from "./_fused_evaluation.ts";
 import { LOSS_TESTS } from "./_loss.ts";
@@ -63,7 +64,9 @@ const TESTS: Record<TestedKernel, KernelTest> = {
   ...FUSED_EVALUATION_TESTS,
 };
 
-for (const [name, { cases, bound, draw }] of Object.entries(TESTS)) {
+for (
+  const [name, { cases, bound, draw }] of Object.entries({ ...TESTS, ...FUSED_PRODUCTS_TESTS })
+) {
   Deno.test(`${name} equals the reference on awkward sizes`, async () => {
     const gpu = await sharedGpu();
     const errors = await measureCases(

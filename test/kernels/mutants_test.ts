@@ -10,6 +10,7 @@ import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { type ShaderTexts, withShaders } from "../../src/gpu/kernels.ts";
 import { type Mutant, MUTANTS, plant, VARIANT_OF, variantOf } from "./_mutants.ts";
 import { EVALUATION_MUTANTS } from "./_mutants_evaluation.ts";
+import { PRODUCT_MUTANTS } from "./_mutants_products.ts";
 import { TILED_MUTANTS } from "./_mutants_tiled.ts";
 import { VARIANT_MUTANTS } from "./_mutants_variants.ts";
 
@@ -48,7 +49,7 @@ async function failures(
   return failed;
 }
 
-const ALL = [...MUTANTS, ...VARIANT_MUTANTS, ...EVALUATION_MUTANTS];
+const ALL = [...MUTANTS, ...VARIANT_MUTANTS, ...EVALUATION_MUTANTS, ...PRODUCT_MUTANTS];
 const byFile = Map.groupBy(ALL, ({ file }: Mutant) => file);
 
 Deno.test("checkKernels() passes the project's own kernels", async () => {
