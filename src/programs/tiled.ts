@@ -27,7 +27,7 @@ const MIN_DEPTH = 64;
 /** The variant. */
 export const TILED: Variant = {
   name: "tiled",
-  rank: { small: 2, large: 2 },
+  rank: { small: 2, large: 1 },
   fits,
   create: (context) =>
     Memory.hold(
