@@ -61,7 +61,10 @@ export function candidates(
   options: { readonly without?: readonly string[] } = {},
 ): string[] {
   const { without = [] } = options;
-  const fitting = LIST.filter(({ name, fits }) => !without.includes(name) && fits(gpu, shape));
+  const left = LIST.filter(({ name }) => !without.includes(name));
+  const fitting = left.filter(({ fits }) => fits(gpu, shape));
+  // What no variant can run is refused where its memory is allocated, with a sentence that says how much it takes.
+  if (fitting.length === 0) return left.map(({ name }) => name);
   const small: Purpose = fitting.some(({ rank }) => rank.small === 1) ? "small" : "large";
   const purpose = gpu.adapter.software ? "software" : small;
   const suited = fitting.filter(({ rank, networks: { min, max } = ANY }) =>

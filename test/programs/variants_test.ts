@@ -70,12 +70,23 @@ const SETTINGS = [
   { hidden: [5], batchNorm: false, batch: 3, networks: 1, inputs: 3, steps: 2 },
 ];
 
+/**
+ * The settings of a variant: all, but for those with large tiles every other one, since a software driver compiles their
+ * kernels for seconds. Everything but the first layer's products they share with others.
+ */
+function settingsOf(variant: string): typeof SETTINGS {
+  return variant.endsWith("x8") && variant.startsWith("fused")
+    ? SETTINGS.filter((_, i) => i % 2 === 0)
+    : SETTINGS;
+}
+
 for (const variant of VARIANTS) {
   Deno.test(`checkKernels() finds everything within its bars with the variant ${variant}`, async () => {
     const gpu = await sharedGpu();
     const short: string[] = [];
     let ran = 0;
-    for (const { inputs, ...setting } of SETTINGS) {
+    const settings = settingsOf(variant);
+    for (const { inputs, ...setting } of settings) {
       const dataset = cutInputs(whole, inputs);
       const { hidden, batchNorm, batch, networks } = setting;
       const architecture = { inputs, hidden, classes: dataset.classes, batchNorm };
@@ -86,7 +97,7 @@ for (const variant of VARIANTS) {
     assertEquals(short, []);
     // 130 rows of 67 activations take 53 KiB of workgroup memory, and a software driver has 32.
     const left = /^fused-tail/.test(variant) ? 1 : 0;
-    assert(ran >= SETTINGS.length - left);
+    assert(ran >= settings.length - left);
   });
 
   Deno.test(`Population trains to the same bytes alone, together and in pieces with the variant ${variant}`, async () => {
