@@ -29,7 +29,7 @@ import {
 import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
-import { type DataCall, withData } from "./_kit/with_data.ts";
+import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
 import { profileAll } from "./_run/profile.ts";
 import {
   describeOutcome,
@@ -106,7 +106,7 @@ export async function plan(call: DataCall<Options>): Promise<BaselinePlan> {
   return { ...call, chooser, runs };
 }
 
-export async function run(planned: BaselinePlan, context: TaskContext): Promise<number> {
+export async function run(planned: BaselinePlan, context: TaskContext): Promise<Rest> {
   const { options, gpu, data, chooser, runs } = planned;
   const { json, quick } = options;
   const { signal } = context;
@@ -115,7 +115,7 @@ export async function run(planned: BaselinePlan, context: TaskContext): Promise<
 
   const progress = new Progress(context, { json, quick });
   const ended: FinishedRun[] = [];
-  const figures = new Figures();
+  const figures = new Figures(context.workers);
   for (const [i, { run, results, finished }] of runs.entries()) {
     signal.throwIfAborted();
     const variant = variants[i];
@@ -137,12 +137,11 @@ export async function run(planned: BaselinePlan, context: TaskContext): Promise<
     }));
     await profileAll(context, planned, { populations, json, quick });
   }
-  await figures.draw(signal);
-  return EXIT.done;
+  return restOf(figures.drawn(signal), () => EXIT.done);
 }
 
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
-  return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
+  return await runPlanned({ TASK, plan, run }, args, context);
 }
 
 /** Each depth, without and with batch norm where both are asked for. */

@@ -76,9 +76,9 @@ const OPTIONS = {
   ...PROFILE_OPTION,
   peers: flag({
     help:
-      "also measure the step of one network of 3 layers in TensorFlow.js and jax-js (from npm, on " +
-      "the same adapter) and, where python3 has them, in NumPy, PyTorch and JAX, in turn with ours; " +
-      "prints ratios and appends to peers.csv in --out",
+      "also measure the same steps in NumPy, PyTorch and JAX, where python3 has them, and that of " +
+      "one network of 3 layers in TensorFlow.js and jax-js (from npm, on the same adapter) and, as " +
+      "CUDA kernels, in CuPy, in turn with ours; prints ratios and appends to peers.csv in --out",
   }),
   peerRounds: integer({
     min: 1,
@@ -162,7 +162,7 @@ async function run(
   context: TaskContext,
   peers: readonly Peer[],
 ): Promise<number> {
-  const { options, gpu, requestTime, before, peersBefore } = planned;
+  const { options, gpu, requestTime, before } = planned;
   const { quick, profile, compare } = options;
   const { signal } = context;
   const memory = new PeakMemory();
@@ -187,14 +187,14 @@ async function run(
       populations.push({ ...plan, variant: await chooser.choose(choice, context) });
     }
     const rows = await measureRows(populations, planned, { bench, memory, startup });
-    const figures = new Figures();
+    const figures = new Figures(context.workers);
     await writeBenchRows([...before, ...rows], { ...options, figures });
     reportBench(context, rows, options);
     if (profile) await profilePopulations(populations, options, bench);
-    if (options.peers) await besidePeers(options, bench, { peers, before: peersBefore });
+    if (options.peers) await besidePeers(populations, planned, { bench, peers });
     const comparisons = compare ? compareWithEarlier(rows, before, options) : [];
     const worse = compare && reportComparisons(context, comparisons, options);
-    await figures.draw(signal);
+    await figures.drawn(signal);
     return worse ? EXIT.checkFailed : EXIT.done;
   } finally {
     memory.stop();
@@ -287,33 +287,30 @@ async function profilePopulations(
   await profileAll(context, { gpu, data }, { populations: profiled, json });
 }
 
-const PEERS_NETWORK = { hidden: [50, 50], batchNorm: true, batch: 100, networks: 1 };
-
 async function besidePeers(
-  options: Options,
-  { context, gpu, data, chooser, commit }: Bench,
-  others: { peers: readonly Peer[]; before: readonly PeerRow[] },
+  populations: readonly BenchPopulation[],
+  { options, given, peersBefore }: BenchPlan,
+  { bench, peers }: { bench: Bench; peers: readonly Peer[] },
 ): Promise<void> {
   const { quick, peerRounds: rounds, out, json, seed } = options;
-  const choice = { plan: PEERS_NETWORK, steps: quick ? 0 : Infinity };
-  const plan = { ...PEERS_NETWORK, variant: await chooser.choose(choice, context) };
-  const { signal } = context;
-  const runner = await Runner.create(gpu, data, { plan, seed, signal });
+  const { context, gpu, data, commit } = bench;
+  const exact = given.has("steps");
+  const runners: Runner[] = [];
   try {
-    const milliseconds = quick ? 0 : MIN_MILLISECONDS;
-    const { units } = await unitsFor(runner.steps, { min: quick ? 20 : 450, milliseconds });
-    await measurePeers(context, {
-      ...others,
-      rounds,
-      commit,
-      out,
-      json,
-      quick,
-      adapter: gpu.adapter.description,
-      own: () => timeUnit(runner.steps, units),
-    });
+    const loads = [];
+    for (const plan of populations) {
+      const runner = await Runner.create(gpu, data, { plan, seed, signal: context.signal });
+      runners.push(runner);
+      const { steps } = loadOf(plan, { options, gpu, exact });
+      const milliseconds = quick || exact ? 0 : MIN_MILLISECONDS;
+      const { units } = await unitsFor(runner.steps, { min: steps, milliseconds });
+      loads.push({ plan, steps, own: () => timeUnit(runner.steps, units) });
+    }
+    const { description: adapter } = gpu.adapter;
+    const common = { rounds, commit, adapter, out, json, quick };
+    await measurePeers(context, { ...common, loads, peers, before: peersBefore });
   } finally {
-    runner.destroy();
+    for (const runner of runners) runner.destroy();
   }
 }
 

@@ -8,13 +8,14 @@ import { GRADIENT_CHECK_CSV } from "../src/records/gradient_check.ts";
 import { GRADIENT_CHECK_SUMMARY_JSON, GRADIENT_TRIAL_JSON } from "../src/records/summary.ts";
 import { isComparable, otherSettings, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
 import {
-  checkSetting,
-  checkTrial,
+  type checkSetting,
   COMPARED_STEPS,
   type ErrorsByParameter,
   GRADIENT_CHECK_COUNTS,
   type GradientCheckRow,
   type GradientTrial,
+  recordSetting,
+  recordTrial,
   TRIAL_NETWORKS,
 } from "../src/train/gradient_check.ts";
 import type { TaskContext } from "./_kit/context.ts";
@@ -31,7 +32,7 @@ import {
 } from "./_kit/options.ts";
 import { openResults, type Results, runConfig, summaryEnd } from "./_kit/results.ts";
 import { printTable } from "./_kit/table.ts";
-import { type DataCall, withData } from "./_kit/with_data.ts";
+import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
 import { soundVariant, warnIfFailed } from "./_run/verified.ts";
 
 const REPORT = PUBLISHED_SETTINGS["gradient-check"];
@@ -97,31 +98,94 @@ export async function plan(call: DataCall<Options>): Promise<CheckPlan> {
   return { ...call, variant, results: await openResults(out, config, { ...FILES, force }) };
 }
 
-export async function run(planned: CheckPlan, context: TaskContext): Promise<number> {
-  const { options, gpu, data: { source: dataset }, results, variant } = planned;
+export async function run(planned: CheckPlan, context: TaskContext): Promise<Rest> {
+  const { options, gpu, results } = planned;
   await warnIfFailed(context, gpu, options);
   if (results.state === "finished") {
     results.sayFinished(context, options);
-    return EXIT.done;
+    return restOf(Promise.resolve(), () => EXIT.done);
   }
 
-  const { signal } = context;
-  signal.throwIfAborted();
-  const setting = { ...options, batchNorm: options.batchNorm === "on", variant, signal };
+  context.signal.throwIfAborted();
+  const comparisons = await compareAll(planned, context);
+  return restOf(
+    writeChecked(planned, comparisons),
+    (checked) => report(context, checked, planned),
+    "comparing with float64",
+  );
+}
+
+export async function main(args: readonly string[], context: TaskContext): Promise<number> {
+  return await runPlanned({ TASK, plan, run }, args, context);
+}
+
+/** What other threads compare. */
+interface Comparisons {
+  readonly setting: ReturnType<typeof checkSetting>;
+  readonly trials: readonly Promise<GradientTrial>[];
+}
+
+/** Has the GPU compute everything, and other threads compare it with the reference. */
+async function compareAll(
+  { options, gpu, data: { source }, results, variant }: CheckPlan,
+  { workers, signal }: TaskContext,
+): Promise<Comparisons> {
+  const { quick, seed } = options;
+  const asked = { ...options, batchNorm: options.batchNorm === "on", variant };
   const bounds = publishedErrors(results.config);
-  const { rows, failures } = await checkSetting(gpu, dataset, { ...setting, ...bounds });
-  report(context, rows, { dataset, options });
-  const trials = await checkTrials(planned, signal);
-  reportTrials(context, trials, options);
-  failures.push(...trials.flatMap((trial) => trial.failures));
-  const passed = failures.length === 0;
-  for (const failure of failures) context.stderr(`Check failed: ${failure}`);
+  const recorded = await recordSetting(gpu, source, { ...asked, ...bounds });
+  const setting = workers.do("checkSetting", recorded);
+  const trials: Promise<GradientTrial>[] = [];
+  for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
+    signal.throwIfAborted();
+    const inputs = Math.min(trial.inputs, source.inputs);
+    const shape = shapeOf({ ...trial, networks: TRIAL_NETWORKS.length }, { ...source, inputs });
+    const variant = options.variant ?? await soundVariant(gpu, shape);
+    const recorded = await recordTrial(gpu, source, { ...trial, seed, variant });
+    trials.push(workers.do("checkTrial", recorded));
+  }
+  return { setting, trials };
+}
+
+/** The results of a check. */
+interface Checked {
+  readonly rows: readonly GradientCheckRow[];
+  readonly trials: readonly GradientTrial[];
+  readonly failures: readonly string[];
+}
+
+/** Writes the files as soon as everything is compared. */
+async function writeChecked(
+  { options, gpu, data: { source }, results }: CheckPlan,
+  comparisons: Comparisons,
+): Promise<Checked> {
+  const { rows, failures } = await comparisons.setting;
+  const trials = await Promise.all(comparisons.trials);
+  const checked = {
+    rows,
+    trials,
+    failures: [...failures, ...trials.flatMap((trial) => trial.failures)],
+  };
+  const passed = checked.failures.length === 0;
   await results.start();
   await results.write("gradient_check.csv", GRADIENT_CHECK_CSV.encode(rows));
   if (passed) {
-    const summary = { data: dataset.name, passed, trials, ...summaryEnd(gpu, options.quick) };
+    const summary = { data: source.name, passed, trials, ...summaryEnd(gpu, options.quick) };
     await results.write("summary.json", GRADIENT_CHECK_SUMMARY_JSON.encode(summary));
   }
+  return checked;
+}
+
+/** Prints what was found, and returns the exit status. */
+function report(
+  context: TaskContext,
+  { rows, trials, failures }: Checked,
+  { options, data: { source } }: CheckPlan,
+): number {
+  reportRows(context, rows, { options, dataset: source });
+  reportTrials(context, trials, options);
+  for (const failure of failures) context.stderr(`Check failed: ${failure}`);
+  const passed = failures.length === 0;
   if (options.json) {
     writeEvent(context, "done", { passed, failures, ...options.quick && { quick: true } });
   } else {
@@ -129,10 +193,6 @@ export async function run(planned: CheckPlan, context: TaskContext): Promise<num
     context.stdout(`Gradient check ${verdict}${options.quick ? " (quick)" : ""}.`);
   }
   return passed ? EXIT.done : EXIT.checkFailed;
-}
-
-export async function main(args: readonly string[], context: TaskContext): Promise<number> {
-  return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
 }
 
 function checkSizes({ batch, inputs }: Options, dataset: DataSet): void {
@@ -161,7 +221,7 @@ export function publishedErrors(
   };
 }
 
-function report(
+function reportRows(
   context: TaskContext,
   rows: readonly GradientCheckRow[],
   run: { options: Options; dataset: DataSet },
@@ -190,22 +250,6 @@ function report(
     ]);
   }
   printTable(context, lines);
-}
-
-async function checkTrials(
-  { options, gpu, data: { source } }: CheckPlan,
-  signal: AbortSignal,
-): Promise<GradientTrial[]> {
-  const { quick, seed } = options;
-  const trials: GradientTrial[] = [];
-  for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
-    signal.throwIfAborted();
-    const inputs = Math.min(trial.inputs, source.inputs);
-    const shape = shapeOf({ ...trial, networks: TRIAL_NETWORKS.length }, { ...source, inputs });
-    const variant = options.variant ?? await soundVariant(gpu, shape);
-    trials.push(await checkTrial(gpu, source, { ...trial, seed, variant }));
-  }
-  return trials;
 }
 
 function reportTrials(

@@ -25,7 +25,7 @@ import {
 import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
-import { type DataCall, withData } from "./_kit/with_data.ts";
+import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
 import { profileAll } from "./_run/profile.ts";
 import { populationName, redrawStudy, STUDY_FILES, studyInto } from "./_run/sensitivity_run.ts";
 import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
@@ -97,18 +97,18 @@ export async function plan(call: DataCall<Options>): Promise<StudyPlan> {
   return planned;
 }
 
-/** Does what was planned, and returns the exit status; `testing` is a clock in milliseconds. */
+/** Does what was planned; `testing` is a clock in milliseconds. */
 export async function run(
   planned: StudyPlan,
   context: TaskContext,
   testing: { now?: () => number } = {},
-): Promise<number> {
+): Promise<Rest> {
   const { options, gpu, data, chooser, choice, results, finished } = planned;
   const { json, quick, out } = options;
   const { signal } = context;
   const variant = await chooser.choose(choice, context);
   results.setVariant(variant);
-  const figures = new Figures();
+  const figures = new Figures(context.workers);
   if (finished === undefined) signal.throwIfAborted();
   else {
     results.sayFinished(context, options);
@@ -126,8 +126,7 @@ export async function run(
     });
     await profileAll(context, planned, { populations, json, quick });
   }
-  await figures.draw(signal);
-  return EXIT.done;
+  return restOf(figures.drawn(signal), () => EXIT.done);
 }
 
 /** Runs the task, and returns the exit status; `testing` is handed to {@linkcode run}. */
@@ -136,12 +135,8 @@ export async function main(
   context: TaskContext,
   testing: { now?: () => number } = {},
 ): Promise<number> {
-  return await withData(
-    TASK,
-    args,
-    context,
-    async (call) => await run(await plan(call), context, testing),
-  );
+  const task = { TASK, plan, run: (planned: StudyPlan) => run(planned, context, testing) };
+  return await runPlanned(task, args, context);
 }
 
 interface FinishedStudy {

@@ -23,7 +23,7 @@ import { checkTraining, type Task } from "./_kit/options.ts";
 import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
-import { type DataCall, withData } from "./_kit/with_data.ts";
+import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
 import { profileAll, type Profiled } from "./_run/profile.ts";
 import { SEARCH_OPTIONS, searchFiles, type SearchOptions, stageNames } from "./_run/search.ts";
 import { bestRows, finalInto, openFinal } from "./_run/search_final.ts";
@@ -89,11 +89,11 @@ export async function plan(call: DataCall<SearchOptions>): Promise<SearchPlan> {
   return planned;
 }
 
-export async function run(planned: SearchPlan, context: TaskContext): Promise<number> {
+export async function run(planned: SearchPlan, context: TaskContext): Promise<Rest> {
   const { options, data, chooser, choice, results, finished } = planned;
   const variant = await chooser.choose(choice, context);
   results.setVariant(variant);
-  const figures = new Figures();
+  const figures = new Figures(context.workers);
   let summary = finished;
   if (summary === undefined) {
     context.signal.throwIfAborted();
@@ -101,12 +101,11 @@ export async function run(planned: SearchPlan, context: TaskContext): Promise<nu
   } else results.sayFinished(context, options);
   reportSearch(context, { options, config: results.config, dataset: data.source, summary });
   if (options.profile) await profileSearch(context, planned, { options, variant });
-  await figures.draw(context.signal);
-  return EXIT.done;
+  return restOf(figures.drawn(context.signal), () => EXIT.done);
 }
 
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
-  return await withData(TASK, args, context, async (call) => await run(await plan(call), context));
+  return await runPlanned({ TASK, plan, run }, args, context);
 }
 
 /** Trains what is left to train, and writes all files but the figures. */
@@ -132,7 +131,7 @@ async function search(
   const rows = await searchInto(results, options, training);
   const best = bestRows(bestResults(rows, BEST), isComparable(results.config));
   if (Number.isNaN(best[0].validationAccuracy)) {
-    await figures.draw(signal).catch((error) => {
+    await figures.drawn(signal).catch((error) => {
       if (!(error instanceof FigureError)) throw error;
       context.stderr(error.message); // The error below matters more.
     });

@@ -48,7 +48,7 @@ export async function main(args: readonly string[], context: TaskContext): Promi
 async function makePage(options: Options, context: TaskContext): Promise<number> {
   const { out, json } = options;
   // Everything is read and drawn before anything is written, so that an error in a file leaves all files as they were.
-  const { data, figures } = await readReproduction(out);
+  const { data, figures } = await readReproduction(out, context.workers);
   const page = renderReport(data);
   for (const part of data.missing) warn(context, `${join(out, part)} is missing`, options);
 

@@ -14,6 +14,7 @@ import {
   type PlannedRun,
   type PlannedTask,
   planOn,
+  type Rest,
   SharedData,
   withGpu,
 } from "./_kit/with_data.ts";
@@ -37,7 +38,8 @@ const TASK: Task<Options> = {
   name: "reproduce",
   summary: "Repeats every experiment of the report: gradient-check, baseline, lambda-search and " +
     "init-sensitivity for each seed, each in a folder of its own within --out (baseline/seed-1, " +
-    "...), then writes report.html, which compares them with the report. Finished parts are kept " +
+    "...), then writes report.html, which compares them with the report. What needs no GPU is done " +
+    "beside the trainings: gradient-check is reported after them. Finished parts are kept " +
     "when the same command is run again. If a part fails its check, the others run all the same, " +
     "and the task ends with status 3.",
   options: OPTIONS,
@@ -137,6 +139,13 @@ function announceParts(context: TaskContext, options: Options, parts: readonly P
   );
 }
 
+/** A part that no longer needs the GPU. */
+interface BegunPart extends Part {
+  /** As in "Part 1 of 4". */
+  readonly number: number;
+  readonly rest: Rest;
+}
+
 /** Runs the parts, and makes the page after each seed; returns the exit status. */
 async function runParts(
   parts: readonly PlannedPart[],
@@ -144,40 +153,95 @@ async function runParts(
   on: { context: TaskContext; makePage: TaskMain },
 ): Promise<number> {
   const { context, makePage } = on;
-  const { json, quick } = options;
-  const undrawn: string[] = [];
+  const ending = new Ending(context, { ...options, parts: parts.length });
+  let begun: BegunPart[] = [];
+  try {
+    for (const [i, part] of parts.entries()) {
+      context.signal.throwIfAborted();
+      const number = i + 1;
+      ending.announce(part, number);
+      const rest = await part.run(context);
+      begun.push({ ...part, number, rest });
+      if (parts[number]?.seed === part.seed) {
+        if (rest.doing) context.stderr(`${part.name}: ${rest.doing} while the others train`);
+        continue;
+      }
+      // After each seed, so that there is a page while the others train.
+      for (const own of begun) {
+        const status = await ending.report(own);
+        if (status !== EXIT.done) return status;
+      }
+      begun = [];
+      const status = await ending.drawing(() => makePage(pageArgs(options), context));
+      if (status !== EXIT.done) return status;
+    }
+    return ending.end();
+  } finally {
+    // If a part fails, what does not need the GPU is still finished, and kept; an interruption has ended it.
+    await Promise.allSettled(begun.map(({ rest }) => rest.over));
+  }
+}
+
+/** How the parts ended. */
+class Ending {
+  readonly #context: TaskContext;
+  readonly #options: Pick<Options, "json" | "quick"> & { readonly parts: number };
+  readonly #failed: string[] = [];
+  readonly #undrawn: string[] = [];
+
+  constructor(
+    context: TaskContext,
+    options: Pick<Options, "json" | "quick"> & { readonly parts: number },
+  ) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /** Event: `part`. */
+  announce(part: Part, number: number): void {
+    this.#context.stderr(`Part ${number} of ${this.#options.parts}: ${part.name}`);
+    this.#event("part", part, number);
+  }
+
+  /** Reports the results of a part; returns the exit status, which is `done` also where a check failed. */
+  async report({ rest, number, ...part }: BegunPart): Promise<number> {
+    if (rest.doing) {
+      this.#context.stderr(`Results of part ${number}: ${part.name}`);
+      this.#event("part_results", part, number);
+    }
+    const status = await this.drawing(() => rest.report());
+    if (status !== EXIT.checkFailed) return status;
+    this.#failed.push(part.name);
+    return EXIT.done;
+  }
+
   /** Runs something to its end even if a figure cannot be drawn, which loses no results. */
-  async function drawing(run: () => Promise<number>): Promise<number> {
+  async drawing(run: () => Promise<number>): Promise<number> {
     try {
       return await run();
     } catch (error) {
       if (!(error instanceof FigureError)) throw error;
-      context.stderr(error.message);
-      undrawn.push(error.message);
+      this.#context.stderr(error.message);
+      this.#undrawn.push(error.message);
       return EXIT.done;
     }
   }
-  const failed: string[] = [];
-  for (const [i, { experiment, seed, name, run }] of parts.entries()) {
-    context.signal.throwIfAborted();
-    const place = { number: i + 1, parts: parts.length };
-    context.stderr(`Part ${place.number} of ${place.parts}: ${name}`);
-    const event = { part: experiment.name, seed, ...place, ...quick && { quick } };
-    if (json) writeEvent(context, "part", event);
-    const status = await drawing(() => run(context));
-    if (status === EXIT.checkFailed) failed.push(name);
-    else if (status !== EXIT.done) return status;
-    // After each seed, so that there is a page while the others train.
-    if (parts[i + 1]?.seed === seed) continue;
-    const pageStatus = await drawing(() => makePage(pageArgs(options), context));
-    if (pageStatus !== EXIT.done) return pageStatus;
+
+  /** Says what failed, and returns the exit status of all parts. Event: `done`. */
+  end(): number {
+    const { json, quick, parts } = this.#options;
+    for (const name of this.#failed) this.#context.stderr(`Check failed: ${name}`);
+    const done = { parts, fell_short: this.#failed, ...quick && { quick } };
+    if (json) writeEvent(this.#context, "done", done);
+    if (this.#undrawn.length > 0) throw new FigureError(distinct(this.#undrawn).join(". "));
+    return this.#failed.length === 0 ? EXIT.done : EXIT.checkFailed;
   }
 
-  for (const name of failed) context.stderr(`Check failed: ${name}`);
-  const done = { parts: parts.length, fell_short: failed, ...quick && { quick } };
-  if (json) writeEvent(context, "done", done);
-  if (undrawn.length > 0) throw new FigureError(distinct(undrawn).join(". "));
-  return failed.length === 0 ? EXIT.done : EXIT.checkFailed;
+  #event(name: "part" | "part_results", { experiment, seed }: Part, number: number): void {
+    const { json, quick, parts } = this.#options;
+    const place = { number, parts, ...quick && { quick } };
+    if (json) writeEvent(this.#context, name, { part: experiment.name, seed, ...place });
+  }
 }
 
 function checkSeeds({ seed, seeds }: Options): void {

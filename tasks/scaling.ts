@@ -80,7 +80,7 @@ async function plan(call: DataCall<Options>): Promise<ScalingPlan> {
 
 async function run(planned: ScalingPlan, context: TaskContext): Promise<number> {
   const { options, data, results, finished } = planned;
-  const figures = new Figures();
+  const figures = new Figures(context.workers);
   let rows = finished;
   if (rows !== undefined) results.sayFinished(context, options);
   else {
@@ -92,7 +92,7 @@ async function run(planned: ScalingPlan, context: TaskContext): Promise<number> 
     rows ??= await scaleInto(results, options, { ...planned, chooser, context, figures });
   }
   report(context, rows, { options, dataset: data.source });
-  await figures.draw(context.signal);
+  await figures.drawn(context.signal);
   return EXIT.done;
 }
 

@@ -6,15 +6,16 @@ export class CapturedContext extends StreamContext {
   readonly #controller: AbortController;
   readonly #captured: { stdout: string; stderr: string };
 
-  /** @param options `isTerminal`: whether standard error passes for a terminal. */
-  constructor(options: { isTerminal?: boolean } = {}) {
+  /** @param options `isTerminal`: whether standard error passes for a terminal; `threads`: how many others may work. */
+  constructor(options: { isTerminal?: boolean; threads?: number } = {}) {
     const controller = new AbortController();
     const captured = { stdout: "", stderr: "" };
-    super(controller.signal, {
-      stdout: (text) => captured.stdout += text,
-      stderr: (text) => captured.stderr += text,
+    const streams = {
+      stdout: (text: string) => captured.stdout += text,
+      stderr: (text: string) => captured.stderr += text,
       isTerminal: options.isTerminal ?? false,
-    });
+    };
+    super(controller.signal, streams, options.threads ?? 0);
     this.#controller = controller;
     this.#captured = captured;
   }

@@ -190,6 +190,7 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   let input = 4u * (slice * SLICE + q) + part; // the one that this thread moves
   let exists = input < layer.inputs && column < width;
   let at = packed_weight(network, 0u) + input * width + column;
+  let d = descent_of(network);
   var weights = vec4f(0.0);
   if exists {
     weights = packed[at];
@@ -206,7 +207,6 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     }
     let gradient = sum_of_parts(sum, thread, part);
     if exists {
-      let d = descent_of(network);
       let g = with_decay(d, weights, gradient);
       weights = moved(d, weights, g);
       packed[at] = weights;

@@ -21,9 +21,9 @@ struct LayerPlace {
   h: u32, // H [columns, ROWS], in vec4s from the beginning of the network's arena; hidden layers only
   n: u32, // N [columns, ROWS], with batch norm
   g: u32, // dS [columns, ROWS]
+  moments: u32, // mean and variance of the batch, [2, columns]
   inverse: u32, // 1 / sqrt(var + eps), [columns]
-  dgamma: u32, // [columns]
-  dbeta: u32, // [columns]
+  gradients: u32, // of gamma and beta, [2, columns]
 }
 
 @group(0) @binding(35) var<uniform> places: array<LayerPlace, MAX_LAYERS>; // one for each layer
@@ -62,9 +62,25 @@ fn packed_beta(network: u32, l: u32) -> u32 {
   return packed_bias(network, l) + 2u * columns(places[l].outputs);
 }
 
-// Where a network's tensor begins; `tensor` is one of h to dbeta of a layer.
+// Where a network's tensor begins; `tensor` is one of h to gradients of a layer.
 fn in_arena(network: u32, tensor: u32) -> u32 {
   return network * ARENA + tensor;
+}
+
+// What a kernel needs of a column's vectors, read together.
+struct Vectors {
+  bias: vec4f,
+  scale: vec4f, // gamma, without batch norm 1
+  shift: vec4f, // beta, without batch norm 0
+}
+
+fn vectors_of(network: u32, l: u32, column: u32) -> Vectors {
+  let at = packed_bias(network, l) + column;
+  let width = columns(places[l].outputs);
+  if BATCH_NORM == 1u {
+    return Vectors(packed[at], packed[at + width], packed[at + 2u * width]);
+  }
+  return Vectors(packed[at], vec4f(1.0), vec4f(0.0));
 }
 
 // sum + x W for four inputs, whose weights to a column are the columns of w.

@@ -11,7 +11,6 @@
 // Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
 // are left to fused/weights.wgsl.
 
-override LAYER: u32; // the layer whose dS is computed, counted from 0
 
 // Four weights of a column's inputs, [4, columns].
 fn weights_at(at: u32, width: u32) -> mat4x4f {
@@ -28,7 +27,7 @@ fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
 fn logits(network: u32, row: u32, column: u32) -> vec4f {
   let depth = columns(places[LAYERS - 1u].inputs);
   let width = columns(places[LAYERS - 1u].outputs);
-  let x = in_arena(network, places[LAYER].h) + row;
+  let x = in_arena(network, places[layer.index].h) + row;
   let w = packed_weight(network, LAYERS - 1u) + column;
   var sum = packed[packed_bias(network, LAYERS - 1u) + column];
   for (var k = 0u; k < depth; k += 4u) {
@@ -52,11 +51,11 @@ fn turned_weights(w: u32, column: u32, width: u32) -> mat4x4f {
 
 // A row's dH from a part of the columns of dS of the layer behind. `g` is where the row lies in its column 0.
 fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
-  let width = columns(places[LAYER + 1u].outputs);
+  let width = columns(places[layer.index + 1u].outputs);
   let each = (width + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, width);
-  let w = packed_weight(network, LAYER + 1u) + 4u * column * width;
+  let w = packed_weight(network, layer.index + 1u) + 4u * column * width;
   var sum = vec4f(0.0);
   for (var m = begin; m < end; m += 4u) {
     let g0 = tensor_at(g, m, end);
@@ -75,16 +74,16 @@ fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
 // dS of a column whose dH is in `rows_of_column`, each row written by the thread that reads it here; the gradients of gamma and
 // beta.
 fn finish(network: u32, column: u32, thread: u32) {
-  let to = in_arena(network, places[LAYER].g) + column * ROWS;
-  let h = in_arena(network, places[LAYER].h) + column * ROWS;
+  let to = in_arena(network, places[layer.index].g) + column * ROWS;
+  let h = in_arena(network, places[layer.index].h) + column * ROWS;
   if BATCH_NORM == 0u {
     for (var row = thread; row < ROWS; row += WORKGROUP) {
       arena[to + row] = relu_gradient4(rows_of_column[row], arena[h + row]);
     }
     return;
   }
-  let n = in_arena(network, places[LAYER].n) + column * ROWS;
-  let scale = packed[packed_gamma(network, LAYER) + column] * arena[in_arena(network, places[LAYER].inverse) + column];
+  let n = in_arena(network, places[layer.index].n) + column * ROWS;
+  let scale = packed[packed_gamma(network, layer.index) + column] * arena[in_arena(network, places[layer.index].inverse) + column];
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let own = relu_gradient4(rows_of_column[row], arena[h + row]);
     rows_of_column[row] = own;
@@ -98,8 +97,9 @@ fn finish(network: u32, column: u32, thread: u32) {
     arena[to + row] = scale * own;
   }
   if thread == 0u {
-    arena[in_arena(network, places[LAYER].dgamma) + column] = dgamma;
-    arena[in_arena(network, places[LAYER].dbeta) + column] = dbeta;
+    let at = in_arena(network, places[layer.index].gradients) + column;
+    arena[at] = dgamma;
+    arena[at + columns(places[layer.index].outputs)] = dbeta;
   }
 }
 
@@ -127,7 +127,7 @@ fn fused_loss(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let g = in_arena(group.z, places[LAYER + 1u].g);
+  let g = in_arena(group.z, places[layer.index + 1u].g);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_gradients(group.z, g + min(row, ROWS - 1u), group.x, thread / LANES));

@@ -5,15 +5,13 @@
 //   fused_norm     the first layer:  S = b + sum over the slices, in order
 //   fused_forward  a later layer:    S = X W + b,  X = H of the layer before
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
+// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
 
-// statistics: shared/averages.wgsl; places, arena and packed: fused/layers.wgsl
+// places, arena and packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
 
-override LAYER: u32; // which layer, counted from 0
 override SLICES: u32;
 override SLICES_OF_PART: u32 = (SLICES + PARTS - 1u) / PARTS;
 
@@ -59,12 +57,12 @@ fn activations_at(first: u32, column: u32, end: u32) -> vec4f {
 
 // The products of a part of the columns of the layer before. `x` is where the row lies in its column 0.
 fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
-  let depth = columns(places[LAYER].inputs);
-  let width = columns(places[LAYER].outputs);
+  let depth = columns(places[layer.index].inputs);
+  let width = columns(places[layer.index].outputs);
   let each = (depth + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, depth);
-  let w = packed_weight(network, LAYER) + column;
+  let w = packed_weight(network, layer.index) + column;
   var sum = vec4f(0.0);
   for (var k = begin; k < end; k += 4u) {
     let x0 = activations_at(x, k, end);
@@ -80,62 +78,59 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   return sum;
 }
 
-// N and H of a column whose S is in `rows_of_column`, each row written by the thread that reads it here.
-fn finish(network: u32, column: u32, thread: u32) {
-  let outputs = places[LAYER].outputs;
+// N and H of a column whose S is in `rows_of_column`.
+fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
+  let outputs = places[layer.index].outputs;
   let there = features(column, outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
-  var scale = vec4f(1.0);
-  var shift = vec4f(0.0);
   if BATCH_NORM == 1u {
-    scale = packed[packed_gamma(network, LAYER) + column];
-    shift = packed[packed_beta(network, LAYER) + column];
     let found = moments(thread);
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if thread == 0u {
-      arena[in_arena(network, places[LAYER].inverse) + column] = inverse;
-      keep_averages(network, places[LAYER].mean, column, outputs, mean);
-      keep_averages(network, places[LAYER].variance, column, outputs, found.variance);
+      let at = in_arena(network, places[layer.index].moments) + column;
+      arena[at] = mean;
+      arena[at + columns(outputs)] = found.variance;
+      arena[in_arena(network, places[layer.index].inverse) + column] = inverse;
     }
   }
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let n = (rows_of_column[row] - mean) * inverse;
     if BATCH_NORM == 1u {
-      arena[in_arena(network, places[LAYER].n) + column * ROWS + row] = n;
+      arena[in_arena(network, places[layer.index].n) + column * ROWS + row] = n;
     }
-    let h = select(vec4f(0.0), relu4(fma(scale, n, shift)), there);
-    arena[in_arena(network, places[LAYER].h) + column * ROWS + row] = h;
+    let h = select(vec4f(0.0), relu4(fma(vectors.scale, n, vectors.shift)), there);
+    arena[in_arena(network, places[layer.index].h) + column * ROWS + row] = h;
   }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first = (group.z * columns(places[0].outputs) + group.x) * SLICES * ROWS;
-  let bias = packed[packed_bias(group.z, 0u) + group.x];
+  let vectors = vectors_of(group.z, 0u, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_slices(first + min(row, ROWS - 1u), thread / LANES));
     if thread < LANES && row < ROWS {
-      rows_of_column[row] = bias + sum;
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
   workgroupBarrier();
-  finish(group.z, group.x, thread);
+  finish(group.z, group.x, thread, vectors);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let x = in_arena(group.z, places[LAYER - 1u].h);
-  let bias = packed[packed_bias(group.z, LAYER) + group.x];
+  let x = in_arena(group.z, places[layer.index - 1u].h);
+  let vectors = vectors_of(group.z, layer.index, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_products(group.z, x + min(row, ROWS - 1u), group.x, thread / LANES));
     if thread < LANES && row < ROWS {
-      rows_of_column[row] = bias + sum;
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
   workgroupBarrier();
-  finish(group.z, group.x, thread);
+  finish(group.z, group.x, thread, vectors);
 }

@@ -17,36 +17,77 @@ fn label_of(row: u32) -> u32 {
   return labels[order[step.first + row]];
 }
 
+// Sixteen logits of a row from a column on; behind the last column those of the last.
+fn four_columns(row: u32, column: u32, width: u32) -> mat4x4f {
+  return mat4x4f(
+    tile[min(column, width - 1u) * ROWS + row], tile[min(column + 1u, width - 1u) * ROWS + row],
+    tile[min(column + 2u, width - 1u) * ROWS + row], tile[min(column + 3u, width - 1u) * ROWS + row],
+  );
+}
+
+// The greater of each of four, of those that are classes.
+fn greater_of(most: vec4f, four: vec4f, there: vec4<bool>) -> vec4f {
+  return select(most, four, is_greater4(four, most) & there);
+}
+
+fn has_valid(four: vec4f, there: vec4<bool>) -> bool {
+  return !any(has_no_softmax4(four) & there);
+}
+
+fn powers_of(four: vec4f, largest: f32, there: vec4<bool>) -> vec4f {
+  return select(vec4f(0.0), exp(four - largest), there);
+}
+
+fn store_logits(at: u32, column: u32, classes: u32, four: vec4f) {
+  let there = features(column, classes);
+  if there.x {
+    y[at + 4u * column] = four.x;
+  }
+  if there.y {
+    y[at + 4u * column + 1u] = four.y;
+  }
+  if there.z {
+    y[at + 4u * column + 2u] = four.z;
+  }
+  if there.w {
+    y[at + 4u * column + 3u] = four.w;
+  }
+}
+
 // One row. With `keep` what others read is stored, too: one workgroup of a network has to.
 fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
   let classes = places[LAYERS - 1u].outputs;
   let width = columns(classes);
+  let at = (network * ROWS + row) * classes;
+  let own = tile[label / 4u * ROWS + row][label % 4u];
   var most = vec4f(tile[row].x); // the largest of every fourth logit
-  var own = 0.0;
-  var valid = true;
-  for (var c = 0u; c < width; c++) {
-    let four = tile[c * ROWS + row];
-    let there = features(c, classes);
-    valid = valid && !any(has_no_softmax4(four) & there);
-    most = select(most, four, is_greater4(four, most) & there);
-    if c == label / 4u {
-      own = four[label % 4u];
-    }
+  var valid = is_finite(own);
+  for (var c = 0u; c < width; c += 4u) {
+    let s = four_columns(row, c, width);
+    most = greater_of(most, s[0], features(c, classes));
+    most = greater_of(most, s[1], features(c + 1u, classes));
+    most = greater_of(most, s[2], features(c + 2u, classes));
+    most = greater_of(most, s[3], features(c + 3u, classes));
+    valid = valid && has_valid(s[0], features(c, classes)) && has_valid(s[1], features(c + 1u, classes)) &&
+      has_valid(s[2], features(c + 2u, classes)) && has_valid(s[3], features(c + 3u, classes));
     if keep {
-      for (var i = 0u; i < min(4u, classes - 4u * c); i++) {
-        y[(network * ROWS + row) * classes + 4u * c + i] = four[i];
-      }
+      store_logits(at, c, classes, s[0]);
+      store_logits(at, c + 1u, classes, s[1]);
+      store_logits(at, c + 2u, classes, s[2]);
+      store_logits(at, c + 3u, classes, s[3]);
     }
   }
   var largest = select(most.x, most.y, is_greater(most.y, most.x));
   largest = select(largest, most.z, is_greater(most.z, largest));
   largest = select(largest, most.w, is_greater(most.w, largest));
   var powers = vec4f(0.0);
-  for (var c = 0u; c < width; c++) {
-    powers += select(vec4f(0.0), exp(tile[c * ROWS + row] - largest), features(c, classes));
+  for (var c = 0u; c < width; c += 4u) {
+    let s = four_columns(row, c, width);
+    powers += (powers_of(s[0], largest, features(c, classes)) + powers_of(s[1], largest, features(c + 1u, classes))) +
+      (powers_of(s[2], largest, features(c + 2u, classes)) + powers_of(s[3], largest, features(c + 3u, classes)));
   }
   let sum = powers.x + powers.y + powers.z + powers.w;
-  let loss = or_nan(log(sum) - (own - largest), valid && is_finite(own));
+  let loss = or_nan(log(sum) - (own - largest), valid);
   if keep && !is_finite(loss) {
     atomicMin(&diverged[network], step.number);
   }

@@ -1,81 +1,86 @@
-// includes fused/descent
+// includes fused/descent, fused/ten, shared/averages
 //
 // The update of what no other kernel of a step waits for: all parameters but the first layer's weights.
 //
 //   dW = H^T dS + 2 lambda W,  W <- W - eta dW,  db = sum of dS,  b <- b - eta db;  gamma and beta likewise
+//   average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //
 // H belongs to the layer before. A thread computes four inputs x four outputs; ten rows are read side by side.
-
-// Four features of ten rows.
-struct TenRows {
-  r0: vec4f,
-  r1: vec4f,
-  r2: vec4f,
-  r3: vec4f,
-  r4: vec4f,
-  r5: vec4f,
-  r6: vec4f,
-  r7: vec4f,
-  r8: vec4f,
-  r9: vec4f,
-}
 
 // A row of a column that begins at `column`; 0 behind the last.
 fn row_at(column: u32, row: u32) -> vec4f {
   return select(vec4f(0.0), arena[column + min(row, ROWS - 1u)], row < ROWS);
 }
 
-fn ten_rows(column: u32, row: u32) -> TenRows {
-  return TenRows(
+fn ten_rows(column: u32, row: u32) -> Ten {
+  return Ten(
     row_at(column, row), row_at(column, row + 1u), row_at(column, row + 2u), row_at(column, row + 3u),
     row_at(column, row + 4u), row_at(column, row + 5u), row_at(column, row + 6u), row_at(column, row + 7u),
     row_at(column, row + 8u), row_at(column, row + 9u),
   );
 }
 
-fn sum_of_ten(t: TenRows) -> vec4f {
-  return (t.r0 + t.r1) + (t.r2 + t.r3) + ((t.r4 + t.r5) + (t.r6 + t.r7)) + (t.r8 + t.r9);
+fn add_ten(sum: mat4x4f, h: Ten, g: Ten) -> mat4x4f {
+  let four = add_outer(add_outer(add_outer(add_outer(sum, h.v0, g.v0), h.v1, g.v1), h.v2, g.v2), h.v3, g.v3);
+  let eight = add_outer(add_outer(add_outer(add_outer(four, h.v4, g.v4), h.v5, g.v5), h.v6, g.v6), h.v7, g.v7);
+  return add_outer(add_outer(eight, h.v8, g.v8), h.v9, g.v9);
 }
 
-fn add_ten(sum: mat4x4f, h: TenRows, g: TenRows) -> mat4x4f {
-  let four = add_outer(add_outer(add_outer(add_outer(sum, h.r0, g.r0), h.r1, g.r1), h.r2, g.r2), h.r3, g.r3);
-  let eight = add_outer(add_outer(add_outer(add_outer(four, h.r4, g.r4), h.r5, g.r5), h.r6, g.r6), h.r7, g.r7);
-  return add_outer(add_outer(eight, h.r8, g.r8), h.r9, g.r9);
+// Moving averages of a column's features.
+fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
+  let first = at + 4u * column;
+  let left = width - 4u * column; // from here to the last
+  keep_average(network, first, value.x);
+  if left > 1u {
+    keep_average(network, first + 1u, value.y);
+  }
+  if left > 2u {
+    keep_average(network, first + 2u, value.z);
+  }
+  if left > 3u {
+    keep_average(network, first + 3u, value.w);
+  }
 }
 
-// Bias, gamma and beta of a column.
+// Bias, gamma and beta of a column, and its moving averages. What is not there without batch norm is read and not used.
 fn move_vectors(network: u32, l: u32, column: u32) {
   let outputs = places[l].outputs;
+  let width = columns(outputs);
   let d = descent_of(network);
+  let bias_at = packed_bias(network, l) + column;
+  let gamma_at = bias_at + width;
+  let beta_at = gamma_at + width;
+  let bias = packed[bias_at];
+  let gamma = packed[gamma_at];
+  let beta = packed[beta_at];
+  let mean = arena[in_arena(network, places[l].moments) + column];
+  let variance = arena[in_arena(network, places[l].moments) + width + column];
+  let dgamma = arena[in_arena(network, places[l].gradients) + column];
+  let dbeta = arena[in_arena(network, places[l].gradients) + width + column];
   let g = in_arena(network, places[l].g) + column * ROWS;
-  let at = packed_bias(network, l) + column;
-  let old = packed[at];
-  var sum = vec4f(0.0);
+  var dbias = vec4f(0.0);
   for (var row = 0u; row < ROWS; row += 10u) {
-    sum += sum_of_ten(ten_rows(g, row));
+    dbias += sum_of_ten(ten_rows(g, row));
   }
-  packed[at] = moved(d, old, sum);
-  keep_gradients(network, places[l].bias, column, outputs, sum);
+  packed[bias_at] = moved(d, bias, dbias);
+  keep_gradients(network, places[l].bias, column, outputs, dbias);
   if BATCH_NORM == 0u || l == LAYERS - 1u {
     return;
   }
-  let gamma = packed_gamma(network, l) + column;
-  let beta = packed_beta(network, l) + column;
-  let dgamma = arena[in_arena(network, places[l].dgamma) + column];
-  let dbeta = arena[in_arena(network, places[l].dbeta) + column];
-  packed[gamma] = moved(d, packed[gamma], dgamma);
-  packed[beta] = moved(d, packed[beta], dbeta);
   keep_gradients(network, places[l].gamma, column, outputs, dgamma);
   keep_gradients(network, places[l].beta, column, outputs, dbeta);
+  packed[gamma_at] = moved(d, gamma, dgamma);
+  packed[beta_at] = moved(d, beta, dbeta);
+  keep_averages(network, places[l].mean, column, outputs, mean);
+  keep_averages(network, places[l].variance, column, outputs, variance);
 }
 
 // The weights of an input to a column; `at` is where they lie.
-fn move_weights(network: u32, l: u32, input: u32, column: u32, at: u32, gradient: vec4f) {
+fn move_weights(network: u32, l: u32, input: u32, column: u32, at: u32, old: vec4f, gradient: vec4f) {
   if input >= places[l].inputs {
     return;
   }
   let d = descent_of(network);
-  let old = packed[at];
   let g = with_decay(d, old, gradient);
   packed[at] = moved(d, old, g);
   keep_gradients(network, places[l].weight + input * places[l].outputs, column, places[l].outputs, g);
@@ -85,15 +90,16 @@ fn move_block(network: u32, l: u32, k: u32, column: u32) {
   let width = columns(places[l].outputs);
   let h = in_arena(network, places[l - 1u].h) + k * ROWS;
   let g = in_arena(network, places[l].g) + column * ROWS;
+  let at = packed_weight(network, l) + 4u * k * width + column;
+  let old = mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
   var sum: mat4x4f;
   for (var row = 0u; row < ROWS; row += 10u) {
     sum = add_ten(sum, ten_rows(h, row), ten_rows(g, row));
   }
-  let at = packed_weight(network, l) + 4u * k * width + column;
-  move_weights(network, l, 4u * k, column, at, sum[0]);
-  move_weights(network, l, 4u * k + 1u, column, at + width, sum[1]);
-  move_weights(network, l, 4u * k + 2u, column, at + 2u * width, sum[2]);
-  move_weights(network, l, 4u * k + 3u, column, at + 3u * width, sum[3]);
+  move_weights(network, l, 4u * k, column, at, old[0], sum[0]);
+  move_weights(network, l, 4u * k + 1u, column, at + width, old[1], sum[1]);
+  move_weights(network, l, 4u * k + 2u, column, at + 2u * width, old[2], sum[2]);
+  move_weights(network, l, 4u * k + 3u, column, at + 3u * width, old[3], sum[3]);
 }
 
 // The share of one of several workgroups: `part` counts them from 0. Each takes WORKGROUP blocks of one layer, a block

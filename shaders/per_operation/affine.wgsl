@@ -177,7 +177,7 @@ fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
 }
 
-// A thread computes one output. `tiled` uses this kernel in every layer.
+// A thread computes one output.
 @compute @workgroup_size(WORKGROUP)
 fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let output = thread_index(id, workgroups);

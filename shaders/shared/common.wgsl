@@ -23,6 +23,7 @@ struct Layer {
   texels: u32, // texels of an image in the texture: inputs / 4, rounded up
   images_per_layer: u32, // images in a layer of the texture
   slices: u32, // parts that the sum over the inputs is split into
+  index: u32, // which layer, counted from 0
 }
 
 // What changes from one step, or one part of an evaluation, to the next.

@@ -21,7 +21,15 @@ fn place(image: u32) -> vec2u {
   return vec2u(image % layer.images_per_layer, image / layer.images_per_layer);
 }
 
-// Pixels 4k to 4k + 3 of an image.
+// Pixels 4k to 4k + 3 of an image, divided by 255.
+fn raw_pixels(k: u32, at: vec2u) -> vec4f {
+  return textureLoad(images, vec2u(k, at.x), at.y, 0);
+}
+
+fn standardised(raw: vec4f, s: Standard) -> vec4f {
+  return fma(raw, s.scale, s.shift);
+}
+
 fn pixels(k: u32, at: vec2u, s: Standard) -> vec4f {
-  return fma(textureLoad(images, vec2u(k, at.x), at.y, 0), s.scale, s.shift);
+  return standardised(raw_pixels(k, at), s);
 }

@@ -1,170 +1,143 @@
-// includes shared/descent
+// includes tiled/tile
 //
-// The affine map of every layer but the first with its operands staged in workgroup memory, for wide layers:
+// The affine map of every layer but the first, for wide layers:
 //
 //   forward          Y = X W + b
 //   backward_input   dX = dY W^T
-//   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW
+//   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW,  db = sum over rows of dY,  b <- b - eta db
 //
-// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup computes SIDE x
-// SIDE results, each thread 4 x 4; 16 of the depth are staged at a time. Values past an edge are staged as 0 and not
-// stored.
+// All three are products of the tile, with operands that are read in different directions.
 
-// networks, parameters and gradients: shared/descent.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+// networks, parameters and gradients: shared/descent.wgsl; weights, dY and the product: tiled/tile.wgsl
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-override SIDE: u32; // rows and columns of results of a workgroup
-override COLUMNS: u32 = SIDE / 4u; // fours of a side
-const DEPTH = 16u;
-
-var<workgroup> a_tile: array<vec4f, DEPTH * COLUMNS>; // [DEPTH, COLUMNS] four rows of A
-var<workgroup> b_tile: array<vec4f, DEPTH * COLUMNS>; // [DEPTH, COLUMNS] four columns of B
-
-// Where a matrix lies: entry (i, j) at first + i rows + j columns, 0 past its edges.
-struct Matrix {
-  first: u32,
-  row: u32, // from one row to the next
-  column: u32, // from one column to the next
-  rows: u32,
-  columns: u32,
-}
-
-fn inside(m: Matrix, i: u32, j: u32) -> bool {
-  return i < m.rows && j < m.columns;
-}
-
-fn at(m: Matrix, i: u32, j: u32) -> u32 {
-  return m.first + i * m.row + j * m.column;
-}
-
-fn activations(network: u32) -> Matrix {
-  return Matrix(network * step.rows * layer.inputs, layer.inputs, 1u, step.rows, layer.inputs);
-}
-
-fn output_gradients(network: u32) -> Matrix {
-  return Matrix(network * step.rows * layer.outputs, layer.outputs, 1u, step.rows, layer.outputs);
-}
-
-fn weight_matrix(network: u32) -> Matrix {
-  let first = network * layer.parameters + layer.weight;
-  return Matrix(first, layer.outputs, 1u, layer.inputs, layer.outputs);
-}
-
-fn transposed(m: Matrix) -> Matrix {
-  return Matrix(m.first, m.column, m.row, m.columns, m.rows);
-}
-
-// A thread's place in its workgroup's tile, and its results: column j of the matrix is row i + j.
-struct Place {
-  i: u32,
-  j: u32,
-  own_row: u32,
-  own_column: u32,
-}
-
-fn place_of(group: vec3u, thread: u32) -> Place {
-  let own_row = thread / COLUMNS;
-  let own_column = thread % COLUMNS;
-  return Place(group.x * SIDE + 4u * own_row, group.y * SIDE + 4u * own_column, own_row, own_column);
-}
-
-// Adds the products of the staged tiles.
-fn add_staged(sums: mat4x4f, p: Place) -> mat4x4f {
-  var total = sums;
-  for (var d = 0u; d < DEPTH; d++) {
-    let a = a_tile[d * COLUMNS + p.own_row];
-    let b = b_tile[d * COLUMNS + p.own_column];
-    total += mat4x4f(a.x * b, a.y * b, a.z * b, a.w * b);
+// Four numbers of X, or 0 past the depth.
+fn x_at(at: vec4u, inside: bool) -> vec4f {
+  if !inside {
+    return vec4f(0.0);
   }
-  return total;
+  return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
 }
 
-fn x_at(m: Matrix, i: u32, j: u32) -> f32 {
-  return select(0.0, x[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+// Where 16 rows of A or eight columns of B begin that lie along the depth in memory: a thread reads all at one depth.
+struct Sixteen {
+  a: vec4u,
+  b: vec4u,
+  c: vec4u,
+  d: vec4u,
 }
 
-fn dy_at(m: Matrix, i: u32, j: u32) -> f32 {
-  return select(0.0, dy[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+fn sixteen_rows(first: u32, rows: u32) -> Sixteen {
+  return Sixteen(
+    four_rows(first, rows),
+    four_rows(first + 8u, rows),
+    four_rows(first + 16u, rows),
+    four_rows(first + 24u, rows),
+  );
 }
 
-fn weight_at(m: Matrix, i: u32, j: u32) -> f32 {
-  return select(0.0, weights[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+fn times(s: Sixteen, stride: u32, base: u32) -> Sixteen {
+  return Sixteen(base + stride * s.a, base + stride * s.b, base + stride * s.c, base + stride * s.d);
+}
+
+fn x_along(at: Sixteen, k: u32) -> mat4x4f {
+  let inside = k < layer.inputs;
+  return mat4x4f(x_at(at.a + k, inside), x_at(at.b + k, inside), x_at(at.c + k, inside), x_at(at.d + k, inside));
+}
+
+fn dy_along(at: Sixteen, k: u32) -> mat4x4f {
+  let inside = k < layer.outputs;
+  return mat4x4f(dy_at(at.a + k, inside), dy_at(at.b + k, inside), dy_at(at.c + k, inside), dy_at(at.d + k, inside));
+}
+
+fn weights_along(a: vec4u, b: vec4u, k: u32) -> mat2x4f {
+  let inside = k < layer.outputs;
+  return mat2x4f(weights_at(a + k, inside), weights_at(b + k, inside));
+}
+
+// A thread's share of X^T, whose rows are neighbours in memory: the same four rows at four depths, `at` at depth 0.
+fn x_across(at: vec4u, k: u32) -> mat4x4f {
+  return mat4x4f(
+    x_at(at + k * layer.inputs, k < step.rows),
+    x_at(at + (k + 4u) * layer.inputs, k + 4u < step.rows),
+    x_at(at + (k + 8u) * layer.inputs, k + 8u < step.rows),
+    x_at(at + (k + 12u) * layer.inputs, k + 12u < step.rows),
+  );
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_affine_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let a = activations(group.z);
-  let b = weight_matrix(group.z);
-  let p = place_of(group, thread);
-  let d = thread / COLUMNS;
-  let i = group.x * SIDE + thread % COLUMNS * 4u;
-  let j = group.y * SIDE + thread % COLUMNS * 4u;
-  var sums: mat4x4f;
-  for (var k = 0u; k < layer.inputs; k += DEPTH) {
-    a_tile[thread] = vec4f(x_at(a, i, k + d), x_at(a, i + 1u, k + d), x_at(a, i + 2u, k + d), x_at(a, i + 3u, k + d));
-    b_tile[thread] =
-      vec4f(weight_at(b, k + d, j), weight_at(b, k + d, j + 1u), weight_at(b, k + d, j + 2u), weight_at(b, k + d, j + 3u));
+  let p = place_of(group, layer.inputs);
+  let rows = sixteen_rows(p.row + thread / DEPTH, step.rows);
+  let at_a = times(rows, layer.inputs, group.z * step.rows * layer.inputs);
+  let first = group.z * layer.parameters + layer.weight;
+  let at_b = first + four_columns(p.column + thread % B_FOURS, layer.outputs);
+  let k_a = thread % DEPTH;
+  let k_b = thread / B_FOURS;
+  var sums = biases(group.z, p, thread);
+  var a = x_along(at_a, p.begin + k_a);
+  var b = weights_across(at_b, p.begin + k_b);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    sums = add_staged(sums, p);
+    stage_a(k_a * A_STRIDE + thread / DEPTH, 8u, a);
+    stage_b(k_b * B_STRIDE + thread % B_FOURS, 8u * B_STRIDE, b);
     workgroupBarrier();
+    a = x_along(at_a, k + DEPTH + k_a);
+    b = weights_across(at_b, k + DEPTH + k_b);
+    add_staged(&sums, thread);
   }
-  let bias = group.z * layer.parameters + layer.bias;
-  for (var r = 0u; r < 4u && p.i + r < step.rows; r++) {
-    for (var c = 0u; c < 4u && p.j + c < layer.outputs; c++) {
-      y[(group.z * step.rows + p.i + r) * layer.outputs + p.j + c] = sums[r][c] + weights[bias + p.j + c];
-    }
-  }
+  let c = Results((group.z * PARTS + p.part) * step.rows * layer.outputs, step.rows, layer.outputs);
+  store(c, own_rows(p, thread), p.column + thread % 8u, sums);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_affine_backward_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let a = output_gradients(group.z);
-  let b = transposed(weight_matrix(group.z));
-  let p = place_of(group, thread);
-  let d = thread / COLUMNS;
-  let i = group.x * SIDE + thread % COLUMNS * 4u;
-  let j = group.y * SIDE + thread % COLUMNS * 4u;
-  var sums: mat4x4f;
-  for (var k = 0u; k < layer.outputs; k += DEPTH) {
-    a_tile[thread] = vec4f(dy_at(a, i, k + d), dy_at(a, i + 1u, k + d), dy_at(a, i + 2u, k + d), dy_at(a, i + 3u, k + d));
-    b_tile[thread] =
-      vec4f(weight_at(b, k + d, j), weight_at(b, k + d, j + 1u), weight_at(b, k + d, j + 2u), weight_at(b, k + d, j + 3u));
+  let p = place_of(group, layer.outputs);
+  let rows = sixteen_rows(p.row + thread / DEPTH, step.rows);
+  let at_a = times(rows, layer.outputs, group.z * step.rows * layer.outputs);
+  let first = group.z * layer.parameters + layer.weight;
+  let column = p.column + thread / DEPTH;
+  let at_b0 = first + layer.outputs * four_columns(column, layer.inputs);
+  let at_b1 = first + layer.outputs * four_columns(column + 8u, layer.inputs);
+  let k_own = thread % DEPTH;
+  var sums: Sums;
+  var a = dy_along(at_a, p.begin + k_own);
+  var b = weights_along(at_b0, at_b1, p.begin + k_own);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    sums = add_staged(sums, p);
+    stage_a(k_own * A_STRIDE + thread / DEPTH, 8u, a);
+    stage_b(k_own * B_STRIDE + thread / DEPTH, 8u, b);
     workgroupBarrier();
+    a = dy_along(at_a, k + DEPTH + k_own);
+    b = weights_along(at_b0, at_b1, k + DEPTH + k_own);
+    add_staged(&sums, thread);
   }
-  for (var r = 0u; r < 4u && p.i + r < step.rows; r++) {
-    for (var c = 0u; c < 4u && p.j + c < layer.inputs; c++) {
-      dx[(group.z * step.rows + p.i + r) * layer.inputs + p.j + c] = sums[r][c];
-    }
-  }
+  let c = Results((group.z * PARTS + p.part) * step.rows * layer.inputs, step.rows, layer.inputs);
+  store(c, own_rows(p, thread), p.column + thread % 8u, sums);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_affine_backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let a = transposed(activations(group.z));
-  let b = output_gradients(group.z);
-  let p = place_of(group, thread);
-  let d = thread / COLUMNS;
-  let i = group.x * SIDE + thread % COLUMNS * 4u;
-  let j = group.y * SIDE + thread % COLUMNS * 4u;
-  var sums: mat4x4f;
-  for (var k = 0u; k < step.rows; k += DEPTH) {
-    a_tile[thread] = vec4f(x_at(a, i, k + d), x_at(a, i + 1u, k + d), x_at(a, i + 2u, k + d), x_at(a, i + 3u, k + d));
-    b_tile[thread] = vec4f(dy_at(b, k + d, j), dy_at(b, k + d, j + 1u), dy_at(b, k + d, j + 2u), dy_at(b, k + d, j + 3u));
+  let p = place_of(group, step.rows);
+  let first_a = group.z * step.rows * layer.inputs;
+  let first_b = group.z * step.rows * layer.outputs;
+  let at_a = first_a + four_rows(p.row + thread % A_FOURS, layer.inputs);
+  let at_b = first_b + four_columns(p.column + thread % B_FOURS, layer.outputs);
+  let k_a = thread / A_FOURS;
+  let k_b = thread / B_FOURS;
+  var sums: Sums;
+  var bias = vec4f(0.0);
+  var a = x_across(at_a, p.begin + k_a);
+  var b = dy_across(at_b, p.begin + k_b);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    sums = add_staged(sums, p);
+    stage_a(k_a * A_STRIDE + thread % A_FOURS, 4u * A_STRIDE, a);
+    stage_b(k_b * B_STRIDE + thread % B_FOURS, 8u * B_STRIDE, b);
+    bias += b[0] + b[1];
     workgroupBarrier();
+    a = x_across(at_a, k + DEPTH + k_a);
+    b = dy_across(at_b, k + DEPTH + k_b);
+    add_staged(&sums, thread);
   }
-  let descent = descent_of(group.z);
-  for (var r = 0u; r < 4u && p.i + r < layer.inputs; r++) {
-    for (var c = 0u; c < 4u && p.j + c < layer.outputs; c++) {
-      let to = layer.weight + (p.i + r) * layer.outputs + p.j + c;
-      _ = descend_weight(descent, to, sums[r][c]);
-    }
-  }
+  finish_weights(group.z, p, own_rows(p, thread), thread, sums, bias);
 }

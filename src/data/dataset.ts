@@ -242,12 +242,24 @@ function statistics(
 ): Pick<DataSet, "mean" | "std"> {
   const sums = new Float64Array(inputs);
   const squares = new Float64Array(inputs);
-  for (let start = 0; start < images.length; start += inputs) {
+  // Four images at a time, so that each sum is read and written a quarter as often.
+  const together = count - count % 4;
+  for (let image = 0; image < together; image += 4) {
+    const start = image * inputs;
     for (let j = 0; j < inputs; j++) {
-      const value = images[start + j];
-      sums[j] += value;
-      squares[j] += value * value;
+      const at = start + j;
+      const a = images[at];
+      const b = images[at + inputs];
+      const c = images[at + 2 * inputs];
+      const d = images[at + 3 * inputs];
+      sums[j] += a + b + c + d;
+      squares[j] += a * a + b * b + c * c + d * d;
     }
+  }
+  for (let at = together * inputs; at < images.length; at++) {
+    const value = images[at];
+    sums[at % inputs] += value;
+    squares[at % inputs] += value * value;
   }
   const mean = sums.map((sum) => sum / (count * 255));
   const std = squares.map((square, j) =>

@@ -46,6 +46,7 @@ export const BINDINGS = {
   gradient_texels: { binding: 23, texture: TEXELS }, // [P] gradient of its outputs, four rows a texel
   new_gradient_texels: { binding: 24, storageTexture: NEW_TEXELS },
   predictions: { binding: 25, buffer: WRITE }, // [P, rows] predicted class
+  product: { binding: 26, buffer: WRITE }, // [P, parts, rows, columns] of tiled/: a product, or parts of it
   x_texels: { binding: 27, texture: TEXELS }, // [P] input; here and below four rows a texel
   y_texels: { binding: 28, texture: TEXELS },
   new_y_texels: { binding: 29, storageTexture: NEW_TEXELS },
@@ -56,6 +57,7 @@ export const BINDINGS = {
   places: { binding: 35, buffer: UNIFORM }, // [layers] where the tensors of each layer lie
   arena: { binding: 36, buffer: WRITE }, // [P, arena] tensors of a batch, in vec4s
   packed: { binding: 37, buffer: WRITE }, // [P, packed] parameters, in vec4s
+  activations: { binding: 38, buffer: WRITE }, // [P, columns, rows] first layer's in an evaluation, in vec4s
 } as const satisfies Record<string, Omit<GPUBindGroupLayoutEntry, "visibility">>;
 
 /** The name of a binding. */

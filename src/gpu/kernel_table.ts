@@ -56,13 +56,15 @@ export const CONSTANTS = {
   SUM_PARTS,
   TILE: 8,
   INPUT_TEXELS: 2,
-  SIDE: 64,
+  TILED_ROWS: 128,
+  TILED_COLUMNS: 64,
+  TILED_FEATURES: 8,
   UPDATE,
   FORWARD,
   GRADIENTS,
 } as const;
 
-const { TILE, SIDE } = CONSTANTS;
+const { TILE, TILED_ROWS, TILED_COLUMNS, TILED_FEATURES } = CONSTANTS;
 
 /** A kernel in the table. */
 export interface Definition {
@@ -73,11 +75,13 @@ export interface Definition {
   readonly bindings: readonly BindingName[];
   /** Threads that one network takes. */
   readonly threads?: (shape: Shape, constants: Readonly<Record<string, number>>) => number;
-  /** Workgroups along x and y that one network takes, where a workgroup works together. */
+  /** Workgroups along x and y that one network takes, where a workgroup works together; or that all of them take. */
   readonly workgroups?: (
     shape: Shape,
     constants: Readonly<Record<string, number>>,
   ) => readonly [number, number];
+  /** Whether a workgroup may work for several networks. */
+  readonly allNetworks?: true;
   /** Threads in a workgroup: few where each does much, so that there are enough workgroups to occupy the device. */
   readonly workgroup: number;
 }
@@ -89,6 +93,7 @@ const LABELS = ["order", "labels"] as const;
 const DESCENT = [...STEP, "networks", "parameters", "gradients"] as const;
 const DESCENT_TEXELS = ["weight_texels", "new_weight_texels", "new_gradient_texels"] as const;
 const FUSED = [...STEP, "places", "arena", "packed"] as const;
+const EVALUATION = [...STEP, "places", "packed", "statistics", "activations"] as const;
 
 /** Every kernel by its entry point. */
 export const KERNELS = {
@@ -284,43 +289,73 @@ export const KERNELS = {
   },
   tiled_input_forward: {
     file: "tiled/input",
-    bindings: [...STEP, ...IMAGES, "weights", "y"],
-    workgroups: ({ rows, outputs }) => [tiles(rows, SIDE), tiles(outputs, SIDE)],
-    workgroup: 256,
+    bindings: [...STEP, ...IMAGES, "weights", "product"],
+    workgroups: ({ rows, outputs }, { PARTS }) => tiledGrid(rows, outputs, PARTS),
+    workgroup: 128,
   },
   tiled_input_backward: {
     file: "tiled/input",
-    bindings: [...DESCENT, ...IMAGES, "dy"],
-    workgroups: ({ inputs, outputs }) => [tiles(inputs, SIDE), tiles(outputs, SIDE)],
-    workgroup: 256,
+    bindings: [...DESCENT, ...IMAGES, "dy", "product"],
+    workgroups: ({ inputs, outputs }, { PARTS }) => tiledGrid(inputs, outputs, PARTS),
+    workgroup: 128,
   },
   tiled_affine_forward: {
     file: "tiled/affine",
-    bindings: [...STEP, "weights", "x", "y"],
-    workgroups: ({ rows, outputs }) => [tiles(rows, SIDE), tiles(outputs, SIDE)],
-    workgroup: 256,
+    bindings: [...STEP, "weights", "x", "product"],
+    workgroups: ({ rows, outputs }, { PARTS }) => tiledGrid(rows, outputs, PARTS),
+    workgroup: 128,
   },
   tiled_affine_backward_input: {
     file: "tiled/affine",
-    bindings: [...STEP, "weights", "dy", "dx"],
-    workgroups: ({ rows, inputs }) => [tiles(rows, SIDE), tiles(inputs, SIDE)],
-    workgroup: 256,
+    bindings: [...STEP, "weights", "dy", "product"],
+    workgroups: ({ rows, inputs }, { PARTS }) => tiledGrid(rows, inputs, PARTS),
+    workgroup: 128,
   },
   tiled_affine_backward_weight: {
     file: "tiled/affine",
-    bindings: [...DESCENT, "x", "dy"],
-    workgroups: ({ inputs, outputs }) => [tiles(inputs, SIDE), tiles(outputs, SIDE)],
+    bindings: [...DESCENT, "x", "dy", "product"],
+    workgroups: ({ inputs, outputs }, { PARTS }) => tiledGrid(inputs, outputs, PARTS),
+    workgroup: 128,
+  },
+  tiled_parts_outputs: {
+    file: "tiled/parts",
+    bindings: [...STEP, "y", "product"],
+    threads: ({ rows, outputs }) => rows * outputs,
+    workgroup: 128,
+  },
+  tiled_parts_inputs: {
+    file: "tiled/parts",
+    bindings: [...STEP, "dx", "product"],
+    threads: ({ rows, inputs }) => rows * inputs,
+    workgroup: 128,
+  },
+  tiled_parts_weights: {
+    file: "tiled/parts",
+    bindings: [...DESCENT, "product"],
+    threads: ({ inputs, outputs }) => (inputs + 1) * outputs,
+    workgroup: 128,
+  },
+  tiled_batch_norm_forward: {
+    file: "tiled/norm",
+    bindings: [...STEP, "weights", "statistics", "x", "y", "normalised", "inverse_deviation"],
+    workgroups: ({ outputs }) => [tiles(outputs, TILED_FEATURES), 1],
+    workgroup: 256,
+  },
+  tiled_batch_norm_backward: {
+    file: "tiled/norm",
+    bindings: [...DESCENT, "y", "dy", "dx", "normalised", "inverse_deviation"],
+    workgroups: ({ outputs }) => [tiles(outputs, TILED_FEATURES), 1],
     workgroup: 256,
   },
   fused_norm: {
     file: "fused/norm",
-    bindings: [...FUSED, "statistics", "slices"],
+    bindings: [...FUSED, "slices"],
     workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
     workgroup: 256,
   },
   fused_forward: {
     file: "fused/norm",
-    bindings: [...FUSED, "statistics"],
+    bindings: FUSED,
     workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
     workgroup: 256,
   },
@@ -336,20 +371,62 @@ export const KERNELS = {
     workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
     workgroup: 256,
   },
+  fused_pair: {
+    file: "fused/pair",
+    bindings: [...FUSED, ...LABELS, "y", "diverged"],
+    workgroups: ({ outputs }) => [tiles(outputs, 4), 1],
+    workgroup: 256,
+  },
   fused_tail: {
     file: "fused/tail",
-    bindings: [...FUSED, ...LABELS, "statistics", "y", "diverged"],
+    bindings: [...FUSED, ...LABELS, "y", "diverged"],
     workgroups: () => [1, 1],
     workgroup: 256,
   },
   fused_input: {
     file: "fused/input",
-    bindings: [...FUSED, "networks", "gradients", ...IMAGES, "slices"],
+    bindings: [...FUSED, "networks", "gradients", "statistics", ...IMAGES, "slices"],
     workgroups: ({ outputs }, { SLICES, COLUMNS, LATER }) => [
       SLICES + LATER,
       tiles(outputs, 4 * COLUMNS),
     ],
     workgroup: 256,
+  },
+  fused_input_backward: {
+    file: "fused/input_backward",
+    bindings: [...FUSED, "networks", "gradients", "statistics", ...IMAGES],
+    workgroups: sideBySide,
+    allNetworks: true,
+    workgroup: 128,
+  },
+  fused_input_forward: {
+    file: "fused/input_forward",
+    bindings: [...STEP, "packed", "places", ...IMAGES, "slices"],
+    workgroups: ({ outputs }, constants) => [constants.SLICES, columnTiles(outputs, constants)],
+    allNetworks: true,
+    workgroup: 224,
+  },
+  fused_input_both: {
+    file: "fused/input_both",
+    bindings: [...FUSED, "networks", "gradients", "statistics", ...IMAGES, "slices"],
+    workgroups: sideBySide,
+    allNetworks: true,
+    workgroup: 224,
+  },
+  fused_evaluate_input: {
+    file: "fused/evaluate_input",
+    bindings: [...EVALUATION, "images", "standard"],
+    workgroups: ({ rows, outputs }, { LANES, COLUMNS }) => [
+      tiles(rows, 8 * LANES),
+      tiles(outputs, 4 * COLUMNS),
+    ],
+    workgroup: 256,
+  },
+  fused_evaluate_rest: {
+    file: "fused/evaluate_rest",
+    bindings: [...EVALUATION, "labels", "outcomes", "predictions"],
+    workgroups: ({ rows }, { WORKGROUP }) => [tiles(rows, WORKGROUP), 1],
+    workgroup: 64,
   },
   fused_unpack: {
     file: "fused/unpack",
@@ -373,6 +450,25 @@ export const KERNELS = {
 
 /** The name of a kernel: its entry point. */
 export type KernelName = keyof typeof KERNELS;
+
+/** Tiles of COLUMNS columns, where those of all networks lie side by side. */
+function columnTiles(outputs: number, { NETWORKS, COLUMNS }: Readonly<Record<string, number>>) {
+  return tiles(NETWORKS * tiles(outputs, 4), COLUMNS);
+}
+
+/** A workgroup for each block of texels and tile of columns, and behind them those of the other parameters. */
+function sideBySide(
+  { outputs }: Shape,
+  constants: Readonly<Record<string, number>>,
+): readonly [number, number] {
+  const { NETWORKS, BLOCKS, LATER } = constants;
+  return [BLOCKS, columnTiles(outputs, constants) + tiles(NETWORKS * LATER, BLOCKS)];
+}
+
+/** Workgroups of a product of `tiled` with this many rows and columns, whose depth is split into parts. */
+function tiledGrid(rows: number, columns: number, parts: number): readonly [number, number] {
+  return [tiles(columns, TILED_COLUMNS), tiles(rows, TILED_ROWS) * parts];
+}
 
 /** Returns how many tiles of a size cover a length. */
 export function tiles(length: number, size: number): number {

@@ -130,7 +130,10 @@ export class Kernels {
       layer,
       pipeline,
       group: await this.#group(name, pipeline, resources),
-      workgroups: [...this.#workgroups(definition, shape, constants), networks],
+      workgroups: [
+        ...this.#workgroups(definition, shape, constants),
+        definition.allNetworks ? 1 : networks,
+      ],
     };
   }
 

@@ -2,87 +2,143 @@
 
 /** The text of every shader file, by its path in shaders/ without the extension. */
 export const SHADERS: Readonly<Record<string, string>> = {
-  "fused/averages": `// includes fused/layers, shared/averages
+  "fused/block": `// includes fused/softmax
 //
-// Moving averages of a column of four features.
+// What the kernels share whose workgroup holds a whole layer of one network: \`tile\` its activations or gradients, then sums
+// over its rows; \`w\` the weights of one layer, read while the products before are computed.
+//
+// A thread computes four rows x four features of a layer.
 
-fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
-  for (var i = 0u; i < min(4u, width - 4u * column); i++) {
-    keep_average(network, at + 4u * column + i, value[i]);
+// Overrides stand before the arrays whose lengths they decide, in every file that includes this one, too: naga 29 panics
+// otherwise.
+override EPSILON: f32; // eps of 1 / sqrt(var + eps)
+override STAGED: u32; // vec4s of the largest weight matrix after the first layer, at most 4 WORKGROUP
+override COLUMNS: u32; // of the widest layer
+override LANES: u32 = (ROWS + 3u) / 4u; // threads of a column; each computes rows lane, lane + LANES, ...
+override GROUPS: u32 = (LANES + 4u) / 5u; // of five lanes, whose sums are added first
+
+var<workgroup> w: array<vec4f, STAGED>; // [inputs rounded up to fours, columns]
+
+// Which rows and column of a layer a thread computes. Threads without work repeat others' and store nothing.
+struct Own {
+  column: u32,
+  slot: u32, // the column's place in the workgroup
+  slots: u32, // columns that the workgroup computes
+  lane: u32,
+  rows: vec4u,
+  there: vec4<bool>, // which of the rows exist
+  works: bool,
+}
+
+// The part of a thread where the workgroup computes \`slots\` columns from \`first\` on.
+fn own_part(thread: u32, first: u32, slots: u32) -> Own {
+  let slot = min(thread / LANES, slots - 1u);
+  let lane = thread % LANES;
+  let rows = vec4u(lane) + vec4u(0u, 1u, 2u, 3u) * LANES;
+  return Own(
+    first + slot, slot, slots, lane, min(rows, vec4u(ROWS - 1u)), rows < vec4u(ROWS), thread < LANES * slots,
+  );
+}
+
+// Four numbers for each thread of a layer's packed weights, which begin at \`first\`.
+fn fetch_weights(first: u32, count: u32, thread: u32) -> mat4x4f {
+  let last = count - 1u;
+  return mat4x4f(
+    packed[first + min(thread, last)],
+    packed[first + min(thread + WORKGROUP, last)],
+    packed[first + min(thread + 2u * WORKGROUP, last)],
+    packed[first + min(thread + 3u * WORKGROUP, last)],
+  );
+}
+
+fn weights_of(l: u32) -> u32 {
+  return 4u * columns(places[l].inputs) * columns(places[l].outputs);
+}
+
+fn stage_weights(fetched: mat4x4f, count: u32, thread: u32) {
+  if thread < count {
+    w[thread] = fetched[0];
+  }
+  if thread + WORKGROUP < count {
+    w[thread + WORKGROUP] = fetched[1];
+  }
+  if thread + 2u * WORKGROUP < count {
+    w[thread + 2u * WORKGROUP] = fetched[2];
+  }
+  if thread + 3u * WORKGROUP < count {
+    w[thread + 3u * WORKGROUP] = fetched[3];
   }
 }
-`,
-  "fused/column": `// includes fused/averages, shared/bits
-//
-// What the kernels share whose workgroup computes one column of four features of a layer, for all rows.
-//
-// Threads are LANES of rows times PARTS of what is summed. Sums over the rows are made in two goes: a thread for each group
-// of GROUP rows, then every thread adds the groups, so that three barriers are enough.
 
-override PARTS: u32;
-override LANES: u32 = WORKGROUP / PARTS;
-override GROUP: u32;
-override GROUPS: u32 = (ROWS + GROUP - 1u) / GROUP;
-
-var<workgroup> parts: array<vec4f, WORKGROUP>; // [PARTS, LANES]
-var<workgroup> rows_of_column: array<vec4f, ROWS>;
-var<workgroup> more_rows: array<vec4f, ROWS>;
-var<workgroup> groups: array<vec4f, GROUPS>;
-var<workgroup> more_groups: array<vec4f, GROUPS>;
-
-// Adds up what the parts of a row have found, always in the same order; the sum is valid for part 0.
-fn sum_of_parts(thread: u32, value: vec4f) -> vec4f {
-  workgroupBarrier();
-  parts[thread] = value;
-  workgroupBarrier();
-  var sum = value;
-  for (var part = 1u; part < PARTS; part++) {
-    sum += parts[part * LANES + thread % LANES];
-  }
-  return sum;
-}
-
-fn rows_in(group: u32) -> u32 {
-  return min(GROUP, ROWS - group * GROUP);
-}
-
-struct Moments {
-  mean: vec4f,
-  variance: vec4f,
-}
-
-// Mean and variance of \`rows_of_column\`. Each group is measured around its own mean, then the groups are put together
-// (Chan, Golub and LeVeque 1979): squares = sum of own squares + rows (own mean - mean)^2.
-fn moments(thread: u32) -> Moments {
-  workgroupBarrier();
-  if thread < GROUPS {
-    let first = thread * GROUP;
-    let count = rows_in(thread);
-    var sum = vec4f(0.0);
-    for (var i = 0u; i < count; i++) {
-      sum += rows_of_column[first + i];
+// Stores a thread's part of a layer in the tile.
+fn store_tile(p: Own, value: mat4x4f) {
+  let at = p.slot * ROWS;
+  if p.works {
+    tile[at + p.rows.x] = value[0];
+    if p.there.y {
+      tile[at + p.rows.y] = value[1];
     }
-    let mean = sum / f32(count);
-    var squares = vec4f(0.0);
-    for (var i = 0u; i < count; i++) {
-      let difference = rows_of_column[first + i] - mean;
-      squares = fma(difference, difference, squares);
+    if p.there.z {
+      tile[at + p.rows.z] = value[2];
     }
-    groups[thread] = mean;
-    more_groups[thread] = squares;
+    if p.there.w {
+      tile[at + p.rows.w] = value[3];
+    }
   }
-  workgroupBarrier();
-  var mean = vec4f(0.0);
-  for (var g = 0u; g < GROUPS; g++) {
-    mean += f32(rows_in(g)) * groups[g];
+}
+
+// Stores a thread's part of a layer in the arena; the column begins at \`at\`.
+fn store_arena(p: Own, at: u32, value: mat4x4f) {
+  if p.works {
+    arena[at + p.rows.x] = value[0];
+    if p.there.y {
+      arena[at + p.rows.y] = value[1];
+    }
+    if p.there.z {
+      arena[at + p.rows.z] = value[2];
+    }
+    if p.there.w {
+      arena[at + p.rows.w] = value[3];
+    }
   }
-  mean /= f32(ROWS);
-  var squares = vec4f(0.0);
-  for (var g = 0u; g < GROUPS; g++) {
-    let difference = groups[g] - mean;
-    squares += fma(f32(rows_in(g)) * difference, difference, more_groups[g]);
-  }
-  return Moments(mean, squares / f32(ROWS));
+}
+
+fn load_arena(p: Own, at: u32) -> mat4x4f {
+  return mat4x4f(arena[at + p.rows.x], arena[at + p.rows.y], arena[at + p.rows.z], arena[at + p.rows.w]);
+}
+
+// Rows of the lanes from \`first\` to \`end\`.
+fn rows_of(first: u32, end: u32) -> u32 {
+  let starts = vec4u(0u, 1u, 2u, 3u) * LANES;
+  let counts = min(vec4u(end) + starts, vec4u(ROWS)) - min(vec4u(first) + starts, vec4u(ROWS));
+  return counts.x + counts.y + counts.z + counts.w;
+}
+
+// The sum over a thread's rows.
+fn sum_of_four(p: Own, v: mat4x4f) -> vec4f {
+  let none = vec4f(0.0);
+  return (v[0] + select(none, v[1], p.there.y)) + (select(none, v[2], p.there.z) + select(none, v[3], p.there.w));
+}
+
+struct Five {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+}
+
+fn sum_of_five(f: Five) -> vec4f {
+  return ((f.v0 + f.v1) + (f.v2 + f.v3)) + f.v4;
+}
+
+// Where the sums over rows lie in the tile: two for each lane, then two for each group of lanes.
+fn lane_at(which: u32, slot: u32, lane: u32) -> u32 {
+  return (which * COLUMNS + slot) * LANES + lane;
+}
+
+fn group_at(which: u32, slot: u32, group: u32) -> u32 {
+  return 2u * COLUMNS * LANES + (which * COLUMNS + slot) * GROUPS + group;
 }
 
 struct Sums {
@@ -90,26 +146,296 @@ struct Sums {
   second: vec4f,
 }
 
+// A lane's sum; 0 behind the last lane.
+fn lane_sum(which: u32, slot: u32, lane: u32) -> vec4f {
+  return select(vec4f(0.0), tile[lane_at(which, slot, min(lane, LANES - 1u))], lane < LANES);
+}
+
+fn five_lanes(which: u32, slot: u32, first: u32) -> Five {
+  return Five(
+    lane_sum(which, slot, first), lane_sum(which, slot, first + 1u), lane_sum(which, slot, first + 2u),
+    lane_sum(which, slot, first + 3u), lane_sum(which, slot, first + 4u),
+  );
+}
+
+// A group's sum; 0 behind the last group.
+fn group_sum(which: u32, slot: u32, group: u32) -> vec4f {
+  return select(vec4f(0.0), tile[group_at(which, slot, min(group, GROUPS - 1u))], group < GROUPS);
+}
+
+fn five_groups(which: u32, slot: u32, first: u32) -> Five {
+  return Five(
+    group_sum(which, slot, first), group_sum(which, slot, first + 1u), group_sum(which, slot, first + 2u),
+    group_sum(which, slot, first + 3u), group_sum(which, slot, first + 4u),
+  );
+}
+
+fn sums_of_groups(slot: u32) -> Sums {
+  var all = Sums(vec4f(0.0), vec4f(0.0));
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    all.first += sum_of_five(five_groups(0u, slot, g));
+    all.second += sum_of_five(five_groups(1u, slot, g));
+  }
+  return all;
+}
+
+// The sums of two tensors over the rows of each column. The tile is free before and after.
+fn sums(p: Own, thread: u32, first: mat4x4f, second: mat4x4f) -> Sums {
+  if p.works {
+    tile[lane_at(0u, p.slot, p.lane)] = sum_of_four(p, first);
+    tile[lane_at(1u, p.slot, p.lane)] = sum_of_four(p, second);
+  }
+  workgroupBarrier();
+  for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
+    let slot = i / GROUPS;
+    let group = i % GROUPS;
+    tile[group_at(0u, slot, group)] = sum_of_five(five_lanes(0u, slot, 5u * group));
+    tile[group_at(1u, slot, group)] = sum_of_five(five_lanes(1u, slot, 5u * group));
+  }
+  workgroupBarrier();
+  let all = sums_of_groups(p.slot);
+  workgroupBarrier();
+  return all;
+}
+
+// S of a layer from the activations in the tile and the weights in w.
+fn outputs_of(l: u32, p: Own, bias: vec4f) -> mat4x4f {
+  let depth = columns(places[l].inputs);
+  let width = columns(places[l].outputs);
+  var s = mat4x4f(bias, bias, bias, bias);
+  for (var k = 0u; k < depth; k++) {
+    let at = 4u * k * width + p.column;
+    let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
+    s[0] = add_product(s[0], tile[k * ROWS + p.rows.x], four);
+    s[1] = add_product(s[1], tile[k * ROWS + p.rows.y], four);
+    s[2] = add_product(s[2], tile[k * ROWS + p.rows.z], four);
+    s[3] = add_product(s[3], tile[k * ROWS + p.rows.w], four);
+  }
+  return s;
+}
+
+// dH of a layer from dS of the next one in the tile and that one's weights in w.
+fn input_gradients(next: u32, p: Own) -> mat4x4f {
+  let width = columns(places[next].outputs);
+  var dh: mat4x4f;
+  for (var m = 0u; m < width; m++) {
+    let at = 4u * p.column * width + m;
+    let four = transpose(mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]));
+    dh[0] = add_product(dh[0], tile[m * ROWS + p.rows.x], four);
+    dh[1] = add_product(dh[1], tile[m * ROWS + p.rows.y], four);
+    dh[2] = add_product(dh[2], tile[m * ROWS + p.rows.z], four);
+    dh[3] = add_product(dh[3], tile[m * ROWS + p.rows.w], four);
+  }
+  return dh;
+}
+
+// What the gradients of a thread's part of a hidden layer are made from.
+struct Activated {
+  gamma: vec4f,
+  inverse: vec4f, // 1 / sqrt(var + eps)
+  h: mat4x4f,
+  n: mat4x4f, // with batch norm
+}
+
+fn load_activated(network: u32, l: u32, p: Own) -> Activated {
+  let column = p.column * ROWS;
+  let h = load_arena(p, in_arena(network, places[l].h) + column);
+  var n: mat4x4f;
+  var inverse = vec4f(1.0);
+  if BATCH_NORM == 1u {
+    n = load_arena(p, in_arena(network, places[l].n) + column);
+    inverse = arena[in_arena(network, places[l].inverse) + p.column];
+  }
+  return Activated(vectors_of(network, l, p.column).scale, inverse, h, n);
+}
+
+// dS of a hidden layer from its dH. With \`keep\` the gradients of gamma and beta are stored. The tile is free before and
+// after.
+fn deactivate(
+  network: u32, l: u32, p: Own, thread: u32, keep: bool, activated: Activated, dh: mat4x4f,
+) -> mat4x4f {
+  let h = activated.h;
+  let n = activated.n;
+  let g = mat4x4f(
+    relu_gradient4(dh[0], h[0]), relu_gradient4(dh[1], h[1]), relu_gradient4(dh[2], h[2]), relu_gradient4(dh[3], h[3]),
+  );
+  if BATCH_NORM == 0u {
+    return g;
+  }
+  let scale = activated.gamma * activated.inverse;
+  let products = mat4x4f(g[0] * n[0], g[1] * n[1], g[2] * n[2], g[3] * n[3]);
+  let found = sums(p, thread, g, products);
+  let dbeta = found.first;
+  let dgamma = found.second;
+  if keep && p.works && p.lane == 0u {
+    let at = in_arena(network, places[l].gradients) + p.column;
+    arena[at] = dgamma;
+    arena[at + columns(places[l].outputs)] = dbeta;
+  }
+  let rows = f32(ROWS);
+  return mat4x4f(
+    scale * (g[0] - dbeta / rows - n[0] * dgamma / rows),
+    scale * (g[1] - dbeta / rows - n[1] * dgamma / rows),
+    scale * (g[2] - dbeta / rows - n[2] * dgamma / rows),
+    scale * (g[3] - dbeta / rows - n[3] * dgamma / rows),
+  );
+}
+`,
+  "fused/column": `// includes fused/layers, fused/ten, shared/bits
+//
+// What the kernels share whose workgroup computes one column of four features of a layer, for all rows.
+//
+// Threads are LANES of rows times PARTS of what is summed. Sums over the rows are made in two goes: a thread for each group of
+// ten rows, then every thread adds the groups, ten at a time.
+
+override PARTS: u32; // at most 8
+override LANES: u32 = WORKGROUP / PARTS;
+override EPSILON: f32; // eps of 1 / sqrt(var + eps)
+override GROUPS: u32 = (ROWS + 9u) / 10u;
+
+var<workgroup> parts: array<vec4f, WORKGROUP>; // [PARTS, LANES]
+var<workgroup> rows_of_column: array<vec4f, ROWS>;
+var<workgroup> more_rows: array<vec4f, ROWS>;
+var<workgroup> groups: array<vec4f, GROUPS>;
+var<workgroup> more_groups: array<vec4f, GROUPS>;
+
+// What a part has found of a row; 0 behind the last part.
+fn part_at(lane: u32, part: u32) -> vec4f {
+  return select(vec4f(0.0), parts[min(part, PARTS - 1u) * LANES + lane], part < PARTS);
+}
+
+// Adds up what the parts of a row have found, always in the same order.
+fn sum_of_parts(thread: u32, value: vec4f) -> vec4f {
+  workgroupBarrier();
+  parts[thread] = value;
+  workgroupBarrier();
+  let lane = thread % LANES;
+  let p0 = part_at(lane, 0u);
+  let p1 = part_at(lane, 1u);
+  let p2 = part_at(lane, 2u);
+  let p3 = part_at(lane, 3u);
+  let p4 = part_at(lane, 4u);
+  let p5 = part_at(lane, 5u);
+  let p6 = part_at(lane, 6u);
+  let p7 = part_at(lane, 7u);
+  return ((p0 + p1) + (p2 + p3)) + ((p4 + p5) + (p6 + p7));
+}
+
+fn row_of_column(row: u32) -> vec4f {
+  return select(vec4f(0.0), rows_of_column[min(row, ROWS - 1u)], row < ROWS);
+}
+
+fn ten_rows_of_column(first: u32) -> Ten {
+  return Ten(
+    row_of_column(first), row_of_column(first + 1u), row_of_column(first + 2u), row_of_column(first + 3u),
+    row_of_column(first + 4u), row_of_column(first + 5u), row_of_column(first + 6u), row_of_column(first + 7u),
+    row_of_column(first + 8u), row_of_column(first + 9u),
+  );
+}
+
+fn other_row(row: u32) -> vec4f {
+  return select(vec4f(0.0), more_rows[min(row, ROWS - 1u)], row < ROWS);
+}
+
+fn ten_other_rows(first: u32) -> Ten {
+  return Ten(
+    other_row(first), other_row(first + 1u), other_row(first + 2u), other_row(first + 3u), other_row(first + 4u),
+    other_row(first + 5u), other_row(first + 6u), other_row(first + 7u), other_row(first + 8u), other_row(first + 9u),
+  );
+}
+
+fn group_of_ten(group: u32) -> vec4f {
+  return select(vec4f(0.0), groups[min(group, GROUPS - 1u)], group < GROUPS);
+}
+
+fn ten_groups(first: u32) -> Ten {
+  return Ten(
+    group_of_ten(first), group_of_ten(first + 1u), group_of_ten(first + 2u), group_of_ten(first + 3u),
+    group_of_ten(first + 4u), group_of_ten(first + 5u), group_of_ten(first + 6u), group_of_ten(first + 7u),
+    group_of_ten(first + 8u), group_of_ten(first + 9u),
+  );
+}
+
+fn other_group(group: u32) -> vec4f {
+  return select(vec4f(0.0), more_groups[min(group, GROUPS - 1u)], group < GROUPS);
+}
+
+fn ten_other_groups(first: u32) -> Ten {
+  return Ten(
+    other_group(first), other_group(first + 1u), other_group(first + 2u), other_group(first + 3u), other_group(first + 4u),
+    other_group(first + 5u), other_group(first + 6u), other_group(first + 7u), other_group(first + 8u),
+    other_group(first + 9u),
+  );
+}
+
+// How many rows a group has: ten, the last perhaps fewer, groups behind it none.
+fn rows_in(group: u32) -> u32 {
+  return min(10u, max(ROWS, 10u * group) - 10u * group);
+}
+
+struct Sums {
+  first: vec4f,
+  second: vec4f,
+}
+
+// Adds up \`groups\` and \`more_groups\`, which hold a sum for each group.
+fn sums_of_groups() -> Sums {
+  var all = Sums(vec4f(0.0), vec4f(0.0));
+  for (var g = 0u; g < GROUPS; g += 10u) {
+    all.first += sum_of_ten(ten_groups(g));
+    all.second += sum_of_ten(ten_other_groups(g));
+  }
+  return all;
+}
+
 // The sums of \`rows_of_column\` and of \`more_rows\`.
 fn sums(thread: u32) -> Sums {
   workgroupBarrier();
-  if thread < GROUPS {
-    var first = vec4f(0.0);
-    var second = vec4f(0.0);
-    for (var i = thread * GROUP; i < thread * GROUP + rows_in(thread); i++) {
-      first += rows_of_column[i];
-      second += more_rows[i];
-    }
-    groups[thread] = first;
-    more_groups[thread] = second;
+  for (var g = thread; g < GROUPS; g += WORKGROUP) {
+    groups[g] = sum_of_ten(ten_rows_of_column(10u * g));
+    more_groups[g] = sum_of_ten(ten_other_rows(10u * g));
   }
   workgroupBarrier();
-  var all = Sums(vec4f(0.0), vec4f(0.0));
-  for (var g = 0u; g < GROUPS; g++) {
-    all.first += groups[g];
-    all.second += more_groups[g];
+  return sums_of_groups();
+}
+
+struct Moments {
+  mean: vec4f,
+  variance: vec4f,
+}
+
+// rows (mean of the group - mean)^2, from the sum of a group.
+fn group_square(group: u32, sum: vec4f, mean: vec4f) -> vec4f {
+  let rows = f32(rows_in(group));
+  let difference = sum / max(rows, 1.0) - mean;
+  return rows * difference * difference;
+}
+
+// Mean and variance of \`rows_of_column\`. Each group is measured around its own mean, then the groups are put together
+// (Chan, Golub and LeVeque 1979): squares = sum of own squares + rows (own mean - mean)^2.
+fn moments(thread: u32) -> Moments {
+  workgroupBarrier();
+  for (var g = thread; g < GROUPS; g += WORKGROUP) {
+    let ten = ten_rows_of_column(10u * g);
+    let count = rows_in(g);
+    let sum = sum_of_ten(ten);
+    groups[g] = sum;
+    more_groups[g] = squares_of_ten(ten, sum / f32(count), count);
   }
-  return all;
+  workgroupBarrier();
+  let found = sums_of_groups();
+  let mean = found.first / f32(ROWS);
+  var squares = found.second;
+  for (var g = 0u; g < GROUPS; g += 10u) {
+    let t = ten_groups(g);
+    squares += sum_of_ten(Ten(
+      group_square(g, t.v0, mean), group_square(g + 1u, t.v1, mean), group_square(g + 2u, t.v2, mean),
+      group_square(g + 3u, t.v3, mean), group_square(g + 4u, t.v4, mean), group_square(g + 5u, t.v5, mean),
+      group_square(g + 6u, t.v6, mean), group_square(g + 7u, t.v7, mean), group_square(g + 8u, t.v8, mean),
+      group_square(g + 9u, t.v9, mean),
+    ));
+  }
+  return Moments(mean, squares / f32(ROWS));
 }
 `,
   "fused/descent": `// includes fused/layers
@@ -166,6 +492,441 @@ fn moved(d: Descent, old: vec4f, gradient: vec4f) -> vec4f {
 // The gradient of four weights, from that of the loss alone.
 fn with_decay(d: Descent, old: vec4f, gradient: vec4f) -> vec4f {
   return fma(vec4f(d.decay), old, gradient);
+}
+`,
+  "fused/evaluate": `// includes fused/layers, shared/averages, shared/bits
+//
+// What follows the product of a hidden layer in an evaluation, S = X W + b, for a column of four features:
+//
+//   with batch norm     N = (S - mean) / sqrt(variance + eps),  H = max(0, gamma N + beta),  by the moving averages
+//   without             H = max(0, S)
+//
+// 1 / sqrt(variance + eps) of an infinite average would be 0, and so would each N: it is NaN here (per_operation/batch_norm.wgsl).
+
+@group(0) @binding(38) var<storage, read_write> activations: array<vec4f>; // [P, columns, step.rows] H of the first layer
+
+// packed: fused/layers.wgsl; statistics: shared/averages.wgsl
+
+struct Ending {
+  offset: vec4f, // b, with batch norm less the mean
+  inverse: vec4f, // 1 / sqrt(variance + eps)
+  gamma: vec4f,
+  beta: vec4f,
+}
+
+// Four of a layer's moving averages, which begin at \`first\`; past the last feature 0, so that H is 0 there whatever the last
+// one's are.
+fn averages_at(first: u32, column: u32, width: u32) -> vec4f {
+  let at = first + 4u * column;
+  let last = first + width - 1u;
+  let four = vec4f(
+    statistics[at],
+    statistics[min(at + 1u, last)],
+    statistics[min(at + 2u, last)],
+    statistics[min(at + 3u, last)],
+  );
+  return select(vec4f(0.0), four, features(column, width));
+}
+
+fn ending_of(network: u32, l: u32, column: u32) -> Ending {
+  let bias = packed[packed_bias(network, l) + column];
+  if BATCH_NORM == 0u || l == LAYERS - 1u {
+    return Ending(bias, vec4f(1.0), vec4f(1.0), vec4f(0.0));
+  }
+  let width = places[l].outputs;
+  let first = network * layer.statistics;
+  let mean = averages_at(first + places[l].mean, column, width);
+  let variance = averages_at(first + places[l].variance, column, width);
+  let valid = is_finite4(mean) & is_finite4(variance);
+  return Ending(
+    bias - mean,
+    or_nan4(1.0 / sqrt(variance + EPSILON), valid),
+    packed[packed_gamma(network, l) + column],
+    packed[packed_beta(network, l) + column],
+  );
+}
+
+// H of a column, from X W.
+fn activation(e: Ending, product: vec4f) -> vec4f {
+  return relu4(fma(e.gamma, (product + e.offset) * e.inverse, e.beta));
+}
+`,
+  "fused/evaluate_input": `// includes fused/evaluate, shared/images
+//
+// The first layer of an evaluation: H of fused/evaluate.wgsl from
+//
+//   X[r, i] = byte[first + r, i] / 255 * scale[i] + shift[i]
+//
+// A workgroup computes IMAGES images x COLUMNS columns of one network, a thread eight images x one column. Images and
+// weights are staged CHUNK texels of four inputs at a time, in that order of the data set, and the next chunk is read
+// while the products of this one are computed. Threads without a column only stage.
+
+// images and standard: shared/images.wgsl; places and packed: fused/layers.wgsl; activations: fused/evaluate.wgsl
+
+override LANES: u32; // threads of a column
+override COLUMNS: u32; // of a workgroup; WORKGROUP is at least LANES COLUMNS
+override CHUNK: u32; // an even number; a chunk has at most 5 WORKGROUP texels and 2 WORKGROUP columns of weights
+override IMAGES: u32 = 8u * LANES;
+override TURN: u32 = WORKGROUP / CHUNK; // images of which all threads together stage a texel each
+override X_STRIDE: u32 = CHUNK + 1u; // from one image to the next: no multiple of 8, for the banks of workgroup memory
+
+var<workgroup> x: array<vec4f, IMAGES * X_STRIDE>; // X [IMAGES, X_STRIDE]
+var<workgroup> w: array<vec4f, 4u * CHUNK * COLUMNS>; // W [4 CHUNK, COLUMNS]
+
+// Where the images lie that a thread stages texels of.
+struct Places {
+  first: vec2u,
+  second: vec2u,
+  third: vec2u,
+  fourth: vec2u,
+  fifth: vec2u,
+}
+
+// What a thread stages of a chunk: a texel of each image, before standardisation, and two columns of weights.
+struct Fetched {
+  first: vec4f,
+  second: vec4f,
+  third: vec4f,
+  fourth: vec4f,
+  fifth: vec4f,
+  standard: Standard,
+  w0: vec4f,
+  w1: vec4f,
+}
+
+// Eight images of a column.
+struct Products {
+  a: mat4x4f,
+  b: mat4x4f,
+}
+
+fn place_of(image: u32) -> vec2u {
+  return place(step.first + min(image, step.rows - 1u));
+}
+
+// The texel \`k\` of an image; where IMAGES are staged in fewer turns, nothing.
+fn fetch_texel(turn: u32, k: u32, at: vec2u) -> vec4f {
+  if turn * TURN >= IMAGES {
+    return vec4f(0.0);
+  }
+  return textureLoad(images, vec2u(k, at.x), at.y, 0);
+}
+
+// Weights of input \`i\` in the chunk that begins with \`texel\`; 0 behind the last input.
+fn fetch_weight(network: u32, texel: u32, first_column: u32, i: u32) -> vec4f {
+  let width = columns(layer.outputs);
+  let input = 4u * texel + i / COLUMNS;
+  let inputs = 4u * layer.texels;
+  let column = min(first_column + i % COLUMNS, width - 1u);
+  let value = packed[packed_weight(network, 0u) + min(input, inputs - 1u) * width + column];
+  return select(vec4f(0.0), value, input < inputs);
+}
+
+fn fetch(network: u32, texel: u32, first_column: u32, thread: u32, at: Places) -> Fetched {
+  let k = min(texel + thread % CHUNK, layer.texels - 1u); // behind the last texel the weights are 0
+  return Fetched(
+    fetch_texel(0u, k, at.first),
+    fetch_texel(1u, k, at.second),
+    fetch_texel(2u, k, at.third),
+    fetch_texel(3u, k, at.fourth),
+    fetch_texel(4u, k, at.fifth),
+    standard[k],
+    fetch_weight(network, texel, first_column, thread),
+    fetch_weight(network, texel, first_column, thread + WORKGROUP),
+  );
+}
+
+fn stage_texel(turn: u32, thread: u32, pixels: vec4f, s: Standard) {
+  let image = turn * TURN + thread / CHUNK;
+  if image < IMAGES {
+    x[image * X_STRIDE + thread % CHUNK] = fma(pixels, s.scale, s.shift);
+  }
+}
+
+fn stage(f: Fetched, thread: u32) {
+  stage_texel(0u, thread, f.first, f.standard);
+  stage_texel(1u, thread, f.second, f.standard);
+  stage_texel(2u, thread, f.third, f.standard);
+  stage_texel(3u, thread, f.fourth, f.standard);
+  stage_texel(4u, thread, f.fifth, f.standard);
+  if thread < 4u * CHUNK * COLUMNS {
+    w[thread] = f.w0;
+  }
+  if thread + WORKGROUP < 4u * CHUNK * COLUMNS {
+    w[thread + WORKGROUP] = f.w1;
+  }
+}
+
+// Adds the products of a staged texel.
+fn add_texel(s: Products, lane: u32, column: u32, k: u32) -> Products {
+  let at = 4u * k * COLUMNS + column;
+  let four = mat4x4f(w[at], w[at + COLUMNS], w[at + 2u * COLUMNS], w[at + 3u * COLUMNS]);
+  let first = lane * X_STRIDE + k;
+  let next = LANES * X_STRIDE; // from one of the thread's images to the next
+  return Products(
+    mat4x4f(
+      add_product(s.a[0], x[first], four),
+      add_product(s.a[1], x[first + next], four),
+      add_product(s.a[2], x[first + 2u * next], four),
+      add_product(s.a[3], x[first + 3u * next], four),
+    ),
+    mat4x4f(
+      add_product(s.b[0], x[first + 4u * next], four),
+      add_product(s.b[1], x[first + 5u * next], four),
+      add_product(s.b[2], x[first + 6u * next], four),
+      add_product(s.b[3], x[first + 7u * next], four),
+    ),
+  );
+}
+
+fn store(at: u32, image: u32, e: Ending, product: vec4f) {
+  if image < step.rows {
+    activations[at + image] = activation(e, product);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_evaluate_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  let first = group.x * IMAGES;
+  let first_column = group.y * COLUMNS;
+  if first >= step.rows {
+    return;
+  }
+  let image = first + thread / CHUNK;
+  let at = Places(
+    place_of(image),
+    place_of(image + TURN),
+    place_of(image + 2u * TURN),
+    place_of(image + 3u * TURN),
+    place_of(image + 4u * TURN),
+  );
+  let lane = thread % LANES;
+  let c = thread / LANES;
+  var fetched = fetch(network, 0u, first_column, thread, at);
+  var s: Products;
+  for (var texel = 0u; texel < layer.texels; texel += CHUNK) {
+    workgroupBarrier(); // The chunk before has been read.
+    stage(fetched, thread);
+    workgroupBarrier();
+    fetched = fetch(network, texel + CHUNK, first_column, thread, at);
+    if c < COLUMNS {
+      for (var k = 0u; k < CHUNK; k += 2u) {
+        s = add_texel(s, lane, c, k);
+        s = add_texel(s, lane, c, k + 1u);
+      }
+    }
+  }
+  let width = columns(layer.outputs);
+  let column = first_column + c;
+  if c < COLUMNS && column < width {
+    let e = ending_of(network, 0u, column);
+    let to = (network * width + column) * step.rows;
+    store(to, first + lane, e, s.a[0]);
+    store(to, first + lane + LANES, e, s.a[1]);
+    store(to, first + lane + 2u * LANES, e, s.a[2]);
+    store(to, first + lane + 3u * LANES, e, s.a[3]);
+    store(to, first + lane + 4u * LANES, e, s.b[0]);
+    store(to, first + lane + 5u * LANES, e, s.b[1]);
+    store(to, first + lane + 6u * LANES, e, s.b[2]);
+    store(to, first + lane + 7u * LANES, e, s.b[3]);
+  }
+}
+`,
+  "fused/evaluate_rest": `// includes fused/evaluate
+//
+// The layers of an evaluation after the first, from H to the outcome of each image:
+//
+//   hidden  H of fused/evaluate.wgsl;  last  S = H W + b
+//   loss = log(sum of exp(S - max S)) - (S[t] - max S), with the image's label t; correct = 1 where the predicted class is t, else 0
+//
+// The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or the label's is
+// -infinity. A thread computes an image, whose activations only it reads. The weights to four columns are staged at a time;
+// all threads read the same of them.
+
+// places and packed: fused/layers.wgsl; activations: fused/evaluate.wgsl
+@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
+@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, step.rows] loss, correct
+@group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, step.rows]
+
+override DEPTH: u32; // columns of the widest layer but the last
+override ODD: u32; // columns of the widest of layers 1, 3, ..., counted from 1
+override EVEN: u32; // and of layers 2, 4, ...
+
+var<workgroup> values: array<vec4f, (ODD + EVEN) * WORKGROUP>; // [ODD, WORKGROUP], [EVEN, WORKGROUP]: a layer's inputs, its outputs
+var<workgroup> w: array<vec4f, 16u * DEPTH>; // W [4 DEPTH, 4]
+var<workgroup> endings: array<Ending, 4>; // of the four columns
+
+// Columns \`first\` to \`first + 7\` of a row of H, which begins at \`h\`. Those behind the last repeat it.
+fn load_columns(h: u32, row: u32, first: u32, width: u32, thread: u32) {
+  let last = width - 1u;
+  let c0 = first;
+  let c1 = min(first + 1u, last);
+  let c2 = min(first + 2u, last);
+  let c3 = min(first + 3u, last);
+  let c4 = min(first + 4u, last);
+  let c5 = min(first + 5u, last);
+  let c6 = min(first + 6u, last);
+  let c7 = min(first + 7u, last);
+  let at = h + row;
+  let h0 = activations[at + c0 * step.rows];
+  let h1 = activations[at + c1 * step.rows];
+  let h2 = activations[at + c2 * step.rows];
+  let h3 = activations[at + c3 * step.rows];
+  let h4 = activations[at + c4 * step.rows];
+  let h5 = activations[at + c5 * step.rows];
+  let h6 = activations[at + c6 * step.rows];
+  let h7 = activations[at + c7 * step.rows];
+  values[c0 * WORKGROUP + thread] = h0;
+  values[c1 * WORKGROUP + thread] = h1;
+  values[c2 * WORKGROUP + thread] = h2;
+  values[c3 * WORKGROUP + thread] = h3;
+  values[c4 * WORKGROUP + thread] = h4;
+  values[c5 * WORKGROUP + thread] = h5;
+  values[c6 * WORKGROUP + thread] = h6;
+  values[c7 * WORKGROUP + thread] = h7;
+}
+
+// Number i of the weights to four columns; those behind the last column repeat it.
+fn weight_at(first: u32, i: u32, column: u32, width: u32) -> vec4f {
+  return packed[first + i / 4u * width + min(column + i % 4u, width - 1u)];
+}
+
+fn stage_weight(i: u32, count: u32, value: vec4f) {
+  if i < count {
+    w[i] = value;
+  }
+}
+
+// The weights of a layer to four columns, and what follows the product.
+fn stage_columns(network: u32, l: u32, column: u32, thread: u32) {
+  let width = columns(places[l].outputs);
+  let count = 16u * columns(places[l].inputs);
+  let last = count - 1u;
+  let first = packed_weight(network, l);
+  if thread < 4u {
+    endings[thread] = ending_of(network, l, min(column + thread, width - 1u));
+  }
+  for (var i = thread; i < count; i += 8u * WORKGROUP) {
+    let w0 = weight_at(first, i, column, width);
+    let w1 = weight_at(first, min(i + WORKGROUP, last), column, width);
+    let w2 = weight_at(first, min(i + 2u * WORKGROUP, last), column, width);
+    let w3 = weight_at(first, min(i + 3u * WORKGROUP, last), column, width);
+    let w4 = weight_at(first, min(i + 4u * WORKGROUP, last), column, width);
+    let w5 = weight_at(first, min(i + 5u * WORKGROUP, last), column, width);
+    let w6 = weight_at(first, min(i + 6u * WORKGROUP, last), column, width);
+    let w7 = weight_at(first, min(i + 7u * WORKGROUP, last), column, width);
+    stage_weight(i, count, w0);
+    stage_weight(i + WORKGROUP, count, w1);
+    stage_weight(i + 2u * WORKGROUP, count, w2);
+    stage_weight(i + 3u * WORKGROUP, count, w3);
+    stage_weight(i + 4u * WORKGROUP, count, w4);
+    stage_weight(i + 5u * WORKGROUP, count, w5);
+    stage_weight(i + 6u * WORKGROUP, count, w6);
+    stage_weight(i + 7u * WORKGROUP, count, w7);
+  }
+}
+
+// The staged weights of four inputs to one of the four columns.
+fn staged(k: u32, column: u32) -> mat4x4f {
+  let at = 16u * k + column;
+  return mat4x4f(w[at], w[at + 4u], w[at + 8u], w[at + 12u]);
+}
+
+// Four columns of the product. \`inputs\` is where those of the image begin.
+fn products(inputs: u32, depth: u32) -> mat4x4f {
+  var s: mat4x4f;
+  for (var k = 0u; k < depth; k++) {
+    let x = values[inputs + k * WORKGROUP];
+    s[0] = add_product(s[0], x, staged(k, 0u));
+    s[1] = add_product(s[1], x, staged(k, 1u));
+    s[2] = add_product(s[2], x, staged(k, 2u));
+    s[3] = add_product(s[3], x, staged(k, 3u));
+  }
+  return s;
+}
+
+fn store_column(to: u32, l: u32, column: u32, i: u32, product: vec4f) {
+  if column + i < columns(places[l].outputs) {
+    let e = endings[i];
+    var value = product + e.offset;
+    if l < LAYERS - 1u {
+      value = activation(e, product);
+    }
+    values[to + (column + i) * WORKGROUP] = value;
+  }
+}
+
+// The largest logit so far, and its class.
+struct Best {
+  logit: f32,
+  index: u32, // the class
+}
+
+fn better(best: Best, logit: f32, index: u32) -> Best {
+  if index < places[LAYERS - 1u].outputs && is_greater(logit, best.logit) {
+    return Best(logit, index);
+  }
+  return best;
+}
+
+// Stores the outcome of an image, whose logits begin at \`logits\`, as number \`to\`.
+fn store_outcome(logits: u32, label: u32, to: u32) {
+  let classes = places[LAYERS - 1u].outputs;
+  let width = columns(classes);
+  var best = Best(values[logits].x, 0u);
+  var valid = true;
+  for (var c = 0u; c < width; c++) {
+    let four = values[logits + c * WORKGROUP];
+    valid = valid && !any(has_no_softmax4(four) & features(c, classes));
+    best = better(best, four.x, 4u * c);
+    best = better(best, four.y, 4u * c + 1u);
+    best = better(best, four.z, 4u * c + 2u);
+    best = better(best, four.w, 4u * c + 3u);
+  }
+  var powers = vec4f(0.0);
+  for (var c = 0u; c < width; c++) {
+    powers += select(vec4f(0.0), exp(values[logits + c * WORKGROUP] - best.logit), features(c, classes));
+  }
+  let own = values[logits + label / 4u * WORKGROUP][label % 4u];
+  let loss = log(powers.x + powers.y + powers.z + powers.w) - (own - best.logit);
+  outcomes[to] = vec2f(or_nan(loss, valid && is_finite(own)), f32(best.index == label));
+  predictions[to] = best.index;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_evaluate_rest(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  let first = group.x * WORKGROUP;
+  if first >= step.rows {
+    return;
+  }
+  let row = min(first + thread, step.rows - 1u);
+  let label = labels[step.first + row];
+  let width = columns(places[0].outputs);
+  for (var c = 0u; c < width; c += 8u) {
+    load_columns(network * width * step.rows, row, c, width, thread);
+  }
+  var inputs = thread;
+  var outputs = ODD * WORKGROUP + thread;
+  for (var l = 1u; l < LAYERS; l++) {
+    for (var column = 0u; column < columns(places[l].outputs); column += 4u) {
+      workgroupBarrier(); // The weights before have been read.
+      stage_columns(network, l, column, thread);
+      workgroupBarrier();
+      let s = products(inputs, columns(places[l].inputs));
+      store_column(outputs, l, column, 0u, s[0]);
+      store_column(outputs, l, column, 1u, s[1]);
+      store_column(outputs, l, column, 2u, s[2]);
+      store_column(outputs, l, column, 3u, s[3]);
+    }
+    let free = inputs;
+    inputs = outputs;
+    outputs = free;
+  }
+  if first + thread < step.rows {
+    store_outcome(inputs, label, network * step.rows + row);
+  }
 }
 `,
   "fused/input": `// includes fused/weights, shared/images
@@ -360,6 +1121,7 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   let input = 4u * (slice * SLICE + q) + part; // the one that this thread moves
   let exists = input < layer.inputs && column < width;
   let at = packed_weight(network, 0u) + input * width + column;
+  let d = descent_of(network);
   var weights = vec4f(0.0);
   if exists {
     weights = packed[at];
@@ -376,7 +1138,6 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     }
     let gradient = sum_of_parts(sum, thread, part);
     if exists {
-      let d = descent_of(network);
       let g = with_decay(d, weights, gradient);
       weights = moved(d, weights, g);
       packed[at] = weights;
@@ -407,6 +1168,543 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   }
 }
 `,
+  "fused/input_backward": `// includes fused/weights, fused/input_tile
+//
+// The weight gradient of the first layer and its update, for the columns of all networks side by side (fused/input_tile.wgsl):
+//
+//   dW = X^T dS + 2 lambda W,  W <- W - eta dW
+//   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
+//
+// A workgroup computes BLOCK texels x COLUMNS columns, over CHUNK rows at a time: those of the next chunk are read before the
+// products of this one. A thread computes TEXELS texels, q, q + TEXEL_LANES and so on: 64 multiply-adds to four reads, or 128
+// to six.
+//
+// Further workgroups update everything else (fused/weights.wgsl).
+
+// networks and gradients: fused/descent.wgsl; images, order and standard: shared/images.wgsl; places, arena and packed:
+// fused/layers.wgsl
+
+override TEXELS: u32; // of a thread: two, or four
+override BLOCKS: u32; // of texels: workgroups along x
+override LATER: u32; // workgroups that update the other parameters of a network
+
+const BLOCK = 32u; // texels of a workgroup
+const CHUNK = 20u; // rows staged at a time
+const FOURS = CHUNK / 4u;
+const PIXELS = CHUNK * BLOCK;
+
+override TEXEL_LANES: u32 = BLOCK / TEXELS; // threads of a column
+const DS = FOURS * BLOCK; // where dS begins among the fours: X [FOURS, BLOCK], dS [FOURS, COLUMNS]
+override CELLS: u32 = CHUNK * COLUMNS; // vec4s of dS
+
+var<workgroup> images_of_rows: array<u32, ROWS>;
+
+// Where a thread finds the gradients that it stages: those of a chunk begin at these places, row 0 at first.
+struct Origins {
+  g0: u32,
+  g1: u32,
+  g2: u32,
+  g3: u32,
+  g4: u32,
+}
+
+// What a thread stages of a chunk.
+struct Chunk {
+  x0: vec4f,
+  x1: vec4f,
+  x2: vec4f,
+  x3: vec4f,
+  x4: vec4f,
+  g0: vec4f,
+  g1: vec4f,
+  g2: vec4f,
+  g3: vec4f,
+  g4: vec4f,
+}
+
+// The sums of a thread: of two texels, and of two more.
+struct Tiles {
+  low: Tile,
+  high: Tile,
+}
+
+fn gradient_origin(first_column: u32, i: u32) -> u32 {
+  let own = column_of(first_column + i / CHUNK);
+  return in_arena(own.network, places[0].g) + own.column * ROWS + i % CHUNK;
+}
+
+fn gradient_origins(first_column: u32, thread: u32) -> Origins {
+  return Origins(
+    gradient_origin(first_column, thread),
+    gradient_origin(first_column, thread + WORKGROUP),
+    gradient_origin(first_column, thread + 2u * WORKGROUP),
+    gradient_origin(first_column, thread + 3u * WORKGROUP),
+    gradient_origin(first_column, thread + 4u * WORKGROUP),
+  );
+}
+
+// What the thread brings in its turn number \`turn\`; a turn that no thread needs reads nothing.
+fn fetch_pixel(texel: u32, row: u32, thread: u32, turn: u32) -> vec4f {
+  if turn * WORKGROUP >= PIXELS {
+    return vec4f(0.0);
+  }
+  let i = thread + turn * WORKGROUP;
+  return raw_at(images_of_rows[min(row + i / BLOCK, ROWS - 1u)], texel);
+}
+
+// 0 behind the last row, so that it does not matter which image stands in.
+fn fetch_gradient(at: u32, row: u32, thread: u32, turn: u32) -> vec4f {
+  if turn * WORKGROUP >= CELLS {
+    return vec4f(0.0);
+  }
+  let i = thread + turn * WORKGROUP;
+  return select(vec4f(0.0), arena[at + row], row + i % CHUNK < ROWS);
+}
+
+fn fetch_chunk(origins: Origins, texel: u32, row: u32, thread: u32) -> Chunk {
+  return Chunk(
+    fetch_pixel(texel, row, thread, 0u),
+    fetch_pixel(texel, row, thread, 1u),
+    fetch_pixel(texel, row, thread, 2u),
+    fetch_pixel(texel, row, thread, 3u),
+    fetch_pixel(texel, row, thread, 4u),
+    fetch_gradient(origins.g0, row, thread, 0u),
+    fetch_gradient(origins.g1, row, thread, 1u),
+    fetch_gradient(origins.g2, row, thread, 2u),
+    fetch_gradient(origins.g3, row, thread, 3u),
+    fetch_gradient(origins.g4, row, thread, 4u),
+  );
+}
+
+fn stage_pixel(raw: vec4f, s: Standard, i: u32) {
+  if i < PIXELS {
+    let row = i / BLOCK;
+    staged[row / 4u * BLOCK + i % BLOCK][row % 4u] = standardised(raw, s);
+  }
+}
+
+fn stage_gradient(value: vec4f, i: u32) {
+  if i < CELLS {
+    let row = i % CHUNK;
+    staged[DS + row / 4u * COLUMNS + i / CHUNK][row % 4u] = value;
+  }
+}
+
+fn stage_chunk(chunk: Chunk, s: Standard, thread: u32) {
+  stage_pixel(chunk.x0, s, thread);
+  stage_pixel(chunk.x1, s, thread + WORKGROUP);
+  stage_pixel(chunk.x2, s, thread + 2u * WORKGROUP);
+  stage_pixel(chunk.x3, s, thread + 3u * WORKGROUP);
+  stage_pixel(chunk.x4, s, thread + 4u * WORKGROUP);
+  stage_gradient(chunk.g0, thread);
+  stage_gradient(chunk.g1, thread + WORKGROUP);
+  stage_gradient(chunk.g2, thread + 2u * WORKGROUP);
+  stage_gradient(chunk.g3, thread + 3u * WORKGROUP);
+  stage_gradient(chunk.g4, thread + 4u * WORKGROUP);
+}
+
+fn add_texels(t: Tile, x0: vec4f, x1: vec4f, g0: vec4f, g1: vec4f) -> Tile {
+  return Tile(
+    add_outer(t.a, x0, g0), add_outer(t.b, x0, g1),
+    add_outer(t.c, x1, g0), add_outer(t.d, x1, g1),
+  );
+}
+
+// Adds row r of the fours at x and g.
+fn add_row(t: Tiles, x: u32, g: u32, r: u32) -> Tiles {
+  let g0 = staged[g][r];
+  let g1 = staged[g + HALF][r];
+  var sum = t;
+  sum.low = add_texels(t.low, staged[x][r], staged[x + TEXEL_LANES][r], g0, g1);
+  if TEXELS == 4u {
+    sum.high = add_texels(t.high, staged[x + 2u * TEXEL_LANES][r], staged[x + 3u * TEXEL_LANES][r], g0, g1);
+  }
+  return sum;
+}
+
+fn add_chunk(t: Tiles, q: u32, d: u32) -> Tiles {
+  var sum = t;
+  for (var four = 0u; four < FOURS; four++) {
+    let x = four * BLOCK + q;
+    let g = DS + four * COLUMNS + d;
+    sum = add_row(sum, x, g, 0u);
+    sum = add_row(sum, x, g, 1u);
+    sum = add_row(sum, x, g, 2u);
+    sum = add_row(sum, x, g, 3u);
+  }
+  return sum;
+}
+
+fn weights_of(own: Column, texel: u32) -> mat4x4f {
+  let width = columns(layer.outputs);
+  let at = weight_at(own, 4u * texel);
+  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+}
+
+fn move_input(own: Column, d: Descent, input: u32, old: vec4f, gradient: vec4f) {
+  if input >= layer.inputs {
+    return;
+  }
+  let g = with_decay(d, old, gradient);
+  packed[weight_at(own, input)] = moved(d, old, g);
+  keep_gradients(own.network, places[0].weight + input * layer.outputs, own.column, layer.outputs, g);
+}
+
+fn move_texel(own: Column, d: Descent, texel: u32, old: mat4x4f, gradient: mat4x4f) {
+  move_input(own, d, 4u * texel, old[0], gradient[0]);
+  move_input(own, d, 4u * texel + 1u, old[1], gradient[1]);
+  move_input(own, d, 4u * texel + 2u, old[2], gradient[2]);
+  move_input(own, d, 4u * texel + 3u, old[3], gradient[3]);
+}
+
+// The weights of a thread's texels to one of its columns: all are read before the first is written.
+fn move_column(v: u32, texel: u32, g0: mat4x4f, g1: mat4x4f, g2: mat4x4f, g3: mat4x4f) {
+  let own = column_of(v);
+  if !own.exists {
+    return;
+  }
+  let d = descent_of(own.network);
+  let w0 = weights_of(own, texel);
+  let w1 = weights_of(own, texel + TEXEL_LANES);
+  var w2 = mat4x4f();
+  var w3 = mat4x4f();
+  if TEXELS == 4u {
+    w2 = weights_of(own, texel + 2u * TEXEL_LANES);
+    w3 = weights_of(own, texel + 3u * TEXEL_LANES);
+  }
+  move_texel(own, d, texel, w0, g0);
+  move_texel(own, d, texel + TEXEL_LANES, w1, g1);
+  if TEXELS == 4u {
+    move_texel(own, d, texel + 2u * TEXEL_LANES, w2, g2);
+    move_texel(own, d, texel + 3u * TEXEL_LANES, w3, g3);
+  }
+}
+
+// thread = q HALF + d
+fn weight_gradients(first_column: u32, block: u32, thread: u32) -> Tiles {
+  for (var row = thread; row < ROWS; row += WORKGROUP) {
+    images_of_rows[row] = image_at(step.first, row);
+  }
+  let own_texel = block * BLOCK + thread % BLOCK; // the one whose pixels it stages: WORKGROUP is a multiple of BLOCK
+  let s = standard_of(own_texel);
+  let origins = gradient_origins(first_column, thread);
+  workgroupBarrier();
+  var chunk = fetch_chunk(origins, own_texel, 0u, thread);
+
+  var sum = Tiles();
+  for (var row = 0u; row < ROWS; row += CHUNK) {
+    workgroupBarrier(); // The chunk before has been read.
+    stage_chunk(chunk, s, thread);
+    workgroupBarrier();
+    chunk = fetch_chunk(origins, own_texel, row + CHUNK, thread);
+    if thread < TEXEL_LANES * HALF {
+      sum = add_chunk(sum, thread / HALF, thread % HALF);
+    }
+  }
+  return sum;
+}
+
+fn move_tiles(first_column: u32, block: u32, thread: u32, sum: Tiles) {
+  if thread < TEXEL_LANES * HALF {
+    let column = first_column + thread % HALF;
+    let texel = block * BLOCK + thread / HALF;
+    move_column(column, texel, sum.low.a, sum.low.c, sum.high.a, sum.high.c);
+    move_column(column + HALF, texel, sum.low.b, sum.low.d, sum.high.b, sum.high.d);
+  }
+}
+
+fn tiles_of_columns() -> u32 {
+  return (NETWORKS * columns(layer.outputs) + COLUMNS - 1u) / COLUMNS;
+}
+
+// The share of a workgroup behind the tiles, of which there are LATER for each network.
+fn move_others(group: vec3u, thread: u32) {
+  let i = (group.y - tiles_of_columns()) * BLOCKS + group.x;
+  if i < NETWORKS * LATER {
+    move_later_layers(i / LATER, i % LATER, thread);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  if (step.parts & UPDATE) == 0u {
+    return;
+  }
+  if group.y < tiles_of_columns() {
+    let sum = weight_gradients(group.y * COLUMNS, group.x, thread);
+    move_tiles(group.y * COLUMNS, group.x, thread, sum);
+  } else {
+    move_others(group, thread);
+  }
+}
+`,
+  "fused/input_both": `// includes fused/input_backward, fused/input_forward
+//
+// Both products of the first layer in one dispatch (fused/input_backward.wgsl, fused/input_forward.wgsl): a workgroup's block
+// of texels is its slice of the inputs, so that the weights that the second product reads are those that the same workgroup has
+// moved.
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_input_both(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let updates = (step.parts & UPDATE) != 0u;
+  if group.y >= tiles_of_columns() {
+    if updates {
+      move_others(group, thread);
+    }
+    return;
+  }
+  let first_column = group.y * COLUMNS;
+  var sum = Tiles();
+  if updates {
+    sum = weight_gradients(first_column, group.x, thread);
+  }
+  let images = first_images(group.x, 0u, thread); // on their way while weights move
+  if updates {
+    move_tiles(first_column, group.x, thread, sum);
+    storageBarrier();
+    workgroupBarrier();
+  }
+  if (step.parts & FORWARD) != 0u {
+    forward(first_column, group.x, thread, images);
+  }
+}
+`,
+  "fused/input_forward": `// includes fused/input_tile
+//
+// The product of the next step's images and the first layer's weights, for the columns of all networks side by side
+// (fused/input_tile.wgsl), over a slice of the inputs:
+//
+//   sums of S = X W over the slice
+//   X[r, i] = byte[order[next + r], i] / 255 * scale[i] + shift[i]
+//
+// A workgroup computes COLUMNS columns, 8 LANES rows at a time, over CHUNK_TEXELS texels at a time: those of the next chunk are
+// read before the products of this one. A thread computes eight rows x two columns: 256 multiply-adds to 16 reads a texel.
+
+// images, order and standard: shared/images.wgsl; packed: fused/layers.wgsl
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS] sums over each slice
+
+override SLICE: u32; // texels, a multiple of CHUNK_TEXELS
+override SLICES: u32;
+override LANES: u32; // threads of a column, at most WORKGROUP / 16; COLUMNS is at most WORKGROUP / 8
+
+const CHUNK_TEXELS = 4u;
+const CHUNK_INPUTS = 4u * CHUNK_TEXELS;
+
+// Where W begins among the fours: X [CHUNK_TEXELS, 2, LANES], W [CHUNK_TEXELS, COLUMNS].
+override WEIGHTS: u32 = CHUNK_TEXELS * 2u * LANES;
+
+// The images of which a thread stages a pixel of four, and those pixels of the next chunk.
+struct Images {
+  image0: u32,
+  image1: u32,
+  x0: vec4f,
+  x1: vec4f,
+}
+
+// Where the weights that a thread stages lie, those of texel 0, and the weights of the next chunk.
+struct Weights {
+  at0: u32,
+  at1: u32,
+  w0: vec4f,
+  w1: vec4f,
+}
+
+// A slice's first chunk of some rows. Neighbouring threads read neighbouring texels of a row.
+fn first_images(slice: u32, row: u32, thread: u32) -> Images {
+  let texel = slice * SLICE + thread % CHUNK_TEXELS;
+  let image0 = image_at(step.next, row + thread / CHUNK_TEXELS);
+  let image1 = image_at(step.next, row + (thread + WORKGROUP) / CHUNK_TEXELS);
+  return Images(image0, image1, raw_at(image0, texel), raw_at(image1, texel));
+}
+
+fn next_images(images: Images, texel: u32) -> Images {
+  return Images(images.image0, images.image1, raw_at(images.image0, texel), raw_at(images.image1, texel));
+}
+
+// A thread's rows are b, b + LANES, ..., b + 7 LANES: two fours of each texel.
+fn stage_pixel_of_row(raw: vec4f, s: Standard, i: u32) {
+  let row = i / CHUNK_TEXELS;
+  if row < 8u * LANES {
+    let j = row / LANES;
+    staged[(i % CHUNK_TEXELS * 2u + j / 4u) * LANES + row % LANES][j % 4u] = standardised(raw, s);
+  }
+}
+
+// Inputs behind those that exist count nothing: their weights are 0.
+fn weights_of_texel(at: u32, texel: u32, i: u32) -> vec4f {
+  let value = packed[at + 4u * texel * columns(layer.outputs)];
+  return select(vec4f(0.0), value, 4u * texel + i / COLUMNS < 4u * layer.texels);
+}
+
+fn next_weights(at0: u32, at1: u32, texel: u32, thread: u32) -> Weights {
+  return Weights(
+    at0, at1,
+    weights_of_texel(at0, texel, thread),
+    weights_of_texel(at1, texel, thread + WORKGROUP),
+  );
+}
+
+fn first_weights(first_column: u32, texel: u32, thread: u32) -> Weights {
+  let i = thread + WORKGROUP;
+  let at0 = weight_at(column_of(first_column + thread % COLUMNS), thread / COLUMNS);
+  let at1 = weight_at(column_of(first_column + i % COLUMNS), i / COLUMNS);
+  return next_weights(at0, at1, texel, thread);
+}
+
+fn stage_weight(value: vec4f, i: u32) {
+  let input = i / COLUMNS;
+  if input < CHUNK_INPUTS {
+    staged[WEIGHTS + input / 4u * COLUMNS + i % COLUMNS][input % 4u] = value;
+  }
+}
+
+fn add_rows(sum: mat4x4f, x: mat4x4f, w: mat4x4f) -> mat4x4f {
+  return mat4x4f(
+    add_product(sum[0], x[0], w), add_product(sum[1], x[1], w),
+    add_product(sum[2], x[2], w), add_product(sum[3], x[3], w),
+  );
+}
+
+fn add_texel(t: Tile, k: u32, b: u32, d: u32) -> Tile {
+  let w0 = four_of(WEIGHTS + k * COLUMNS + d);
+  let w1 = four_of(WEIGHTS + k * COLUMNS + d + HALF);
+  let x0 = four_of(2u * k * LANES + b);
+  let x1 = four_of((2u * k + 1u) * LANES + b);
+  return Tile(add_rows(t.a, x0, w0), add_rows(t.b, x0, w1), add_rows(t.c, x1, w0), add_rows(t.d, x1, w1));
+}
+
+fn store_sum(to: u32, row: u32, value: vec4f) {
+  if row < ROWS {
+    slices[to + row] = value;
+  }
+}
+
+fn store_column(v: u32, slice: u32, row: u32, first: mat4x4f, second: mat4x4f) {
+  if !column_of(v).exists {
+    return;
+  }
+  let to = (v * SLICES + slice) * ROWS;
+  store_sum(to, row, first[0]);
+  store_sum(to, row + LANES, first[1]);
+  store_sum(to, row + 2u * LANES, first[2]);
+  store_sum(to, row + 3u * LANES, first[3]);
+  store_sum(to, row + 4u * LANES, second[0]);
+  store_sum(to, row + 5u * LANES, second[1]);
+  store_sum(to, row + 6u * LANES, second[2]);
+  store_sum(to, row + 7u * LANES, second[3]);
+}
+
+// \`begun\` is what \`first_images\` gives for row 0.
+fn forward(first_column: u32, slice: u32, thread: u32, begun: Images) {
+  // thread = d LANES + b
+  let b = thread % LANES;
+  let d = thread / LANES;
+  let computes = d < HALF;
+  let first = slice * SLICE;
+  let lane = thread % CHUNK_TEXELS; // the texel that it stages: WORKGROUP is a multiple of CHUNK_TEXELS
+  var x = begun;
+  for (var row = 0u; row < ROWS; row += 8u * LANES) {
+    var s = standard_of(first + lane);
+    var w = first_weights(first_column, first, thread);
+    var sum = Tile(); // without a value, naga 29 would keep that of the rows before
+    for (var texel = first; texel < first + SLICE; texel += CHUNK_TEXELS) {
+      workgroupBarrier(); // The chunk before has been read.
+      stage_pixel_of_row(x.x0, s, thread);
+      stage_pixel_of_row(x.x1, s, thread + WORKGROUP);
+      stage_weight(w.w0, thread);
+      stage_weight(w.w1, thread + WORKGROUP);
+      workgroupBarrier();
+      let next = texel + CHUNK_TEXELS;
+      s = standard_of(next + lane);
+      x = next_images(x, next + lane);
+      w = next_weights(w.at0, w.at1, next, thread);
+      if computes {
+        for (var k = 0u; k < CHUNK_TEXELS; k++) {
+          sum = add_texel(sum, k, b, d);
+        }
+      }
+    }
+    x = first_images(slice, row + 8u * LANES, thread);
+    if computes {
+      store_column(first_column + d, slice, row + b, sum.a, sum.c);
+      store_column(first_column + d + HALF, slice, row + b, sum.b, sum.d);
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  if (step.parts & FORWARD) == 0u {
+    return;
+  }
+  forward(group.y * COLUMNS, group.x, thread, first_images(group.x, 0u, thread));
+}
+`,
+  "fused/input_tile": `// includes fused/descent, shared/images
+//
+// What the two products of the first layer share where the columns of all networks lie side by side: number v = n C + c is
+// column c of network n, of C = columns(layer.outputs) each. A workgroup computes COLUMNS of them, of as many networks as that
+// takes, which share the images that it stages. A column's sums do not depend on where it lies.
+//
+// A thread computes the columns d and d + HALF in tiles of 8 x 8: eight inputs backward, eight rows forward. Staged are fours:
+// four rows of a column or of a texel backward, four inputs of a column or four rows of a texel forward. So one address serves
+// four reads; and the fifth vec4 of a four is left unused, so that threads with neighbouring fours read from different banks.
+
+override NETWORKS: u32;
+override COLUMNS: u32; // of a workgroup, even
+override STAGED: u32; // fours of workgroup memory
+
+override HALF: u32 = COLUMNS / 2u;
+
+alias Four = array<vec4f, 5>;
+
+var<workgroup> staged: array<Four, STAGED>;
+
+// Sums of two fours by two columns: a and b of the first four, c and d of the second; a and c of the first column.
+struct Tile {
+  a: mat4x4f,
+  b: mat4x4f,
+  c: mat4x4f,
+  d: mat4x4f,
+}
+
+// Where a column belongs.
+struct Column {
+  network: u32,
+  column: u32,
+  exists: bool, // behind the last, the last one stands in
+}
+
+fn column_of(v: u32) -> Column {
+  let width = columns(layer.outputs);
+  let own = min(v, NETWORKS * width - 1u);
+  return Column(own / width, own % width, own == v);
+}
+
+// Where the weights of an input to a column lie.
+fn weight_at(own: Column, input: u32) -> u32 {
+  return packed_weight(own.network, 0u) + input * columns(layer.outputs) + own.column;
+}
+
+fn four_of(at: u32) -> mat4x4f {
+  return mat4x4f(staged[at][0], staged[at][1], staged[at][2], staged[at][3]);
+}
+
+// Where the image of a row lies in the texture, in one number. Behind the last row, the last one stands in.
+fn image_at(first: u32, row: u32) -> u32 {
+  let at = place(order[first + min(row, ROWS - 1u)]);
+  return at.y << 16u | at.x;
+}
+
+// Four pixels of an image; behind the last texel, the last one stands in.
+fn raw_at(image: u32, texel: u32) -> vec4f {
+  return raw_pixels(min(texel, layer.texels - 1u), vec2u(image & 0xffffu, image >> 16u));
+}
+
+fn standard_of(texel: u32) -> Standard {
+  return standard[min(texel, layer.texels - 1u)];
+}
+`,
   "fused/layers": `// includes shared/common, fused/max_layers
 //
 // Shared by the kernels of the fused variants: where a layer's parameters lie, and the tensors of a batch.
@@ -430,9 +1728,9 @@ struct LayerPlace {
   h: u32, // H [columns, ROWS], in vec4s from the beginning of the network's arena; hidden layers only
   n: u32, // N [columns, ROWS], with batch norm
   g: u32, // dS [columns, ROWS]
+  moments: u32, // mean and variance of the batch, [2, columns]
   inverse: u32, // 1 / sqrt(var + eps), [columns]
-  dgamma: u32, // [columns]
-  dbeta: u32, // [columns]
+  gradients: u32, // of gamma and beta, [2, columns]
 }
 
 @group(0) @binding(35) var<uniform> places: array<LayerPlace, MAX_LAYERS>; // one for each layer
@@ -471,9 +1769,25 @@ fn packed_beta(network: u32, l: u32) -> u32 {
   return packed_bias(network, l) + 2u * columns(places[l].outputs);
 }
 
-// Where a network's tensor begins; \`tensor\` is one of h to dbeta of a layer.
+// Where a network's tensor begins; \`tensor\` is one of h to gradients of a layer.
 fn in_arena(network: u32, tensor: u32) -> u32 {
   return network * ARENA + tensor;
+}
+
+// What a kernel needs of a column's vectors, read together.
+struct Vectors {
+  bias: vec4f,
+  scale: vec4f, // gamma, without batch norm 1
+  shift: vec4f, // beta, without batch norm 0
+}
+
+fn vectors_of(network: u32, l: u32, column: u32) -> Vectors {
+  let at = packed_bias(network, l) + column;
+  let width = columns(places[l].outputs);
+  if BATCH_NORM == 1u {
+    return Vectors(packed[at], packed[at + width], packed[at + 2u * width]);
+  }
+  return Vectors(packed[at], vec4f(1.0), vec4f(0.0));
 }
 
 // sum + x W for four inputs, whose weights to a column are the columns of w.
@@ -501,7 +1815,6 @@ fn add_outer(sum: mat4x4f, x: vec4f, g: vec4f) -> mat4x4f {
 // Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
 // are left to fused/weights.wgsl.
 
-override LAYER: u32; // the layer whose dS is computed, counted from 0
 
 // Four weights of a column's inputs, [4, columns].
 fn weights_at(at: u32, width: u32) -> mat4x4f {
@@ -518,7 +1831,7 @@ fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
 fn logits(network: u32, row: u32, column: u32) -> vec4f {
   let depth = columns(places[LAYERS - 1u].inputs);
   let width = columns(places[LAYERS - 1u].outputs);
-  let x = in_arena(network, places[LAYER].h) + row;
+  let x = in_arena(network, places[layer.index].h) + row;
   let w = packed_weight(network, LAYERS - 1u) + column;
   var sum = packed[packed_bias(network, LAYERS - 1u) + column];
   for (var k = 0u; k < depth; k += 4u) {
@@ -542,11 +1855,11 @@ fn turned_weights(w: u32, column: u32, width: u32) -> mat4x4f {
 
 // A row's dH from a part of the columns of dS of the layer behind. \`g\` is where the row lies in its column 0.
 fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
-  let width = columns(places[LAYER + 1u].outputs);
+  let width = columns(places[layer.index + 1u].outputs);
   let each = (width + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, width);
-  let w = packed_weight(network, LAYER + 1u) + 4u * column * width;
+  let w = packed_weight(network, layer.index + 1u) + 4u * column * width;
   var sum = vec4f(0.0);
   for (var m = begin; m < end; m += 4u) {
     let g0 = tensor_at(g, m, end);
@@ -565,16 +1878,16 @@ fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
 // dS of a column whose dH is in \`rows_of_column\`, each row written by the thread that reads it here; the gradients of gamma and
 // beta.
 fn finish(network: u32, column: u32, thread: u32) {
-  let to = in_arena(network, places[LAYER].g) + column * ROWS;
-  let h = in_arena(network, places[LAYER].h) + column * ROWS;
+  let to = in_arena(network, places[layer.index].g) + column * ROWS;
+  let h = in_arena(network, places[layer.index].h) + column * ROWS;
   if BATCH_NORM == 0u {
     for (var row = thread; row < ROWS; row += WORKGROUP) {
       arena[to + row] = relu_gradient4(rows_of_column[row], arena[h + row]);
     }
     return;
   }
-  let n = in_arena(network, places[LAYER].n) + column * ROWS;
-  let scale = packed[packed_gamma(network, LAYER) + column] * arena[in_arena(network, places[LAYER].inverse) + column];
+  let n = in_arena(network, places[layer.index].n) + column * ROWS;
+  let scale = packed[packed_gamma(network, layer.index) + column] * arena[in_arena(network, places[layer.index].inverse) + column];
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let own = relu_gradient4(rows_of_column[row], arena[h + row]);
     rows_of_column[row] = own;
@@ -588,8 +1901,9 @@ fn finish(network: u32, column: u32, thread: u32) {
     arena[to + row] = scale * own;
   }
   if thread == 0u {
-    arena[in_arena(network, places[LAYER].dgamma) + column] = dgamma;
-    arena[in_arena(network, places[LAYER].dbeta) + column] = dbeta;
+    let at = in_arena(network, places[layer.index].gradients) + column;
+    arena[at] = dgamma;
+    arena[at + columns(places[layer.index].outputs)] = dbeta;
   }
 }
 
@@ -617,7 +1931,7 @@ fn fused_loss(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let g = in_arena(group.z, places[LAYER + 1u].g);
+  let g = in_arena(group.z, places[layer.index + 1u].g);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_gradients(group.z, g + min(row, ROWS - 1u), group.x, thread / LANES));
@@ -640,15 +1954,13 @@ const MAX_LAYERS = 32u;
 //   fused_norm     the first layer:  S = b + sum over the slices, in order
 //   fused_forward  a later layer:    S = X W + b,  X = H of the layer before
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//                       average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //   without             H = max(0, S)
 //
-// A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
+// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
 
-// statistics: shared/averages.wgsl; places, arena and packed: fused/layers.wgsl
+// places, arena and packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
 
-override LAYER: u32; // which layer, counted from 0
 override SLICES: u32;
 override SLICES_OF_PART: u32 = (SLICES + PARTS - 1u) / PARTS;
 
@@ -694,12 +2006,12 @@ fn activations_at(first: u32, column: u32, end: u32) -> vec4f {
 
 // The products of a part of the columns of the layer before. \`x\` is where the row lies in its column 0.
 fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
-  let depth = columns(places[LAYER].inputs);
-  let width = columns(places[LAYER].outputs);
+  let depth = columns(places[layer.index].inputs);
+  let width = columns(places[layer.index].outputs);
   let each = (depth + PARTS - 1u) / PARTS;
   let begin = part * each;
   let end = min(begin + each, depth);
-  let w = packed_weight(network, LAYER) + column;
+  let w = packed_weight(network, layer.index) + column;
   var sum = vec4f(0.0);
   for (var k = begin; k < end; k += 4u) {
     let x0 = activations_at(x, k, end);
@@ -715,64 +2027,146 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   return sum;
 }
 
-// N and H of a column whose S is in \`rows_of_column\`, each row written by the thread that reads it here.
-fn finish(network: u32, column: u32, thread: u32) {
-  let outputs = places[LAYER].outputs;
+// N and H of a column whose S is in \`rows_of_column\`.
+fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
+  let outputs = places[layer.index].outputs;
   let there = features(column, outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
-  var scale = vec4f(1.0);
-  var shift = vec4f(0.0);
   if BATCH_NORM == 1u {
-    scale = packed[packed_gamma(network, LAYER) + column];
-    shift = packed[packed_beta(network, LAYER) + column];
     let found = moments(thread);
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if thread == 0u {
-      arena[in_arena(network, places[LAYER].inverse) + column] = inverse;
-      keep_averages(network, places[LAYER].mean, column, outputs, mean);
-      keep_averages(network, places[LAYER].variance, column, outputs, found.variance);
+      let at = in_arena(network, places[layer.index].moments) + column;
+      arena[at] = mean;
+      arena[at + columns(outputs)] = found.variance;
+      arena[in_arena(network, places[layer.index].inverse) + column] = inverse;
     }
   }
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     let n = (rows_of_column[row] - mean) * inverse;
     if BATCH_NORM == 1u {
-      arena[in_arena(network, places[LAYER].n) + column * ROWS + row] = n;
+      arena[in_arena(network, places[layer.index].n) + column * ROWS + row] = n;
     }
-    let h = select(vec4f(0.0), relu4(fma(scale, n, shift)), there);
-    arena[in_arena(network, places[LAYER].h) + column * ROWS + row] = h;
+    let h = select(vec4f(0.0), relu4(fma(vectors.scale, n, vectors.shift)), there);
+    arena[in_arena(network, places[layer.index].h) + column * ROWS + row] = h;
   }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first = (group.z * columns(places[0].outputs) + group.x) * SLICES * ROWS;
-  let bias = packed[packed_bias(group.z, 0u) + group.x];
+  let vectors = vectors_of(group.z, 0u, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_slices(first + min(row, ROWS - 1u), thread / LANES));
     if thread < LANES && row < ROWS {
-      rows_of_column[row] = bias + sum;
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
   workgroupBarrier();
-  finish(group.z, group.x, thread);
+  finish(group.z, group.x, thread, vectors);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let x = in_arena(group.z, places[LAYER - 1u].h);
-  let bias = packed[packed_bias(group.z, LAYER) + group.x];
+  let x = in_arena(group.z, places[layer.index - 1u].h);
+  let vectors = vectors_of(group.z, layer.index, group.x);
   for (var begin = 0u; begin < ROWS; begin += LANES) {
     let row = begin + thread % LANES;
     let sum = sum_of_parts(thread, sum_of_products(group.z, x + min(row, ROWS - 1u), group.x, thread / LANES));
     if thread < LANES && row < ROWS {
-      rows_of_column[row] = bias + sum;
+      rows_of_column[row] = vectors.bias + sum;
     }
   }
   workgroupBarrier();
-  finish(group.z, group.x, thread);
+  finish(group.z, group.x, thread, vectors);
+}
+`,
+  "fused/pair": `// includes fused/block
+//
+// The gradients of the outputs of the last two hidden layers; a workgroup computes those of the last one in full, as fused/tail.wgsl
+// does, and of the one before a column of four features:
+//
+//   logits S = H W + b of the output layer, its softmax and cross-entropy;  dH = dS W^T;  G = dH where H > 0, else 0
+//   with batch norm dbeta = sum of G,  dgamma = sum of G N,  dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows),
+//   without dS = G;  then the same for the layer before
+//
+// That every workgroup computes the last layer takes less than a dispatch more. All it reads is read at the start. The gradients of
+// parameters are left to fused/weights.wgsl.
+
+
+var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
+
+// What a column of the later layer contributes to a row; 0 behind the last column.
+fn part_at(column: u32, width: u32, row: u32) -> vec4f {
+  return select(vec4f(0.0), tile[min(column, width - 1u) * ROWS + row], column < width);
+}
+
+fn four_parts(column: u32, width: u32, row: u32) -> vec4f {
+  return (part_at(column, width, row) + part_at(column + 1u, width, row)) +
+    (part_at(column + 2u, width, row) + part_at(column + 3u, width, row));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let network = group.z;
+  let keep = group.x == 0u; // One workgroup of a network stores what all compute.
+  let later = layer.index + 1u;
+  let last = LAYERS - 1u;
+  let width = columns(places[later].outputs);
+  let row = min(thread, ROWS - 1u);
+  let label = label_of(row);
+  let fetched = fetch_weights(packed_weight(network, last), weights_of(last), thread);
+  let p = own_part(thread, 0u, width);
+  let activated = load_activated(network, later, p);
+  // The part of the earlier layer: one column.
+  let one = own_part(thread, group.x, 1u);
+  let before = load_activated(network, layer.index, one);
+  let logits = own_part(thread, 0u, columns(places[last].outputs));
+  let bias = vectors_of(network, last, logits.column).bias;
+  for (var i = thread; i < 4u * width; i += WORKGROUP) {
+    column_weights[i] = packed[packed_weight(network, later) + 4u * group.x * width + i];
+  }
+  store_tile(p, activated.h);
+  stage_weights(fetched, weights_of(last), thread);
+  workgroupBarrier();
+  let s = outputs_of(last, logits, bias);
+  workgroupBarrier(); // The products have been read.
+  store_tile(logits, s);
+  workgroupBarrier();
+  if thread < ROWS {
+    softmax_row(network, row, label, keep);
+  }
+  workgroupBarrier();
+  let dh = input_gradients(last, p);
+  workgroupBarrier(); // The products have been read.
+  let ds = deactivate(network, later, p, thread, keep, activated, dh);
+  if keep {
+    store_arena(p, in_arena(network, places[later].g) + p.column * ROWS, ds);
+  }
+
+  // Each thread's part of the products with the column's weights, then their sums.
+  let four = transpose(mat4x4f(
+    column_weights[p.column], column_weights[width + p.column],
+    column_weights[2u * width + p.column], column_weights[3u * width + p.column],
+  ));
+  let none = vec4f(0.0);
+  store_tile(p, mat4x4f(
+    add_product(none, ds[0], four), add_product(none, ds[1], four), add_product(none, ds[2], four), add_product(none, ds[3], four),
+  ));
+  workgroupBarrier();
+  var sum: mat4x4f;
+  for (var m = 0u; m < width; m += 4u) {
+    sum[0] += four_parts(m, width, one.rows.x);
+    sum[1] += four_parts(m, width, one.rows.y);
+    sum[2] += four_parts(m, width, one.rows.z);
+    sum[3] += four_parts(m, width, one.rows.w);
+  }
+  workgroupBarrier(); // The parts have been read.
+  let own = deactivate(network, layer.index, one, thread, true, before, sum);
+  store_arena(one, in_arena(network, places[layer.index].g) + one.column * ROWS, own);
 }
 `,
   "fused/softmax": `// includes fused/layers, shared/bits
@@ -794,36 +2188,77 @@ fn label_of(row: u32) -> u32 {
   return labels[order[step.first + row]];
 }
 
+// Sixteen logits of a row from a column on; behind the last column those of the last.
+fn four_columns(row: u32, column: u32, width: u32) -> mat4x4f {
+  return mat4x4f(
+    tile[min(column, width - 1u) * ROWS + row], tile[min(column + 1u, width - 1u) * ROWS + row],
+    tile[min(column + 2u, width - 1u) * ROWS + row], tile[min(column + 3u, width - 1u) * ROWS + row],
+  );
+}
+
+// The greater of each of four, of those that are classes.
+fn greater_of(most: vec4f, four: vec4f, there: vec4<bool>) -> vec4f {
+  return select(most, four, is_greater4(four, most) & there);
+}
+
+fn has_valid(four: vec4f, there: vec4<bool>) -> bool {
+  return !any(has_no_softmax4(four) & there);
+}
+
+fn powers_of(four: vec4f, largest: f32, there: vec4<bool>) -> vec4f {
+  return select(vec4f(0.0), exp(four - largest), there);
+}
+
+fn store_logits(at: u32, column: u32, classes: u32, four: vec4f) {
+  let there = features(column, classes);
+  if there.x {
+    y[at + 4u * column] = four.x;
+  }
+  if there.y {
+    y[at + 4u * column + 1u] = four.y;
+  }
+  if there.z {
+    y[at + 4u * column + 2u] = four.z;
+  }
+  if there.w {
+    y[at + 4u * column + 3u] = four.w;
+  }
+}
+
 // One row. With \`keep\` what others read is stored, too: one workgroup of a network has to.
 fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
   let classes = places[LAYERS - 1u].outputs;
   let width = columns(classes);
+  let at = (network * ROWS + row) * classes;
+  let own = tile[label / 4u * ROWS + row][label % 4u];
   var most = vec4f(tile[row].x); // the largest of every fourth logit
-  var own = 0.0;
-  var valid = true;
-  for (var c = 0u; c < width; c++) {
-    let four = tile[c * ROWS + row];
-    let there = features(c, classes);
-    valid = valid && !any(has_no_softmax4(four) & there);
-    most = select(most, four, is_greater4(four, most) & there);
-    if c == label / 4u {
-      own = four[label % 4u];
-    }
+  var valid = is_finite(own);
+  for (var c = 0u; c < width; c += 4u) {
+    let s = four_columns(row, c, width);
+    most = greater_of(most, s[0], features(c, classes));
+    most = greater_of(most, s[1], features(c + 1u, classes));
+    most = greater_of(most, s[2], features(c + 2u, classes));
+    most = greater_of(most, s[3], features(c + 3u, classes));
+    valid = valid && has_valid(s[0], features(c, classes)) && has_valid(s[1], features(c + 1u, classes)) &&
+      has_valid(s[2], features(c + 2u, classes)) && has_valid(s[3], features(c + 3u, classes));
     if keep {
-      for (var i = 0u; i < min(4u, classes - 4u * c); i++) {
-        y[(network * ROWS + row) * classes + 4u * c + i] = four[i];
-      }
+      store_logits(at, c, classes, s[0]);
+      store_logits(at, c + 1u, classes, s[1]);
+      store_logits(at, c + 2u, classes, s[2]);
+      store_logits(at, c + 3u, classes, s[3]);
     }
   }
   var largest = select(most.x, most.y, is_greater(most.y, most.x));
   largest = select(largest, most.z, is_greater(most.z, largest));
   largest = select(largest, most.w, is_greater(most.w, largest));
   var powers = vec4f(0.0);
-  for (var c = 0u; c < width; c++) {
-    powers += select(vec4f(0.0), exp(tile[c * ROWS + row] - largest), features(c, classes));
+  for (var c = 0u; c < width; c += 4u) {
+    let s = four_columns(row, c, width);
+    powers += (powers_of(s[0], largest, features(c, classes)) + powers_of(s[1], largest, features(c + 1u, classes))) +
+      (powers_of(s[2], largest, features(c + 2u, classes)) + powers_of(s[3], largest, features(c + 3u, classes)));
   }
   let sum = powers.x + powers.y + powers.z + powers.w;
-  let loss = or_nan(log(sum) - (own - largest), valid && is_finite(own));
+  let loss = or_nan(log(sum) - (own - largest), valid);
   if keep && !is_finite(loss) {
     atomicMin(&diverged[network], step.number);
   }
@@ -838,7 +2273,7 @@ fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
   }
 }
 `,
-  "fused/tail": `// includes fused/averages, fused/softmax
+  "fused/tail": `// includes fused/block
 //
 // Everything between the first layer's activations and the gradient of its outputs, one workgroup a network:
 //
@@ -846,139 +2281,36 @@ fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
 //   backward  dH = dS W^T;  G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
 //             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
 //
-// What passes from one phase to the next lies in workgroup memory: \`tile\` holds the activations or gradients of one layer, then
-// sums over its rows; \`w\` the weights of one layer, read while the products before are computed. A thread computes four rows
-// x four features of a layer forward, and the same ones backward: it finds the N and H that it stored itself. The gradients of
-// parameters are left to fused/weights.wgsl.
+// What passes from one phase to the next lies in workgroup memory (fused/block.wgsl). A thread computes the same rows and
+// features of a layer forward and backward: it finds the N and H that it stored itself. The gradients of parameters, and mu and
+// var for the moving averages, are left to fused/weights.wgsl.
 
-override STAGED: u32; // vec4s of the largest weight matrix after the first layer, at most 4 WORKGROUP
-override COLUMNS: u32; // of the widest layer
-override LANES: u32 = (ROWS + 3u) / 4u; // threads of a column; each computes rows lane, lane + LANES, ...
-override GROUP: u32; // lanes whose sums are added first
-override GROUPS: u32 = (LANES + GROUP - 1u) / GROUP;
-
-var<workgroup> w: array<vec4f, STAGED>; // [inputs rounded up to fours, columns]
-var<workgroup> inverses: array<vec4f, COLUMNS * (LAYERS - 1u)>; // 1 / sqrt(var + eps) of the hidden layers, [LAYERS - 1, COLUMNS]
-
-// Which rows and column of a layer a thread computes. Threads without work repeat others' and store nothing.
-struct Own {
-  column: u32,
-  lane: u32,
-  rows: vec4u,
-  there: vec4<bool>, // which of the rows exist
-  works: bool,
-}
-
-fn own_part(thread: u32, width: u32) -> Own {
-  let lane = thread % LANES;
-  let rows = vec4u(lane) + vec4u(0u, 1u, 2u, 3u) * LANES;
-  return Own(
-    min(thread / LANES, width - 1u),
-    lane,
-    min(rows, vec4u(ROWS - 1u)),
-    rows < vec4u(ROWS),
-    thread < LANES * width,
-  );
-}
-
-// Four numbers for each thread of a layer's packed weights, which begin at \`first\`.
-fn fetch_weights(first: u32, count: u32, thread: u32) -> mat4x4f {
-  let last = count - 1u;
-  return mat4x4f(
-    packed[first + min(thread, last)],
-    packed[first + min(thread + WORKGROUP, last)],
-    packed[first + min(thread + 2u * WORKGROUP, last)],
-    packed[first + min(thread + 3u * WORKGROUP, last)],
-  );
-}
-
-fn weights_of(l: u32) -> u32 {
-  return 4u * columns(places[l].inputs) * columns(places[l].outputs);
-}
-
-fn stage_weights(fetched: mat4x4f, count: u32, thread: u32) {
-  if thread < count {
-    w[thread] = fetched[0];
-  }
-  if thread + WORKGROUP < count {
-    w[thread + WORKGROUP] = fetched[1];
-  }
-  if thread + 2u * WORKGROUP < count {
-    w[thread + 2u * WORKGROUP] = fetched[2];
-  }
-  if thread + 3u * WORKGROUP < count {
-    w[thread + 3u * WORKGROUP] = fetched[3];
-  }
-}
-
-// Stores a thread's part of a layer in the tile.
-fn store_tile(p: Own, value: mat4x4f) {
-  let at = p.column * ROWS;
-  if p.works {
-    tile[at + p.rows.x] = value[0];
-    if p.there.y {
-      tile[at + p.rows.y] = value[1];
-    }
-    if p.there.z {
-      tile[at + p.rows.z] = value[2];
-    }
-    if p.there.w {
-      tile[at + p.rows.w] = value[3];
-    }
-  }
-}
-
-// Stores a thread's part of a layer in the arena; the column begins at \`at\`.
-fn store_arena(p: Own, at: u32, value: mat4x4f) {
-  if p.works {
-    arena[at + p.rows.x] = value[0];
-    if p.there.y {
-      arena[at + p.rows.y] = value[1];
-    }
-    if p.there.z {
-      arena[at + p.rows.z] = value[2];
-    }
-    if p.there.w {
-      arena[at + p.rows.w] = value[3];
-    }
-  }
-}
-
-fn load_arena(p: Own, at: u32) -> mat4x4f {
-  return mat4x4f(arena[at + p.rows.x], arena[at + p.rows.y], arena[at + p.rows.z], arena[at + p.rows.w]);
-}
-
-// Rows of the lanes from \`first\` to \`end\`.
-fn rows_of(first: u32, end: u32) -> u32 {
-  let starts = vec4u(0u, 1u, 2u, 3u) * LANES;
-  let counts = min(vec4u(end) + starts, vec4u(ROWS)) - min(vec4u(first) + starts, vec4u(ROWS));
-  return counts.x + counts.y + counts.z + counts.w;
-}
-
-// The sum over a thread's rows.
-fn sum_of_four(p: Own, v: mat4x4f) -> vec4f {
-  let none = vec4f(0.0);
-  return (v[0] + select(none, v[1], p.there.y)) + (select(none, v[2], p.there.z) + select(none, v[3], p.there.w));
-}
-
-// Where the sums over rows lie in the tile: two for each lane, then two for each group of lanes.
-fn lane_at(which: u32, column: u32, lane: u32) -> u32 {
-  return (which * COLUMNS + column) * LANES + lane;
-}
-
-fn group_at(which: u32, column: u32, group: u32) -> u32 {
-  return 2u * COLUMNS * LANES + (which * COLUMNS + column) * GROUPS + group;
-}
+var<workgroup> inverses: array<vec4f, COLUMNS * (LAYERS - 1u)>; // 1 / sqrt(var + eps), [LAYERS - 1, COLUMNS], of all but layer 0
 
 struct Moments {
   mean: vec4f,
   variance: vec4f,
 }
 
+// rows (own mean - mean)^2, from a sum over some rows, none perhaps.
+fn square_of(rows: u32, sum: vec4f, mean: vec4f) -> vec4f {
+  let difference = sum / max(f32(rows), 1.0) - mean;
+  return f32(rows) * difference * difference;
+}
+
+fn rows_of_lane(lane: u32) -> u32 {
+  return rows_of(min(lane, LANES), min(lane + 1u, LANES));
+}
+
+fn rows_of_group(group: u32) -> u32 {
+  return rows_of(min(5u * group, LANES), min(5u * group + 5u, LANES));
+}
+
 // Mean and variance of each column over the rows. Each lane, then each group of lanes, is measured around its own mean; they
 // are put together as in fused/column.wgsl. The tile is free before and after.
-fn moments(p: Own, thread: u32, width: u32, s: mat4x4f) -> Moments {
-  let own_mean = sum_of_four(p, s) / f32(rows_of(p.lane, p.lane + 1u));
+fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
+  let own_sum = sum_of_four(p, s);
+  let own_mean = own_sum / f32(rows_of_lane(p.lane));
   let differences = mat4x4f(s[0] - own_mean, s[1] - own_mean, s[2] - own_mean, s[3] - own_mean);
   let own_squares = sum_of_four(
     p,
@@ -988,137 +2320,65 @@ fn moments(p: Own, thread: u32, width: u32, s: mat4x4f) -> Moments {
     ),
   );
   if p.works {
-    tile[lane_at(0u, p.column, p.lane)] = own_mean;
-    tile[lane_at(1u, p.column, p.lane)] = own_squares;
+    tile[lane_at(0u, p.slot, p.lane)] = own_sum;
+    tile[lane_at(1u, p.slot, p.lane)] = own_squares;
   }
   workgroupBarrier();
-  for (var i = thread; i < GROUPS * width; i += WORKGROUP) {
-    let column = i / GROUPS;
+  for (var i = thread; i < GROUPS * p.slots; i += WORKGROUP) {
+    let slot = i / GROUPS;
     let group = i % GROUPS;
-    let first = group * GROUP;
-    let end = min(first + GROUP, LANES);
-    var mean = vec4f(0.0);
-    for (var lane = first; lane < end; lane++) {
-      mean += f32(rows_of(lane, lane + 1u)) * tile[lane_at(0u, column, lane)];
-    }
-    mean /= f32(rows_of(first, end));
-    var squares = vec4f(0.0);
-    for (var lane = first; lane < end; lane++) {
-      let difference = tile[lane_at(0u, column, lane)] - mean;
-      squares += fma(f32(rows_of(lane, lane + 1u)) * difference, difference, tile[lane_at(1u, column, lane)]);
-    }
-    tile[group_at(0u, column, group)] = mean;
-    tile[group_at(1u, column, group)] = squares;
+    let lane = 5u * group;
+    let five = five_lanes(0u, slot, lane);
+    let sum = sum_of_five(five);
+    let mean = sum / f32(rows_of_group(group));
+    let squares = sum_of_five(Five(
+      square_of(rows_of_lane(lane), five.v0, mean), square_of(rows_of_lane(lane + 1u), five.v1, mean),
+      square_of(rows_of_lane(lane + 2u), five.v2, mean), square_of(rows_of_lane(lane + 3u), five.v3, mean),
+      square_of(rows_of_lane(lane + 4u), five.v4, mean),
+    ));
+    tile[group_at(0u, slot, group)] = sum;
+    tile[group_at(1u, slot, group)] = squares + sum_of_five(five_lanes(1u, slot, lane));
   }
   workgroupBarrier();
-  var mean = vec4f(0.0);
-  for (var group = 0u; group < GROUPS; group++) {
-    let count = f32(rows_of(group * GROUP, min(group * GROUP + GROUP, LANES)));
-    mean += count * tile[group_at(0u, p.column, group)];
-  }
-  mean /= f32(ROWS);
-  var squares = vec4f(0.0);
-  for (var group = 0u; group < GROUPS; group++) {
-    let count = f32(rows_of(group * GROUP, min(group * GROUP + GROUP, LANES)));
-    let difference = tile[group_at(0u, p.column, group)] - mean;
-    squares += fma(count * difference, difference, tile[group_at(1u, p.column, group)]);
+  let found = sums_of_groups(p.slot);
+  let mean = found.first / f32(ROWS);
+  var squares = found.second;
+  for (var g = 0u; g < GROUPS; g += 5u) {
+    let five = five_groups(0u, p.slot, g);
+    squares += sum_of_five(Five(
+      square_of(rows_of_group(g), five.v0, mean), square_of(rows_of_group(g + 1u), five.v1, mean),
+      square_of(rows_of_group(g + 2u), five.v2, mean), square_of(rows_of_group(g + 3u), five.v3, mean),
+      square_of(rows_of_group(g + 4u), five.v4, mean),
+    ));
   }
   workgroupBarrier();
   return Moments(mean, squares / f32(ROWS));
 }
 
-struct Sums {
-  first: vec4f,
-  second: vec4f,
-}
-
-// The sums of two tensors over the rows of each column. The tile is free before and after.
-fn sums(p: Own, thread: u32, width: u32, first: mat4x4f, second: mat4x4f) -> Sums {
-  if p.works {
-    tile[lane_at(0u, p.column, p.lane)] = sum_of_four(p, first);
-    tile[lane_at(1u, p.column, p.lane)] = sum_of_four(p, second);
-  }
-  workgroupBarrier();
-  for (var i = thread; i < GROUPS * width; i += WORKGROUP) {
-    let column = i / GROUPS;
-    let group = i % GROUPS;
-    var own = Sums(vec4f(0.0), vec4f(0.0));
-    for (var lane = group * GROUP; lane < min(group * GROUP + GROUP, LANES); lane++) {
-      own.first += tile[lane_at(0u, column, lane)];
-      own.second += tile[lane_at(1u, column, lane)];
-    }
-    tile[group_at(0u, column, group)] = own.first;
-    tile[group_at(1u, column, group)] = own.second;
-  }
-  workgroupBarrier();
-  var all = Sums(vec4f(0.0), vec4f(0.0));
-  for (var group = 0u; group < GROUPS; group++) {
-    all.first += tile[group_at(0u, p.column, group)];
-    all.second += tile[group_at(1u, p.column, group)];
-  }
-  workgroupBarrier();
-  return all;
-}
-
-// S of a layer from the activations in the tile and the weights in w.
-fn outputs_of(network: u32, l: u32, p: Own) -> mat4x4f {
-  let depth = columns(places[l].inputs);
-  let width = columns(places[l].outputs);
-  let bias = packed[packed_bias(network, l) + p.column];
-  var s = mat4x4f(bias, bias, bias, bias);
-  for (var k = 0u; k < depth; k++) {
-    let at = 4u * k * width + p.column;
-    let four = mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]);
-    s[0] = add_product(s[0], tile[k * ROWS + p.rows.x], four);
-    s[1] = add_product(s[1], tile[k * ROWS + p.rows.y], four);
-    s[2] = add_product(s[2], tile[k * ROWS + p.rows.z], four);
-    s[3] = add_product(s[3], tile[k * ROWS + p.rows.w], four);
-  }
-  return s;
-}
-
-// dH of a layer from dS of the next one in the tile and that one's weights in w.
-fn input_gradients(next: u32, p: Own) -> mat4x4f {
-  let width = columns(places[next].outputs);
-  var dh: mat4x4f;
-  for (var m = 0u; m < width; m++) {
-    let at = 4u * p.column * width + m;
-    let four = transpose(mat4x4f(w[at], w[at + width], w[at + 2u * width], w[at + 3u * width]));
-    dh[0] = add_product(dh[0], tile[m * ROWS + p.rows.x], four);
-    dh[1] = add_product(dh[1], tile[m * ROWS + p.rows.y], four);
-    dh[2] = add_product(dh[2], tile[m * ROWS + p.rows.z], four);
-    dh[3] = add_product(dh[3], tile[m * ROWS + p.rows.w], four);
-  }
-  return dh;
-}
-
 // N and H of a hidden layer from its S; H goes into the tile, which is free before.
-fn activate(network: u32, l: u32, p: Own, thread: u32, s: mat4x4f) {
+fn activate(network: u32, l: u32, p: Own, thread: u32, vectors: Vectors, s: mat4x4f) {
   let outputs = places[l].outputs;
   let width = columns(outputs);
   var mean = vec4f(0.0);
   var inverse = vec4f(1.0);
-  var scale = vec4f(1.0);
-  var shift = vec4f(0.0);
   if BATCH_NORM == 1u {
-    scale = packed[packed_gamma(network, l) + p.column];
-    shift = packed[packed_beta(network, l) + p.column];
-    let found = moments(p, thread, width, s);
+    let found = moments(p, thread, s);
     mean = found.mean;
     inverse = or_nan4(1.0 / sqrt(found.variance + EPSILON), is_finite4(found.variance));
     if p.works && p.lane == 0u {
+      let at = in_arena(network, places[l].moments) + p.column;
+      arena[at] = mean;
+      arena[at + width] = found.variance;
       inverses[l * COLUMNS + p.column] = inverse;
-      keep_averages(network, places[l].mean, p.column, outputs, mean);
-      keep_averages(network, places[l].variance, p.column, outputs, found.variance);
     }
   }
   let n = mat4x4f((s[0] - mean) * inverse, (s[1] - mean) * inverse, (s[2] - mean) * inverse, (s[3] - mean) * inverse);
   let there = features(p.column, outputs);
   let h = mat4x4f(
-    select(vec4f(0.0), relu4(fma(scale, n[0], shift)), there),
-    select(vec4f(0.0), relu4(fma(scale, n[1], shift)), there),
-    select(vec4f(0.0), relu4(fma(scale, n[2], shift)), there),
-    select(vec4f(0.0), relu4(fma(scale, n[3], shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[0], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[1], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[2], vectors.shift)), there),
+    select(vec4f(0.0), relu4(fma(vectors.scale, n[3], vectors.shift)), there),
   );
   if BATCH_NORM == 1u {
     store_arena(p, in_arena(network, places[l].n) + p.column * ROWS, n);
@@ -1127,54 +2387,26 @@ fn activate(network: u32, l: u32, p: Own, thread: u32, s: mat4x4f) {
   store_tile(p, h);
 }
 
-// dS of a hidden layer from its dH; the gradients of gamma and beta. The tile is free before and after.
-fn deactivate(network: u32, l: u32, p: Own, thread: u32, dh: mat4x4f, h: mat4x4f, n: mat4x4f) -> mat4x4f {
-  let g = mat4x4f(
-    relu_gradient4(dh[0], h[0]), relu_gradient4(dh[1], h[1]), relu_gradient4(dh[2], h[2]), relu_gradient4(dh[3], h[3]),
-  );
-  if BATCH_NORM == 0u {
-    return g;
-  }
-  let scale = packed[packed_gamma(network, l) + p.column] * inverses[l * COLUMNS + p.column];
-  let products = mat4x4f(g[0] * n[0], g[1] * n[1], g[2] * n[2], g[3] * n[3]);
-  let found = sums(p, thread, columns(places[l].outputs), g, products);
-  let dbeta = found.first;
-  let dgamma = found.second;
-  if p.works && p.lane == 0u {
-    arena[in_arena(network, places[l].dgamma) + p.column] = dgamma;
-    arena[in_arena(network, places[l].dbeta) + p.column] = dbeta;
-  }
-  let rows = f32(ROWS);
-  return mat4x4f(
-    scale * (g[0] - dbeta / rows - n[0] * dgamma / rows),
-    scale * (g[1] - dbeta / rows - n[1] * dgamma / rows),
-    scale * (g[2] - dbeta / rows - n[2] * dgamma / rows),
-    scale * (g[3] - dbeta / rows - n[3] * dgamma / rows),
-  );
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let network = group.z;
   let row = min(thread, ROWS - 1u);
   let label = label_of(row);
   stage_weights(fetch_weights(packed_weight(network, 1u), weights_of(1u), thread), weights_of(1u), thread);
-  let first = own_part(thread, columns(places[0].outputs));
+  let first = own_part(thread, 0u, columns(places[0].outputs));
   store_tile(first, load_arena(first, in_arena(network, places[0].h) + first.column * ROWS));
-  if BATCH_NORM == 1u && first.works && first.lane == 0u {
-    inverses[first.column] = arena[in_arena(network, places[0].inverse) + first.column];
-  }
   workgroupBarrier();
 
   // Forward.
   for (var l = 1u; l < LAYERS; l++) {
     let next = min(l + 1u, LAYERS - 1u);
     let fetched = fetch_weights(packed_weight(network, next), weights_of(next), thread);
-    let p = own_part(thread, columns(places[l].outputs));
-    let s = outputs_of(network, l, p);
+    let p = own_part(thread, 0u, columns(places[l].outputs));
+    let vectors = vectors_of(network, l, p.column);
+    let s = outputs_of(l, p, vectors.bias);
     workgroupBarrier(); // The products have been read.
     if l < LAYERS - 1u {
-      activate(network, l, p, thread, s);
+      activate(network, l, p, thread, vectors, s);
       stage_weights(fetched, weights_of(next), thread);
     } else {
       store_tile(p, s);
@@ -1190,15 +2422,14 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   for (var l = LAYERS - 1u; l > 0u; l--) {
     let before = l - 1u;
     let fetched = fetch_weights(packed_weight(network, max(before, 1u)), weights_of(max(before, 1u)), thread);
-    let p = own_part(thread, columns(places[before].outputs));
-    let h = load_arena(p, in_arena(network, places[before].h) + p.column * ROWS);
-    var n: mat4x4f;
-    if BATCH_NORM == 1u {
-      n = load_arena(p, in_arena(network, places[before].n) + p.column * ROWS);
+    let p = own_part(thread, 0u, columns(places[before].outputs));
+    var activated = load_activated(network, before, p);
+    if before > 0u {
+      activated.inverse = inverses[before * COLUMNS + p.column];
     }
     let dh = input_gradients(l, p);
     workgroupBarrier(); // The products have been read.
-    let ds = deactivate(network, before, p, thread, dh, h, n);
+    let ds = deactivate(network, before, p, thread, true, activated, dh);
     store_arena(p, in_arena(network, places[before].g) + p.column * ROWS, ds);
     if before > 0u {
       store_tile(p, ds);
@@ -1206,6 +2437,42 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     }
     workgroupBarrier();
   }
+}
+`,
+  "fused/ten": `// Ten vec4s that are read side by side. A loop makes its reads one after the other, and a turn costs as much as several of
+// them, so sums are made of tens.
+
+struct Ten {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+  v5: vec4f,
+  v6: vec4f,
+  v7: vec4f,
+  v8: vec4f,
+  v9: vec4f,
+}
+
+fn sum_of_ten(t: Ten) -> vec4f {
+  return (((t.v0 + t.v1) + (t.v2 + t.v3)) + ((t.v4 + t.v5) + (t.v6 + t.v7))) + (t.v8 + t.v9);
+}
+
+// The square of a difference; 0 where the value does not exist.
+fn square_of(value: vec4f, mean: vec4f, there: bool) -> vec4f {
+  let difference = value - mean;
+  return select(vec4f(0.0), difference * difference, there);
+}
+
+// The sum of squared differences of the first \`count\` from their mean.
+fn squares_of_ten(t: Ten, mean: vec4f, count: u32) -> vec4f {
+  return sum_of_ten(Ten(
+    square_of(t.v0, mean, count > 0u), square_of(t.v1, mean, count > 1u), square_of(t.v2, mean, count > 2u),
+    square_of(t.v3, mean, count > 3u), square_of(t.v4, mean, count > 4u), square_of(t.v5, mean, count > 5u),
+    square_of(t.v6, mean, count > 6u), square_of(t.v7, mean, count > 7u), square_of(t.v8, mean, count > 8u),
+    square_of(t.v9, mean, count > 9u),
+  ));
 }
 `,
   "fused/unpack": `// includes fused/layers
@@ -1247,84 +2514,89 @@ fn fused_unpack(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   }
 }
 `,
-  "fused/weights": `// includes fused/descent
+  "fused/weights": `// includes fused/descent, fused/ten, shared/averages
 //
 // The update of what no other kernel of a step waits for: all parameters but the first layer's weights.
 //
 //   dW = H^T dS + 2 lambda W,  W <- W - eta dW,  db = sum of dS,  b <- b - eta db;  gamma and beta likewise
+//   average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
 //
 // H belongs to the layer before. A thread computes four inputs x four outputs; ten rows are read side by side.
-
-// Four features of ten rows.
-struct TenRows {
-  r0: vec4f,
-  r1: vec4f,
-  r2: vec4f,
-  r3: vec4f,
-  r4: vec4f,
-  r5: vec4f,
-  r6: vec4f,
-  r7: vec4f,
-  r8: vec4f,
-  r9: vec4f,
-}
 
 // A row of a column that begins at \`column\`; 0 behind the last.
 fn row_at(column: u32, row: u32) -> vec4f {
   return select(vec4f(0.0), arena[column + min(row, ROWS - 1u)], row < ROWS);
 }
 
-fn ten_rows(column: u32, row: u32) -> TenRows {
-  return TenRows(
+fn ten_rows(column: u32, row: u32) -> Ten {
+  return Ten(
     row_at(column, row), row_at(column, row + 1u), row_at(column, row + 2u), row_at(column, row + 3u),
     row_at(column, row + 4u), row_at(column, row + 5u), row_at(column, row + 6u), row_at(column, row + 7u),
     row_at(column, row + 8u), row_at(column, row + 9u),
   );
 }
 
-fn sum_of_ten(t: TenRows) -> vec4f {
-  return (t.r0 + t.r1) + (t.r2 + t.r3) + ((t.r4 + t.r5) + (t.r6 + t.r7)) + (t.r8 + t.r9);
+fn add_ten(sum: mat4x4f, h: Ten, g: Ten) -> mat4x4f {
+  let four = add_outer(add_outer(add_outer(add_outer(sum, h.v0, g.v0), h.v1, g.v1), h.v2, g.v2), h.v3, g.v3);
+  let eight = add_outer(add_outer(add_outer(add_outer(four, h.v4, g.v4), h.v5, g.v5), h.v6, g.v6), h.v7, g.v7);
+  return add_outer(add_outer(eight, h.v8, g.v8), h.v9, g.v9);
 }
 
-fn add_ten(sum: mat4x4f, h: TenRows, g: TenRows) -> mat4x4f {
-  let four = add_outer(add_outer(add_outer(add_outer(sum, h.r0, g.r0), h.r1, g.r1), h.r2, g.r2), h.r3, g.r3);
-  let eight = add_outer(add_outer(add_outer(add_outer(four, h.r4, g.r4), h.r5, g.r5), h.r6, g.r6), h.r7, g.r7);
-  return add_outer(add_outer(eight, h.r8, g.r8), h.r9, g.r9);
+// Moving averages of a column's features.
+fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
+  let first = at + 4u * column;
+  let left = width - 4u * column; // from here to the last
+  keep_average(network, first, value.x);
+  if left > 1u {
+    keep_average(network, first + 1u, value.y);
+  }
+  if left > 2u {
+    keep_average(network, first + 2u, value.z);
+  }
+  if left > 3u {
+    keep_average(network, first + 3u, value.w);
+  }
 }
 
-// Bias, gamma and beta of a column.
+// Bias, gamma and beta of a column, and its moving averages. What is not there without batch norm is read and not used.
 fn move_vectors(network: u32, l: u32, column: u32) {
   let outputs = places[l].outputs;
+  let width = columns(outputs);
   let d = descent_of(network);
+  let bias_at = packed_bias(network, l) + column;
+  let gamma_at = bias_at + width;
+  let beta_at = gamma_at + width;
+  let bias = packed[bias_at];
+  let gamma = packed[gamma_at];
+  let beta = packed[beta_at];
+  let mean = arena[in_arena(network, places[l].moments) + column];
+  let variance = arena[in_arena(network, places[l].moments) + width + column];
+  let dgamma = arena[in_arena(network, places[l].gradients) + column];
+  let dbeta = arena[in_arena(network, places[l].gradients) + width + column];
   let g = in_arena(network, places[l].g) + column * ROWS;
-  let at = packed_bias(network, l) + column;
-  let old = packed[at];
-  var sum = vec4f(0.0);
+  var dbias = vec4f(0.0);
   for (var row = 0u; row < ROWS; row += 10u) {
-    sum += sum_of_ten(ten_rows(g, row));
+    dbias += sum_of_ten(ten_rows(g, row));
   }
-  packed[at] = moved(d, old, sum);
-  keep_gradients(network, places[l].bias, column, outputs, sum);
+  packed[bias_at] = moved(d, bias, dbias);
+  keep_gradients(network, places[l].bias, column, outputs, dbias);
   if BATCH_NORM == 0u || l == LAYERS - 1u {
     return;
   }
-  let gamma = packed_gamma(network, l) + column;
-  let beta = packed_beta(network, l) + column;
-  let dgamma = arena[in_arena(network, places[l].dgamma) + column];
-  let dbeta = arena[in_arena(network, places[l].dbeta) + column];
-  packed[gamma] = moved(d, packed[gamma], dgamma);
-  packed[beta] = moved(d, packed[beta], dbeta);
   keep_gradients(network, places[l].gamma, column, outputs, dgamma);
   keep_gradients(network, places[l].beta, column, outputs, dbeta);
+  packed[gamma_at] = moved(d, gamma, dgamma);
+  packed[beta_at] = moved(d, beta, dbeta);
+  keep_averages(network, places[l].mean, column, outputs, mean);
+  keep_averages(network, places[l].variance, column, outputs, variance);
 }
 
 // The weights of an input to a column; \`at\` is where they lie.
-fn move_weights(network: u32, l: u32, input: u32, column: u32, at: u32, gradient: vec4f) {
+fn move_weights(network: u32, l: u32, input: u32, column: u32, at: u32, old: vec4f, gradient: vec4f) {
   if input >= places[l].inputs {
     return;
   }
   let d = descent_of(network);
-  let old = packed[at];
   let g = with_decay(d, old, gradient);
   packed[at] = moved(d, old, g);
   keep_gradients(network, places[l].weight + input * places[l].outputs, column, places[l].outputs, g);
@@ -1334,15 +2606,16 @@ fn move_block(network: u32, l: u32, k: u32, column: u32) {
   let width = columns(places[l].outputs);
   let h = in_arena(network, places[l - 1u].h) + k * ROWS;
   let g = in_arena(network, places[l].g) + column * ROWS;
+  let at = packed_weight(network, l) + 4u * k * width + column;
+  let old = mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
   var sum: mat4x4f;
   for (var row = 0u; row < ROWS; row += 10u) {
     sum = add_ten(sum, ten_rows(h, row), ten_rows(g, row));
   }
-  let at = packed_weight(network, l) + 4u * k * width + column;
-  move_weights(network, l, 4u * k, column, at, sum[0]);
-  move_weights(network, l, 4u * k + 1u, column, at + width, sum[1]);
-  move_weights(network, l, 4u * k + 2u, column, at + 2u * width, sum[2]);
-  move_weights(network, l, 4u * k + 3u, column, at + 3u * width, sum[3]);
+  move_weights(network, l, 4u * k, column, at, old[0], sum[0]);
+  move_weights(network, l, 4u * k + 1u, column, at + width, old[1], sum[1]);
+  move_weights(network, l, 4u * k + 2u, column, at + 2u * width, old[2], sum[2]);
+  move_weights(network, l, 4u * k + 3u, column, at + 3u * width, old[3], sum[3]);
 }
 
 // The share of one of several workgroups: \`part\` counts them from 0. Each takes WORKGROUP blocks of one layer, a block
@@ -1802,7 +3075,7 @@ fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
 }
 
-// A thread computes one output. \`tiled\` uses this kernel in every layer.
+// A thread computes one output.
 @compute @workgroup_size(WORKGROUP)
 fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let output = thread_index(id, workgroups);
@@ -2351,6 +3624,7 @@ struct Layer {
   texels: u32, // texels of an image in the texture: inputs / 4, rounded up
   images_per_layer: u32, // images in a layer of the texture
   slices: u32, // parts that the sum over the inputs is split into
+  index: u32, // which layer, counted from 0
 }
 
 // What changes from one step, or one part of an evaluation, to the next.
@@ -2471,15 +3745,24 @@ fn place(image: u32) -> vec2u {
   return vec2u(image % layer.images_per_layer, image / layer.images_per_layer);
 }
 
-// Pixels 4k to 4k + 3 of an image.
+// Pixels 4k to 4k + 3 of an image, divided by 255.
+fn raw_pixels(k: u32, at: vec2u) -> vec4f {
+  return textureLoad(images, vec2u(k, at.x), at.y, 0);
+}
+
+fn standardised(raw: vec4f, s: Standard) -> vec4f {
+  return fma(raw, s.scale, s.shift);
+}
+
 fn pixels(k: u32, at: vec2u, s: Standard) -> vec4f {
-  return fma(textureLoad(images, vec2u(k, at.x), at.y, 0), s.scale, s.shift);
+  return standardised(raw_pixels(k, at), s);
 }
 `,
   "shared/sums": `// includes shared/common, shared/bits
 //
 // Sums that are read back, each in a fixed order so that the same run gives the same bytes. SUM_PARTS threads of a
-// network each add up every SUM_PARTS-th entry, and the parts are added on the CPU in float64.
+// network each add up every SUM_PARTS-th entry, and the parts are added on the CPU in float64. A loop makes its reads one
+// after the other, so each turn makes sixteen.
 //
 //   sum_outcomes  sums[slot, network, part] = sum of (loss, correct) over rows part, part + SUM_PARTS, …
 //   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise; (NaN, 0) where a parameter
@@ -2495,29 +3778,70 @@ fn sum_index(network: u32, networks: u32, part: u32) -> u32 {
   return (step.slot * networks + network) * SUM_PARTS + part;
 }
 
+// Adds eight outcomes, SUM_PARTS apart, in order.
+fn add_outcomes(sum: vec2f, at: u32) -> vec2f {
+  let o0 = outcomes[at];
+  let o1 = outcomes[at + SUM_PARTS];
+  let o2 = outcomes[at + 2u * SUM_PARTS];
+  let o3 = outcomes[at + 3u * SUM_PARTS];
+  let o4 = outcomes[at + 4u * SUM_PARTS];
+  let o5 = outcomes[at + 5u * SUM_PARTS];
+  let o6 = outcomes[at + 6u * SUM_PARTS];
+  let o7 = outcomes[at + 7u * SUM_PARTS];
+  return sum + o0 + o1 + o2 + o3 + o4 + o5 + o6 + o7;
+}
+
+struct Squares {
+  sum: f32,
+  valid: bool, // whether all of them are finite
+}
+
+// Adds eight squares, likewise.
+fn add_squares(s: Squares, at: u32) -> Squares {
+  let w0 = weights[at];
+  let w1 = weights[at + SUM_PARTS];
+  let w2 = weights[at + 2u * SUM_PARTS];
+  let w3 = weights[at + 3u * SUM_PARTS];
+  let w4 = weights[at + 4u * SUM_PARTS];
+  let w5 = weights[at + 5u * SUM_PARTS];
+  let w6 = weights[at + 6u * SUM_PARTS];
+  let w7 = weights[at + 7u * SUM_PARTS];
+  let finite = is_finite4(vec4f(w0, w1, w2, w3)) & is_finite4(vec4f(w4, w5, w6, w7));
+  let sum = s.sum + w0 * w0 + w1 * w1 + w2 * w2 + w3 * w3 + w4 * w4 + w5 * w5 + w6 * w6 + w7 * w7;
+  return Squares(sum, s.valid && all(finite));
+}
+
 @compute @workgroup_size(SUM_PARTS)
 fn sum_outcomes(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let first = id.z * step.rows;
   var sum = vec2f(0.0);
-  for (var row = id.x; row < step.rows; row += SUM_PARTS) {
-    sum += outcomes[id.z * step.rows + row];
+  var row = id.x;
+  for (; row + 15u * SUM_PARTS < step.rows; row += 16u * SUM_PARTS) {
+    sum = add_outcomes(add_outcomes(sum, first + row), first + row + 8u * SUM_PARTS);
+  }
+  for (; row < step.rows; row += SUM_PARTS) {
+    sum += outcomes[first + row];
   }
   sums[sum_index(id.z, workgroups.z, id.x)] = sum;
 }
 
 @compute @workgroup_size(SUM_PARTS)
 fn sum_squares(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
-  var sum = 0.0;
-  var valid = true;
-  for (var i = id.x; i < layer.weights; i += SUM_PARTS) {
-    let w = weights[id.z * layer.parameters + i];
-    sum += w * w;
-    valid = valid && is_finite(w);
+  let first = id.z * layer.parameters;
+  var s = Squares(0.0, true);
+  var i = id.x;
+  for (; i + 15u * SUM_PARTS < layer.weights; i += 16u * SUM_PARTS) {
+    s = add_squares(add_squares(s, first + i), first + i + 8u * SUM_PARTS);
+  }
+  for (; i < layer.weights; i += SUM_PARTS) {
+    let w = weights[first + i];
+    s = Squares(s.sum + w * w, s.valid && is_finite(w));
   }
   // A bias of -infinity in front of a ReLU, for example, changes no loss.
-  for (var i = layer.weights + id.x; i < layer.parameters; i += SUM_PARTS) {
-    valid = valid && is_finite(weights[id.z * layer.parameters + i]);
+  for (i = layer.weights + id.x; i < layer.parameters; i += SUM_PARTS) {
+    s.valid = s.valid && is_finite(weights[first + i]);
   }
-  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(sum, valid), 0.0);
+  sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(s.sum, s.valid), 0.0);
 }
 `,
   "shared/tile_12x8_blocks": `// Generated by tasks/_kit/tile.ts: 12 rows at a time forward, 8 inputs backward.
@@ -3501,319 +4825,794 @@ fn texel_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
   }
 }
 `,
-  "tiled/affine": `// includes shared/descent
+  "tiled/affine": `// includes tiled/tile
 //
-// The affine map of every layer but the first with its operands staged in workgroup memory, for wide layers:
+// The affine map of every layer but the first, for wide layers:
 //
 //   forward          Y = X W + b
 //   backward_input   dX = dY W^T
-//   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW
+//   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW,  db = sum over rows of dY,  b <- b - eta db
 //
-// All three are A B with A [m, depth] and B [depth, n] that are read in different directions. A workgroup computes SIDE x
-// SIDE results, each thread 4 x 4; 16 of the depth are staged at a time. Values past an edge are staged as 0 and not
-// stored.
+// All three are products of the tile, with operands that are read in different directions.
 
-// networks, parameters and gradients: shared/descent.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+// networks, parameters and gradients: shared/descent.wgsl; weights, dY and the product: tiled/tile.wgsl
 @group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-override SIDE: u32; // rows and columns of results of a workgroup
-override COLUMNS: u32 = SIDE / 4u; // fours of a side
-const DEPTH = 16u;
-
-var<workgroup> a_tile: array<vec4f, DEPTH * COLUMNS>; // [DEPTH, COLUMNS] four rows of A
-var<workgroup> b_tile: array<vec4f, DEPTH * COLUMNS>; // [DEPTH, COLUMNS] four columns of B
-
-// Where a matrix lies: entry (i, j) at first + i rows + j columns, 0 past its edges.
-struct Matrix {
-  first: u32,
-  row: u32, // from one row to the next
-  column: u32, // from one column to the next
-  rows: u32,
-  columns: u32,
-}
-
-fn inside(m: Matrix, i: u32, j: u32) -> bool {
-  return i < m.rows && j < m.columns;
-}
-
-fn at(m: Matrix, i: u32, j: u32) -> u32 {
-  return m.first + i * m.row + j * m.column;
-}
-
-fn activations(network: u32) -> Matrix {
-  return Matrix(network * step.rows * layer.inputs, layer.inputs, 1u, step.rows, layer.inputs);
-}
-
-fn output_gradients(network: u32) -> Matrix {
-  return Matrix(network * step.rows * layer.outputs, layer.outputs, 1u, step.rows, layer.outputs);
-}
-
-fn weight_matrix(network: u32) -> Matrix {
-  let first = network * layer.parameters + layer.weight;
-  return Matrix(first, layer.outputs, 1u, layer.inputs, layer.outputs);
-}
-
-fn transposed(m: Matrix) -> Matrix {
-  return Matrix(m.first, m.column, m.row, m.columns, m.rows);
-}
-
-// A thread's place in its workgroup's tile, and its results: column j of the matrix is row i + j.
-struct Place {
-  i: u32,
-  j: u32,
-  own_row: u32,
-  own_column: u32,
-}
-
-fn place_of(group: vec3u, thread: u32) -> Place {
-  let own_row = thread / COLUMNS;
-  let own_column = thread % COLUMNS;
-  return Place(group.x * SIDE + 4u * own_row, group.y * SIDE + 4u * own_column, own_row, own_column);
-}
-
-// Adds the products of the staged tiles.
-fn add_staged(sums: mat4x4f, p: Place) -> mat4x4f {
-  var total = sums;
-  for (var d = 0u; d < DEPTH; d++) {
-    let a = a_tile[d * COLUMNS + p.own_row];
-    let b = b_tile[d * COLUMNS + p.own_column];
-    total += mat4x4f(a.x * b, a.y * b, a.z * b, a.w * b);
+// Four numbers of X, or 0 past the depth.
+fn x_at(at: vec4u, inside: bool) -> vec4f {
+  if !inside {
+    return vec4f(0.0);
   }
-  return total;
+  return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
 }
 
-fn x_at(m: Matrix, i: u32, j: u32) -> f32 {
-  return select(0.0, x[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+// Where 16 rows of A or eight columns of B begin that lie along the depth in memory: a thread reads all at one depth.
+struct Sixteen {
+  a: vec4u,
+  b: vec4u,
+  c: vec4u,
+  d: vec4u,
 }
 
-fn dy_at(m: Matrix, i: u32, j: u32) -> f32 {
-  return select(0.0, dy[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+fn sixteen_rows(first: u32, rows: u32) -> Sixteen {
+  return Sixteen(
+    four_rows(first, rows),
+    four_rows(first + 8u, rows),
+    four_rows(first + 16u, rows),
+    four_rows(first + 24u, rows),
+  );
 }
 
-fn weight_at(m: Matrix, i: u32, j: u32) -> f32 {
-  return select(0.0, weights[at(m, min(i, m.rows - 1u), min(j, m.columns - 1u))], inside(m, i, j));
+fn times(s: Sixteen, stride: u32, base: u32) -> Sixteen {
+  return Sixteen(base + stride * s.a, base + stride * s.b, base + stride * s.c, base + stride * s.d);
+}
+
+fn x_along(at: Sixteen, k: u32) -> mat4x4f {
+  let inside = k < layer.inputs;
+  return mat4x4f(x_at(at.a + k, inside), x_at(at.b + k, inside), x_at(at.c + k, inside), x_at(at.d + k, inside));
+}
+
+fn dy_along(at: Sixteen, k: u32) -> mat4x4f {
+  let inside = k < layer.outputs;
+  return mat4x4f(dy_at(at.a + k, inside), dy_at(at.b + k, inside), dy_at(at.c + k, inside), dy_at(at.d + k, inside));
+}
+
+fn weights_along(a: vec4u, b: vec4u, k: u32) -> mat2x4f {
+  let inside = k < layer.outputs;
+  return mat2x4f(weights_at(a + k, inside), weights_at(b + k, inside));
+}
+
+// A thread's share of X^T, whose rows are neighbours in memory: the same four rows at four depths, \`at\` at depth 0.
+fn x_across(at: vec4u, k: u32) -> mat4x4f {
+  return mat4x4f(
+    x_at(at + k * layer.inputs, k < step.rows),
+    x_at(at + (k + 4u) * layer.inputs, k + 4u < step.rows),
+    x_at(at + (k + 8u) * layer.inputs, k + 8u < step.rows),
+    x_at(at + (k + 12u) * layer.inputs, k + 12u < step.rows),
+  );
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_affine_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let a = activations(group.z);
-  let b = weight_matrix(group.z);
-  let p = place_of(group, thread);
-  let d = thread / COLUMNS;
-  let i = group.x * SIDE + thread % COLUMNS * 4u;
-  let j = group.y * SIDE + thread % COLUMNS * 4u;
-  var sums: mat4x4f;
-  for (var k = 0u; k < layer.inputs; k += DEPTH) {
-    a_tile[thread] = vec4f(x_at(a, i, k + d), x_at(a, i + 1u, k + d), x_at(a, i + 2u, k + d), x_at(a, i + 3u, k + d));
-    b_tile[thread] =
-      vec4f(weight_at(b, k + d, j), weight_at(b, k + d, j + 1u), weight_at(b, k + d, j + 2u), weight_at(b, k + d, j + 3u));
+  let p = place_of(group, layer.inputs);
+  let rows = sixteen_rows(p.row + thread / DEPTH, step.rows);
+  let at_a = times(rows, layer.inputs, group.z * step.rows * layer.inputs);
+  let first = group.z * layer.parameters + layer.weight;
+  let at_b = first + four_columns(p.column + thread % B_FOURS, layer.outputs);
+  let k_a = thread % DEPTH;
+  let k_b = thread / B_FOURS;
+  var sums = biases(group.z, p, thread);
+  var a = x_along(at_a, p.begin + k_a);
+  var b = weights_across(at_b, p.begin + k_b);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    sums = add_staged(sums, p);
+    stage_a(k_a * A_STRIDE + thread / DEPTH, 8u, a);
+    stage_b(k_b * B_STRIDE + thread % B_FOURS, 8u * B_STRIDE, b);
     workgroupBarrier();
+    a = x_along(at_a, k + DEPTH + k_a);
+    b = weights_across(at_b, k + DEPTH + k_b);
+    add_staged(&sums, thread);
   }
-  let bias = group.z * layer.parameters + layer.bias;
-  for (var r = 0u; r < 4u && p.i + r < step.rows; r++) {
-    for (var c = 0u; c < 4u && p.j + c < layer.outputs; c++) {
-      y[(group.z * step.rows + p.i + r) * layer.outputs + p.j + c] = sums[r][c] + weights[bias + p.j + c];
-    }
-  }
+  let c = Results((group.z * PARTS + p.part) * step.rows * layer.outputs, step.rows, layer.outputs);
+  store(c, own_rows(p, thread), p.column + thread % 8u, sums);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_affine_backward_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let a = output_gradients(group.z);
-  let b = transposed(weight_matrix(group.z));
-  let p = place_of(group, thread);
-  let d = thread / COLUMNS;
-  let i = group.x * SIDE + thread % COLUMNS * 4u;
-  let j = group.y * SIDE + thread % COLUMNS * 4u;
-  var sums: mat4x4f;
-  for (var k = 0u; k < layer.outputs; k += DEPTH) {
-    a_tile[thread] = vec4f(dy_at(a, i, k + d), dy_at(a, i + 1u, k + d), dy_at(a, i + 2u, k + d), dy_at(a, i + 3u, k + d));
-    b_tile[thread] =
-      vec4f(weight_at(b, k + d, j), weight_at(b, k + d, j + 1u), weight_at(b, k + d, j + 2u), weight_at(b, k + d, j + 3u));
+  let p = place_of(group, layer.outputs);
+  let rows = sixteen_rows(p.row + thread / DEPTH, step.rows);
+  let at_a = times(rows, layer.outputs, group.z * step.rows * layer.outputs);
+  let first = group.z * layer.parameters + layer.weight;
+  let column = p.column + thread / DEPTH;
+  let at_b0 = first + layer.outputs * four_columns(column, layer.inputs);
+  let at_b1 = first + layer.outputs * four_columns(column + 8u, layer.inputs);
+  let k_own = thread % DEPTH;
+  var sums: Sums;
+  var a = dy_along(at_a, p.begin + k_own);
+  var b = weights_along(at_b0, at_b1, p.begin + k_own);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    sums = add_staged(sums, p);
+    stage_a(k_own * A_STRIDE + thread / DEPTH, 8u, a);
+    stage_b(k_own * B_STRIDE + thread / DEPTH, 8u, b);
     workgroupBarrier();
+    a = dy_along(at_a, k + DEPTH + k_own);
+    b = weights_along(at_b0, at_b1, k + DEPTH + k_own);
+    add_staged(&sums, thread);
   }
-  for (var r = 0u; r < 4u && p.i + r < step.rows; r++) {
-    for (var c = 0u; c < 4u && p.j + c < layer.inputs; c++) {
-      dx[(group.z * step.rows + p.i + r) * layer.inputs + p.j + c] = sums[r][c];
-    }
-  }
+  let c = Results((group.z * PARTS + p.part) * step.rows * layer.inputs, step.rows, layer.inputs);
+  store(c, own_rows(p, thread), p.column + thread % 8u, sums);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_affine_backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let a = transposed(activations(group.z));
-  let b = output_gradients(group.z);
-  let p = place_of(group, thread);
-  let d = thread / COLUMNS;
-  let i = group.x * SIDE + thread % COLUMNS * 4u;
-  let j = group.y * SIDE + thread % COLUMNS * 4u;
-  var sums: mat4x4f;
-  for (var k = 0u; k < step.rows; k += DEPTH) {
-    a_tile[thread] = vec4f(x_at(a, i, k + d), x_at(a, i + 1u, k + d), x_at(a, i + 2u, k + d), x_at(a, i + 3u, k + d));
-    b_tile[thread] = vec4f(dy_at(b, k + d, j), dy_at(b, k + d, j + 1u), dy_at(b, k + d, j + 2u), dy_at(b, k + d, j + 3u));
+  let p = place_of(group, step.rows);
+  let first_a = group.z * step.rows * layer.inputs;
+  let first_b = group.z * step.rows * layer.outputs;
+  let at_a = first_a + four_rows(p.row + thread % A_FOURS, layer.inputs);
+  let at_b = first_b + four_columns(p.column + thread % B_FOURS, layer.outputs);
+  let k_a = thread / A_FOURS;
+  let k_b = thread / B_FOURS;
+  var sums: Sums;
+  var bias = vec4f(0.0);
+  var a = x_across(at_a, p.begin + k_a);
+  var b = dy_across(at_b, p.begin + k_b);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    sums = add_staged(sums, p);
+    stage_a(k_a * A_STRIDE + thread % A_FOURS, 4u * A_STRIDE, a);
+    stage_b(k_b * B_STRIDE + thread % B_FOURS, 8u * B_STRIDE, b);
+    bias += b[0] + b[1];
     workgroupBarrier();
+    a = x_across(at_a, k + DEPTH + k_a);
+    b = dy_across(at_b, k + DEPTH + k_b);
+    add_staged(&sums, thread);
   }
-  let descent = descent_of(group.z);
-  for (var r = 0u; r < 4u && p.i + r < layer.inputs; r++) {
-    for (var c = 0u; c < 4u && p.j + c < layer.outputs; c++) {
-      let to = layer.weight + (p.i + r) * layer.outputs + p.j + c;
-      _ = descend_weight(descent, to, sums[r][c]);
-    }
-  }
+  finish_weights(group.z, p, own_rows(p, thread), thread, sums, bias);
 }
 `,
-  "tiled/input": `// includes shared/descent, shared/images
+  "tiled/input": `// includes tiled/tile, shared/images
 //
-// The affine map of the first layer with its operands staged in workgroup memory:
+// The affine map of the first layer, which reads images as bytes and standardises them as they are staged:
 //
 //   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
-//   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
+//   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW,  db = sum over rows of dS,  b <- b - eta db
 //
-// A workgroup computes SIDE rows x SIDE outputs, or SIDE inputs x SIDE outputs, each thread 4 x 4 of them. Values past
-// an edge are staged as 0 and not stored.
+// Both are products of the tile.
 
-// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] S
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] dS
+// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl; weights, dS and
+// the product: tiled/tile.wgsl
 
-override SIDE: u32; // rows, inputs and outputs of a workgroup
-override COLUMNS: u32 = SIDE / 4u; // fours of a side
-const DEPTH = 8u; // texels of four inputs staged at a time forward
-const ROWS = 16u; // rows staged at a time backward
-
-var<workgroup> left: array<vec4f, SIDE * DEPTH>; // pixels: forward [SIDE rows, DEPTH], backward [ROWS, COLUMNS]
-var<workgroup> right: array<vec4f, 4u * DEPTH * COLUMNS>; // forward W [4 DEPTH, COLUMNS], backward dS [ROWS, COLUMNS]
-
-fn pixels_of(row: u32, k: u32) -> vec4f {
-  if row >= step.rows || k >= layer.texels {
-    return vec4f(0.0);
-  }
-  return pixels(k, place(order[step.first + row]), standard[k]);
+// The indices of four images of the batch; past the last they repeat it.
+fn four_images(rows: vec4u) -> vec4u {
+  let at = step.first + min(rows, vec4u(step.rows - 1u));
+  return vec4u(order[at.x], order[at.y], order[at.z], order[at.w]);
 }
 
-// Four numbers of a row of width \`layer.outputs\`; past the last 0.
-fn weights_at(network: u32, input: u32, output: u32) -> vec4f {
-  var four = vec4f(0.0);
-  if input >= layer.inputs {
-    return four;
+// Four pixels of each of four images; past the last pixel 0. A column is an image.
+fn four_pixels(k: u32, images: vec4u) -> mat4x4f {
+  if k >= layer.texels {
+    return mat4x4f();
   }
-  let first = network * layer.parameters + layer.weight + input * layer.outputs + output;
-  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
-    four[i] = weights[first + i];
-  }
-  return four;
-}
-
-fn gradients_at(network: u32, row: u32, output: u32) -> vec4f {
-  var four = vec4f(0.0);
-  if row >= step.rows {
-    return four;
-  }
-  let first = (network * step.rows + row) * layer.outputs + output;
-  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
-    four[i] = dy[first + i];
-  }
-  return four;
-}
-
-// Four results of a row.
-fn store_row(network: u32, row: u32, output: u32, sums: vec4f) {
-  if row >= step.rows {
-    return;
-  }
-  let first = (network * step.rows + row) * layer.outputs + output;
-  let bias = network * layer.parameters + layer.bias + output;
-  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
-    y[first + i] = sums[i] + weights[bias + i];
-  }
+  let s = standard[k];
+  return mat4x4f(
+    pixels(k, place(images.x), s),
+    pixels(k, place(images.y), s),
+    pixels(k, place(images.z), s),
+    pixels(k, place(images.w), s),
+  );
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let row = group.x * SIDE;
-  let output = group.y * SIDE;
-  let c = thread % COLUMNS;
-  let r = thread / COLUMNS * 4u;
-  var s0 = vec4f(0.0);
-  var s1 = vec4f(0.0);
-  var s2 = vec4f(0.0);
-  var s3 = vec4f(0.0);
-  for (var k = 0u; k < layer.texels; k += DEPTH) {
-    for (var i = thread; i < SIDE * DEPTH; i += WORKGROUP) {
-      left[i] = pixels_of(row + i / DEPTH, k + i % DEPTH);
-    }
-    for (var i = thread; i < 4u * DEPTH * COLUMNS; i += WORKGROUP) {
-      right[i] = weights_at(group.z, 4u * k + i / COLUMNS, output + i % COLUMNS * 4u);
-    }
+  let p = place_of(group, layer.inputs);
+  // A thread stages a texel of four rows, so four depths of them.
+  let images = four_images(four_rows(p.row + thread / 4u, step.rows));
+  let texel = thread % 4u;
+  let first = group.z * layer.parameters + layer.weight;
+  let at_b = first + four_columns(p.column + thread % B_FOURS, layer.outputs);
+  let k_b = thread / B_FOURS;
+  var sums = biases(group.z, p, thread);
+  var a = four_pixels(p.begin / 4u + texel, images);
+  var b = weights_across(at_b, p.begin + k_b);
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    for (var q = 0u; q < DEPTH; q++) {
-      let at = 4u * q * COLUMNS + c;
-      let w = mat4x4f(right[at], right[at + COLUMNS], right[at + 2u * COLUMNS], right[at + 3u * COLUMNS]);
-      s0 += w * left[r * DEPTH + q];
-      s1 += w * left[(r + 1u) * DEPTH + q];
-      s2 += w * left[(r + 2u) * DEPTH + q];
-      s3 += w * left[(r + 3u) * DEPTH + q];
-    }
+    stage_a(4u * texel * A_STRIDE + thread / 4u, A_STRIDE, transpose(a));
+    stage_b(k_b * B_STRIDE + thread % B_FOURS, 8u * B_STRIDE, b);
     workgroupBarrier();
+    a = four_pixels((k + DEPTH) / 4u + texel, images);
+    b = weights_across(at_b, k + DEPTH + k_b);
+    add_staged(&sums, thread);
   }
-  store_row(group.z, row + r, output + 4u * c, s0);
-  store_row(group.z, row + r + 1u, output + 4u * c, s1);
-  store_row(group.z, row + r + 2u, output + 4u * c, s2);
-  store_row(group.z, row + r + 3u, output + 4u * c, s3);
+  let c = Results((group.z * PARTS + p.part) * step.rows * layer.outputs, step.rows, layer.outputs);
+  store(c, own_rows(p, thread), p.column + thread % 8u, sums);
 }
 
-// Updates the weights of an input to four outputs.
-fn move_row(d: Descent, input: u32, output: u32, gradient: vec4f) {
-  if input >= layer.inputs {
-    return;
-  }
-  let first = layer.weight + input * layer.outputs + output;
-  for (var i = 0u; i < 4u && output + i < layer.outputs; i++) {
-    _ = descend_weight(d, first + i, gradient[i]);
-  }
+// The four depths at which a thread stages the same texel.
+fn four_depths(first: u32) -> vec4u {
+  return first + vec4u(0u, 4u, 8u, 12u);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn tiled_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let k = group.x * COLUMNS; // in texels
-  let output = group.y * SIDE;
-  let c = thread % COLUMNS;
-  let q = thread / COLUMNS;
-  var w0 = vec4f(0.0); // of the first of four inputs, to four outputs
-  var w1 = vec4f(0.0);
-  var w2 = vec4f(0.0);
-  var w3 = vec4f(0.0);
-  for (var row = 0u; row < step.rows; row += ROWS) {
-    left[thread] = pixels_of(row + thread / COLUMNS, k + thread % COLUMNS);
-    right[thread] = gradients_at(group.z, row + thread / COLUMNS, output + thread % COLUMNS * 4u);
+  let p = place_of(group, step.rows);
+  let texel = p.row / 4u + thread % A_FOURS;
+  let first_b = group.z * step.rows * layer.outputs;
+  let at_b = first_b + four_columns(p.column + thread % B_FOURS, layer.outputs);
+  let k_a = thread / A_FOURS;
+  let k_b = thread / B_FOURS;
+  var sums: Sums;
+  var bias = vec4f(0.0);
+  var a = four_pixels(texel, four_images(four_depths(p.begin + k_a)));
+  var b = dy_across(at_b, p.begin + k_b);
+  // Which images to read is known a stage ahead, so that no read of pixels waits for it.
+  var images = four_images(four_depths(p.begin + DEPTH + k_a));
+  for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
-    for (var r = 0u; r < ROWS; r++) {
-      let x = left[r * COLUMNS + q];
-      let g = right[r * COLUMNS + c];
-      w0 += x.x * g;
-      w1 += x.y * g;
-      w2 += x.z * g;
-      w3 += x.w * g;
+    stage_a(k_a * A_STRIDE + thread % A_FOURS, 4u * A_STRIDE, a);
+    stage_b(k_b * B_STRIDE + thread % B_FOURS, 8u * B_STRIDE, b);
+    bias += b[0] + b[1];
+    workgroupBarrier();
+    a = four_pixels(texel, images);
+    b = dy_across(at_b, k + DEPTH + k_b);
+    images = four_images(four_depths(k + 2u * DEPTH + k_a));
+    add_staged(&sums, thread);
+  }
+  // Four rows of this tile are the inputs of a texel.
+  let rows = OwnRows(p.row + 4u * (thread / 8u), 1u, 2u * A_FOURS);
+  finish_weights(group.z, p, rows, thread, sums, bias);
+}
+`,
+  "tiled/norm": `// includes shared/descent, shared/bits, shared/averages
+//
+// Batch norm and the ReLU after it in training, for wide layers and large batches; per_operation/batch_norm.wgsl has the
+// formulas. A workgroup computes TILED_FEATURES features: 32 threads each, which take turns at the rows and read eight a turn, so
+// that few reads wait for one another.
+
+// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
+@group(0) @binding(16) var<storage, read_write> normalised: array<f32>; // [P, rows, outputs] N
+@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
+
+override TILED_FEATURES: u32; // features of a workgroup: 8
+override LANES: u32 = WORKGROUP / TILED_FEATURES; // threads of a feature
+
+var<workgroup> partial: array<vec2f, WORKGROUP>;
+var<workgroup> scales: array<f32, TILED_FEATURES>; // gamma / sqrt(var + eps)
+
+// The sums of what the threads of a feature give, always in the same order.
+fn sum_of_lanes(thread: u32, own: vec2f) -> vec2f {
+  partial[thread] = own;
+  workgroupBarrier();
+  for (var half = WORKGROUP / 2u; half >= TILED_FEATURES; half /= 2u) {
+    if thread < half {
+      partial[thread] += partial[thread + half];
     }
     workgroupBarrier();
   }
-  let d = descent_of(group.z);
-  let input = 4u * (k + q);
-  move_row(d, input, output + 4u * c, w0);
-  move_row(d, input + 1u, output + 4u * c, w1);
-  move_row(d, input + 2u, output + 4u * c, w2);
-  move_row(d, input + 3u, output + 4u * c, w3);
+  let sum = partial[thread % TILED_FEATURES];
+  workgroupBarrier(); // All have read before the next sum begins.
+  return sum;
+}
+
+fn total(four: vec4f) -> f32 {
+  return four.x + four.y + four.z + four.w;
+}
+
+// Four rows of a thread, and where they lie; past the last they repeat it.
+struct Rows {
+  at: vec4u,
+  inside: vec4<bool>,
+}
+
+fn four_rows(first: u32, row: u32) -> Rows {
+  let rows = row + LANES * vec4u(0u, 1u, 2u, 3u);
+  return Rows(first + layer.outputs * min(rows, vec4u(step.rows - 1u)), rows < vec4u(step.rows));
+}
+
+fn x_at(at: vec4u) -> vec4f {
+  return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+}
+
+fn normalised_at(at: vec4u) -> vec4f {
+  return vec4f(normalised[at.x], normalised[at.y], normalised[at.z], normalised[at.w]);
+}
+
+// Gradients that pass the ReLU.
+fn gradients_at(at: vec4u) -> vec4f {
+  let dh = vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+  let h = vec4f(y[at.x], y[at.y], y[at.z], y[at.w]);
+  return relu_gradient4(dh, h);
+}
+
+fn store_norm(r: Rows, exists: bool, n: vec4f, h: vec4f) {
+  let inside = r.inside & vec4<bool>(exists);
+  if inside.x {
+    normalised[r.at.x] = n.x;
+    y[r.at.x] = h.x;
+  }
+  if inside.y {
+    normalised[r.at.y] = n.y;
+    y[r.at.y] = h.y;
+  }
+  if inside.z {
+    normalised[r.at.z] = n.z;
+    y[r.at.z] = h.z;
+  }
+  if inside.w {
+    normalised[r.at.w] = n.w;
+    y[r.at.w] = h.w;
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_batch_norm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let place = group.x * TILED_FEATURES + thread % TILED_FEATURES;
+  let exists = place < layer.outputs;
+  let feature = min(place, layer.outputs - 1u);
+  let lane = thread / TILED_FEATURES;
+  let rows = f32(step.rows);
+  let first = group.z * step.rows * layer.outputs + feature;
+  var sums = vec4f(0.0);
+  for (var row = lane; row < step.rows; row += 8u * LANES) {
+    let r = four_rows(first, row);
+    let q = four_rows(first, row + 4u * LANES);
+    let a = x_at(r.at);
+    let b = x_at(q.at);
+    sums += select(vec4f(0.0), a, r.inside) + select(vec4f(0.0), b, q.inside);
+  }
+  let mean = sum_of_lanes(thread, vec2f(total(sums), 0.0)).x / rows;
+  var squares = vec4f(0.0);
+  for (var row = lane; row < step.rows; row += 8u * LANES) {
+    let r = four_rows(first, row);
+    let q = four_rows(first, row + 4u * LANES);
+    let a = select(vec4f(0.0), x_at(r.at) - mean, r.inside);
+    let b = select(vec4f(0.0), x_at(q.at) - mean, q.inside);
+    squares += a * a + b * b;
+  }
+  let variance = sum_of_lanes(thread, vec2f(total(squares), 0.0)).x / rows;
+
+  let inverse = or_nan(1.0 / sqrt(variance + EPSILON), is_finite(variance));
+  let gamma = weights[group.z * layer.parameters + layer.gamma + feature];
+  let beta = weights[group.z * layer.parameters + layer.beta + feature];
+  for (var row = lane; row < step.rows; row += 8u * LANES) {
+    let r = four_rows(first, row);
+    let q = four_rows(first, row + 4u * LANES);
+    let a = (x_at(r.at) - mean) * inverse;
+    let b = (x_at(q.at) - mean) * inverse;
+    store_norm(r, exists, a, relu4(gamma * a + beta));
+    store_norm(q, exists, b, relu4(gamma * b + beta));
+  }
+  if exists && lane == 0u {
+    inverse_deviation[group.z * layer.outputs + feature] = inverse;
+    keep_average(group.z, layer.mean + feature, mean);
+    keep_average(group.z, layer.variance + feature, variance);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_batch_norm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let place = group.x * TILED_FEATURES + thread % TILED_FEATURES;
+  let exists = place < layer.outputs;
+  let feature = min(place, layer.outputs - 1u);
+  let lane = thread / TILED_FEATURES;
+  let rows = f32(step.rows);
+  let first = group.z * step.rows * layer.outputs + feature;
+  if lane == 0u { // the one thread of a feature that reads gamma, as it is the one that moves it
+    let gamma = parameters[group.z * layer.parameters + layer.gamma + feature];
+    scales[thread] = gamma * inverse_deviation[group.z * layer.outputs + feature];
+  }
+  var of_beta = vec4f(0.0);
+  var of_gamma = vec4f(0.0);
+  for (var row = lane; row < step.rows; row += 8u * LANES) {
+    let r = four_rows(first, row);
+    let q = four_rows(first, row + 4u * LANES);
+    let a = select(vec4f(0.0), gradients_at(r.at), r.inside);
+    let b = select(vec4f(0.0), gradients_at(q.at), q.inside);
+    of_beta += a + b;
+    of_gamma += a * normalised_at(r.at) + b * normalised_at(q.at);
+  }
+  let sums = sum_of_lanes(thread, vec2f(total(of_beta), total(of_gamma)));
+  let scale = scales[thread % TILED_FEATURES];
+  for (var row = lane; row < step.rows; row += 8u * LANES) {
+    let r = four_rows(first, row);
+    let q = four_rows(first, row + 4u * LANES);
+    let a = scale * (gradients_at(r.at) - sums.x / rows - normalised_at(r.at) * sums.y / rows);
+    let b = scale * (gradients_at(q.at) - sums.x / rows - normalised_at(q.at) * sums.y / rows);
+    store_gradients(r, exists, a);
+    store_gradients(q, exists, b);
+  }
+  if exists && lane == 0u {
+    let d = descent_of(group.z);
+    descend(d, layer.gamma + feature, sums.y);
+    descend(d, layer.beta + feature, sums.x);
+  }
+}
+
+fn store_gradients(r: Rows, exists: bool, ds: vec4f) {
+  let inside = r.inside & vec4<bool>(exists);
+  if inside.x {
+    dx[r.at.x] = ds.x;
+  }
+  if inside.y {
+    dx[r.at.y] = ds.y;
+  }
+  if inside.z {
+    dx[r.at.z] = ds.z;
+  }
+  if inside.w {
+    dx[r.at.w] = ds.w;
+  }
+}
+`,
+  "tiled/parts": `// includes shared/descent
+//
+// Adds up the parts of a product of \`tiled\` whose depth was split, in order:
+//
+//   outputs  Y = sum over parts, the first of which holds the bias
+//   inputs   dX = sum over parts
+//   weights  g = sum over parts,  dW = g + 2 lambda W,  W <- W - eta dW; the last row of each part is db
+//
+// A thread computes one value.
+
+// networks, parameters and gradients: shared/descent.wgsl
+@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
+@group(0) @binding(26) var<storage, read_write> product: array<f32>; // [P, PARTS, rows of the product, its columns]
+
+override PARTS: u32; // parts of the depth
+
+// The sum at one place of the product. Four reads a turn do not wait for one another.
+fn sum_of_parts(network: u32, size: u32, at: u32) -> f32 {
+  let first = network * PARTS * size + at;
+  var sum = 0.0;
+  for (var p = 0u; p < PARTS; p += 4u) {
+    let part = min(p + vec4u(0u, 1u, 2u, 3u), vec4u(PARTS - 1u)) * size + first;
+    let four = vec4f(product[part.x], product[part.y], product[part.z], product[part.w]);
+    sum += four.x;
+    sum += select(0.0, four.y, p + 1u < PARTS);
+    sum += select(0.0, four.z, p + 2u < PARTS);
+    sum += select(0.0, four.w, p + 3u < PARTS);
+  }
+  return sum;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_parts_outputs(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let at = thread_index(id, workgroups);
+  let size = step.rows * layer.outputs;
+  if at < size {
+    y[id.z * size + at] = sum_of_parts(id.z, size, at);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_parts_inputs(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let at = thread_index(id, workgroups);
+  let size = step.rows * layer.inputs;
+  if at < size {
+    dx[id.z * size + at] = sum_of_parts(id.z, size, at);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_parts_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
+  let at = thread_index(id, workgroups);
+  let count = layer.inputs * layer.outputs;
+  let size = count + layer.outputs;
+  if at >= size {
+    return;
+  }
+  let sum = sum_of_parts(id.z, size, at);
+  let d = descent_of(id.z);
+  if at < count {
+    _ = descend_weight(d, layer.weight + at, sum);
+  } else {
+    descend(d, layer.bias + at - count, sum);
+  }
+}
+`,
+  "tiled/tile": `// includes shared/descent
+//
+// The core of the products of \`tiled\`: C = A B with A [rows, depth] and B [depth, columns].
+//
+// A workgroup of 128 threads computes TILED_ROWS x TILED_COLUMNS results, a thread 8 x 8 of them in registers. 16 of the
+// depth are staged in workgroup memory at a time. Before their products are added, the reads of the next 16 begin, so that
+// these are under way meanwhile. Rows and columns past an edge repeat the last one and are not stored; past the depth
+// operands are 0.
+//
+// Operands are staged in fours, which is what a thread reads from workgroup memory at once. Four rows of A lie A_FOURS
+// apart, four columns of B B_FOURS apart: neighbouring threads then read neighbouring numbers, wherever a matrix begins and
+// however long its rows are.
+//
+// Where tiles are too few to occupy a device, the depth is split into PARTS, each computed by a workgroup of its own;
+// tiled/parts.wgsl adds them up.
+
+// networks, parameters and gradients: shared/descent.wgsl
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
+@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
+@group(0) @binding(26) var<storage, read_write> product: array<f32>; // [P, PARTS, rows of C, columns of C]
+
+override PARTS: u32; // parts of the depth
+override TILED_ROWS: u32; // rows of a workgroup: 128
+override TILED_COLUMNS: u32; // columns of a workgroup: 64
+override A_FOURS: u32 = TILED_ROWS / 4u;
+override B_FOURS: u32 = TILED_COLUMNS / 4u;
+const DEPTH = 16u;
+
+// One more than the fours of a row, so that threads that store at several depths use different banks.
+override A_STRIDE: u32 = A_FOURS + 1u;
+override B_STRIDE: u32 = B_FOURS + 1u;
+
+var<workgroup> a_tile: array<vec4f, DEPTH * A_STRIDE>; // [DEPTH, A_STRIDE] four rows of A
+var<workgroup> b_tile: array<vec4f, DEPTH * B_STRIDE>; // [DEPTH, B_STRIDE] four columns of B
+
+// What a workgroup computes: its first row and column of C, over the depth from \`begin\` to \`end\`.
+struct Place {
+  row: u32,
+  column: u32,
+  part: u32,
+  begin: u32,
+  end: u32,
+}
+
+// The last part of an evaluation has fewer rows than it was dispatched for; workgroups past the last row store nothing.
+fn place_of(group: vec3u, depth: u32) -> Place {
+  let part = group.y % PARTS;
+  let stages = (depth + DEPTH - 1u) / DEPTH;
+  let length = (stages + PARTS - 1u) / PARTS * DEPTH;
+  let begin = part * length;
+  let end = min(begin + length, depth);
+  return Place(group.y / PARTS * TILED_ROWS, group.x * TILED_COLUMNS, part, begin, end);
+}
+
+// Four rows of A or columns of B; past the last they repeat it.
+fn four_rows(first: u32, size: u32) -> vec4u {
+  return min(first + A_FOURS * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
+}
+
+fn four_columns(first: u32, size: u32) -> vec4u {
+  return min(first + B_FOURS * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
+}
+
+// Four numbers of a buffer, or 0 past the depth.
+fn weights_at(at: vec4u, inside: bool) -> vec4f {
+  if !inside {
+    return vec4f(0.0);
+  }
+  return vec4f(weights[at.x], weights[at.y], weights[at.z], weights[at.w]);
+}
+
+fn dy_at(at: vec4u, inside: bool) -> vec4f {
+  if !inside {
+    return vec4f(0.0);
+  }
+  return vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+}
+
+// A thread's share of B where its columns are neighbours in memory: the same four columns at two depths, \`at\` at depth 0.
+fn weights_across(at: vec4u, k: u32) -> mat2x4f {
+  return mat2x4f(
+    weights_at(at + k * layer.outputs, k < layer.inputs),
+    weights_at(at + (k + 8u) * layer.outputs, k + 8u < layer.inputs),
+  );
+}
+
+fn dy_across(at: vec4u, k: u32) -> mat2x4f {
+  return mat2x4f(
+    dy_at(at + k * layer.outputs, k < step.rows),
+    dy_at(at + (k + 8u) * layer.outputs, k + 8u < step.rows),
+  );
+}
+
+// Stores a thread's share of A: four fours.
+fn stage_a(at: u32, apart: u32, fours: mat4x4f) {
+  a_tile[at] = fours[0];
+  a_tile[at + apart] = fours[1];
+  a_tile[at + 2u * apart] = fours[2];
+  a_tile[at + 3u * apart] = fours[3];
+}
+
+// Stores a thread's share of B: two fours.
+fn stage_b(at: u32, apart: u32, fours: mat2x4f) {
+  b_tile[at] = fours[0];
+  b_tile[at + apart] = fours[1];
+}
+
+// A thread's results: the first letter says which four rows, the second which four columns. A column of a matrix is a row
+// of C.
+struct Sums {
+  aa: mat4x4f,
+  ab: mat4x4f,
+  ba: mat4x4f,
+  bb: mat4x4f,
+}
+
+fn plus_outer(sums: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
+  return mat4x4f(
+    fma(vec4f(a.x), b, sums[0]),
+    fma(vec4f(a.y), b, sums[1]),
+    fma(vec4f(a.z), b, sums[2]),
+    fma(vec4f(a.w), b, sums[3]),
+  );
+}
+
+// Adds the products at one depth: four reads, 64 multiply-adds.
+fn add_depth(sums: ptr<function, Sums>, at_a: u32, at_b: u32) {
+  let a = a_tile[at_a];
+  let c = a_tile[at_a + A_FOURS / 2u];
+  let b = b_tile[at_b];
+  let d = b_tile[at_b + B_FOURS / 2u];
+  (*sums).aa = plus_outer((*sums).aa, a, b);
+  (*sums).ab = plus_outer((*sums).ab, a, d);
+  (*sums).ba = plus_outer((*sums).ba, c, b);
+  (*sums).bb = plus_outer((*sums).bb, c, d);
+}
+
+// Adds the products of what is staged. Eight depths are written out: no compiler unrolls a WGSL loop.
+fn add_staged(sums: ptr<function, Sums>, thread: u32) {
+  for (var k = 0u; k < DEPTH; k += 8u) {
+    let a = k * A_STRIDE + thread / 8u;
+    let b = k * B_STRIDE + thread % 8u;
+    add_depth(sums, a, b);
+    add_depth(sums, a + A_STRIDE, b + B_STRIDE);
+    add_depth(sums, a + 2u * A_STRIDE, b + 2u * B_STRIDE);
+    add_depth(sums, a + 3u * A_STRIDE, b + 3u * B_STRIDE);
+    add_depth(sums, a + 4u * A_STRIDE, b + 4u * B_STRIDE);
+    add_depth(sums, a + 5u * A_STRIDE, b + 5u * B_STRIDE);
+    add_depth(sums, a + 6u * A_STRIDE, b + 6u * B_STRIDE);
+    add_depth(sums, a + 7u * A_STRIDE, b + 7u * B_STRIDE);
+  }
+}
+
+// The sums to begin with forward: every row has the bias, which the first part adds.
+fn biases(network: u32, p: Place, thread: u32) -> Sums {
+  var sums: Sums;
+  if p.part == 0u {
+    let first = network * layer.parameters + layer.bias;
+    let a = weights_at(first + four_columns(p.column + thread % 8u, layer.outputs), true);
+    let b = weights_at(first + four_columns(p.column + thread % 8u + B_FOURS / 2u, layer.outputs), true);
+    sums = Sums(mat4x4f(a, a, a, a), mat4x4f(b, b, b, b), mat4x4f(a, a, a, a), mat4x4f(b, b, b, b));
+  }
+  return sums;
+}
+
+// The rows of a thread's results, as they were staged: \`first + i * apart\` of one four, \`half\` behind them of the other.
+struct OwnRows {
+  first: u32,
+  apart: u32,
+  half: u32,
+}
+
+fn own_rows(p: Place, thread: u32) -> OwnRows {
+  return OwnRows(p.row + thread / 8u, A_FOURS, A_FOURS / 2u);
+}
+
+// Where C, or one part of it, lies in \`product\`.
+struct Results {
+  first: u32,
+  rows: u32,
+  columns: u32,
+}
+
+// Stores a thread's results of one row: \`a\` and \`b\` take turns, eight columns apart.
+fn store_row(c: Results, row: u32, column: u32, a: vec4f, b: vec4f) {
+  if row >= c.rows {
+    return;
+  }
+  let at = c.first + row * c.columns + column;
+  if column < c.columns { product[at] = a.x; }
+  if column + 8u < c.columns { product[at + 8u] = b.x; }
+  if column + 16u < c.columns { product[at + 16u] = a.y; }
+  if column + 24u < c.columns { product[at + 24u] = b.y; }
+  if column + 32u < c.columns { product[at + 32u] = a.z; }
+  if column + 40u < c.columns { product[at + 40u] = b.z; }
+  if column + 48u < c.columns { product[at + 48u] = a.w; }
+  if column + 56u < c.columns { product[at + 56u] = b.w; }
+}
+
+fn store(c: Results, r: OwnRows, column: u32, s: Sums) {
+  store_row(c, r.first, column, s.aa[0], s.ab[0]);
+  store_row(c, r.first + r.apart, column, s.aa[1], s.ab[1]);
+  store_row(c, r.first + 2u * r.apart, column, s.aa[2], s.ab[2]);
+  store_row(c, r.first + 3u * r.apart, column, s.aa[3], s.ab[3]);
+  store_row(c, r.first + r.half, column, s.ba[0], s.bb[0]);
+  store_row(c, r.first + r.half + r.apart, column, s.ba[1], s.bb[1]);
+  store_row(c, r.first + r.half + 2u * r.apart, column, s.ba[2], s.bb[2]);
+  store_row(c, r.first + r.half + 3u * r.apart, column, s.ba[3], s.bb[3]);
+}
+
+// Updates a thread's weights of one input. All are read before the first is stored: else each read would wait for the store
+// before it. In place of a column past the edge the thread reads its first, which no other thread writes.
+fn move_row(d: Descent, input: u32, output: u32, a: vec4f, b: vec4f) {
+  if input >= layer.inputs || output >= layer.outputs {
+    return;
+  }
+  let first = d.first + layer.weight + input * layer.outputs;
+  let columns_a = output + B_FOURS * vec4u(0u, 1u, 2u, 3u);
+  let columns_b = columns_a + B_FOURS / 2u;
+  let inside_a = columns_a < vec4u(layer.outputs);
+  let inside_b = columns_b < vec4u(layer.outputs);
+  let at_a = first + select(vec4u(output), columns_a, inside_a);
+  let at_b = first + select(vec4u(output), columns_b, inside_b);
+  let w_a = vec4f(parameters[at_a.x], parameters[at_a.y], parameters[at_a.z], parameters[at_a.w]);
+  let w_b = vec4f(parameters[at_b.x], parameters[at_b.y], parameters[at_b.z], parameters[at_b.w]);
+  let g_a = a + d.decay * w_a;
+  let g_b = b + d.decay * w_b;
+  move_four(d, at_a, inside_a, w_a, g_a);
+  move_four(d, at_b, inside_b, w_b, g_b);
+}
+
+fn move_four(d: Descent, at: vec4u, inside: vec4<bool>, w: vec4f, g: vec4f) {
+  let moved = w - d.eta * g;
+  if inside.x {
+    gradients[at.x] = g.x;
+    parameters[at.x] = moved.x;
+  }
+  if inside.y {
+    gradients[at.y] = g.y;
+    parameters[at.y] = moved.y;
+  }
+  if inside.z {
+    gradients[at.z] = g.z;
+    parameters[at.z] = moved.z;
+  }
+  if inside.w {
+    gradients[at.w] = g.w;
+    parameters[at.w] = moved.w;
+  }
+}
+
+fn move_weights(d: Descent, r: OwnRows, output: u32, s: Sums) {
+  move_row(d, r.first, output, s.aa[0], s.ab[0]);
+  move_row(d, r.first + r.apart, output, s.aa[1], s.ab[1]);
+  move_row(d, r.first + 2u * r.apart, output, s.aa[2], s.ab[2]);
+  move_row(d, r.first + 3u * r.apart, output, s.aa[3], s.ab[3]);
+  move_row(d, r.first + r.half, output, s.ba[0], s.bb[0]);
+  move_row(d, r.first + r.half + r.apart, output, s.ba[1], s.bb[1]);
+  move_row(d, r.first + r.half + 2u * r.apart, output, s.ba[2], s.bb[2]);
+  move_row(d, r.first + r.half + 3u * r.apart, output, s.ba[3], s.bb[3]);
+}
+
+// What backward_weight ends with. In one part the weights move; of several each is stored, the biases' as one more row.
+// \`bias\` is what the thread staged of dY, summed over its depths.
+fn finish_weights(network: u32, p: Place, r: OwnRows, thread: u32, s: Sums, bias: vec4f) {
+  let output = p.column + thread % 8u;
+  let c = Results(
+    (network * PARTS + p.part) * (layer.inputs + 1u) * layer.outputs, layer.inputs, layer.outputs);
+  let d = descent_of(network);
+  if PARTS == 1u {
+    move_weights(d, r, output, s);
+  } else {
+    store(c, r, output, s);
+  }
+  // The first tile of a column adds up its biases; threads B_FOURS apart have staged the same columns.
+  workgroupBarrier();
+  b_tile[thread] = bias;
+  workgroupBarrier();
+  if p.row > 0u || thread >= B_FOURS {
+    return;
+  }
+  var sum = b_tile[thread];
+  sum += b_tile[thread + B_FOURS];
+  sum += b_tile[thread + 2u * B_FOURS];
+  sum += b_tile[thread + 3u * B_FOURS];
+  sum += b_tile[thread + 4u * B_FOURS];
+  sum += b_tile[thread + 5u * B_FOURS];
+  sum += b_tile[thread + 6u * B_FOURS];
+  sum += b_tile[thread + 7u * B_FOURS];
+  for (var i = 0u; i < 4u; i++) {
+    let own = p.column + thread + i * B_FOURS;
+    if own < layer.outputs {
+      if PARTS == 1u {
+        descend(d, layer.bias + own, sum[i]);
+      } else {
+        product[c.first + layer.inputs * layer.outputs + own] = sum[i];
+      }
+    }
+  }
 }
 `,
 };

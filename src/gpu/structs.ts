@@ -81,6 +81,7 @@ export const LAYER = new Struct("Layer", {
   texels: "u32",
   imagesPerLayer: "u32",
   slices: "u32",
+  index: "u32",
 });
 
 /** What changes from one step, or one part of an evaluation, to the next. */
@@ -120,7 +121,7 @@ export const LAYER_PLACE = new Struct("LayerPlace", {
   h: "u32",
   n: "u32",
   g: "u32",
+  moments: "u32",
   inverse: "u32",
-  dgamma: "u32",
-  dbeta: "u32",
+  gradients: "u32",
 });

@@ -78,10 +78,18 @@ export interface PeerRow {
   readonly version: string;
   /** How it runs steps, as in "webgpu, nothing read". */
   readonly mode: string;
-  /** Milliseconds for its step of one network. */
+  /** Milliseconds for its step of all networks together. */
   readonly msPerStep: number;
   /** Steps in its measurement. */
   readonly steps: number;
-  /** Milliseconds for our step of one network. */
+  /** Milliseconds for our step of the same networks. */
   readonly ownMsPerStep: number;
+  /** Networks that trained together. */
+  readonly networks: number;
+  /** Widths of the hidden layers, separated by commas. */
+  readonly hidden: string;
+  /** Whether batch norm was on. */
+  readonly batchNorm: boolean;
+  /** Images in a batch. */
+  readonly batch: number;
 }

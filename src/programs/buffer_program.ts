@@ -10,7 +10,7 @@ import type { BoundKernel } from "../gpu/kernels.ts";
 import type { Memory } from "../gpu/memory.ts";
 import { Binder, imageResources, type Mode } from "./binder.ts";
 import { encodeKernels, KernelSteps } from "./kernel_steps.ts";
-import { BufferLayers, type Products } from "./layers.ts";
+import { BufferLayers, type ForwardProducts, type Products } from "./layers.ts";
 import type { EncodeChunk, Program, ProgramContext, Steps, StepsOptions } from "./program.ts";
 import type { StepPlan } from "./steps.ts";
 
@@ -40,9 +40,9 @@ export class BufferProgram implements Program {
     await memory.ready();
     const layers = program.#layers;
     const binder = await bindTo(context, products, { mode: "training", split: "training" });
-    const forward = await binder.bind(layers.forward("training", products.affine));
+    const forward = await binder.bind(layers.forward("training", products));
     const loss = await binder.bind(layers.loss());
-    const backward = await binder.bind(layers.backward(products.affineBackward));
+    const backward = await binder.bind(layers.backward(products));
     program.#step = [...forward, ...backward];
     program.#stepWithLoss = [...forward, ...loss, ...backward];
     return program;
@@ -75,18 +75,18 @@ export class BufferProgram implements Program {
 export async function prepareEvaluation(
   context: ProgramContext,
   split: Split,
-  { layers, products }: { layers: BufferLayers; products: Products },
+  { layers, products }: { layers: BufferLayers; products: ForwardProducts },
 ): Promise<EncodeChunk> {
   const { stepStride } = context.buffers;
   const binder = await bindTo(context, products, { mode: "evaluation", split });
-  const forward = layers.forward("evaluation", products.affine);
+  const forward = layers.forward("evaluation", products);
   const kernels = await binder.bind([...forward, ...layers.loss()]);
   return (pass, slot) => encodeKernels(pass, kernels, slot * stepStride);
 }
 
 async function bindTo(
   context: ProgramContext,
-  { slices, shared }: Products,
+  { slices, shared }: ForwardProducts,
   { mode, split }: { mode: Mode; split: Split },
 ): Promise<Binder> {
   const images = await imageResources(context, mode, split);

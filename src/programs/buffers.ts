@@ -26,10 +26,14 @@ const LOSS_SLOTS = 64;
 /** The value of `diverged` for a network that has not diverged. */
 export const NEVER = 0xffff_ffff;
 
-/** Maximum sizes of a chunk of an evaluation: enough to fill a device, with a few megabytes for a layer's values. */
+/**
+ * Maximum sizes of a chunk of an evaluation: images, values of a layer in a network, and bytes of a layer in all networks.
+ * Hardware takes all images of CIFAR-10 at once: a workgroup of `fused_evaluate_input` evaluates 128, and a GPU runs
+ * hundreds of them.
+ */
 const EVALUATION = {
-  software: { rows: 2600, values: 160_000 },
-  hardware: { rows: 12_800, values: 2_000_000 },
+  software: { rows: 2600, values: 160_000, bytes: Infinity },
+  hardware: { rows: 50_000, values: 2_600_000, bytes: 2 ** 28 },
 };
 
 /** The buffers of a population that all variants share. */
@@ -104,9 +108,10 @@ export class PopulationBuffers {
     const { training, validation, test } = data.source;
     const max = gpu.adapter.software ? EVALUATION.software : EVALUATION.hardware;
     const widest = Math.max(...widths.slice(1));
-    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
-    // The values of a layer of all networks, in float32, must fit into one binding.
-    const bound = Math.min(maxBufferSize, maxStorageBufferBindingSize) / (4 * P * widest);
+    const { maxBufferSize, maxStorageBufferBindingSize, maxTextureDimension2D } = gpu.device.limits;
+    // The values of a layer of all networks, in vec4s of float32, must fit into one binding; or four rows into a texel.
+    const bytes = Math.min(max.bytes, maxBufferSize, maxStorageBufferBindingSize);
+    const bound = Math.min(bytes / (16 * P * tiles(widest, 4)), 4 * maxTextureDimension2D);
     const fitting = Math.floor(Math.min(max.values / widest, bound));
     const parts = [training.count, validation.count, test.count];
     this.evaluationRows = Math.max(1, Math.min(max.rows, fitting, Math.max(...parts)));
@@ -167,6 +172,7 @@ export class PopulationBuffers {
       texels: this.#data.texels,
       imagesPerLayer: this.#data.imagesPerLayer,
       slices,
+      index: layer,
     }]);
     const made = this.#memory.uniform(`layer ${layer + 1} sizes`, fields);
     this.#sizes.set(key, made);

@@ -14,20 +14,20 @@ import { FORWARD, GRADIENTS, LAYER_PLACE, STEP, UPDATE } from "../gpu/structs.ts
 import { layout } from "../model/network.ts";
 import type { PopulationShape } from "../model/shape.ts";
 import { Binder, imageResources, type KernelUse } from "./binder.ts";
-import { prepareEvaluation } from "./buffer_program.ts";
 import { FIXED_SLOT, type PopulationBuffers } from "./buffers.ts";
 import {
-  inputSizes,
-  laterGroups,
   lossSizes,
   normSizes,
+  pairSizes,
   productSizes,
   type Sizes,
   sizesFit,
   tailSizes,
 } from "./fused_sizes.ts";
+import { allocateEvaluation, type PrepareEvaluation } from "./fused_evaluation.ts";
+import { inputKernels, type InputProduct } from "./input_kernels.ts";
 import { encodeKernels, KernelSteps } from "./kernel_steps.ts";
-import { BufferLayers, lossOf } from "./layers.ts";
+import { lossOf } from "./layers.ts";
 import { packedLayout, packParameters } from "./packed.ts";
 import type {
   EncodeChunk,
@@ -38,28 +38,48 @@ import type {
   Variant,
 } from "./program.ts";
 import { encodeSteps, type StepPlan } from "./steps.ts";
-import { TILED_PRODUCTS } from "./tiled.ts";
 
 /** The layers behind the first: all in one workgroup a network, or a dispatch and many workgroups for each. */
 type Rest = "tail" | "layers";
 
-/** The variants. */
+/** What differs between the variants. */
+interface Kind {
+  readonly rest: Rest;
+  readonly product: InputProduct;
+}
+
+/**
+ * Networks for which a product of the first layer is worth trying; where ranges overlap, measuring decides. Prototypes on an
+ * H100 took 50 and 34 µs with the first and second for 10 networks, 65 and 61 with the second and third for 20, and 393 and
+ * 314 for 128.
+ */
+const NETWORKS: Readonly<Record<InputProduct, Variant["networks"]>> = {
+  "single": { min: 1, max: 16 },
+  "8x8": { min: 3, max: Infinity },
+  "16x8": { min: 24, max: Infinity },
+};
+
+/** The variants: for few networks, for many, and for very many. */
 export const FUSED: readonly Variant[] = [
-  variant("fused-tail", "tail"),
-  variant("fused-layers", "layers"),
+  variant("fused-layers", { rest: "layers", product: "single" }),
+  variant("fused-tail", { rest: "tail", product: "single" }),
+  variant("fused-tail-8x8", { rest: "tail", product: "8x8" }),
+  variant("fused-layers-8x8", { rest: "layers", product: "8x8" }),
+  variant("fused-tail-16x8", { rest: "tail", product: "16x8" }),
 ];
 
-function variant(name: string, rest: Rest): Variant {
+function variant(name: string, kind: Kind): Variant {
   return {
     name,
     rank: { small: 1 },
-    fits: (gpu, shape) => fits(gpu, shape, rest),
-    create: (context) => Memory.hold(context.gpu, (memory) => Fused.create(context, memory, rest)),
+    networks: NETWORKS[kind.product],
+    fits: (gpu, shape) => fits(gpu, shape, kind),
+    create: (context) => Memory.hold(context.gpu, (memory) => Fused.create(context, memory, kind)),
   };
 }
 
-/** Storage buffers of `fused_tail`, which has the most. */
-const STORAGE_BUFFERS = 7;
+/** Storage buffers of `fused_input`, which has the most. */
+const STORAGE_BUFFERS = 8;
 
 /** Maximum multiplications of a step after the first layer for which its products need no tiles. */
 const MAX_MULTIPLICATIONS = 5e7;
@@ -69,26 +89,27 @@ interface Place {
   readonly h: number;
   readonly n: number;
   readonly g: number;
+  readonly moments: number;
   readonly inverse: number;
-  readonly dgamma: number;
-  readonly dbeta: number;
+  readonly gradients: number;
 }
 
 /** Whether a shape fits the memory of the device and of a workgroup. */
-function fits(gpu: Gpu, shape: PopulationShape, rest: Rest): boolean {
+function fits(gpu: Gpu, shape: PopulationShape, { rest, product }: Kind): boolean {
   const { limits } = gpu.device;
   const { widths } = layout(shape.architecture);
   const { networks: P, batch } = shape;
   if (widths.length < 3 || widths.length - 1 > FUSED_MAX_LAYERS) return false;
   const behind = widths.slice(1, -1).reduce((sum, width, i) => sum + width * widths[i + 2], 0);
-  const input = inputSizes(gpu, { rows: batch, texels: tiles(widths[0], 4), outputs: widths[1] });
+  const texels = tiles(widths[0], 4);
+  const input = inputKernels(gpu, product, { networks: P, rows: batch, texels, widths });
   const largest = 16 * P * Math.max(
     input.slices * batch * tiles(widths[1], 4),
     place(widths, batch).size,
     packedLayout(widths).size,
   );
   const sizes = [
-    input,
+    ...input.kernels.map(([, own]) => own),
     normSizes(gpu, batch, input.slices),
     ...restOf(gpu, { widths, batch }, rest).map(([, , own]) => own),
   ];
@@ -107,27 +128,34 @@ function restOf(
   if (rest === "tail") return [["fused_tail", 0, tailSizes(batch, widths)]];
   const last = widths.length - 3; // the last hidden layer
   const later = Array.from({ length: last }, (_, i) => i + 1);
-  return [
-    ...later.map((l) => ["fused_forward", l, productSizes(gpu, batch, widths[l])] as const),
-    ["fused_loss", last, lossSizes(gpu, batch, widths[last + 2])],
-    ...later.toReversed().map((l) =>
-      ["fused_backward", l - 1, productSizes(gpu, batch, widths[l + 1])] as const
-    ),
-  ];
+  const forward = later.map((l) =>
+    ["fused_forward", l, productSizes(gpu, batch, widths[l])] as const
+  );
+  const backward = later.toReversed().map((l) =>
+    ["fused_backward", l - 1, productSizes(gpu, batch, widths[l + 1])] as const
+  );
+  if (last > 0) {
+    const pair = pairSizes(batch, widths);
+    if (sizesFit(gpu, pair)) {
+      return [...forward, ["fused_pair", last - 1, pair], ...backward.slice(1)];
+    }
+  }
+  return [...forward, ["fused_loss", last, lossSizes(gpu, batch, widths[last + 2])], ...backward];
 }
 
 /**
- * A step begins with the first layer's sums, which the step before has left. Its last kernel, `fused_input`, updates
- * all parameters, then computes the first product of the next step. So a run of steps begins with the first product alone.
+ * A step begins with the first layer's sums, which the step before has left. Its last kernels, those of the first layer,
+ * update all parameters, then compute the first product of the next step. So a run of steps begins with the first
+ * product alone.
  */
 class Fused implements Program {
   readonly #context: ProgramContext;
   readonly #memory: Memory;
-  readonly #evaluation: BufferLayers;
   /** The struct `Step` for the product before the first step. */
   readonly #stepBefore: GPUBuffer;
   /** [P] packed parameters. */
   readonly #packed: GPUBuffer;
+  #evaluation!: PrepareEvaluation;
   #before!: BoundKernel;
   #unpack!: BoundKernel;
   #step: readonly BoundKernel[] = [];
@@ -139,18 +167,25 @@ class Fused implements Program {
     const { buffers: { layout: { widths } }, networks: P } = context;
     this.#context = context;
     this.#memory = memory;
-    this.#evaluation = new BufferLayers(context, memory, "evaluation");
     this.#stepBefore = memory.uniform("step before the first", new Uint32Array(STEP.size / 4));
     this.#packed = memory.buffer("packed parameters", 4 * P * packedLayout(widths).size);
   }
 
-  static async create(context: ProgramContext, memory: Memory, rest: Rest): Promise<Fused> {
+  static async create(
+    context: ProgramContext,
+    memory: Memory,
+    { rest, product }: Kind,
+  ): Promise<Fused> {
     const { gpu, architecture, buffers, networks: P, batch, data } = context;
     const { widths } = buffers.layout;
     const program = new Fused(context, memory);
     const { places, size } = place(widths, batch);
-    const input = inputSizes(gpu, { rows: batch, texels: data.texels, outputs: widths[1] });
-    const { slices } = input;
+    const { kernels: input, slices } = inputKernels(gpu, product, {
+      networks: P,
+      rows: batch,
+      texels: data.texels,
+      widths,
+    });
     const logits = memory.buffer("logits", P * batch * widths[widths.length - 1]);
     const tensors = {
       slices: memory.buffer("partial sums", 4 * P * slices * batch * tiles(widths[1], 4)),
@@ -159,9 +194,6 @@ class Fused implements Program {
       packed: program.#packed,
       y: logits,
     };
-    await memory.ready();
-    const shared = { ...tensors, ...await imageResources(context, "training", "training") };
-    const binder = new Binder(context, { mode: "training", slices, shared });
     const common = {
       ARENA: size,
       PACKED: packedLayout(widths).size,
@@ -170,28 +202,32 @@ class Fused implements Program {
       BATCH_NORM: Number(architecture.batchNorm),
       SLICES: slices,
     };
+    program.#evaluation = allocateEvaluation(context, memory, {
+      resources: tensors,
+      constants: common,
+    });
+    await memory.ready();
+    const shared = { ...tensors, ...await imageResources(context, "training", "training") };
+    const binder = new Binder(context, { mode: "training", slices, shared });
     function use([name, layer, { constants }]: ReturnType<typeof restOf>[number]): KernelUse {
-      return [name, layer, { constants: { ...common, ...constants, LAYER: layer } }];
+      return [name, layer, { constants: { ...common, ...constants } }];
     }
     const kernels = await binder.bind([
       use(["fused_norm", 0, normSizes(gpu, batch, slices)]),
       ...restOf(gpu, { widths, batch }, rest).map(use),
     ]);
     const loss = await binder.bind(lossOf(widths.length - 2, logits));
-    const constants = {
-      ...common,
-      ...input.constants,
-      LATER: laterGroups(widths, input.constants.WORKGROUP),
-    };
-    const [before, next, unpack] = await binder.bind([
-      ["fused_input", 0, { resources: { step: program.#stepBefore }, constants }],
-      ["fused_input", 0, { constants }],
+    const uses = input.map(([name, sizes]) => use([name, 0, sizes]));
+    const [first, layer, own] = uses[uses.length - 1];
+    const [before, unpack, ...next] = await binder.bind([
+      [first, layer, { ...own, resources: { step: program.#stepBefore } }],
       ["fused_unpack", 0, { constants: common }],
+      ...uses,
     ]);
     program.#before = before;
     program.#unpack = unpack;
-    program.#step = [...kernels, next];
-    program.#stepWithLoss = [...kernels, ...loss, next];
+    program.#step = [...kernels, ...next];
+    program.#stepWithLoss = [...kernels, ...loss, ...next];
     return program;
   }
 
@@ -218,8 +254,7 @@ class Fused implements Program {
   }
 
   evaluation(split: Split): Promise<EncodeChunk> {
-    const parts = { layers: this.#evaluation, products: TILED_PRODUCTS };
-    return prepareEvaluation(this.#context, split, parts);
+    return this.#evaluation(split);
   }
 
   settle(pass: GPUComputePassEncoder): void {
@@ -268,9 +303,9 @@ function place(widths: readonly number[], rows: number): { places: Place[]; size
       h: take(rows * columns),
       n: take(rows * columns),
       g: take(rows * columns),
+      moments: take(2 * columns),
       inverse: take(columns),
-      dgamma: take(columns),
-      dbeta: take(columns),
+      gradients: take(2 * columns),
     };
   });
   return { places, size };

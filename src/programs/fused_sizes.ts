@@ -22,6 +22,10 @@ const COLUMNS_AT_ONCE = 4;
 /** Maximum parts that a sum is divided into. */
 const MAX_PARTS = 8;
 
+/** Rows, or lanes of threads, whose sums are added first. */
+const ROWS_OF_GROUP = 10;
+const LANES_OF_GROUP = 5;
+
 /** Texels of four inputs in a slice of `fused_input`. */
 const SLICE = 8;
 
@@ -64,9 +68,8 @@ export function columnSizes(
   );
   const PARTS = Math.min(MAX_PARTS, turns);
   const WORKGROUP = PARTS * Math.min(rows, Math.floor(threads / PARTS));
-  const GROUP = groupOf(rows);
-  const vectors = WORKGROUP + 2 * rows + 2 * tiles(rows, GROUP) + tile;
-  return { constants: { PARTS, WORKGROUP, GROUP, TILE: tile }, bytes: VEC4 * vectors };
+  const vectors = WORKGROUP + 2 * rows + 2 * tiles(rows, ROWS_OF_GROUP) + tile;
+  return { constants: { PARTS, WORKGROUP, TILE: tile }, bytes: VEC4 * vectors };
 }
 
 /** Divides `fused_norm`. */
@@ -88,17 +91,28 @@ export function lossSizes(gpu: Gpu, rows: number, classes: number): Sizes {
 
 /** Divides `fused_tail`: four rows a thread, and a layer's weights in four reads of every thread. */
 export function tailSizes(rows: number, widths: readonly number[]): Sizes {
-  const behind = widths.slice(1);
-  const COLUMNS = tiles(Math.max(...behind), 4);
-  const STAGED = Math.max(
-    ...behind.slice(1).map((width, i) => 4 * tiles(behind[i], 4) * tiles(width, 4)),
-  );
+  const { constants, bytes } = blockSizes(rows, widths.slice(1));
+  return { constants, bytes: bytes + VEC4 * constants.COLUMNS * (widths.length - 2) };
+}
+
+/** Divides `fused_pair`, in which the last hidden layer and the output layer pass through workgroup memory. */
+export function pairSizes(rows: number, widths: readonly number[]): Sizes {
+  const { constants, bytes } = blockSizes(rows, widths.slice(-2));
+  return { constants, bytes: bytes + VEC4 * 4 * constants.COLUMNS };
+}
+
+/** Divides a kernel whose workgroup holds layers of some widths, and the weights between each and the next. */
+function blockSizes(rows: number, widths: readonly number[]) {
+  const columns = widths.map((width) => tiles(width, 4));
+  const COLUMNS = Math.max(...columns);
+  const STAGED = Math.max(...columns.slice(1).map((width, i) => 4 * columns[i] * width));
   const lanes = tiles(rows, 4);
-  const GROUP = groupOf(lanes);
   const WORKGROUP = 32 * tiles(Math.max(lanes * COLUMNS, tiles(STAGED, 4), rows), 32);
-  const TILE = COLUMNS * Math.max(rows, 2 * (lanes + tiles(lanes, GROUP)));
-  const vectors = TILE + STAGED + COLUMNS * (behind.length - 1);
-  return { constants: { COLUMNS, STAGED, GROUP, WORKGROUP, TILE }, bytes: VEC4 * vectors };
+  const TILE = COLUMNS * Math.max(rows, 2 * (lanes + tiles(lanes, LANES_OF_GROUP)));
+  return {
+    constants: { COLUMNS, STAGED, WORKGROUP, TILE },
+    bytes: VEC4 * (TILE + STAGED),
+  };
 }
 
 /**
@@ -140,9 +154,4 @@ export function laterGroups(widths: readonly number[], threads: number): number 
     const depth = layer === 0 ? 0 : tiles(widths[layer], 4);
     return sum + tiles((depth + 1) * tiles(outputs, 4), threads);
   }, 0);
-}
-
-/** How many of a number of summands are added first, so that as many such sums are left. */
-function groupOf(count: number): number {
-  return Math.ceil(Math.sqrt(count));
 }

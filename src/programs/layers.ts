@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { KernelName } from "../gpu/kernel_table.ts";
 import type { Resources } from "../gpu/kernels.ts";
 import type { Memory } from "../gpu/memory.ts";
 import type { KernelUse, Mode } from "./binder.ts";
@@ -23,15 +24,17 @@ interface LayerBuffers {
   readonly inverseDeviation?: GPUBuffer;
 }
 
-/** The products of a program. */
+/** The products of a program, and its kernels of batch norm. */
 export interface Products {
   /** Lists the kernels from the input of a layer, `x`, to the output of its affine map, `y`. */
-  affine(layer: number, tensors: { x?: GPUBuffer; y: GPUBuffer }): KernelUse[];
+  affine(layer: number, tensors: { x?: GPUBuffer; y: GPUBuffer }, mode: Mode): KernelUse[];
   /** Lists the kernels from d cost / d y to d cost / d x and to the updated parameters of the map. */
   affineBackward(
     layer: number,
     tensors: { dy?: GPUBuffer; x?: GPUBuffer; dx?: GPUBuffer },
   ): KernelUse[];
+  /** The kernels of batch norm in training; the plain ones unless given. */
+  readonly norm?: { readonly forward: KernelName; readonly backward: KernelName };
   /** Parts that the first layer's sum over the inputs is split into in training; 1 unless given. */
   readonly slices?: number;
   /** Further resources of the kernels. */
@@ -39,6 +42,9 @@ export interface Products {
   /** Copies parameters that were set from outside, [layout.count], to where the kernels read them. */
   write?(network: number, parameters: Float32Array): void;
 }
+
+/** What an evaluation needs of them. */
+export type ForwardProducts = Omit<Products, "affineBackward" | "write">;
 
 /** The layers of a population, every tensor in a buffer. */
 export class BufferLayers {
@@ -78,12 +84,13 @@ export class BufferLayers {
     });
   }
 
-  /** Lists the kernels from the images to the logits, in order; `affine` lists those of an affine map. */
-  forward(mode: Mode, affine: Products["affine"]): KernelUse[] {
-    const norm = mode === "training" ? "batch_norm_forward" : "batch_norm_evaluate";
+  /** Lists the kernels from the images to the logits, in order. */
+  forward(mode: Mode, { affine, norm: own }: ForwardProducts): KernelUse[] {
+    const training = own?.forward ?? "batch_norm_forward";
+    const norm = mode === "training" ? training : "batch_norm_evaluate";
     const activation = this.#batchNorm ? norm : "relu_forward";
     return this.#layers.flatMap(({ s, h, normalised, inverseDeviation }, i) => {
-      const kernels = affine(i, { x: this.#layers[i - 1]?.h, y: s });
+      const kernels = affine(i, { x: this.#layers[i - 1]?.h, y: s }, mode);
       const resources = { x: s, y: h, normalised, inverse_deviation: inverseDeviation };
       return h ? [...kernels, [activation, i, { resources }] as const] : kernels;
     });
@@ -96,7 +103,8 @@ export class BufferLayers {
   }
 
   /** Lists the kernels from the logits to the updated parameters, in order. */
-  backward(affineBackward: Products["affineBackward"]): KernelUse[] {
+  backward({ affineBackward, norm: own }: Products): KernelUse[] {
+    const norm = own?.backward ?? "batch_norm_backward";
     const last = this.#layers.length - 1;
     const logits = { x: this.#layers[last].s, dx: this.#layers[last].ds };
     const kernels: KernelUse[] = [["softmax_cross_entropy_backward", last, { resources: logits }]];
@@ -105,7 +113,7 @@ export class BufferLayers {
       if (h) {
         const tensors = { x: s, y: h, dy: dh, dx: ds, normalised };
         const resources = { ...tensors, inverse_deviation: inverseDeviation };
-        kernels.push([this.#batchNorm ? "batch_norm_backward" : "relu_backward", i, { resources }]);
+        kernels.push([this.#batchNorm ? norm : "relu_backward", i, { resources }]);
       }
       const before = this.#layers[i - 1];
       kernels.push(...affineBackward(i, { dy: ds, x: before?.h, dx: before?.dh }));

@@ -67,6 +67,8 @@ export interface Variant {
   readonly name: string;
   /** What it is worth trying for, and in which order: 1 comes first; equal ranks keep the order of the list. */
   readonly rank: Readonly<Partial<Record<Purpose, number>>>;
+  /** The networks of a population for which it is worth trying; any number unless given. */
+  readonly networks?: { readonly min: number; readonly max: number };
   /** Whether it can run a shape on a device. */
   fits(gpu: Gpu, shape: PopulationShape): boolean;
   /**

@@ -41,7 +41,7 @@ interface TexelOptions {
 export const TEXEL: readonly Variant[] = [
   variant("texel-20x10", { software: 1 }, { tile: "tile_20x10", threads: 100 }),
   variant("texel-20x10-sliced", { software: 1 }, { tile: "tile_20x10", threads: 200 }),
-  variant("texel-12x8", { software: 1, large: 1 }, { tile: "tile_12x8", threads: 200 }),
+  variant("texel-12x8", { software: 1, large: 2 }, { tile: "tile_12x8", threads: 200 }),
 ];
 
 function variant(name: string, rank: Variant["rank"], options: TexelOptions): Variant {

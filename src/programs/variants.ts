@@ -17,6 +17,8 @@ import { TILED } from "./tiled.ts";
 /** All variants; where ranks are equal, the first is tried first. */
 const LIST: readonly Variant[] = [...FUSED, TILED, ...TEXEL, PER_OPERATION];
 
+const ANY = { min: 1, max: Infinity };
+
 /** The names of all variants. */
 export const VARIANTS: readonly string[] = LIST.map(({ name }) => name);
 
@@ -45,7 +47,8 @@ export function defaultVariant(gpu: Gpu, shape: PopulationShape): string {
 
 /**
  * Lists the variants that are worth trying for a shape, the most promising first: those made for the adapter's
- * kind, hardware or software, or all others if none of those can run the shape.
+ * kind, hardware or software, and for that number of networks, or all others if none of those can run the
+ * shape.
  *
  * @param gpu The device.
  * @param shape What is to be trained.
@@ -58,11 +61,15 @@ export function candidates(
   options: { readonly without?: readonly string[] } = {},
 ): string[] {
   const { without = [] } = options;
-  const fitting = LIST.filter(({ name, fits }) => !without.includes(name) && fits(gpu, shape));
+  const left = LIST.filter(({ name }) => !without.includes(name));
+  const fitting = left.filter(({ fits }) => fits(gpu, shape));
+  // What no variant can run is refused where its memory is allocated, with a sentence that says how much it takes.
+  if (fitting.length === 0) return left.map(({ name }) => name);
   const small: Purpose = fitting.some(({ rank }) => rank.small === 1) ? "small" : "large";
   const purpose = gpu.adapter.software ? "software" : small;
-  const suited = fitting.filter(({ rank }) => rank[purpose] !== undefined)
-    .sort((a, b) => a.rank[purpose]! - b.rank[purpose]!);
+  const suited = fitting.filter(({ rank, networks: { min, max } = ANY }) =>
+    rank[purpose] !== undefined && min <= shape.networks && shape.networks <= max
+  ).sort((a, b) => a.rank[purpose]! - b.rank[purpose]!);
   return (suited.length > 0 ? suited : fitting).map(({ name }) => name);
 }
 

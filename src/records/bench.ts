@@ -39,7 +39,10 @@ export const BENCH_CSV: CsvTable<BenchRow> = new CsvTable<BenchRow>({
   peakMemoryBytes: "optional integer",
 }, { first: 16 });
 
-/** The format of `peers.csv`, oldest row first. */
+/**
+ * The format of `peers.csv`, oldest row first. Files of earlier versions end with the column `own_ms_per_step`: they are all
+ * about one network of three layers.
+ */
 export const PEERS_CSV: CsvTable<PeerRow> = new CsvTable<PeerRow>({
   date: "date",
   commit: "text",
@@ -50,4 +53,8 @@ export const PEERS_CSV: CsvTable<PeerRow> = new CsvTable<PeerRow>({
   msPerStep: "number",
   steps: "integer",
   ownMsPerStep: "number",
-});
+  networks: "integer",
+  hidden: "text",
+  batchNorm: "boolean",
+  batch: "integer",
+}, { first: 9, earlier: { networks: 1, hidden: "50,50", batch_norm: true, batch: 100 } });

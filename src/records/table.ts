@@ -102,17 +102,22 @@ interface Column {
 export class CsvTable<Row extends object> {
   readonly #columns: readonly Column[];
   readonly #first: number;
+  readonly #earlier: Cells;
 
   /**
    * Describes the format.
    *
    * @param columns The columns, in the order of the cells.
-   * @param options `first`: how many columns files of earlier versions have, where the later ones, all optional, may be
-   * missing; they read as null then.
+   * @param options `first`: how many columns files of earlier versions have, where the later ones may be missing; they read
+   * as the cell of that name in `earlier` then, or else as null, and must be optional.
    */
-  constructor(columns: Columns<Row>, options: { readonly first?: number } = {}) {
+  constructor(
+    columns: Columns<Row>,
+    options: { readonly first?: number; readonly earlier?: Cells } = {},
+  ) {
     this.#columns = listColumns(columns);
     this.#first = options.first ?? this.#columns.length;
+    this.#earlier = options.earlier ?? {};
   }
 
   /**
@@ -172,7 +177,9 @@ export class CsvTable<Row extends object> {
     }
     const row: Record<string, unknown> = {};
     this.#columns.forEach(({ name, kind, path }, i) => {
-      const value = i < cells.length ? parseCell(cells[i], kind, `${where}, column ${name}`) : null;
+      const value = i < cells.length
+        ? parseCell(cells[i], kind, `${where}, column ${name}`)
+        : this.#earlier[name] ?? null;
       setAt(row, path, value);
     });
     return row as Row;

@@ -16,13 +16,16 @@ import { DeviceDataSet } from "../gpu/device_data.ts";
 import { initialise } from "../model/initialisation.ts";
 import type { Architecture } from "../model/network.ts";
 import type { PUBLISHED_GRADIENT_ERRORS } from "../model/published.ts";
+import type { Batch, Network } from "../model/reference/network.ts";
 import { checkGradients, type GradientError } from "../model/reference/numerical_gradients.ts";
 import { architectureOf } from "../model/shape.ts";
 import {
-  checkKernels,
+  compareKernels,
   type KernelCheckOptions,
   type KernelCheckRow,
+  type KernelRecord,
   passes,
+  recordKernels,
   worstOf,
 } from "./kernel_check.ts";
 
@@ -79,48 +82,73 @@ export const TRIAL_NETWORKS = [
 const NORM_BAR = 1e-7;
 const LEFT_OUT_BAR = 0.05;
 
-/**
- * Checks the gradients of the first batch in three ways: the reference against a five-point and a forward difference,
- * and the GPU against the reference. `bars` bound the five-point differences; `failures` has a sentence on each error
- * beyond its bar.
- */
-export async function checkSetting(
+/** What the GPU computed in the setting asked for, and what is to be differentiated: plain data, for any thread. */
+export interface SettingRecord {
+  readonly onGpu: KernelRecord;
+  readonly network: Network;
+  readonly batch: Batch;
+  readonly lambda: number;
+  /** Bounds of the five-point differences. */
+  readonly bars: ErrorsByParameter;
+  /** Printed beside them. */
+  readonly published: ErrorsByParameter;
+}
+
+/** What the GPU computed in a trial: plain data, for any thread. */
+export interface TrialRecord extends Omit<GradientTrial, "worst" | "failures"> {
+  readonly onGpu: KernelRecord;
+}
+
+/** Makes a step of the first batch on the GPU, for {@linkcode checkSetting}. */
+export async function recordSetting(
   gpu: Gpu,
   source: DataSet,
-  options: GradientCheckOptions & {
-    readonly lambda: number;
-    readonly bars: ErrorsByParameter;
-    readonly published: ErrorsByParameter;
-    readonly signal: AbortSignal;
-  },
-): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
-  const { hidden, batchNorm, batch, seed, variant, lambda, bars, published, signal } = options;
+  options: GradientCheckOptions & Pick<SettingRecord, "lambda" | "bars" | "published">,
+): Promise<SettingRecord> {
+  const { hidden, batchNorm, batch, seed, variant, lambda, bars, published } = options;
   const dataset = firstInputs(source, options);
   const order = Uint32Array.from({ length: dataset.training.count }, (_, i) => i);
   const networks = [{ lambda, etaMin: 0, etaMax: 0.1 }];
   const setting = { hidden, batchNorm, networks, batch, steps: 1, seed, order, evaluation: false };
-  const onGpu = await compare(gpu, dataset, { ...setting, variant });
-
+  const onGpu = await record(gpu, dataset, { ...setting, variant });
   const architecture = architectureOf(options, dataset);
   const parameters = initialise(architecture, { seed, identity: 0 });
-  const differences = await checkGradients({ architecture, parameters }, {
-    x: standardise(dataset.training.images, dataset, order.subarray(0, batch)),
-    labels: dataset.training.labels.subarray(0, batch),
-  }, { lambda, signal });
+  const { images, labels } = dataset.training;
+  const x = standardise(images, dataset, order.subarray(0, batch));
+  return {
+    onGpu,
+    network: { architecture, parameters },
+    batch: { x, labels: labels.slice(0, batch) },
+    lambda,
+    bars,
+    published,
+  };
+}
+
+/**
+ * Checks the gradients of the first batch in three ways: the reference against a five-point and a forward difference,
+ * and the GPU against the reference. `failures` has a sentence on each error beyond its bar.
+ */
+export async function checkSetting(
+  { onGpu, network, batch, lambda, bars, published }: SettingRecord,
+  signal?: AbortSignal,
+): Promise<{ rows: GradientCheckRow[]; failures: string[] }> {
+  const kernels = compareKernels(onGpu);
+  const differences = await checkGradients(network, batch, { lambda, signal });
   const rows = differences.map(({ parameter, fivePoint, forward, leftOut, entries }) => ({
     parameter,
     published: published[parameter] ?? null,
     fivePoint,
     forward,
     gpuNorm:
-      onGpu.find(({ name, kind }) =>
+      kernels.find(({ name, kind }) =>
         name === parameter && (kind === "gradient" || kind === "cancelled")
       )!.error,
     leftOut,
     entries,
   }));
   const failures = [
-    ...describeFailures(onGpu),
+    ...describeFailures(kernels),
     ...differences.flatMap((row) => exceededBounds(row, bars[row.parameter])),
   ];
   const leftOut = rows.reduce((sum, row) => sum + row.leftOut, 0);
@@ -131,31 +159,37 @@ export async function checkSetting(
   return { rows, failures };
 }
 
-/** Compares {@linkcode COMPARED_STEPS} steps of {@linkcode TRIAL_NETWORKS} on the GPU with the reference. */
-export async function checkTrial(
+/** Makes {@linkcode COMPARED_STEPS} steps of {@linkcode TRIAL_NETWORKS} on the GPU, for {@linkcode checkTrial}. */
+export async function recordTrial(
   gpu: Gpu,
   source: DataSet,
   options: GradientCheckOptions,
-): Promise<GradientTrial> {
+): Promise<TrialRecord> {
   const { hidden, batchNorm, batch, seed, variant } = options;
   const dataset = firstInputs(source, options);
-  const { inputs } = dataset;
   const setting = { hidden, batchNorm, networks: TRIAL_NETWORKS, batch, steps: COMPARED_STEPS };
-  const rows = await compare(gpu, dataset, { ...setting, seed, variant });
+  const onGpu = await record(gpu, dataset, { ...setting, seed, variant });
+  return { hidden, batchNorm, inputs: dataset.inputs, batch, onGpu };
+}
+
+/** Compares the steps of a trial with the reference. */
+export function checkTrial({ onGpu, ...trial }: TrialRecord): GradientTrial {
+  const { hidden, batchNorm, inputs, batch } = trial;
+  const rows = compareKernels(onGpu);
   const name = `${hidden.length + 1} layers, batch norm ${batchNorm ? "on" : "off"}, ` +
     `${inputs} inputs, batch ${batch}`;
   const failures = describeFailures(rows).map((failure) => `${failure} (${name})`);
-  return { hidden, batchNorm, inputs, batch, worst: worstOf(rows), failures };
+  return { ...trial, worst: worstOf(rows), failures };
 }
 
-async function compare(
+async function record(
   gpu: Gpu,
   dataset: DataSet,
   options: Omit<KernelCheckOptions, "data">,
-): Promise<KernelCheckRow[]> {
+): Promise<KernelRecord> {
   const data = new DeviceDataSet(gpu, dataset);
   try {
-    return await checkKernels(gpu, { ...options, data });
+    return await recordKernels(gpu, { ...options, data });
   } finally {
     data.destroy();
   }

@@ -5,16 +5,17 @@
  * @module
  */
 
-import { standardise } from "../data/dataset.ts";
+import { type DataSet, standardise } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { maximum } from "../lists.ts";
 import { initialise } from "../model/initialisation.ts";
-import { isCancelledBias, layout } from "../model/network.ts";
+import type { Evaluation } from "../model/metrics.ts";
+import { type Architecture, isCancelledBias, layout } from "../model/network.ts";
 import { Random } from "../model/random.ts";
-import { evaluate, gradients, updateStatistics } from "../model/reference/network.ts";
+import { type Batch, evaluate, gradients, updateStatistics } from "../model/reference/network.ts";
 import { architectureOf, type PopulationPlan } from "../model/shape.ts";
-import { planSteps, type StepPlan } from "../programs/steps.ts";
+import { planSteps } from "../programs/steps.ts";
 import { type NetworkSettings, Population, type PopulationState } from "./population.ts";
 
 /** What to run. */
@@ -77,6 +78,39 @@ const ACCURACY_BAR = 1e-3;
 /** All compared steps have the learning rate etaMax. */
 const RISE = 1;
 
+/** Some images with their labels, as bytes. */
+interface ImageBytes {
+  readonly images: Uint8Array; // [n, inputs]
+  readonly labels: Uint8Array; // [n]
+}
+
+/** A step on the GPU, and what it started from. */
+interface StepRecord extends ImageBytes {
+  /** Whether the moving averages are set by this batch. */
+  readonly firstBatch: boolean;
+  readonly before: Required<PopulationState>;
+  readonly after: Required<PopulationState>;
+  /** In training mode, before the update, [networks]. */
+  readonly losses: readonly number[];
+  readonly gradients: readonly Float32Array[];
+}
+
+/** An evaluation on the GPU. */
+interface EvaluationRecord extends ImageBytes {
+  readonly state: Required<PopulationState>;
+  readonly found: readonly Evaluation[]; // [networks]
+}
+
+/** What the GPU computed, with all that the reference needs to compute the same: plain data, for any thread. */
+export interface KernelRecord {
+  readonly architecture: Architecture;
+  readonly networks: readonly NetworkSettings[];
+  /** How images are standardised. */
+  readonly statistics: Pick<DataSet, "inputs" | "mean" | "std">;
+  readonly steps: readonly StepRecord[];
+  readonly evaluation?: EvaluationRecord;
+}
+
 /**
  * Trains some steps on the GPU, compares each with the reference, and returns the largest error of each quantity.
  *
@@ -86,8 +120,20 @@ export async function checkKernels(
   gpu: Gpu,
   options: KernelCheckOptions,
 ): Promise<KernelCheckRow[]> {
+  return compareKernels(await recordKernels(gpu, options));
+}
+
+/**
+ * Trains some steps on the GPU and records them.
+ *
+ * @throws {ArgumentError} If an option is not allowed, or the adapter cannot hold the networks.
+ */
+export async function recordKernels(
+  gpu: Gpu,
+  options: KernelCheckOptions,
+): Promise<KernelRecord> {
   const { data, networks, batch, seed = 1, start, variant } = options;
-  const { training } = data.source;
+  const { training, validation, inputs, mean, std } = data.source;
   const architecture = architectureOf(options, data.source);
   const settings = { architecture, networks, batch, data, variant };
   const population = await Population.create(gpu, settings);
@@ -99,63 +145,89 @@ export async function checkKernels(
     );
     const order = options.order ?? new Random(seed, "batches", 0).permutation(training.count);
     population.setOrder(order);
-    const steps = planSteps(population, { first: 0, count: options.steps, rise: () => RISE });
-    const check = new KernelCheck(population, data, networks);
-    let before: Required<PopulationState> = await population.readState();
-    for (const plan of steps) {
-      const indices = order.subarray(plan.first, plan.first + batch);
-      const firstBatch = !start && plan.number === 0;
-      before = await check.step(before, plan, { indices, firstBatch });
+    const plans = planSteps(population, { first: 0, count: options.steps, rise: () => RISE });
+    // Read while the next step runs, and awaited together: each wait takes 11 ms in Deno.
+    const states = [later(population.readState())];
+    const gradients: Promise<Float32Array[]>[] = [];
+    const losses: number[][] = [];
+    for (const plan of plans) {
+      losses.push(...await population.advanceWithLosses([plan]));
+      gradients.push(later(population.readGradients()));
+      states.push(later(population.readState()));
     }
-    if (options.evaluation ?? true) await check.evaluation();
-    return check.rows();
+    const [found] = options.evaluation ?? true ? await population.evaluate(["validation"]) : [];
+    const read = await Promise.all(states);
+    const steps: StepRecord[] = [];
+    for (const [i, plan] of plans.entries()) {
+      steps.push({
+        ...imagesOf(data.source, order.subarray(plan.first, plan.first + batch)),
+        firstBatch: !start && plan.number === 0,
+        before: read[i],
+        after: read[i + 1],
+        losses: losses[i],
+        gradients: await gradients[i],
+      });
+    }
+    const { images, labels } = validation;
+    // Copies, not views of all images: another thread is sent the whole buffer of a view.
+    const evaluation = found &&
+      { images: images.slice(), labels: labels.slice(), state: read[plans.length], found };
+    return { architecture, networks, statistics: { inputs, mean, std }, steps, evaluation };
   } finally {
     population.destroy();
   }
 }
 
-/** The comparison of a population with the reference; it keeps the largest error of each quantity. */
-class KernelCheck {
-  readonly #population: Population;
-  readonly #data: DeviceDataSet;
-  readonly #networks: readonly NetworkSettings[];
+/** A promise that is awaited later, if at all: after another failure nobody awaits it. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** Copies the training images of a batch. */
+function imagesOf({ inputs, training }: DataSet, indices: Uint32Array): ImageBytes {
+  const images = new Uint8Array(indices.length * inputs);
+  indices.forEach((index, i) => {
+    images.set(training.images.subarray(index * inputs, (index + 1) * inputs), i * inputs);
+  });
+  return { images, labels: Uint8Array.from(indices, (index) => training.labels[index]) };
+}
+
+/** Compares what the GPU computed with the reference, and returns the largest error of each quantity. */
+export function compareKernels(record: KernelRecord): KernelCheckRow[] {
+  const comparison = new Comparison(record);
+  for (const step of record.steps) comparison.step(step);
+  if (record.evaluation) comparison.evaluation(record.evaluation);
+  return comparison.rows();
+}
+
+/** The comparison of a record with the reference; it keeps the largest error of each quantity. */
+class Comparison {
+  readonly #record: KernelRecord;
   readonly #rows = new Map<string, KernelCheckRow>();
 
-  constructor(population: Population, data: DeviceDataSet, networks: readonly NetworkSettings[]) {
-    this.#population = population;
-    this.#data = data;
-    this.#networks = networks;
+  constructor(record: KernelRecord) {
+    this.#record = record;
   }
 
   rows(): KernelCheckRow[] {
     return [...this.#rows.values()];
   }
 
-  /** Makes a step from the state `before`, compares it with the reference, and returns the state after it. */
-  async step(
-    before: Required<PopulationState>,
-    plan: StepPlan,
-    { indices, firstBatch }: { indices: Uint32Array; firstBatch: boolean },
-  ): Promise<Required<PopulationState>> {
-    const { architecture } = this.#population;
-    const { images, labels } = this.#data.source.training;
-    const batch = {
-      x: standardise(images, this.#data.source, indices),
-      labels: Array.from(indices, (i) => labels[i]),
-    };
-    const [losses] = await this.#population.advanceWithLosses([plan]);
-    const gpuGradients = await this.#population.readGradients();
-    const after = await this.#population.readState();
-
+  /** Makes the step again from the state before it. */
+  step(step: StepRecord): void {
+    const { architecture, networks } = this.#record;
+    const { before, after, losses, firstBatch } = step;
+    const batch = this.#batch(step);
     const { parameters: tensors, statistics } = layout(architecture);
     const learnt = tensors.filter((tensor) => !isCancelledBias(architecture, tensor));
-    for (const [i, { lambda, etaMax }] of this.#networks.entries()) {
+    for (const [i, { lambda, etaMax }] of networks.entries()) {
       const parameters = before.parameters[i];
       const expected = gradients({ architecture, parameters }, batch, { lambda });
       const averages = Float64Array.from(before.statistics[i]);
       updateStatistics(averages, expected.batchStatistics, firstBatch);
       this.#add("loss", "loss", Math.abs(losses[i] - expected.loss) / expected.loss);
-      this.#addGradients(gpuGradients[i], expected.gradients);
+      this.#addGradients(step.gradients[i], expected.gradients);
       // Rounded to float32 as on the GPU: the error of a small change of a large number is mostly that rounding.
       this.#addChanges(learnt, {
         before: parameters,
@@ -168,23 +240,26 @@ class KernelCheck {
         expected: Float32Array.from(averages),
       });
     }
-    return after;
   }
 
-  async evaluation(): Promise<void> {
-    const { architecture } = this.#population;
-    const { images, labels } = this.#data.source.validation;
-    const batch = { x: standardise(images, this.#data.source), labels };
-    const [found] = await this.#population.evaluate(["validation"]);
-    const { parameters, statistics } = await this.#population.readState();
-    for (const [i, { lambda }] of this.#networks.entries()) {
+  /** Evaluates the same state again. */
+  evaluation(evaluation: EvaluationRecord): void {
+    const { architecture, networks } = this.#record;
+    const { parameters, statistics } = evaluation.state;
+    const batch = this.#batch(evaluation);
+    for (const [i, { lambda }] of networks.entries()) {
       const network = { architecture, parameters: parameters[i], statistics: statistics[i] };
       const expected = evaluate(network, batch, { lambda });
+      const found = evaluation.found[i];
       for (const name of ["loss", "cost"] as const) {
-        this.#add("evaluation", name, Math.abs(found[i][name] - expected[name]) / expected[name]);
+        this.#add("evaluation", name, Math.abs(found[name] - expected[name]) / expected[name]);
       }
-      this.#add("evaluation", "accuracy", Math.abs(found[i].accuracy - expected.accuracy));
+      this.#add("evaluation", "accuracy", Math.abs(found.accuracy - expected.accuracy));
     }
+  }
+
+  #batch({ images, labels }: ImageBytes): Batch {
+    return { x: standardise(images, this.#record.statistics), labels };
   }
 
   #add(kind: KernelCheckRow["kind"], name: string, error: number): void {
@@ -195,7 +270,7 @@ class KernelCheck {
   }
 
   #addGradients(found: Float32Array, expected: Float64Array): void {
-    const { architecture } = this.#population;
+    const { architecture } = this.#record;
     const { parameters } = layout(architecture);
     for (const parameter of parameters) {
       const { name, layer, offset, size } = parameter;
@@ -223,7 +298,7 @@ class KernelCheck {
   }
 
   #bar(kind: KernelCheckRow["kind"], name: string): number {
-    const { hidden } = this.#population.architecture;
+    const { hidden } = this.#record.architecture;
     if (kind === "gradient") return GRADIENT_BAR[hidden.length < SHALLOW ? "shallow" : "deep"];
     if (kind === "cancelled") return CANCELLED_BAR;
     if (kind === "change") return CHANGE_BAR;

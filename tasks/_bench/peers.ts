@@ -4,7 +4,9 @@
 import { fromFileUrl, join } from "@std/path";
 import type { PeerRow } from "../../src/measure/bench.ts";
 import { spreadOf } from "../../src/measure/spread.ts";
+import type { PopulationPlan } from "../../src/model/shape.ts";
 import { PEERS_CSV } from "../../src/records/bench.ts";
+import { describePlan } from "../_kit/capacity.ts";
 import { type Command, withLinkerVariables, withoutLinkerVariables } from "../_kit/children.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
@@ -12,10 +14,17 @@ import { writeFileDurably } from "../_kit/files.ts";
 import { printTable, short, spread } from "../_kit/table.ts";
 import { BENCH_FILES, dateNow } from "./files.ts";
 
+/** What a peer measures: networks that train together, and the minimum number of steps to time. */
+export interface PeerLoad {
+  readonly plan: PopulationPlan;
+  readonly steps: number;
+}
+
 /** A program that measures a library: it prints lines of JSON, with `peer`, `version`, `mode`, `ms_per_step` and `steps`. */
 export interface Peer {
   readonly name: string;
-  readonly command: Command;
+  /** The program and its arguments, or undefined where it does not know such networks. */
+  command(load: PeerLoad): Command | undefined;
 }
 
 /** What a peer prints of each way in which it makes steps. */
@@ -24,40 +33,78 @@ type PeerLine = Pick<PeerRow, "peer" | "version" | "mode" | "msPerStep" | "steps
 /** Milliseconds after which a peer counts as hanging. */
 const PATIENCE = 300_000;
 
-/** Minimum milliseconds of a peer's measurement, as an argument: waiting for the GPU may take 10 more. */
-const MIN_MILLISECONDS = "1000";
+/** Minimum milliseconds of a peer's measurement, as an argument: in Deno waiting for the GPU may take 10 more. */
+const MIN_MILLISECONDS = { deno: "1000", python: "250" };
 
-/** All peers, in the order in which they are measured, with the minimum number of steps and milliseconds. */
+/** Minimum steps of a peer that takes milliseconds for one, whatever the networks. */
+const FEW_STEPS = 10;
+
+/** All peers, in the order in which they are measured. */
 export function peersOf({ quick }: { quick: boolean }): Peer[] {
-  const few = quick ? ["2", "0"] : ["10", MIN_MILLISECONDS];
-  const many = quick ? ["2", "0"] : ["450", MIN_MILLISECONDS];
   return [
-    denoPeer("TensorFlow.js", "tfjs.ts", few),
-    denoPeer("jax-js", "jax_js.ts", few),
-    pythonPeer("NumPy", "numpy_step.py", many),
-    pythonPeer("PyTorch", "torch_step.py", many),
-    pythonPeer("JAX", "jax_step.py", many),
+    denoPeer("TensorFlow.js", "tfjs.ts", { quick }),
+    denoPeer("jax-js", "jax_js.ts", { quick }),
+    pythonPeer("NumPy", "numpy_step.py", { quick, maxSteps: FEW_STEPS }),
+    pythonPeer("PyTorch", "torch_step.py", { quick }),
+    pythonPeer("JAX", "jax_step.py", { quick }),
+    pythonPeer("CuPy", "cupy_step.py", { quick, knows: isOneOfThreeLayers }),
   ];
 }
 
-/** Without the project's configuration, since a peer's packages are not in it. It needs no permission. */
-function denoPeer(name: string, file: string, args: readonly string[]): Peer {
-  const options = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-prompt"];
-  return { name, command: [Deno.execPath(), "run", ...options, pathOf(file), ...args] };
+/** Whether these are the networks of the peers that know only one: one network of three layers. */
+function isOneOfThreeLayers({ hidden, batchNorm, batch, networks }: PopulationPlan): boolean {
+  return hidden.join() === "50,50" && batchNorm && batch === 100 && networks === 1;
 }
 
-function pythonPeer(name: string, file: string, args: readonly string[]): Peer {
-  return { name, command: ["python3", pathOf(file), ...args] };
+/** Without the project's configuration, since a peer's packages are not in it. It needs no permission. */
+function denoPeer(name: string, file: string, { quick }: { quick: boolean }): Peer {
+  const options = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-prompt"];
+  const least = quick ? ["2", "0"] : [String(FEW_STEPS), MIN_MILLISECONDS.deno];
+  return {
+    name,
+    command: ({ plan }) =>
+      isOneOfThreeLayers(plan)
+        ? [Deno.execPath(), "run", ...options, pathOf(file), ...least]
+        : undefined,
+  };
+}
+
+/** It leaves no compiled files beside the program. */
+function pythonPeer(
+  name: string,
+  file: string,
+  options: { quick: boolean; maxSteps?: number; knows?: (plan: PopulationPlan) => boolean },
+): Peer {
+  const { quick, maxSteps = Infinity, knows = () => true } = options;
+  return {
+    name,
+    command({ plan, steps }) {
+      if (!knows(plan)) return undefined;
+      const { hidden, batch, networks, batchNorm } = plan;
+      return [
+        ...["python3", "-B", pathOf(file)] as const,
+        ...["--hidden", hidden.join(), "--batch", String(batch), "--networks", String(networks)],
+        ...["--batch-norm", batchNorm ? "on" : "off"],
+        ...["--min-steps", String(quick ? 2 : Math.min(steps, maxSteps))],
+        ...["--min-ms", quick ? "0" : MIN_MILLISECONDS.python],
+      ];
+    },
+  };
 }
 
 function pathOf(file: string): string {
   return fromFileUrl(new URL(`../peers/${file}`, import.meta.url));
 }
 
+/** A load, and our own time of it. */
+interface OwnLoad extends PeerLoad {
+  /** Measures our step: milliseconds. */
+  own(): Promise<number>;
+}
+
 interface PeerOptions {
   readonly rounds: number;
-  /** Measures our own step: milliseconds. */
-  own(): Promise<number>;
+  readonly loads: readonly OwnLoad[];
   readonly peers: readonly Peer[];
   readonly before: readonly PeerRow[];
   readonly commit: string;
@@ -70,54 +117,110 @@ interface PeerOptions {
 }
 
 /**
- * Measures our step and the peers in turn, prints the ratios and appends to `peers.csv`. A peer that cannot run
- * is left out, with a line that says why.
+ * Measures our steps and those of the peers in turn, prints the ratios and appends to `peers.csv`. A peer that cannot run
+ * is left out, with a line that says why: of all loads if it has measured none before, otherwise of that one.
  */
 export async function measurePeers(
   context: TaskContext,
   options: PeerOptions,
 ): Promise<PeerRow[]> {
-  const { rounds, own, peers, before, commit, adapter, out, json, quick } = options;
-  const path = join(out, BENCH_FILES.peers);
+  const { rounds, loads, before, out, json, quick } = options;
   const rows: PeerRow[] = [];
-  const left = new Set<Peer>();
+  const peers = new Peers(context, options);
   for (let round = 1; round <= rounds; round++) {
-    for (const peer of peers) {
-      if (left.has(peer)) continue;
-      context.signal.throwIfAborted();
-      const doing = `Peers, round ${round} of ${rounds}: ${peer.name}`;
-      if (context.isTerminal) context.progress(doing);
-      else context.stderr(doing);
-      const ownTime = await own();
-      const lines = await runPeer(peer, context.signal, options.patience ?? PATIENCE);
-      if (typeof lines === "string") {
-        context.stderr(`${peer.name} is left out: ${lines}`);
-        left.add(peer);
-        continue;
-      }
-      const date = dateNow();
-      rows.push(
-        ...lines.map((line) => ({ date, commit, adapter, ...line, ownMsPerStep: ownTime })),
-      );
+    for (const load of loads) {
+      const doing = `Peers, round ${round} of ${rounds}: ${describePlan(load.plan)}`;
+      if (!context.isTerminal) context.stderr(doing);
+      rows.push(...await peers.measure(load, doing));
     }
   }
   context.progress("");
   if (rows.length === 0) return rows;
+  const path = join(out, BENCH_FILES.peers);
   await Deno.mkdir(out, { recursive: true });
   await writeFileDurably(path, PEERS_CSV.encode([...before, ...rows]));
   report(context, rows, { json, quick, path });
   return rows;
 }
 
-/** Runs a peer; returns the lines that it printed, or why there are none. */
+/** The peers that can run, and what was said of the others. */
+class Peers {
+  readonly #context: TaskContext;
+  readonly #options: PeerOptions;
+  /** Those that have measured something. */
+  readonly #able = new Set<Peer>();
+  readonly #leftOut = new Set<Peer>();
+  readonly #leftOutOf = new Map<PeerLoad, Set<Peer>>();
+  readonly #said = new Set<string>();
+
+  constructor(context: TaskContext, options: PeerOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /** Measures each peer that knows a load, beside our own step. */
+  async measure(load: OwnLoad, doing: string): Promise<PeerRow[]> {
+    const { peers, commit, adapter, patience = PATIENCE } = this.#options;
+    const { signal, isTerminal } = this.#context;
+    const { hidden, ...plan } = load.plan;
+    const rows: PeerRow[] = [];
+    for (const peer of peers) {
+      const command = peer.command(load);
+      if (!command || this.#leftOut.has(peer) || this.#leftOutOf.get(load)?.has(peer)) continue;
+      signal.throwIfAborted();
+      if (isTerminal) this.#context.progress(`${doing}: ${peer.name}`);
+      const ownMsPerStep = await load.own();
+      const { lines, failure } = await runPeer(command, signal, patience);
+      if (lines.length > 0) this.#able.add(peer);
+      if (failure !== undefined) this.#failed(peer, load, { failure, lines: lines.length });
+      const common = { date: dateNow(), commit, adapter };
+      const about = {
+        networks: plan.networks,
+        hidden: hidden.join(),
+        batchNorm: plan.batchNorm,
+        batch: plan.batch,
+      };
+      rows.push(...lines.map((line) => ({ ...common, ...line, ownMsPerStep, ...about })));
+    }
+    return rows;
+  }
+
+  /** Says why a peer failed, and leaves it out if it measured nothing. */
+  #failed(peer: Peer, load: PeerLoad, { failure, lines }: { failure: string; lines: number }) {
+    const { name } = peer;
+    if (lines > 0) this.#say(`${name} measured only some of its ways: ${failure}`);
+    else if (this.#able.has(peer)) {
+      this.#say(`${name} is left out of ${describePlan(load.plan)}: ${failure}`);
+      const others = this.#leftOutOf.get(load) ?? [];
+      this.#leftOutOf.set(load, new Set([...others, peer]));
+    } else {
+      this.#say(`${name} is left out: ${failure}`);
+      this.#leftOut.add(peer);
+    }
+  }
+
+  #say(sentence: string): void {
+    if (this.#said.has(sentence)) return;
+    this.#said.add(sentence);
+    this.#context.stderr(sentence);
+  }
+}
+
+/** What a peer printed, and why it failed, if it did. */
+interface PeerRun {
+  readonly lines: readonly PeerLine[];
+  readonly failure?: string;
+}
+
 async function runPeer(
-  { command }: Peer,
+  command: Command,
   signal: AbortSignal,
   patience: number,
-): Promise<PeerLine[] | string> {
+): Promise<PeerRun> {
   const timeout = AbortSignal.timeout(patience);
   let output: Deno.CommandOutput;
   const [program, ...args] = withLinkerVariables(command);
+  const fails = (failure: string): PeerRun => ({ lines: [], failure });
   try {
     output = await new Deno.Command(program, {
       args,
@@ -128,18 +231,19 @@ async function runPeer(
       signal: AbortSignal.any([signal, timeout]),
     }).output();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return `there is no ${command[0]}`;
-    if (error instanceof Deno.errors.NotCapable) return error.message;
+    if (error instanceof Deno.errors.NotFound) return fails(`there is no ${command[0]}`);
+    if (error instanceof Deno.errors.NotCapable) return fails(error.message);
     throw error;
   }
   signal.throwIfAborted();
   // It was started through `env`, which ends with 127 where there is no such program.
-  if (program !== command[0] && output.code === 127) return `there is no ${command[0]}`;
-  if (timeout.aborted) return `it took longer than ${patience / 1000} s`;
+  if (program !== command[0] && output.code === 127) return fails(`there is no ${command[0]}`);
   const lines = new TextDecoder().decode(output.stdout).split("\n").flatMap(parseLine);
-  if (lines.length > 0) return lines;
+  if (timeout.aborted) return { lines, failure: `it took longer than ${patience / 1000} s` };
+  if (output.success && lines.length > 0) return { lines };
   const reason = tellingLine(new TextDecoder().decode(output.stderr));
-  return reason || `it ended with ${output.code} and printed no time`;
+  const ended = `it ended with ${output.code}${lines.length > 0 ? "" : " and printed no time"}`;
+  return { lines, failure: reason || ended };
 }
 
 /** Python writes this, then the calls that led to an exception, indented, then the exception. */
@@ -182,38 +286,57 @@ function report(
 ): void {
   const kinds = Map.groupBy(
     rows,
-    ({ peer, version, mode }) => JSON.stringify([peer, version, mode]),
+    ({ networks, hidden, batchNorm, peer, version, mode }) =>
+      JSON.stringify([networks, hidden, batchNorm, peer, version, mode]),
   );
-  const table = [["peer", "version", "mode", "ms/step", "ours", "ratio (min to max)"]];
-  for (const own of kinds.values()) {
-    const [{ peer, version, mode }] = own;
-    const ratio = spreadOf(own.map((row) => row.msPerStep / row.ownMsPerStep));
-    const summary = {
-      peer,
-      version,
-      mode,
-      rounds: own.length,
-      ms_per_step: spreadOf(own.map((row) => row.msPerStep)).median,
-      own_ms_per_step: spreadOf(own.map((row) => row.ownMsPerStep)).median,
-      ratio: ratio.median,
-      ratio_least: ratio.min,
-      ratio_most: ratio.max,
-    };
-    if (json) writeEvent(context, "peer", { ...summary, ...quick && { quick } });
-    table.push([
-      peer,
-      version,
-      mode,
-      short(summary.ms_per_step),
-      short(summary.own_ms_per_step),
-      spread(ratio.median, ratio.min, ratio.max),
-    ]);
+  const summaries = [...kinds.values()].map(summarise);
+  if (json) {
+    for (const summary of summaries) {
+      writeEvent(context, "peer", { ...summary, ...quick && { quick } });
+    }
+    return;
   }
-  if (json) return;
   context.stdout(
-    "Beside other libraries, one network of 3 layers with batch norm, batch 100, in turn" +
+    `Beside other libraries, batch ${rows[0].batch}, in turn` +
       (quick ? "; quick run, not a result" : ""),
   );
-  printTable(context, table);
+  printTable(context, [
+    [
+      ...["hidden", "networks", "batch norm", "peer", "version", "mode"],
+      ...["ms/step", "ours", "ratio (min to max)"],
+    ],
+    ...summaries.map((summary) => [
+      summary.hidden,
+      String(summary.networks),
+      summary.batch_norm ? "on" : "off",
+      summary.peer,
+      summary.version,
+      summary.mode,
+      short(summary.ms_per_step),
+      short(summary.own_ms_per_step),
+      spread(summary.ratio, summary.ratio_least, summary.ratio_most),
+    ]),
+  ]);
   context.stdout(`File: ${path}`);
+}
+
+/** What the rounds of a peer come to, as the event `peer` has it. */
+function summarise(rows: readonly PeerRow[]) {
+  const [{ networks, hidden, batchNorm, batch, peer, version, mode }] = rows;
+  const ratio = spreadOf(rows.map((row) => row.msPerStep / row.ownMsPerStep));
+  return {
+    networks,
+    hidden,
+    batch_norm: batchNorm,
+    batch,
+    peer,
+    version,
+    mode,
+    rounds: rows.length,
+    ms_per_step: spreadOf(rows.map((row) => row.msPerStep)).median,
+    own_ms_per_step: spreadOf(rows.map((row) => row.ownMsPerStep)).median,
+    ratio: ratio.median,
+    ratio_least: ratio.min,
+    ratio_most: ratio.max,
+  };
 }

@@ -1,4 +1,5 @@
 /** What a task knows of the process around it, passed in so that tests can run tasks without one. */
+import { Workers } from "./workers.ts";
 
 /** Where a task writes, and what interrupts it. */
 export interface TaskContext {
@@ -14,6 +15,8 @@ export interface TaskContext {
   readonly columns: number;
   /** Aborted when the process is interrupted. */
   readonly signal: AbortSignal;
+  /** Other threads, for work that the GPU need not wait for. */
+  readonly workers: Workers;
 }
 
 /** A task: arguments as typed, without the task's own name, to an exit status. */
@@ -21,6 +24,9 @@ export type TaskMain = (args: readonly string[], context: TaskContext) => Promis
 
 /** Carriage return, then "erase the whole line" (ECMA-48). */
 const ERASE_LINE = "\r\x1b[2K";
+
+/** More threads would finish no sooner: the GPU trains for longer. */
+const MAX_THREADS = 4;
 
 export interface Streams {
   stdout(text: string): void;
@@ -31,11 +37,17 @@ export interface Streams {
 /** A context that writes to streams, those of this process unless others are given. */
 export class StreamContext implements TaskContext {
   readonly signal: AbortSignal;
+  readonly workers: Workers;
   readonly #streams: Streams;
   #shown = "";
 
-  constructor(signal: AbortSignal, streams: Streams = processStreams()) {
+  constructor(
+    signal: AbortSignal,
+    streams: Streams = processStreams(),
+    threads: number = processThreads(),
+  ) {
     this.signal = signal;
+    this.workers = new Workers({ threads, signal });
     this.#streams = streams;
   }
 
@@ -72,6 +84,11 @@ export class StreamContext implements TaskContext {
     write();
     this.progress(shown);
   }
+}
+
+/** One processor is for this thread, which feeds the GPU. */
+function processThreads(): number {
+  return Math.max(1, Math.min(navigator.hardwareConcurrency - 1, MAX_THREADS));
 }
 
 function processStreams(): Streams {

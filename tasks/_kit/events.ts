@@ -5,6 +5,7 @@ export type EventName =
   | "adapter"
   | "data"
   | "part"
+  | "part_results"
   | "start"
   | "evaluation"
   | "progress"

@@ -1,49 +1,58 @@
-/**
- * The figures of a task. They are drawn after the results are written and printed, and can be redrawn from the files.
- */
+/** The figures of a task. They are drawn from results that are written, and can be redrawn from the files. */
 import { join } from "@std/path";
 import { explainSystem, FigureError } from "./main.ts";
 import type { Results } from "./results.ts";
+import type { Workers } from "./workers.ts";
 
 type FigureDirectory = Pick<Results, "directory" | "write">;
 
-interface Drawing {
-  readonly results: FigureDirectory;
-  readonly name: string;
-  draw(): Promise<string>;
-}
+/** Draws a figure, preferably in another thread. */
+type Draw = (workers: Workers) => Promise<string>;
 
 export class Figures {
-  readonly #drawings: Drawing[] = [];
+  readonly #workers: Workers;
+  /** For each figure, why it could not be drawn. */
+  #drawings: Promise<string | undefined>[] = [];
 
-  add(results: FigureDirectory, name: string, draw: () => Promise<string>): void {
-    this.#drawings.push({ results, name, draw });
+  constructor(workers: Workers) {
+    this.#workers = workers;
   }
 
-  /** Plans the figures that finished results lack. */
-  addUndrawn(results: Results, draw: () => Promise<string>): void {
+  /** Begins to draw and write a figure, while the task goes on. */
+  add(results: FigureDirectory, name: string, draw: Draw): void {
+    this.#drawings.push(this.#draw(results, name, draw));
+  }
+
+  /** Adds the figures that finished results lack. */
+  addUndrawn(results: Results, draw: Draw): void {
     for (const name of results.undrawn) this.add(results, name, draw);
   }
 
   /**
-   * Draws and writes all planned figures, also after one that fails.
+   * Waits until all figures are drawn and written, also where one fails.
    *
    * @throws {FigureError} When some could not be drawn or written; the message names each with its reason.
    */
-  async draw(signal: AbortSignal): Promise<void> {
-    const failures: string[] = [];
-    for (const { results, name, draw } of this.#drawings.splice(0)) {
-      signal.throwIfAborted();
-      try {
-        await results.write(name, await draw());
-      } catch (error) {
-        failures.push(describeFailure(join(results.directory, name), error));
-      }
-    }
-    if (failures.length === 0) return;
+  async drawn(signal: AbortSignal): Promise<void> {
+    const failures = await Promise.all(this.#drawings);
+    this.#drawings = [];
+    signal.throwIfAborted();
+    const described = failures.filter((failure) => failure !== undefined);
+    if (described.length === 0) return;
     throw new FigureError(
-      `${failures.join("; ")}. The results are written, and the same command draws what is missing`,
+      `${
+        described.join("; ")
+      }. The results are written, and the same command draws what is missing`,
     );
+  }
+
+  async #draw(results: FigureDirectory, name: string, draw: Draw): Promise<string | undefined> {
+    try {
+      await results.write(name, await draw(this.#workers));
+      return undefined;
+    } catch (error) {
+      return describeFailure(join(results.directory, name), error);
+    }
   }
 }
 

@@ -1,7 +1,6 @@
 /** Tables on a terminal: headings, columns, numbers. */
 import type { DataSet } from "../../src/data/dataset.ts";
 import { maximum } from "../../src/lists.ts";
-import type { TaskContext } from "./context.ts";
 
 /** The heading of a table, as in "CIFAR-10, seed 1". */
 export function tableHeading(
@@ -22,7 +21,10 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-export function printTable(context: TaskContext, rows: readonly (readonly string[])[]): void {
+export function printTable(
+  context: { stdout(line: string): void },
+  rows: readonly (readonly string[])[],
+): void {
   for (const line of alignColumns(rows)) context.stdout(line);
 }
 

@@ -115,11 +115,44 @@ export interface PlannedTask<V extends DataOptions, Plan> {
   readonly TASK: Task<V>;
   /** Checks everything that can be refused, and writes nothing. */
   plan(call: DataCall<V>): Promise<Plan>;
-  run(plan: Plan, context: TaskContext): Promise<number>;
+  /** Does all that needs the GPU. */
+  run(plan: Plan, context: TaskContext): Promise<Rest>;
 }
 
-/** What is left to do of a planned task; returns the exit status. */
-export type PlannedRun = (context: TaskContext) => Promise<number>;
+/** What a task still does when it no longer needs the GPU: it goes on by itself while others use the GPU. */
+export interface Rest {
+  /** What it is that takes a while, as in "comparing with float64". */
+  readonly doing?: string;
+  /** Settles when it is over, with an error if it fails. */
+  readonly over: Promise<unknown>;
+  /** Waits until it is over, reports the results, and returns the exit status. */
+  report(): Promise<number>;
+}
+
+/** Makes the rest of a task from work that has begun and a function that reports its result. */
+export function restOf<Result>(
+  work: Promise<Result>,
+  report: (result: Result) => number,
+  doing?: string,
+): Rest {
+  work.catch(() => {}); // Thrown by report(); after another failure nobody may call it.
+  return { doing, over: work, report: async () => report(await work) };
+}
+
+/** Runs a planned task to its end. */
+export async function runPlanned<V extends DataOptions, Plan>(
+  { TASK, plan, run }: PlannedTask<V, Plan>,
+  args: readonly string[],
+  context: TaskContext,
+): Promise<number> {
+  return await withData(TASK, args, context, async (call) => {
+    const rest = await run(await plan(call), context);
+    return await rest.report();
+  });
+}
+
+/** What is left to do of a planned task that needs the GPU. */
+export type PlannedRun = (context: TaskContext) => Promise<Rest>;
 
 /** Plans a task on a device and data that it shares with others. What is returned prints the same as the task alone. */
 export async function planOn<V extends DataOptions, Plan>(

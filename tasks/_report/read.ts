@@ -27,7 +27,7 @@ import type { BestRow, TrialRow } from "../../src/train/lambda_search.ts";
 import { describeFailure } from "../_kit/figures.ts";
 import { readTextIfThere } from "../_kit/files.ts";
 import { FigureError } from "../_kit/main.ts";
-import { drawConfusion, drawRun, drawStage, drawStudy } from "../_run/draw.ts";
+import type { Workers } from "../_kit/workers.ts";
 import { checkBest, checkConfusion, checkCurves, checkLambda, checkMetrics } from "./agree.ts";
 import { commandsFor } from "./commands.ts";
 
@@ -61,7 +61,10 @@ interface Reproduction {
  * file, and the line and column of a CSV file.
  * @throws {FigureError} When a figure cannot be drawn; the message names it and the reason.
  */
-export async function readReproduction(directory: string): Promise<Reproduction> {
+export async function readReproduction(
+  directory: string,
+  workers: Workers,
+): Promise<Reproduction> {
   const found = new Map<TaskName, number[]>();
   for (const task of TASKS) found.set(task, await seedsIn(join(directory, task)));
   const seeds = distinct([...found.values()].flat()).sort((a, b) => a - b);
@@ -71,7 +74,7 @@ export async function readReproduction(directory: string): Promise<Reproduction>
         "such as baseline/seed-1",
     );
   }
-  const reader = new Reader(directory);
+  const reader = new Reader(directory, workers);
   for (const [task, own] of found) {
     if (own.length === 0) reader.miss(task);
     else for (const seed of seeds) await reader.read(task, seed);
@@ -82,6 +85,7 @@ export async function readReproduction(directory: string): Promise<Reproduction>
 /** Reads part after part, and collects what it finds. */
 class Reader {
   readonly #directory: string;
+  readonly #workers: Workers;
   readonly #gradientChecks: GradientCheckPart[] = [];
   readonly #baselines: RunPart[] = [];
   readonly #searches: SearchPart[] = [];
@@ -89,8 +93,9 @@ class Reader {
   readonly #missing: string[] = [];
   readonly #figures: DrawnFigure[] = [];
 
-  constructor(directory: string) {
+  constructor(directory: string, workers: Workers) {
     this.#directory = directory;
+    this.#workers = workers;
   }
 
   reproduction(): Reproduction {
@@ -153,7 +158,7 @@ class Reader {
     const figure = await this.#draw(part, {
       file: "metrics.svg",
       from: "metrics.csv",
-      draw: () => drawRun(rows, config),
+      draw: () => this.#workers.draw("drawRun", { rows, config }),
     });
     // As in the summary, which cannot tell infinity from NaN.
     const { training, validation } = rows[rows.length - 1];
@@ -172,7 +177,7 @@ class Reader {
       const svg = await this.#draw(part, {
         file: `${stage}.svg`,
         from: "trials.csv",
-        draw: () => drawStage(rows, { config, before }),
+        draw: () => this.#workers.draw("drawStage", { rows, config, before }),
       });
       figures.push({ stage, svg });
     }
@@ -204,7 +209,7 @@ class Reader {
     const svg = await this.#draw(part, {
       file: "confusion.svg",
       from: "confusion.csv",
-      draw: () => drawConfusion(matrix, of),
+      draw: () => this.#workers.draw("drawConfusion", { confusion: matrix, ...of }),
     });
     return { matrix, svg };
   }
@@ -218,7 +223,7 @@ class Reader {
     const figure = await this.#draw(part, {
       file: "sensitivity.svg",
       from: "curves.csv",
-      draw: () => drawStudy(rows, { config, ...study }),
+      draw: () => this.#workers.draw("drawStudy", { rows, config, ...study }),
     });
     this.#sensitivities.push({ seed, config, folder: part, ...study, figure });
   }

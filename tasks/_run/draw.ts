@@ -18,8 +18,14 @@ import { refineRange, type TrialRow } from "../../src/train/lambda_search.ts";
 import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
 import { count, short } from "../_kit/table.ts";
 
+/** What a figure is drawn from: plain data, so that any thread can draw it. */
+interface Drawn<Row> {
+  readonly rows: readonly Row[];
+  readonly config: RunConfig;
+}
+
 /** Draws the training of a network: a baseline run, or the final network of a search. */
-export function drawRun(rows: readonly MetricRow[], config: RunConfig): Promise<string> {
+export function drawRun({ rows, config }: Drawn<MetricRow>): Promise<string> {
   const { etaMin, etaMax, halfCycle } = config.settings;
   return baselineFigure(rows, {
     ...common(config),
@@ -37,8 +43,7 @@ export function drawRun(rows: readonly MetricRow[], config: RunConfig): Promise<
  * @throws {ArgumentError} When the range of the stage is unknown.
  */
 export function drawStage(
-  rows: readonly TrialRow[],
-  search: { config: RunConfig; before: readonly TrialRow[] },
+  { rows, ...search }: Drawn<TrialRow> & { readonly before: readonly TrialRow[] },
 ): Promise<string> {
   const { config } = search;
   const { hidden, batchNorm, halfCycle, cycles, seed, repeat } = config.settings;
@@ -78,10 +83,12 @@ function rangeOf(
 
 /** Draws the confusion matrix of the final network of a search. */
 export function drawConfusion(
-  confusion: Confusion,
-  final: { config: RunConfig; steps?: number },
+  { confusion, config, steps }: {
+    readonly confusion: Confusion;
+    readonly config: RunConfig;
+    readonly steps?: number;
+  },
 ): Promise<string> {
-  const { config, steps } = final;
   const { seed, lambda } = config.settings;
   const training = steps === undefined
     ? []
@@ -94,10 +101,11 @@ export function drawConfusion(
 }
 
 export function drawStudy(
-  rows: readonly CurveRow[],
-  study: { config: RunConfig; runs: readonly SensitivityRun[]; classes: number },
+  { rows, config, runs, classes }: Drawn<CurveRow> & {
+    readonly runs: readonly SensitivityRun[];
+    readonly classes: number;
+  },
 ): Promise<string> {
-  const { config, runs, classes } = study;
   return sensitivityFigure(rows, {
     ...common(config),
     title: "Initial weights and batch norm",

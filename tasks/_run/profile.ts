@@ -31,6 +31,8 @@ export async function profileAll(
   options: ProfilingOptions & { readonly populations: readonly Profiled[] },
 ): Promise<void> {
   const { populations, ...how } = options;
+  // A software driver computes on the processors that other threads would take.
+  if (on.gpu.adapter.software) await context.workers.idle();
   for (const population of populations) {
     if (!await profileInto(context, on, { ...population, ...how })) return;
   }

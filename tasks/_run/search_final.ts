@@ -20,7 +20,6 @@ import {
 } from "../../src/train/lambda_search.ts";
 import type { Training } from "../../src/train/training.ts";
 import { openResults, readSummary, type Results, summaryEnd } from "../_kit/results.ts";
-import { drawConfusion } from "./draw.ts";
 import type { SearchOptions } from "./search.ts";
 import type { SearchContext } from "./search_stages.ts";
 import { redrawRun, RUN_FILES, trainingOptions, trainInto } from "./training_run.ts";
@@ -137,9 +136,8 @@ export async function finalInto(
     ...summaryEnd(gpu, quick),
   };
   await results.write("summary.json", SEARCH_SUMMARY_JSON.encode(summary));
-  const [matrix, { steps }] = [confusion!, ended];
-  const drawing = { config: final.config, steps };
-  figures.add(results, "confusion.svg", () => drawConfusion(matrix, drawing));
+  const drawn = { confusion: confusion!, config: final.config, steps: ended.steps };
+  figures.add(results, "confusion.svg", (workers) => workers.draw("drawConfusion", drawn));
   return summary;
 }
 

@@ -12,7 +12,6 @@ import { Training } from "../../src/train/training.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
 import type { Results } from "../_kit/results.ts";
-import { drawStage } from "./draw.ts";
 import { type SearchOptions, stageNames } from "./search.ts";
 import { bestOf, type TrainingContext, trainingOptions } from "./training_run.ts";
 
@@ -23,7 +22,7 @@ export interface SearchContext extends TrainingContext {
 
 /**
  * Trains the networks of every stage, or takes those that an earlier run left in `trials.csv`, and writes that file
- * after each stage. Figures are only planned.
+ * after each stage. Figures are drawn beside the next stage.
  *
  * @throws {DataError} When `trials.csv` cannot be read.
  */
@@ -52,8 +51,8 @@ export async function searchInto(
     if (changed) await results.write("trials.csv", TRIALS_CSV.encode(rows));
     const own = rows.filter((row) => row.stage === stage);
     const before = rows.filter((row) => row.stage !== stage);
-    const { config } = results;
-    context.figures.add(results, `${stage}.svg`, () => drawStage(own, { config, before }));
+    const drawn = { rows: own, config: results.config, before };
+    context.figures.add(results, `${stage}.svg`, (workers) => workers.draw("drawStage", drawn));
     if (!json) continue;
     for (const row of own) {
       writeEvent(context.context, "trial", { ...TRIALS_CSV.cells(row), ...quick && { quick } });

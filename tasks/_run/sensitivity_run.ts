@@ -15,7 +15,6 @@ import { Training } from "../../src/train/training.ts";
 import type { Figures } from "../_kit/figures.ts";
 import { type CommonOptions, normsOf, type TrainingOptions } from "../_kit/options.ts";
 import { type Results, summaryEnd } from "../_kit/results.ts";
-import { drawStudy } from "./draw.ts";
 import { bestOf, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 
 /** The files of a study, for {@linkcode openResults}. */
@@ -46,7 +45,7 @@ export function populationName(batchNorm: boolean): string {
 
 /**
  * Trains all networks and writes the files: `curves.csv` also during the training, `summary.json` last, so that an
- * interrupted study does not look finished. The figure is only planned.
+ * interrupted study does not look finished. The figure is drawn beside what follows.
  */
 export async function studyInto(
   results: Results,
@@ -85,20 +84,20 @@ export async function studyInto(
   };
   await results.write("curves.csv", CURVES_CSV.encode(curves));
   await results.write("summary.json", STUDY_SUMMARY_JSON.encode(summary));
-  const study = { config: results.config, ...summary };
-  figures.add(results, "sensitivity.svg", () => drawStudy(curves, study));
+  const study = { rows: curves, config: results.config, ...summary };
+  figures.add(results, "sensitivity.svg", (workers) => workers.draw("drawStudy", study));
   return summary;
 }
 
-/** Plans the figure of a finished study where it is missing. */
+/** Draws the figure of a finished study where it is missing. */
 export function redrawStudy(
   results: Results,
   summary: StudySummary,
   figures: Figures,
 ): void {
-  figures.addUndrawn(results, async () => {
-    const curves = (await results.read("curves.csv", CURVES_CSV))!;
-    return await drawStudy(curves, { config: results.config, ...summary });
+  figures.addUndrawn(results, async (workers) => {
+    const rows = (await results.read("curves.csv", CURVES_CSV))!;
+    return await workers.draw("drawStudy", { rows, config: results.config, ...summary });
   });
 }
 

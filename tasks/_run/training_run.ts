@@ -13,7 +13,6 @@ import type { Figures } from "../_kit/figures.ts";
 import type { TrainingOptions as TaskOptions } from "../_kit/options.ts";
 import type { Progress } from "../_kit/progress.ts";
 import { type Results, summaryEnd } from "../_kit/results.ts";
-import { drawRun } from "./draw.ts";
 
 /** The files of a run, for {@linkcode openResults}. */
 export const RUN_FILES = {
@@ -60,7 +59,7 @@ export function trainingOptions(
 
 /**
  * Trains a network and writes the files of its run: `metrics.csv` also during the training, `summary.json` last, so
- * that an interrupted run does not look finished. The figure is only planned.
+ * that an interrupted run does not look finished. The figure is drawn beside what follows.
  */
 export async function trainInto(
   results: Results,
@@ -109,7 +108,8 @@ export async function trainInto(
     );
     await onTrained?.(training);
     await results.write("summary.json", RUN_SUMMARY_JSON.encode(summary));
-    figures.add(results, "metrics.svg", () => drawRun(rows, results.config));
+    const { config } = results;
+    figures.add(results, "metrics.svg", (workers) => workers.draw("drawRun", { rows, config }));
     progress.done({ val_accuracy: validation.accuracy, test_accuracy: test.accuracy });
     return summary;
   } finally {
@@ -117,11 +117,11 @@ export async function trainInto(
   }
 }
 
-/** Plans the figure of a finished run where it is missing. */
+/** Draws the figure of a finished run where it is missing. */
 export function redrawRun(results: Results, figures: Figures): void {
-  figures.addUndrawn(results, async () => {
+  figures.addUndrawn(results, async (workers) => {
     const rows = (await results.read("metrics.csv", METRICS_CSV))!;
-    return await drawRun(rows, results.config);
+    return await workers.draw("drawRun", { rows, config: results.config });
   });
 }
 

@@ -99,6 +99,8 @@ export class VariantChooser {
     if (candidates === undefined) return variant;
     const { plan, budget } = choice;
     const shape = shapeOf(plan, this.#data.source);
+    // A software driver computes on the processors that other threads would take.
+    if (this.#gpu.adapter.software) await context.workers.idle();
     context.stderr(`Measuring kernel variants for ${describePlan(plan)}`);
     const measured = await measureVariants(this.#gpu, this.#data, {
       ...shape,

@@ -1,65 +1,88 @@
-"""NumPy: steps of 3072-50-50-10 with batch norm, batch 100, SGD with L2, batches gathered from 45,000 images.
+"""NumPy: steps of SGD with L2, several networks as stacked arrays, batches gathered from 45,000 images.
 
-Its arguments are the minimum number of steps and of milliseconds: steps are doubled until they take as long. Prints a
-line of JSON.
+Prints a line of JSON with the time of a step of all networks.
 """
-import json
-import sys
-import time
-
 import numpy as np
 
-steps, min_ms = int(sys.argv[1]), float(sys.argv[2])
-batch, eta, lam = 100, np.float32(0.01), np.float32(0.005)
-rng = np.random.default_rng(0)
-images = rng.random((45000, 3072), dtype=np.float32)
-labels = rng.integers(0, 10, 45000)
-widths = (3072, 50, 50, 10)
-W = [rng.normal(0, (2 / i) ** 0.5, (i, o)).astype(np.float32) for i, o in zip(widths, widths[1:])]
-b = [np.zeros(o, np.float32) for o in widths[1:]]
-gamma = [np.ones(50, np.float32) for _ in range(2)]
-beta = [np.zeros(50, np.float32) for _ in range(2)]
+from _step import EPSILON, ETA, arguments, initial, random_data, report, shuffled, timed
 
 
-def step(t):
-    at = np.arange(t * batch, (t + 1) * batch) % 45000
-    h, kept = images[at], []
-    for l in range(2):
-        s = h @ W[l] + b[l]
-        inverse = 1 / np.sqrt(s.var(0) + np.float32(1e-5))
-        n = (s - s.mean(0)) * inverse
-        after = np.maximum(gamma[l] * n + beta[l], 0)
-        kept.append((h, n, inverse, after))
-        h = after
-    s = h @ W[2] + b[2]
-    p = np.exp(s - s.max(1, keepdims=True))
-    p /= p.sum(1, keepdims=True)
-    p[np.arange(batch), labels[at]] -= 1
-    ds = p / batch
-    for l in (2, 1, 0):
-        x = kept[l][0] if l < 2 else h
-        dh = ds @ W[l].T if l else None
-        W[l] -= eta * (x.T @ ds + 2 * lam * W[l])
-        b[l] -= eta * ds.sum(0)
-        if l:
-            _, n, inverse, after = kept[l - 1]
-            g = dh * (after > 0)
-            dgamma, dbeta = (g * n).sum(0), g.sum(0)
-            ds = gamma[l - 1] * inverse / batch * (batch * g - dbeta - n * dgamma)
-            gamma[l - 1] -= eta * dgamma
-            beta[l - 1] -= eta * dbeta
+class Steps:
+    """In the type of the parameters, so that float64 makes it the reference of the other peers."""
+
+    def __init__(self, plan, data, parameters):
+        self.plan, (self.images, self.labels) = plan, data
+        self.parameters = {kind: [tensor.copy() for tensor in of] for kind, of in parameters.items()}
+        self.decays = [2 * lam for lam in plan.lambdas.astype(parameters["W"][0].dtype)]
+
+    def run(self, order):
+        for rows in order:
+            self.step(self.images[rows], self.labels[rows])
+
+    def loss_gradient(self, logits, y):
+        """d of the mean cross-entropy, [networks, batch, classes]."""
+        p = np.exp(logits - logits.max(-1, keepdims=True))
+        p /= p.sum(-1, keepdims=True)
+        p[:, np.arange(len(y)), y] -= 1
+        return p / len(y)
+
+    def step(self, x, y):
+        """x [batch, inputs], which the networks share; activations and gradients are [networks, batch, width]."""
+        W, b = self.parameters["W"], self.parameters["b"]
+        norm = self.plan.batch_norm
+        h, kept = x, []
+        for l in range(len(W) - 1):
+            s = h @ W[l] + b[l][:, None]
+            n = inverse = None
+            if norm:
+                inverse = 1 / np.sqrt(s.var(1, keepdims=True) + s.dtype.type(EPSILON))
+                n = (s - s.mean(1, keepdims=True)) * inverse
+                s = self.parameters["gamma"][l][:, None] * n + self.parameters["beta"][l][:, None]
+            kept.append((h, n, inverse))
+            h = np.maximum(s, 0)
+        ds = self.loss_gradient(h @ W[-1] + b[-1][:, None], y)
+        for l in reversed(range(len(W))):
+            below = h if l == len(W) - 1 else kept[l][0]
+            dh = ds @ W[l].swapaxes(1, 2) * (below > 0) if l else None
+            self.descend("W", l, below.swapaxes(-1, -2) @ ds, self.decays)
+            self.descend("b", l, ds.sum(1))
+            if l:
+                ds = self.batch_norm_backward(l - 1, dh, *kept[l - 1][1:]) if norm else dh
+
+    def batch_norm_backward(self, l, g, n, inverse):
+        dgamma, dbeta = (g * n).sum(1), g.sum(1)
+        scale = self.parameters["gamma"][l][:, None] * inverse
+        ds = scale * (g - (dbeta[:, None] + n * dgamma[:, None]) / g.shape[1])
+        self.descend("gamma", l, dgamma)
+        self.descend("beta", l, dbeta)
+        return ds
+
+    def descend(self, kind, l, gradients, decays=None):
+        tensor = self.parameters[kind][l]
+        if decays is not None:
+            for network, decay in enumerate(decays):
+                gradients[network] += decay * tensor[network]
+        tensor -= tensor.dtype.type(ETA) * gradients
 
 
-for t in range(50):
-    step(t)
-while True:
-    began = time.perf_counter()
-    for t in range(steps):
-        step(t)
-    took = (time.perf_counter() - began) * 1e3
-    if took >= min_ms:
-        break
-    steps *= 2
-print(json.dumps({
-    "peer": "NumPy", "version": np.__version__, "mode": "cpu", "ms_per_step": took / steps, "steps": steps,
-}))
+def prepare(plan, data, parameters):
+    return Steps(plan, data, parameters)
+
+
+def main():
+    plan, least = arguments(__doc__)
+    steps = prepare(plan, random_data(plan), initial(plan))
+    batches = shuffled(plan, 450)
+    done = 0
+
+    def run(count):
+        nonlocal done
+        for i in range(done, done + count):
+            steps.run(batches[i % len(batches)][None])
+        done += count
+
+    report("NumPy", np.__version__, "cpu", timed(run, least))
+
+
+if __name__ == "__main__":
+    main()

@@ -23,9 +23,11 @@ const RUN = {
 async function train(manner: Manner, { step, evaluation }: { step: number; evaluation: number }) {
   const device = new FakeDevice({
     manner,
-    // Three kernels a step; of the others, those with the largest dispatches, each evaluation has two.
-    cost: (kernel) =>
-      kernel.startsWith("fused") ? step / 3 : kernel.startsWith("tiled_input") ? evaluation / 2 : 0,
+    // Three kernels a step. Each evaluation has two of its largest kernel: one for each part of the images.
+    cost: (kernel) => {
+      if (kernel === "fused_evaluate_input") return evaluation / 2;
+      return /^fused_(?!evaluate)/.test(kernel) ? step / 3 : 0;
+    },
     recording: 0.0025,
   });
   return await device.run(async () => {

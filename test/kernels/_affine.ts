@@ -66,7 +66,7 @@ export const SLICES = [1, 2, 5, 24];
 const dataSets = new Map<number, Promise<DeviceDataSet>>();
 
 /** Random images of some size, uploaded once to the device that the tests share. */
-function sharedData(inputs: number): Promise<DeviceDataSet> {
+export function sharedData(inputs: number): Promise<DeviceDataSet> {
   async function make(): Promise<DeviceDataSet> {
     return new DeviceDataSet(await sharedGpu(), await createRandomData({ inputs, training: 150 }));
   }
@@ -96,7 +96,7 @@ function imagesFrom(source: DataSet, indices: ArrayLike<number>) {
 }
 
 /** v / 255 / std + mean / std: standardising subtracts one from the other, and rounds both. */
-function standardisedMagnitudes(data: DataSet, indices: ArrayLike<number>): Float64Array {
+export function standardisedMagnitudes(data: DataSet, indices: ArrayLike<number>): Float64Array {
   const { inputs, mean, std, training } = data;
   const mirrored = { inputs, mean: mean.map((value) => -value), std };
   return standardise(training.images, mirrored, indices);

@@ -115,7 +115,17 @@ export function within({ values, magnitudes }: Expected, bound: number): Expecte
 }
 
 /** Tensors of a batch, [columns, rows], and of its features, [columns]. */
-export type ArenaTensor = "h" | "n" | "g" | "inverse" | "dgamma" | "dbeta";
+export type ArenaTensor = "h" | "n" | "g" | "inverse" | VectorTensor;
+
+/** Two vectors lie behind each other as one tensor of the arena. */
+type VectorTensor = "mean" | "variance" | "dgamma" | "dbeta";
+
+const PAIRS = {
+  mean: "moments",
+  variance: "moments",
+  dgamma: "gradients",
+  dbeta: "gradients",
+} as const;
 
 /** Parameters that every feature has one of. */
 export type VectorKind = "bias" | "gamma" | "beta";
@@ -186,7 +196,8 @@ export class FusedNetworks {
   /** The fields of `Layer` that fused kernels read. */
   layerFields(layer: number): LayerFields {
     const [inputs, outputs] = this.sizes.widths.slice(layer);
-    return { inputs, outputs, parameters: this.flat.length, statistics: this.averages.length };
+    const [parameters, statistics] = [this.flat.length, this.averages.length];
+    return { inputs, outputs, parameters, statistics, index: layer };
   }
 
   place(layer: number): Place {
@@ -211,13 +222,13 @@ export class FusedNetworks {
 
   /** Puts a tensor of a batch, [rows, width], or of its features, [width], where kernels read it. */
   putTensor(network: number, layer: number, tensor: ArenaTensor, values: ArrayLike<number>): void {
-    this.arena.put(network, this.#places[layer][tensor], this.#vectors(tensor, values));
+    this.arena.put(network, this.#tensorPlace(layer, tensor), this.#vectors(tensor, values));
   }
 
   /** Says what a kernel has to write as a tensor of a batch or of its features. */
   expectTensor(network: number, layer: number, tensor: ArenaTensor, expected: Expected): void {
     const own = mapped(expected, (values) => this.#vectors(tensor, values));
-    this.arena.expect(network, this.#places[layer][tensor], own);
+    this.arena.expect(network, this.#tensorPlace(layer, tensor), own);
   }
 
   /** Finds a tensor of a batch or of its features in what a kernel has left in the arena. */
@@ -227,7 +238,7 @@ export class FusedNetworks {
   ): Float64Array {
     const width = this.sizes.widths[layer + 1];
     const rows = this.#rowsOf(tensor);
-    const at = this.#places[layer][tensor];
+    const at = this.#tensorPlace(layer, tensor);
     const columns = this.arena.read(arena, { network, at, count: tiles(width, 4) * rows });
     return fromColumns(columns, { rows, width });
   }
@@ -241,6 +252,14 @@ export class FusedNetworks {
       const vector = toColumns(this.parameter(network, kind, layer), 1);
       this.packed.put(network, this.vectorPlace(kind, layer), vector);
     }
+  }
+
+  #tensorPlace(layer: number, tensor: ArenaTensor): number {
+    const place = this.#places[layer];
+    if (!(tensor in PAIRS)) return place[tensor as Exclude<ArenaTensor, VectorTensor>];
+    const second = tensor === "variance" || tensor === "dbeta";
+    const columns = tiles(this.sizes.widths[layer + 1], 4);
+    return place[PAIRS[tensor as VectorTensor]] + (second ? columns : 0);
   }
 
   #rowsOf(tensor: ArenaTensor): number {
@@ -288,9 +307,9 @@ export class FusedNetworks {
         h: inArena(columns * rows),
         n: inArena(columns * rows),
         g: inArena(columns * rows),
+        moments: inArena(2 * columns),
         inverse: inArena(columns),
-        dgamma: inArena(columns),
-        dbeta: inArena(columns),
+        gradients: inArena(2 * columns),
       };
     });
     return { places, arena, packed };

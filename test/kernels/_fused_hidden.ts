@@ -19,7 +19,13 @@ import {
   reluForward,
 } from "../../src/model/reference/layers.ts";
 import { NEVER } from "../../src/programs/buffers.ts";
-import { lossSizes, normSizes, productSizes, tailSizes } from "../../src/programs/fused_sizes.ts";
+import {
+  lossSizes,
+  normSizes,
+  pairSizes,
+  productSizes,
+  tailSizes,
+} from "../../src/programs/fused_sizes.ts";
 import { sharedGpu } from "../_gpu.ts";
 import { FIRST, type KernelTest, SUM_BOUND } from "./_cases.ts";
 import { FusedNetworks, type FusedSizes, testOf, toColumns, within } from "./_fused.ts";
@@ -27,7 +33,6 @@ import {
   absolute,
   draw,
   errorOf,
-  errorOfFlat,
   exactly,
   type Expected,
   type KernelCase,
@@ -39,7 +44,7 @@ import {
   type Written,
 } from "./_kernel.ts";
 import { expectedLogitGradients, SHARE_BOUND } from "./_loss.ts";
-import { averaged, NORM_BOUND } from "./_norm.ts";
+import { NORM_BOUND } from "./_norm.ts";
 
 /** A case of a kernel of one hidden layer. */
 interface HiddenSizes extends FusedSizes {
@@ -62,11 +67,13 @@ function hiddenCases(
   widthsOf: (own: { i: number; j: number; width: number }) => { widths: number[]; layer: number },
 ): HiddenSizes[] {
   return ROWS.flatMap((rows, i) =>
-    WIDTHS.filter((_, j) => (i + j) % 2 === 0 || rows === 100).map((width, j): HiddenSizes => {
+    WIDTHS.map((width, j) => ({ width, j })).filter(({ width, j }) =>
+      (i + j) % 3 === 0 || rows === 100 && width === 50
+    ).map(({ width, j }): HiddenSizes => {
       const { widths, layer } = widthsOf({ i, j, width });
       const index = i * WIDTHS.length + j;
       return {
-        ...sizesOf({ widths, layer, rows, networks: 1 + (i + j) % 3, index }),
+        ...sizesOf({ widths, layer, rows, networks: 1 + index % 3, index }),
         batchNorm: rows > 1 && index % 4 !== 1,
         layer,
         slices: SLICES[index % SLICES.length],
@@ -104,18 +111,18 @@ function handPicked(
 
 const NORM_CASES = [
   ...handPicked(0, [9, 6, 4], [
-    { rows: 37, slices: 5, constants: { PARTS: 4, WORKGROUP: 40, GROUP: 7 } },
-    { rows: 37, slices: 30, constants: { PARTS: 2, WORKGROUP: 20, GROUP: 5 } },
-    { rows: 10, slices: 3, constants: { PARTS: 1, WORKGROUP: 64, GROUP: 4 } },
+    { rows: 37, slices: 5, constants: { PARTS: 4, WORKGROUP: 40 } },
+    { rows: 37, slices: 30, constants: { PARTS: 2, WORKGROUP: 20 } },
+    { rows: 109, slices: 3, constants: { PARTS: 1, WORKGROUP: 64 } },
   ]),
   ...hiddenCases(({ width }) => ({ widths: [9, width, 10], layer: 0 })),
 ];
 
 const FORWARD_CASES = [
   ...handPicked(1, [4, 37, 6, 4], [
-    { rows: 37, constants: { PARTS: 3, WORKGROUP: 30, GROUP: 7 } },
-    { rows: 11, constants: { PARTS: 8, WORKGROUP: 88, GROUP: 4 } },
-    { rows: 37, constants: { PARTS: 1, WORKGROUP: 16, GROUP: 7 } },
+    { rows: 37, constants: { PARTS: 3, WORKGROUP: 30 } },
+    { rows: 11, constants: { PARTS: 8, WORKGROUP: 88 } },
+    { rows: 37, constants: { PARTS: 1, WORKGROUP: 16 } },
   ]),
   ...hiddenCases(({ i, j, width }) => {
     const before = WIDTHS[(i + 2 * j + 1) % WIDTHS.length];
@@ -128,7 +135,7 @@ const FORWARD_CASES = [
 const CLASSES = [2, 10, 13, 4];
 
 const LOSS_CASES = [
-  ...handPicked(0, [4, 21, 18], [{ rows: 37, constants: { WORKGROUP: 16, GROUP: 7 } }]),
+  ...handPicked(0, [4, 21, 18], [{ rows: 37, constants: { WORKGROUP: 16 } }]),
   ...hiddenCases(({ i, j, width }) => {
     const classes = CLASSES[(i + j) % CLASSES.length];
     return j % 2 === 0
@@ -138,16 +145,32 @@ const LOSS_CASES = [
 ];
 
 const BACKWARD_CASES = [
-  ...handPicked(0, [4, 6, 37, 4], [
-    { rows: 37, constants: { PARTS: 3, WORKGROUP: 30, GROUP: 7 } },
-    { rows: 11, constants: { PARTS: 8, WORKGROUP: 88, GROUP: 4 } },
-    { rows: 37, constants: { PARTS: 1, WORKGROUP: 16, GROUP: 7 } },
+  ...handPicked(0, [4, 6, 61, 4], [
+    { rows: 37, constants: { PARTS: 3, WORKGROUP: 30 } },
+    { rows: 11, constants: { PARTS: 8, WORKGROUP: 88 } },
+    { rows: 37, constants: { PARTS: 1, WORKGROUP: 16 } },
   ]),
   ...hiddenCases(({ i, j, width }) => {
     const behind = WIDTHS[(i + 2 * j + 1) % WIDTHS.length];
     return j % 2 === 0
       ? { widths: [4, width, behind, 10], layer: 0 }
       : { widths: [4, 7, width, behind, 3], layer: 1 };
+  }),
+];
+
+const PAIR_CASES = [
+  ...[[4, 11, 6, 10], [4, 5, 9, 23, 4]].map((widths, i): HiddenSizes => ({
+    ...sizesOf({ widths, layer: widths.length - 4, rows: [13, 101][i], networks: 2, index: i }),
+    batchNorm: true,
+    layer: widths.length - 4,
+    slices: 1,
+  })),
+  ...hiddenCases(({ i, j, width }) => {
+    const later = WIDTHS[(i + 2 * j + 1) % WIDTHS.length];
+    const classes = CLASSES[(i + j) % CLASSES.length];
+    return j % 2 === 0
+      ? { widths: [4, width, later, classes], layer: 0 }
+      : { widths: [4, 7, width, later, classes], layer: 1 };
   }),
 ];
 
@@ -167,7 +190,7 @@ const TAIL_CASES: FusedSizes[] = [
   [37, 11, 6, 10],
   [5, 3, 8, 9, 4],
 ].map((widths, i): FusedSizes => ({
-  ...sizesOf({ widths, layer: 0, rows: [13, 9][i], networks: 2, index: i }),
+  ...sizesOf({ widths, layer: 0, rows: [37, 9][i], networks: 2, index: i }),
   batchNorm: true,
 })).concat(
   ROWS.flatMap((rows, i) =>
@@ -190,11 +213,12 @@ export const FUSED_HIDDEN_TESTS = {
   fused_forward: testOf({ cases: FORWARD_CASES, bound: 1, draw: forwardCase }),
   fused_loss: testOf({ cases: LOSS_CASES, bound: 1, draw: lossCase }),
   fused_backward: testOf({ cases: BACKWARD_CASES, bound: 1, draw: backwardCase }),
+  fused_pair: testOf({ cases: PAIR_CASES, bound: 1, draw: pairCase }),
   fused_tail: testOf({ cases: TAIL_CASES, bound: 1, draw: tailCase }),
 } as const satisfies Partial<Record<KernelName, KernelTest>>;
 
 /** What kernels of one layer store. */
-const ALL = ["h", "n", "inverse"] as const;
+const ALL = ["h", "n", "mean", "variance", "inverse"] as const;
 
 /** S of a layer from its input X, [rows, inputs]. */
 function outputsOf(
@@ -249,49 +273,21 @@ function activationsOf(
   };
 }
 
-/** Says which tensors of a hidden layer a kernel stores; gives the layer's moving averages after the batch. */
+/** Says which tensors of a hidden layer a kernel stores. */
 function expectActivations(
   net: FusedNetworks,
-  { n, layer, s, fresh, stored }: {
+  { n, layer, s, stored }: {
     n: number;
     layer: number;
     s: Expected;
-    fresh: boolean;
-    stored: readonly ("h" | "n" | "inverse")[];
+    stored: readonly (typeof ALL)[number][];
   },
-): Record<string, Expected> {
-  const { mean, variance, ...tensors } = activationsOf(net, { n, layer, s });
+): void {
+  const tensors = activationsOf(net, { n, layer, s });
   for (const tensor of stored) {
     const expected = tensors[tensor];
     if (expected) net.expectTensor(n, layer, tensor, within(expected, NORM_BOUND));
   }
-  if (!mean || !variance) return {};
-  return {
-    [`mean${layer}`]: within(
-      averaged(net.averages.tensor(n, `mean${layer}`), mean, fresh),
-      NORM_BOUND,
-    ),
-    [`variance${layer}`]: within(
-      averaged(net.averages.tensor(n, `variance${layer}`), variance, fresh),
-      NORM_BOUND,
-    ),
-  };
-}
-
-/** Measures the moving averages: those that no layer has moved must be as they were. */
-function errorOfAverages(
-  net: FusedNetworks,
-  found: Float32Array,
-  moved: readonly Record<string, Expected>[],
-): number {
-  const { averages } = net;
-  const expected = moved.map((own, n) => {
-    const all = averages.names.map((
-      name,
-    ) => [name, own[name] ?? exactly(averages.tensor(n, name))]);
-    return Object.fromEntries(all) as Record<string, Expected>;
-  });
-  return errorOfFlat(found, averages, { before: averages.values, expected });
 }
 
 /** Says what a kernel stores of a hidden layer's gradients, from dS of the layer behind and from H, N and 1 / deviation. */
@@ -356,11 +352,10 @@ function drawHidden(
 }
 
 async function normCase(sizes: HiddenSizes, random: Random): Promise<KernelCase> {
-  const { rows, outputs, networks, slices, index } = sizes;
+  const { rows, outputs, networks, slices } = sizes;
   const net = new FusedNetworks(sizes, random);
-  const fresh = index % 2 === 0;
   const parts = ofNetworks(networks, () => draw(random, slices * rows * outputs));
-  const moved = ofNetworks(networks, (n) => {
+  for (let n = 0; n < networks; n++) {
     const bias = net.parameter(n, "bias", 0);
     const values = Float64Array.from({ length: rows * outputs }, (_, i) => bias[i % outputs]);
     const magnitudes = absolute(values);
@@ -368,8 +363,8 @@ async function normCase(sizes: HiddenSizes, random: Random): Promise<KernelCase>
       values[i % values.length] += value;
       magnitudes[i % values.length] += Math.abs(value);
     });
-    return expectActivations(net, { n, layer: 0, s: { values, magnitudes }, fresh, stored: ALL });
-  });
+    expectActivations(net, { n, layer: 0, s: { values, magnitudes }, stored: ALL });
+  }
   const own = normSizes(await sharedGpu(), rows, slices);
   return {
     kernel: "fused_norm",
@@ -377,12 +372,10 @@ async function normCase(sizes: HiddenSizes, random: Random): Promise<KernelCase>
       shape: { ...sizes, slices },
       networks,
       layer: net.layerFields(0),
-      step: { fresh: Number(fresh) },
       constants: {
         ...net.constants,
         ...own.constants,
         ...sizes.constants,
-        LAYER: 0,
         SLICES: slices,
       },
       inputs: {
@@ -390,10 +383,9 @@ async function normCase(sizes: HiddenSizes, random: Random): Promise<KernelCase>
         packed: net.packed.before,
         slices: slicesOf(parts, { rows, outputs, slices }),
       },
-      outputs: { arena: net.arena.before, statistics: net.averages.values },
+      outputs: { arena: net.arena.before },
     },
-    measure: ({ arena, statistics }) =>
-      Math.max(net.arena.errorOf(arena), errorOfAverages(net, statistics, moved)),
+    measure: ({ arena }) => net.arena.errorOf(arena),
   };
 }
 
@@ -417,15 +409,14 @@ function slicesOf(
 }
 
 async function forwardCase(sizes: HiddenSizes, random: Random): Promise<KernelCase> {
-  const { rows, inputs, networks, layer, index } = sizes;
+  const { rows, inputs, networks, layer } = sizes;
   const net = new FusedNetworks(sizes, random);
-  const fresh = index % 2 === 0;
-  const moved = ofNetworks(networks, (n) => {
+  for (let n = 0; n < networks; n++) {
     const x = new Float64Array(draw(random, rows * inputs));
     net.putTensor(n, layer - 1, "h", x);
     const s = outputsOf(net, { n, layer, x });
-    return expectActivations(net, { n, layer, s, fresh, stored: ALL });
-  });
+    expectActivations(net, { n, layer, s, stored: ALL });
+  }
   const own = productSizes(await sharedGpu(), rows, inputs);
   return {
     kernel: "fused_forward",
@@ -433,19 +424,16 @@ async function forwardCase(sizes: HiddenSizes, random: Random): Promise<KernelCa
       shape: { ...sizes, slices: 1 },
       networks,
       layer: net.layerFields(layer),
-      step: { fresh: Number(fresh) },
       constants: {
         ...net.constants,
         ...own.constants,
         ...sizes.constants,
-        LAYER: layer,
         SLICES: 1,
       },
       inputs: { places: net.places, packed: net.packed.before },
-      outputs: { arena: net.arena.before, statistics: net.averages.values },
+      outputs: { arena: net.arena.before },
     },
-    measure: ({ arena, statistics }) =>
-      Math.max(net.arena.errorOf(arena), errorOfAverages(net, statistics, moved)),
+    measure: ({ arena }) => net.arena.errorOf(arena),
   };
 }
 
@@ -503,7 +491,7 @@ async function lossCase(sizes: HiddenSizes, random: Random): Promise<KernelCase>
       networks,
       layer: net.layerFields(layer),
       step: { first: FIRST, number: 3 },
-      constants: { ...net.constants, ...own.constants, ...sizes.constants, LAYER: layer },
+      constants: { ...net.constants, ...own.constants, ...sizes.constants },
       inputs: { places: net.places, packed: net.packed.before, order, labels },
       outputs: { arena: net.arena.before, y: networks * rows * classes, diverged },
     },
@@ -535,7 +523,7 @@ async function backwardCase(sizes: HiddenSizes, random: Random): Promise<KernelC
       shape: { ...sizes, slices: 1 },
       networks,
       layer: net.layerFields(layer),
-      constants: { ...net.constants, ...own.constants, ...sizes.constants, LAYER: layer },
+      constants: { ...net.constants, ...own.constants, ...sizes.constants },
       inputs: { places: net.places, packed: net.packed.before },
       outputs: { arena: net.arena.before },
     },
@@ -543,11 +531,47 @@ async function backwardCase(sizes: HiddenSizes, random: Random): Promise<KernelC
   };
 }
 
-function tailCase(sizes: FusedSizes, random: Random): KernelCase {
-  const { rows, networks, widths, index } = sizes;
+function pairCase(sizes: HiddenSizes, random: Random): KernelCase {
+  const { rows, networks, layer, widths } = sizes;
   const net = new FusedNetworks(sizes, random);
   raiseLogits(net, random);
-  const fresh = index % 2 === 0;
+  const earlier = ofNetworks(networks, (n) => drawHidden(net, { n, layer, random }));
+  const later = ofNetworks(networks, (n) => drawHidden(net, { n, layer: layer + 1, random }));
+  const { labels, order, ofBatch } = drawLabels(random, sizes);
+  const diverged = new Uint32Array(networks).fill(NEVER);
+  return {
+    kernel: "fused_pair",
+    run: {
+      shape: { ...sizes, slices: 1 },
+      networks,
+      layer: net.layerFields(layer),
+      step: { first: FIRST, number: 3 },
+      constants: { ...net.constants, ...pairSizes(rows, widths).constants },
+      inputs: { places: net.places, packed: net.packed.before, order, labels },
+      outputs: {
+        arena: net.arena.before,
+        y: networks * rows * widths[widths.length - 1],
+        diverged,
+      },
+    },
+    measure: (found) => {
+      assertEquals(words(found.diverged), [...diverged]);
+      const logits = expectLoss(net, found, { x: later.map(({ h }) => h), ofBatch });
+      for (const [own, hidden] of [[layer + 1, later], [layer, earlier]] as const) {
+        for (let n = 0; n < networks; n++) {
+          const ds = net.foundTensor(found.arena, { network: n, layer: own + 1, tensor: "g" });
+          expectGradients(net, { n, layer: own, ds, ...hidden[n] });
+        }
+      }
+      return Math.max(logits, net.arena.errorOf(found.arena));
+    },
+  };
+}
+
+function tailCase(sizes: FusedSizes, random: Random): KernelCase {
+  const { rows, networks, widths } = sizes;
+  const net = new FusedNetworks(sizes, random);
+  raiseLogits(net, random);
   const first = ofNetworks(networks, (n) => drawHidden(net, { n, layer: 0, random }));
   const { labels, order, ofBatch } = drawLabels(random, sizes);
   const diverged = new Uint32Array(networks).fill(NEVER);
@@ -557,19 +581,18 @@ function tailCase(sizes: FusedSizes, random: Random): KernelCase {
       shape: { ...sizes, slices: 1 },
       networks,
       layer: net.layerFields(0),
-      step: { first: FIRST, number: 3, fresh: Number(fresh) },
-      constants: { ...net.constants, ...tailSizes(rows, widths).constants, LAYER: 0 },
+      step: { first: FIRST, number: 3 },
+      constants: { ...net.constants, ...tailSizes(rows, widths).constants },
       inputs: { places: net.places, packed: net.packed.before, order, labels },
       outputs: {
         arena: net.arena.before,
-        statistics: net.averages.values,
         y: networks * rows * widths[widths.length - 1],
         diverged,
       },
     },
     measure: (found) => {
       assertEquals(words(found.diverged), [...diverged]);
-      return errorOfTail(net, found, { first, ofBatch, fresh });
+      return errorOfTail(net, found, { first, ofBatch });
     },
   };
 }
@@ -584,11 +607,7 @@ interface Hidden {
 function errorOfTail(
   net: FusedNetworks,
   found: Written,
-  { first, ofBatch, fresh }: {
-    first: readonly Hidden[];
-    ofBatch: readonly number[];
-    fresh: boolean;
-  },
+  { first, ofBatch }: { first: readonly Hidden[]; ofBatch: readonly number[] },
 ): number {
   const { networks, widths, batchNorm } = net.sizes;
   const last = widths.length - 2;
@@ -599,16 +618,15 @@ function errorOfTail(
         net.foundTensor(found.arena, { network: n, layer, tensor });
       return batchNorm ? { h: read("h"), normalised: read("n") } : { h: read("h") };
     }));
-  const stored = ["h", "n"] as const; // 1 / deviation stays in workgroup memory.
-  const moved = ofNetworks(networks, (n) => {
-    let averages: Record<string, Expected> = {};
+  // 1 / deviation stays in workgroup memory.
+  const stored = ["h", "n", "mean", "variance"] as const;
+  for (let n = 0; n < networks; n++) {
     for (let layer = 1; layer < last; layer++) {
       const s = outputsOf(net, { n, layer, x: tensors[n][layer - 1].h });
-      averages = { ...averages, ...expectActivations(net, { n, layer, s, fresh, stored }) };
+      expectActivations(net, { n, layer, s, stored });
       tensors[n][layer].inverse = activationsOf(net, { n, layer, s }).inverse;
     }
-    return averages;
-  });
+  }
   const x = tensors.map((own) => own[last - 1].h);
   const logits = expectLoss(net, found, { x, ofBatch });
   for (let n = 0; n < networks; n++) {
@@ -617,8 +635,7 @@ function errorOfTail(
       expectGradients(net, { n, layer, ds, ...tensors[n][layer] });
     }
   }
-  const averages = errorOfAverages(net, found.statistics, moved);
-  return Math.max(logits, averages, net.arena.errorOf(found.arena));
+  return Math.max(logits, net.arena.errorOf(found.arena));
 }
 
 /**
@@ -628,7 +645,7 @@ function errorOfTail(
  * @returns The steps at which they diverged.
  */
 export async function divergedAfter(
-  kernel: "fused_loss" | "fused_tail",
+  kernel: "fused_loss" | "fused_pair" | "fused_tail",
   { logits, number, before }: {
     logits: readonly number[];
     number: number;
@@ -636,29 +653,34 @@ export async function divergedAfter(
   },
 ): Promise<number[]> {
   const [rows, networks] = [70, before.length];
-  const widths = [4, 5, logits.length];
-  const sizes = { ...sizesOf({ widths, layer: 0, rows, networks, index: 0 }), batchNorm: false };
+  const widths = [4, 6, 5, logits.length];
+  const last = widths.length - 2;
+  const layer = { fused_loss: last - 1, fused_pair: last - 2, fused_tail: 0 }[kernel];
+  const sizes = { ...sizesOf({ widths, layer, rows, networks, index: 0 }), batchNorm: false };
   const gpu = await sharedGpu();
   const net = new FusedNetworks(sizes, new Random(1, kernel));
-  net.flat.fill("weight1", () => 0);
+  net.flat.fill(`weight${last}`, () => 0);
   for (let n = 0; n < networks; n++) {
-    net.flat.view(n, "bias1").set(logits);
-    net.pack(n, 1);
-    net.putTensor(n, 0, "h", new Float32Array(rows * widths[1]));
+    net.flat.view(n, `bias${last}`).set(logits);
+    net.pack(n, last);
+    for (const own of [0, 1]) {
+      net.putTensor(n, own, "h", new Float32Array(rows * widths[own + 1]));
+    }
   }
-  const own = kernel === "fused_tail"
-    ? tailSizes(rows, widths)
-    : lossSizes(gpu, rows, logits.length);
+  const own = {
+    fused_loss: lossSizes(gpu, rows, logits.length),
+    fused_pair: pairSizes(rows, widths),
+    fused_tail: tailSizes(rows, widths),
+  }[kernel];
   const { diverged } = await runKernel(gpu, kernel, {
     shape: { ...sizes, slices: 1 },
     networks,
-    layer: net.layerFields(0),
+    layer: net.layerFields(layer),
     step: { number },
-    constants: { ...net.constants, ...own.constants, LAYER: 0 },
+    constants: { ...net.constants, ...own.constants },
     inputs: {
       places: net.places,
       packed: net.packed.before,
-      statistics: net.averages.values,
       order: new Uint32Array(rows),
       labels: Uint32Array.of(0),
     },

@@ -34,6 +34,7 @@ import {
   ofNetworks,
   type Written,
 } from "./_kernel.ts";
+import { averaged } from "./_norm.ts";
 
 /** A case of `fused_input`. */
 interface InputSizes extends FusedSizes {
@@ -42,6 +43,9 @@ interface InputSizes extends FusedSizes {
   /** Overrides in place of those that suit the device. */
   readonly constants?: Constants;
 }
+
+/** A moving average has two products and a sum, and 1 - 0.9 is off by 4 units. */
+const AVERAGE_BOUND = 7;
 
 /** Where the next step's images begin in `order`. */
 const NEXT = 4;
@@ -64,7 +68,7 @@ const SMALL = { SLICE: 2, COLUMNS: 3, STAGED_ROWS: 20, STAGED: 120, WORKGROUP: 2
 const MANY_ROWS = { SLICE: 3, COLUMNS: 5, STAGED_ROWS: 40, STAGED: 360, WORKGROUP: 60 };
 
 const SIZES: readonly Pick<InputSizes, "widths" | "rows" | "constants">[] = [
-  { widths: [33, 17, 30, 10], rows: 37, constants: SMALL },
+  { widths: [33, 17, 23, 10], rows: 37, constants: SMALL },
   { widths: [70, 23, 10], rows: 101, constants: MANY_ROWS },
   { widths: [33, 17, 30, 21, 10], rows: 37, constants: SMALL },
   { widths: [3072, 50, 50, 10], rows: 100 },
@@ -140,6 +144,8 @@ function drawUpdate(
     net.putTensor(n, layer, "h", h);
     before = { x: h, magnitudes: h, n: rows };
     if (!net.sizes.batchNorm) continue;
+    net.putTensor(n, layer, "mean", draw(random, width));
+    net.putTensor(n, layer, "variance", draw(random, width).map(Math.abs));
     for (const kind of ["gamma", "beta"] as const) {
       const own = new Float64Array(draw(random, width));
       net.putTensor(n, layer, `d${kind}`, own);
@@ -205,6 +211,7 @@ async function inputCase(sizes: InputSizes, random: Random): Promise<KernelCase>
     etaMax: Math.fround(random.uniform()),
   }));
   const updates = (parts & UPDATE) !== 0;
+  const fresh = Math.floor(index / 2) % 2 === 0;
   const steps = ofNetworks(networks, (n) => {
     const gradients = drawUpdate(net, random, { n, images });
     const own = descended(net, { n, gradients, settings: settings[n], rise });
@@ -222,7 +229,7 @@ async function inputCase(sizes: InputSizes, random: Random): Promise<KernelCase>
       shape: { rows, inputs, outputs, slices },
       networks,
       layer: { ...net.layerFields(0), ...fields },
-      step: { first: FIRST, next: NEXT, parts, rise },
+      step: { first: FIRST, next: NEXT, parts, rise, fresh: Number(fresh) },
       constants: {
         ...net.constants,
         ...constants,
@@ -241,6 +248,7 @@ async function inputCase(sizes: InputSizes, random: Random): Promise<KernelCase>
       outputs: {
         packed: net.packed.before,
         gradients: net.flat.values.length,
+        statistics: net.averages.values,
         slices: 4 * networks * tiles(outputs, 4) * slices * rows,
       },
     },
@@ -248,6 +256,7 @@ async function inputCase(sizes: InputSizes, random: Random): Promise<KernelCase>
       const stores = updates && (parts & GRADIENTS) !== 0;
       const next = (parts & FORWARD) === 0 ? undefined : images.from(NEXT);
       return Math.max(
+        errorOfAverages(net, found.statistics, updates ? fresh : undefined),
         net.packed.errorOf(found.packed),
         errorOfGradients(net, found.gradients, stores ? steps.map((own) => own.stored) : undefined),
         errorOfSlices(net, found, { slices, width: 4 * constants.SLICE, next }),
@@ -265,6 +274,30 @@ function errorOfGradients(
   const before = new Float32Array(found.length).fill(NaN);
   if (!expected) return errorOf(found, exactly(new Float64Array(before)));
   return errorOfFlat(found, flat, { before, expected });
+}
+
+/** Measures the moving averages after a batch; without `fresh` they must be as they were. */
+function errorOfAverages(
+  net: FusedNetworks,
+  found: Float32Array,
+  fresh: boolean | undefined,
+): number {
+  const { averages } = net;
+  if (fresh === undefined) return errorOf(found, exactly(new Float64Array(averages.values)));
+  const expected = ofNetworks(net.sizes.networks, (n) => {
+    const tensors = averages.names.map((name) => {
+      const [tensor, layer] = [name.replace(/\d+$/, ""), Number(name.match(/\d+$/))];
+      const values = net.foundTensor(net.arena.before, {
+        network: n,
+        layer,
+        tensor: tensor as "mean" | "variance",
+      });
+      const batch = { values, magnitudes: absolute(values) };
+      return [name, within(averaged(averages.tensor(n, name), batch, fresh), AVERAGE_BOUND)];
+    });
+    return Object.fromEntries(tensors) as Record<string, Expected>;
+  });
+  return errorOfFlat(found, averages, { before: averages.values, expected });
 }
 
 /** Measures the next product, [P, columns, slices, rows], with the weights that the kernel has left. */

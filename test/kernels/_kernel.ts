@@ -25,6 +25,8 @@ export type StepFields = Partial<Omit<StructValues<typeof STEP>, "rows">>;
 export interface KernelRun {
   readonly shape: Shape;
   readonly networks: number;
+  /** Rows that the kernel is dispatched for, where these are more than it computes. */
+  readonly dispatchedRows?: number;
   readonly layer: LayerFields;
   /** Values of the overrides that are the kernel's own. */
   readonly constants?: Constants;
@@ -166,9 +168,9 @@ async function submit(gpu: Gpu, kernel: KernelName, run: KernelRun): Promise<Sub
       [binding, texture.createView({ dimension: "2d-array" })] as const
     );
     const resources = { ...run.resources, ...buffers, ...Object.fromEntries(views) };
-    const { constants, tile } = run;
+    const { constants, tile, dispatchedRows = shape.rows } = run;
     const bound = await Kernels.of(gpu).bind(kernel, {
-      shape,
+      shape: { ...shape, rows: dispatchedRows },
       networks,
       resources,
       constants,

@@ -31,10 +31,10 @@ import {
 export const SOFTMAX_CASES = layerCases(ROWS, [2, 10, ...WIDTHS.filter((width) => width > 1)]);
 
 /**
- * Sums are over a batch or a part of an evaluation: at most 2600 images, on hardware 12,800; the width
+ * Sums are over a batch or a part of an evaluation: at most 2600 images, on hardware 50,000; the width
  * does not matter to them.
  */
-const OUTCOME_CASES = layerCases([...ROWS, 2600, 12_800], [1, 2]);
+const OUTCOME_CASES = layerCases([...ROWS, 2600, 50_000], [1, 2]);
 
 /**
  * With d the distance to the largest logit, WGSL lets exp be off by 6 + 4 |d| units and d itself is off by |d|, log by 8

@@ -32,7 +32,10 @@ export const VARIANT_OF: readonly (readonly [beginning: string, variant: string]
   ["texel/", "texel-12x8"],
   ["fused/column", "fused-layers"],
   ["fused/loss", "fused-layers"],
+  ["fused/pair", "fused-layers"],
   ["fused/norm", "fused-layers"],
+  ["fused/input_forward", "fused-tail-16x8"],
+  ["fused/input_", "fused-tail-8x8"],
   ["fused/", "fused-tail"],
   ["tiled/", "tiled"],
 ];
@@ -564,8 +567,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "shared/sums",
     mistake: "the cost has the sum of |W|",
-    from: "sum += w * w;",
-    to: "sum += abs(w);",
+    from: "s.sum + w * w, s.valid",
+    to: "s.sum + abs(w), s.valid",
   },
   {
     file: "shared/sums",

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Mutant } from "./_mutants.ts";
+import { EVALUATION_DIVERGENCE_MUTANTS } from "./_mutants_evaluation.ts";
 
 /** A ReLU that takes NaN for 0, as a maximum of floats may, and one that is a maximum of floats. */
 export const RELU_MUTANTS: readonly (readonly Mutant[])[] = [
@@ -59,6 +60,12 @@ export const CARELESS: readonly Mutant[] = [
     to: "careless(log(sum) - (own - largest)), valid",
   },
   {
+    file: "fused/evaluate_rest",
+    mistake: "a loss that is NaN is 0",
+    from: "or_nan(loss, valid",
+    to: "or_nan(careless(loss), valid",
+  },
+  {
     file: "shared/bits",
     mistake: "what the others call",
     from: "fn is_nan(",
@@ -93,14 +100,15 @@ export const UNCHECKED_LOGITS: readonly Mutant[] = [
   ...["fused-tail", "fused-layers"].map((variant) => ({
     file: "fused/softmax",
     mistake: "nobody looks at the logits",
-    from: "valid = valid && !any(has_no_softmax4(four) & there);",
-    to: "",
+    from: "return !any(has_no_softmax4(four) & there);",
+    to: "return true;",
     variant,
   })),
 ];
 
 /** All others. */
 export const DIVERGENCE_MUTANTS: readonly Mutant[] = [
+  ...EVALUATION_DIVERGENCE_MUTANTS,
   {
     file: "shared/bits",
     mistake: "a ReLU that was NaN lets no gradient through",

@@ -41,9 +41,17 @@ export const NORM_BOUND = 12;
 
 /** Tests by kernel. */
 export const NORM_TESTS = {
-  batch_norm_forward: { cases: TRAINING_CASES, bound: NORM_BOUND, draw: normForwardCase },
+  batch_norm_forward: {
+    cases: TRAINING_CASES,
+    bound: NORM_BOUND,
+    draw: (...given) => normForwardCase("batch_norm_forward", ...given),
+  },
   batch_norm_evaluate: { cases: CASES, bound: NORM_BOUND, draw: normEvaluateCase },
-  batch_norm_backward: { cases: TRAINING_CASES, bound: NORM_BOUND, draw: normBackwardCase },
+  batch_norm_backward: {
+    cases: TRAINING_CASES,
+    bound: NORM_BOUND,
+    draw: (...given) => normBackwardCase("batch_norm_backward", ...given),
+  },
   relu_forward: { cases: CASES, bound: 0, draw: reluForwardCase },
   relu_backward: { cases: CASES, bound: 0, draw: reluBackwardCase },
 } as const satisfies Partial<Record<KernelName, KernelTest>>;
@@ -69,7 +77,8 @@ function drawNorms(random: Random, sizes: Sizes): FlatVectors<"bias" | "gamma" |
     .fill("beta", () => random.normal());
 }
 
-function normForwardCase(sizes: Sizes, random: Random): KernelCase {
+/** A case of a kernel that computes batch norm and the ReLU from and to buffers. */
+export function normForwardCase(kernel: KernelName, sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks, index } = sizes;
   const fresh = Math.floor(index / 2) % 2 === 0;
   const flat = drawNorms(random, sizes);
@@ -80,7 +89,7 @@ function normForwardCase(sizes: Sizes, random: Random): KernelCase {
   const size = networks * rows * outputs;
   const expected = expectedNorm({ sizes, s, flat, averages, fresh });
   return {
-    kernel: "batch_norm_forward",
+    kernel,
     run: {
       shape: { ...sizes, slices: 1 },
       networks,
@@ -232,11 +241,12 @@ export function expectedEvaluation(
   });
 }
 
-function normBackwardCase(sizes: Sizes, random: Random): KernelCase {
+/** A case of a kernel that computes the gradients of batch norm and of the ReLU from and to buffers. */
+export function normBackwardCase(kernel: KernelName, sizes: Sizes, random: Random): KernelCase {
   const { rows, outputs, networks } = sizes;
   const descent = new Descent(sizes, random, { gamma: outputs, beta: outputs });
   const { tensors, expected } = drawNormBackward(random, sizes, descent.flat);
-  return descent.case("batch_norm_backward", {
+  return descent.case(kernel, {
     inputs: tensors,
     outputs: { dx: networks * rows * outputs },
     measure: ({ dx, gradients }) =>

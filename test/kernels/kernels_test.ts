@@ -31,7 +31,9 @@ import { AFFINE_TESTS, inputBackwardCase, inputForwardCase } from "./_affine.ts"
 import type { FusedSizes } from "./_fused.ts";
 import { divergedAfter } from "./_fused_hidden.ts";
 import { FUSED_TESTS } from "./_fused_tests.ts";
+import { FUSED_PRODUCTS_TESTS } from "./_fused_products.ts";
 import { INPUTS, type KernelTest, NETWORKS, ROWS, type Sizes, WIDTHS } from "./_cases.ts";
+import { FUSED_EVALUATION_TESTS } from "./_fused_evaluation.ts";
 import { LOSS_TESTS } from "./_loss.ts";
 import { NORM_TESTS } from "./_norm.ts";
 import {
@@ -47,10 +49,12 @@ import { newRowTexels, rowTexels } from "./_texels.ts";
 const SEED = 2026;
 
 /**
- * The kernels that do one operation each. Those of `fused/` have tests of their own form; those of `tiled/` are proved
- * together, by what a step comes to (variants_test.ts) and by the mistakes that are found in them (mutants_test.ts).
+ * The kernels that do one operation each, and those of a fused evaluation. tiled_test.ts has those of `tiled`; those of
+ * `fused` pass values on in forms of their own and have sizes of their own (FUSED_TESTS, FUSED_PRODUCTS_TESTS).
  */
-type TestedKernel = Exclude<KernelName, `${"fused" | "tiled"}_${string}`>;
+type TestedKernel =
+  | Exclude<KernelName, `${"fused" | "tiled"}_${string}`>
+  | keyof typeof FUSED_EVALUATION_TESTS;
 
 const TESTS: Record<TestedKernel, KernelTest> = {
   ...AFFINE_TESTS,
@@ -59,9 +63,16 @@ const TESTS: Record<TestedKernel, KernelTest> = {
   ...TEXEL_AFFINE_TESTS,
   ...TEXEL_NORM_TESTS,
   ...TEXEL_LOSS_TESTS,
+  ...FUSED_EVALUATION_TESTS,
 };
 
-for (const [name, { cases, bound, draw }] of Object.entries({ ...TESTS, ...FUSED_TESTS })) {
+for (
+  const [name, { cases, bound, draw }] of Object.entries({
+    ...TESTS,
+    ...FUSED_TESTS,
+    ...FUSED_PRODUCTS_TESTS,
+  })
+) {
   Deno.test(`${name} equals the reference on awkward sizes`, async () => {
     const gpu = await sharedGpu();
     const errors = await measureCases(
@@ -90,7 +101,8 @@ Deno.test("KERNELS are those of the shaders, and all but tiled ones are tested h
   );
 
   const tested = entryPoints.filter((name) => !/^tiled_/.test(name));
-  assertEquals(Object.keys({ ...TESTS, ...FUSED_TESTS }).sort(), tested.sort());
+  const tests = { ...TESTS, ...FUSED_TESTS, ...FUSED_PRODUCTS_TESTS };
+  assertEquals(Object.keys(tests).sort(), tested.sort());
   assertEquals(Object.keys(KERNELS).sort(), entryPoints.sort());
 });
 
@@ -108,12 +120,14 @@ Deno.test("TESTS hold every size with every number of networks", () => {
   const norms = all.filter((name) => /batch_norm_(forward|backward)/.test(name));
   assertCovers(all.filter((name) => !norms.includes(name)), "rows", ROWS);
   assertCovers(norms, "rows", ROWS.filter((rows) => rows > 1));
-  const softmax = all.filter((name) => /softmax/.test(name));
+  const softmax = all.filter((name) => /softmax|evaluate_rest/.test(name));
   const wide = all.filter((name) => !softmax.includes(name) && name !== "sum_outcomes");
   assertCovers(wide, "outputs", WIDTHS);
   assertCovers(softmax, "outputs", [2, 10, ...WIDTHS.filter((width) => width > 1)]);
   const products = all.filter((name) =>
-    /affine_(forward|backward_input|backward_weight)|input_(forward|backward)/.test(name)
+    /affine_(forward|backward_input|backward_weight)|input_(forward|backward)|evaluate_input/.test(
+      name,
+    )
   );
   const others = ["input_affine_backward", "texel_weights", "sum_squares"];
   assertCovers([...products, ...others], "inputs", INPUTS);
@@ -271,7 +285,7 @@ for (
     assertEquals(words(diverged), expected === null ? before : [7, 3, 7]);
   });
 
-  for (const kernel of ["fused_loss", "fused_tail"] as const) {
+  for (const kernel of ["fused_loss", "fused_pair", "fused_tail"] as const) {
     Deno.test(`${kernel} ${noted} when ${what}`, async () => {
       const before = [NEVER, 3, 9];
       const found = await divergedAfter(kernel, { logits, number: 7, before });

@@ -8,6 +8,7 @@ import {
   laterGroups,
   lossSizes,
   normSizes,
+  pairSizes,
   productSizes,
   type Sizes,
   sizesFit,
@@ -77,16 +78,15 @@ Deno.test("columnSizes() fit where they say so and keep what the column kernels 
     for (const rows of ROWS) {
       for (const turns of [1, 2, 3, 8, 9, 100]) {
         const { constants, bytes } = columnSizes(gpu, rows, { turns, tile: 7 });
-        const { PARTS, WORKGROUP, GROUP } = constants;
+        const { PARTS, WORKGROUP } = constants;
         const what = `${kib} KiB, ${threads} threads, ${rows} rows, ${turns} turns`;
 
         assert(WORKGROUP <= threads, what);
         assertEquals(WORKGROUP % PARTS, 0, what);
         assert(PARTS >= 1 && PARTS <= Math.min(8, turns), what);
-        assert(tiles(rows, GROUP) <= WORKGROUP, what); // A thread for each group.
         assert(WORKGROUP <= PARTS * rows, what);
-        // parts, two rows of the column, two groups, the tile
-        assertEquals(bytes, 16 * (WORKGROUP + 2 * rows + 2 * tiles(rows, GROUP) + 7), what);
+        // parts, two columns of rows, two sums of every ten rows, the tile
+        assertEquals(bytes, 16 * (WORKGROUP + 2 * rows + 2 * tiles(rows, 10) + 7), what);
       }
     }
   }
@@ -130,7 +130,7 @@ Deno.test("tailSizes() have a thread for four rows of each column, and four read
   for (const rows of ROWS) {
     for (const behind of [[50, 10], [1, 2], [50, 30, 20, 10], [3, 67, 5, 13]]) {
       const { constants, bytes } = tailSizes(rows, [9, ...behind]);
-      const { COLUMNS, STAGED, GROUP, WORKGROUP, TILE } = constants;
+      const { COLUMNS, STAGED, WORKGROUP, TILE } = constants;
       const what = `${rows} rows, ${behind}`;
       const lanes = tiles(rows, 4);
       const columns = behind.map((width) => tiles(width, 4));
@@ -140,8 +140,24 @@ Deno.test("tailSizes() have a thread for four rows of each column, and four read
       assert(WORKGROUP % 32 === 0 && WORKGROUP >= lanes * COLUMNS && WORKGROUP >= rows, what);
       assert(STAGED <= 4 * WORKGROUP, what);
       // A layer's rows, or two sums of every lane and group.
-      assert(TILE >= COLUMNS * rows && TILE >= 2 * COLUMNS * (lanes + tiles(lanes, GROUP)), what);
+      assert(TILE >= COLUMNS * rows && TILE >= 2 * COLUMNS * (lanes + tiles(lanes, 5)), what);
       assertEquals(bytes, 16 * (TILE + STAGED + COLUMNS * (behind.length - 1)), what);
+    }
+  }
+});
+
+Deno.test("pairSizes() hold the last hidden layer and the output layer, and weights of four inputs", () => {
+  for (const rows of ROWS) {
+    for (const widths of [[9, 300, 50, 10], [9, 1, 2, 3], [9, 8, 67, 13]]) {
+      const { constants, bytes } = pairSizes(rows, widths);
+      const [later, classes] = widths.slice(-2).map((width) => tiles(width, 4));
+      const { COLUMNS, STAGED, WORKGROUP, TILE } = constants;
+
+      assertEquals(COLUMNS, Math.max(later, classes));
+      assertEquals(STAGED, 4 * later * classes);
+      assert(WORKGROUP >= tiles(rows, 4) * COLUMNS && WORKGROUP >= rows && STAGED <= 4 * WORKGROUP);
+      assert(TILE >= COLUMNS * rows);
+      assertEquals(bytes, 16 * (TILE + STAGED + 4 * COLUMNS));
     }
   }
 });

@@ -47,11 +47,11 @@ for (const batchNorm of [true, false]) {
     for (const hidden of [[5], [17, 30, 21], [4, 8], [9, 1, 2, 3, 4, 5, 6, 7]]) {
       const architecture = { inputs: 33, hidden, classes: 10, batchNorm };
       const own = layout(architecture);
-      const { widths, parameters: tensors } = own;
+      const { widths, parameters } = own;
       const flat = Float32Array.from({ length: own.count }, (_, i) => i + 1);
       const packed = packParameters(own, flat);
       const { layers, size } = packedLayout(widths);
-      for (const { kind, layer, offset, size } of tensors) {
+      for (const { kind, layer, offset, size } of parameters) {
         const values = flat.subarray(offset, offset + size);
         const columns = tiles(widths[layer + 1], 4);
         const place = layers[layer];
@@ -64,12 +64,14 @@ for (const batchNorm of [true, false]) {
         assertEquals([...packed.subarray(4 * at, 4 * at + expected.length)], [...expected]);
       }
 
-      const none = { mean: 0, variance: 0, h: 0, n: 0, g: 0, inverse: 0, dgamma: 0, dbeta: 0 };
+      const tensors = { h: 0, n: 0, g: 0, moments: 0, inverse: 0, gradients: 0 };
+      const none = { mean: 0, variance: 0, ...tensors };
       const places = new Uint32Array(FUSED_MAX_LAYERS * LAYER_PLACE.size / 4);
       places.set(LAYER_PLACE.encode(
         widths.slice(1).map((outputs, layer) => {
           const offset = (kind: string) =>
-            tensors.find((tensor) => tensor.kind === kind && tensor.layer === layer)?.offset ?? 0;
+            parameters.find((tensor) => tensor.kind === kind && tensor.layer === layer)?.offset ??
+              0;
           const [weight, bias] = [offset("weight"), offset("bias")];
           const [gamma, beta] = [offset("gamma"), offset("beta")];
           const flat = { inputs: widths[layer], outputs, weight, bias, gamma, beta };

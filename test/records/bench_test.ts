@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../../src/errors.ts";
 import type { BenchRow } from "../../src/measure/bench.ts";
-import { BENCH_CSV } from "../../src/records/bench.ts";
+import { BENCH_CSV, PEERS_CSV } from "../../src/records/bench.ts";
 
 /** The line of column names up to version 0.1.0, and a row below it. */
 const FIRST_BENCH =
@@ -70,4 +70,20 @@ Deno.test("BENCH_CSV.decode() refuses other columns, and names the first that is
   ) {
     assertThrows(() => BENCH_CSV.decode(text, { name: "bench.csv" }), DataError, message);
   }
+});
+
+Deno.test("PEERS_CSV.decode() reads what was written before there were columns for the networks: one of three layers", () => {
+  const first = "date,commit,adapter,peer,version,mode,ms_per_step,steps,own_ms_per_step\n" +
+    '2026-08-31T09:00:00Z,0123abc,an adapter,JAX,0.11.2,"gpu, scan",0.05,450,0.125\n';
+  const [row] = PEERS_CSV.decode(first, { name: "peers.csv" });
+  const { networks, hidden, batchNorm, batch } = row;
+  assertEquals([networks, hidden, batchNorm, batch], [1, "50,50", true, 100]);
+  const rows = [row, { ...row, networks: 20, hidden: "9", batchNorm: false, batch: 50 }];
+  const [names, line] = first.trimEnd().split("\n");
+  const text = PEERS_CSV.encode(rows);
+  assertEquals(
+    text,
+    `${names},networks,hidden,batch_norm,batch\n${line},1,"50,50",true,100\n${line},20,9,false,50\n`,
+  );
+  assertEquals(PEERS_CSV.decode(text, { name: "peers.csv" }), rows);
 });

@@ -129,3 +129,18 @@ Deno.test("CsvTable.decode() names file, line and column of what is wrong", () =
     assertThrows(() => read(text, columns), DataError, `Cannot read t.csv, ${message}`);
   }
 });
+
+Deno.test("CsvTable.decode() gives later columns that are missing the cells of earlier versions, or null", () => {
+  type Row = { a: number; b: string; c: number | null };
+  const table = new CsvTable<Row>({ a: "integer", b: "text", c: "optional number" }, {
+    first: 1,
+    earlier: { b: "x" },
+  });
+  assertEquals(table.decode("a\n1\n", { name: "t.csv" }), [{ a: 1, b: "x", c: null }]);
+  assertEquals(table.decode("a,b,c\n1,y,2\n", { name: "t.csv" }), [{ a: 1, b: "y", c: 2 }]);
+  assertThrows(
+    () => table.decode("a,b\n1,y\n", { name: "t.csv" }),
+    DataError,
+    "column 3 is missing",
+  );
+});

@@ -4,6 +4,7 @@ import type { ReportData } from "../../src/report/data.ts";
 import { readReproduction } from "../../tasks/_report/read.ts";
 import { type ReproduceOptions, writeReproduceDirectory } from "./_report_fixture.ts";
 import { makeTroubles } from "./_report_troubles.ts";
+import { CapturedContext } from "../_context.ts";
 import { inDirectory } from "../_tasks.ts";
 
 /** The data of a whole reproduction with made-up numbers. */
@@ -14,7 +15,7 @@ async function readFixture(
   await inDirectory(async (directory) => {
     await writeReproduceDirectory(directory, options);
     if (options.troubles) await makeTroubles(directory);
-    data = (await readReproduction(directory)).data;
+    data = (await readReproduction(directory, new CapturedContext().workers)).data;
   });
   return data!;
 }

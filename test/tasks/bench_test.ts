@@ -191,28 +191,34 @@ Deno.test("bench appends to what version 0.1.0 wrote", async () => {
   });
 });
 
-Deno.test("bench measures peers beside its own step, and looks at peers.csv before it measures", async () => {
+Deno.test("bench measures peers beside each of its rows, and looks at peers.csv before it measures", async () => {
   await inDirectory(async (out) => {
     const line = { peer: "stub", version: "1", mode: "cpu", ms_per_step: 1000, steps: 3 };
     const peers: Peer[] = [
-      { name: "stub", command: ["sh", "-c", `echo '${JSON.stringify(line)}'`] },
-      { name: "gone", command: ["no-such-program-anywhere"] },
+      { name: "stub", command: () => ["sh", "-c", `echo '${JSON.stringify(line)}'`] },
+      { name: "gone", command: () => ["no-such-program-anywhere"] },
     ];
     const run = (args: readonly string[]) =>
       runInProcess(
         (args, context) => main(args, context, { peers }),
-        [...SMALL, "--networks", "1", "--repeat", "1", "--peers", ...args, "--out", out],
+        [...SMALL, "--networks", "1,3", "--repeat", "1", "--peers", ...args, "--out", out],
       );
-    const first = await run(["--json", "--peer-rounds", "2"]);
+    const first = await run(["--json", "--peer-rounds", "2", "--batch-norm", "off"]);
     assertEquals(first.status, 0, first.errors);
     assertMatch(first.errors, /^gone is left out: there is no no-such-program-anywhere$/m);
-    const [{ peer, rounds, ratio, own_ms_per_step }, ...more] = eventsOf(first)
-      .filter(({ event }) => event === "peer");
-    assertEquals([peer, rounds, more.length], ["stub", 2, 0]);
-    // Of three layers, whatever else is measured: of a thousand milliseconds it takes a few.
-    assert(own_ms_per_step as number > 0 && ratio as number > 1, JSON.stringify(ratio));
+    const events = eventsOf(first).filter(({ event }) => event === "peer");
+    assertEquals(
+      events.map(({ peer, rounds, networks, hidden, batch_norm, batch }) => [
+        ...[peer, rounds, networks, hidden, batch_norm, batch],
+      ]),
+      [["stub", 2, 1, "4,3", false, 100], ["stub", 2, 3, "4,3", false, 100]],
+    );
+    for (const { ratio, own_ms_per_step } of events) {
+      // Of a thousand milliseconds it takes a few.
+      assert(own_ms_per_step as number > 0 && ratio as number > 1, JSON.stringify(ratio));
+    }
     const rows = await Deno.readTextFile(`${out}/peers.csv`);
-    assertEquals(rows.trimEnd().split("\n").length, 3);
+    assertEquals(rows.trimEnd().split("\n").length, 5);
 
     await Deno.writeTextFile(`${out}/peers.csv`, rows.replace(",1000,3,", ",1000,three,"));
     const before = await filesIn(out);
@@ -221,9 +227,9 @@ Deno.test("bench measures peers beside its own step, and looks at peers.csv befo
     assertMatch(second.errors, /^error: Cannot read .*peers.csv, line 2, column steps: /m);
     assertEquals(await filesIn(out), before);
 
-    assertEquals((await run(["--force"])).status, 0);
+    assertEquals((await run(["--force", "--peer-rounds", "1"])).status, 0);
     const third = await Deno.readTextFile(`${out}/peers.csv`);
-    assertEquals(third.trimEnd().split("\n").length, 2);
+    assertEquals(third.trimEnd().split("\n").length, 3);
   });
 });
 

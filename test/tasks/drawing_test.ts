@@ -121,6 +121,26 @@ for (const { main, args, figures, results } of TASKS) {
   });
 }
 
+Deno.test("baseline trains on while a figure is drawn", async () => {
+  await inDirectory(async (out) => {
+    const context = new CapturedContext();
+    const { workers } = context;
+    const draw = workers.draw.bind(workers);
+    // No figure is drawn before both networks are trained.
+    const trained = async () => {
+      while (!/^hidden-5-batch-norm \(quick\): 4 steps in/m.test(context.errors)) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    workers.draw = (name, input) => trained().then(() => draw(name, input));
+    const args = [...COMMON, "--half-cycle", "2", "--batch-norm", "both", "--out", out];
+    assertEquals(await runMain(baseline, { args, context }), EXIT.done, context.errors);
+    for (const run of ["hidden-5", "hidden-5-batch-norm"]) {
+      assertMatch(await Deno.readTextFile(`${out}/${run}/metrics.svg`), /^<svg /);
+    }
+  });
+});
+
 Deno.test("bench keeps and prints its rows when its figure cannot be written", async () => {
   await inDirectory(async (out) => {
     await Deno.mkdir(`${out}/trend.svg/in the way`, { recursive: true });
@@ -133,7 +153,7 @@ Deno.test("bench keeps and prints its rows when its figure cannot be written", a
   });
 });
 
-Deno.test("Figures.draw() draws the others when one fails, and names those that failed", async () => {
+Deno.test("Figures.drawn() waits for the others when one fails, and names those that failed", async () => {
   const written: string[] = [];
   const results = {
     directory: "out",
@@ -145,13 +165,14 @@ Deno.test("Figures.draw() draws the others when one fails, and names those that 
       return Promise.resolve();
     },
   };
-  const figures = new Figures();
+  const context = new CapturedContext();
+  const figures = new Figures(context.workers);
   figures.add(results, "a.svg", () => Promise.resolve("<svg/>"));
   figures.add(results, "b.svg", () => Promise.reject(new RangeError("Maximum call stack")));
   figures.add(results, "full.svg", () => Promise.resolve("<svg/>"));
   figures.add(results, "c.svg", () => Promise.resolve("<svg/>"));
-  const { signal } = new AbortController();
-  const { message } = await assertRejects(() => figures.draw(signal), FigureError);
+  const { signal } = context;
+  const { message } = await assertRejects(() => figures.drawn(signal), FigureError);
   assertEquals(written, ["a.svg", "c.svg"]);
   assertEquals(
     message,
@@ -160,13 +181,18 @@ Deno.test("Figures.draw() draws the others when one fails, and names those that 
       "draws what is missing",
   );
   // A second time there is nothing left to draw.
-  await figures.draw(signal);
+  await figures.drawn(signal);
 
-  figures.add(results, "d.svg", () => Promise.resolve("<svg/>"));
-  await assertRejects(
-    () => figures.draw(AbortSignal.abort(new Error("told to"))),
-    Error,
-    "told to",
+  figures.add(
+    results,
+    "d.svg",
+    (workers) =>
+      workers.draw("drawRun", {
+        rows: [],
+        config: { task: "baseline", settings: {}, madeWith: {} },
+      }),
   );
+  context.abort(new Error("told to"));
+  await assertRejects(() => figures.drawn(signal), Error, "told to");
   assertEquals(written, ["a.svg", "c.svg"]);
 });

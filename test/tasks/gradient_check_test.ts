@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { withShaders } from "../../src/gpu/kernels.ts";
-import { runMain } from "../../tasks/_kit/main.ts";
+import { EXIT, runMain, StoppedError } from "../../tasks/_kit/main.ts";
 import { main } from "../../tasks/gradient_check.ts";
 import { GRADIENT_CHECK_CSV } from "../../src/records/gradient_check.ts";
 import { CapturedContext } from "../_context.ts";
-import { inDirectory } from "../_tasks.ts";
+import { exists, filesIn, inDirectory } from "../_tasks.ts";
 import { MUTANTS, plant, variantOf } from "../kernels/_mutants.ts";
 import { VARIANT_MUTANTS } from "../kernels/_mutants_variants.ts";
 
@@ -34,6 +34,41 @@ Deno.test("gradient-check writes its table and ends with 0 when every check pass
     assertEquals(await runMain(main, { args, context: again }), 0);
     assertStringIncludes(again.errors, "nothing to do");
     assertEquals(again.output, "");
+  });
+});
+
+Deno.test("gradient-check writes and prints the same where another thread compares", async () => {
+  await inDirectory(async (out) => {
+    const ended: { output: string; files: Map<string, Uint8Array> }[] = [];
+    for (const threads of [0, 1]) {
+      const context = new CapturedContext({ threads });
+      const args = [...SMALL, "--force", "--out", out];
+      assertEquals(await runMain(main, { args, context }), 0, context.errors);
+      context.workers.destroy();
+      ended.push({ output: context.output, files: await filesIn(out) });
+    }
+    assertEquals(ended[1], ended[0]);
+  });
+});
+
+Deno.test("gradient-check writes nothing when it is interrupted while another thread compares", async () => {
+  await inDirectory(async (out) => {
+    const context = new CapturedContext({ threads: 1 });
+    const { workers } = context;
+    const ask = workers.do.bind(workers);
+    let asked = 0;
+    workers.do = (name, input) => {
+      const answer = ask(name, input);
+      // The setting and four trials: the GPU has nothing left to do.
+      if (++asked === 5) setTimeout(() => context.abort(new StoppedError("SIGINT")));
+      return answer;
+    };
+    // Differences that take minutes.
+    const args = [...SMALL.slice(0, 3), "--hidden", "300,300", "--out", out];
+    assertEquals(await runMain(main, { args, context }), EXIT.tryAgain, context.errors);
+    assertStringIncludes(context.errors, "error: stopped by SIGINT");
+    assertEquals(asked, 5);
+    assertEquals(await exists(out), false);
   });
 });
 

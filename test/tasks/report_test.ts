@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { main } from "../../tasks/report.ts";
 import { readReproduction } from "../../tasks/_report/read.ts";
 import { writeReproduceDirectory } from "../report/_report_fixture.ts";
+import { CapturedContext } from "../_context.ts";
 import {
   type Ended,
   eventsOf,
@@ -90,7 +91,10 @@ Deno.test("report does not count a gradient check without summary.json as passed
       seeds: 2,
       without: [...without, "baseline", "lambda-search", "init-sensitivity"],
     });
-    const { data: { gradientChecks: checks, missing } } = await readReproduction(out);
+    const { data: { gradientChecks: checks, missing } } = await readReproduction(
+      out,
+      new CapturedContext().workers,
+    );
     assertEquals(checks.map(({ passed }) => passed), [true, false]);
     // It may have been interrupted as well, which nothing shows.
     assertEquals(missing[0], `${without[0]} (the check failed or was interrupted)`);
@@ -107,7 +111,10 @@ Deno.test("report shows a confusion matrix whose final network is missing, with 
       seeds: 2,
       without: [...without, "lambda-search/seed-2/confusion.csv", "lambda-search/seed-2/final"],
     });
-    const { data: { searches, missing } } = await readReproduction(out);
+    const { data: { searches, missing } } = await readReproduction(
+      out,
+      new CapturedContext().workers,
+    );
     assertEquals(missing, [
       ...without,
       "lambda-search/seed-2/final",

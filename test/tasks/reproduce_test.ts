@@ -6,11 +6,11 @@ import {
   assertStrictEquals,
   equal,
 } from "@std/assert";
-import { ArgumentError, DeviceLostError } from "../../src/errors.ts";
+import { ArgumentError, DataError, DeviceLostError, GpuError } from "../../src/errors.ts";
 import { VARIANTS } from "../../src/programs/variants.ts";
 import type { TaskContext } from "../../tasks/_kit/context.ts";
 import { EXIT, FigureError, runMain, StoppedError } from "../../tasks/_kit/main.ts";
-import { SharedData } from "../../tasks/_kit/with_data.ts";
+import { type Rest, restOf, SharedData } from "../../tasks/_kit/with_data.ts";
 import { type Experiment, EXPERIMENTS, main } from "../../tasks/reproduce.ts";
 import { CapturedContext } from "../_context.ts";
 import { sharedGpu } from "../_gpu.ts";
@@ -18,30 +18,45 @@ import { type Ended, eventsOf, exists, filesIn, inDirectory, runInProcess } from
 
 /** What stand-ins for the experiments are told to do. */
 interface StandIns {
-  /** Called in place of an experiment's work; it returns the exit status. */
-  readonly work?: (name: string, args: readonly string[]) => number;
+  /** Called in place of an experiment's work on the GPU. */
+  readonly work?: (name: string) => void;
+  /** Called in place of the rest of its work; it returns the exit status. */
+  readonly rest?: (name: string, args: readonly string[]) => number | Promise<number>;
+  /** What the rest of an experiment does that takes a while. */
+  readonly doing?: (name: string) => string | undefined;
   /** Called when an experiment is planned. */
   readonly refuse?: (args: readonly string[]) => void;
 }
 
-/** Runs the task with stand-ins for two experiments and the page; `calls` are theirs, in order. */
+/** Runs the task with stand-ins for two experiments and the page; `calls` are theirs, `order` names reports, too. */
 async function run(
   args: readonly string[],
   standIns: StandIns = {},
   context = new CapturedContext(),
-): Promise<Ended & { calls: string[] }> {
-  const { work = () => EXIT.done, refuse } = standIns;
+): Promise<Ended & { calls: string[]; order: string[] }> {
+  const { work, rest = () => EXIT.done, doing, refuse } = standIns;
   const calls: string[] = [];
+  const order: string[] = [];
   const act = (name: string, args: readonly string[]) => {
     calls.push(`${name} ${args.join(" ")}`);
-    return Promise.resolve(work(name, args));
+    order.push(name);
+    work?.(name);
+  };
+  const begin = (name: string, args: readonly string[]): Rest => {
+    act(name, args);
+    const status = new Promise<number>((resolve) => resolve(rest(name, args)));
+    const report = (ended: number) => {
+      order.push(`report of ${name}`);
+      return ended;
+    };
+    return restOf(status, report, doing?.(name));
   };
   const experiment = (name: string, trainings: Experiment["trainings"]): Experiment => ({
     name,
     trainings,
     plan: async (args) => {
       await Promise.resolve(refuse?.(args));
-      return () => act(name, args);
+      return () => Promise.try(begin, name, args);
     },
   });
   const experiments = [
@@ -49,13 +64,19 @@ async function run(
     experiment("second", { usual: 1, quick: 0 }),
   ];
   const reproduce = (args: readonly string[], context: TaskContext) =>
-    main(args, context, { experiments, report: (args) => act("page", args) });
+    main(args, context, {
+      experiments,
+      report: (args) => {
+        act("page", args);
+        return Promise.resolve(EXIT.done);
+      },
+    });
   const status = await runMain(reproduce, { args, context });
-  return { status, output: context.output, errors: context.errors, calls };
+  return { status, output: context.output, errors: context.errors, calls, order };
 }
 
 Deno.test("reproduce runs every experiment for a seed, then the page, then the next seed", async () => {
-  const { status, output, errors, calls } = await run(["--seeds", "2", "--seed", "7"]);
+  const { status, output, errors, calls, order } = await run(["--seeds", "2", "--seed", "7"]);
   assertEquals(status, EXIT.done);
   assertEquals(calls, [
     "first --seed 7 --out out/reproduce/first/seed-7",
@@ -65,6 +86,8 @@ Deno.test("reproduce runs every experiment for a seed, then the page, then the n
     "second --seed 8 --out out/reproduce/second/seed-8",
     "page --out out/reproduce",
   ]);
+  const each = ["first", "second", "report of first", "report of second", "page"];
+  assertEquals(order, [...each, ...each]);
   assertEquals(output, "");
   const [adapter, ...lines] = errors.trimEnd().split("\n");
   assertMatch(adapter, /^Adapter: .*(software|hardware)$/);
@@ -105,7 +128,9 @@ Deno.test("reproduce passes --profile on to the parts that train", async () => {
   assertEquals([name, trainings.usual], ["gradient-check", 0]);
   const untrained: Experiment["plan"] = (args) => {
     assertEquals(args.includes("--profile"), false);
-    return Promise.resolve(() => Promise.resolve(EXIT.done));
+    return Promise.resolve(() =>
+      Promise.resolve(restOf(Promise.resolve(EXIT.done), (status) => status))
+    );
   };
   const context = new CapturedContext();
   const status = await main(["--profile", "--seeds", "1"], context, {
@@ -117,7 +142,7 @@ Deno.test("reproduce passes --profile on to the parts that train", async () => {
 
 Deno.test("reproduce writes an event for every part with --json", async () => {
   const fallsShort = (name: string) => name === "second" ? EXIT.checkFailed : EXIT.done;
-  const ended = await run(["--json", "--seeds", "1"], { work: fallsShort });
+  const ended = await run(["--json", "--seeds", "1"], { rest: fallsShort });
   const [adapter, ...events] = eventsOf(ended);
   assertEquals(adapter.event, "adapter");
   assertEquals(events, [
@@ -129,7 +154,7 @@ Deno.test("reproduce writes an event for every part with --json", async () => {
 
 Deno.test("reproduce continues after a part whose check failed, names it and ends with 3", async () => {
   const { status, errors, calls } = await run(["--seeds", "2"], {
-    work: (_, args) => args.at(-1)!.endsWith("first/seed-1") ? EXIT.checkFailed : EXIT.done,
+    rest: (_, args) => args.at(-1)!.endsWith("first/seed-1") ? EXIT.checkFailed : EXIT.done,
   });
   assertEquals(status, EXIT.checkFailed);
   assertEquals(calls.length, 6);
@@ -138,7 +163,7 @@ Deno.test("reproduce continues after a part whose check failed, names it and end
 
 Deno.test("reproduce continues after figures that cannot be drawn, and ends with 1", async () => {
   const { status, errors, calls } = await run(["--seeds", "2"], {
-    work: (_, args) => {
+    rest: (_, args) => {
       if (!args.at(-1)!.endsWith("seed-1")) return EXIT.done;
       throw new FigureError("Cannot draw metrics.svg: no space left on device");
     },
@@ -151,22 +176,77 @@ Deno.test("reproduce continues after figures that cannot be drawn, and ends with
   );
 });
 
+Deno.test("reproduce says what is left to do while the others train, and when its results follow", async () => {
+  const doing = (name: string) => name === "first" ? "counting" : undefined;
+  const ended = await run(["--seeds", "1", "--json"], { doing });
+  assertEquals(ended.status, EXIT.done);
+  assertEquals(ended.errors.trimEnd().split("\n").slice(2), [
+    "Part 1 of 2: first, seed 1",
+    "first, seed 1: counting while the others train",
+    "Part 2 of 2: second, seed 1",
+    "Results of part 1: first, seed 1",
+  ]);
+  const place = { seed: 1, parts: 2 };
+  assertEquals(eventsOf(ended).slice(1), [
+    { event: "part", part: "first", number: 1, ...place },
+    { event: "part", part: "second", number: 2, ...place },
+    { event: "part_results", part: "first", number: 1, ...place },
+    { event: "done", parts: 2, fell_short: [] },
+  ]);
+});
+
+Deno.test("reproduce finishes what needs no GPU when a part fails, and reports nothing of it", async () => {
+  const counted = Promise.withResolvers<number>();
+  let over = false;
+  const { status, order } = await run(["--seeds", "1"], {
+    work: (name) => {
+      if (name !== "second") return;
+      setTimeout(() => {
+        over = true;
+        counted.resolve(EXIT.done);
+      });
+      throw new DeviceLostError("the device was lost");
+    },
+    rest: () => counted.promise,
+  });
+  assertEquals([status, over], [EXIT.tryAgain, true]);
+  assertEquals(order, ["first", "second"]);
+});
+
+Deno.test("reproduce stops after a seed when the rest of a part fails", async () => {
+  const ends: { rest: () => number; status: number }[] = [
+    { rest: () => EXIT.tryAgain, status: EXIT.tryAgain },
+    {
+      rest: () => {
+        throw new DataError("damaged");
+      },
+      status: EXIT.refused,
+    },
+  ];
+  for (const { rest, status } of ends) {
+    const ended = await run(["--seeds", "2"], { rest });
+    assertEquals(ended.status, status, ended.errors);
+    assertEquals(ended.calls.map((call) => call.split(" ")[0]), ["first", "second"]);
+  }
+});
+
 Deno.test("reproduce stops at once when the device is lost, a part fails or it is interrupted", async () => {
   const context = new CapturedContext();
-  const stops: { work: () => number; status: number; context?: CapturedContext }[] = [
+  const stops: { work: () => void; status: number; context?: CapturedContext }[] = [
     {
       work: () => {
         throw new DeviceLostError("the device was lost");
       },
       status: EXIT.tryAgain,
     },
-    { work: () => EXIT.tryAgain, status: EXIT.tryAgain },
-    { work: () => EXIT.failed, status: EXIT.failed },
     {
       work: () => {
-        context.abort(new StoppedError("SIGTERM"));
-        return EXIT.done;
+        throw new GpuError("the device refused");
       },
+      status: EXIT.failed,
+    },
+    {
+      work: () => context.abort(new StoppedError("SIGTERM")),
       context,
       status: EXIT.tryAgain,
     },
@@ -290,7 +370,7 @@ Deno.test("every experiment of reproduce writes nothing when it is interrupted b
       context.abort(reason);
       const args = ["--quick", "--data", "synthetic", "--out", `${out}/${name}`];
       const run = await plan(args, shared);
-      const error = await assertRejects(async () => await run(context));
+      const error = await assertRejects(() => run(context));
       assertStrictEquals(error, reason);
       assertEquals(await exists(`${out}/${name}`), false, name);
     }

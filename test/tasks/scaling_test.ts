@@ -177,10 +177,10 @@ async function scaleSmall(
     try {
       const results = await openResults(out, config, SCALING_FILES);
       const chooser = new VariantChooser({ gpu, data }, options);
-      const figures = new Figures();
+      const figures = new Figures(context.workers);
       const run = async () => {
         const rows = await scaleInto(results, options, { gpu, data, chooser, context, figures });
-        await figures.draw(context.signal);
+        await figures.drawn(context.signal);
         return rows;
       };
       await test({ context, scale: run, out });

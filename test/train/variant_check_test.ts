@@ -24,6 +24,7 @@ const CHECKS = [
   "3 layers, batch norm",
   "3 layers",
   "awkward sizes",
+  "awkward sizes, 4 layers",
   "9 layers, batch norm",
   "NaN, batch norm",
   "NaN",

@@ -7,7 +7,13 @@ import { exists, inDirectory } from "../../_tasks.ts";
 
 /** A peer that is a line of shell. */
 function shell(name: string, script: string): Peer {
-  return { name, command: ["sh", "-c", script] };
+  return { name, command: () => ["sh", "-c", script] };
+}
+
+/** A load of one network whose own steps take some times, one after another. */
+function load(times: number[], networks = 1) {
+  const plan = { hidden: [7, 5], batchNorm: true, batch: 20, networks };
+  return { plan, steps: 30, own: () => Promise.resolve(times.shift()!) };
 }
 
 function line(peer: string, ms: number): string {
@@ -22,10 +28,9 @@ Deno.test("measurePeers() measures each peer in each round beside ours, and appe
       shell("fast", `echo 'loading'; echo '${line("fast", 6)}'`),
       shell("two ways", `echo '${line("slow", 30)}'; echo '${line("slower", 60)}'`),
     ];
-    const times = [1, 2, 3, 4];
-    const own = () => Promise.resolve(times.shift()!);
+    const loads = [load([1, 2, 3, 4])];
     const context = new CapturedContext();
-    const rows = await measurePeers(context, { ...COMMON, rounds: 2, own, peers, out });
+    const rows = await measurePeers(context, { ...COMMON, rounds: 2, loads, peers, out });
 
     assertEquals(
       rows.map(({ peer, msPerStep, ownMsPerStep }) => [peer, msPerStep, ownMsPerStep]),
@@ -38,14 +43,14 @@ Deno.test("measurePeers() measures each peer in each round beside ours, and appe
         ["slower", 60, 4],
       ],
     );
-    assertMatch(context.output, /^fast +1\.2 +cpu +6 +2 +4 \(2 to 6\)$/m);
+    assertMatch(context.output, /^7,5 +1 +on +fast +1\.2 +cpu +6 +2 +4 \(2 to 6\)$/m);
     const first = await Deno.readTextFile(`${out}/peers.csv`);
     assertEquals(first.trim().split("\n").length, 7);
 
     const before = await readRows(BENCH_FILES.peers, PEERS_CSV, { out, force: false });
     assertEquals(before, rows);
     assertEquals(await readRows(BENCH_FILES.peers, PEERS_CSV, { out, force: true }), []);
-    const again = { ...COMMON, rounds: 1, own: () => Promise.resolve(1), peers, out, before };
+    const again = { ...COMMON, rounds: 1, loads: [load([1, 1])], peers, out, before };
     await measurePeers(context, again);
     const second = await Deno.readTextFile(`${out}/peers.csv`);
     assert(second.startsWith(first));
@@ -56,14 +61,14 @@ Deno.test("measurePeers() measures each peer in each round beside ours, and appe
 Deno.test("measurePeers() leaves a peer out and says why when it cannot run", async () => {
   await inDirectory(async (out) => {
     const peers = [
-      { name: "absent", command: ["no-such-program-anywhere"] } as const,
+      { name: "absent", command: () => ["no-such-program-anywhere"] } satisfies Peer,
       shell("broken", "echo 'No module named numbers' >&2; exit 1"),
       shell("silent", "true"),
       shell("hanging", "exec sleep 60"),
     ];
-    const own = () => Promise.resolve(1);
+    const loads = [load([1, 1, 1, 1]), load([1, 1, 1, 1], 2)];
     const context = new CapturedContext();
-    const options = { ...COMMON, rounds: 2, own, peers, out, patience: 300 };
+    const options = { ...COMMON, rounds: 2, loads, peers, out, patience: 300 };
     assertEquals(await measurePeers(context, options), []);
 
     const left = context.errors.split("\n").filter((text) => / is left out: /.test(text));
@@ -81,14 +86,13 @@ Deno.test("measurePeers() keeps what a peer printed in the rounds before it fail
   await inDirectory(async (out) => {
     await Deno.mkdir(out);
     const once = `test ! -e ${out}/ran && echo '${line("once", 6)}' && touch ${out}/ran`;
-    const own = () => Promise.resolve(2);
     const context = new CapturedContext();
     const options = {
       ...COMMON,
       json: true,
       quick: true,
       rounds: 3,
-      own,
+      loads: [load([2, 2, 2])],
       peers: [shell("once", once)],
       out,
     };
@@ -109,21 +113,126 @@ Deno.test("measurePeers() ends the running peer when it is aborted", async () =>
       setTimeout(() => context.abort(new Error("told to")), 100);
       return Promise.resolve(1);
     };
-    const options = { ...COMMON, rounds: 1, own, peers: [shell("long", "exec sleep 60")], out };
+    const loads = [{ ...load([]), own }];
+    const options = { ...COMMON, rounds: 1, loads, peers: [shell("long", "exec sleep 60")], out };
     await assertRejects(() => measurePeers(context, options), Error, "told to");
     assertEquals(await exists(out), false);
   });
 });
 
+Deno.test("measurePeers() measures each load with the peers that know it, and prints a line for each", async () => {
+  await inDirectory(async (out) => {
+    const any: Peer = {
+      name: "any",
+      command: ({ plan: { networks }, steps }) => [
+        ...["sh", "-c", `echo '${line("any", 10)}' | sed s/7/${100 * networks + steps}/`] as const,
+      ],
+    };
+    const one: Peer = {
+      name: "one",
+      command: ({ plan }) => plan.networks === 1 ? any.command({ plan, steps: 1 }) : undefined,
+    };
+    const context = new CapturedContext();
+    const loads = [load([1, 2, 3, 4]), load([5, 10], 3)];
+    const options = { ...COMMON, json: true, rounds: 2, loads, peers: [any, one], out };
+    const rows = await measurePeers(context, options);
+    assertEquals(
+      rows.map(({ networks, hidden, batchNorm, batch, steps, ownMsPerStep }) => [
+        ...[networks, hidden, batchNorm, batch, steps, ownMsPerStep],
+      ]),
+      [
+        [1, "7,5", true, 20, 130, 1],
+        [1, "7,5", true, 20, 101, 2],
+        [3, "7,5", true, 20, 330, 5],
+        [1, "7,5", true, 20, 130, 3],
+        [1, "7,5", true, 20, 101, 4],
+        [3, "7,5", true, 20, 330, 10],
+      ],
+    );
+    assertEquals(
+      context.events.map(({ networks, hidden, batch_norm, batch, rounds, own_ms_per_step }) => [
+        ...[networks, hidden, batch_norm, batch, rounds, own_ms_per_step],
+      ]),
+      [[1, "7,5", true, 20, 4, 2.5], [3, "7,5", true, 20, 2, 7.5]],
+    );
+  });
+});
+
+Deno.test("measurePeers() leaves a peer that has measured something out of the load that fails only", async () => {
+  await inDirectory(async (out) => {
+    const small: Peer = {
+      name: "small",
+      command: ({ plan }) =>
+        plan.networks === 2
+          ? ["sh", "-c", "echo out of memory >&2; exit 1"]
+          : ["sh", "-c", `echo '${line("small", 6)}'`],
+    };
+    const loads = [load([1, 1]), load([1], 2), load([1, 1], 3)];
+    const context = new CapturedContext();
+    const options = { ...COMMON, rounds: 2, loads, peers: [small], out };
+    const rows = await measurePeers(context, options);
+    assertEquals(rows.map(({ networks }) => networks), [1, 3, 1, 3]);
+    assertMatch(
+      context.errors,
+      /^small is left out of 2 networks, hidden 7,5, batch norm on: out of memory$/m,
+    );
+  });
+});
+
+Deno.test("measurePeers() keeps what a peer printed before it failed or took too long, and says so once", async () => {
+  await inDirectory(async (out) => {
+    const half = shell("half", `echo '${line("half", 6)}'; echo 'no compiler' >&2; exit 1`);
+    const slow = shell("slow", `echo '${line("slow", 6)}'; exec sleep 60`);
+    const context = new CapturedContext();
+    const loads = [load([1, 1, 1])];
+    const twice = { ...COMMON, rounds: 2, loads, peers: [half], out };
+    const once = { ...COMMON, rounds: 1, loads, peers: [slow], out, patience: 1000 };
+    const rows = [
+      ...await measurePeers(context, twice),
+      ...await measurePeers(context, once),
+    ];
+    assertEquals(rows.map(({ peer }) => peer), ["half", "half", "slow"]);
+    assertEquals(
+      context.errors.split("\n").filter((text) => / some of its ways: /.test(text)),
+      [
+        "half measured only some of its ways: no compiler",
+        "slow measured only some of its ways: it took longer than 1 s",
+      ],
+    );
+  });
+});
+
 Deno.test("peersOf() names programs that exist, and measures for a shorter time with quick", async () => {
+  const plan = { hidden: [50, 50], batchNorm: true, batch: 100, networks: 1 };
   const [usual, quick] = [false, true].map((quick) => peersOf({ quick }));
   assertEquals(usual.map(({ name }) => name), quick.map(({ name }) => name));
-  for (const [i, { command }] of usual.entries()) {
-    const [file, steps, least] = command.slice(-3);
+  for (const [i, peer] of usual.entries()) {
+    const [command, short] = [peer, quick[i]].map((peer) => peer.command({ plan, steps: 450 })!);
+    const file = command.find((text) => /\.(ts|py)$/.test(text))!;
     assert(await exists(file), file);
-    const [, quickSteps, quickLeast] = quick[i].command.slice(-3);
-    assert(Number(quickSteps) < Number(steps) && Number(quickLeast) < Number(least));
+    const changed = command.flatMap((text, at) => text === short[at] ? [] : [[text, short[at]]]);
+    assertEquals(changed.length, 2);
+    for (const [usual, quick] of changed) assert(Number(quick) < Number(usual), file);
   }
+});
+
+Deno.test("peersOf() passes any networks to the peers in Python, and one of three layers to all", () => {
+  const plan = { hidden: [9, 8, 7], batchNorm: false, batch: 30, networks: 4 };
+  const peers = peersOf({ quick: false });
+  const known = peers.filter((peer) => peer.command({ plan, steps: 5 }) !== undefined);
+  assertEquals(known.map(({ name }) => name), ["NumPy", "PyTorch", "JAX"]);
+  for (const peer of known) {
+    assertEquals(peer.command({ plan, steps: 5 })!.slice(3), [
+      ...["--hidden", "9,8,7", "--batch", "30", "--networks", "4", "--batch-norm", "off"],
+      ...["--min-steps", "5", "--min-ms", "250"],
+    ]);
+  }
+  const one = { hidden: [50, 50], batchNorm: true, batch: 100, networks: 1 };
+  const count = (plan: typeof one) =>
+    peers.filter((peer) => peer.command({ plan, steps: 5 })).length;
+  assertEquals(count(one), peers.length);
+  const others = [{ hidden: [50] }, { batchNorm: false }, { batch: 99 }, { networks: 2 }];
+  assertEquals(others.map((other) => count({ ...one, ...other })), [3, 3, 3, 3]);
 });
 
 Deno.test("tellingLine() finds why a program failed among what else it wrote", () => {

@@ -6,7 +6,14 @@ import {
 } from "@std/assert";
 import { ArgumentError } from "../../../src/errors.ts";
 import { COMMON_OPTIONS, type CommonOptions, type Task } from "../../../tasks/_kit/options.ts";
-import { type DataCall, planOn, SharedData, withData } from "../../../tasks/_kit/with_data.ts";
+import {
+  type DataCall,
+  planOn,
+  restOf,
+  runPlanned,
+  SharedData,
+  withData,
+} from "../../../tasks/_kit/with_data.ts";
 import { CapturedContext } from "../../_context.ts";
 import { sharedGpu } from "../../_gpu.ts";
 
@@ -47,13 +54,33 @@ Deno.test("withData() requests no device when help or a wrong option is given", 
   assertEquals(context.errors, "");
 });
 
+Deno.test("runPlanned() ends with the exit status that the rest of a task reports", async () => {
+  const task = {
+    TASK,
+    plan: (call: Call) => Promise.resolve(call),
+    run: ({ options }: Call) =>
+      Promise.resolve(restOf(Promise.resolve(options.seed), (seed) => seed + 2)),
+  };
+  assertEquals(await runPlanned(task, ARGS, new CapturedContext()), 3);
+});
+
+Deno.test("restOf() is over when the work is, and fails only where it is reported", async () => {
+  const error = new Error("damaged");
+  const failed = restOf(Promise.reject(error), () => 0);
+  assertStrictEquals(await assertRejects(() => failed.over), error);
+  assertStrictEquals(await assertRejects(() => failed.report()), error);
+  // Nobody asks: no test would end well otherwise.
+  restOf(Promise.reject(error), () => 0);
+  await new Promise((resolve) => setTimeout(resolve));
+});
+
 Deno.test("planOn() shares data among tasks, and prints nothing before they run", async () => {
   const shared = new SharedData(await sharedGpu());
   const calls: Call[] = [];
   const task = {
     TASK,
     plan: (call: Call) => Promise.resolve(call),
-    run: (call: Call) => Promise.resolve(calls.push(call)),
+    run: (call: Call) => Promise.resolve(restOf(Promise.resolve(calls.push(call)), () => 0)),
   };
   const runs = [await planOn(task, ARGS, shared), await planOn(task, ARGS, shared)];
   const more = {

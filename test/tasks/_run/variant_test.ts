@@ -64,6 +64,22 @@ Deno.test("measureVariants() skips a variant that cannot run the shape", async (
   );
 });
 
+Deno.test("choose() waits for other threads before it measures on a software adapter", async () => {
+  await inDirectory(async (directory) => {
+    const context = new CapturedContext();
+    let waited = false;
+    context.workers.idle = () => {
+      assertEquals(context.errors, "");
+      waited = true;
+      return Promise.resolve();
+    };
+    const chooser = new VariantChooser({ gpu, data }, { memory: `${directory}/variants.json` });
+    await chooser.choose({ plan: PLAN, steps: LONG, budget: 1 }, context);
+    assertMatch(context.errors, /^Measuring/);
+    assertEquals(waited, gpu.adapter.software);
+  });
+});
+
 Deno.test("choose() measures once, remembers, and measures again when its file is missing or damaged", async () => {
   await inDirectory(async (directory) => {
     const memory = `${directory}/kept/variants.json`;
