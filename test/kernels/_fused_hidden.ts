@@ -450,12 +450,19 @@ function drawLabels(random: Random, sizes: FusedSizes) {
   return { labels, order, ofBatch };
 }
 
-/** Makes the logits of some networks so large that exponentials without a shift overflow. */
+/** Makes the logits of some cases so large that exponentials without a shift overflow; of some the last class alone. */
 function raiseLogits(net: FusedNetworks, random: Random): void {
-  const size = [1, 90, 1e3][net.sizes.index % 3];
-  const last = net.sizes.widths.length - 2;
-  net.flat.fill(`bias${last}`, () => random.below(2) === 0 ? size : -size);
-  for (let n = 0; n < net.sizes.networks; n++) net.pack(n, last);
+  const { index, networks, widths } = net.sizes;
+  const size = [1, 90, 1e3][index % 3];
+  const last = widths.length - 2;
+  for (let n = 0; n < networks; n++) {
+    const bias = net.flat.view(n, `bias${last}`);
+    for (let i = 0; i < bias.length; i++) {
+      const high = size === 1e3 ? i === bias.length - 1 : random.below(2) === 0;
+      bias[i] = high ? size : -size;
+    }
+    net.pack(n, last);
+  }
 }
 
 /** Says what a kernel stores of the loss, from the logits that it found, and measures these. */
@@ -470,7 +477,12 @@ function expectLoss(
   const gradients = expectedLogitGradients({ sizes, logits: found.y, ofBatch });
   return Math.max(...ofNetworks(networks, (n) => {
     net.expectTensor(n, last, "g", within(gradients[n], SHARE_BOUND));
-    const logits = within(outputsOf(net, { n, layer: last, x: x[n] }), SUM_BOUND);
+    const { values, magnitudes } = outputsOf(net, { n, layer: last, x: x[n] });
+    // The bias comes first and may be large: it is in every partial sum, so its rounding grows like the root of their number.
+    const bias = net.parameter(n, "bias", last);
+    const more = Math.sqrt(widths[last]) - 1;
+    const sizes = magnitudes.map((value, i) => value + more * Math.abs(bias[i % bias.length]));
+    const logits = within({ values, magnitudes: sizes }, SUM_BOUND);
     return errorOf(part(found.y, n, networks), logits);
   }));
 }

@@ -327,6 +327,11 @@ const SOFTMAX: readonly Planted[] = [
     "largest = select(largest, most.w, is_greater(most.w, largest));",
     "",
   ],
+  [
+    "the largest of the fourth column does not count",
+    "most = greater_of(most, s[3], features(c + 3u, classes));",
+    "",
+  ],
 ];
 
 const LOSS: readonly Planted[] = [
