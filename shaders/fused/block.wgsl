@@ -36,7 +36,7 @@ fn own_part(thread: u32, first: u32, slots: u32) -> Own {
   );
 }
 
-// Four numbers for each thread of a layer's packed weights, which begin at `first`.
+// Four vec4s for each thread of a layer's packed weights, which begin at `first`.
 fn fetch_weights(first: u32, count: u32, thread: u32) -> mat4x4f {
   let last = count - 1u;
   return mat4x4f(

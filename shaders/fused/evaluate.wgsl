@@ -5,7 +5,8 @@
 //   with batch norm     N = (S - mean) / sqrt(variance + eps),  H = max(0, gamma N + beta),  by the moving averages
 //   without             H = max(0, S)
 //
-// 1 / sqrt(variance + eps) of an infinite average would be 0, and so would each N: it is NaN here (per_operation/batch_norm.wgsl).
+// 1 / sqrt(variance + eps) of an infinite average would be 0, and so would each N: it is NaN here, as in
+// per_operation/batch_norm.wgsl.
 
 @group(0) @binding(38) var<storage, read_write> activations: array<vec4f>; // [P, columns, step.rows] H of the first layer
 

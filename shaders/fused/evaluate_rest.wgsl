@@ -3,7 +3,8 @@
 // The layers of an evaluation after the first, from H to the outcome of each image:
 //
 //   hidden  H of fused/evaluate.wgsl;  last  S = H W + b
-//   loss = log(sum of exp(S - max S)) - (S[t] - max S), with the image's label t; correct = 1 where the predicted class is t, else 0
+//   loss = log(sum of exp(S - max S)) - (S[t] - max S), with the image's label t
+//   correct = 1 where the predicted class is t, else 0
 //
 // The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or the label's is
 // -infinity. A thread computes an image, whose activations only it reads. The weights to four columns are staged at a time;
@@ -18,7 +19,8 @@ override DEPTH: u32; // columns of the widest layer but the last
 override ODD: u32; // columns of the widest of layers 1, 3, ..., counted from 1
 override EVEN: u32; // and of layers 2, 4, ...
 
-var<workgroup> values: array<vec4f, (ODD + EVEN) * WORKGROUP>; // [ODD, WORKGROUP], [EVEN, WORKGROUP]: a layer's inputs, its outputs
+// A layer's inputs and its outputs, which change places after each: [ODD, WORKGROUP] and [EVEN, WORKGROUP].
+var<workgroup> values: array<vec4f, (ODD + EVEN) * WORKGROUP>;
 var<workgroup> w: array<vec4f, 16u * DEPTH>; // W [4 DEPTH, 4]
 var<workgroup> endings: array<Ending, 4>; // of the four columns
 

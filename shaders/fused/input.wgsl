@@ -1,7 +1,7 @@
 // includes fused/weights, shared/images
 //
-// The last dispatch of a fused step. For the first layer and one slice of its inputs, independent of all other slices: the weight
-// gradient of this step, its update, and the product of the next step:
+// The last dispatch of a fused step. For the first layer and one slice of its inputs, independent of all other slices: the
+// weight gradient of this step, its update, and the product of the next step:
 //
 //   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  sums of S' = X' W over the slice
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
@@ -32,7 +32,7 @@ override DS: u32 = STAGED_ROWS * X_STRIDE; // where dS begins
 var<workgroup> staged: array<vec4f, STAGED>; // X [STAGED_ROWS, X_STRIDE], dS [COLUMNS, STAGED_ROWS]
 var<workgroup> w: array<vec4f, 4u * SLICE * COLUMNS>; // W [4 SLICE, COLUMNS]
 
-// Two pixels of four: what a thread stages of some rows.
+// What a thread stages of some rows: two texels of four pixels.
 struct Fetched {
   first: vec4f,
   second: vec4f,

@@ -11,7 +11,6 @@
 // Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
 // are left to fused/weights.wgsl.
 
-
 // Four weights of a column's inputs, [4, columns].
 fn weights_at(at: u32, width: u32) -> mat4x4f {
   return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);

@@ -7,7 +7,8 @@
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
 //   without             H = max(0, S)
 //
-// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
+// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn
+// makes many: twelve slices, or four columns with their weights.
 
 // places, arena and packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]

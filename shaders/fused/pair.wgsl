@@ -1,15 +1,14 @@
 // includes fused/block
 //
-// The gradients of the outputs of the last two hidden layers; a workgroup computes those of the last one in full, as fused/tail.wgsl
-// does, and of the one before a column of four features:
+// The gradients of the outputs of the last two hidden layers; a workgroup computes those of the last one in full, as
+// fused/tail.wgsl does, and a column of four features of the one before:
 //
 //   logits S = H W + b of the output layer, its softmax and cross-entropy;  dH = dS W^T;  G = dH where H > 0, else 0
 //   with batch norm dbeta = sum of G,  dgamma = sum of G N,  dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows),
 //   without dS = G;  then the same for the layer before
 //
-// That every workgroup computes the last layer takes less than a dispatch more. All it reads is read at the start. The gradients of
-// parameters are left to fused/weights.wgsl.
-
+// Every workgroup computes the whole last layer, which takes less than one more dispatch. All that it reads is read at the
+// start. The gradients of parameters are left to fused/weights.wgsl.
 
 var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
 

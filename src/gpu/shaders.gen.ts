@@ -40,7 +40,7 @@ fn own_part(thread: u32, first: u32, slots: u32) -> Own {
   );
 }
 
-// Four numbers for each thread of a layer's packed weights, which begin at \`first\`.
+// Four vec4s for each thread of a layer's packed weights, which begin at \`first\`.
 fn fetch_weights(first: u32, count: u32, thread: u32) -> mat4x4f {
   let last = count - 1u;
   return mat4x4f(
@@ -501,7 +501,8 @@ fn with_decay(d: Descent, old: vec4f, gradient: vec4f) -> vec4f {
 //   with batch norm     N = (S - mean) / sqrt(variance + eps),  H = max(0, gamma N + beta),  by the moving averages
 //   without             H = max(0, S)
 //
-// 1 / sqrt(variance + eps) of an infinite average would be 0, and so would each N: it is NaN here (per_operation/batch_norm.wgsl).
+// 1 / sqrt(variance + eps) of an infinite average would be 0, and so would each N: it is NaN here, as in
+// per_operation/batch_norm.wgsl.
 
 @group(0) @binding(38) var<storage, read_write> activations: array<vec4f>; // [P, columns, step.rows] H of the first layer
 
@@ -738,7 +739,8 @@ fn fused_evaluate_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
 // The layers of an evaluation after the first, from H to the outcome of each image:
 //
 //   hidden  H of fused/evaluate.wgsl;  last  S = H W + b
-//   loss = log(sum of exp(S - max S)) - (S[t] - max S), with the image's label t; correct = 1 where the predicted class is t, else 0
+//   loss = log(sum of exp(S - max S)) - (S[t] - max S), with the image's label t
+//   correct = 1 where the predicted class is t, else 0
 //
 // The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or the label's is
 // -infinity. A thread computes an image, whose activations only it reads. The weights to four columns are staged at a time;
@@ -753,7 +755,8 @@ override DEPTH: u32; // columns of the widest layer but the last
 override ODD: u32; // columns of the widest of layers 1, 3, ..., counted from 1
 override EVEN: u32; // and of layers 2, 4, ...
 
-var<workgroup> values: array<vec4f, (ODD + EVEN) * WORKGROUP>; // [ODD, WORKGROUP], [EVEN, WORKGROUP]: a layer's inputs, its outputs
+// A layer's inputs and its outputs, which change places after each: [ODD, WORKGROUP] and [EVEN, WORKGROUP].
+var<workgroup> values: array<vec4f, (ODD + EVEN) * WORKGROUP>;
 var<workgroup> w: array<vec4f, 16u * DEPTH>; // W [4 DEPTH, 4]
 var<workgroup> endings: array<Ending, 4>; // of the four columns
 
@@ -931,8 +934,8 @@ fn fused_evaluate_rest(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
 `,
   "fused/input": `// includes fused/weights, shared/images
 //
-// The last dispatch of a fused step. For the first layer and one slice of its inputs, independent of all other slices: the weight
-// gradient of this step, its update, and the product of the next step:
+// The last dispatch of a fused step. For the first layer and one slice of its inputs, independent of all other slices: the
+// weight gradient of this step, its update, and the product of the next step:
 //
 //   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  sums of S' = X' W over the slice
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
@@ -963,7 +966,7 @@ override DS: u32 = STAGED_ROWS * X_STRIDE; // where dS begins
 var<workgroup> staged: array<vec4f, STAGED>; // X [STAGED_ROWS, X_STRIDE], dS [COLUMNS, STAGED_ROWS]
 var<workgroup> w: array<vec4f, 4u * SLICE * COLUMNS>; // W [4 SLICE, COLUMNS]
 
-// Two pixels of four: what a thread stages of some rows.
+// What a thread stages of some rows: two texels of four pixels.
 struct Fetched {
   first: vec4f,
   second: vec4f,
@@ -1815,7 +1818,6 @@ fn add_outer(sum: mat4x4f, x: vec4f, g: vec4f) -> mat4x4f {
 // Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
 // are left to fused/weights.wgsl.
 
-
 // Four weights of a column's inputs, [4, columns].
 fn weights_at(at: u32, width: u32) -> mat4x4f {
   return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
@@ -1956,7 +1958,8 @@ const MAX_LAYERS = 32u;
 //   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
 //   without             H = max(0, S)
 //
-// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn makes many: twelve slices, or four columns with their weights.
+// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn
+// makes many: twelve slices, or four columns with their weights.
 
 // places, arena and packed: fused/layers.wgsl
 @group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
@@ -2086,16 +2089,15 @@ fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
 `,
   "fused/pair": `// includes fused/block
 //
-// The gradients of the outputs of the last two hidden layers; a workgroup computes those of the last one in full, as fused/tail.wgsl
-// does, and of the one before a column of four features:
+// The gradients of the outputs of the last two hidden layers; a workgroup computes those of the last one in full, as
+// fused/tail.wgsl does, and a column of four features of the one before:
 //
 //   logits S = H W + b of the output layer, its softmax and cross-entropy;  dH = dS W^T;  G = dH where H > 0, else 0
 //   with batch norm dbeta = sum of G,  dgamma = sum of G N,  dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows),
 //   without dS = G;  then the same for the layer before
 //
-// That every workgroup computes the last layer takes less than a dispatch more. All it reads is read at the start. The gradients of
-// parameters are left to fused/weights.wgsl.
-
+// Every workgroup computes the whole last layer, which takes less than one more dispatch. All that it reads is read at the
+// start. The gradients of parameters are left to fused/weights.wgsl.
 
 var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
 

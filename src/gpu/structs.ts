@@ -105,8 +105,10 @@ export const GRADIENTS = 4;
 /** What may differ between the networks of a population. */
 export const NETWORK = new Struct("Network", { lambda: "f32", etaMin: "f32", etaMax: "f32" });
 
-/** Sizes of a layer of the fused variants, and where its tensors begin in a network's flat vectors, packed
- * parameters and arena. */
+/**
+ * Sizes of a layer of the fused variants, and where its tensors begin in a network's flat vectors, packed parameters and
+ * arena.
+ */
 export const LAYER_PLACE = new Struct("LayerPlace", {
   inputs: "u32",
   outputs: "u32",

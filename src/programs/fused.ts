@@ -7,7 +7,7 @@
 
 import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { FUSED_MAX_LAYERS, tiles } from "../gpu/kernel_table.ts";
+import { FUSED_MAX_LAYERS, KERNELS, tiles } from "../gpu/kernel_table.ts";
 import { type BoundKernel, dispatch } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
 import { FORWARD, GRADIENTS, LAYER_PLACE, STEP, UPDATE } from "../gpu/structs.ts";
@@ -51,7 +51,7 @@ interface Kind {
 /**
  * Networks for which a product of the first layer is worth trying; where ranges overlap, measuring decides. Prototypes on an
  * H100 took 50 and 34 µs with the first and second for 10 networks, 65 and 61 with the second and third for 20, and 393 and
- * 314 for 128.
+ * 309 for 128.
  */
 const NETWORKS: Readonly<Record<InputProduct, Variant["networks"]>> = {
   "single": { min: 1, max: 16 },
@@ -94,7 +94,7 @@ interface Place {
   readonly gradients: number;
 }
 
-/** Whether a shape fits the memory of the device and of a workgroup. */
+/** Whether a shape fits the memory of the device and of a workgroup, and the number of workgroups in a dispatch. */
 function fits(gpu: Gpu, shape: PopulationShape, { rest, product }: Kind): boolean {
   const { limits } = gpu.device;
   const { widths } = layout(shape.architecture);
@@ -113,7 +113,12 @@ function fits(gpu: Gpu, shape: PopulationShape, { rest, product }: Kind): boolea
     normSizes(gpu, batch, input.slices),
     ...restOf(gpu, { widths, batch }, rest).map(([, , own]) => own),
   ];
+  const shapeOfInput = { rows: batch, inputs: widths[0], outputs: widths[1], slices: input.slices };
+  const grids = input.kernels.flatMap(([name, { constants }]) => {
+    return KERNELS[name].workgroups(shapeOfInput, constants);
+  });
   return 3 * batch * behind <= MAX_MULTIPLICATIONS &&
+    Math.max(...grids) <= limits.maxComputeWorkgroupsPerDimension &&
     largest <= Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) &&
     limits.maxStorageBuffersPerShaderStage >= STORAGE_BUFFERS &&
     sizes.every((own) => sizesFit(gpu, own));
@@ -208,7 +213,7 @@ class Fused implements Program {
     });
     await memory.ready();
     const shared = { ...tensors, ...await imageResources(context, "training", "training") };
-    const binder = new Binder(context, { mode: "training", slices, shared });
+    const binder = new Binder(context, { mode: "training", shared });
     function use([name, layer, { constants }]: ReturnType<typeof restOf>[number]): KernelUse {
       return [name, layer, { constants: { ...common, ...constants } }];
     }

@@ -8,7 +8,7 @@
  */
 
 import type { Gpu } from "../gpu/device.ts";
-import { type KernelName, tiles } from "../gpu/kernel_table.ts";
+import { tiles } from "../gpu/kernel_table.ts";
 import { inputSizes, laterGroups, type Sizes } from "./fused_sizes.ts";
 
 /**
@@ -28,9 +28,16 @@ export interface InputShape {
   readonly widths: readonly number[];
 }
 
+/** The kernels of the first layer. */
+export type InputKernelName =
+  | "fused_input"
+  | "fused_input_both"
+  | "fused_input_backward"
+  | "fused_input_forward";
+
 /** The kernels, in order; the last one computes the product of the next step. */
 export interface InputKernels {
-  readonly kernels: readonly (readonly [name: KernelName, sizes: Sizes])[];
+  readonly kernels: readonly (readonly [name: InputKernelName, sizes: Sizes])[];
   /** Slices of the inputs, each of whose sums is stored. */
   readonly slices: number;
 }
@@ -111,7 +118,7 @@ function backwardThenForward(gpu: Gpu, shape: InputShape): InputKernels {
 }
 
 /** An even number of columns a workgroup, with which the last workgroup has least to spare. */
-function columnSizes({ networks, widths }: InputShape, { threads, columns }: Workgroup) {
+function columnTileSizes({ networks, widths }: InputShape, { threads, columns }: Workgroup) {
   const all = networks * tiles(widths[1], 4);
   const COLUMNS = 2 * tiles(all, 2 * tiles(all, columns));
   return { NETWORKS: networks, COLUMNS, WORKGROUP: threads };
@@ -119,7 +126,7 @@ function columnSizes({ networks, widths }: InputShape, { threads, columns }: Wor
 
 function backwardSizes(shape: InputShape, group: Workgroup & { readonly texels: number }) {
   const { rows, texels, widths } = shape;
-  const columns = columnSizes(shape, group);
+  const columns = columnTileSizes(shape, group);
   const STAGED = FOURS * (BLOCK + columns.COLUMNS);
   const constants = {
     ...columns,
@@ -132,7 +139,7 @@ function backwardSizes(shape: InputShape, group: Workgroup & { readonly texels: 
 }
 
 function forwardSizes(shape: InputShape, group: Workgroup, slice: number) {
-  const columns = columnSizes(shape, group);
+  const columns = columnTileSizes(shape, group);
   const mostLanes = Math.min(
     Math.floor(group.threads / 16),
     Math.floor(2 * group.threads / columns.COLUMNS),

@@ -1,7 +1,7 @@
-"""CuPy: steps of 3072-50-50-10 with batch norm, batch 100, SGD with L2, in CUDA C by the algorithm of our fused kernels.
+"""CuPy: steps of 3072-50-50-10 with batch norm, batch 100, SGD with L2, in CUDA C, nearly as our fused kernels do.
 
-Three kernels a step, as in WebGPU, and 50 steps in a CUDA graph: the difference to our time is what WebGPU costs. Prints a
-line of JSON.
+Three kernels a step, as in WebGPU (fused_step.cu says what differs), and 50 steps in a CUDA graph: the difference to our
+time is about what WebGPU costs. Prints a line of JSON.
 """
 import pathlib
 import sys

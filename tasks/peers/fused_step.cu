@@ -1,5 +1,6 @@
-// A step of 3072-50-50-10 with batch norm, batch 100, SGD with L2, by the algorithm of our fused kernels, in three launches:
-// fused_norm, fused_tail and fused_input. cupy_step.py runs it.
+// A step of 3072-50-50-10 with batch norm, batch 100, SGD with L2, by the algorithm of our variant fused-tail, in three
+// launches: fused_norm, fused_tail and fused_input. Here the first two also update what ours leave to the last: the moving
+// averages, and all parameters but the first layer's weights. cupy_step.py runs it.
 //
 // A tensor's features are in columns of four, padded with zeros: activations and gradients [columns][rows], weights
 // [inputs][columns]. In the small layers a feature that is always 1 stands behind the last one, and the bias is its weight.

@@ -280,6 +280,18 @@ Deno.test("variantFits() is false for tiled where the parts of its products exce
   assert(!variantFits("tiled", gpu, { architecture, networks: networks + 1, batch: 640 }));
 });
 
+Deno.test("variantFits() is false where all networks side by side exceed the workgroups of a dispatch", async () => {
+  const gpu = await sharedGpu();
+  const { maxComputeWorkgroupsPerDimension: max } = gpu.device.limits;
+  const architecture = { inputs: 4, hidden: [5], classes: 10, batchNorm: false };
+  const shape = { architecture, batch: 2 };
+  // Two columns and two workgroups of other parameters for each network.
+  const networks = Math.floor(max / (2 + 2 / 28));
+  assert(variantFits("fused-tail-8x8", gpu, { ...shape, networks: networks - 1 }));
+  assert(!variantFits("fused-tail-8x8", gpu, { ...shape, networks: networks + 1 }));
+  assert(variantFits("fused-tail", gpu, { ...shape, networks: networks + 1 }));
+});
+
 Deno.test("candidates() lists variants without barriers for a software adapter, and at least one for every shape", async () => {
   const gpu = await sharedGpu();
   const linear = { inputs: 5, hidden: [], classes: 2, batchNorm: false };
