@@ -86,7 +86,8 @@ export function productSizes(gpu: Gpu, rows: number, width: number): Sizes {
 export function lossSizes(gpu: Gpu, rows: number, classes: number): Sizes {
   const columns = tiles(classes, 4);
   const { constants, bytes } = columnSizes(gpu, rows, { turns: columns, tile: columns * rows });
-  return { constants: { ...constants, PARTS: 1 }, bytes };
+  // A row is computed by one thread, so there are no parts in memory.
+  return { constants: { ...constants, PARTS: 1 }, bytes: bytes - VEC4 * constants.WORKGROUP };
 }
 
 /** Divides `fused_tail`: four rows a thread, and a layer's weights in four reads of every thread. */
