@@ -11,17 +11,6 @@
 // Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
 // are left to fused/weights.wgsl.
 
-// Four weights of a column's inputs, [4, columns].
-fn weights_at(at: u32, width: u32) -> mat4x4f {
-  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
-}
-
-// Four features of a row; 0 behind the last column of a part.
-fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
-  let value = arena[first + min(column, end - 1u) * ROWS];
-  return select(vec4f(0.0), value, column < end);
-}
-
 // Four logits of a row.
 fn logits(network: u32, row: u32, column: u32) -> vec4f {
   let depth = columns(places[LAYERS - 1u].inputs);

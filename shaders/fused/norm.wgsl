@@ -45,17 +45,6 @@ fn sum_of_slices(first: u32, part: u32) -> vec4f {
   return select(sum, vec4f(0.0), part * SLICES_OF_PART >= SLICES);
 }
 
-// Four weights of a column's inputs, [4, columns].
-fn weights_at(at: u32, width: u32) -> mat4x4f {
-  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
-}
-
-// Four features of a row; 0 behind the last column of a part.
-fn activations_at(first: u32, column: u32, end: u32) -> vec4f {
-  let value = arena[first + min(column, end - 1u) * ROWS];
-  return select(vec4f(0.0), value, column < end);
-}
-
 // The products of a part of the columns of the layer before. `x` is where the row lies in its column 0.
 fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   let depth = columns(places[layer.index].inputs);
@@ -66,10 +55,10 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   let w = packed_weight(network, layer.index) + column;
   var sum = vec4f(0.0);
   for (var k = begin; k < end; k += 4u) {
-    let x0 = activations_at(x, k, end);
-    let x1 = activations_at(x, k + 1u, end);
-    let x2 = activations_at(x, k + 2u, end);
-    let x3 = activations_at(x, k + 3u, end);
+    let x0 = tensor_at(x, k, end);
+    let x1 = tensor_at(x, k + 1u, end);
+    let x2 = tensor_at(x, k + 2u, end);
+    let x3 = tensor_at(x, k + 3u, end);
     let w0 = weights_at(w + 4u * k * width, width);
     let w1 = weights_at(w + 4u * min(k + 1u, end - 1u) * width, width);
     let w2 = weights_at(w + 4u * min(k + 2u, end - 1u) * width, width);

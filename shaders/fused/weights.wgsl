@@ -26,23 +26,36 @@ fn add_ten(sum: mat4x4f, h: Ten, g: Ten) -> mat4x4f {
   return add_outer(add_outer(eight, h.v8, g.v8), h.v9, g.v9);
 }
 
-// Moving averages of a column's features.
-fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
-  let first = at + 4u * column;
+// Four of a network's moving averages; those past the last feature repeat it. `at` counts from the network's first.
+fn averages_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
+  let first = network * layer.statistics + at + 4u * column;
+  let last = width - 4u * column - 1u;
+  return vec4f(
+    statistics[first],
+    statistics[first + min(1u, last)],
+    statistics[first + min(2u, last)],
+    statistics[first + min(3u, last)],
+  );
+}
+
+// The averages of a column after a batch.
+fn keep_averages(network: u32, at: u32, column: u32, width: u32, old: vec4f, value: vec4f) {
+  let first = network * layer.statistics + at + 4u * column;
   let left = width - 4u * column; // from here to the last
-  keep_average(network, first, value.x);
+  statistics[first] = averaged(old.x, value.x);
   if left > 1u {
-    keep_average(network, first + 1u, value.y);
+    statistics[first + 1u] = averaged(old.y, value.y);
   }
   if left > 2u {
-    keep_average(network, first + 2u, value.z);
+    statistics[first + 2u] = averaged(old.z, value.z);
   }
   if left > 3u {
-    keep_average(network, first + 3u, value.w);
+    statistics[first + 3u] = averaged(old.w, value.w);
   }
 }
 
-// Bias, gamma and beta of a column, and its moving averages. What is not there without batch norm is read and not used.
+// Bias, gamma and beta of a column, and its moving averages, all read before the rows. What else is not there without batch
+// norm is read and not used.
 fn move_vectors(network: u32, l: u32, column: u32) {
   let outputs = places[l].outputs;
   let width = columns(outputs);
@@ -57,6 +70,12 @@ fn move_vectors(network: u32, l: u32, column: u32) {
   let variance = arena[in_arena(network, places[l].moments) + width + column];
   let dgamma = arena[in_arena(network, places[l].gradients) + column];
   let dbeta = arena[in_arena(network, places[l].gradients) + width + column];
+  var old_mean = vec4f(0.0);
+  var old_variance = vec4f(0.0);
+  if BATCH_NORM == 1u && l < LAYERS - 1u {
+    old_mean = averages_at(network, places[l].mean, column, outputs);
+    old_variance = averages_at(network, places[l].variance, column, outputs);
+  }
   let g = in_arena(network, places[l].g) + column * ROWS;
   var dbias = vec4f(0.0);
   for (var row = 0u; row < ROWS; row += 10u) {
@@ -71,8 +90,8 @@ fn move_vectors(network: u32, l: u32, column: u32) {
   keep_gradients(network, places[l].beta, column, outputs, dbeta);
   packed[gamma_at] = moved(d, gamma, dgamma);
   packed[beta_at] = moved(d, beta, dbeta);
-  keep_averages(network, places[l].mean, column, outputs, mean);
-  keep_averages(network, places[l].variance, column, outputs, variance);
+  keep_averages(network, places[l].mean, column, outputs, old_mean, mean);
+  keep_averages(network, places[l].variance, column, outputs, old_variance, variance);
 }
 
 // The weights of an input to a column; `at` is where they lie.

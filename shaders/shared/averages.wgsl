@@ -9,9 +9,14 @@
 override EPSILON: f32; // eps of 1 / sqrt(var + eps)
 override MOMENTUM: f32; // weight of the past
 
+// An average after a batch.
+fn averaged(average: f32, value: f32) -> f32 {
+  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
+  return past * average + (1.0 - past) * value;
+}
+
 // `at` counts from the network's first moving average.
 fn keep_average(network: u32, at: u32, value: f32) {
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
   let to = network * layer.statistics + at;
-  statistics[to] = past * statistics[to] + (1.0 - past) * value;
+  statistics[to] = averaged(statistics[to], value);
 }

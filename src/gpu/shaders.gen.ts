@@ -299,6 +299,17 @@ var<workgroup> more_rows: array<vec4f, ROWS>;
 var<workgroup> groups: array<vec4f, GROUPS>;
 var<workgroup> more_groups: array<vec4f, GROUPS>;
 
+// Four weights of a column's inputs, [4, columns].
+fn weights_at(at: u32, width: u32) -> mat4x4f {
+  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+}
+
+// Four features of a row; 0 behind the last column of a part.
+fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
+  let value = arena[first + min(column, end - 1u) * ROWS];
+  return select(vec4f(0.0), value, column < end);
+}
+
 // What a part has found of a row; 0 behind the last part.
 fn part_at(lane: u32, part: u32) -> vec4f {
   return select(vec4f(0.0), parts[min(part, PARTS - 1u) * LANES + lane], part < PARTS);
@@ -1818,17 +1829,6 @@ fn add_outer(sum: mat4x4f, x: vec4f, g: vec4f) -> mat4x4f {
 // Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
 // are left to fused/weights.wgsl.
 
-// Four weights of a column's inputs, [4, columns].
-fn weights_at(at: u32, width: u32) -> mat4x4f {
-  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
-}
-
-// Four features of a row; 0 behind the last column of a part.
-fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
-  let value = arena[first + min(column, end - 1u) * ROWS];
-  return select(vec4f(0.0), value, column < end);
-}
-
 // Four logits of a row.
 fn logits(network: u32, row: u32, column: u32) -> vec4f {
   let depth = columns(places[LAYERS - 1u].inputs);
@@ -1996,17 +1996,6 @@ fn sum_of_slices(first: u32, part: u32) -> vec4f {
   return select(sum, vec4f(0.0), part * SLICES_OF_PART >= SLICES);
 }
 
-// Four weights of a column's inputs, [4, columns].
-fn weights_at(at: u32, width: u32) -> mat4x4f {
-  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
-}
-
-// Four features of a row; 0 behind the last column of a part.
-fn activations_at(first: u32, column: u32, end: u32) -> vec4f {
-  let value = arena[first + min(column, end - 1u) * ROWS];
-  return select(vec4f(0.0), value, column < end);
-}
-
 // The products of a part of the columns of the layer before. \`x\` is where the row lies in its column 0.
 fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   let depth = columns(places[layer.index].inputs);
@@ -2017,10 +2006,10 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   let w = packed_weight(network, layer.index) + column;
   var sum = vec4f(0.0);
   for (var k = begin; k < end; k += 4u) {
-    let x0 = activations_at(x, k, end);
-    let x1 = activations_at(x, k + 1u, end);
-    let x2 = activations_at(x, k + 2u, end);
-    let x3 = activations_at(x, k + 3u, end);
+    let x0 = tensor_at(x, k, end);
+    let x1 = tensor_at(x, k + 1u, end);
+    let x2 = tensor_at(x, k + 2u, end);
+    let x3 = tensor_at(x, k + 3u, end);
     let w0 = weights_at(w + 4u * k * width, width);
     let w1 = weights_at(w + 4u * min(k + 1u, end - 1u) * width, width);
     let w2 = weights_at(w + 4u * min(k + 2u, end - 1u) * width, width);
@@ -2544,23 +2533,36 @@ fn add_ten(sum: mat4x4f, h: Ten, g: Ten) -> mat4x4f {
   return add_outer(add_outer(eight, h.v8, g.v8), h.v9, g.v9);
 }
 
-// Moving averages of a column's features.
-fn keep_averages(network: u32, at: u32, column: u32, width: u32, value: vec4f) {
-  let first = at + 4u * column;
+// Four of a network's moving averages; those past the last feature repeat it. \`at\` counts from the network's first.
+fn averages_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
+  let first = network * layer.statistics + at + 4u * column;
+  let last = width - 4u * column - 1u;
+  return vec4f(
+    statistics[first],
+    statistics[first + min(1u, last)],
+    statistics[first + min(2u, last)],
+    statistics[first + min(3u, last)],
+  );
+}
+
+// The averages of a column after a batch.
+fn keep_averages(network: u32, at: u32, column: u32, width: u32, old: vec4f, value: vec4f) {
+  let first = network * layer.statistics + at + 4u * column;
   let left = width - 4u * column; // from here to the last
-  keep_average(network, first, value.x);
+  statistics[first] = averaged(old.x, value.x);
   if left > 1u {
-    keep_average(network, first + 1u, value.y);
+    statistics[first + 1u] = averaged(old.y, value.y);
   }
   if left > 2u {
-    keep_average(network, first + 2u, value.z);
+    statistics[first + 2u] = averaged(old.z, value.z);
   }
   if left > 3u {
-    keep_average(network, first + 3u, value.w);
+    statistics[first + 3u] = averaged(old.w, value.w);
   }
 }
 
-// Bias, gamma and beta of a column, and its moving averages. What is not there without batch norm is read and not used.
+// Bias, gamma and beta of a column, and its moving averages, all read before the rows. What else is not there without batch
+// norm is read and not used.
 fn move_vectors(network: u32, l: u32, column: u32) {
   let outputs = places[l].outputs;
   let width = columns(outputs);
@@ -2575,6 +2577,12 @@ fn move_vectors(network: u32, l: u32, column: u32) {
   let variance = arena[in_arena(network, places[l].moments) + width + column];
   let dgamma = arena[in_arena(network, places[l].gradients) + column];
   let dbeta = arena[in_arena(network, places[l].gradients) + width + column];
+  var old_mean = vec4f(0.0);
+  var old_variance = vec4f(0.0);
+  if BATCH_NORM == 1u && l < LAYERS - 1u {
+    old_mean = averages_at(network, places[l].mean, column, outputs);
+    old_variance = averages_at(network, places[l].variance, column, outputs);
+  }
   let g = in_arena(network, places[l].g) + column * ROWS;
   var dbias = vec4f(0.0);
   for (var row = 0u; row < ROWS; row += 10u) {
@@ -2589,8 +2597,8 @@ fn move_vectors(network: u32, l: u32, column: u32) {
   keep_gradients(network, places[l].beta, column, outputs, dbeta);
   packed[gamma_at] = moved(d, gamma, dgamma);
   packed[beta_at] = moved(d, beta, dbeta);
-  keep_averages(network, places[l].mean, column, outputs, mean);
-  keep_averages(network, places[l].variance, column, outputs, variance);
+  keep_averages(network, places[l].mean, column, outputs, old_mean, mean);
+  keep_averages(network, places[l].variance, column, outputs, old_variance, variance);
 }
 
 // The weights of an input to a column; \`at\` is where they lie.
@@ -3502,11 +3510,16 @@ fn softmax_cross_entropy_backward(@builtin(global_invocation_id) id: vec3u, @bui
 override EPSILON: f32; // eps of 1 / sqrt(var + eps)
 override MOMENTUM: f32; // weight of the past
 
+// An average after a batch.
+fn averaged(average: f32, value: f32) -> f32 {
+  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
+  return past * average + (1.0 - past) * value;
+}
+
 // \`at\` counts from the network's first moving average.
 fn keep_average(network: u32, at: u32, value: f32) {
-  let past = select(MOMENTUM, 0.0, step.fresh == 1u);
   let to = network * layer.statistics + at;
-  statistics[to] = past * statistics[to] + (1.0 - past) * value;
+  statistics[to] = averaged(statistics[to], value);
 }
 `,
   "shared/bits": `// Decisions that NaN and infinities could affect, made by their bits.

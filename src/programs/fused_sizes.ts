@@ -69,7 +69,8 @@ export function columnSizes(
   const PARTS = Math.min(MAX_PARTS, turns);
   const WORKGROUP = PARTS * Math.min(rows, Math.floor(threads / PARTS));
   const vectors = WORKGROUP + 2 * rows + 2 * tiles(rows, ROWS_OF_GROUP) + tile;
-  return { constants: { PARTS, WORKGROUP, TILE: tile }, bytes: VEC4 * vectors };
+  // An array has at least one element, whether or not a kernel uses it.
+  return { constants: { PARTS, WORKGROUP, TILE: Math.max(1, tile) }, bytes: VEC4 * vectors };
 }
 
 /** Divides `fused_norm`. */

@@ -359,7 +359,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     file: "shared/averages",
     mistake: "the averages forget",
-    from: "past * statistics[to] + (1.0 - past) * value",
+    from: "past * average + (1.0 - past) * value",
     to: "value",
     variant: "per-operation",
   },

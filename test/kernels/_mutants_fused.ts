@@ -125,8 +125,8 @@ const NORM: readonly Planted[] = [
   ["a part goes on to the last column", "min(begin + each, depth)", "depth"],
   [
     "column 3 of four has the first one's activations",
-    "activations_at(x, k + 3u, end)",
-    "activations_at(x, k, end)",
+    "tensor_at(x, k + 3u, end)",
+    "tensor_at(x, k, end)",
   ],
   [
     "column 3 of four has the first one's weights",
@@ -762,11 +762,20 @@ const WEIGHTS: readonly Planted[] = [
   ],
   [
     "the average of the mean stays",
-    "keep_averages(network, places[l].mean, column, outputs, mean);",
+    "keep_averages(network, places[l].mean, column, outputs, old_mean, mean);",
     "",
   ],
   ["a fourth average that is none is kept", "if left > 3u {", "if left > 2u {"],
-  ["the fourth of four averages is the first", "first + 3u, value.w", "first + 3u, value.x"],
+  [
+    "the fourth of four averages is the first",
+    "averaged(old.w, value.w)",
+    "averaged(old.w, value.x)",
+  ],
+  [
+    "the third of four averages has another's past",
+    "statistics[first + min(2u, last)]",
+    "statistics[first]",
+  ],
   [
     "input 3 of four stays",
     "move_weights(network, l, 4u * k + 3u, column, at + 3u * width, old[3], sum[3]);",

@@ -41,7 +41,7 @@ export const VARIANT_MUTANTS: readonly Mutant[] = [
   {
     file: "shared/averages",
     mistake: "the averages forget",
-    from: "past * statistics[to] + (1.0 - past) * value",
+    from: "past * average + (1.0 - past) * value",
     to: "value",
     variant: "fused-tail",
   },
