@@ -83,8 +83,10 @@ export async function runMain(
     const { message, status } = explain(error, context.signal);
     context.progress("");
     context.stderr(`error: ${message}`);
-    // Not from the parsed options: parsing may be what failed.
-    if (args.includes("--json")) writeEvent(context, "error", { message, exit_status: status });
+    // Not from the parsed options: parsing may be what failed. Nobody reads a broken pipe, and writing to it fails again.
+    if (args.includes("--json") && !(error instanceof Deno.errors.BrokenPipe)) {
+      writeEvent(context, "error", { message, exit_status: status });
+    }
     return status;
   }
 }

@@ -29,6 +29,22 @@ Deno.test("runMain() returns the task's exit status when it does not throw", asy
   assertEquals(context.output + context.errors, "");
 });
 
+Deno.test("runMain() writes one sentence when nobody reads the events any longer", async () => {
+  class BrokenContext extends CapturedContext {
+    override stdout(): void {
+      const error = new Deno.errors.BrokenPipe("Broken pipe (os error 32)");
+      throw Object.assign(error, { code: "EPIPE" });
+    }
+  }
+  const context = new BrokenContext();
+  const status = await runMain((_, { stdout }) => {
+    stdout("{}");
+    return Promise.resolve(0);
+  }, { args: ["--json"], context });
+  assertEquals(status, 1);
+  assertEquals(context.errors, "error: broken pipe\n");
+});
+
 Deno.test("runMain() writes one sentence and no stack for each error that users can meet", async () => {
   const cases: [error: Error, status: number][] = [
     [new ArgumentError("--seed expects a number"), 2],
