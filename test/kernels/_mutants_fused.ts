@@ -54,7 +54,6 @@ const DESCENT: readonly Planted[] = [
   ["lambda W instead of 2 lambda W", "2.0 * n.lambda", "n.lambda"],
   ["the first network's settings for all", "let n = networks[network];", "let n = networks[0];"],
   ["uphill", "vec4f(-d.eta)", "vec4f(d.eta)"],
-  ["another network's gradients", "network * layer.parameters + at", "at"],
   ["the fourth of four gradients is the first", "gradient.w", "gradient.x"],
 ];
 
@@ -87,7 +86,6 @@ const NORM: readonly Planted[] = [
     "select(sum, vec4f(0.0), part * SLICES_OF_PART >= SLICES)",
     "sum",
   ],
-  ["input 3 of four has another's weights", "packed[at + 3u * width]", "packed[at]"],
   [
     "column 3 of four has the first one's weights",
     "w + 4u * min(k + 3u, end - 1u) * width",
@@ -165,6 +163,12 @@ const COLUMN: readonly Planted[] = [
   ],
   ["the variance between groups alone", "var squares = found.second;", "var squares = vec4f(0.0);"],
   ["group 9 of ten does not count", "group_square(g + 9u, t.v9, mean)", "vec4f(0.0)"],
+  ["input 3 of four has another's weights", "packed[at + 3u * width]", "packed[at]"],
+  [
+    "the last column counts for those behind it",
+    "select(vec4f(0.0), value, column < end)",
+    "value",
+  ],
 ];
 
 const SOFTMAX: readonly Planted[] = [
@@ -396,28 +400,12 @@ const TAIL: readonly Planted[] = [
 ];
 
 const INPUT: readonly Planted[] = [
-  [
-    "batches always begin with the first image",
-    "order[images_from + min(r, ROWS - 1u)]",
-    "order[min(r, ROWS - 1u)]",
-  ],
   ["no L2", "with_decay(d, weights, gradient)", "gradient"],
-  ["only the first rows that are staged", "let r = row + i / SLICE;", "let r = i / SLICE;"],
   ["dS of another network", "in_arena(network, places[0].g)", "in_arena(0u, places[0].g)"],
-  [
-    "row 4 of five is the first",
-    "add_row(total, q, column, row + 4u)",
-    "add_row(total, q, column, row)",
-  ],
   [
     "input 3 lacks other parts' sums",
     "staged[waiting(part, 3u, own)] = sum[3];",
     "staged[waiting(part, 3u, own)] = vec4f(0.0);",
-  ],
-  [
-    "a thread's own sum is that of input 2 for input 3",
-    "select(sum[2], sum[3], part == 3u)",
-    "sum[2]",
   ],
   ["the last texel of a slice is left out", "k < SLICE; k++", "k + 1u < SLICE; k++"],
   ["rows behind the last are stored", "if row < ROWS {\n    slices", "if true {\n    slices"],
@@ -427,39 +415,21 @@ const INPUT: readonly Planted[] = [
     "if (step.parts",
   ],
   [
-    "the product sees this step's images later",
-    "fetch_images(step.next, row + STAGED_ROWS, slice, thread)",
-    "fetch_images(step.first, row + STAGED_ROWS, slice, thread)",
-  ],
-  [
     "the gradient sees the next step's images",
     "fetch_images(step.first, row, slice, thread)",
     "fetch_images(step.next, row, slice, thread)",
-  ],
-  [
-    "inputs past the last",
-    "let exists = input < layer.inputs && column < width;",
-    "let exists = column < width;",
   ],
   [
     "the product has the weights before the update",
     "weights = moved(d, weights, g);\n      packed[at] = weights;",
     "packed[at] = moved(d, weights, g);",
   ],
-  ["a product is always made", "if (step.parts & FORWARD) == 0u {", "if false {"],
 ];
 
 const WEIGHTS: readonly Planted[] = [
   ["weights stay", "packed[at] = moved(d, old, g);", ""],
-  [
-    "the last row counts for those behind it",
-    "select(vec4f(0.0), arena[column + min(row, ROWS - 1u)], row < ROWS)",
-    "arena[column + min(row, ROWS - 1u)]",
-  ],
   ["row 9 of ten is the first", "row_at(column, row + 9u)", "row_at(column, row)"],
   ["no L2", "let g = with_decay(d, old, gradient);", "let g = gradient;"],
-  ["H of the same layer", "places[l - 1u].h", "places[max(l, 2u) - 2u].h"],
-  ["the first layer alone moves", "left -= groups;", ""],
   ["biases stay", "packed[bias_at] = moved(d, bias, dbias);", ""],
   [
     "gamma moves by dbeta",
@@ -468,26 +438,11 @@ const WEIGHTS: readonly Planted[] = [
   ],
   ["beta stays", "packed[beta_at] = moved(d, beta, dbeta);", ""],
   [
-    "beta's gradient is gamma's",
-    "places[l].gradients) + width + column]",
-    "places[l].gradients) + column]",
-  ],
-  [
-    "the average of the variance is that of the mean",
-    "places[l].moments) + width + column]",
-    "places[l].moments) + column]",
-  ],
-  [
     "the average of the mean stays",
     "keep_averages(network, places[l].mean, column, outputs, old_mean, mean);",
     "",
   ],
   ["a fourth average that is none is kept", "if left > 3u {", "if left > 2u {"],
-  [
-    "the third of four averages has another's past",
-    "statistics[first + min(2u, last)]",
-    "statistics[first]",
-  ],
   [
     "input 3 of four stays",
     "move_weights(network, l, 4u * k + 3u, column, at + 3u * width, old[3], sum[3]);",

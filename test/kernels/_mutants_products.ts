@@ -11,8 +11,6 @@ type Mistake = readonly [mistake: string, from: string, to: string, variant?: st
 const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
   tile: [
     ["all columns are the first network's", "Column(own / width,", "Column(0u,"],
-    ["all weights are the first column's", " + own.column;", ";"],
-    ["a row has the next row's image", "order[first + min(row,", "order[first + min(row + 1u,"],
     ["images in the order of the file", "order[first + min(row, ROWS - 1u)]", "first + row"],
     ["the fourth of a four is the third again", "staged[at][3]", "staged[at][2]"],
     [
@@ -23,15 +21,12 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
     ["all pixels are the first texel's", "min(texel, layer.texels - 1u), vec2u", "0u, vec2u"],
   ],
   backward: [
-    ["rows behind the last count", "row + i % CHUNK < ROWS", "true"],
     [
       "only the first rows move weights",
       "row < ROWS; row += CHUNK",
       "row < CHUNK; row += CHUNK",
     ],
-    ["every chunk is the first", "own_texel, row + CHUNK, thread", "own_texel, 0u, thread"],
     ["the second column has the first one's gradient", "staged[g + HALF][r]", "staged[g][r]"],
-    ["the second texel is the first", "staged[x + TEXEL_LANES][r]", "staged[x][r]"],
     [
       "the third texel is the first",
       "staged[x + 2u * TEXEL_LANES][r]",
@@ -39,12 +34,10 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
       "fused-tail-16x8",
     ],
     ["every fourth row is left out", "    sum = add_row(sum, x, g, 3u);\n", ""],
-    ["pixels are not standardised", "= standardised(raw, s)", "= raw"],
     ["dS of the first network for all", "in_arena(own.network,", "in_arena(0u,"],
     ["dS of the first column for all", " + own.column * ROWS", ""],
     ["no 2 lambda W", "with_decay(d, old, gradient)", "gradient"],
     ["the first network's eta and lambda for all", "descent_of(own.network)", "descent_of(0u)"],
-    ["weights never move", "packed[weight_at(own, input)] = moved(d, old, g);", ""],
     [
       "the second input moves by the first's gradient",
       "old[1], gradient[1]",
@@ -76,9 +69,7 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
       "next_images(x, first + lane)",
     ],
     ["every chunk has the first one's weights", "w.at1, next, thread)", "w.at1, first, thread)"],
-    ["every chunk is standardised as the first", "      s = standard_of(next + lane);\n", ""],
     ["pixels are not standardised", "= standardised(raw, s)", "= raw"],
-    ["inputs behind the last count", "4u * texel + i / COLUMNS < 4u * layer.texels", "true"],
     ["the second column has the first one's weights", "k * COLUMNS + d + HALF", "k * COLUMNS + d"],
     [
       "the second four rows are the first",

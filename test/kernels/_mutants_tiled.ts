@@ -34,18 +34,11 @@ const TILE: readonly Omit<TiledMutant, "file">[] = [
     from: "(depth + DEPTH - 1u) / DEPTH",
     to: "depth / DEPTH",
   },
-  { kernel: FORWARD, mistake: "every part begins at 0", from: "part * length;", to: "0u;" },
   {
     kernel: FORWARD,
     mistake: "parts and tiles of rows are mixed up",
     from: "group.y / PARTS * TILED_ROWS",
     to: "group.y * TILED_ROWS",
-  },
-  {
-    kernel: FORWARD,
-    mistake: "the first tile of columns alone",
-    from: "group.x * TILED_COLUMNS",
-    to: "0u",
   },
 
   // Operands as they are read and staged.
@@ -57,21 +50,9 @@ const TILE: readonly Omit<TiledMutant, "file">[] = [
   },
   {
     kernel: FORWARD,
-    mistake: "the last column is another's",
-    from: "B_FOURS * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u)",
-    to: "B_FOURS * vec4u(0u, 1u, 2u, 3u), vec4u(max(size, 2u) - 2u)",
-  },
-  {
-    kernel: FORWARD,
     mistake: "the fourth row is the third",
     from: "A_FOURS * vec4u(0u, 1u, 2u, 3u), vec4u(size",
     to: "A_FOURS * vec4u(0u, 1u, 2u, 2u), vec4u(size",
-  },
-  {
-    kernel: FORWARD,
-    mistake: "the third column is the fourth",
-    from: "B_FOURS * vec4u(0u, 1u, 2u, 3u), vec4u(size",
-    to: "B_FOURS * vec4u(0u, 1u, 3u, 3u), vec4u(size",
   },
   {
     kernel: FORWARD,
@@ -87,27 +68,9 @@ const TILE: readonly Omit<TiledMutant, "file">[] = [
   },
   {
     kernel: FORWARD,
-    mistake: "the weights eight inputs on are the same",
-    from: "weights_at(at + (k + 8u) * layer.outputs",
-    to: "weights_at(at + k * layer.outputs",
-  },
-  {
-    kernel: FORWARD,
-    mistake: "weights eight inputs on are as far inside as the first",
-    from: "k + 8u < layer.inputs",
-    to: "k < layer.inputs",
-  },
-  {
-    kernel: FORWARD,
     mistake: "the last input has no weights",
     from: "weights_at(at + k * layer.outputs, k < layer.inputs)",
     to: "weights_at(at + k * layer.outputs, k + 1u < layer.inputs)",
-  },
-  {
-    kernel: WEIGHT,
-    mistake: "the gradients eight rows on are the same",
-    from: "dy_at(at + (k + 8u) * layer.outputs",
-    to: "dy_at(at + k * layer.outputs",
   },
   {
     kernel: WEIGHT,
@@ -129,18 +92,6 @@ const TILE: readonly Omit<TiledMutant, "file">[] = [
   },
   {
     kernel: FORWARD,
-    mistake: "the third four of A is the second",
-    from: "a_tile[at + 2u * apart] = fours[2];",
-    to: "a_tile[at + 2u * apart] = fours[1];",
-  },
-  {
-    kernel: FORWARD,
-    mistake: "the fourth four of A takes the third's place",
-    from: "a_tile[at + 3u * apart] = fours[3];",
-    to: "a_tile[at + 2u * apart] = fours[3];",
-  },
-  {
-    kernel: FORWARD,
     mistake: "the second four of B is the first",
     from: "b_tile[at + apart] = fours[1];",
     to: "b_tile[at + apart] = fours[0];",
@@ -153,12 +104,6 @@ const TILE: readonly Omit<TiledMutant, "file">[] = [
     from: `fma(vec4f(a.${row}), b, sums[${i}])`,
     to: `fma(vec4f(a.${"yzwx"[i]}), b, sums[${i}])`,
   } as const)),
-  {
-    kernel: FORWARD,
-    mistake: "a row keeps its last product alone",
-    from: "fma(vec4f(a.w), b, sums[3])",
-    to: "fma(vec4f(a.w), b, vec4f(0.0))",
-  },
   {
     kernel: FORWARD,
     mistake: "the second four rows are the first",
@@ -215,18 +160,6 @@ const TILE: readonly Omit<TiledMutant, "file">[] = [
     from: "network * layer.parameters + layer.bias",
     to: "layer.bias",
   },
-  {
-    kernel: FORWARD,
-    mistake: "the bias of other columns",
-    from: "thread % 8u + B_FOURS / 2u, layer.outputs), true)",
-    to: "thread % 8u, layer.outputs), true)",
-  },
-  {
-    kernel: FORWARD,
-    mistake: "the last rows of a thread have the bias of other columns",
-    from: "mat4x4f(a, a, a, a), mat4x4f(b, b, b, b));",
-    to: "mat4x4f(a, a, a, a), mat4x4f(a, a, a, a));",
-  },
 
   // Results as they are stored.
   {
@@ -281,24 +214,11 @@ const TILE: readonly Omit<TiledMutant, "file">[] = [
   },
   {
     kernel: WEIGHT,
-    mistake: "another output past the last has weights",
-    from: "inside_b = columns_b < vec4u(layer.outputs)",
-    to: "inside_b = columns_b <= vec4u(layer.outputs)",
-  },
-  {
-    kernel: WEIGHT,
     mistake: "another network's weights move",
     from: "let first = d.first + layer.weight + input * layer.outputs;",
     to: "let first = layer.weight + input * layer.outputs;",
   },
-  {
-    kernel: WEIGHT,
-    mistake: "weights of other columns move",
-    from: "columns_b = columns_a + B_FOURS / 2u",
-    to: "columns_b = columns_a",
-  },
   { kernel: WEIGHT, mistake: "no decay", from: "a + d.decay * w_a", to: "a" },
-  { kernel: WEIGHT, mistake: "no decay of other columns", from: "b + d.decay * w_b", to: "b" },
   { kernel: WEIGHT, mistake: "uphill", from: "w - d.eta * g", to: "w + d.eta * g" },
   ...["x", "w"].flatMap((column) =>
     [
@@ -321,12 +241,6 @@ const TILE: readonly Omit<TiledMutant, "file">[] = [
     mistake: "weights move by each part of their gradient",
     from: "if PARTS == 1u {\n    move_weights",
     to: "if PARTS >= 1u {\n    move_weights",
-  },
-  {
-    kernel: WEIGHT,
-    mistake: "biases move by each part of their gradient",
-    from: "if PARTS == 1u {\n        descend",
-    to: "if PARTS >= 1u {\n        descend",
   },
   {
     kernel: WEIGHT,
@@ -363,18 +277,6 @@ const TILE: readonly Omit<TiledMutant, "file">[] = [
     mistake: "an output past the last has a bias",
     from: "if own < layer.outputs {",
     to: "if own <= layer.outputs {",
-  },
-  {
-    kernel: WEIGHT,
-    mistake: "gradients of biases take the weights' place",
-    from: "c.first + layer.inputs * layer.outputs + own",
-    to: "c.first + own",
-  },
-  {
-    kernel: WEIGHT,
-    mistake: "the biases of other columns",
-    from: "p.column + thread + i * B_FOURS",
-    to: "p.column + thread + i",
   },
 ];
 

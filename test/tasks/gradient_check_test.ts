@@ -73,8 +73,10 @@ Deno.test("gradient-check writes nothing when it is interrupted while another th
 });
 
 Deno.test("gradient-check ends with 3 and names the failed checks when a kernel has a mistake", async () => {
-  // One for each variant: that every mistake is found is what kernels/mutants_test.ts tests.
-  for (const mutants of Map.groupBy([...MUTANTS, ...VARIANT_MUTANTS], variantOf).values()) {
+  // One for a variant of each kind: that every mistake is found is what kernels/mutants_test.ts tests.
+  const byVariant = Map.groupBy([...MUTANTS, ...VARIANT_MUTANTS], variantOf);
+  for (const variant of ["per-operation", "texel-12x8", "fused-tail"]) {
+    const mutants = byVariant.get(variant)!;
     await inDirectory(async (out) => {
       const context = new CapturedContext();
       const args = [...SMALL, "--variant", variantOf(mutants[0]), "--out", out];

@@ -110,10 +110,10 @@ for (const inputs of [10, 3072]) {
   }
 }
 
-/** All variants that can run an architecture; those with large tiles, which take long to compile, if it has many inputs. */
+/** All variants that can run an architecture; those with large tiles, which take long to compile, with batch norm and many inputs. */
 function fittingVariants(gpu: Gpu, architecture: Architecture): string[] {
   return VARIANTS.filter((name) =>
-    (architecture.inputs > 10 || !/^fused.*x8$/.test(name)) &&
+    (architecture.inputs > 10 && architecture.batchNorm || !/^fused.*x8$/.test(name)) &&
     variantFits(name, gpu, { architecture, networks: 3, batch: 100 })
   );
 }
