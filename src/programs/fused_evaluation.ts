@@ -12,14 +12,11 @@ import type { Constants, Resources } from "../gpu/kernels.ts";
 import type { Memory } from "../gpu/memory.ts";
 import { Binder, imageResources } from "./binder.ts";
 import { prepareEvaluation } from "./buffer_program.ts";
-import { type Sizes, sizesFit } from "./fused_sizes.ts";
+import { type Sizes, sizesFit, VEC4 } from "./fused_sizes.ts";
 import { encodeKernels } from "./kernel_steps.ts";
 import { BufferLayers } from "./layers.ts";
 import type { EncodeChunk, ProgramContext } from "./program.ts";
 import { TILED_PRODUCTS } from "./tiled.ts";
-
-/** Bytes of a vec4 of float32. */
-const VEC4 = 16;
 
 /** Threads of `fused_evaluate_input` for a column to try, the most first. */
 const LANES = [16, 8];

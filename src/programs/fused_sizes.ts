@@ -11,7 +11,7 @@ import { tiles } from "../gpu/kernel_table.ts";
 import type { Constants } from "../gpu/kernels.ts";
 
 /** Bytes of a vec4 of float32. */
-const VEC4 = 16;
+export const VEC4 = 16;
 
 /** Slices that a thread of `fused_norm` adds in one turn of its loop. */
 const SLICES_AT_ONCE = 12;

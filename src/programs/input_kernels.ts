@@ -9,7 +9,7 @@
 
 import type { Gpu } from "../gpu/device.ts";
 import { tiles } from "../gpu/kernel_table.ts";
-import { inputSizes, laterGroups, type Sizes } from "./fused_sizes.ts";
+import { inputSizes, laterGroups, type Sizes, VEC4 } from "./fused_sizes.ts";
 
 /**
  * `single`: a workgroup works for one network. `8x8`: the columns of all networks lie side by side, in register tiles of
@@ -43,7 +43,7 @@ export interface InputKernels {
 }
 
 /** Bytes of four vec4s and one that is left unused. */
-const FOUR = 5 * 16;
+const FOUR = 5 * VEC4;
 
 /** Texels of a workgroup, backward, and the fours that it stages of each texel and column. */
 const BLOCK = 32;
