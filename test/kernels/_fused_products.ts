@@ -191,9 +191,10 @@ async function productCase(
     const eta = updates ? (1 - rise) * etaMin + rise * etaMax : 0;
     return descended(step.parameters[n], loss, { lambda, eta, weights });
   });
-  // Narrow tiles, as on a device with small workgroups, and wide ones.
+  // Narrow tiles, as on a device with small workgroups, and wide ones: one of them for each shape, for which kernels compile.
+  const isNarrow = Math.floor(index / PARTS.length) % 2 === 0;
   const narrow = { device: { limits: { maxComputeInvocationsPerWorkgroup: 256 } } } as Gpu;
-  const { kernels, slices } = inputKernels(index % 2 === 0 ? narrow : await sharedGpu(), product, {
+  const { kernels, slices } = inputKernels(isNarrow ? narrow : await sharedGpu(), product, {
     networks,
     rows,
     texels: images.fields.texels,

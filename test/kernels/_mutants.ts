@@ -7,6 +7,7 @@
 
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import type { ShaderTexts } from "../../src/gpu/kernels.ts";
+import type { FusedKernel } from "./_fused_tests.ts";
 
 /** A mistake: a piece of a shader's text and its replacement. */
 export interface Mutant {
@@ -22,6 +23,12 @@ export interface Mutant {
   readonly times?: number;
   /** The variant to check, where that is not the one of the file's path. */
   readonly variant?: string;
+}
+
+/** A mistake, and the kernels whose tests find it: the first of them, or the next if that passes. */
+export interface KernelMutant {
+  readonly mutant: Mutant;
+  readonly kernels: readonly FusedKernel[];
 }
 
 /** The variant to check for a file, by how the paths begin; the first that fits counts. */

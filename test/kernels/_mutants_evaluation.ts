@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Mutant } from "./_mutants.ts";
+import type { KernelMutant, Mutant } from "./_mutants.ts";
 
 /** A mistake of one file: what is wrong, a piece of its text and the replacement. */
 type Planted = readonly [mistake: string, from: string, to: string];
@@ -128,12 +128,14 @@ const REST: readonly Planted[] = [
   ["another network's outcomes", "label, network * step.rows + row)", "label, row)"],
 ];
 
-/** All of them. */
-export const EVALUATION_MUTANTS: readonly Mutant[] = [
-  ...inFile("fused/evaluate", ENDING),
-  ...inFile("fused/evaluate_input", INPUT),
-  ...inFile("fused/evaluate_rest", REST),
-];
+/** All of them, each with the kernel whose test finds it. */
+export const EVALUATION_MUTANTS: readonly KernelMutant[] = ([
+  ["fused/evaluate", ENDING, "fused_evaluate_rest"],
+  ["fused/evaluate_input", INPUT, "fused_evaluate_input"],
+  ["fused/evaluate_rest", REST, "fused_evaluate_rest"],
+] as const).flatMap(([file, planted, kernel]) =>
+  inFile(file, planted).map((mutant) => ({ mutant, kernels: [kernel] }))
+);
 
 /** Mistakes that no finite number shows. `checkDivergence()` must find every one. */
 export const EVALUATION_DIVERGENCE_MUTANTS: readonly Mutant[] = [

@@ -5,7 +5,7 @@
  * @module
  */
 import type { FusedKernel } from "./_fused_tests.ts";
-import type { Mutant } from "./_mutants.ts";
+import type { KernelMutant, Mutant } from "./_mutants.ts";
 
 /** A mistake of one file: what is wrong, a piece of its text and the replacement. */
 type Planted = readonly [mistake: string, from: string, to: string];
@@ -493,7 +493,6 @@ export const FUSED_MUTANTS: readonly Mutant[] = FILES.flatMap(
  * All of them, each with the kernels whose tests find it. Those of `checkKernels()` are among them: it has few slices, rows and
  * columns, never an update together with the next product, and sees no padding.
  */
-export const FUSED_KERNEL_MUTANTS: readonly { mutant: Mutant; kernels: readonly FusedKernel[] }[] =
-  FILES.flatMap(({ file, planted, kernels }) =>
-    inFile(file, planted).map((mutant) => ({ mutant, kernels }))
-  );
+export const FUSED_KERNEL_MUTANTS: readonly KernelMutant[] = FILES.flatMap((
+  { file, planted, kernels },
+) => inFile(file, planted).map((mutant) => ({ mutant, kernels })));

@@ -3,12 +3,22 @@
  *
  * @module
  */
-import type { Mutant } from "./_mutants.ts";
+import type { FusedKernel } from "./_fused_tests.ts";
+import type { KernelMutant } from "./_mutants.ts";
 
-type Mistake = readonly [mistake: string, from: string, to: string, variant?: string];
+/** What is wrong, a piece of the file's text, the replacement, and the kernel whose test finds it unless that is the file's. */
+type Mistake = readonly [mistake: string, from: string, to: string, kernel?: FusedKernel];
+
+/** The kernel whose test finds the mistakes of a file: the one that compiles fastest. */
+const KERNEL_OF = {
+  tile: "fused_input_forward",
+  backward: "fused_input_both",
+  forward: "fused_input_forward",
+  both: "fused_input_both",
+} as const;
 
 /** By file, without `fused/input_`. */
-const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
+const MISTAKES: Readonly<Record<keyof typeof KERNEL_OF, readonly Mistake[]>> = {
   tile: [
     ["all columns are the first network's", "Column(own / width,", "Column(0u,"],
     ["images in the order of the file", "order[first + min(row, ROWS - 1u)]", "first + row"],
@@ -31,7 +41,7 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
       "the third texel is the first",
       "staged[x + 2u * TEXEL_LANES][r]",
       "staged[x][r]",
-      "fused-tail-16x8",
+      "fused_input_backward",
     ],
     ["every fourth row is left out", "    sum = add_row(sum, x, g, 3u);\n", ""],
     ["dS of the first network for all", "in_arena(own.network,", "in_arena(0u,"],
@@ -53,7 +63,7 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
       "nothing moves but the first layer's weights",
       "    move_others(group, thread);",
       "",
-      "fused-tail-16x8",
+      "fused_input_backward",
     ],
   ],
   forward: [
@@ -90,14 +100,11 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
   ],
 };
 
-/** All of them. */
-export const PRODUCT_MUTANTS: readonly Mutant[] = Object.entries(MISTAKES).flatMap(
+/** All of them, each with the kernel whose test finds it. */
+export const PRODUCT_MUTANTS: readonly KernelMutant[] = Object.entries(MISTAKES).flatMap(
   ([file, mistakes]) =>
-    mistakes.map(([mistake, from, to, variant]) => ({
-      file: `fused/input_${file}`,
-      mistake,
-      from,
-      to,
-      variant,
+    mistakes.map(([mistake, from, to, kernel]) => ({
+      mutant: { file: `fused/input_${file}`, mistake, from, to },
+      kernels: [kernel ?? KERNEL_OF[file as keyof typeof KERNEL_OF]],
     })),
 );

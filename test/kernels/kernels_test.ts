@@ -30,8 +30,7 @@ import { measureCases, runKernel, words, type Written } from "./_kernel.ts";
 import { AFFINE_TESTS, inputBackwardCase, inputForwardCase } from "./_affine.ts";
 import type { FusedSizes } from "./_fused.ts";
 import { divergedAfter } from "./_fused_hidden.ts";
-import { FUSED_TESTS } from "./_fused_tests.ts";
-import { FUSED_PRODUCTS_TESTS } from "./_fused_products.ts";
+import { FUSED_TESTS, FUSED_TRAINING_TESTS } from "./_fused_tests.ts";
 import { INPUTS, type KernelTest, NETWORKS, ROWS, type Sizes, WIDTHS } from "./_cases.ts";
 import { FUSED_EVALUATION_TESTS } from "./_fused_evaluation.ts";
 import { LOSS_TESTS } from "./_loss.ts";
@@ -50,7 +49,7 @@ const SEED = 2026;
 
 /**
  * The kernels that do one operation each, and those of a fused evaluation. tiled_test.ts has those of `tiled`; those of
- * `fused` pass values on in forms of their own and have sizes of their own (FUSED_TESTS, FUSED_PRODUCTS_TESTS).
+ * `fused` pass values on in forms of their own and have sizes of their own (FUSED_TESTS).
  */
 type TestedKernel =
   | Exclude<KernelName, `${"fused" | "tiled"}_${string}`>
@@ -70,7 +69,6 @@ for (
   const [name, { cases, bound, draw }] of Object.entries({
     ...TESTS,
     ...FUSED_TESTS,
-    ...FUSED_PRODUCTS_TESTS,
   })
 ) {
   Deno.test(`${name} equals the reference on awkward sizes`, async () => {
@@ -101,7 +99,7 @@ Deno.test("KERNELS are those of the shaders, and all but tiled ones are tested h
   );
 
   const tested = entryPoints.filter((name) => !/^tiled_/.test(name));
-  const tests = { ...TESTS, ...FUSED_TESTS, ...FUSED_PRODUCTS_TESTS };
+  const tests = { ...TESTS, ...FUSED_TESTS };
   assertEquals(Object.keys(tests).sort(), tested.sort());
   assertEquals(Object.keys(KERNELS).sort(), entryPoints.sort());
 });
@@ -133,8 +131,8 @@ Deno.test("TESTS hold every size with every number of networks", () => {
   assertCovers([...products, ...others], "inputs", INPUTS);
 });
 
-Deno.test("FUSED_TESTS hold few and many rows, 1 to 3 networks, batch norm and none for each kernel", () => {
-  for (const [name, { cases }] of Object.entries(FUSED_TESTS)) {
+Deno.test("FUSED_TRAINING_TESTS hold few and many rows, 1 to 3 networks, batch norm and none for each kernel", () => {
+  for (const [name, { cases }] of Object.entries(FUSED_TRAINING_TESTS)) {
     const networks = new Set(cases.map((sizes) => sizes.networks));
     assertEquals([...networks].sort(), [1, 2, 3], name);
     const norms = new Set(cases.map((sizes) => (sizes as FusedSizes).batchNorm));
