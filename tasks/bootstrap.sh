@@ -264,7 +264,7 @@ CDPATH='' cd "$(dirname "$0")/.."
 export DENO_NO_UPDATE_CHECK=1
 provide_deno
 if [ -n "${1-}" ] && ! is_task "$1"; then
-  say "no task is called $1; \`deno task\` lists them"
+  say "no task is called $1; \`sh tasks/bootstrap.sh\` lists them"
   exit 2
 fi
 choose_std

@@ -110,7 +110,8 @@ async function fetchData(
 
   const began = performance.now();
   if (json) writeEvent(context, "start", { from: archive.url, bytes: archive.size });
-  context.stderr(`Downloading ${archive.url}`);
+  const hint = options.from === undefined ? " (--from takes it from a disk or a mirror)" : "";
+  context.stderr(`Downloading ${archive.url}${hint}`);
   await download(archive, file, {
     signal,
     onProgress: reporter(archive.size, context),

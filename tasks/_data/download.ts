@@ -65,7 +65,7 @@ export async function download(
       if (attempts >= MAX_VAIN_ATTEMPTS) {
         throw new DownloadError(
           `Cannot download ${url}: ${error.message}; gave up after ${attempts} attempts, ` +
-            `the ${done} of ${size} bytes received are kept`,
+            (done > 0 ? `the ${done} of ${size} bytes received are kept` : "nothing was received"),
         );
       }
       const pause = Math.min((options.pause ?? 1000) * 2 ** (attempts - 1), MAX_PAUSE);

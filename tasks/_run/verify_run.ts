@@ -3,6 +3,7 @@ import { Gpu } from "../../src/gpu/device.ts";
 import { VARIANTS } from "../../src/programs/variants.ts";
 import {
   createVariantCheckData,
+  VARIANT_CHECK_SETTINGS,
   type VariantCheckRow,
   verifyVariant,
 } from "../../src/train/variant_check.ts";
@@ -30,7 +31,7 @@ const OUTCOMES = { "passed": "ok", "failed": "FAILED", "not run": "not run" } as
 /** Widths of the columns: the longest name of each. */
 const COLUMNS = {
   variant: Math.max(...VARIANTS.map((name) => name.length)),
-  check: 20,
+  check: Math.max(...VARIANT_CHECK_SETTINGS.map(({ check }) => check.length)), // the other checks have shorter names
   outcome: 7,
 };
 
