@@ -16,11 +16,6 @@ var<workgroup> more_rows: array<vec4f, ROWS>;
 var<workgroup> groups: array<vec4f, GROUPS>;
 var<workgroup> more_groups: array<vec4f, GROUPS>;
 
-// Four weights of a column's inputs, [4, columns].
-fn weights_at(at: u32, width: u32) -> mat4x4f {
-  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
-}
-
 // Four features of a row; 0 behind the last column of a part.
 fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
   let value = arena[first + min(column, end - 1u) * ROWS];

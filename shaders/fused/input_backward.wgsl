@@ -166,9 +166,7 @@ fn add_chunk(t: Tiles, q: u32, d: u32) -> Tiles {
 }
 
 fn weights_of(own: Column, texel: u32) -> mat4x4f {
-  let width = columns(layer.outputs);
-  let at = weight_at(own, 4u * texel);
-  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+  return weights_at(weight_at(own, 4u * texel), columns(layer.outputs));
 }
 
 fn move_input(own: Column, d: Descent, input: u32, old: vec4f, gradient: vec4f) {

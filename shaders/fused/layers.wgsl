@@ -50,6 +50,11 @@ fn packed_weight(network: u32, l: u32) -> u32 {
   return network * PACKED + places[l].packed;
 }
 
+// Four weights of a column's inputs, [4, columns].
+fn weights_at(at: u32, width: u32) -> mat4x4f {
+  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+}
+
 fn packed_bias(network: u32, l: u32) -> u32 {
   return network * PACKED + places[l].vectors;
 }

@@ -110,7 +110,7 @@ fn move_block(network: u32, l: u32, k: u32, column: u32) {
   let h = in_arena(network, places[l - 1u].h) + k * ROWS;
   let g = in_arena(network, places[l].g) + column * ROWS;
   let at = packed_weight(network, l) + 4u * k * width + column;
-  let old = mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+  let old = weights_at(at, width);
   var sum: mat4x4f;
   for (var row = 0u; row < ROWS; row += 10u) {
     sum = add_ten(sum, ten_rows(h, row), ten_rows(g, row));

@@ -299,11 +299,6 @@ var<workgroup> more_rows: array<vec4f, ROWS>;
 var<workgroup> groups: array<vec4f, GROUPS>;
 var<workgroup> more_groups: array<vec4f, GROUPS>;
 
-// Four weights of a column's inputs, [4, columns].
-fn weights_at(at: u32, width: u32) -> mat4x4f {
-  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
-}
-
 // Four features of a row; 0 behind the last column of a part.
 fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
   let value = arena[first + min(column, end - 1u) * ROWS];
@@ -1350,9 +1345,7 @@ fn add_chunk(t: Tiles, q: u32, d: u32) -> Tiles {
 }
 
 fn weights_of(own: Column, texel: u32) -> mat4x4f {
-  let width = columns(layer.outputs);
-  let at = weight_at(own, 4u * texel);
-  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+  return weights_at(weight_at(own, 4u * texel), columns(layer.outputs));
 }
 
 fn move_input(own: Column, d: Descent, input: u32, old: vec4f, gradient: vec4f) {
@@ -1769,6 +1762,11 @@ fn features(column: u32, width: u32) -> vec4<bool> {
 // Where a layer's parameters begin.
 fn packed_weight(network: u32, l: u32) -> u32 {
   return network * PACKED + places[l].packed;
+}
+
+// Four weights of a column's inputs, [4, columns].
+fn weights_at(at: u32, width: u32) -> mat4x4f {
+  return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
 }
 
 fn packed_bias(network: u32, l: u32) -> u32 {
@@ -2617,7 +2615,7 @@ fn move_block(network: u32, l: u32, k: u32, column: u32) {
   let h = in_arena(network, places[l - 1u].h) + k * ROWS;
   let g = in_arena(network, places[l].g) + column * ROWS;
   let at = packed_weight(network, l) + 4u * k * width + column;
-  let old = mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
+  let old = weights_at(at, width);
   var sum: mat4x4f;
   for (var row = 0u; row < ROWS; row += 10u) {
     sum = add_ten(sum, ten_rows(h, row), ten_rows(g, row));

@@ -226,7 +226,7 @@ class Comparison {
       const expected = gradients({ architecture, parameters }, batch, { lambda });
       const averages = Float64Array.from(before.statistics[i]);
       updateStatistics(averages, expected.batchStatistics, firstBatch);
-      this.#add("loss", "loss", Math.abs(losses[i] - expected.loss) / expected.loss);
+      this.#add("loss", "loss", relative(Math.abs(losses[i] - expected.loss), expected.loss));
       this.#addGradients(step.gradients[i], expected.gradients);
       // Rounded to float32 as on the GPU: the error of a small change of a large number is mostly that rounding.
       this.#addChanges(learnt, {
@@ -252,7 +252,11 @@ class Comparison {
       const expected = evaluate(network, batch, { lambda });
       const found = evaluation.found[i];
       for (const name of ["loss", "cost"] as const) {
-        this.#add("evaluation", name, Math.abs(found[name] - expected[name]) / expected[name]);
+        this.#add(
+          "evaluation",
+          name,
+          relative(Math.abs(found[name] - expected[name]), expected[name]),
+        );
       }
       this.#add("evaluation", "accuracy", Math.abs(found.accuracy - expected.accuracy));
     }
@@ -277,12 +281,12 @@ class Comparison {
       const a = found.subarray(offset, offset + size);
       const b = expected.subarray(offset, offset + size);
       if (!isCancelledBias(architecture, parameter)) {
-        this.#add("gradient", name, distance(a, b) / norm(b));
+        this.#add("gradient", name, relative(distance(a, b), norm(b)));
         continue;
       }
       const beta = parameters.find((p) => p.kind === "beta" && p.layer === layer)!;
       const dBeta = expected.subarray(beta.offset, beta.offset + beta.size);
-      this.#add("cancelled", name, norm(a) / norm(dBeta));
+      this.#add("cancelled", name, relative(norm(a), norm(dBeta)));
     }
   }
 
@@ -293,7 +297,7 @@ class Comparison {
     for (const { name, offset, size } of tensors) {
       const [before, after, expected] = [vectors.before, vectors.after, vectors.expected]
         .map((vector) => vector.subarray(offset, offset + size));
-      this.#add("change", name, distance(after, expected) / distance(expected, before));
+      this.#add("change", name, relative(distance(after, expected), distance(expected, before)));
     }
   }
 
@@ -316,6 +320,11 @@ export function worstOf(rows: readonly KernelCheckRow[]): KernelCheckRow {
   const shares = rows.map(({ error, bar }) => error / bar);
   const worst = maximum(shares);
   return rows[shares.findIndex((share) => Object.is(share, worst))];
+}
+
+/** An error relative to a size; 0 where nothing is wrong with nothing, as with the gradient of a bias whose ReLU is closed. */
+function relative(error: number, size: number): number {
+  return error === 0 ? 0 : error / size;
 }
 
 function norm(vector: Float32Array | Float64Array): number {

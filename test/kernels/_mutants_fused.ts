@@ -18,6 +18,7 @@ const LAYERS: readonly Planted[] = [
   ["another network's weights", "network * PACKED + places[l].packed", "places[l].packed"],
   ["another network's vectors", "network * PACKED + places[l].vectors", "places[l].vectors"],
   ["another network's tensors", "network * ARENA + tensor", "tensor"],
+  ["input 3 of four has another's weights", "packed[at + 3u * width]", "packed[at]"],
   ["a product lacks input 3 of four", "fma(vec4f(x.w), w[3],", "fma(vec4f(0.0), w[3],"],
   ["a product forgets the sum", "w[0], sum)", "w[0], vec4f(0.0))"],
   ["input 2 of four has the gradient of input 1", "fma(vec4f(x.z), g,", "fma(vec4f(x.y), g,"],
@@ -163,7 +164,6 @@ const COLUMN: readonly Planted[] = [
   ],
   ["the variance between groups alone", "var squares = found.second;", "var squares = vec4f(0.0);"],
   ["group 9 of ten does not count", "group_square(g + 9u, t.v9, mean)", "vec4f(0.0)"],
-  ["input 3 of four has another's weights", "packed[at + 3u * width]", "packed[at]"],
   [
     "the last column counts for those behind it",
     "select(vec4f(0.0), value, column < end)",

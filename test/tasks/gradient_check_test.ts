@@ -37,6 +37,20 @@ Deno.test("gradient-check writes its table and ends with 0 when every check pass
   });
 });
 
+Deno.test("gradient-check passes where a ReLU is closed for every image, so that gradients are exactly 0", async () => {
+  await inDirectory(async (out) => {
+    const context = new CapturedContext();
+    const tiny = ["--hidden", "1", "--inputs", "1", "--batch", "2", "--batch-norm", "off"];
+    const args = ["--quick", "--data", "synthetic", ...tiny, "--out", out];
+    assertEquals(await runMain(main, { args, context }), 0, context.errors);
+    const rows = GRADIENT_CHECK_CSV.decode(
+      await Deno.readTextFile(join(out, "gradient_check.csv")),
+      { name: "gradient_check.csv" },
+    );
+    assertEquals(rows.find(({ parameter }) => parameter === "b1")?.gpuNorm, 0);
+  });
+});
+
 Deno.test("gradient-check writes and prints the same where another thread compares", async () => {
   await inDirectory(async (out) => {
     const ended: { output: string; files: Map<string, Uint8Array> }[] = [];
