@@ -200,7 +200,34 @@ function expectParameters(net: FusedNetworks, n: number, moved: Gradients): void
 }
 
 async function inputCase(sizes: InputSizes, random: Random): Promise<KernelCase> {
-  const { rows, inputs, outputs, networks, widths, parts, index } = sizes;
+  const { rows, outputs, widths } = sizes;
+  const texels = tiles(widths[0], 4);
+  const constants: Constants & { WORKGROUP: number } = {
+    ...inputSizes(await sharedGpu(), { rows, texels, outputs }).constants,
+    ...sizes.constants,
+  };
+  const SLICES = tiles(texels, constants.SLICE);
+  const LATER = laterGroups(widths, constants.WORKGROUP);
+  return await stepCase("fused_input", {
+    sizes,
+    constants: { ...constants, SLICES, LATER },
+    random,
+  });
+}
+
+/** A case of a kernel that updates, computes the first product of the next step, or both. */
+export async function stepCase(
+  kernel: KernelName,
+  { sizes, does = UPDATE + FORWARD, constants, random }: {
+    sizes: FusedSizes & Pick<InputSizes, "parts">;
+    /** The parts that the kernel does when it is asked for them; both unless given. */
+    does?: number;
+    /** Overrides beside those of all fused kernels; `SLICE` and `SLICES` divide the product, if there is one. */
+    constants: Constants;
+    random: Random;
+  },
+): Promise<KernelCase> {
+  const { rows, inputs, outputs, networks, parts, index } = sizes;
   const net = new FusedNetworks(sizes, random);
   const images = await drawImages(random, sizes);
   const { order, fields, resources } = images;
@@ -210,7 +237,7 @@ async function inputCase(sizes: InputSizes, random: Random): Promise<KernelCase>
     etaMin: Math.fround(random.uniform() / 100),
     etaMax: Math.fround(random.uniform()),
   }));
-  const updates = (parts & UPDATE) !== 0;
+  const updates = (parts & does & UPDATE) !== 0;
   const fresh = Math.floor(index / 2) % 2 === 0;
   const steps = ofNetworks(networks, (n) => {
     const gradients = drawUpdate(net, random, { n, images });
@@ -218,24 +245,15 @@ async function inputCase(sizes: InputSizes, random: Random): Promise<KernelCase>
     if (updates) expectParameters(net, n, own.moved);
     return own;
   });
-  const constants: Constants = {
-    ...inputSizes(await sharedGpu(), { rows, texels: fields.texels, outputs }).constants,
-    ...sizes.constants,
-  };
-  const slices = tiles(fields.texels, constants.SLICE);
+  const { SLICE = 0, SLICES: slices = 1 } = constants;
   return {
-    kernel: "fused_input",
+    kernel,
     run: {
       shape: { rows, inputs, outputs, slices },
       networks,
       layer: { ...net.layerFields(0), ...fields },
       step: { first: FIRST, next: NEXT, parts, rise, fresh: Number(fresh) },
-      constants: {
-        ...net.constants,
-        ...constants,
-        SLICES: slices,
-        LATER: laterGroups(widths, constants.WORKGROUP),
-      },
+      constants: { ...net.constants, ...constants },
       inputs: {
         places: net.places,
         arena: net.arena.before,
@@ -254,12 +272,12 @@ async function inputCase(sizes: InputSizes, random: Random): Promise<KernelCase>
     },
     measure: (found) => {
       const stores = updates && (parts & GRADIENTS) !== 0;
-      const next = (parts & FORWARD) === 0 ? undefined : images.from(NEXT);
+      const next = (parts & does & FORWARD) === 0 ? undefined : images.from(NEXT);
       return Math.max(
         errorOfAverages(net, found.statistics, updates ? fresh : undefined),
         net.packed.errorOf(found.packed),
         errorOfGradients(net, found.gradients, stores ? steps.map((own) => own.stored) : undefined),
-        errorOfSlices(net, found, { slices, width: 4 * constants.SLICE, next }),
+        errorOfSlices(net, found, { slices, width: 4 * SLICE, next }),
       );
     },
   };
