@@ -11,7 +11,7 @@ type Output<Name extends keyof Work> = Awaited<ReturnType<Work[Name]>>;
 type Drawing = Extract<keyof Work, `draw${string}`>;
 
 /** What a thread is sent. */
-export interface Request {
+export interface Job {
   readonly id: number;
   readonly name: keyof Work;
   readonly input: unknown;
@@ -152,7 +152,7 @@ class Thread {
   ask(name: keyof Work, input: unknown): Promise<Answer | undefined> {
     const id = this.#next++;
     const asked = Promise.withResolvers<Answer | undefined>();
-    this.#worker.postMessage({ id, name, input } satisfies Request);
+    this.#worker.postMessage({ id, name, input } satisfies Job);
     this.#asked.set(id, asked);
     return asked.promise;
   }

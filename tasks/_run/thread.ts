@@ -1,10 +1,10 @@
 /** The program of the threads of `tasks/_kit/workers.ts`. */
-import type { Answer, Request } from "../_kit/workers.ts";
+import type { Answer, Job } from "../_kit/workers.ts";
 import { WORK } from "./work.ts";
 
 /** This thread as it looks from within, which is not what the types of Deno's main thread say. */
 const THREAD = self as unknown as {
-  onmessage: (event: MessageEvent<Request>) => void;
+  onmessage: (event: MessageEvent<Job>) => void;
   postMessage(answer: Answer): void;
 };
 
