@@ -110,7 +110,7 @@ async function fetchData(
 
   const began = performance.now();
   if (json) writeEvent(context, "start", { from: archive.url, bytes: archive.size });
-  const hint = options.from === undefined ? " (--from takes it from a disk or a mirror)" : "";
+  const hint = options.from === undefined ? " (--from takes it from a disk: data/README.md)" : "";
   context.stderr(`Downloading ${archive.url}${hint}`);
   await download(archive, file, {
     signal,

@@ -322,9 +322,9 @@ export function worstOf(rows: readonly KernelCheckRow[]): KernelCheckRow {
   return rows[shares.findIndex((share) => Object.is(share, worst))];
 }
 
-/** An error relative to a size; 0 where nothing is wrong with nothing, as with the gradient of a bias whose ReLU is closed. */
+/** An error relative to a size; 0 if both are 0, as for a bias whose ReLU is closed for every image: 0 / 0 is NaN. */
 function relative(error: number, size: number): number {
-  return error === 0 ? 0 : error / size;
+  return error === 0 && size === 0 ? 0 : error / size;
 }
 
 function norm(vector: Float32Array | Float64Array): number {

@@ -17,21 +17,25 @@ const BEHIND = [5, 3];
 
 /**
  * Two tiles with one column too many, two goes of rows forward, and a slice that is partly filled; one row of one input; a
- * whole image; more networks than a tile holds; whole chunks and tiles.
+ * whole image; more networks than a tile holds; whole chunks and tiles. `narrow`: as on a device with small workgroups; one
+ * device a shape, since each compiles kernels of its own.
  */
-const SHAPES: readonly Omit<Sizes, "index">[] = [
-  { rows: 130, inputs: 397, outputs: 67, networks: 2 },
-  { rows: 1, inputs: 1, outputs: 1, networks: 1 },
-  { rows: 100, inputs: 3072, outputs: 50, networks: 2 },
-  { rows: 7, inputs: 10, outputs: 7, networks: 17 },
-  { rows: 40, inputs: 128, outputs: 16, networks: 7 },
+const SHAPES: readonly (Omit<Sizes, "index"> & { narrow: boolean })[] = [
+  { rows: 130, inputs: 397, outputs: 67, networks: 2, narrow: true },
+  { rows: 1, inputs: 1, outputs: 1, networks: 1, narrow: false },
+  { rows: 100, inputs: 3072, outputs: 50, networks: 2, narrow: false },
+  { rows: 7, inputs: 10, outputs: 7, networks: 17, narrow: true },
+  { rows: 40, inputs: 128, outputs: 16, networks: 7, narrow: false },
 ];
+
+/** A device with small workgroups: `fused_input_forward` has narrower tiles there. */
+const NARROW = { device: { limits: { maxComputeInvocationsPerWorkgroup: 256 } } } as Gpu;
 
 /** Parts of a step: gradients are stored in an update only, and only when they are asked for. */
 const PARTS = [UPDATE + FORWARD, FORWARD, UPDATE + GRADIENTS, UPDATE];
 
-const CASES = SHAPES.flatMap((sizes, i) =>
-  PARTS.map((_, j) => ({ ...sizes, index: i * PARTS.length + j }))
+const CASES = SHAPES.flatMap(({ narrow: _, ...sizes }, i) =>
+  PARTS.map((_, j): Sizes => ({ ...sizes, index: i * PARTS.length + j }))
 );
 
 /** Tests by kernel. */
@@ -60,9 +64,7 @@ async function productCase(
   const { rows, inputs, outputs, networks } = sizes;
   const shape = Math.floor(index / PARTS.length);
   const widths = [inputs, outputs, ...BEHIND];
-  // Narrow tiles, as on a device with small workgroups, and wide ones: one of them for each shape, for which kernels compile.
-  const narrow = { device: { limits: { maxComputeInvocationsPerWorkgroup: 256 } } } as Gpu;
-  const { kernels } = inputKernels(shape % 2 === 0 ? narrow : await sharedGpu(), product, {
+  const { kernels } = inputKernels(SHAPES[shape].narrow ? NARROW : await sharedGpu(), product, {
     networks,
     rows,
     texels: tiles(inputs, 4),

@@ -25,7 +25,7 @@ export interface Mutant {
   readonly variant?: string;
 }
 
-/** A mistake, and the kernels whose tests find it: the first of them, or the next if that passes. */
+/** A mistake, and the kernels whose tests may find it: a case of each in turn. */
 export interface KernelMutant {
   readonly mutant: Mutant;
   readonly kernels: readonly FusedKernel[];

@@ -1,5 +1,6 @@
 /**
- * Mistakes to plant in the kernels of the variants beside the plain one: at least one for each term of each formula.
+ * Mistakes that `checkKernels()` has to find in the kernels of the variants beside the plain one. For `texel` that is at
+ * least one for each term of each formula; for `fused` and `tiled`, whose kernels' own tests find those, one of most files.
  *
  * @module
  */
@@ -15,7 +16,7 @@ function firstOfEach(mutants: readonly KernelMutant[]): Mutant[] {
   return [...byFile.values()].map(([first]) => first);
 }
 
-/** All of them. Of those that the tests of kernels find, one of each file: `checkKernels()` compiles all kernels for each. */
+/** All of them; few of those that the tests of kernels find, since `checkKernels()` compiles all kernels for each. */
 export const VARIANT_MUTANTS: readonly Mutant[] = [
   ...TEXEL_MUTANTS,
   ...FUSED_MUTANTS,

@@ -146,6 +146,10 @@ Deno.test("FUSED_TRAINING_TESTS hold few and many rows, 1 to 3 networks, batch n
       assert(rows.has(own), `${name}, ${own} rows`);
     }
   }
+  for (const name of ["fused_loss", "fused_pair", "fused_tail"] as const) {
+    const classes = FUSED_TESTS[name].cases.map((sizes) => (sizes as FusedSizes).widths.at(-1)!);
+    for (const own of [2, 10, 13]) assert(classes.includes(own), `${name}, ${own} classes`);
+  }
   const depths = new Set(
     FUSED_TESTS.fused_tail.cases.map((sizes) => (sizes as FusedSizes).widths.length - 1),
   );

@@ -1,8 +1,8 @@
-/** `checkKernels()` finds every mistake planted in the kernels that do one operation each, and one of each file of the others. */
+/** `checkKernels()` finds every mistake planted in the kernels that do one operation each, and some in the fused and tiled ones. */
 import { assert, assertEquals } from "@std/assert";
 import { Gpu } from "../../src/gpu/device.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
-import { failures, missedByCheck } from "./_finding.ts";
+import { failures, missedByCheck } from "./_missed_by_check.ts";
 import { MUTANTS, VARIANT_OF, variantOf } from "./_mutants.ts";
 import { EVALUATION_MUTANTS } from "./_mutants_evaluation.ts";
 import { FUSED_KERNEL_MUTANTS } from "./_mutants_fused.ts";
@@ -23,7 +23,7 @@ Deno.test("checkKernels() passes the project's own kernels", async () => {
 // mutants_texel_test.ts has those of the variants in textures.
 const others = CHECKED.filter((mutant) => !variantOf(mutant).startsWith("texel-"));
 for (const [file, mutants] of Map.groupBy(others, ({ file }) => file)) {
-  Deno.test(`checkKernels() finds every mistake planted in ${file}.wgsl`, async () => {
+  Deno.test(`checkKernels() finds the mistakes that it has to find in ${file}.wgsl`, async () => {
     assertEquals(await missedByCheck(mutants), []);
   });
 }

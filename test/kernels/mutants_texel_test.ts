@@ -1,6 +1,6 @@
 /** `checkKernels()` finds every mistake planted in the kernels of the variants in textures. */
 import { assertEquals } from "@std/assert";
-import { missedByCheck } from "./_finding.ts";
+import { missedByCheck } from "./_missed_by_check.ts";
 import { MUTANTS, variantOf } from "./_mutants.ts";
 import { VARIANT_MUTANTS } from "./_mutants_variants.ts";
 

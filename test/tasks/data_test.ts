@@ -491,7 +491,7 @@ Deno.test("data downloads CIFAR-10, and leaves a valid copy alone", async () => 
     assertEquals(await listNames(`${folder}/${CIFAR10_FOLDER}`), CIFAR10_FILES);
     assertStringIncludes(
       context.errors,
-      `Downloading ${url} (--from takes it from a disk or a mirror)\n`,
+      `Downloading ${url} (--from takes it from a disk: data/README.md)\n`,
     );
     assertStringIncludes(context.errors, "50000 training and 10000 test images, verified\n");
     assertEquals(context.events.map(({ event }) => event), ["start", "done"]);

@@ -4,12 +4,14 @@ import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import {
   checkKernels,
+  compareKernels,
   type KernelCheckOptions,
   type KernelCheckRow,
   passes,
+  recordKernels,
   worstOf,
 } from "../../src/train/kernel_check.ts";
-import type { Architecture } from "../../src/model/network.ts";
+import { type Architecture, layout } from "../../src/model/network.ts";
 import type { PopulationState } from "../../src/train/population.ts";
 import { PUBLISHED_HIDDEN } from "../../src/model/published.ts";
 import { createSynthetic } from "../../src/data/synthetic.ts";
@@ -163,7 +165,7 @@ for (const hidden of [THREE_LAYERS, NINE_LAYERS]) {
       const gpu = await Gpu.request();
       const networks = [{ lambda: 0.005, etaMin: 0.1, etaMax: 0.1 }];
       const short: string[] = [];
-      // What the variants that are not whole run is compiled for the gradients, too.
+      // Other variants take sizes of the gradients' tests, whose kernels the driver keeps.
       for (const [source, batch] of [[dataset, 100], [cutInputs(dataset, FEW), 20]] as const) {
         const { inputs, classes } = source;
         const architecture = { inputs, hidden, classes, batchNorm };
@@ -182,6 +184,33 @@ for (const hidden of [THREE_LAYERS, NINE_LAYERS]) {
     });
   }
 }
+
+Deno.test("compareKernels() takes an exact 0 for a gradient of 0, and nothing else", async () => {
+  const gpu = await Gpu.request();
+  const source = cutInputs(dataset, 3);
+  const architecture = { inputs: 3, hidden: [2], classes: source.classes, batchNorm: false };
+  const { count, parameters: tensors } = layout(architecture);
+  const parameters = new Float32Array(count).fill(0.1);
+  const { offset } = tensors.find(({ name }) => name === "b1")!;
+  parameters.fill(-100, offset, offset + 2); // Both ReLUs are closed for every image.
+  const data = new DeviceDataSet(gpu, source);
+  const { hidden, batchNorm } = architecture;
+  const record = await recordKernels(gpu, {
+    ...{ data, hidden, batchNorm, batch: 5, steps: 1, variant: "per-operation" },
+    networks: [{ lambda: 0, ...ETA }],
+    start: { parameters: [parameters], statistics: [new Float32Array()] },
+  });
+  data.destroy();
+  gpu.destroy();
+
+  const errorOf = () => compareKernels(record).find(({ name }) => name === "b1")!.error;
+  assertEquals(errorOf(), 0);
+  const [step] = record.steps;
+  for (const wrong of [1e-9, NaN, Infinity]) {
+    step.gradients[0][offset] = wrong;
+    assert(!passes({ error: errorOf(), bar: 1e-5 }), `${wrong}`);
+  }
+});
 
 Deno.test("passes() refuses NaN", () => {
   assert(passes({ error: 1, bar: 1 }));

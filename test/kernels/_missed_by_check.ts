@@ -1,16 +1,11 @@
-/** Whether what the kernels pass finds a mistake that is planted in them. */
-import { AssertionError } from "@std/assert";
+/** What `checkKernels()` finds of the mistakes planted in kernels. */
 import { createSynthetic } from "../../src/data/synthetic.ts";
 import { cutInputs, subset } from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import { type ShaderTexts, withShaders } from "../../src/gpu/kernels.ts";
-import { Random } from "../../src/model/random.ts";
 import { checkKernels, type KernelCheckRow, passes } from "../../src/train/kernel_check.ts";
-import { sharedGpu } from "../_gpu.ts";
-import { FUSED_TESTS, type FusedKernel } from "./_fused_tests.ts";
-import { measureCases } from "./_kernel.ts";
-import { type KernelMutant, type Mutant, plant, variantOf } from "./_mutants.ts";
+import { type Mutant, plant, variantOf } from "./_mutants.ts";
 
 // 70 inputs are no whole number of texels and take several slices; widths of 11 and 6, and 37 rows, are no whole number of
 // tiles.
@@ -58,33 +53,4 @@ export async function missedByCheck(mutants: readonly Mutant[]): Promise<string[
   }
   gpu.destroy();
   return missed;
-}
-
-/** The cases of kernels, the first of each before the second. */
-function casesOf(kernels: readonly FusedKernel[]) {
-  const all = kernels.flatMap((kernel) =>
-    FUSED_TESTS[kernel].cases.map((sizes, place) => ({ kernel, sizes, place }))
-  );
-  return all.sort((a, b) => a.place - b.place);
-}
-
-/** Whether a case of one of the kernels finds a mistake: an error beyond the bound, or a failed assertion. */
-export async function isFound({ mutant, kernels }: KernelMutant): Promise<boolean> {
-  const gpu = await sharedGpu();
-  const shaders = plant(mutant); // The same for all cases, so that they share what is compiled.
-  for (const { kernel, sizes } of casesOf(kernels)) {
-    const { bound, draw } = FUSED_TESTS[kernel];
-    const random = new Random(2026, kernel, sizes.index);
-    try {
-      const [error] = await withShaders(
-        shaders,
-        () => measureCases(gpu, [() => draw(sizes, random)]),
-      );
-      if (!(error <= bound)) return true;
-    } catch (error) {
-      if (!(error instanceof AssertionError)) throw error;
-      return true;
-    }
-  }
-  return false;
 }
