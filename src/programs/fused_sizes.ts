@@ -129,13 +129,16 @@ export function inputSizes(
   { rows, texels, outputs }: { rows: number; texels: number; outputs: number },
 ): Sizes & { readonly slices: number } {
   const width = tiles(outputs, 4);
+  const vectors = Math.floor(limits.maxComputeWorkgroupStorageSize / VEC4);
+  // Beside the weights of a column lie the sums of three parts, at least.
   const mostColumns = Math.min(
     MAX_COLUMNS,
     Math.floor(limits.maxComputeInvocationsPerWorkgroup / (4 * SLICE)),
+    Math.floor(vectors / (4 * 4 * SLICE)),
   );
   const COLUMNS = Math.max(MIN_COLUMNS, tiles(width, tiles(width, mostColumns)));
   const weights = 4 * SLICE * COLUMNS;
-  const free = Math.floor(limits.maxComputeWorkgroupStorageSize / VEC4) - weights;
+  const free = vectors - weights;
   const mostRows = Math.min(8 * COLUMNS, 16 * SLICE, Math.floor(free / (SLICE + 1 + COLUMNS)));
   const STAGED_ROWS = STAGED_MULTIPLE * Math.max(
     1,

@@ -33,7 +33,7 @@ async function gpuOf(kib: number, threads: number): Promise<Gpu> {
 }
 
 /** What WebGPU promises, what software and other drivers have, and what an H100 has. */
-const DEVICES = [[16, 256], [32, 256], [32, 1024], [48, 1024], [16, 128]] as const;
+const DEVICES = [[16, 256], [32, 256], [32, 1024], [48, 1024], [16, 1024], [16, 128]] as const;
 
 Deno.test("inputSizes() fit every device and keep what fused_input relies on", async () => {
   for (const [kib, threads] of DEVICES) {
