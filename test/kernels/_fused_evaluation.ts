@@ -20,6 +20,7 @@ import {
 } from "./_kernel.ts";
 import { FIRST, INPUTS, type KernelTest, NETWORKS, ROWS, type Sizes, WIDTHS } from "./_cases.ts";
 import { sharedData, standardisedMagnitudes } from "./_affine.ts";
+import { toColumns } from "./_fused.ts";
 import { errorOfOutcomes, expectedOutcomes, LOSS_BOUND } from "./_loss.ts";
 import { NORM_BOUND } from "./_norm.ts";
 
@@ -196,17 +197,6 @@ export class EvaluatedNetworks {
 const ASTRAY = Object.fromEntries(
   LAYER_PLACE.fields.map(({ name }) => [name, 0x00ffffff]),
 ) as Place;
-
-/** [rows, width] as columns of four features, [columns, rows, 4]; features past the last are 0. */
-export function toColumns(tensor: Float64Array, rows: number): Float64Array {
-  const width = tensor.length / rows;
-  const columns = new Float64Array(4 * tiles(width, 4) * rows);
-  for (let i = 0; i < tensor.length; i++) {
-    const [row, feature] = [Math.floor(i / width), i % width];
-    columns[4 * (Math.floor(feature / 4) * rows + row) + feature % 4] = tensor[i];
-  }
-  return columns;
-}
 
 /** @param from The images and the first of them; those that the tests share unless given. */
 export async function inputCase(

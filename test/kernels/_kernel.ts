@@ -118,6 +118,21 @@ export async function measureCases(
   return errors;
 }
 
+/** Whether some cases fail, which run together: by an error beyond the bound, or by an assertion. */
+export async function casesFail(
+  gpu: Gpu,
+  draws: Iterable<() => KernelCase | Promise<KernelCase>>,
+  bound: number,
+): Promise<boolean> {
+  try {
+    const errors = await measureCases(gpu, draws);
+    return !errors.every((error) => error <= bound);
+  } catch (error) {
+    if (error instanceof AssertionError) return true;
+    throw error;
+  }
+}
+
 /** A run that was submitted; its result waits in a buffer of its own. */
 interface Submitted {
   readonly kernel: KernelName;

@@ -31,6 +31,18 @@ export interface KernelMutant {
   readonly kernels: readonly FusedKernel[];
 }
 
+/** A mistake of one file: what is wrong, a piece of its text and the replacement. */
+export type Planted = readonly [mistake: string, from: string, to: string];
+
+/** The mistakes of a file, and the kernels whose tests may find them. */
+export function inFile(
+  file: string,
+  kernels: readonly FusedKernel[],
+  planted: readonly Planted[],
+): KernelMutant[] {
+  return planted.map(([mistake, from, to]) => ({ mutant: { file, mistake, from, to }, kernels }));
+}
+
 /** The variant to check for a file, by how the paths begin; the first that fits counts. */
 export const VARIANT_OF: readonly (readonly [beginning: string, variant: string])[] = [
   ["texel/tile_20x10", "texel-20x10"],

@@ -3,14 +3,7 @@
  *
  * @module
  */
-import type { KernelMutant, Mutant } from "./_mutants.ts";
-
-/** A mistake of one file: what is wrong, a piece of its text and the replacement. */
-type Planted = readonly [mistake: string, from: string, to: string];
-
-function inFile(file: string, planted: readonly Planted[]): Mutant[] {
-  return planted.map(([mistake, from, to]) => ({ file, mistake, from, to }));
-}
+import { inFile, type KernelMutant, type Mutant, type Planted } from "./_mutants.ts";
 
 const ENDING: readonly Planted[] = [
   ["without batch norm no bias", "return Ending(bias,", "return Ending(vec4f(0.0),"],
@@ -129,13 +122,11 @@ const REST: readonly Planted[] = [
 ];
 
 /** All of them, each with the kernel whose test finds it. */
-export const EVALUATION_MUTANTS: readonly KernelMutant[] = ([
-  ["fused/evaluate", ENDING, "fused_evaluate_rest"],
-  ["fused/evaluate_input", INPUT, "fused_evaluate_input"],
-  ["fused/evaluate_rest", REST, "fused_evaluate_rest"],
-] as const).flatMap(([file, planted, kernel]) =>
-  inFile(file, planted).map((mutant) => ({ mutant, kernels: [kernel] }))
-);
+export const EVALUATION_MUTANTS: readonly KernelMutant[] = [
+  ...inFile("fused/evaluate", ["fused_evaluate_rest"], ENDING),
+  ...inFile("fused/evaluate_input", ["fused_evaluate_input"], INPUT),
+  ...inFile("fused/evaluate_rest", ["fused_evaluate_rest"], REST),
+];
 
 /** Mistakes that no finite number shows. `checkDivergence()` must find every one. */
 export const EVALUATION_DIVERGENCE_MUTANTS: readonly Mutant[] = [

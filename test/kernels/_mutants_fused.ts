@@ -4,15 +4,9 @@
  *
  * @module
  */
-import type { FusedKernel } from "./_fused_tests.ts";
-import type { KernelMutant, Mutant } from "./_mutants.ts";
-
-/** A mistake of one file: what is wrong, a piece of its text and the replacement. */
-type Planted = readonly [mistake: string, from: string, to: string];
-
-function inFile(file: string, planted: readonly Planted[]): Mutant[] {
-  return planted.map(([mistake, from, to]) => ({ file, mistake, from, to }));
-}
+import { inFile, type KernelMutant, type Mutant, type Planted } from "./_mutants.ts";
+import { EVALUATION_MUTANTS } from "./_mutants_evaluation.ts";
+import { PRODUCT_MUTANTS } from "./_mutants_products.ts";
 
 const LAYERS: readonly Planted[] = [
   ["another network's weights", "network * PACKED + places[l].packed", "places[l].packed"],
@@ -450,49 +444,32 @@ const WEIGHTS: readonly Planted[] = [
   ],
 ];
 
-/** A file: its mistakes, and the kernels whose tests find them. */
-interface PlantedFile {
-  readonly file: string;
-  readonly planted: readonly Planted[];
-  readonly kernels: readonly FusedKernel[];
-  /** Whether `checkKernels()` does not run it: with the widths that it has here, `fused_pair` takes its place. */
-  readonly unchecked?: true;
-}
-
-const FILES: readonly PlantedFile[] = [
-  {
-    file: "fused/layers",
-    planted: LAYERS,
-    kernels: ["fused_forward", "fused_loss", "fused_input"],
-  },
-  { file: "fused/ten", planted: TEN, kernels: ["fused_norm", "fused_backward"] },
-  { file: "fused/descent", planted: DESCENT, kernels: ["fused_input"] },
-  { file: "fused/unpack", planted: UNPACK, kernels: ["fused_unpack"] },
-  { file: "fused/norm", planted: NORM, kernels: ["fused_norm", "fused_forward"] },
-  { file: "fused/column", planted: COLUMN, kernels: ["fused_norm", "fused_backward"] },
-  { file: "fused/softmax", planted: SOFTMAX, kernels: ["fused_loss"] },
-  {
-    file: "fused/loss",
-    planted: LOSS,
-    kernels: ["fused_loss", "fused_backward"],
-    unchecked: true,
-  },
-  { file: "fused/block", planted: BLOCK, kernels: ["fused_pair", "fused_tail"] },
-  { file: "fused/pair", planted: PAIR, kernels: ["fused_pair"] },
-  { file: "fused/input", planted: INPUT, kernels: ["fused_input"] },
-  { file: "fused/weights", planted: WEIGHTS, kernels: ["fused_input"] },
-  { file: "fused/tail", planted: TAIL, kernels: ["fused_tail"] },
+/**
+ * All mistakes in fused kernels, each with the kernels whose tests find it. Those of `checkKernels()` are among them: it has few
+ * slices, rows and columns, never an update together with the next product, and sees no padding.
+ */
+export const FUSED_KERNEL_MUTANTS: readonly KernelMutant[] = [
+  ...inFile("fused/layers", ["fused_forward", "fused_loss", "fused_input"], LAYERS),
+  ...inFile("fused/ten", ["fused_norm", "fused_backward"], TEN),
+  ...inFile("fused/descent", ["fused_input"], DESCENT),
+  ...inFile("fused/unpack", ["fused_unpack"], UNPACK),
+  ...inFile("fused/norm", ["fused_norm", "fused_forward"], NORM),
+  ...inFile("fused/column", ["fused_norm", "fused_backward"], COLUMN),
+  ...inFile("fused/softmax", ["fused_loss"], SOFTMAX),
+  ...inFile("fused/loss", ["fused_loss", "fused_backward"], LOSS),
+  ...inFile("fused/block", ["fused_pair", "fused_tail"], BLOCK),
+  ...inFile("fused/pair", ["fused_pair"], PAIR),
+  ...inFile("fused/input", ["fused_input"], INPUT),
+  ...inFile("fused/weights", ["fused_input"], WEIGHTS),
+  ...inFile("fused/tail", ["fused_tail"], TAIL),
+  ...PRODUCT_MUTANTS,
+  ...EVALUATION_MUTANTS,
 ];
 
-/** The first of each file, which `checkKernels()` has to find: a mistake takes it seconds, all kernels being compiled. */
-export const FUSED_MUTANTS: readonly Mutant[] = FILES.flatMap(
-  ({ file, planted, unchecked }) => unchecked ? [] : inFile(file, planted.slice(0, 1)),
-);
+/** A file that `checkKernels()` does not run: with the widths that it has here, `fused_pair` takes its place. */
+const UNCHECKED = "fused/loss";
 
-/**
- * All of them, each with the kernels whose tests find it. Those of `checkKernels()` are among them: it has few slices, rows and
- * columns, never an update together with the next product, and sees no padding.
- */
-export const FUSED_KERNEL_MUTANTS: readonly KernelMutant[] = FILES.flatMap((
-  { file, planted, kernels },
-) => inFile(file, planted).map((mutant) => ({ mutant, kernels })));
+/** The first of each file, which `checkKernels()` has to find: a mistake takes it seconds, all kernels being compiled. */
+export const FUSED_MUTANTS: readonly Mutant[] = [
+  ...Map.groupBy(FUSED_KERNEL_MUTANTS.map(({ mutant }) => mutant), ({ file }) => file).values(),
+].map(([first]) => first).filter(({ file }) => file !== UNCHECKED);

@@ -4,10 +4,10 @@
  * @module
  */
 import type { FusedKernel } from "./_fused_tests.ts";
-import type { KernelMutant } from "./_mutants.ts";
+import { inFile, type KernelMutant, type Planted } from "./_mutants.ts";
 
-/** What is wrong, a piece of the file's text, the replacement, and the kernel whose test finds it unless that is the file's. */
-type Mistake = readonly [mistake: string, from: string, to: string, kernel?: FusedKernel];
+/** A mistake, and the kernel whose test finds it unless that is the file's. */
+type Mistake = readonly [...planted: Planted, kernel?: FusedKernel];
 
 /** The kernel whose test finds the mistakes of a file: the one that compiles fastest. */
 const KERNEL_OF = {
@@ -103,8 +103,8 @@ const MISTAKES: Readonly<Record<keyof typeof KERNEL_OF, readonly Mistake[]>> = {
 /** All of them, each with the kernel whose test finds it. */
 export const PRODUCT_MUTANTS: readonly KernelMutant[] = Object.entries(MISTAKES).flatMap(
   ([file, mistakes]) =>
-    mistakes.map(([mistake, from, to, kernel]) => ({
-      mutant: { file: `fused/input_${file}`, mistake, from, to },
-      kernels: [kernel ?? KERNEL_OF[file as keyof typeof KERNEL_OF]],
-    })),
+    mistakes.flatMap(([mistake, from, to, kernel]) => {
+      const finds = kernel ?? KERNEL_OF[file as keyof typeof KERNEL_OF];
+      return inFile(`fused/input_${file}`, [finds], [[mistake, from, to]]);
+    }),
 );

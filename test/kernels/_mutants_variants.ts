@@ -4,23 +4,14 @@
  *
  * @module
  */
-import type { KernelMutant, Mutant } from "./_mutants.ts";
-import { EVALUATION_MUTANTS } from "./_mutants_evaluation.ts";
+import type { Mutant } from "./_mutants.ts";
 import { FUSED_MUTANTS } from "./_mutants_fused.ts";
-import { PRODUCT_MUTANTS } from "./_mutants_products.ts";
 import { TEXEL_MUTANTS } from "./_mutants_texel.ts";
-
-/** The first mistake of each file. */
-function firstOfEach(mutants: readonly KernelMutant[]): Mutant[] {
-  const byFile = Map.groupBy(mutants.map(({ mutant }) => mutant), ({ file }) => file);
-  return [...byFile.values()].map(([first]) => first);
-}
 
 /** All of them; few of those that the tests of kernels find, since `checkKernels()` compiles all kernels for each. */
 export const VARIANT_MUTANTS: readonly Mutant[] = [
   ...TEXEL_MUTANTS,
   ...FUSED_MUTANTS,
-  ...firstOfEach([...PRODUCT_MUTANTS, ...EVALUATION_MUTANTS]),
 
   // bits
   ...["texel-12x8", "fused-tail"].flatMap((variant) => [
