@@ -15,8 +15,22 @@ export interface HiddenSizes extends FusedSizes {
 const ROWS = [2, 3, 5, 37, 100, 101, 130, 1];
 const WIDTHS = [1, 3, 5, 17, 50, 52];
 
+/** Classes of a number of rows, in turn: 10 with 100 rows. */
+const CLASSES = [10, 13, 4, 2];
+
 /** Whole parts, whole turns of twelve, one more and one fewer. */
 const SLICES = [1, 3, 11, 12, 13, 24, 25, 85, 96, 100];
+
+/** What the widths of a case's network are made from. */
+interface Drawn {
+  /** Of the layer that is computed. */
+  readonly width: number;
+  /** Of a layer before or behind it. */
+  readonly other: number;
+  readonly classes: number;
+  /** Whether one more layer comes before: for every second width. */
+  readonly deeper: boolean;
+}
 
 /**
  * Every number of rows with some widths; the other settings alternate. Batch norm refuses a batch of 1.
@@ -25,13 +39,18 @@ const SLICES = [1, 3, 11, 12, 13, 24, 25, 85, 96, 100];
  */
 function hiddenCases(
   every: 3 | 6,
-  widthsOf: (own: { i: number; j: number; width: number }) => { widths: number[]; layer: number },
+  widthsOf: (drawn: Drawn) => { widths: number[]; layer: number },
 ): HiddenSizes[] {
   return ROWS.flatMap((rows, i) =>
     WIDTHS.map((width, j) => ({ width, j })).filter(({ width, j }) =>
       (i + j) % every === 0 || rows === 100 && width === 50
     ).map(({ width, j }): HiddenSizes => {
-      const { widths, layer } = widthsOf({ i, j, width });
+      const { widths, layer } = widthsOf({
+        width,
+        other: WIDTHS[(i + 2 * j + 1) % WIDTHS.length],
+        classes: CLASSES[i % CLASSES.length],
+        deeper: j % 2 === 1,
+      });
       const index = i * WIDTHS.length + j;
       return {
         ...sizesOf({ widths, layer, rows, networks: 1 + index % 3, index }),
@@ -89,38 +108,38 @@ const DIVIDED = [
 
 export const FORWARD_CASES = [
   ...handPicked(1, [4, 37, 6, 4], DIVIDED),
-  ...hiddenCases(3, ({ i, j, width }) => {
-    const before = WIDTHS[(i + 2 * j + 1) % WIDTHS.length];
-    return j % 2 === 0
-      ? { widths: [4, before, width, 10], layer: 1 }
-      : { widths: [4, 7, before, width, 3], layer: 2 };
-  }),
+  ...hiddenCases(
+    3,
+    ({ width, other, deeper }) =>
+      deeper
+        ? { widths: [4, 7, other, width, 3], layer: 2 }
+        : { widths: [4, other, width, 10], layer: 1 },
+  ),
 ];
-
-/** Classes of a number of rows, in turn: 10 with 100 rows. */
-const CLASSES = [10, 13, 4, 2];
 
 export const LOSS_CASES = [
   ...handPicked(0, [4, 21, 18], [{ rows: 37, constants: { WORKGROUP: 16 } }]),
   // raiseLogits() makes the last class the largest, the fourth of a four.
   ...handPicked(0, [4, 21, 8], [{ rows: 9, constants: {} }])
     .map((sizes) => ({ ...sizes, index: 101 })),
-  ...hiddenCases(6, ({ i, j, width }) => {
-    const classes = CLASSES[i % CLASSES.length];
-    return j % 2 === 0
-      ? { widths: [4, width, classes], layer: 0 }
-      : { widths: [4, 7, width, classes], layer: 1 };
-  }),
+  ...hiddenCases(
+    6,
+    ({ width, classes, deeper }) =>
+      deeper
+        ? { widths: [4, 7, width, classes], layer: 1 }
+        : { widths: [4, width, classes], layer: 0 },
+  ),
 ];
 
 export const BACKWARD_CASES = [
   ...handPicked(0, [4, 6, 61, 4], DIVIDED),
-  ...hiddenCases(3, ({ i, j, width }) => {
-    const behind = WIDTHS[(i + 2 * j + 1) % WIDTHS.length];
-    return j % 2 === 0
-      ? { widths: [4, width, behind, 10], layer: 0 }
-      : { widths: [4, 7, width, behind, 3], layer: 1 };
-  }),
+  ...hiddenCases(
+    3,
+    ({ width, other, deeper }) =>
+      deeper
+        ? { widths: [4, 7, width, other, 3], layer: 1 }
+        : { widths: [4, width, other, 10], layer: 0 },
+  ),
 ];
 
 export const PAIR_CASES = [
@@ -130,13 +149,13 @@ export const PAIR_CASES = [
     layer: widths.length - 4,
     slices: 1,
   })),
-  ...hiddenCases(6, ({ i, j, width }) => {
-    const later = WIDTHS[(i + 2 * j + 1) % WIDTHS.length];
-    const classes = CLASSES[i % CLASSES.length];
-    return j % 2 === 0
-      ? { widths: [4, width, later, classes], layer: 0 }
-      : { widths: [4, 7, width, later, classes], layer: 1 };
-  }),
+  ...hiddenCases(
+    6,
+    ({ width, other, classes, deeper }) =>
+      deeper
+        ? { widths: [4, 7, width, other, classes], layer: 1 }
+        : { widths: [4, width, other, classes], layer: 0 },
+  ),
 ];
 
 /** Hidden widths and classes of two to nine layers, for each number of rows. */

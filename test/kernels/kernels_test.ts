@@ -65,12 +65,10 @@ const TESTS: Record<TestedKernel, KernelTest> = {
   ...FUSED_EVALUATION_TESTS,
 };
 
-for (
-  const [name, { cases, bound, draw }] of Object.entries({
-    ...TESTS,
-    ...FUSED_TESTS,
-  })
-) {
+/** All that are tested here. */
+const ALL_TESTS = { ...TESTS, ...FUSED_TESTS };
+
+for (const [name, { cases, bound, draw }] of Object.entries(ALL_TESTS)) {
   Deno.test(`${name} equals the reference on awkward sizes`, async () => {
     const gpu = await sharedGpu();
     const errors = await measureCases(
@@ -99,8 +97,7 @@ Deno.test("KERNELS are those of the shaders, and all but tiled ones are tested h
   );
 
   const tested = entryPoints.filter((name) => !/^tiled_/.test(name));
-  const tests = { ...TESTS, ...FUSED_TESTS };
-  assertEquals(Object.keys(tests).sort(), tested.sort());
+  assertEquals(Object.keys(ALL_TESTS).sort(), tested.sort());
   assertEquals(Object.keys(KERNELS).sort(), entryPoints.sort());
 });
 
