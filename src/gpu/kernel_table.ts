@@ -43,6 +43,9 @@ export type TileName = keyof typeof TILES;
 /** The tile of the first layer's kernels in per_operation/. */
 export const INPUT_TILE = "tile_20x10";
 
+/** Bytes of a vec4 of float32. */
+export const VEC4 = 16;
+
 /** Parts of a sum that is read back. */
 export const SUM_PARTS = 64;
 

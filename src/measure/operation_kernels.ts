@@ -8,6 +8,7 @@ import { GpuError } from "../errors.ts";
 import { BINDINGS } from "../gpu/bindings.ts";
 import { cached } from "../gpu/cache.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { VEC4 } from "../gpu/kernel_table.ts";
 import { SHADERS } from "../gpu/shaders.gen.ts";
 
 /** A kernel of `shaders/measure/operations.wgsl`. */
@@ -34,10 +35,7 @@ export interface Launch {
 /** Rows of x that a sum adds up, and vec4s from one row to the next: the first layer's partial sums, in 96 slices. */
 export const SUMS = { SLICES: 96, SLICE: 1300 } as const;
 
-/** Bytes of a vec4, and so of an index in x. */
-const VEC4 = 16;
-
-/** Maximum indices in a cycle: 16 MiB of them. */
+/** Maximum indices in a cycle, a vec4 each: 16 MiB of them. */
 export const MAX_LINKS = 2 ** 20;
 
 /** Indices in the cycle that workgroup memory holds. */

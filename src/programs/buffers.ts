@@ -7,7 +7,7 @@
 
 import type { Gpu } from "../gpu/device.ts";
 import type { DeviceDataSet } from "../gpu/device_data.ts";
-import { SUM_PARTS, tiles } from "../gpu/kernel_table.ts";
+import { SUM_PARTS, tiles, VEC4 } from "../gpu/kernel_table.ts";
 import { Memory } from "../gpu/memory.ts";
 import { LAYER, STEP } from "../gpu/structs.ts";
 import { type Layout, layout, type Parameter, type Statistic } from "../model/network.ts";
@@ -111,7 +111,7 @@ export class PopulationBuffers {
     const { maxBufferSize, maxStorageBufferBindingSize, maxTextureDimension2D } = gpu.device.limits;
     // The values of a layer of all networks, in vec4s of float32, must fit into one binding; or four rows into a texel.
     const bytes = Math.min(max.bytes, maxBufferSize, maxStorageBufferBindingSize);
-    const bound = Math.min(bytes / (16 * P * tiles(widest, 4)), 4 * maxTextureDimension2D);
+    const bound = Math.min(bytes / (VEC4 * P * tiles(widest, 4)), 4 * maxTextureDimension2D);
     const fitting = Math.floor(Math.min(max.values / widest, bound));
     const parts = [training.count, validation.count, test.count];
     this.evaluationRows = Math.max(1, Math.min(max.rows, fitting, Math.max(...parts)));

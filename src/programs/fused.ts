@@ -7,7 +7,7 @@
 
 import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { FUSED_MAX_LAYERS, KERNELS, tiles } from "../gpu/kernel_table.ts";
+import { FUSED_MAX_LAYERS, KERNELS, tiles, VEC4 } from "../gpu/kernel_table.ts";
 import { type BoundKernel, dispatch } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
 import { FORWARD, GRADIENTS, LAYER_PLACE, STEP, UPDATE } from "../gpu/structs.ts";
@@ -103,7 +103,7 @@ function fits(gpu: Gpu, shape: PopulationShape, { rest, product }: Kind): boolea
   const behind = widths.slice(1, -1).reduce((sum, width, i) => sum + width * widths[i + 2], 0);
   const texels = tiles(widths[0], 4);
   const input = inputKernels(gpu, product, { networks: P, rows: batch, texels, widths });
-  const largest = 16 * P * Math.max(
+  const largest = VEC4 * P * Math.max(
     input.slices * batch * tiles(widths[1], 4),
     place(widths, batch).size,
     packedLayout(widths).size,

@@ -7,12 +7,12 @@
 
 import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { tiles } from "../gpu/kernel_table.ts";
+import { tiles, VEC4 } from "../gpu/kernel_table.ts";
 import type { Constants, Resources } from "../gpu/kernels.ts";
 import type { Memory } from "../gpu/memory.ts";
 import { Binder, imageResources } from "./binder.ts";
 import { prepareEvaluation } from "./buffer_program.ts";
-import { type Sizes, sizesFit, VEC4 } from "./fused_sizes.ts";
+import { type Sizes, sizesFit } from "./fused_sizes.ts";
 import { encodeKernels } from "./kernel_steps.ts";
 import { BufferLayers } from "./layers.ts";
 import type { EncodeChunk, ProgramContext } from "./program.ts";

@@ -7,11 +7,8 @@
  */
 
 import type { Gpu } from "../gpu/device.ts";
-import { tiles } from "../gpu/kernel_table.ts";
+import { tiles, VEC4 } from "../gpu/kernel_table.ts";
 import type { Constants } from "../gpu/kernels.ts";
-
-/** Bytes of a vec4 of float32. */
-export const VEC4 = 16;
 
 /** Slices that a thread of `fused_norm` adds in one turn of its loop. */
 const SLICES_AT_ONCE = 12;

@@ -8,8 +8,8 @@
  */
 
 import type { Gpu } from "../gpu/device.ts";
-import { tiles } from "../gpu/kernel_table.ts";
-import { inputSizes, laterGroups, type Sizes, VEC4 } from "./fused_sizes.ts";
+import { tiles, VEC4 } from "../gpu/kernel_table.ts";
+import { inputSizes, laterGroups, type Sizes } from "./fused_sizes.ts";
 
 /**
  * `single`: a workgroup works for one network. `8x8`: the columns of all networks lie side by side, in register tiles of
