@@ -6,13 +6,13 @@ import type { Gpu } from "../src/gpu/device.ts";
 import type { DeviceDataSet } from "../src/gpu/device_data.ts";
 import { maximum } from "../src/lists.ts";
 import { measureAdapterPeak } from "../src/measure/adapter_peak.ts";
-import type { BenchRow, PeerRow } from "../src/measure/bench.ts";
+import type { BenchRow } from "../src/measure/bench.ts";
 import { compareWithEarlier } from "../src/measure/slowdown.ts";
 import { timeUnit, unitsFor } from "../src/measure/timing.ts";
 import { architectureOf } from "../src/model/shape.ts";
 import { BENCH_CSV, PEERS_CSV } from "../src/records/bench.ts";
 import { currentCommit } from "./_bench/commit.ts";
-import { BENCH_FILES, dateNow, readRows, writeBenchRows } from "./_bench/files.ts";
+import { appendBenchRows, BENCH_FILES, dateNow, readRows } from "./_bench/files.ts";
 import {
   type Load,
   measure,
@@ -138,7 +138,6 @@ type BenchPopulation = Plan & { readonly variant: string };
 interface BenchPlan extends GpuCall<Options> {
   readonly shapes: readonly Plan[];
   readonly before: readonly BenchRow[];
-  readonly peersBefore: readonly PeerRow[];
 }
 
 interface Bench {
@@ -153,8 +152,9 @@ async function plan(call: GpuCall<Options>): Promise<BenchPlan> {
   const { options } = call;
   const shapes = plansOf(call);
   const before = await readRows(BENCH_FILES.rows, BENCH_CSV, options);
-  const peersBefore = options.peers ? await readRows(BENCH_FILES.peers, PEERS_CSV, options) : [];
-  return { ...call, shapes, before, peersBefore };
+  // So that a damaged file is refused before anything is measured.
+  if (options.peers) await readRows(BENCH_FILES.peers, PEERS_CSV, options);
+  return { ...call, shapes, before };
 }
 
 async function run(
@@ -188,7 +188,7 @@ async function run(
     }
     const rows = await measureRows(populations, planned, { bench, memory, startup });
     const figures = new Figures(context.workers);
-    await writeBenchRows([...before, ...rows], { ...options, figures });
+    await appendBenchRows(rows, { ...options, figures });
     reportBench(context, rows, options);
     if (profile) await profilePopulations(populations, options, bench);
     if (options.peers) await besidePeers(populations, planned, { bench, peers });
@@ -289,10 +289,10 @@ async function profilePopulations(
 
 async function besidePeers(
   populations: readonly BenchPopulation[],
-  { options, given, peersBefore }: BenchPlan,
+  { options, given }: BenchPlan,
   { bench, peers }: { bench: Bench; peers: readonly Peer[] },
 ): Promise<void> {
-  const { quick, peerRounds: rounds, out, json, seed } = options;
+  const { quick, peerRounds: rounds, out, force, json, seed } = options;
   const { context, gpu, data, commit } = bench;
   const exact = given.has("steps");
   const runners: Runner[] = [];
@@ -307,8 +307,8 @@ async function besidePeers(
       loads.push({ plan, steps, own: () => timeUnit(runner.steps, units) });
     }
     const { description: adapter } = gpu.adapter;
-    const common = { rounds, commit, adapter, out, json, quick };
-    await measurePeers(context, { ...common, loads, peers, before: peersBefore });
+    const common = { rounds, commit, adapter, out, force, json, quick };
+    await measurePeers(context, { ...common, loads, peers });
   } finally {
     for (const runner of runners) runner.destroy();
   }

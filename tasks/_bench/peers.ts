@@ -10,9 +10,8 @@ import { describePlan } from "../_kit/capacity.ts";
 import { type Command, withLinkerVariables, withoutLinkerVariables } from "../_kit/children.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
-import { writeFileDurably } from "../_kit/files.ts";
 import { printTable, short, spread } from "../_kit/table.ts";
-import { BENCH_FILES, dateNow } from "./files.ts";
+import { appendRows, BENCH_FILES, dateNow } from "./files.ts";
 
 /** What a peer measures: networks that train together, and the minimum number of steps to time. */
 export interface PeerLoad {
@@ -106,10 +105,11 @@ interface PeerOptions {
   readonly rounds: number;
   readonly loads: readonly OwnLoad[];
   readonly peers: readonly Peer[];
-  readonly before: readonly PeerRow[];
   readonly commit: string;
   readonly adapter: string;
   readonly out: string;
+  /** Whether to begin `peers.csv` anew. */
+  readonly force: boolean;
   readonly json: boolean;
   readonly quick: boolean;
   /** Milliseconds after which a peer is stopped. */
@@ -124,7 +124,7 @@ export async function measurePeers(
   context: TaskContext,
   options: PeerOptions,
 ): Promise<PeerRow[]> {
-  const { rounds, loads, before, out, json, quick } = options;
+  const { rounds, loads, out, json, quick } = options;
   const rows: PeerRow[] = [];
   const peers = new Peers(context, options);
   for (let round = 1; round <= rounds; round++) {
@@ -136,10 +136,8 @@ export async function measurePeers(
   }
   context.progress("");
   if (rows.length === 0) return rows;
-  const path = join(out, BENCH_FILES.peers);
-  await Deno.mkdir(out, { recursive: true });
-  await writeFileDurably(path, PEERS_CSV.encode([...before, ...rows]));
-  report(context, rows, { json, quick, path });
+  await appendRows(BENCH_FILES.peers, PEERS_CSV, rows, options);
+  report(context, rows, { json, quick, path: join(out, BENCH_FILES.peers) });
   return rows;
 }
 

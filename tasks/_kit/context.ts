@@ -93,9 +93,23 @@ function processThreads(): number {
 
 function processStreams(): Streams {
   return {
-    stdout: (text) => writeAll(Deno.stdout, text),
-    stderr: (text) => writeAll(Deno.stderr, text),
+    stdout: untilBroken((text) => writeAll(Deno.stdout, text)),
+    stderr: untilBroken((text) => writeAll(Deno.stderr, text)),
     isTerminal: Deno.stderr.isTerminal(),
+  };
+}
+
+/** Writes until nobody reads any longer, as behind `| head`: the task goes on for the sake of its files. */
+function untilBroken(write: (text: string) => void): (text: string) => void {
+  let broken = false;
+  return (text) => {
+    if (broken) return;
+    try {
+      write(text);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      broken = true;
+    }
   };
 }
 

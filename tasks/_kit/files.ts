@@ -13,13 +13,42 @@ export async function writeFileDurably(path: string, data: Uint8Array | string):
   // In the same folder, because a rename is atomic only within one file system.
   const temporary = join(folder, `.${basename(path)}.${crypto.randomUUID()}.tmp`);
   try {
-    await writeAndSync(temporary, bytes);
+    await namingPath("writefile", path, () => writeAndSync(temporary, bytes));
     await Deno.rename(temporary, path);
   } catch (error) {
     await removeIfThere(temporary);
     throw error;
   }
   await syncFolder(folder);
+}
+
+/** The name of the file that a temporary file of {@linkcode writeFileDurably} was to become; undefined for other names. */
+export function temporaryFor(name: string): string | undefined {
+  return name.match(/^\.(.+)\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/)?.[1];
+}
+
+/** Whether a file is one that {@linkcode writeFileDurably} left when its process was killed. */
+export function isTemporary(name: string): boolean {
+  return temporaryFor(name) !== undefined;
+}
+
+/**
+ * Does something with a file. An error of the system that does not say which file it is about, such as "no space left",
+ * then says so in the way in which the others do.
+ */
+export async function namingPath<T>(
+  operation: string,
+  path: string,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof Error && /\(os error \d+\)$/.test(error.message)) {
+      error.message += `: ${operation} '${path}'`;
+    }
+    throw error;
+  }
 }
 
 async function writeAndSync(path: string, bytes: Uint8Array): Promise<void> {

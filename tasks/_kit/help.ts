@@ -1,5 +1,6 @@
 /** How tasks start: their arguments, or their help, generated from the declarations that arguments are parsed with. */
 import type { TaskContext } from "./context.ts";
+import { holdFolder } from "./lock.ts";
 import { EXIT } from "./main.ts";
 import {
   type AnyValues,
@@ -23,10 +24,13 @@ const EXIT_STATUSES = [
   ["1", "failed"],
   ["2", "bad arguments or bad data: retrying does not help"],
   ["3", "a check failed"],
-  ["75", "try again: the device was lost, or the task was interrupted"],
+  ["75", "try again: the device was lost, the task was interrupted, or --out is in use"],
 ] as const;
 
-/** Parses the arguments and runs the task, or prints its help where that was asked for. */
+/**
+ * Parses the arguments and runs the task, or prints its help where that was asked for. While it runs, no other process
+ * writes into its `--out`, which was tried before anything else.
+ */
 export async function withOptions<V extends AnyValues>(
   task: Task<V>,
   args: readonly string[],
@@ -34,9 +38,18 @@ export async function withOptions<V extends AnyValues>(
   run: (parsed: Parsed<V>) => Promise<number>,
 ): Promise<number> {
   const parsed = parseOptions(task, args);
-  if (parsed.options.help !== true) return await run(parsed);
-  context.stdout(helpText(task));
-  return EXIT.done;
+  const { help, out, json } = parsed.options;
+  if (help === true) {
+    context.stdout(helpText(task));
+    return EXIT.done;
+  }
+  if (typeof out !== "string") return await run(parsed);
+  const held = await holdFolder(out, context, { json: json === true });
+  try {
+    return await run(parsed);
+  } finally {
+    await held.release();
+  }
 }
 
 /** The help text of a task: lines of at most 92 characters, without a final line break. */

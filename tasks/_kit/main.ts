@@ -16,7 +16,7 @@ export const EXIT = {
   refused: 2,
   /** A check failed: a gradient error is too large, a step is slower than before. */
   checkFailed: 3,
-  /** Retry: the device was lost, or the task was interrupted (EX_TEMPFAIL of sysexits.h). */
+  /** Retry: the device was lost, the task was interrupted, or its folder is in use (EX_TEMPFAIL of sysexits.h). */
   tryAgain: 75,
 } as const;
 
@@ -26,6 +26,15 @@ export const EXIT = {
  */
 const ONE_REQUEST = 500;
 
+/** What schedulers and terminals send before they kill. USR1, unless listened to, has the runtime open a debugger. */
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
+
+/**
+ * Milliseconds until the process ends after it was told to stop, whatever it is doing: whoever sent the signal soon sends
+ * SIGKILL. Files are whole at any time, and the last checkpoint is at most as old as the time between two.
+ */
+const GRACE = 1800;
+
 /** The reason of a context's signal: the process was interrupted. */
 export class StoppedError extends Error {
   override name = "StoppedError";
@@ -34,6 +43,11 @@ export class StoppedError extends Error {
   constructor(signal: string) {
     super(`stopped by ${signal} before it was done; the same command can be run again`);
   }
+}
+
+/** Another process is writing into the task's folder. */
+export class BusyError extends Error {
+  override name = "BusyError";
 }
 
 /** The task failed for a reason that its message explains to users. */
@@ -49,23 +63,27 @@ export class FigureError extends TaskError {
 /**
  * Runs a task as this process, and ends the process with the task's exit status.
  *
- * The first SIGINT or SIGTERM aborts the context's signal, which a training notices between two submits; the second
- * ends the process at once.
+ * A signal that asks it to stop aborts the context's signal, which a training notices between two submits. A second SIGINT
+ * or SIGTERM ends the process at once.
  */
 export async function runTask(main: TaskMain): Promise<never> {
   const stop = new AbortController();
   const context = new StreamContext(stop.signal);
   let asked = 0;
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    if (Deno.build.os === "windows" && name === "SIGTERM") continue; // Deno has no SIGTERM there.
+  for (const name of STOP_SIGNALS) {
+    if (Deno.build.os === "windows" && name !== "SIGINT") continue; // Deno has no others there.
+    const endsAtOnce = name === "SIGINT" || name === "SIGTERM";
     Deno.addSignalListener(name, () => {
       if (stop.signal.aborted) {
-        if (performance.now() - asked > ONE_REQUEST) Deno.exit(EXIT.tryAgain);
+        if (endsAtOnce && performance.now() - asked > ONE_REQUEST) Deno.exit(EXIT.tryAgain);
         return;
       }
       asked = performance.now();
-      context.stderr(`${name}: stopping soon; a second one stops at once`);
+      context.stderr(
+        `${name}: stopping soon; a second ${endsAtOnce ? "one" : "SIGINT"} stops at once`,
+      );
       stop.abort(new StoppedError(name));
+      Deno.unrefTimer(setTimeout(() => Deno.exit(EXIT.tryAgain), GRACE));
     });
   }
   Deno.exit(await runMain(main, { args: Deno.args, context }));
@@ -95,7 +113,9 @@ export async function runMain(
 function explain(error: unknown, signal: AbortSignal): { message: string; status: number } {
   const stopped = signal.aborted && (error === signal.reason || isAbort(error));
   const { message } = toError(stopped ? signal.reason : error);
-  if (stopped || error instanceof DeviceLostError) return { message, status: EXIT.tryAgain };
+  if (stopped || error instanceof DeviceLostError || error instanceof BusyError) {
+    return { message, status: EXIT.tryAgain };
+  }
   if (error instanceof ArgumentError || error instanceof DataError) {
     return { message, status: EXIT.refused };
   }
@@ -128,6 +148,7 @@ const OPERATIONS: { readonly [name: string]: string | undefined } = {
   stat: "look at",
   writefile: "write",
   mkdir: "create",
+  open: "open",
 };
 
 /** Turns "Permission denied (os error 13): writefile 'a/b'" into "cannot write 'a/b': permission denied". */

@@ -3,6 +3,7 @@ import { dirname, fromFileUrl } from "@std/path";
 import type { AdapterSummary } from "../../src/gpu/device.ts";
 import { vendorName } from "./adapter.ts";
 import { writeFileDurably } from "./files.ts";
+import { inTurn } from "./lock.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
 /** The path of a file under `.cache/` of this checkout, which is safe to delete. */
@@ -39,11 +40,11 @@ export async function writeEntry<Entry extends { readonly key: string }>(
   entry: Entry,
   isEntry: (value: unknown) => value is Entry,
 ): Promise<boolean> {
-  const others = (await readEntries(path, isEntry)).filter(({ key }) => key !== entry.key);
-  const entries = [...others, entry];
   try {
-    await Deno.mkdir(dirname(path), { recursive: true });
-    await writeFileDurably(path, JSON.stringify(entries, null, 2) + "\n");
+    await inTurn(dirname(path), async () => {
+      const others = (await readEntries(path, isEntry)).filter(({ key }) => key !== entry.key);
+      await writeFileDurably(path, JSON.stringify([...others, entry], null, 2) + "\n");
+    });
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable || error instanceof Error && "code" in error) {

@@ -9,7 +9,8 @@ import { snakeCase, type TextFormat } from "../../src/records/names.ts";
 import { vendorName } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
-import { readTextIfThere, removeIfThere, writeFileDurably } from "./files.ts";
+import { readTextIfThere, removeIfThere, temporaryFor, writeFileDurably } from "./files.ts";
+import { throughFile } from "./lock.ts";
 import type { AnyValues, CommonOptions, PROFILE_OPTION } from "./options.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
@@ -245,7 +246,7 @@ export class Results {
 
   /** Whether this is the temporary file of a durable write during which the machine went down. */
   #isLeftover(name: string): boolean {
-    const written = name.match(/^\.(.+)\.[0-9a-f-]{36}\.tmp$/)?.[1];
+    const written = temporaryFor(name);
     return written !== undefined &&
       (written === CONFIG || this.#files.has(written) || this.#otherFiles?.test(written) === true);
   }
@@ -272,11 +273,7 @@ async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
   try {
     for await (const entry of Deno.readDir(directory)) entries.set(entry.name, entry);
   } catch (error) {
-    if (error instanceof Deno.errors.NotADirectory) {
-      throw new ArgumentError(
-        `--out expects a directory, and ${directory} is or goes through a file`,
-      );
-    }
+    if (error instanceof Deno.errors.NotADirectory) throw throughFile(directory);
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return entries;

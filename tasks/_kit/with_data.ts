@@ -7,6 +7,7 @@ import { announceAdapter } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { announceData, loadDataSet, type Loaded, QUICK_COUNTS } from "./data.ts";
 import { withOptions } from "./help.ts";
+import { holdFolder } from "./lock.ts";
 import {
   type AnyValues,
   type CommonOptions,
@@ -17,7 +18,7 @@ import {
 
 type GpuOptions = AnyValues & Pick<CommonOptions, "json" | "requireGpu" | "variant">;
 
-export type DataOptions = GpuOptions & Pick<CommonOptions, "data" | "quick">;
+export type DataOptions = GpuOptions & Pick<CommonOptions, "data" | "quick" | "out">;
 
 export interface GpuCall<V extends GpuOptions> extends Parsed<V> {
   readonly gpu: Gpu;
@@ -164,10 +165,20 @@ export async function planOn<V extends DataOptions, Plan>(
   const { options } = parsed;
   checkVariant(options.variant);
   const loaded = await shared.load(options, TASK.quickCounts);
-  const planned = await plan({ ...parsed, gpu: shared.gpu, data: loaded.data });
+  const look = () => plan({ ...parsed, gpu: shared.gpu, data: loaded.data });
+  await look();
   return async (context) => {
-    announceAdapter(context, shared.gpu.adapter, options);
-    announceData(context, loaded, options);
-    return await run(planned, context);
+    const held = await holdFolder(options.out, context, options);
+    try {
+      announceAdapter(context, shared.gpu.adapter, options);
+      announceData(context, loaded, options);
+      // Again, now that no other process writes there: minutes may have passed.
+      const rest = await run(await look(), context);
+      rest.over.finally(() => held.release()).catch(() => {}); // Thrown by report().
+      return rest;
+    } catch (error) {
+      await held.release();
+      throw error;
+    }
   };
 }

@@ -20,7 +20,13 @@ function line(peer: string, ms: number): string {
   return JSON.stringify({ peer, version: "1.2", mode: "cpu", ms_per_step: ms, steps: 7 });
 }
 
-const COMMON = { commit: "0123abc", adapter: "an adapter", json: false, quick: false, before: [] };
+const COMMON = {
+  commit: "0123abc",
+  adapter: "an adapter",
+  json: false,
+  quick: false,
+  force: false,
+};
 
 Deno.test("measurePeers() measures each peer in each round beside ours, and appends the rows", async () => {
   await inDirectory(async (out) => {
@@ -50,7 +56,7 @@ Deno.test("measurePeers() measures each peer in each round beside ours, and appe
     const before = await readRows(BENCH_FILES.peers, PEERS_CSV, { out, force: false });
     assertEquals(before, rows);
     assertEquals(await readRows(BENCH_FILES.peers, PEERS_CSV, { out, force: true }), []);
-    const again = { ...COMMON, rounds: 1, loads: [load([1, 1])], peers, out, before };
+    const again = { ...COMMON, rounds: 1, loads: [load([1, 1])], peers, out };
     await measurePeers(context, again);
     const second = await Deno.readTextFile(`${out}/peers.csv`);
     assert(second.startsWith(first));

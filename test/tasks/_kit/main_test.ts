@@ -18,6 +18,41 @@ async function fail(error: unknown): Promise<{ status: number; errors: string }>
   return { status, errors: context.errors };
 }
 
+Deno.test({
+  name: "runTask() ends the process within two seconds of a signal, whatever the task is doing",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const child = start(`
+      context.stdout("ready");
+      await new Promise((resolve) => setTimeout(resolve, 60_000));`);
+    await untilHeard(child);
+    const told = performance.now();
+    child.kill("SIGUSR1");
+    const { code } = await child.output();
+    assertEquals(code, 75);
+    const took = performance.now() - told;
+    assert(took < 5000, `${took} ms`); // 1800 and what a busy machine adds: far less than the minute.
+  },
+});
+
+Deno.test({
+  name: "runTask() goes on when nobody reads its output any longer",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const child = start(`
+      for (let i = 0; i < 50; i++) {
+        context.stdout("line " + i);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      context.stderr("written");
+      return 0;`);
+    await untilHeard(child);
+    await child.stdout.cancel();
+    const errors = await new Response(child.stderr).text();
+    assertEquals([(await child.status).code, errors], [0, "written\n"]);
+  },
+});
+
 Deno.test("runMain() returns the task's exit status when it does not throw", async () => {
   const context = new CapturedContext();
   const status = await runMain((args, { stdout }) => {
@@ -207,7 +242,8 @@ Deno.test({
   name: "runTask() aborts the task's signal when the process is interrupted",
   ignore: Deno.build.os === "windows", // which has no such signals to send
   async fn() {
-    for (const name of ["SIGINT", "SIGTERM"] as const) {
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
+      const second = name === "SIGINT" || name === "SIGTERM" ? "one" : "SIGINT";
       const child = start(`
         const stopped = new Promise((resolve) => context.signal.onabort = resolve);
         const timer = setTimeout(() => {}, 60_000);
@@ -226,7 +262,7 @@ Deno.test({
       assertEquals(code, 75);
       assertEquals(
         new TextDecoder().decode(stderr),
-        `${name}: stopping soon; a second one stops at once\n` +
+        `${name}: stopping soon; a second ${second} stops at once\n` +
           `error: stopped by ${name} before it was done; the same command can be run again\n`,
       );
     }

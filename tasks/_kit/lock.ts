@@ -1,0 +1,234 @@
+/** One writer a folder: a lock that ends with the process that holds it, however that ends. */
+import { dirname, join } from "@std/path";
+import { ArgumentError } from "../../src/errors.ts";
+import type { TaskContext } from "./context.ts";
+import { warn } from "./events.ts";
+import { isTemporary, namingPath, removeIfThere } from "./files.ts";
+import { BusyError, TaskError } from "./main.ts";
+
+/** The file that is locked. It says who holds it; the lock itself is the operating system's. */
+const LOCK = ".lock";
+
+/** The folder is removed as its last holder lets go, so that the next may have opened a file that is gone. */
+const TRIES = 100;
+
+/** A folder that only this process writes into. */
+export interface Held {
+  /** Lets go; removes the folder if it was made here and holds nothing. */
+  release(): Promise<void>;
+}
+
+/** A folder held by this process, as often as it was asked for. */
+interface Holding {
+  times: number;
+  readonly file: Deno.FsFile | undefined;
+  /** The folders that were made for it, the innermost first. */
+  readonly made: readonly string[];
+}
+
+/** What this process holds, by the folder's real path: a second lock on one file would block the process itself. */
+const HELD = new Map<string, Holding>();
+
+/**
+ * Makes a folder, tries to write into it, and keeps every other process out of it until it is released. Removes temporary
+ * files that killed processes have left in it.
+ *
+ * @throws {ArgumentError} When it is or goes through a file.
+ * @throws {BusyError} When another process holds it; the message says which.
+ * @throws {TaskError} When it cannot be written into.
+ */
+export async function holdFolder(
+  folder: string,
+  context: TaskContext,
+  options: { readonly json?: boolean } = {},
+): Promise<Held> {
+  const made = await makeFolder(folder);
+  try {
+    const path = await Deno.realPath(folder);
+    const known = HELD.get(path);
+    if (known) known.times++;
+    else HELD.set(path, { times: 1, file: await lock(folder, context, options), made });
+    return { release: () => release(path) };
+  } catch (error) {
+    await removeEmpty(made);
+    throw error;
+  }
+}
+
+/**
+ * Waits for its turn at a folder, and does something there that no other process does at the same time: read a file, add
+ * to it, write it.
+ */
+export async function inTurn<T>(folder: string, action: () => Promise<T>): Promise<T> {
+  await Deno.mkdir(folder, { recursive: true });
+  if (HELD.has(await Deno.realPath(folder))) return await action();
+  const path = join(folder, LOCK);
+  while (true) {
+    using file = await openLock(path);
+    await file.lock(true).catch(() => {}); // Where there are no locks, at least a single process is right.
+    if (!await isStill(path, file)) continue;
+    try {
+      return await action();
+    } finally {
+      await removeIfThere(path);
+    }
+  }
+}
+
+async function release(path: string): Promise<void> {
+  const holding = HELD.get(path)!;
+  if (--holding.times > 0) return;
+  HELD.delete(path);
+  // While the lock is held: whoever opened the file before finds that it is no longer the folder's.
+  await removeIfThere(join(path, LOCK)).catch(() => {}); // The next process overwrites it.
+  holding.file?.close();
+  await removeEmpty(holding.made);
+}
+
+/** Makes a folder and those above it; returns the new ones, the innermost first. */
+async function makeFolder(folder: string): Promise<string[]> {
+  try {
+    const made: string[] = [];
+    for (let path = folder; !await isThere(path); path = dirname(path)) made.push(path);
+    await namingPath("mkdir", folder, () => Deno.mkdir(folder, { recursive: true }));
+    return made;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists) {
+      throw throughFile(folder);
+    }
+    throw error;
+  }
+}
+
+/** Makes the error for a folder that is, or goes through, a file. */
+export function throughFile(folder: string): ArgumentError {
+  return new ArgumentError(`--out expects a directory, and ${folder} is or goes through a file`);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Removes folders as long as they are empty. */
+async function removeEmpty(folders: readonly string[]): Promise<void> {
+  try {
+    for (const folder of folders) await Deno.remove(folder);
+  } catch {
+    // It holds results, and so do those above it.
+  }
+}
+
+/** Locks a folder and says in it who holds it; undefined, with a warning, where the file system has no locks. */
+async function lock(
+  folder: string,
+  context: TaskContext,
+  options: { readonly json?: boolean },
+): Promise<Deno.FsFile | undefined> {
+  const path = join(folder, LOCK);
+  for (let i = 0; i < TRIES; i++) {
+    const file = await openLock(path);
+    try {
+      const locked = await tryLock(file);
+      if (locked === false) throw new BusyError(await describeHolder(folder));
+      if (await isStill(path, file)) {
+        await namingPath("writefile", path, () => writeHolder(file));
+        await removeLeftovers(folder);
+        if (locked) return file;
+        file.close();
+        warn(
+          context,
+          `${folder} cannot be locked there: a second process that writes into it goes unnoticed`,
+          options,
+        );
+        return undefined;
+      }
+      file.close();
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+  throw new BusyError(await describeHolder(folder));
+}
+
+async function openLock(path: string): Promise<Deno.FsFile> {
+  try {
+    // Opened as it is, a link would lead to somebody's file, and a pipe to no end.
+    if (!(await Deno.lstat(path)).isFile) {
+      throw new TaskError(`Cannot lock ${path}: it is not a regular file, expected none or a file`);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return await Deno.open(path, { read: true, write: true, create: true });
+}
+
+/** Whether the lock was free; undefined where there are no locks, as on some network file systems. */
+async function tryLock(file: Deno.FsFile): Promise<boolean | undefined> {
+  try {
+    return await file.tryLock(true);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a path still names an open file: its holder may have removed it meanwhile. */
+async function isStill(path: string, file: Deno.FsFile): Promise<boolean> {
+  const { ino, dev } = await file.stat();
+  try {
+    const there = await Deno.stat(path);
+    return there.ino === ino && there.dev === dev;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function writeHolder(file: Deno.FsFile): Promise<void> {
+  const holder = { pid: Deno.pid, host: hostName(), since: new Date().toISOString() };
+  await file.truncate();
+  const bytes = new TextEncoder().encode(JSON.stringify(holder) + "\n");
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  await file.sync();
+}
+
+function hostName(): string | null {
+  try {
+    return Deno.hostname();
+  } catch {
+    return null; // Without the permission.
+  }
+}
+
+/** As in "--out out/baseline is being written by process 123 on gpu-1 since 2026-08-31T09:00:00.000Z: …". */
+async function describeHolder(folder: string): Promise<string> {
+  const { pid, host, since } = await readHolder(join(folder, LOCK));
+  const who = Number.isSafeInteger(pid) ? `process ${pid}` : "another process";
+  return `--out ${folder} is being written by ${who}` +
+    (typeof host === "string" ? ` on ${host}` : "") +
+    (typeof since === "string" ? ` since ${since}` : "") +
+    ": wait until it is done, or choose another directory";
+}
+
+/** Who holds the lock, as far as the file says so: its holder may be writing it just now. */
+async function readHolder(
+  path: string,
+): Promise<{ pid?: unknown; host?: unknown; since?: unknown }> {
+  try {
+    return Object(JSON.parse(await Deno.readTextFile(path)));
+  } catch {
+    return {};
+  }
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for await (const { name, isFile } of Deno.readDir(folder)) {
+    if (isFile && isTemporary(name)) await removeIfThere(join(folder, name));
+  }
+}

@@ -1,0 +1,177 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { ArgumentError } from "../../../src/errors.ts";
+import { withoutLinkerVariables } from "../../../tasks/_kit/children.ts";
+import { type Held, holdFolder } from "../../../tasks/_kit/lock.ts";
+import { BusyError, TaskError } from "../../../tasks/_kit/main.ts";
+import { CapturedContext } from "../../_context.ts";
+import { exists, inDirectory } from "../../_tasks.ts";
+
+const POSIX = Deno.build.os !== "windows";
+
+function hold(folder: string): Promise<Held> {
+  return holdFolder(folder, new CapturedContext());
+}
+
+/** Holds a folder in another process while a function runs. */
+async function heldElsewhere(folder: string, run: (pid: number) => Promise<void>): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  const script = `
+    const file = await Deno.open(${
+    JSON.stringify(`${folder}/.lock`)
+  }, { write: true, create: true });
+    await file.tryLock(true);
+    const holder = { pid: Deno.pid, host: "far", since: "2026-08-31T09:00:00.000Z" };
+    await file.write(new TextEncoder().encode(JSON.stringify(holder)));
+    console.log("held");
+    await new Promise((resolve) => setTimeout(resolve, 60_000));`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-config", "--allow-write", "--ext=ts", "-"],
+    stdin: "piped",
+    stdout: "piped",
+    env: withoutLinkerVariables(),
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(script));
+  await writer.close();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  try {
+    await run(child.pid);
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+    await reader.cancel();
+  }
+}
+
+Deno.test("holdFolder() makes the folder, and release() removes what it made if nothing is in it", async () => {
+  await inDirectory(async (out) => {
+    const held = await hold(`${out}/a/b`);
+    assert(await exists(`${out}/a/b/.lock`));
+    await held.release();
+    assertEquals(await exists(out), false);
+  });
+});
+
+Deno.test("release() leaves results where they are, and no lock", async () => {
+  await inDirectory(async (out) => {
+    const held = await hold(out);
+    await Deno.writeTextFile(`${out}/metrics.csv`, "rows");
+    await held.release();
+    assertEquals((await Array.fromAsync(Deno.readDir(out))).map(({ name }) => name), [
+      "metrics.csv",
+    ]);
+  });
+});
+
+Deno.test("holdFolder() holds a folder as often as one process asks for it", async () => {
+  await inDirectory(async (out) => {
+    const first = await hold(out);
+    const second = await hold(`${out}/../out`);
+    await second.release();
+    assert(await exists(`${out}/.lock`));
+    await first.release();
+    assertEquals(await exists(out), false);
+  });
+});
+
+Deno.test("holdFolder() says which process holds a folder, and takes over from one that is dead", async () => {
+  await inDirectory(async (out) => {
+    await heldElsewhere(out, async (pid) => {
+      const { message } = await assertRejects(() => hold(out), BusyError);
+      assertEquals(
+        message,
+        `--out ${out} is being written by process ${pid} on far since 2026-08-31T09:00:00.000Z: ` +
+          "wait until it is done, or choose another directory",
+      );
+    });
+    assert(await exists(`${out}/.lock`));
+    const held = await hold(out);
+    assertEquals(JSON.parse(await Deno.readTextFile(`${out}/.lock`)).pid, Deno.pid);
+    await held.release();
+  });
+});
+
+Deno.test("holdFolder() removes what a killed process left half written, and nothing else", async () => {
+  await inDirectory(async (out) => {
+    await Deno.mkdir(out);
+    const temporary = `.report.html.${crypto.randomUUID()}.tmp`;
+    for (const name of [temporary, ".hidden", "x.tmp"]) {
+      await Deno.writeTextFile(`${out}/${name}`, "");
+    }
+    const held = await hold(out);
+    await held.release();
+    const names = (await Array.fromAsync(Deno.readDir(out))).map(({ name }) => name).sort();
+    assertEquals(names, [".hidden", "x.tmp"]);
+  });
+});
+
+Deno.test("holdFolder() refuses a file in place of a folder, or on the way to it", async () => {
+  await inDirectory(async (out) => {
+    await Deno.writeTextFile(out, "mine");
+    for (const folder of [out, `${out}/a/b`]) {
+      const { message } = await assertRejects(() => hold(folder), ArgumentError);
+      assertEquals(message, `--out expects a directory, and ${folder} is or goes through a file`);
+    }
+    assertEquals(await Deno.readTextFile(out), "mine");
+  });
+});
+
+Deno.test({
+  name: "holdFolder() follows no link and waits for no pipe in place of its lock",
+  ignore: !POSIX,
+  async fn() {
+    await inDirectory(async (out) => {
+      await Deno.mkdir(out);
+      await Deno.writeTextFile(`${out}/mine`, "mine");
+      await Deno.symlink(`${out}/mine`, `${out}/.lock`);
+      await assertRejects(() => hold(out), TaskError, "not a regular file");
+      assertEquals(await Deno.readTextFile(`${out}/mine`), "mine");
+      await Deno.remove(`${out}/.lock`);
+      const made = await new Deno.Command("sh", {
+        args: ["-c", 'mkfifo "$0"', `${out}/.lock`],
+        env: withoutLinkerVariables(),
+      }).output();
+      assert(made.success);
+      await assertRejects(() => hold(out), TaskError, "not a regular file");
+    });
+  },
+});
+
+Deno.test("of several processes at one folder one gets it, and the others end with 75", async () => {
+  await inDirectory(async (out) => {
+    const kit = new URL("../../../tasks/_kit/", import.meta.url);
+    const task = `
+      import { holdFolder } from "${new URL("lock.ts", kit)}";
+      import { runTask } from "${new URL("main.ts", kit)}";
+      await runTask(async ([out], context) => {
+        const held = await holdFolder(out, context);
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+        await held.release();
+        return 0;
+      });`;
+    // Through a shell, which splits $STD_MAP as `deno task` does; this process may not read the variable.
+    const script = `exec "$0" run $STD_MAP --no-lock --allow-read --allow-write - "$1"`;
+    const ended = await Promise.all(Array.from({ length: 4 }, async () => {
+      const child = new Deno.Command("sh", {
+        args: ["-c", script, Deno.execPath(), out],
+        cwd: fromFileUrl(new URL("../../..", import.meta.url)),
+        env: withoutLinkerVariables(),
+        stdin: "piped",
+        stderr: "piped",
+      }).spawn();
+      const stdin = child.stdin.getWriter();
+      await stdin.write(new TextEncoder().encode(task));
+      await stdin.close();
+      return await child.output();
+    }));
+    for (const { code, stderr } of ended) {
+      if (code === 75) {
+        assertMatch(new TextDecoder().decode(stderr), /^error: .* is being written by process \d+/);
+      }
+    }
+    assertEquals(ended.map(({ code }) => code).sort(), [0, 75, 75, 75]);
+    assertEquals(await exists(out), false);
+  });
+});
