@@ -15,6 +15,7 @@ import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import {
+  CHECKPOINT_OPTION,
   checkTraining,
   COMMON_OPTIONS,
   HIDDEN_DEFAULT,
@@ -30,6 +31,7 @@ import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
+import { readCheckpoint } from "./_run/checkpoint.ts";
 import { profileAll } from "./_run/profile.ts";
 import {
   describeOutcome,
@@ -41,7 +43,12 @@ import {
 } from "./_run/training_run.ts";
 import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 
-const OPTIONS = { ...COMMON_OPTIONS, ...PROFILE_OPTION, ...TRAINING_OPTIONS };
+const OPTIONS = {
+  ...COMMON_OPTIONS,
+  ...PROFILE_OPTION,
+  ...CHECKPOINT_OPTION,
+  ...TRAINING_OPTIONS,
+};
 
 type Options = Values<typeof OPTIONS>;
 
@@ -100,6 +107,7 @@ export async function plan(call: DataCall<Options>): Promise<BaselinePlan> {
     const finished = results.state === "finished"
       ? await readSummary(directory, RUN_SUMMARY_JSON)
       : undefined;
+    await readCheckpoint(results); // If it is refused, before the runs that come first.
     runs.push({ run, results, choice, finished });
     if (finished === undefined) await checkCapacity(gpu, data, { ...plan, variant });
   }
@@ -114,8 +122,10 @@ export async function run(planned: BaselinePlan, context: TaskContext): Promise<
   for (const { choice } of runs) variants.push(await chooser.choose(choice, context));
 
   const progress = new Progress(context, { json, quick });
+  const checkpoints = { ...options, context };
   const ended: FinishedRun[] = [];
   const figures = new Figures(context.workers);
+  const training = { gpu, data, progress, signal, figures, checkpoints };
   for (const [i, { run, results, finished }] of runs.entries()) {
     signal.throwIfAborted();
     const variant = variants[i];
@@ -125,7 +135,7 @@ export async function run(planned: BaselinePlan, context: TaskContext): Promise<
       redrawRun(results, figures);
     }
     const summary = finished ??
-      await trainInto(results, run, { gpu, data, progress, variant, signal, figures });
+      await trainInto(results, run, { ...training, variant });
     ended.push({ name: run.name, config: results.config, summary });
   }
   reportRuns(context, { options, dataset: data.source, runs: ended });

@@ -72,7 +72,7 @@ export const TASK: Task<Options> = {
 type Options = Values<typeof OPTIONS>;
 
 /** The files of a check. A failed one has no summary, so it is not finished and will be repeated. */
-const FILES = { files: ["gradient_check.csv", "summary.json"], finished: "summary.json" } as const;
+const FILES = { files: ["gradient_check.csv", "summary.json"] } as const;
 
 /** What the GPU is checked with, after the setting asked for. */
 const TRIALS = PUBLISHED_HIDDEN.flatMap((hidden) =>
@@ -172,6 +172,7 @@ async function writeChecked(
   if (passed) {
     const summary = { data: source.name, passed, trials, ...summaryEnd(gpu, options.quick) };
     await results.write("summary.json", GRADIENT_CHECK_SUMMARY_JSON.encode(summary));
+    await results.finish();
   }
   return checked;
 }

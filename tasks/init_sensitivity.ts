@@ -12,6 +12,7 @@ import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import {
+  CHECKPOINT_OPTION,
   checkTraining,
   COMMON_OPTIONS,
   initialisations,
@@ -26,6 +27,7 @@ import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
+import { readCheckpoint } from "./_run/checkpoint.ts";
 import { profileAll } from "./_run/profile.ts";
 import { populationName, redrawStudy, STUDY_FILES, studyInto } from "./_run/sensitivity_run.ts";
 import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
@@ -35,6 +37,7 @@ const { init: _init, ...TRAINING_WITHOUT_INIT } = TRAINING_OPTIONS;
 const OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
+  ...CHECKPOINT_OPTION,
   ...TRAINING_WITHOUT_INIT,
   inits: initialisations({
     default: [1e-1, ...PUBLISHED_SMALL_SIGMAS],
@@ -91,6 +94,7 @@ export async function plan(call: DataCall<Options>): Promise<StudyPlan> {
   if (results.state === "finished") {
     return { ...planned, finished: await readSummary(out, STUDY_SUMMARY_JSON) };
   }
+  await readCheckpoint(results); // If it is refused, before anything is measured.
   for (const batchNorm of norms) {
     await checkCapacity(gpu, data, { ...plan, batchNorm, variant });
   }
@@ -115,7 +119,8 @@ export async function run(
     redrawStudy(results, finished, figures);
   }
   const progress = new Progress(context, { json, quick });
-  const training = { gpu, data, progress, variant, signal, figures };
+  const checkpoints = { ...options, ...testing, context };
+  const training = { gpu, data, progress, variant, signal, figures, checkpoints };
   const summary = finished ?? await studyInto(results, options, { ...training, ...testing });
   reportStudy(context, { options, config: results.config, dataset: data.source, summary });
   if (options.profile) {

@@ -18,15 +18,16 @@ import { checkCapacity } from "./_kit/capacity.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { EXIT, FigureError, runTask } from "./_kit/main.ts";
+import { EXIT, FigureError, runTask, TaskError } from "./_kit/main.ts";
 import { checkTraining, type Task } from "./_kit/options.ts";
 import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
+import { readCheckpoint } from "./_run/checkpoint.ts";
 import { profileAll, type Profiled } from "./_run/profile.ts";
 import { SEARCH_OPTIONS, searchFiles, type SearchOptions, stageNames } from "./_run/search.ts";
-import { bestRows, finalInto, openFinal } from "./_run/search_final.ts";
+import { bestRows, finalInto, openFinal, redrawSearch } from "./_run/search_final.ts";
 import { searchInto } from "./_run/search_stages.ts";
 import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 
@@ -38,8 +39,8 @@ export const TASK: Task<SearchOptions> = {
     "network with the best λ trains for longer, and its predictions for the test images are counted " +
     "by class. Writes trials.csv, a figure for each stage, best.csv, confusion.csv, confusion.svg, " +
     "the folder final with the files of a baseline run, config.json and, when finished, " +
-    "summary.json. Running the same command again resumes an interrupted search after its last " +
-    "complete stage.",
+    "summary.json. Running the same command again resumes an interrupted search from its last " +
+    "checkpoint.",
   options: SEARCH_OPTIONS,
   quick: { halfCycle: 50, cycles: 1, finalCycles: 1, coarseCount: 3, fineCount: 3 },
   check: checkSearch,
@@ -82,9 +83,13 @@ export async function plan(call: DataCall<SearchOptions>): Promise<SearchPlan> {
   if (results.state === "finished") {
     const finished = await readSummary(out, SEARCH_SUMMARY_JSON);
     const final = await openFinal(results, { lambda: finished.bestLambda, force });
-    // Someone may have removed it or one of its files; a figure is missing if it could not be drawn.
-    if (final.state === "finished" && final.undrawn.length === 0) return { ...planned, finished };
+    if (final.state === "finished") return { ...planned, final, finished };
+    throw new TaskError(
+      `--out ${out} holds a finished search without its final network, which was removed from ` +
+        `${final.directory}: expected it as it was, or --force to search again`,
+    );
   }
+  await readCheckpoint(results); // If it is refused, before anything is measured.
   await checkCapacity(gpu, data, { ...plan, variant });
   return planned;
 }
@@ -98,7 +103,10 @@ export async function run(planned: SearchPlan, context: TaskContext): Promise<Re
   if (summary === undefined) {
     context.signal.throwIfAborted();
     summary = await search(planned, { context, variant, figures });
-  } else results.sayFinished(context, options);
+  } else {
+    results.sayFinished(context, options);
+    await redrawSearch(results, { final: planned.final, summary, figures });
+  }
   reportSearch(context, { options, config: results.config, dataset: data.source, summary });
   if (options.profile) await profileSearch(context, planned, { options, variant });
   return restOf(figures.drawn(context.signal), () => EXIT.done);
@@ -122,7 +130,14 @@ async function search(
     await planned.final.clear();
     await results.start();
   } else await results.resume();
-  const training = { ...on, gpu, data, signal, progress: new Progress(context, { json, quick }) };
+  const training = {
+    ...on,
+    gpu,
+    data,
+    signal,
+    progress: new Progress(context, { json, quick }),
+    checkpoints: { ...options, context },
+  };
   if (repeat > 1) {
     context.stderr(
       `Each λ trains ${repeat} networks with different initial weights, all on the same batches`,

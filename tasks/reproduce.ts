@@ -7,7 +7,15 @@ import { distinct } from "../src/lists.ts";
 import type { TaskContext, TaskMain } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { EXIT, FigureError, runTask } from "./_kit/main.ts";
-import { COMMON_OPTIONS, integer, PROFILE_OPTION, type Task, type Values } from "./_kit/options.ts";
+import {
+  CHECKPOINT_INTERVAL,
+  CHECKPOINT_OPTION,
+  COMMON_OPTIONS,
+  integer,
+  PROFILE_OPTION,
+  type Task,
+  type Values,
+} from "./_kit/options.ts";
 import { count } from "./_kit/table.ts";
 import {
   type DataOptions,
@@ -28,6 +36,7 @@ import { main as report } from "./report.ts";
 const OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
+  ...CHECKPOINT_OPTION,
   seed: { ...COMMON_OPTIONS.seed, help: "first seed of initial weights and batch order" },
   seeds: integer({ min: 1, default: DEFAULT_SEEDS.usual, help: "number of seeds, from --seed on" }),
 };
@@ -256,7 +265,7 @@ function checkSeeds({ seed, seeds }: Options): void {
 
 /** The command line of a part: its own seed and folder, and everything else as given. */
 function partArgs(options: Options, { experiment, seed }: Part): string[] {
-  const { out, data, quick, force, json, requireGpu, variant, profile } = options;
+  const { out, data, quick, force, json, requireGpu, variant, profile, checkpointEvery } = options;
   const { name, trainings } = experiment;
   return [
     ...["--seed", String(seed), "--out", join(out, name, `seed-${seed}`)],
@@ -266,6 +275,9 @@ function partArgs(options: Options, { experiment, seed }: Part): string[] {
     ...force ? ["--force"] : [],
     ...json ? ["--json"] : [],
     ...profile && trainings.usual > 0 ? ["--profile"] : [],
+    ...checkpointEvery !== CHECKPOINT_INTERVAL && trainings.usual > 0
+      ? ["--checkpoint-every", String(checkpointEvery)]
+      : [],
     ...requireGpu ? ["--require-gpu"] : [],
   ];
 }

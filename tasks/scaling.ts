@@ -2,7 +2,7 @@
 import type { DataSet } from "../src/data/dataset.ts";
 import { SCALING_AXES, type ScalingRow } from "../src/measure/scaling.ts";
 import { SCALING_CSV } from "../src/records/scaling.ts";
-import { keepScaling, readScaling, scaleInto, SCALING_FILES } from "./_bench/scaling_run.ts";
+import { readScaling, scaleInto, SCALING_FILES } from "./_bench/scaling_run.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
@@ -11,6 +11,7 @@ import { choices, COMMON_OPTIONS, integer, type Task, type Values } from "./_kit
 import { openResults, type Results, runConfig } from "./_kit/results.ts";
 import { printTable, short, spread, tableHeading } from "./_kit/table.ts";
 import { type DataCall, withData } from "./_kit/with_data.ts";
+import { drawScaling } from "./_run/draw.ts";
 import { VariantChooser } from "./_run/variant.ts";
 
 const OPTIONS = {
@@ -82,14 +83,14 @@ async function run(planned: ScalingPlan, context: TaskContext): Promise<number> 
   const { options, data, results, finished } = planned;
   const figures = new Figures(context.workers);
   let rows = finished;
-  if (rows !== undefined) results.sayFinished(context, options);
-  else {
+  if (rows !== undefined) {
+    results.sayFinished(context, options);
+    const known = rows;
+    figures.addUndrawn(results, () => drawScaling(known, results.config));
+  } else {
     context.signal.throwIfAborted();
-    if (results.state === "unfinished" && !options.force) {
-      rows = await keepScaling(results, options, figures);
-    }
     const chooser = new VariantChooser(planned, options);
-    rows ??= await scaleInto(results, options, { ...planned, chooser, context, figures });
+    rows = await scaleInto(results, options, { ...planned, chooser, context, figures });
   }
   report(context, rows, { options, dataset: data.source });
   await figures.drawn(context.signal);

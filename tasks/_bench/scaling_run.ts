@@ -27,7 +27,7 @@ const CSV = "scaling.csv";
 const FIGURE = "scaling.svg";
 
 /** The files of the task, for {@linkcode openResults}. */
-export const SCALING_FILES = { files: [CSV, FIGURE], finished: FIGURE } as const;
+export const SCALING_FILES = { files: [CSV, FIGURE], figures: [FIGURE] } as const;
 
 /** Steps of the training that the kernel variant of a size is chosen for: enough that variants are measured. */
 const TRAINING_STEPS = 9000;
@@ -82,25 +82,13 @@ export async function scaleInto(
     await results.write(CSV, SCALING_CSV.encode(rows));
   }
   if (rows.length === 0) throw new ArgumentError("The adapter can hold none of the sizes");
+  await results.finish();
   scaling.figures.add(results, FIGURE, () => drawScaling(rows, results.config));
   return rows;
 }
 
 export async function readScaling(results: Results): Promise<ScalingRow[]> {
   return (await results.read(CSV, SCALING_CSV))!;
-}
-
-/** Plans the figure of measurements that are complete without it; undefined where an axis has no rows. */
-export async function keepScaling(
-  results: Results,
-  { axes }: Pick<ScalingOptions, "axes">,
-  figures: Figures,
-): Promise<ScalingRow[] | undefined> {
-  const rows = await results.read(CSV, SCALING_CSV) ?? [];
-  // An axis is written when all of it is measured; one of which the adapter holds no size is measured again.
-  if (!axes.every((axis) => rows.some((row) => row.axis === axis))) return undefined;
-  figures.add(results, FIGURE, () => drawScaling(rows, results.config));
-  return rows;
 }
 
 /** Measures the sizes of an axis in turn in every round, so that a change in the speed of the machine affects all. */

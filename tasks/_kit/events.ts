@@ -9,6 +9,8 @@ export type EventName =
   | "start"
   | "evaluation"
   | "progress"
+  | "checkpoint"
+  | "resumed"
   | "done"
   | "finished_before"
   | "warning"

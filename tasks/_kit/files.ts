@@ -86,3 +86,13 @@ export async function readTextIfThere(path: string): Promise<string | undefined>
     throw error;
   }
 }
+
+/** Reads a file; undefined where it does not exist. */
+export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -262,6 +262,17 @@ export const PROFILE_OPTION = {
   }),
 } as const;
 
+/** Seconds of work that a kill may cost. */
+export const CHECKPOINT_INTERVAL = 30;
+
+export const CHECKPOINT_OPTION = {
+  checkpointEvery: real({
+    min: 0,
+    default: CHECKPOINT_INTERVAL,
+    help: "minimum seconds between two checkpoints, from which the same command goes on",
+  }),
+} as const;
+
 const { lambda, batch, etaMin, etaMax, halfCycle, cycles, init } = PUBLISHED_SETTINGS.baseline;
 
 /** The options of tasks that train, with the defaults of `baseline`. */

@@ -23,6 +23,7 @@ export class Progress {
   #run = "";
   #steps = 0;
   #done = 0;
+  #first = 0; // steps done before this process
   #began = 0;
   #told = -Infinity; // when the line was last written
   #heard = 0; // when an event, or a line off a terminal, was last written
@@ -39,11 +40,12 @@ export class Progress {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** A run of so many steps starts. Event: `start` with `run`, `steps` and the fields given. */
-  start(run: string, steps: number, fields: EventFields = {}): void {
+  /** A run of so many steps starts, or goes on after `done` of them. Event: `start` with `run`, `steps` and the fields given. */
+  start(run: string, steps: number, fields: EventFields = {}, done = 0): void {
     this.#run = run;
     this.#steps = steps;
-    this.#done = 0;
+    this.#done = done;
+    this.#first = done;
     this.#began = this.#now();
     this.#told = -Infinity;
     this.#heard = this.#began;
@@ -129,7 +131,10 @@ export class Progress {
       `${Math.floor(share * 100)} %`,
       duration(seconds),
     ];
-    if (share > 0 && share < 1) parts.push(`${duration(seconds / share - seconds)} left`);
+    const own = this.#done - this.#first;
+    if (own > 0 && share < 1) {
+      parts.push(`${duration(seconds / own * (this.#steps - this.#done))} left`);
+    }
     if (this.#accuracy !== undefined) parts.push(this.#accuracy);
     return parts.join(", ");
   }

@@ -9,13 +9,25 @@ import { snakeCase, type TextFormat } from "../../src/records/names.ts";
 import { vendorName } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
+import {
+  changedFiles,
+  type Digests,
+  FINISHED,
+  readFinished,
+  sha256,
+  writeFinished,
+} from "./finished.ts";
 import { readTextIfThere, removeIfThere, temporaryFor, writeFileDurably } from "./files.ts";
 import { throughFile } from "./lock.ts";
-import type { AnyValues, CommonOptions, PROFILE_OPTION } from "./options.ts";
+import { TaskError } from "./main.ts";
+import type { AnyValues, CHECKPOINT_OPTION, CommonOptions, PROFILE_OPTION } from "./options.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
 /** The file that says how the results beside it were made. */
 const CONFIG = "config.json";
+
+/** The file from which an interrupted run goes on; finished results have none. */
+export const CHECKPOINT = "checkpoint.safetensors";
 
 interface RunCircumstances {
   readonly task: string;
@@ -26,10 +38,8 @@ interface RunCircumstances {
 }
 
 export interface ResultsOptions {
-  /** The files of a run apart from `config.json`; nothing else is ever written. */
+  /** The files of a run apart from those that every run has; nothing else is ever written. */
   readonly files: readonly string[];
-  /** The one that is written last except for figures, so that its presence means "finished". */
-  readonly finished: string;
   /** Those that can be redrawn from the others: results are finished without them. */
   readonly figures?: readonly string[];
   /** Names of files that a run with other settings may have left; they are removed with those of the run. */
@@ -42,9 +52,10 @@ export interface ResultsOptions {
 
 /** Options that say where to read, write and print, rather than what to compute. */
 const NOT_SETTINGS: ReadonlySet<string> = new Set(
-  ["help", "out", "data", "force", "json", "requireGpu", "profile"] satisfies (
+  ["help", "out", "data", "force", "json", "requireGpu", "profile", "checkpointEvery"] satisfies (
     | keyof CommonOptions
     | keyof typeof PROFILE_OPTION
+    | keyof typeof CHECKPOINT_OPTION
   )[],
 );
 
@@ -87,6 +98,7 @@ export function runConfig(
  * A directory that is missing or holds only files with other names is new. Results of the same settings are finished or,
  * after an interrupted run, unfinished, and so are results that differ only in settings in which they may.
  *
+ * @throws {TaskError} When finished results were changed since; the message names the files.
  * @throws {ArgumentError} When it holds results of other settings without `force`, or files of the same names that this
  * program did not write, or is not a directory.
  */
@@ -95,11 +107,15 @@ export async function openResults(
   config: RunConfig,
   options: ResultsOptions,
 ): Promise<Results> {
-  const { files, finished, figures = [], otherFiles, mayDiffer = [], force = false } = options;
+  const { files, figures = [], otherFiles, mayDiffer = [], force = false } = options;
   const present = await list(directory);
   const others = [...present.keys()].filter((name) => otherFiles?.test(name));
-  const ours = [...new Set([CONFIG, ...files, ...others])].filter((name) => present.has(name));
+  const ours = [...new Set([CONFIG, FINISHED, CHECKPOINT, ...files, ...others])].filter((name) =>
+    present.has(name)
+  );
   let state: ResultsState = "new";
+  let resumable = false;
+  let digests: Digests | undefined;
   /** A folder of that name is in the way, but is not a result. */
   const isFile = (name: string) => present.get(name)?.isDirectory === false;
   if (ours.length > 0) {
@@ -122,13 +138,37 @@ export async function openResults(
           "expected another directory, or --force to replace them",
       );
     }
-    // All of them: someone may have removed one from a finished run.
-    const whole = [...files, finished]
-      .every((name) => isFile(name) || figures.includes(name));
-    state = whole && !force && differences.length === 0 ? "finished" : "unfinished";
+    const same = !force && differences.length === 0;
+    digests = same ? await readUnchanged(directory, figures) : undefined;
+    state = digests ? "finished" : "unfinished";
+    resumable = state === "unfinished" && same;
   }
   const undrawn = state === "finished" ? figures.filter((name) => !isFile(name)) : [];
-  return new Results(directory, { ...options, config, state, undrawn });
+  return new Results(directory, { ...options, config, state, resumable, undrawn, digests });
+}
+
+/** What the files of finished results are, all but figures checked for being what was written. */
+async function readUnchanged(
+  directory: string,
+  figures: readonly string[],
+): Promise<Digests | undefined> {
+  const changes: string[] = [];
+  let digests: Digests | undefined;
+  try {
+    digests = await readFinished(directory);
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    changes.push(`${FINISHED} is not what was written`);
+  }
+  for (const { name, missing } of await changedFiles(directory, digests ?? {})) {
+    if (missing && figures.includes(name)) continue; // Drawn again, to the same bytes.
+    changes.push(`${name} is ${missing ? "missing" : "not what was written"}`);
+  }
+  if (changes.length === 0) return digests;
+  throw new TaskError(
+    `--out ${directory} holds finished results that were changed since (${changes.join("; ")}): ` +
+      "expected the files as they were, or --force to replace all of them",
+  );
 }
 
 /** The kernel variant that results were begun with; undefined without results, or where they are of another adapter. */
@@ -170,11 +210,18 @@ type ResultsState = "new" | "finished" | "unfinished";
 export class Results {
   readonly directory: string;
   readonly state: ResultsState;
+  /** Whether an interrupted run with the same settings may go on. */
+  readonly resumable: boolean;
   /** The figures that finished results lack, because drawing failed or was interrupted. */
   readonly undrawn: readonly string[];
   #config: RunConfig;
   readonly #files: ReadonlySet<string>;
   readonly #otherFiles: RegExp | undefined;
+  /** What was written, or what finished results consist of. */
+  #digests: Record<string, string>;
+  #finished: boolean;
+  /** Settles when the marker says what was written so far. */
+  #marked: Promise<void> = Promise.resolve();
 
   /** Use {@linkcode openResults}, which looks at the directory first. */
   constructor(
@@ -182,16 +229,21 @@ export class Results {
     options: ResultsOptions & {
       config: RunConfig;
       state: ResultsState;
+      resumable?: boolean;
       undrawn?: readonly string[];
+      digests?: Digests;
     },
   ) {
-    const { config, files, finished, otherFiles, state, undrawn = [] } = options;
+    const { config, files, otherFiles, state, resumable = false, undrawn = [], digests } = options;
     this.directory = directory;
     this.state = state;
+    this.resumable = resumable;
     this.undrawn = undrawn;
     this.#config = config;
+    this.#finished = digests !== undefined;
+    this.#digests = { ...digests };
     // Removed first, so that what is half removed does not count as finished.
-    this.#files = new Set([finished, ...files]);
+    this.#files = new Set([FINISHED, ...files, CHECKPOINT]);
     this.#otherFiles = otherFiles;
   }
 
@@ -230,6 +282,8 @@ export class Results {
   }
 
   async #removeFiles(): Promise<void> {
+    this.#digests = {};
+    this.#finished = false;
     for (const name of this.#files) await removeIfThere(join(this.directory, name));
     for (const name of (await list(this.directory)).keys()) {
       if (this.#otherFiles?.test(name)) await removeIfThere(join(this.directory, name));
@@ -241,7 +295,7 @@ export class Results {
     for (const name of (await list(this.directory)).keys()) {
       if (this.#isLeftover(name)) await removeIfThere(join(this.directory, name));
     }
-    await writeFileDurably(join(this.directory, CONFIG), CONFIG_JSON.encode(this.config));
+    await this.#write(CONFIG, CONFIG_JSON.encode(this.config));
   }
 
   /** Whether this is the temporary file of a durable write during which the machine went down. */
@@ -254,7 +308,27 @@ export class Results {
   /** Writes one of the run's files durably. */
   async write(name: string, content: string | Uint8Array): Promise<void> {
     if (!this.#files.has(name)) throw new TypeError(`${name} is not among the run's files`);
+    await this.#write(name, content);
+    if (this.#finished) await this.#mark(); // A figure, drawn since.
+  }
+
+  async #write(name: string, content: string | Uint8Array): Promise<void> {
     await writeFileDurably(join(this.directory, name), content);
+    if (name !== CHECKPOINT) this.#digests[name] = await sha256(content);
+  }
+
+  /** Marks the results as whole and removes the checkpoint, once everything but figures is written. */
+  async finish(): Promise<void> {
+    this.#finished = true;
+    await this.#mark();
+    await removeIfThere(join(this.directory, CHECKPOINT));
+  }
+
+  /** Writes the marker after those that are being written: several figures may be ready at once. */
+  async #mark(): Promise<void> {
+    this.#marked = this.#marked.catch(() => {})
+      .then(() => writeFinished(this.directory, this.#digests));
+    await this.#marked;
   }
 
   /** Says that nothing is left to do but drawing. Event: `finished_before`. */

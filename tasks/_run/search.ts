@@ -1,6 +1,7 @@
 /** A λ search: its options, the names of its stages and its files. */
 import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
 import {
+  CHECKPOINT_OPTION,
   choice,
   COMMON_OPTIONS,
   integer,
@@ -21,6 +22,7 @@ const MAX_NETWORKS = 1000;
 export const SEARCH_OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
+  ...CHECKPOINT_OPTION,
   ...TRAINING,
   batchNorm: choice(["on", "off"], { default: REPORT.batchNorm, help: "batch normalisation" }),
   coarse: range({ default: REPORT.coarse, help: "range of λ in the first stage" }),
@@ -68,16 +70,10 @@ const STAGE_FILE = /^((coarse|fine|refine-\d+)\.svg|profile-(coarse|fine|refine-
 
 /** The files of a search, apart from `config.json` and the final network's folder. */
 export function searchFiles(options: { readonly refine: number }): ResultsOptions {
+  const figures = [...stageNames(options).map((stage) => `${stage}.svg`), "confusion.svg"];
   return {
-    files: [
-      "trials.csv",
-      ...stageNames(options).map((stage) => `${stage}.svg`),
-      "best.csv",
-      "confusion.csv",
-      "confusion.svg",
-      "summary.json",
-    ],
-    finished: "summary.json",
+    files: ["trials.csv", "best.csv", "confusion.csv", "summary.json", ...figures],
+    figures,
     otherFiles: STAGE_FILE,
   };
 }

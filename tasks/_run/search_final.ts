@@ -1,5 +1,5 @@
 /** The end of a λ search: the network with the best λ, its confusion matrix, and the search's summary. */
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
 import type { Confusion } from "../../src/model/metrics.ts";
 import { PUBLISHED_BEST } from "../../src/model/published.ts";
@@ -11,7 +11,7 @@ import {
   SEARCH_SUMMARY_JSON,
   type SearchSummary,
 } from "../../src/records/summary.ts";
-import { BEST_CSV } from "../../src/records/trials.ts";
+import { BEST_CSV, TRIALS_CSV } from "../../src/records/trials.ts";
 import {
   bestResults,
   type BestRow,
@@ -19,9 +19,10 @@ import {
   type TrialRow,
 } from "../../src/train/lambda_search.ts";
 import type { Training } from "../../src/train/training.ts";
+import type { Figures } from "../_kit/figures.ts";
 import { openResults, readSummary, type Results, summaryEnd } from "../_kit/results.ts";
 import type { SearchOptions } from "./search.ts";
-import type { SearchContext } from "./search_stages.ts";
+import { addStageFigure, type SearchContext } from "./search_stages.ts";
 import { redrawRun, RUN_FILES, trainingOptions, trainInto } from "./training_run.ts";
 
 /** The identity of the final network: a constant, so that its initial weights depend on the seed alone. */
@@ -136,9 +137,30 @@ export async function finalInto(
     ...summaryEnd(gpu, quick),
   };
   await results.write("summary.json", SEARCH_SUMMARY_JSON.encode(summary));
+  await results.finish();
   const drawn = { confusion: confusion!, config: final.config, steps: ended.steps };
   figures.add(results, "confusion.svg", (workers) => workers.draw("drawConfusion", drawn));
   return summary;
+}
+
+/** Draws the figures of a finished search that are missing. */
+export async function redrawSearch(
+  results: Results,
+  { final, summary, figures }: { final: Results; summary: SearchSummary; figures: Figures },
+): Promise<void> {
+  redrawRun(final, figures);
+  const rows = await results.read("trials.csv", TRIALS_CSV) ?? [];
+  for (const name of results.undrawn) {
+    if (name !== "confusion.svg") {
+      addStageFigure(results, { stage: basename(name, ".svg"), rows, figures });
+      continue;
+    }
+    figures.add(results, name, async (workers) => {
+      const confusion = (await results.read("confusion.csv", CONFUSION_CSV))!;
+      const { steps } = summary.final;
+      return await workers.draw("drawConfusion", { confusion, config: final.config, steps });
+    });
+  }
 }
 
 /** Counts the classes that the network predicts for the test images. */

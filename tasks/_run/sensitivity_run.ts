@@ -2,6 +2,7 @@
 import type { Initialisation } from "../../src/model/initialisation.ts";
 import type { MetricRow } from "../../src/model/metrics.ts";
 import { CURVES_CSV } from "../../src/records/curves.ts";
+import { METRICS_CSV } from "../../src/records/metrics.ts";
 import { STUDY_SUMMARY_JSON, type StudySummary } from "../../src/records/summary.ts";
 import {
   type CurveRow,
@@ -14,13 +15,13 @@ import {
 import { Training } from "../../src/train/training.ts";
 import type { Figures } from "../_kit/figures.ts";
 import { type CommonOptions, normsOf, type TrainingOptions } from "../_kit/options.ts";
-import { type Results, summaryEnd } from "../_kit/results.ts";
+import { CHECKPOINT, type Results, summaryEnd } from "../_kit/results.ts";
+import { Checkpoints, type Kept, readCheckpoint, type Texts } from "./checkpoint.ts";
 import { bestOf, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 
 /** The files of a study, for {@linkcode openResults}. */
 export const STUDY_FILES = {
   files: ["curves.csv", "sensitivity.svg", "summary.json"],
-  finished: "summary.json",
   figures: ["sensitivity.svg"],
   otherFiles: /^profile-with(out)?-batch-norm\.csv$/,
 } as const;
@@ -43,9 +44,12 @@ export function populationName(batchNorm: boolean): string {
   return batchNorm ? "with-batch-norm" : "without-batch-norm";
 }
 
+/** The names of what is finished and of what is under way in the checkpoint of a study. */
+const FINISHED = { curves: "curves.csv", summary: "summary.json" } as const;
+
 /**
- * Trains all networks and writes the files: `curves.csv` also during the training, `summary.json` last, so that an
- * interrupted study does not look finished. The figure is drawn beside what follows.
+ * Trains all networks and writes the files: `curves.csv` from the first rows on, `summary.json` last, so that an
+ * interrupted study does not look finished; it goes on from its checkpoint. The figure is drawn beside what follows.
  */
 export async function studyInto(
   results: Results,
@@ -54,16 +58,36 @@ export async function studyInto(
 ): Promise<StudySummary> {
   const { gpu, data, signal, figures, now = () => performance.now() } = context;
   const { inits: initialisations, quick } = options;
-  await results.start();
-  let curves: CurveRow[] = [];
-  const runs: SensitivityRun[] = [];
-  let saved = now();
+  const checkpoints = new Checkpoints(results, context.checkpoints);
+  let kept = await readCheckpoint(results);
+  await (kept ? results.resume() : results.start());
+  const before = kept && decodeFinished(kept.texts);
+  let curves: readonly CurveRow[] = before?.curves ?? [];
+  let runs: readonly SensitivityRun[] = before?.runs ?? [];
+  const summary = (): StudySummary => ({
+    data: data.source.name,
+    classes: data.source.classes,
+    runs,
+    ...summaryEnd(gpu, quick),
+  });
+  const finished = () => ({
+    [FINISHED.curves]: CURVES_CSV.encode(curves),
+    [FINISHED.summary]: STUDY_SUMMARY_JSON.encode(summary()),
+  });
+  let saved = -Infinity;
   for (const batchNorm of normsOf(options)) {
     signal.throwIfAborted();
+    if (runs.some((run) => run.batchNorm === batchNorm)) {
+      context.checkpoints.context.stderr(`${populationName(batchNorm)}: kept from an earlier run`);
+      continue;
+    }
     const networks = { initialisations, batchNorm };
     const population = await trainPopulation(options, {
       ...context,
       batchNorm,
+      checkpoints,
+      kept,
+      done: finished(),
       onRows: async (rows) => {
         if (now() - saved < SAVE_INTERVAL) return;
         await results.write(
@@ -73,20 +97,29 @@ export async function studyInto(
         saved = now();
       },
     });
+    kept = undefined; // It was of this population.
     curves = curves.concat(curveRows(population.rows, networks));
-    runs.push(...population.runs);
+    runs = runs.concat(population.runs);
+    await checkpoints.write(finished());
   }
-  const summary: StudySummary = {
-    data: data.source.name,
-    classes: data.source.classes,
-    runs,
-    ...summaryEnd(gpu, quick),
-  };
   await results.write("curves.csv", CURVES_CSV.encode(curves));
-  await results.write("summary.json", STUDY_SUMMARY_JSON.encode(summary));
-  const study = { rows: curves, config: results.config, ...summary };
+  await results.write("summary.json", STUDY_SUMMARY_JSON.encode(summary()));
+  await results.finish();
+  const study = { rows: curves, config: results.config, ...summary() };
   figures.add(results, "sensitivity.svg", (workers) => workers.draw("drawStudy", study));
-  return summary;
+  return summary();
+}
+
+/** The populations that an interrupted study has finished. */
+function decodeFinished(texts: Texts): {
+  curves: readonly CurveRow[];
+  runs: readonly SensitivityRun[];
+} {
+  const file = { name: CHECKPOINT };
+  return {
+    curves: CURVES_CSV.decode(texts[FINISHED.curves], file),
+    runs: STUDY_SUMMARY_JSON.decode(texts[FINISHED.summary], file).runs,
+  };
 }
 
 /** Draws the figure of a finished study where it is missing. */
@@ -101,8 +134,13 @@ export function redrawStudy(
   });
 }
 
-interface PopulationContext extends TrainingContext {
+interface PopulationContext extends Omit<TrainingContext, "checkpoints"> {
   readonly batchNorm: boolean;
+  readonly checkpoints: Checkpoints;
+  /** What an interrupted study has left of this population, or of the one before. */
+  readonly kept?: Kept;
+  /** The populations before. */
+  readonly done: Texts;
   /** Called after each evaluation with all rows so far, [evaluations][networks]. */
   onRows(rows: readonly (readonly MetricRow[])[]): Promise<void>;
 }
@@ -112,7 +150,7 @@ async function trainPopulation(
   context: PopulationContext,
 ): Promise<{ rows: MetricRow[][]; runs: SensitivityRun[] }> {
   const { hidden, inits, lambda, etaMin, etaMax, every } = options;
-  const { gpu, data, progress, variant, signal, batchNorm, onRows } = context;
+  const { gpu, data, progress, variant, signal, batchNorm, onRows, checkpoints, kept } = context;
   const training = await Training.create(gpu, data, {
     ...options,
     variant,
@@ -122,28 +160,34 @@ async function trainPopulation(
   });
   try {
     const sigmas = inits.map(sigmaName);
-    progress.start(populationName(batchNorm), training.steps, {
-      hidden,
-      batch_norm: batchNorm,
-      sigmas,
-    });
+    const name = populationName(batchNorm);
     const rows: MetricRow[][] = [];
-    const onStep = (done: number) => progress.step(done);
-    for await (const row of training.run({ signal, onStep, ahead: true })) {
-      rows.push(row);
-      const best = bestOf(row);
-      progress.evaluation(row[best], {
-        sigma: sigmas[best],
-        networks: row.map(({ training: { loss }, validation: { accuracy } }, i) => ({
-          sigma: sigmas[i],
-          train_loss: loss,
-          val_accuracy: accuracy,
-        })),
-      }, "best ");
-      await onRows(rows);
+    if (kept?.state) {
+      rows.push(...decodeRows(kept.texts, inits.length));
+      training.restore(kept.state);
+      checkpoints.sayResumed(name, training);
     }
-    const tests = await training.evaluate("test", { signal });
-    const divergences = await training.diverged();
+    const about = { hidden, batch_norm: batchNorm, sigmas };
+    progress.start(name, training.steps, about, training.step);
+    const texts = () => ({ ...context.done, ...encodeRows(rows) });
+    const [tests, divergences] = await checkpoints.keeping(training, texts, async () => {
+      const onStep = (done: number) => progress.step(done);
+      for await (const row of training.run({ signal, onStep, ahead: true })) {
+        rows.push(row);
+        const best = bestOf(row);
+        progress.evaluation(row[best], {
+          sigma: sigmas[best],
+          networks: row.map(({ training: { loss }, validation: { accuracy } }, i) => ({
+            sigma: sigmas[i],
+            train_loss: loss,
+            val_accuracy: accuracy,
+          })),
+        }, "best ");
+        await checkpoints.ifDue(training, texts);
+        await onRows(rows);
+      }
+      return [await training.evaluate("test", { signal }), await training.diverged()];
+    });
     const { classes } = data.source;
     const runs = rows[rows.length - 1].map(({ step, training, validation }, i): SensitivityRun => ({
       sigma: sigmas[i],
@@ -160,4 +204,26 @@ async function trainPopulation(
   } finally {
     training.destroy();
   }
+}
+
+/** The rows of each network under a name of its own; `rows` is [evaluations][networks]. */
+function encodeRows(rows: readonly (readonly MetricRow[])[]): Texts {
+  const networks = rows[0] ?? [];
+  return Object.fromEntries(
+    networks.map((_, i) => [rowsName(i), METRICS_CSV.encode(rows.map((row) => row[i]))]),
+  );
+}
+
+function decodeRows(texts: Texts, networks: number): MetricRow[][] {
+  if (texts[rowsName(0)] === undefined) return []; // Interrupted before the first rows.
+  const each = Array.from(
+    { length: networks },
+    (_, i) => METRICS_CSV.decode(texts[rowsName(i)], { name: CHECKPOINT }),
+  );
+  return each[0].map((_, at) => each.map((rows) => rows[at]));
+}
+
+/** The name of the rows of a network in the checkpoint of a study. */
+function rowsName(network: number): string {
+  return `rows-${network}.csv`;
 }

@@ -12,12 +12,12 @@ import { Training, type TrainingNetwork, type TrainingOptions } from "../../src/
 import type { Figures } from "../_kit/figures.ts";
 import type { TrainingOptions as TaskOptions } from "../_kit/options.ts";
 import type { Progress } from "../_kit/progress.ts";
-import { type Results, summaryEnd } from "../_kit/results.ts";
+import { CHECKPOINT, type Results, summaryEnd } from "../_kit/results.ts";
+import { type CheckpointOptions, Checkpoints, readCheckpoint } from "./checkpoint.ts";
 
 /** The files of a run, for {@linkcode openResults}. */
 export const RUN_FILES = {
   files: ["metrics.csv", "metrics.svg", "model.safetensors", "summary.json"],
-  finished: "summary.json",
   figures: ["metrics.svg"],
   otherFiles: /^profile\.csv$/,
 } as const;
@@ -37,6 +37,7 @@ export interface TrainingContext {
   readonly variant: string;
   readonly signal: AbortSignal;
   readonly figures: Figures;
+  readonly checkpoints: CheckpointOptions;
   /** Called with the trained networks before the run counts as finished. */
   readonly onTrained?: (training: Training) => Promise<void>;
 }
@@ -57,9 +58,12 @@ export function trainingOptions(
   };
 }
 
+/** What has been trained so far, in the checkpoint of a run. */
+const ROWS = "metrics.csv";
+
 /**
- * Trains a network and writes the files of its run: `metrics.csv` also during the training, `summary.json` last, so
- * that an interrupted run does not look finished. The figure is drawn beside what follows.
+ * Trains a network and writes the files of its run: `metrics.csv` from the first row on, `summary.json` last, so that an
+ * interrupted run does not look finished; it goes on from its checkpoint. The figure is drawn beside what follows.
  */
 export async function trainInto(
   results: Results,
@@ -68,53 +72,76 @@ export async function trainInto(
 ): Promise<RunSummary> {
   const { gpu, data, progress, variant, signal, figures, onTrained } = context;
   const { name, training: options, quick } = run;
-  await results.start();
+  const checkpoints = new Checkpoints(results, context.checkpoints);
+  const kept = await readCheckpoint(results);
+  await (kept ? results.resume() : results.start());
   const training = await Training.create(gpu, data, { ...options, variant });
+  const rows: MetricRow[] = [];
+  const encoded = () => METRICS_CSV.encode(rows);
+  const texts = () => ({ [ROWS]: encoded() });
   try {
-    const { hidden, batchNorm } = options;
-    progress.start(name, training.steps, { hidden, batch_norm: batchNorm });
-    const rows: MetricRow[] = [];
-    let saved = performance.now();
-    const onStep = (done: number) => progress.step(done);
-    for await (const [row] of training.run({ signal, onStep, ahead: true })) {
-      rows.push(row);
-      progress.evaluation(row);
-      if (performance.now() - saved < SAVE_INTERVAL) continue;
-      await results.write("metrics.csv", METRICS_CSV.encode(rows));
-      saved = performance.now();
+    if (kept?.state) {
+      rows.push(...METRICS_CSV.decode(kept.texts[ROWS], { name: CHECKPOINT }));
+      training.restore(kept.state);
+      checkpoints.sayResumed(name, training);
+      // As the checkpoint has it: what an interrupted run wrote since is repeated.
+      await results.write("metrics.csv", encoded());
     }
-    const { step: steps, epoch: epochs, training: trained, validation } = rows[rows.length - 1];
-    const [test] = await training.evaluate("test", { signal });
-    const state = await training.state();
-    const { parameters: [parameters], statistics: [statistics], diverged: [divergedAt] } = state;
-    const summary: RunSummary = {
-      data: data.source.name,
-      training: trained,
-      validation,
-      test,
-      steps,
-      epochs,
-      divergedAt,
-      ...summaryEnd(gpu, quick),
-    };
-
-    const { mean, std } = data.source;
-    const { architecture } = training;
-    const network = networkTensors({ architecture, parameters, statistics, mean, std });
-    await results.write("metrics.csv", METRICS_CSV.encode(rows));
-    await results.write(
-      "model.safetensors",
-      encodeSafetensors(network.tensors, network.metadata),
-    );
+    const { hidden, batchNorm } = options;
+    progress.start(name, training.steps, { hidden, batch_norm: batchNorm }, training.step);
+    const [summary, model] = await checkpoints.keeping(training, texts, async () => {
+      let saved = -Infinity;
+      const onStep = (done: number) => progress.step(done);
+      for await (const [row] of training.run({ signal, onStep, ahead: true })) {
+        rows.push(row);
+        progress.evaluation(row);
+        await checkpoints.ifDue(training, texts);
+        if (performance.now() - saved < SAVE_INTERVAL) continue;
+        await results.write("metrics.csv", encoded());
+        saved = performance.now();
+      }
+      return await endOf(training, rows, { data, signal, ...summaryEnd(gpu, quick) });
+    });
+    await results.write("metrics.csv", encoded());
+    await results.write("model.safetensors", model);
     await onTrained?.(training);
     await results.write("summary.json", RUN_SUMMARY_JSON.encode(summary));
+    await results.finish();
     const { config } = results;
     figures.add(results, "metrics.svg", (workers) => workers.draw("drawRun", { rows, config }));
+    const { validation, test } = summary;
     progress.done({ val_accuracy: validation.accuracy, test_accuracy: test.accuracy });
     return summary;
   } finally {
     training.destroy();
   }
+}
+
+/** How a training ended, and its network as a file. */
+async function endOf(
+  training: Training,
+  rows: readonly MetricRow[],
+  options: { data: DeviceDataSet; signal: AbortSignal } & ReturnType<typeof summaryEnd>,
+): Promise<[RunSummary, Uint8Array]> {
+  const { data: { source }, signal, ...end } = options;
+  const { step: steps, epoch: epochs, training: trained, validation } = rows[rows.length - 1];
+  const [test] = await training.evaluate("test", { signal });
+  const state = await training.state();
+  const { parameters: [parameters], statistics: [statistics], diverged: [divergedAt] } = state;
+  const summary: RunSummary = {
+    data: source.name,
+    training: trained,
+    validation,
+    test,
+    steps,
+    epochs,
+    divergedAt,
+    ...end,
+  };
+  const { mean, std } = source;
+  const { architecture } = training;
+  const network = networkTensors({ architecture, parameters, statistics, mean, std });
+  return [summary, encodeSafetensors(network.tensors, network.metadata)];
 }
 
 /** Draws the figure of a finished run where it is missing. */

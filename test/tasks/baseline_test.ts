@@ -20,6 +20,7 @@ import {
 
 const FILES = [
   "config.json",
+  "finished.json",
   "metrics.csv",
   "metrics.svg",
   "model.safetensors",
@@ -148,8 +149,11 @@ Deno.test("baseline refuses finished results whose summary was damaged, before i
     for (const damaged of ["{", "null", "{}"]) {
       await Deno.writeTextFile(path, damaged);
       const { status, errors } = await train(out, [...SHORT, "--hidden", "6,5"]);
-      assertEquals(status, 2);
-      assert(errors.includes(`error: Cannot read ${path}: `), errors);
+      assertEquals(status, 1);
+      assertMatch(
+        errors,
+        /error: --out .* changed since \(summary\.json is not what was written\)/,
+      );
       assertEquals(await exists(`${out}/hidden-6-5`), false);
     }
   });
@@ -176,10 +180,18 @@ Deno.test("baseline leaves nothing that looks finished when it is interrupted, a
     const within = new StoppingContext("evaluation");
     assertEquals(await runMain(main, { args, context: within }), 75);
     assertMatch(within.errors, /error: stopped by SIGTERM before it was done/);
-    assertEquals([...(await filesIn(out)).keys()], ["hidden-6/config.json"]);
+    assertMatch(
+      within.errors,
+      /^Checkpoint at step \d of 6: .*hidden-6\/checkpoint\.safetensors$/m,
+    );
+    assertEquals(
+      [...(await filesIn(out)).keys()],
+      ["checkpoint.safetensors", "config.json", "metrics.csv"].map((file) => `hidden-6/${file}`),
+    );
 
     const between = new StoppingContext("done");
     assertEquals(await runMain(main, { args, context: between }), 75);
+    assertMatch(between.errors, /^hidden-6: going on from the checkpoint at step \d of 6$/m);
     // Figures come after all results.
     const results = FILES.filter((file) => file !== "metrics.svg");
     assertEquals([...(await filesIn(out)).keys()], results.map((file) => `hidden-6/${file}`));

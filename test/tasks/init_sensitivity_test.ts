@@ -17,7 +17,7 @@ import {
   runWithoutAdapter,
 } from "../_tasks.ts";
 
-const FILES = ["config.json", "curves.csv", "sensitivity.svg", "summary.json"];
+const FILES = ["config.json", "curves.csv", "finished.json", "sensitivity.svg", "summary.json"];
 
 /** Small networks for six steps, with a point after every second. */
 const SHORT = "--quick --data synthetic --hidden 6,5 --batch 500 --half-cycle 3 --every 2"
@@ -168,9 +168,11 @@ Deno.test("init-sensitivity refuses finished results whose summary was damaged",
     for (const damaged of ["{", "null", "{}", '{"runs": [{"sigma": "he"}]}']) {
       await Deno.writeTextFile(path, damaged);
       const { status, errors } = await study(out, args);
-      assertEquals(status, 2);
-      assert(errors.includes(`error: Cannot read ${path}: `), errors);
-      assert(errors.includes("; --force runs again"), errors);
+      assertEquals(status, 1);
+      assertMatch(
+        errors,
+        /error: --out .* changed since \(summary\.json is not what was written\)/,
+      );
     }
   });
 });
@@ -197,10 +199,14 @@ Deno.test("init-sensitivity leaves nothing that looks finished when it is interr
       const context = new StoppingContext(event);
       assertEquals(await runMain(main, { args, context }), 75);
       assertMatch(context.errors, /error: stopped by SIGTERM before it was done/);
-      assertEquals([...(await filesIn(out)).keys()], ["config.json"]);
+      assertEquals(
+        [...(await filesIn(out)).keys()],
+        ["checkpoint.safetensors", "config.json", "curves.csv"],
+      );
     }
     const { status, errors } = await runInProcess(main, args);
     assertEquals(status, 0, errors);
+    assertMatch(errors, /^without-batch-norm: kept from an earlier run$/m);
     assertEquals([...(await filesIn(out)).keys()], FILES);
   });
 });
@@ -216,19 +222,22 @@ Deno.test("init-sensitivity keeps curves.csv up to date while it trains, at most
       }
     }
     const args = [...SHORT, "--inits", "1e-4,he", "--json", "--out", out];
-    const now = () => 2600 * evaluations; // so that every second one is written
+    const now = () => 2600 * evaluations; // so that every second one is written, from the first on
     const context = new StoppedAtSeventh();
     const status = await runMain((args, context) => main(args, context, { now }), {
       args,
       context,
     });
     assertEquals(status, 75, context.errors);
-    assertEquals([...(await filesIn(out)).keys()], ["config.json", "curves.csv"]);
+    assertEquals(
+      [...(await filesIn(out)).keys()],
+      ["checkpoint.safetensors", "config.json", "curves.csv"],
+    );
     assertEquals(
       (await readCurves(out)).map(({ sigma, batchNorm, step }) => [sigma, batchNorm, step]),
       [
         ...["0.0001", "he"].flatMap((sigma) => [0, 2, 4, 6].map((step) => [sigma, false, step])),
-        ...["0.0001", "he"].flatMap((sigma) => [0, 2].map((step) => [sigma, true, step])),
+        ...["0.0001", "he"].flatMap((sigma) => [0, 2, 4].map((step) => [sigma, true, step])),
       ],
     );
   });

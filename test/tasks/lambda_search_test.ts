@@ -54,11 +54,13 @@ Deno.test("lambda-search leaves all its files, says quick, and keeps them when r
       "confusion.csv",
       "confusion.svg",
       "final/config.json",
+      "final/finished.json",
       "final/metrics.csv",
       "final/metrics.svg",
       "final/model.safetensors",
       "final/summary.json",
       "fine.svg",
+      "finished.json",
       "summary.json",
       "trials.csv",
     ]);
@@ -122,56 +124,45 @@ Deno.test("lambda-search ends with the same files after an interruption at any t
   });
 });
 
-Deno.test("lambda-search trains the final network again when its matrix is missing", async () => {
+Deno.test("lambda-search names the files of a finished search that were changed or removed", async () => {
   await inDirectory(async (out) => {
     await runInProcess(main, [...SMALL, "--out", out]);
     const whole = await filesIn(out);
-    await Deno.remove(`${out}/confusion.csv`);
-    const again = await runInProcess(main, [...SMALL, "--out", out]);
-
-    assertEquals(again.status, EXIT.done, again.errors);
-    assertMatch(again.errors, /fine: kept from an earlier run/);
-    assertEquals(await filesIn(out), whole);
-  });
-});
-
-Deno.test("lambda-search restores files that someone removed from finished results", async () => {
-  await inDirectory(async (out) => {
-    await runInProcess(main, [...SMALL, "--out", out]);
-    const whole = await filesIn(out);
+    const changes: [file: string, text: string | null, sentence: RegExp][] = [
+      ["trials.csv", "stage\n", /^error: --out .*out holds .* \(trials\.csv is not what was/m],
+      ["confusion.csv", null, /^error: --out .*out holds .* \(confusion\.csv is missing\)/m],
+      [
+        "final/model.safetensors",
+        "",
+        /^error: --out .*final holds .* \(model\.safetensors is not/m,
+      ],
+      ["final/summary.json", null, /^error: --out .*final holds .* \(summary\.json is missing\)/m],
+    ];
+    for (const [file, text, sentence] of changes) {
+      if (text === null) await Deno.remove(`${out}/${file}`);
+      else await Deno.writeTextFile(`${out}/${file}`, text);
+      const before = await filesIn(out);
+      const { status, errors } = await runInProcess(main, [...SMALL, "--out", out]);
+      assertEquals(status, EXIT.failed, errors);
+      assertMatch(errors, sentence);
+      assertEquals(await filesIn(out), before);
+      await Deno.writeFile(`${out}/${file}`, whole.get(file)!);
+    }
     await Deno.remove(`${out}/final`, { recursive: true });
-    assertEquals((await runInProcess(main, [...SMALL, "--out", out])).status, EXIT.done);
-    assertEquals(await filesIn(out), whole);
-
-    await Deno.remove(`${out}/summary.json`);
-    const rest = (await readText(`${out}/trials.csv`)).replaceAll(/^coarse,.*\n/gm, "");
-    await Deno.writeTextFile(`${out}/trials.csv`, rest);
-    assertEquals((await runInProcess(main, [...SMALL, "--out", out])).status, EXIT.done);
-    assertEquals(await filesIn(out), whole);
+    const { status, errors } = await runInProcess(main, [...SMALL, "--out", out]);
+    assertEquals(status, EXIT.failed, errors);
+    assertMatch(errors, /holds a finished search without its final network/);
   });
 });
 
-Deno.test("lambda-search trains the final network again when its trials name another best lambda", async () => {
+Deno.test("lambda-search draws the figures that someone removed from finished results", async () => {
   await inDirectory(async (out) => {
     await runInProcess(main, [...SMALL, "--out", out]);
-    const name = `${out}/trials.csv`;
-    const trials = TRIALS_CSV.decode(await readText(name), { name });
-    const [{ lambda: old }] = bestResults(trials, 1);
-    const other = trials.findIndex(({ lambda }) => lambda !== old);
-    const edited = trials.with(other, {
-      ...trials[other],
-      validation: { ...trials[other].validation, accuracy: 1 },
-    });
-    await Deno.writeTextFile(name, TRIALS_CSV.encode(edited));
-    await Deno.remove(`${out}/summary.json`);
-    const again = await runInProcess(main, [...SMALL, "--out", out]);
-
-    assertEquals(again.status, EXIT.done, again.errors);
-    const { settings } = JSON.parse(await readText(`${out}/final/config.json`));
-    assertEquals(settings.lambda, trials[other].lambda);
-    const summary = JSON.parse(await readText(`${out}/summary.json`));
-    assertEquals(summary.best_lambda, trials[other].lambda);
-    assertEquals(summary.final, JSON.parse(await readText(`${out}/final/summary.json`)));
+    const whole = await filesIn(out);
+    for (const name of whole.keys()) if (name.endsWith(".svg")) await Deno.remove(`${out}/${name}`);
+    const { status, errors } = await runInProcess(main, [...SMALL, "--out", out]);
+    assertEquals(status, EXIT.done, errors);
+    assertEquals(await filesIn(out), whole);
   });
 });
 
@@ -192,7 +183,14 @@ Deno.test("lambda-search refuses somebody else's folder final before it trains o
       ]],
     ];
     // When the search is finished, when it is not, and when there is none.
-    for (const gone of [[], ["summary.json"], ["config.json", "trials.csv", "best.csv"]]) {
+    for (
+      const gone of [[], ["finished.json"], [
+        "config.json",
+        "trials.csv",
+        "best.csv",
+        "summary.json",
+      ]]
+    ) {
       for (const name of gone) await Deno.remove(`${out}/${name}`);
       if (gone.length > 1) {
         for (const name of ["coarse.svg", "fine.svg", "confusion.csv", "confusion.svg"]) {
@@ -222,7 +220,10 @@ Deno.test("lambda-search resumes after an interruption under --force, and keeps 
     const args = [...SMALL, "--seed", "2", "--json", "--out", out];
     const context = new StoppedIn("coarse");
     assertEquals(await runMain(main, { args: [...args, "--force"], context }), EXIT.tryAgain);
-    assertEquals([...(await filesIn(out)).keys()], ["config.json", "refined.svg"]);
+    assertEquals(
+      [...(await filesIn(out)).keys()],
+      ["checkpoint.safetensors", "config.json", "refined.svg"],
+    );
 
     const ended = await runInProcess(main, args);
     assertEquals(ended.status, EXIT.done, ended.errors);
@@ -306,17 +307,17 @@ Deno.test("lambda-search refuses bad input in one sentence, and loses nothing", 
   });
 });
 
-Deno.test("lambda-search names line and column of a trials.csv that was edited by hand", async () => {
-  await inDirectory(async (out) => {
-    await runInProcess(main, [...SMALL, "--out", out]);
-    await Deno.remove(`${out}/summary.json`);
-    const edited = (await readText(`${out}/trials.csv`)).replace("\ncoarse,2,", "\ncoarse,two,");
-    await Deno.writeTextFile(`${out}/trials.csv`, edited);
-    const ended = await runInProcess(main, [...SMALL, "--out", out]);
-
-    assertEquals(ended.status, EXIT.refused);
-    assertMatch(ended.errors, /trials\.csv, line 3, column trial: it is "two"/);
-    assertEquals(await readText(`${out}/trials.csv`), edited);
+Deno.test("lambda-search goes on from its checkpoint, not from a trials.csv that was edited", async () => {
+  await inDirectory(async (parent) => {
+    const args = [...SMALL, "--json"];
+    await runInProcess(main, [...args, "--out", `${parent}/whole`]);
+    const context = new StoppedIn("fine");
+    const out = `${parent}/cut`;
+    assertEquals(await runMain(main, { args: [...args, "--out", out], context }), EXIT.tryAgain);
+    await Deno.writeTextFile(`${out}/trials.csv`, "mine");
+    const { status, errors } = await runInProcess(main, [...args, "--out", out]);
+    assertEquals(status, EXIT.done, errors);
+    assertEquals(await filesIn(out), await filesIn(`${parent}/whole`));
   });
 });
 

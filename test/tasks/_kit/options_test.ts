@@ -252,7 +252,7 @@ Deno.test("helpText() explains every option with its defaults in lines of at mos
       "  --data DIR|synthetic      folder of the CIFAR-10 .bin files or its parent, or the built-in",
       "                            with --quick out/trial-quick)",
       "  --require-gpu             refuse a software adapter",
-      "  75                        try again: the device was lost, or the task was interrupted",
+      "  75                        try again: the device was lost, the task was interrupted, or",
       "  deno task trial --quick   in seconds",
     ]
   ) {

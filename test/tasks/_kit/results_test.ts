@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ArgumentError } from "../../../src/errors.ts";
+import { TaskError } from "../../../tasks/_kit/main.ts";
 import {
   COMMON_OPTIONS,
   parseOptions,
@@ -33,7 +34,7 @@ const CIRCUMSTANCES = {
   variant: "plain",
 };
 
-const FILES: ResultsOptions = { files: ["metrics.csv", "summary.json"], finished: "summary.json" };
+const FILES: ResultsOptions = { files: ["metrics.csv", "summary.json"] };
 
 /** The configuration of a run with the given arguments. */
 function config(args: string[] = [], circumstances: Partial<typeof CIRCUMSTANCES> = {}) {
@@ -71,6 +72,7 @@ async function finish(directory: string, args: string[] = []): Promise<void> {
   await results.start();
   await results.write("metrics.csv", "old metrics");
   await results.write("summary.json", "old summary");
+  await results.finish();
 }
 
 /** The sentence that a directory is refused with; checks that nothing in it was touched. */
@@ -184,8 +186,62 @@ Deno.test("openResults() finds results finished without their figures, and names
     assertEquals([drawn.state, drawn.undrawn], ["finished", []]);
     const forced = await openResults(directory, config(), { ...figures, force: true });
     assertEquals([forced.state, forced.undrawn], ["unfinished", []]);
-    await Deno.remove(`${directory}/metrics.csv`);
-    assertEquals((await openResults(directory, config(), figures)).state, "unfinished");
+    // A figure can be drawn again to the same bytes, but nothing says who has changed it.
+    await Deno.remove(`${directory}/metrics.svg`);
+    const removed = await openResults(directory, config(), figures);
+    assertEquals([removed.state, removed.undrawn], ["finished", ["metrics.svg"]]);
+    await Deno.writeTextFile(`${directory}/metrics.svg`, "<svg>mine</svg>");
+    await assertRejects(() => openResults(directory, config(), figures), TaskError, "metrics.svg");
+  });
+});
+
+Deno.test("openResults() names the files of finished results that were changed since", async () => {
+  const changes: [name: string, text: string | null, sentence: string][] = [
+    ["metrics.csv", "old metricz", "metrics.csv is not what was written"],
+    ["metrics.csv", "", "metrics.csv is not what was written"],
+    ["metrics.csv", null, "metrics.csv is missing"],
+    ["summary.json", null, "summary.json is missing"],
+    ["finished.json", "{", "finished.json is not what was written"],
+    ["finished.json", "{}", "finished.json is not what was written"],
+    ["finished.json", '{"sha256": {"metrics.csv": 1}}', "finished.json is not what was written"],
+  ];
+  for (const [name, text, sentence] of changes) {
+    await inDirectory(async (directory) => {
+      await finish(directory);
+      if (text === null) await Deno.remove(`${directory}/${name}`);
+      else await Deno.writeTextFile(`${directory}/${name}`, text);
+      const before = await contents(directory);
+      const open = () => openResults(directory, config(), FILES);
+      const { message } = await assertRejects(open, TaskError);
+      assertEquals(
+        message,
+        `--out ${directory} holds finished results that were changed since (${sentence}): ` +
+          "expected the files as they were, or --force to replace all of them",
+      );
+      assertEquals(await contents(directory), before);
+      const forced = await openResults(directory, config(), { ...FILES, force: true });
+      assertEquals(forced.state, "unfinished");
+    });
+  }
+});
+
+Deno.test("Results.finish() says what every file was, and removes the checkpoint", async () => {
+  await inDirectory(async (directory) => {
+    const results = await openResults(directory, config(), FILES);
+    await results.start();
+    await results.write("checkpoint.safetensors", "bytes");
+    await results.write("metrics.csv", "first");
+    await results.write("metrics.csv", "second");
+    await results.finish();
+    const files = await contents(directory);
+    assertEquals(Object.keys(files), ["config.json", "finished.json", "metrics.csv"]);
+    const { sha256 } = JSON.parse(files["finished.json"]);
+    assertEquals(Object.keys(sha256), ["config.json", "metrics.csv"]);
+    // As `sha256sum` has it: printf second | sha256sum
+    assertEquals(
+      sha256["metrics.csv"],
+      "16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4",
+    );
   });
 });
 

@@ -1,0 +1,69 @@
+/** `finished.json`: written last, it says that results are whole, and what each of their files was. */
+import { join } from "@std/path";
+import { JsonFile, type JsonValue, TEXT, unexpected } from "../../src/records/json.ts";
+import { readIfThere, readTextIfThere, writeFileDurably } from "./files.ts";
+
+export const FINISHED = "finished.json";
+
+/** The SHA-256 of files by their names, as 64 hexadecimal digits. */
+export type Digests = Readonly<Record<string, string>>;
+
+const DIGESTS: JsonValue<Digests> = {
+  encode: (digests) => ({ sha256: digests }),
+  decode: (value) => {
+    const entries = Object.entries(Object(Object(value).sha256));
+    if (entries.length === 0) throw unexpected(value, "all of it", "digests of files");
+    return Object.fromEntries(
+      entries.map(([name, digest]) => [name, TEXT.decode(digest, `sha256.${name}`)]),
+    );
+  },
+};
+
+const FINISHED_JSON = new JsonFile(DIGESTS);
+
+export async function sha256(content: string | Uint8Array): Promise<string> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return new Uint8Array(digest).toHex();
+}
+
+/**
+ * Reads what the files of finished results were; undefined where they are not finished.
+ *
+ * @throws {DataError} When it is not what this program writes.
+ */
+export async function readFinished(directory: string): Promise<Digests | undefined> {
+  const name = join(directory, FINISHED);
+  const text = await readTextIfThere(name);
+  return text === undefined ? undefined : FINISHED_JSON.decode(text, { name });
+}
+
+export async function writeFinished(directory: string, digests: Digests): Promise<void> {
+  const sorted = Object.entries(digests).sort(([a], [b]) => a < b ? -1 : 1);
+  const text = FINISHED_JSON.encode(Object.fromEntries(sorted));
+  await writeFileDurably(join(directory, FINISHED), text);
+}
+
+/** The files that are no longer what they were, with what happened to them, as in "metrics.csv is missing". */
+export async function changedFiles(
+  directory: string,
+  digests: Digests,
+): Promise<{ readonly name: string; readonly missing: boolean }[]> {
+  const changes: { name: string; missing: boolean }[] = [];
+  for (const [name, digest] of Object.entries(digests)) {
+    const bytes = await readResult(join(directory, name));
+    if (bytes === undefined || await sha256(bytes) !== digest) {
+      changes.push({ name, missing: bytes === undefined });
+    }
+  }
+  return changes;
+}
+
+async function readResult(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readIfThere(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.IsADirectory) return undefined; // In the place of the file.
+    throw error;
+  }
+}
