@@ -50,6 +50,17 @@ export async function runWithoutAdapter(
   return { status: code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
 }
 
+/** Runs a task as a user does, with its command and its permissions in deno.json. */
+export async function runTask(task: string, args: readonly string[]): Promise<Ended> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", task, ...args],
+    cwd: fromFileUrl(new URL("..", import.meta.url)),
+    env: withoutLinkerVariables(),
+  }).output();
+  const decoder = new TextDecoder();
+  return { status: code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
+}
+
 /** Runs a test with the name of a directory that does not exist yet. */
 export async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {
   const parent = await Deno.makeTempDir();

@@ -19,6 +19,7 @@ import {
   filesIn,
   inDirectory,
   runInProcess,
+  runTask,
   runWithoutAdapter,
 } from "../_tasks.ts";
 
@@ -230,6 +231,23 @@ Deno.test("bench measures peers beside each of its rows, and looks at peers.csv 
     assertEquals((await run(["--force", "--peer-rounds", "1"])).status, 0);
     const third = await Deno.readTextFile(`${out}/peers.csv`);
     assertEquals(third.trimEnd().split("\n").length, 3);
+  });
+});
+
+Deno.test("bench refuses --peers without permission to start programs, and peers has it", async () => {
+  await inDirectory(async (out) => {
+    const run = (task: string, args: readonly string[]) => runTask(task, [...args, "--out", out]);
+    const refused = await run("bench", ["--quick", "--peers"]);
+    assertEquals([refused.status, refused.output], [2, ""]);
+    assertEquals(
+      refused.errors,
+      "error: --peers expects permission to start other programs, which this task does not have: " +
+        "`deno task peers` has it, with the same options\n",
+    );
+    assertEquals(await exists(out), false);
+    // Refused for its value only: whether programs may be started was checked before.
+    const allowed = await run("peers", ["--networks", "70000"]);
+    assertEquals(allowed.errors, "error: --networks expects at most 65535, not 70000\n");
   });
 });
 
