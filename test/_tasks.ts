@@ -71,6 +71,15 @@ export async function inDirectory(test: (directory: string) => Promise<void>): P
   }
 }
 
+/** Puts a named pipe in place of a file: whoever opens it to read waits for a writer. */
+export async function putPipe(path: string): Promise<void> {
+  const { success } = await new Deno.Command("sh", {
+    args: ["-c", 'rm -rf -- "$0" && mkfifo -- "$0"', path],
+    env: withoutLinkerVariables(),
+  }).output();
+  if (!success) throw new Error(`expected mkfifo to make ${path}`);
+}
+
 /** The bytes of all files in a directory and below, by their paths within it. */
 export async function filesIn(directory: string): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import configuration from "../deno.json" with { type: "json" };
 
 /** Deno itself, which need not be on the PATH. */
@@ -71,5 +71,14 @@ Deno.test("deno.json gives each task the permissions that it needs, and no other
 Deno.test("deno.json has no task ask for another permission at a terminal", () => {
   for (const { command } of Object.values(configuration.tasks)) {
     assertEquals(wordsOf(command).slice(2, 4), ["--no-prompt", "$STD_MAP"]);
+  }
+});
+
+Deno.test("the lock files have a digest of every package from npm", async () => {
+  for (const path of ["../deno.lock", "../tasks/std_npm.lock"]) {
+    const lock = JSON.parse(await Deno.readTextFile(new URL(path, import.meta.url)));
+    const digests: [string, { integrity?: string }][] = Object.entries(lock.npm);
+    assert(digests.length > 10);
+    assertEquals(digests.filter(([, { integrity }]) => !/^sha512-/.test(integrity ?? "")), []);
   }
 });

@@ -9,7 +9,7 @@ import { snakeCase, type TextFormat } from "../../src/records/names.ts";
 import { vendorName } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
-import { readTextIfThere, removeIfThere, writeFileDurably } from "./files.ts";
+import { readText, readTextIfThere, removeIfThere, writeFileDurably } from "./files.ts";
 import type { AnyValues, CommonOptions, PROFILE_OPTION } from "./options.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
@@ -148,7 +148,7 @@ export async function readVariant(
 export async function readSummary<Type>(directory: string, format: JsonFile<Type>): Promise<Type> {
   const name = join(directory, "summary.json");
   try {
-    return format.decode(await Deno.readTextFile(name), { name });
+    return format.decode(await readText(name), { name });
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`${error.message}; --force runs again`);

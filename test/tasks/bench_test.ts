@@ -18,6 +18,7 @@ import {
   exists,
   filesIn,
   inDirectory,
+  putPipe,
   runInProcess,
   runTask,
   runWithoutAdapter,
@@ -299,6 +300,18 @@ Deno.test("bench refuses a damaged bench.csv and names the line, and starts over
   });
 });
 
+Deno.test("bench refuses a pipe in place of bench.csv or peers.csv, and does not wait", async () => {
+  for (const name of ["bench.csv", "peers.csv"]) {
+    await inDirectory(async (out) => {
+      await Deno.mkdir(out);
+      await putPipe(`${out}/${name}`);
+      const { status, errors } = await bench(out, [...SMALL, "--peers"]);
+      assertEquals(status, 2);
+      assertMatch(errors, new RegExp(`error: Cannot read ${out}/${name}: it is a pipe`));
+    });
+  }
+});
+
 Deno.test("bench refuses bad input in one sentence, and writes nothing", async () => {
   const cases: [args: string[], sentence: RegExp][] = [
     [["--networks", "0"], /^error: --networks expects whole numbers from 1/],
@@ -391,6 +404,11 @@ Deno.test("currentCommit() reads a branch, a packed branch, and a commit without
     assertEquals(await currentCommit(repository), loose);
     await head(`${packed}\n`);
     assertEquals(await currentCommit(repository), packed);
+  });
+  await inDirectory(async (repository) => {
+    await Deno.mkdir(repository);
+    await putPipe(`${repository}/HEAD`);
+    assertEquals(await currentCommit(repository), "");
   });
   assertEquals(await currentCommit(fromFileUrl(new URL("nowhere", import.meta.url))), "");
 });
