@@ -22,7 +22,7 @@ import {
   Runner,
 } from "./_bench/measure.ts";
 import { PeakMemory } from "./_bench/peak_memory.ts";
-import { measurePeers, type Peer, peersOf } from "./_bench/peers.ts";
+import { checkMayStart, measurePeers, type Peer, peersOf } from "./_bench/peers.ts";
 import { COMPARE_RULE, reportBench, reportComparisons } from "./_bench/report.ts";
 import { describePlan, type Plan } from "./_kit/capacity.ts";
 import type { TaskContext } from "./_kit/context.ts";
@@ -78,7 +78,8 @@ const OPTIONS = {
     help:
       "also measure the same steps in NumPy, PyTorch and JAX, where python3 has them, and that of " +
       "one network of 3 layers in TensorFlow.js and jax-js (from npm, on the same adapter) and, as " +
-      "CUDA kernels, in CuPy, in turn with ours; prints ratios and appends to peers.csv in --out",
+      "CUDA kernels, in CuPy, in turn with ours; prints ratios and appends to peers.csv in --out. Only " +
+      "the task peers, which has this option set, may start other programs",
   }),
   peerRounds: integer({
     min: 1,
@@ -119,7 +120,7 @@ const TASK: Task<Options> = {
       command: "deno task bench --networks 1,3,10 --hidden 50,50",
       purpose: "what training together saves",
     },
-    { command: "deno task bench --peers", purpose: "beside other libraries on this machine" },
+    { command: "deno task peers", purpose: "beside other libraries on this machine" },
     {
       command: "deno task bench --require-gpu --json --compare",
       purpose: "for a scheduler",
@@ -315,6 +316,7 @@ async function besidePeers(
 }
 
 function checkOptions(options: Options): void {
+  if (options.peers) checkMayStart();
   checkBatch(options);
   const max = maximum(options.networks);
   if (max > MAX_NETWORKS) {

@@ -6,6 +6,13 @@ set -eu
 DENO_MAJOR=2 # the oldest Deno that will do ...
 DENO_MINOR=8
 DENO_VERSION=2.9.6 # ... and the one brought where there is none
+
+# The SHA-256 of that Deno, the program itself: npm's packages hold the same programs as the archives of the release.
+LINUX_X64=bceb5b6a6239b0b010418406d8c77a508f67cf4337d94288f1c19fe71304aab0
+LINUX_ARM64=d08d392418df53f4e6e88a08909c0e1bccbf9adcead7232df72b6ad6075ec416
+MACOS_X64=ec9fbd8e8f5f6ca5ceb0ebe4a564636f2c698bf60e3187460ded400cc0147fd5
+MACOS_ARM64=b3ac3bd206e48c26026cadd80c1367e96c149f9c66130952382a642b09fa8a71
+
 JSR_PATIENCE_MS=5000
 
 usage() {
@@ -44,33 +51,80 @@ is_deno() {
   [ "$major" -gt "$DENO_MAJOR" ] || { [ "$major" -eq "$DENO_MAJOR" ] && [ "$minor" -ge "$DENO_MINOR" ]; }
 }
 
+# Prints the SHA-256 of the file $1, or nothing where no program here computes it.
+sha256() {
+  if command -v sha256sum >/dev/null; then
+    set -- "$(sha256sum <"$1")"
+  elif command -v shasum >/dev/null; then
+    set -- "$(shasum -a 256 <"$1")"
+  elif command -v openssl >/dev/null; then
+    set -- "$(openssl dgst -sha256 -r <"$1")"
+  else
+    return
+  fi
+  printf '%s\n' "${1%% *}"
+}
+
+# Ends this script unless $1, which $2 brought and nobody has run yet, is the Deno that it should be.
+verify_deno() {
+  digest=$(sha256 "$1")
+  case $digest in
+    "$LINUX_X64" | "$LINUX_ARM64" | "$MACOS_X64" | "$MACOS_ARM64") return ;;
+    '') fail "cannot verify the Deno from $2: there is no sha256sum, shasum or openssl, expected one of them" ;;
+  esac
+  fail "cannot use the Deno from $2: its SHA-256 is $digest, expected that of Deno $DENO_VERSION in tasks/bootstrap.sh"
+}
+
+# Puts the Deno that npm has into the folder $1.
+fetch_from_npm() {
+  # The package's script only links the program, which comes in a package of its own for each system.
+  npm install --prefix "$1" --no-save --no-audit --no-fund --ignore-scripts "deno@$DENO_VERSION" >&2 || return
+  for program in "$1"/node_modules/@deno/*/deno; do
+    if [ -f "$program" ]; then mv -f "$program" "$1/deno"; fi
+  done
+}
+
+# Puts the Deno of the archive for this system into the folder $1. Only the program is read from the archive, whatever
+# else it holds.
+fetch_archive() {
+  case "$(uname -s) $(uname -m)" in
+    'Linux x86_64') target=x86_64-unknown-linux-gnu ;;
+    'Linux aarch64' | 'Linux arm64') target=aarch64-unknown-linux-gnu ;;
+    'Darwin x86_64') target=x86_64-apple-darwin ;;
+    'Darwin arm64') target=aarch64-apple-darwin ;;
+    *) return 1 ;;
+  esac
+  curl -fsSL -o "$1/deno.zip" "https://dl.deno.land/release/v$DENO_VERSION/deno-$target.zip" || return
+  if command -v unzip >/dev/null; then
+    unzip -p "$1/deno.zip" deno >"$1/deno" || return
+  else
+    7z x -so "$1/deno.zip" deno >"$1/deno" || return
+  fi
+  chmod 755 "$1/deno"
+}
+
+# Moves the Deno in the folder $1, which $2 brought, to its place, if it is the right one and runs here.
+keep_deno() {
+  [ -f "$1/deno" ] || return
+  verify_deno "$1/deno" "$2"
+  is_deno "$1/deno" && mv -f "$1/deno" .deno/bin/deno
+}
+
 # Installs Deno in a folder of its own first, so that of several that start at once none sees half a file.
 install_deno() (
   mkdir -p .deno/bin
   work=$(mktemp -d .deno/install.XXXXXX)
   trap 'rm -rf "$work"' EXIT
+  trap 'exit 1' HUP INT TERM # Some shells skip what is to be done at the end when a signal ends them.
   if command -v npm >/dev/null; then
     say "installing Deno $DENO_VERSION from npm into .deno/"
-    # The package's script only links the program, which comes in a package of its own for each system.
-    npm install --prefix "$work" --no-save --no-audit --no-fund --ignore-scripts "deno@$DENO_VERSION" >&2 ||
-      say "npm could not install Deno"
-    for program in "$work"/node_modules/@deno/*/deno; do
-      if is_deno "$program"; then
-        mv -f "$program" .deno/bin/deno
-        exit
-      fi
-    done
+    if fetch_from_npm "$work" && keep_deno "$work" npm; then exit; fi
+    say "npm could not install Deno"
   fi
-  # The installer itself needs curl, and unzip or 7z.
-  if command -v curl >/dev/null; then
-    say "installing Deno $DENO_VERSION with its installer into .deno/"
-    if curl -fsSL https://deno.land/install.sh -o "$work/install.sh" &&
-      CI=true DENO_INSTALL="$work" sh "$work/install.sh" "v$DENO_VERSION" --no-modify-path </dev/null >&2 &&
-      is_deno "$work/bin/deno"; then
-      mv -f "$work/bin/deno" .deno/bin/deno
-      exit
-    fi
-    say "the installer could not install Deno"
+  if command -v curl >/dev/null && { command -v unzip || command -v 7z; } >/dev/null; then
+    say "installing Deno $DENO_VERSION from dl.deno.land into .deno/"
+    if fetch_archive "$work" && keep_deno "$work" dl.deno.land; then exit; fi
+    say "curl could not install Deno"
   fi
   fail "no Deno $DENO_MAJOR.$DENO_MINOR or newer: install npm, or curl and unzip, and run this again, or put Deno on the PATH"
 )
@@ -91,14 +145,15 @@ std_is_cached() {
     'import "@std/assert"; import "@std/cli/parse-args"; import "@std/csv"; import "@std/path";' 2>/dev/null
 }
 
-# Whether JSR answers soon. With an empty cache, or the cache would answer; and with an import that Deno cannot
-# see before it runs, or it would wait for JSR before it starts the clock.
+# Whether JSR answers soon. With an empty cache, or the cache would answer; with an import that Deno cannot see before it
+# runs, or it would wait for JSR before it starts the clock; and without any permission, since no lock file is asked.
 jsr_answers() (
   empty=$(mktemp -d)
   trap 'rm -rf "$empty"' EXIT
-  DENO_DIR=$empty deno eval --no-lock \
-    "setTimeout(() => Deno.exit(1), $JSR_PATIENCE_MS);
-    const module = '@std/assert/assertion-error'; await import(module); Deno.exit(0);" 2>/dev/null
+  DENO_DIR=$empty deno run --no-lock --no-prompt - 2>/dev/null <<END
+    setTimeout(() => Deno.exit(1), $JSR_PATIENCE_MS);
+    const module = "@std/assert/assertion-error"; await import(module); Deno.exit(0);
+END
 )
 
 # deno.json's tasks expand $STD_MAP. Unset, @std comes from JSR.
@@ -244,7 +299,19 @@ is_task() {
     Deno.exit(Object.hasOwn(config.tasks, Deno.args[0]) ? 0 : 1);' "$1"
 }
 
+# Leaves only absolute folders on the PATH: a relative or empty one would from here on mean one in this project.
+use_absolute_path() {
+  rest=$PATH:
+  PATH=
+  while [ -n "$rest" ]; do
+    case $rest in /*) PATH=$PATH${PATH:+:}${rest%%:*} ;; esac
+    rest=${rest#*:}
+  done
+  export PATH
+}
+
 sudo_allowed=no
+use_absolute_path
 if [ "${1-}" = --install ]; then
   sudo_allowed=yes
   shift

@@ -1,5 +1,5 @@
 /**
- * A program that starts children as `bench --peers` and `check` do, for a test that runs it with their permissions. It prints
+ * A program that starts children as `peers` and `check` do, for a test that runs it with their permissions. It prints
  * a line of JSON: the rows of two peers, what was said of one that fails, and how a child of its own Deno ended.
  */
 import { type Command, runDeno } from "../tasks/_kit/children.ts";
@@ -27,7 +27,7 @@ if (program === "check") {
   ];
   const context = new CapturedContext();
   const rows = await measurePeers(context, {
-    ...{ peers, out, rounds: 1, before: [], commit: "", adapter: "", json: true, quick: true },
+    ...{ peers, out, rounds: 1, force: false, commit: "", adapter: "", json: true, quick: true },
     loads: [{
       plan: { hidden: [3], batchNorm: true, batch: 2, networks: 1 },
       steps: 1,

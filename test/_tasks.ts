@@ -50,6 +50,17 @@ export async function runWithoutAdapter(
   return { status: code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
 }
 
+/** Runs a task as a user does, with its command and its permissions in deno.json. */
+export async function runTask(task: string, args: readonly string[]): Promise<Ended> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", task, ...args],
+    cwd: fromFileUrl(new URL("..", import.meta.url)),
+    env: withoutLinkerVariables(),
+  }).output();
+  const decoder = new TextDecoder();
+  return { status: code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
+}
+
 /** Runs a test with the name of a directory that does not exist yet. */
 export async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {
   const parent = await Deno.makeTempDir();
@@ -58,6 +69,15 @@ export async function inDirectory(test: (directory: string) => Promise<void>): P
   } finally {
     await Deno.remove(parent, { recursive: true });
   }
+}
+
+/** Puts a named pipe in place of a file: whoever opens it to read waits for a writer. */
+export async function putPipe(path: string): Promise<void> {
+  const { success } = await new Deno.Command("sh", {
+    args: ["-c", 'rm -rf -- "$0" && mkfifo -- "$0"', path],
+    env: withoutLinkerVariables(),
+  }).output();
+  if (!success) throw new Error(`expected mkfifo to make ${path}`);
 }
 
 /** The bytes of all files in a directory and below, by their paths within it. */

@@ -5,6 +5,7 @@ const ROOT = new URL("../", import.meta.url);
 const DOCUMENTS = [
   "README.md",
   "CONTRIBUTING.md",
+  "SECURITY.md",
   "data/README.md",
   "docs/architecture.md",
   "docs/numerics.md",

@@ -1,5 +1,7 @@
 /** The commit of this project, read from the repository's files without git. */
 import { join } from "@std/path";
+import { DataError } from "../../src/errors.ts";
+import { readText } from "../_kit/files.ts";
 
 /** The hash of the commit that is checked out; "" where the folder `.git` is missing or stored otherwise. */
 export async function currentCommit(repository: string): Promise<string> {
@@ -19,14 +21,13 @@ function hash(text: string): string {
   return /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text) ? text : "";
 }
 
-/** The text of a file; "" where it is missing. */
+/** The text of a file; "" where it is missing or not a file. */
 async function read(path: string): Promise<string> {
   try {
-    return (await Deno.readTextFile(path)).trim();
+    return (await readText(path)).trim();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return "";
-    }
+    const { NotFound, NotADirectory } = Deno.errors;
+    if ([NotFound, NotADirectory, DataError].some((known) => error instanceof known)) return "";
     throw error;
   }
 }

@@ -2,6 +2,7 @@
  * Other libraries making the same training steps on the same machine, each in its own process and in turn with ours.
  */
 import { fromFileUrl, join } from "@std/path";
+import { ArgumentError } from "../../src/errors.ts";
 import type { PeerRow } from "../../src/measure/bench.ts";
 import { spreadOf } from "../../src/measure/spread.ts";
 import type { PopulationPlan } from "../../src/model/shape.ts";
@@ -24,6 +25,23 @@ export interface Peer {
   readonly name: string;
   /** The program and its arguments, or undefined where it does not know such networks. */
   command(load: PeerLoad): Command | undefined;
+}
+
+/**
+ * Checks that this process may start peers. Only the task `peers` may: a scheduler's measurements start no program.
+ *
+ * @throws {ArgumentError} When it may start neither Deno nor Python.
+ */
+export function checkMayStart(): void {
+  const programs = [Deno.execPath(), "python3"];
+  // Asked for one by one, since Deno grants a list of programs without granting "run" itself.
+  const may = (command: string) =>
+    Deno.permissions.querySync({ name: "run", command }).state === "granted";
+  if (programs.some(may)) return;
+  throw new ArgumentError(
+    "--peers expects permission to start other programs, which this task does not have: " +
+      "`deno task peers` has it, with the same options",
+  );
 }
 
 /** What a peer prints of each way in which it makes steps. */

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { stripVTControlCharacters } from "node:util";
 import { runChecked } from "./deno.ts";
 
 /** The root of the checkout. */
@@ -71,9 +70,7 @@ export async function checkOutside(
     );
     if (output === null) return null;
     // The stricter option is the reader's, so what it finds in the package's own modules is left out.
-    const errors = stripVTControlCharacters(output).split("\n\n").filter((error) =>
-      /^TS\d+ \[ERROR\]/.test(error)
-    );
+    const errors = output.split("\n\n").filter((error) => /^TS\d+ \[ERROR\]/.test(error));
     if (errors.length === 0) return output;
     const own = errors.filter((error) => error.includes(`at file://${folder}/`));
     return own.length > 0 ? own.join("\n\n") : null;

@@ -34,7 +34,8 @@ export function withLinkerVariables(command: Command): Command {
   return settings.length === 0 ? command : ["env", ...settings, ...command];
 }
 
-/** Runs the Deno that runs this process, which need not be on the PATH. */
+/** Runs the Deno that runs this process, which need not be on the PATH. It prints without colours. */
 export async function runDeno(...args: string[]): Promise<Deno.CommandOutput> {
-  return await new Deno.Command(Deno.execPath(), { args, env: withoutLinkerVariables() }).output();
+  const env = { ...withoutLinkerVariables(), NO_COLOR: "1" };
+  return await new Deno.Command(Deno.execPath(), { args, env }).output();
 }

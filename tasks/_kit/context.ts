@@ -3,9 +3,9 @@ import { Workers } from "./workers.ts";
 
 /** Where a task writes, and what interrupts it. */
 export interface TaskContext {
-  /** Writes one line of results to standard output. */
+  /** Writes one line of results to standard output, as {@linkcode visible}. */
   stdout(line: string): void;
-  /** Writes one line for people to standard error. */
+  /** Writes one line for people to standard error, as {@linkcode visible}. */
   stderr(line: string): void;
   /** Shows a text in place of the previous one, without a line break; "" removes it. Does nothing off a terminal. */
   progress(text: string): void;
@@ -24,6 +24,21 @@ export type TaskMain = (args: readonly string[], context: TaskContext) => Promis
 
 /** Carriage return, then "erase the whole line" (ECMA-48). */
 const ERASE_LINE = "\r\x1b[2K";
+
+/** Control characters (C0, DEL and C1 of ISO 6429), but for tabs and line breaks. */
+// deno-lint-ignore no-control-regex
+const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+
+/**
+ * Spells out what would direct a terminal, as in "\x1b[2J": names of folders, settings in files and what other programs
+ * print may hold anything.
+ */
+export function visible(text: string): string {
+  return text.replace(
+    CONTROLS,
+    (character) => "\\x" + character.charCodeAt(0).toString(16).padStart(2, "0"),
+  );
+}
 
 /** More threads would finish no sooner: the GPU trains for longer. */
 const MAX_THREADS = 4;
@@ -64,17 +79,19 @@ export class StreamContext implements TaskContext {
   }
 
   stdout(line: string): void {
-    this.#aside(() => this.#streams.stdout(line + "\n"));
+    this.#aside(() => this.#streams.stdout(visible(line) + "\n"));
   }
 
   stderr(line: string): void {
-    this.#aside(() => this.#streams.stderr(line + "\n"));
+    this.#aside(() => this.#streams.stderr(visible(line) + "\n"));
   }
 
   progress(text: string): void {
     if (!this.isTerminal || text === this.#shown) return;
     this.#shown = text;
-    this.#streams.stderr(ERASE_LINE + text);
+    // Spelling out makes it longer, and a line as wide as the terminal would wrap and could not be removed.
+    const line = visible(text).replaceAll("\n", "\\x0a");
+    this.#streams.stderr(ERASE_LINE + (line === text ? line : line.slice(0, this.columns - 1)));
   }
 
   /** Removes the progress line while something else is written, since both may be on the same terminal. */

@@ -36,7 +36,12 @@ export function writeEvent(
   event: EventName,
   fields: EventFields = {},
 ): void {
-  context.stdout(JSON.stringify({ event, ...fields }));
+  // JSON leaves these as they are, and the context would spell them out as no JSON has them.
+  const json = JSON.stringify({ event, ...fields }).replace(
+    /[\x7f-\x9f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
+  context.stdout(json);
 }
 
 /** Warns of something that does not stop the task. Event: `warning` with `message`. */

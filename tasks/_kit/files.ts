@@ -1,5 +1,6 @@
 /** Files: writing them so that a crash leaves the old file or the new one, never half of either. */
 import { basename, dirname, join } from "@std/path";
+import { DataError } from "../../src/errors.ts";
 
 /**
  * Writes a file durably: into a temporary file in the same folder, through to the disk, and then renamed over the old
@@ -77,20 +78,44 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Reads a text file; undefined where it does not exist. */
-export async function readTextIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+/**
+ * Reads a text file. Anything but a file is refused before it is opened: a pipe would be waited for, and a device may
+ * never end.
+ *
+ * @throws {Deno.errors.NotFound} When there is nothing by that name.
+ * @throws {DataError} When it is not a file; the message names it.
+ */
+export async function readText(path: string): Promise<string> {
+  await checkFile(path);
+  return await Deno.readTextFile(path);
 }
 
-/** Reads a file; undefined where it does not exist. */
+async function checkFile(path: string): Promise<void> {
+  const { isFile, isDirectory } = await Deno.stat(path);
+  if (isFile) return;
+  throw new DataError(
+    `Cannot read ${path}: it is a ${
+      isDirectory ? "folder" : "pipe, socket or device"
+    }, expected a file`,
+  );
+}
+
+/** Reads a text file as {@linkcode readText} does; undefined where it does not exist. */
+export async function readTextIfThere(path: string): Promise<string | undefined> {
+  return await ifThere(() => readText(path));
+}
+
+/** Reads the bytes of a file as {@linkcode readText} does its text; undefined where it does not exist. */
 export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  try {
+  return await ifThere(async () => {
+    await checkFile(path);
     return await Deno.readFile(path);
+  });
+}
+
+async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

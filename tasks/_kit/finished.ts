@@ -1,5 +1,6 @@
 /** `finished.json`: written last, it says that results are whole, and what each of their files was. */
 import { join } from "@std/path";
+import { DataError } from "../../src/errors.ts";
 import { JsonFile, type JsonValue, TEXT, unexpected } from "../../src/records/json.ts";
 import { readIfThere, readTextIfThere, writeFileDurably } from "./files.ts";
 
@@ -63,7 +64,7 @@ async function readResult(path: string): Promise<Uint8Array | undefined> {
   try {
     return await readIfThere(path);
   } catch (error) {
-    if (error instanceof Deno.errors.IsADirectory) return undefined; // In the place of the file.
+    if (error instanceof DataError) return undefined; // A folder or a pipe in its place.
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { dirname, join } from "@std/path";
 import { ArgumentError } from "../../src/errors.ts";
 import type { TaskContext } from "./context.ts";
 import { warn } from "./events.ts";
-import { isTemporary, namingPath, removeIfThere } from "./files.ts";
+import { isTemporary, namingPath, readText, removeIfThere } from "./files.ts";
 import { BusyError, TaskError } from "./main.ts";
 
 /** The file that is locked. It says who holds it; the lock itself is the operating system's. */
@@ -221,7 +221,7 @@ async function readHolder(
   path: string,
 ): Promise<{ pid?: unknown; host?: unknown; since?: unknown }> {
   try {
-    return Object(JSON.parse(await Deno.readTextFile(path)));
+    return Object(JSON.parse(await readText(path)));
   } catch {
     return {};
   }

@@ -2,7 +2,7 @@
 import { dirname, fromFileUrl } from "@std/path";
 import type { AdapterSummary } from "../../src/gpu/device.ts";
 import { vendorName } from "./adapter.ts";
-import { writeFileDurably } from "./files.ts";
+import { readText, writeFileDurably } from "./files.ts";
 import { inTurn } from "./lock.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
@@ -21,13 +21,13 @@ export function adapterKey({ description, vendor }: AdapterSummary): string {
   ].join(", ");
 }
 
-/** Reads the valid entries of a file; none where it is missing or damaged. */
+/** Reads the valid entries of a file; none where it is missing, damaged or not a file. */
 export async function readEntries<Entry>(
   path: string,
   isEntry: (value: unknown) => value is Entry,
 ): Promise<Entry[]> {
   try {
-    const entries: unknown = JSON.parse(await Deno.readTextFile(path));
+    const entries: unknown = JSON.parse(await readText(path));
     return Array.isArray(entries) ? entries.filter(isEntry) : [];
   } catch {
     return [];

@@ -17,7 +17,13 @@ import {
   sha256,
   writeFinished,
 } from "./finished.ts";
-import { readTextIfThere, removeIfThere, temporaryFor, writeFileDurably } from "./files.ts";
+import {
+  readText,
+  readTextIfThere,
+  removeIfThere,
+  temporaryFor,
+  writeFileDurably,
+} from "./files.ts";
 import { throughFile } from "./lock.ts";
 import { TaskError } from "./main.ts";
 import type { AnyValues, CHECKPOINT_OPTION, CommonOptions, PROFILE_OPTION } from "./options.ts";
@@ -189,7 +195,7 @@ export async function readVariant(
 export async function readSummary<Type>(directory: string, format: JsonFile<Type>): Promise<Type> {
   const name = join(directory, "summary.json");
   try {
-    return format.decode(await Deno.readTextFile(name), { name });
+    return format.decode(await readText(name), { name });
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`${error.message}; --force runs again`);

@@ -4,11 +4,12 @@ import type { RunConfig } from "../../src/records/config.ts";
 import type { Part, ReportCommands } from "../../src/report/data.ts";
 import { isQuick, otherSettings, settingText } from "../../src/report/settings.ts";
 import { optionName } from "../_kit/options.ts";
+import { shellOption, shellWord } from "../_kit/shell.ts";
 
 /** The number of seeds of `reproduce` by default, and with `--quick`. */
 export const DEFAULT_SEEDS = { usual: 3, quick: 1 };
 
-/** The commands that repeat these parts, of which there is at least one. */
+/** The commands that repeat these parts, of which there is at least one. What files say is quoted for a shell. */
 export function commandsFor(parts: readonly Part[]): ReportCommands {
   const quick = parts.some(({ config }) => isQuick(config));
   return {
@@ -36,13 +37,13 @@ function partCommands(parts: readonly Part[]): string[] {
   return distinct(
     parts.filter(({ seed }) => seed === parts[0].seed).map(({ config, seed }) =>
       [
-        `deno task ${config.task} --seed ${seed}`,
+        `deno task ${shellWord(config.task)} --seed ${seed}`,
         ...commonOptions(config),
         // The flag --quick implies the settings of a quick run.
         ...isQuick(config)
           ? []
           : otherSettings(config).map(([name, value]) =>
-            `${optionName(name)} ${settingText(value)}`
+            shellOption(optionName(name), settingText(value))
           ),
       ].join(" ")
     ),
@@ -57,6 +58,6 @@ function commonOptions({ settings, madeWith }: RunConfig): string[] {
     ...quick === true ? ["--quick"] : [],
     ...data === "synthetic" ? ["--data synthetic"] : [],
     ...typeof data === "string" && data !== "synthetic" ? ["--data DIR"] : [],
-    ...typeof variant === "string" ? [`--variant ${variant}`] : [],
+    ...typeof variant === "string" ? [shellOption("--variant", variant)] : [],
   ];
 }

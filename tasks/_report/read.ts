@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { ArgumentError, DataError } from "../../src/errors.ts";
 import { distinct } from "../../src/lists.ts";
-import { CONFIG_JSON } from "../../src/records/config.ts";
+import { CONFIG_JSON, type RunConfig } from "../../src/records/config.ts";
 import { CONFUSION_CSV } from "../../src/records/confusion.ts";
 import { CURVES_CSV } from "../../src/records/curves.ts";
 import { GRADIENT_CHECK_CSV } from "../../src/records/gradient_check.ts";
@@ -25,7 +25,7 @@ import type {
 import { allParts } from "../../src/report/data.ts";
 import type { BestRow, TrialRow } from "../../src/train/lambda_search.ts";
 import { describeFailure } from "../_kit/figures.ts";
-import { readTextIfThere } from "../_kit/files.ts";
+import { readText, readTextIfThere } from "../_kit/files.ts";
 import { FigureError } from "../_kit/main.ts";
 import type { Workers } from "../_kit/workers.ts";
 import { checkBest, checkConfusion, checkCurves, checkLambda, checkMetrics } from "./agree.ts";
@@ -125,7 +125,7 @@ class Reader {
 
   async #readGradientCheck(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "gradient_check.csv"])) return;
-    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    const config = await this.#config(part);
     const rows = await this.#rows(`${part}/gradient_check.csv`, GRADIENT_CHECK_CSV);
     // Written only if the check has passed.
     const passed = await readTextIfThere(this.#path(`${part}/summary.json`)) !== undefined;
@@ -151,7 +151,7 @@ class Reader {
     run: Pick<RunPart, "name" | "seed" | "folder">,
   ): Promise<RunPart | null> {
     if (!await this.#has(part, ["config.json", "metrics.csv", "summary.json"])) return null;
-    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    const config = await this.#config(part);
     const rows = await this.#rows(`${part}/metrics.csv`, METRICS_CSV);
     const ending = await this.#read(`${part}/summary.json`, RUN_SUMMARY_JSON);
     checkMetrics(rows, { name: this.#path(`${part}/metrics.csv`), ending });
@@ -167,7 +167,7 @@ class Reader {
 
   async #readSearch(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "trials.csv"])) return;
-    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    const config = await this.#config(part);
     const trials = await this.#rows(`${part}/trials.csv`, TRIALS_CSV);
     const figures: { stage: string; svg: string }[] = [];
     for (const stage of distinct(trials.map(({ stage }) => stage))) {
@@ -216,7 +216,7 @@ class Reader {
 
   async #readStudy(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "curves.csv", "summary.json"])) return;
-    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    const config = await this.#config(part);
     const rows = await this.#rows(`${part}/curves.csv`, CURVES_CSV);
     const study = await this.#read(`${part}/summary.json`, STUDY_SUMMARY_JSON);
     checkCurves(rows, { name: this.#path(`${part}/curves.csv`), runs: study.runs });
@@ -240,12 +240,23 @@ class Reader {
     return missing.length === 0;
   }
 
+  /** Reads the `config.json` of a part. Commands on the page name its task. */
+  async #config(part: string): Promise<RunConfig> {
+    const file = `${part}/config.json`;
+    const config = await this.#read(file, CONFIG_JSON);
+    const [task] = part.split("/");
+    if (config.task === task) return config;
+    throw new DataError(
+      `Cannot read ${this.#path(file)}: task is ${JSON.stringify(config.task)}, expected "${task}"`,
+    );
+  }
+
   async #read<Content>(
     file: string,
     format: Pick<TextFormat<Content>, "decode">,
   ): Promise<Content> {
     const name = this.#path(file);
-    return format.decode(await Deno.readTextFile(name), { name });
+    return format.decode(await readText(name), { name });
   }
 
   async #rows<Row extends object>(file: string, table: CsvTable<Row>): Promise<Row[]> {

@@ -8,6 +8,7 @@ import {
   readCifar10,
 } from "../../src/data/cifar10.ts";
 import { DataError } from "../../src/errors.ts";
+import { putPipe } from "../_tasks.ts";
 
 const RECORD = 3073;
 
@@ -146,6 +147,19 @@ Deno.test("readCifar10() refuses a file that is cut short, too long or empty", a
         `Cannot read ${path}: ${problem}, expected 30730000 (10000 records of 3073)`,
       );
     }
+  });
+});
+
+Deno.test("readCifar10() refuses a pipe in place of a file, and does not wait", async () => {
+  await withFolder(async (folder) => {
+    await writeBlack(folder);
+    const path = `${folder}/data_batch_1.bin`;
+    await putPipe(path);
+    await assertRejects(
+      () => readCifar10(folder),
+      DataError,
+      `Cannot read ${path}: there is no such file, expected 10000 CIFAR-10 records`,
+    );
   });
 });
 

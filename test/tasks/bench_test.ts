@@ -18,7 +18,9 @@ import {
   exists,
   filesIn,
   inDirectory,
+  putPipe,
   runInProcess,
+  runTask,
   runWithoutAdapter,
 } from "../_tasks.ts";
 
@@ -233,6 +235,23 @@ Deno.test("bench measures peers beside each of its rows, and looks at peers.csv 
   });
 });
 
+Deno.test("bench refuses --peers without permission to start programs, and peers has it", async () => {
+  await inDirectory(async (out) => {
+    const run = (task: string, args: readonly string[]) => runTask(task, [...args, "--out", out]);
+    const refused = await run("bench", ["--quick", "--peers"]);
+    assertEquals([refused.status, refused.output], [2, ""]);
+    assertEquals(
+      refused.errors,
+      "error: --peers expects permission to start other programs, which this task does not have: " +
+        "`deno task peers` has it, with the same options\n",
+    );
+    assertEquals(await exists(out), false);
+    // Refused for its value only: whether programs may be started was checked before.
+    const allowed = await run("peers", ["--networks", "70000"]);
+    assertEquals(allowed.errors, "error: --networks expects at most 65535, not 70000\n");
+  });
+});
+
 Deno.test("measure() adds steps until a measurement takes long enough, and measures each kind in turn", async () => {
   const gpu = await Gpu.request();
   const data = new DeviceDataSet(gpu, await createRandomData({ inputs: 8 }));
@@ -279,6 +298,18 @@ Deno.test("bench refuses a damaged bench.csv and names the line, and starts over
     assertEquals((await bench(out, [...SMALL, "--networks", "1", "--force"])).status, 0);
     assertEquals((await rowsIn(out)).length, 1);
   });
+});
+
+Deno.test("bench refuses a pipe in place of bench.csv or peers.csv, and does not wait", async () => {
+  for (const name of ["bench.csv", "peers.csv"]) {
+    await inDirectory(async (out) => {
+      await Deno.mkdir(out);
+      await putPipe(`${out}/${name}`);
+      const { status, errors } = await bench(out, [...SMALL, "--peers"]);
+      assertEquals(status, 2);
+      assertMatch(errors, new RegExp(`error: Cannot read ${out}/${name}: it is a pipe`));
+    });
+  }
 });
 
 Deno.test("bench refuses bad input in one sentence, and writes nothing", async () => {
@@ -373,6 +404,11 @@ Deno.test("currentCommit() reads a branch, a packed branch, and a commit without
     assertEquals(await currentCommit(repository), loose);
     await head(`${packed}\n`);
     assertEquals(await currentCommit(repository), packed);
+  });
+  await inDirectory(async (repository) => {
+    await Deno.mkdir(repository);
+    await putPipe(`${repository}/HEAD`);
+    assertEquals(await currentCommit(repository), "");
   });
   assertEquals(await currentCommit(fromFileUrl(new URL("nowhere", import.meta.url))), "");
 });

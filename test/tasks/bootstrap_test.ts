@@ -5,11 +5,14 @@ import { withoutLinkerVariables } from "../../tasks/_kit/children.ts";
 /** What bootstrap.sh uses of any system. Everything else that it calls is a stand-in, or missing. */
 const REAL_TOOLS = ["cat", "chmod", "cp", "dirname", "mkdir", "mktemp", "mv", "rm", "sh"];
 
+/** A SHA-256 in bootstrap.sh. */
+const DIGEST = /\b[0-9a-f]{64}\b/g;
+
 /** What a machine has before bootstrap.sh runs on it. */
 interface MachineOptions {
   /** The version of the Deno on its PATH, or null where there is none. */
   deno?: string | null;
-  /** Which of npm, curl and the package managers it has. */
+  /** Which of npm, curl, unzip, 7z, the package managers and the programs that compute a SHA-256 it has. */
   tools?: string[];
   /** What Deno finds when it asks for an adapter. */
   adapter?: "hardware" | "software" | "none";
@@ -25,8 +28,11 @@ interface MachineOptions {
   root?: boolean;
   /** Whether @std is in Deno's cache, and whether JSR answers. */
   std?: "cached" | "answers" | "silent";
-  /** What `uname -s` says. */
+  /** What `uname -s` and `uname -m` say. */
   system?: string;
+  processor?: string;
+  /** Whether the Deno that npm and dl.deno.land have is another than bootstrap.sh expects. */
+  otherDeno?: boolean;
   /** The exit status of the task. */
   status?: number;
   /** The exit status of a package manager. */
@@ -57,7 +63,7 @@ class Machine implements AsyncDisposable {
   static async create(options: MachineOptions = {}): Promise<Machine> {
     const {
       deno = "2.9.6",
-      tools = ["npm", "curl", "apt-get"],
+      tools = ["npm", "curl", "unzip", "apt-get", "sha256sum"],
       adapter = "hardware",
       adapterAfterInstall = "software",
       loader = true,
@@ -66,6 +72,8 @@ class Machine implements AsyncDisposable {
       root = true,
       std = "answers",
       system = "Linux",
+      processor = "x86_64",
+      otherDeno = false,
       status = 0,
       installStatus = 0,
     } = options;
@@ -95,7 +103,7 @@ class Machine implements AsyncDisposable {
         *requestAdapter*) cat "${state}" ;;
         *dlopen*) exit ${loader ? 0 : 1} ;;
         *--cached-only*) exit ${std === "cached" ? 0 : 1} ;;
-        *setTimeout*) echo "ask JSR" >>"${machine.#log}"; exit ${jsrStatus} ;;
+        *--no-prompt*) echo "ask JSR" >>"${machine.#log}"; exit ${jsrStatus} ;;
         *config.tasks*) case "$*" in *nope) exit 1 ;; esac ;;
         *)
           echo "deno ${version} $*" >>"${machine.#log}"
@@ -107,7 +115,7 @@ class Machine implements AsyncDisposable {
           exit ${status}
       esac`;
     if (deno !== null) await machine.#standIn("deno", denoText(deno));
-    await machine.#standIn("uname", `echo ${system}`);
+    await machine.#standIn("uname", `[ "$1" = -m ] && echo ${processor} || echo ${system}`);
     await machine.#standIn("id", `echo ${root ? 0 : 1000}`);
     await machine.#standIn("ls", `case $2 in ${files}) exit 0 ;; esac; exit 1`);
 
@@ -117,14 +125,19 @@ class Machine implements AsyncDisposable {
     await machine.#write(newBrowser, chromium);
     const newDeno = join(directory, "new-deno");
     await machine.#write(newDeno, denoText("2.9.6"));
+    if (!otherDeno) await machine.#expect(newDeno);
     const log = (name: string) => `echo "${name} $*" >>"${machine.#log}"\n`;
     const standIns: { [tool: string]: string } = {
       "npm": `${log("npm")} mkdir -p "$3/node_modules/@deno/any"
         cp "${newDeno}" "$3/node_modules/@deno/any/deno"`,
       "broken-npm": `${log("npm")} exit 1`,
-      "curl": `${log("curl")} cat >"$4" <<END
-          echo "installer \\$*" >>"${machine.#log}"
-          mkdir -p "\\$DENO_INSTALL/bin" && cp "${newDeno}" "\\$DENO_INSTALL/bin/deno"\nEND`,
+      "curl": `${log("curl")} cp "${newDeno}" "$3"`,
+      "broken-curl": `${log("curl")} echo half >"$3"; exit 22`,
+      "unzip": `${log("unzip")} cat "$2"`,
+      "7z": `${log("7z")} cat "$3"`,
+      "sha256sum": `exec ${findDigester()}`,
+      "shasum": `[ "$*" = "-a 256" ] && exec ${findDigester()}`,
+      "openssl": `[ "$*" = "dgst -sha256 -r" ] && exec ${findDigester()}`,
       "sudo": `${log("sudo")} exec "$@"`,
       "nvidia-smi": "exit 0",
     };
@@ -163,6 +176,16 @@ class Machine implements AsyncDisposable {
     return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr), calls };
   }
 
+  /** Has bootstrap.sh expect this program as its Deno. */
+  async #expect(program: string): Promise<void> {
+    const digest = new Uint8Array(
+      await crypto.subtle.digest("SHA-256", await Deno.readFile(program)),
+    );
+    const script = join(this.directory, "project", "tasks", "bootstrap.sh");
+    const text = await Deno.readTextFile(script);
+    await Deno.writeTextFile(script, text.replace(DIGEST, digest.toHex()));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.directory, { recursive: true });
   }
@@ -184,14 +207,35 @@ function isFile(path: string): boolean {
   }
 }
 
+/** A command that computes a SHA-256, on any system that the tests run on. */
+function findDigester(): string {
+  const known = { sha256sum: "", shasum: " -a 256", openssl: " dgst -sha256 -r" };
+  for (const [name, options] of Object.entries(known)) {
+    for (const folder of ["/usr/bin", "/bin"]) {
+      if (isFile(join(folder, name))) return join(folder, name) + options;
+    }
+  }
+  throw new Error("expected sha256sum, shasum or openssl in /usr/bin or /bin");
+}
+
 /** The names in a folder, sorted. */
 async function list(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
 }
 
+/** The files in a folder and below. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) found.push(...await filesBelow(join(folder, name)));
+    else found.push(join(folder, name));
+  }
+  return found;
+}
+
 /** The calls that install something. */
 function installations(outcome: Outcome): string[] {
-  return outcome.calls.filter((call) => /^(npm|curl|installer|sudo|apt-get|dnf|apk) /.test(call));
+  return outcome.calls.filter((call) => /^(npm|curl|unzip|7z|sudo|apt-get|dnf|apk) /.test(call));
 }
 
 Deno.test("bootstrap.sh uses the Deno on the PATH when it is new enough", async () => {
@@ -220,23 +264,134 @@ Deno.test("bootstrap.sh installs Deno from npm once when it is missing or too ol
   }
 });
 
-Deno.test("bootstrap.sh installs Deno with its installer when npm is missing or fails", async () => {
-  for (const npm of [[], ["broken-npm"]]) {
-    await using machine = await Machine.create({ deno: null, tools: [...npm, "curl"] });
-    const outcome = await machine.run(["baseline"]);
-    assertEquals(outcome.status, 0, outcome.stderr);
-    assertEquals(outcome.calls[npm.length].split(" ")[0], "curl");
-    assertEquals(outcome.calls[npm.length + 1], "installer v2.9.6 --no-modify-path");
-    assertEquals(outcome.calls.at(-1), "deno 2.9.6 task baseline");
+Deno.test("bootstrap.sh installs Deno from its archive when npm is missing or fails", async () => {
+  const targets = [
+    { system: "Linux", processor: "x86_64", target: "x86_64-unknown-linux-gnu" },
+    { system: "Linux", processor: "aarch64", target: "aarch64-unknown-linux-gnu" },
+    { system: "Darwin", processor: "x86_64", target: "x86_64-apple-darwin" },
+    { system: "Darwin", processor: "arm64", target: "aarch64-apple-darwin" },
+  ];
+  for (const { target, ...machineOptions } of targets) {
+    for (const npm of [[], ["broken-npm"]]) {
+      const unpacker = npm.length > 0 ? "unzip" : "7z";
+      const tools = [...npm, "curl", unpacker, "sha256sum"];
+      await using machine = await Machine.create({ deno: null, tools, ...machineOptions });
+      const outcome = await machine.run(["baseline"]);
+      assertEquals(outcome.status, 0, outcome.stderr);
+      const [curl, unpack] = outcome.calls.slice(npm.length);
+      assertMatch(curl, /^curl -fsSL -o \S+\/deno\.zip https:/);
+      assertStringIncludes(curl, ` https://dl.deno.land/release/v2.9.6/deno-${target}.zip`);
+      // Of all that is in the archive, only the program, and that to standard output.
+      assertMatch(unpack, /^(unzip -p|7z x -so) \S+\/deno\.zip deno$/);
+      assertEquals(outcome.calls.at(-1), "deno 2.9.6 task baseline");
+      assertEquals(await list(join(machine.directory, "project", ".deno", "bin")), ["deno"]);
+    }
   }
 });
 
 Deno.test("bootstrap.sh says what to install when it cannot install Deno", async () => {
-  await using machine = await Machine.create({ deno: null, tools: [] });
-  const outcome = await machine.run(["baseline"]);
-  assertEquals(outcome.status, 1);
-  assertEquals(outcome.calls, []);
-  assertStringIncludes(outcome.stderr, "no Deno 2.8 or newer: install npm, or curl and unzip");
+  const unable = [
+    { tools: [] },
+    { tools: ["curl", "sha256sum"] },
+    { tools: ["broken-npm", "broken-curl", "unzip", "sha256sum"] },
+    { tools: ["curl", "unzip", "sha256sum"], processor: "riscv64" },
+  ];
+  for (const options of unable) {
+    await using machine = await Machine.create({ deno: null, ...options });
+    const outcome = await machine.run(["baseline"]);
+    assertEquals(outcome.status, 1);
+    assert(!outcome.calls.some((call) => call.startsWith("deno")));
+    assertStringIncludes(outcome.stderr, "no Deno 2.8 or newer: install npm, or curl and unzip");
+    assertEquals(await filesBelow(join(machine.directory, "project", ".deno")), []);
+  }
+});
+
+Deno.test("bootstrap.sh refuses a Deno with another SHA-256, runs nothing of it and leaves nothing behind", async () => {
+  const sources = [["npm", ["npm"]], ["dl.deno.land", ["curl", "unzip"]]] as const;
+  for (const [source, tools] of sources) {
+    await using machine = await Machine.create({
+      deno: null,
+      tools: [...tools, "sha256sum"],
+      otherDeno: true,
+    });
+    const { status, stdout, stderr, calls } = await machine.run(["baseline"]);
+    assertEquals([status, stdout], [1, ""]);
+    assertEquals(calls.map((call) => call.split(" ")[0]), [...tools]);
+    const [, sentence, ...others] = stderr.trimEnd().split("\n");
+    assertMatch(
+      sentence,
+      new RegExp(
+        `^bootstrap: cannot use the Deno from ${source}: its SHA-256 is [0-9a-f]{64}, expected that of ` +
+          "Deno 2\\.9\\.6 in tasks/bootstrap\\.sh$",
+      ),
+    );
+    assertEquals(others, []);
+    assertEquals(await filesBelow(join(machine.directory, "project", ".deno")), []);
+  }
+});
+
+Deno.test("bootstrap.sh verifies Deno by sha256sum, shasum or openssl, and refuses it without one", async () => {
+  for (const digester of ["sha256sum", "shasum", "openssl"]) {
+    await using machine = await Machine.create({ deno: null, tools: ["npm", digester] });
+    const { status, stderr } = await machine.run(["baseline"]);
+    assertEquals(status, 0, stderr);
+  }
+  await using machine = await Machine.create({ deno: null, tools: ["npm"] });
+  const { status, stderr } = await machine.run(["baseline"]);
+  assertEquals(status, 1);
+  assertStringIncludes(
+    stderr,
+    "cannot verify the Deno from npm: there is no sha256sum, shasum or openssl, expected one of them",
+  );
+  assertEquals(await filesBelow(join(machine.directory, "project", ".deno")), []);
+});
+
+Deno.test("bootstrap.sh knows a SHA-256 of Deno for each system", async () => {
+  const script = await Deno.readTextFile(new URL("../../tasks/bootstrap.sh", import.meta.url));
+  const digests = script.match(DIGEST)!;
+  assertEquals([digests.length, new Set(digests).size], [4, 4]);
+});
+
+Deno.test("bootstrap.sh leaves nothing half installed when it is ended", async () => {
+  await using machine = await Machine.create({ deno: null });
+  const npm = `cp "$0" "$3/half"; kill -TERM $PPID`;
+  for (const signal of ["TERM", "HUP", "INT"]) {
+    await machine.replace("npm", npm.replace("TERM", signal));
+    const { status, calls } = await machine.run(["baseline"]);
+    assert(status !== 0);
+    assert(!calls.some((call) => call.startsWith("deno")));
+    assertEquals(await filesBelow(join(machine.directory, "project", ".deno")), []);
+  }
+});
+
+Deno.test("bootstrap.sh runs no program of the current folder or the project, whatever the PATH", async () => {
+  await using machine = await Machine.create();
+  const { directory } = machine;
+  const evil = `#!/bin/sh\necho evil >>"${directory}/log"\n`;
+  for (const folder of [directory, join(directory, "project")]) {
+    for (const name of ["deno", "dirname", "npm", "sha256sum", "uname"]) {
+      await Deno.writeTextFile(join(folder, name), evil, { mode: 0o755 });
+    }
+  }
+  const bin = join(directory, "bin");
+  for (const path of [`.:${bin}`, `:${bin}`, `project::${bin}`, `..:./:${bin}:`]) {
+    const { status, stderr, calls } = await machine.run(["baseline"], { PATH: path });
+    assertEquals(status, 0, stderr);
+    assertEquals(calls, ["ask JSR", "deno 2.9.6 task baseline"]);
+  }
+});
+
+Deno.test("bootstrap.sh gives what it asks JSR for no permission", async () => {
+  await using machine = await Machine.create();
+  await machine.replace(
+    "deno",
+    `case "$*" in
+      --version) echo "deno 2.9.6" ;;
+      *--cached-only*) exit 1 ;;
+      *--no-prompt*) echo "$*" >>"${machine.directory}/log" ;;
+    esac`,
+  );
+  assertEquals((await machine.run(["check"])).calls, ["run --no-lock --no-prompt -"]);
 });
 
 Deno.test("bootstrap.sh passes the task's exit status on", async () => {
@@ -498,7 +653,7 @@ Deno.test("bootstrap.sh waits a few seconds for a JSR that accepts and stays sil
     "deno",
     `case "$*" in
       --version) echo "deno 2.9.6" ;;
-      *--cached-only* | *setTimeout*) exec "${Deno.execPath()}" "$@" ;;
+      *--cached-only* | *--no-prompt*) exec "${Deno.execPath()}" "$@" ;;
       *requestAdapter*) echo hardware ;;
       task*) echo "STD_MAP=$STD_MAP" ;;
     esac`,

@@ -5,7 +5,7 @@ import { EXIT, runMain, StoppedError } from "../../tasks/_kit/main.ts";
 import { main } from "../../tasks/gradient_check.ts";
 import { GRADIENT_CHECK_CSV } from "../../src/records/gradient_check.ts";
 import { CapturedContext } from "../_context.ts";
-import { exists, filesIn, inDirectory } from "../_tasks.ts";
+import { exists, filesIn, inDirectory, runTask } from "../_tasks.ts";
 import { MUTANTS, plant, variantOf } from "../kernels/_mutants.ts";
 import { VARIANT_MUTANTS } from "../kernels/_mutants_variants.ts";
 
@@ -147,4 +147,20 @@ Deno.test("gradient-check refuses invalid options and writes nothing", async () 
       assertEquals([...Deno.readDirSync(dirname(out))], []);
     });
   }
+});
+
+Deno.test("gradient-check takes any name for --data, and no part of it reaches a shell", async () => {
+  await inDirectory(async (out) => {
+    const touch = `touch ${out}-evil`;
+    const names = [`$(${touch})`, `\`${touch}\``, `; ${touch};`, `"' ${touch} '"`, `\n${touch}\n`];
+    const { status, errors } = await runTask("gradient-check", [
+      ...["--quick", "--data", names.join(" "), "--out", out],
+    ]);
+    assertEquals(status, 2, errors);
+    assertStringIncludes(
+      errors,
+      `Cannot read CIFAR-10 from ${names.join(" ")}: there is no such folder`,
+    );
+    assertEquals([await exists(`${out}-evil`), await exists(out)], [false, false]);
+  });
 });

@@ -9,7 +9,9 @@ import {
   exists,
   filesIn,
   inDirectory,
+  putPipe,
   runInProcess,
+  runTask,
   runWithoutAdapter,
 } from "../_tasks.ts";
 
@@ -309,4 +311,56 @@ Deno.test("report reads the directory of reproduce by default", async () => {
   const { output } = await runInProcess(main, ["--help"]);
   assertStringIncludes(output, "(default out/reproduce, with --quick\n");
   assert(!output.includes("--seed"));
+});
+
+Deno.test("report refuses a pipe in place of any file that it reads, and does not wait", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, { seeds: 1 });
+    await report(out);
+    for (const [file, bytes] of await filesIn(out)) {
+      // Of a search the others say all, and the page is written only.
+      if (file === "report.html" || file === "lambda-search/seed-1/summary.json") continue;
+      await putPipe(`${out}/${file}`);
+      const { status, output, errors } = await report(out);
+      assertEquals([status, output], [2, ""], file);
+      assertEquals(
+        errors,
+        `error: Cannot read ${out}/${file}: it is a pipe, socket or device, expected a file\n`,
+      );
+      await Deno.remove(`${out}/${file}`);
+      await Deno.writeFile(`${out}/${file}`, bytes);
+    }
+  });
+});
+
+Deno.test("report refuses a config.json that names another task", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, SMALL);
+    const path = `${out}/init-sensitivity/seed-1/config.json`;
+    const text = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, text.replace('"init-sensitivity"', '"--config=evil.json"'));
+    assertEquals(await report(out), {
+      status: 2,
+      output: "",
+      errors: `error: Cannot read ${path}: task is "--config=evil.json", ` +
+        'expected "init-sensitivity"\n',
+    });
+  });
+});
+
+Deno.test("report takes any name for --out, and no part of it reaches a shell or directs a terminal", async () => {
+  await inDirectory(async (parent) => {
+    const touch = `touch ${parent}/evil`;
+    const names = [`$(${touch})`, `\`${touch}\``, `; ${touch};`, `"' ${touch} '"`, `\n${touch}\n`];
+    for (const name of [...names, "-rf", "\x1b[2J\x9b2J"]) {
+      const out = `${parent}/a b/${name}`;
+      await writeReproduceDirectory(out, SMALL);
+      const { status, output, errors } = await runTask("report", ["--out", out]);
+      assertEquals(status, 0, errors);
+      const shown = out.replaceAll("\x1b", "\\x1b").replaceAll("\x9b", "\\x9b");
+      assertEquals(output, `Page: ${shown}/report.html\n`);
+      assert(await exists(`${out}/report.html`));
+    }
+    assertEquals(await exists(`${parent}/evil`), false);
+  });
 });

@@ -88,6 +88,26 @@ Deno.test("measurePeers() leaves a peer out and says why when it cannot run", as
   });
 });
 
+Deno.test("measurePeers() lets nothing that a peer prints direct the terminal", async () => {
+  await inDirectory(async (out) => {
+    const evil = `\x1b[2J\x9b2J\x7f`;
+    const named = line("evil", 6).replace("1.2", "1\\u001b[2J\x9b\x7f");
+    const peers = [
+      shell("liar", `printf '%s' '${evil}' >&2; exit 1`),
+      shell("evil", `cat <<'END'\n${named}\nEND`),
+    ];
+    for (const json of [false, true]) {
+      const context = new CapturedContext();
+      const loads = [load([1, 1])];
+      await measurePeers(context, { ...COMMON, json, rounds: 1, loads, peers, out });
+      assertMatch(context.errors, /^liar is left out: \\x1b\[2J\\x9b2J\\x7f$/m);
+      // deno-lint-ignore no-control-regex
+      assertEquals((context.output + context.errors).match(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g), null);
+      if (json) assertEquals(context.events[0].version, "1\x1b[2J\x9b\x7f");
+    }
+  });
+});
+
 Deno.test("measurePeers() keeps what a peer printed in the rounds before it failed", async () => {
   await inDirectory(async (out) => {
     await Deno.mkdir(out);

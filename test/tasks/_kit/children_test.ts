@@ -37,10 +37,10 @@ async function onCudaMachine(
   return { output: decoder.decode(stdout), errors: decoder.decode(stderr) };
 }
 
-Deno.test("bench --peers starts peers under LD_LIBRARY_PATH, and a Deno that is not on the PATH", async () => {
+Deno.test("peers starts peers under LD_LIBRARY_PATH, and a Deno that is not on the PATH", async () => {
   await inDirectory(async (out) => {
-    const command = configuration.tasks.bench.command
-      .replace("tasks/bench.ts", `--no-check test/_children.ts peers ${out}`);
+    const command = configuration.tasks.peers.command
+      .replace("tasks/bench.ts --peers", `--no-check test/_children.ts peers ${out}`);
     const { output, errors } = await onCudaMachine(command, `${out}-bin`);
     assertMatch(output, /^\{/m, errors);
     const { modes, left } = JSON.parse(

@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { writeFileDurably } from "../../../tasks/_kit/files.ts";
+import { DataError } from "../../../src/errors.ts";
+import { readText, readTextIfThere, writeFileDurably } from "../../../tasks/_kit/files.ts";
+import { putPipe } from "../../_tasks.ts";
 
 /** Runs a test in a folder of its own, and tells what the folder holds afterwards. */
 async function inFolder(body: (folder: string) => Promise<void>): Promise<string[]> {
@@ -98,5 +100,54 @@ Deno.test("writeFileDurably() rejects when the folder is missing", async () => {
       () => writeFileDurably(join(folder, "no", "a.txt"), "x"),
       Deno.errors.NotFound,
     );
+  });
+});
+
+Deno.test("writeFileDurably() replaces a link, and leaves alone what it points to", async () => {
+  const names = await inFolder(async (folder) => {
+    const [elsewhere, path] = [join(folder, "elsewhere"), join(folder, "metrics.csv")];
+    await Deno.writeTextFile(elsewhere, "precious");
+    for (const target of [elsewhere, join(folder, "nowhere")]) {
+      await Deno.symlink(target, path);
+      await writeFileDurably(path, "x");
+      assertEquals(await Deno.readTextFile(path), "x");
+      assertEquals((await Deno.lstat(path)).isFile, true);
+      assertEquals(await Deno.readTextFile(elsewhere), "precious");
+      await Deno.remove(path);
+    }
+  });
+  assertEquals(names, ["elsewhere"]);
+});
+
+Deno.test("writeFileDurably() replaces a pipe, and waits for nobody", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "metrics.csv");
+    await putPipe(path);
+    await writeFileDurably(path, "x");
+    assertEquals(await Deno.readTextFile(path), "x");
+  });
+});
+
+Deno.test("readText() refuses what is not a file, and opens nothing", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "config.json");
+    const refuses = (what: string) =>
+      assertRejects(
+        () => readTextIfThere(path),
+        DataError,
+        `Cannot read ${path}: it is a ${what}, expected a file`,
+      );
+    assertEquals(await readTextIfThere(path), undefined);
+    await putPipe(path);
+    await refuses("pipe, socket or device");
+    await Deno.remove(path);
+    await Deno.symlink("/dev/zero", path);
+    await refuses("pipe, socket or device");
+    await Deno.remove(path);
+    await Deno.mkdir(path);
+    await refuses("folder");
+    await Deno.remove(path);
+    await Deno.writeTextFile(path, "{}");
+    assertEquals(await readText(path), "{}");
   });
 });

@@ -281,3 +281,9 @@ Deno.test("helpText() leaves out what the task does not have", () => {
   );
   assert(help.includes("results are written into (default out/plain)"), help);
 });
+
+Deno.test("parseOptions() takes a directory whose name begins with a dash", () => {
+  const out = (...args: string[]) => parseOptions(TASK, args).options.out;
+  assertEquals(out("--out", "-rf"), "-rf");
+  assertEquals(out("--out=--force"), "--force");
+});

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Progress } from "../../../tasks/_kit/progress.ts";
-import { warn } from "../../../tasks/_kit/events.ts";
+import { warn, writeEvent } from "../../../tasks/_kit/events.ts";
 import { CapturedContext } from "../../_context.ts";
 
 /** An evaluation whose numbers are told apart at a glance. */
@@ -197,4 +197,28 @@ Deno.test("StreamContext shows no progress line off a terminal", () => {
   context.progress("half way");
   context.stderr("note");
   assertEquals(context.errors, "note\n");
+});
+
+Deno.test("StreamContext spells out what would direct a terminal, but for line breaks and tabs", () => {
+  const context = new CapturedContext({ isTerminal: true });
+  context.stdout("\x1b]0;title\x07\tλ\n\x00\x7f");
+  context.stderr("over\rwritten \x9b31m");
+  context.progress("x".repeat(70) + "\x1b[2J\n\x1b[2J");
+  assertEquals(context.output, "\\x1b]0;title\\x07\tλ\n\\x00\\x7f\n");
+  assertEquals(context.errors.split("\r\x1b[2K"), [
+    "over\\x0dwritten \\x9b31m\n",
+    // Cut where the terminal ends, or it could not be removed.
+    "x".repeat(70) + "\\x1b[2J\\x",
+  ]);
+});
+
+Deno.test("writeEvent() writes JSON without control characters, which reads as before", () => {
+  const context = new CapturedContext();
+  const name = "\x1b[2J\x7f\x80\x9b\n\tλ";
+  writeEvent(context, "result", { name });
+  assertEquals(
+    context.output,
+    '{"event":"result","name":"\\u001b[2J\\u007f\\u0080\\u009b\\n\\tλ"}\n',
+  );
+  assertEquals(context.events, [{ event: "result", name }]);
 });

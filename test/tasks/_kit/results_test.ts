@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { ArgumentError } from "../../../src/errors.ts";
+import { ArgumentError, DataError } from "../../../src/errors.ts";
 import { TaskError } from "../../../tasks/_kit/main.ts";
 import {
   COMMON_OPTIONS,
@@ -10,6 +10,8 @@ import {
 } from "../../../tasks/_kit/options.ts";
 import {
   openResults,
+  readSummary,
+  readVariant,
   type Results,
   type ResultsOptions,
   runConfig,
@@ -17,6 +19,7 @@ import {
 import { CONFIG_JSON, type RunConfig } from "../../../src/records/config.ts";
 import configuration from "../../../deno.json" with { type: "json" };
 import { CapturedContext } from "../../_context.ts";
+import { putPipe } from "../../_tasks.ts";
 
 const OPTIONS = { ...COMMON_OPTIONS, ...TRAINING_OPTIONS };
 
@@ -430,5 +433,40 @@ Deno.test("Results.write() refuses a file that is not among the run's", async ()
     const results = await openResults(directory, config(), FILES);
     await results.start();
     await assertRejects(() => results.write("notes.txt", ""), TypeError, "notes.txt");
+  });
+});
+
+Deno.test("openResults() and what reads results refuse a pipe in place of a file", async () => {
+  await inDirectory(async (directory) => {
+    await Deno.mkdir(directory);
+    const { adapter } = CIRCUMSTANCES;
+    const results = await openResults(directory, config(), FILES);
+    for (const name of ["config.json", "metrics.csv", "summary.json"]) {
+      await putPipe(`${directory}/${name}`);
+    }
+    const readers = {
+      "config.json": [
+        () => openResults(directory, config(), FILES),
+        () => readVariant(directory, adapter),
+      ],
+      "metrics.csv": [() => results.read("metrics.csv", CONFIG_JSON)],
+      "summary.json": [() => readSummary(directory, CONFIG_JSON)],
+    };
+    for (const [name, read] of Object.entries(readers)) {
+      const sentence = `Cannot read ${directory}/${name}: it is a pipe, socket or device, expected`;
+      for (const each of read) await assertRejects(each, DataError, sentence);
+    }
+  });
+});
+
+Deno.test("openResults() follows a link in place of the directory", async () => {
+  await inDirectory(async (directory) => {
+    await Deno.mkdir(`${directory}-elsewhere`);
+    await Deno.symlink(`${directory}-elsewhere`, directory);
+    const results = await openResults(directory, config(), FILES);
+    await results.start();
+    await results.write("metrics.csv", "step");
+    const names = Object.keys(await contents(`${directory}-elsewhere`));
+    assertEquals(names, ["config.json", "metrics.csv"]);
   });
 });

@@ -10,7 +10,7 @@ import {
   warnIfFailed,
 } from "../../../tasks/_run/verified.ts";
 import { CapturedContext } from "../../_context.ts";
-import { inDirectory } from "../../_tasks.ts";
+import { inDirectory, putPipe } from "../../_tasks.ts";
 
 const VARIANT = "per-operation";
 
@@ -108,5 +108,17 @@ Deno.test("warnIfFailed() warns of a variant that failed and is requested nevert
     const message = "tiled failed `deno task doctor --verify` on this adapter";
     assertEquals(context.errors, `warning: ${message}\n`);
     assertEquals(context.events, [{ event: "warning", message }]);
+  });
+});
+
+Deno.test("failedVariants() remembers nothing where the file is a pipe, which is then replaced", async () => {
+  await inDirectory(async (directory) => {
+    await Deno.mkdir(directory);
+    const memory = `${directory}/verified.json`;
+    await putPipe(memory);
+    const one = adapterNamed("one");
+    assertEquals(await failedVariants(one, memory), []);
+    assert(await rememberVerified(one, ["tiled"], memory));
+    assertEquals(await failedVariants(one, memory), ["tiled"]);
   });
 });
