@@ -1,7 +1,7 @@
 /** Servers and archives for the tests of downloading and unpacking. */
 import { createHash } from "node:crypto";
 import { Random } from "../../../src/model/random.ts";
-import type { Archive } from "../../../tasks/_data/download.ts";
+import type { Archive } from "../../../tasks/_data/archive.ts";
 
 /** What a server makes of a request. */
 export type Answer = (request: Request) => Response | Promise<Response>;

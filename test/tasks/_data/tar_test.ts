@@ -90,7 +90,9 @@ Deno.test("readTar() reads members in pieces of any size, and names with a prefi
       (_, i) => bytes.subarray(i * piece, (i + 1) * piece),
     );
     const members: [string, number, number[]][] = [];
-    for await (const { name, size, content } of readTar(ReadableStream.from(pieces), "test")) {
+    for await (
+      const { name, size, content } of readTar(ReadableStream.from(pieces), { archive: "test" })
+    ) {
       // The second member is left unread, which must not hurt.
       const read: number[] = [];
       if (name !== "deep/three") { for await (const each of content) read.push(...each); }
