@@ -262,3 +262,51 @@ Deno.test("download() reads a file URL, and says at once when there is none", as
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test({
+  name: "download() writes through no link and into no pipe, and copies none",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withServer([answerRange], async (url, folder, requests) => {
+      const [part, outside, pipe] = ["part", "outside", "pipe"].map((name) => `${folder}/${name}`);
+      const refuses = (archive: string, message: string) =>
+        assertRejects(() => download(archiveOf(archive), part, QUICK), DownloadError, message);
+      const makePipe = async (path: string) => {
+        await new Deno.Command("sh", { args: ["-c", 'mkfifo "$0"', path] }).output();
+        assert((await Deno.stat(path)).isFifo);
+      };
+      await Deno.writeTextFile(outside, "another's");
+      for (const target of [outside, `${folder}/nothing`, "/dev/zero"]) {
+        await Deno.symlink(target, part);
+        await refuses(url, `Cannot download into ${part}: it is a symbolic link, expected a file`);
+        await Deno.remove(part);
+      }
+      await makePipe(part);
+      await refuses(url, `Cannot download into ${part}: it is not a file, expected a file`);
+      await Deno.remove(part);
+      await Deno.mkdir(part);
+      await refuses(url, `Cannot download into ${part}: it is a folder, expected a file`);
+      await Deno.remove(part);
+
+      await makePipe(pipe);
+      for (const source of [pipe, "/dev/zero", folder]) {
+        await refuses(`file://${source}`, `Cannot copy file://${source}: it is not a file`);
+      }
+      assertEquals(await Deno.readTextFile(outside), "another's");
+      assertEquals(await listNames(folder), ["outside", "pipe"]);
+      assertEquals(requests.length, 0);
+    });
+  },
+});
+
+Deno.test("download() prints no character of a server that controls a terminal", async () => {
+  const headers = { "content-range": "bytes \x9b2J-\x85/1" };
+  await withServer([() => new Response("x", { status: 206, headers })], async (url, folder) => {
+    const { message } = await assertRejects(
+      () => download(archiveOf(url), `${folder}/file`, QUICK),
+      DownloadError,
+      'the server sent "bytes \\u{9b}2J-\\u{85}/1"',
+    );
+    assertMatch(message, /^\P{Cc}+$/u);
+  });
+});

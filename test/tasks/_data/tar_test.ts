@@ -35,6 +35,7 @@ Deno.test("unpackFiles() unpacks the known files and nothing else", async () => 
     "./known/a",
     "a",
     "inside/a",
+    "known/\x1b[2J",
   ];
   const parts = [
     ...tarMember("known/", new Uint8Array(0), "5"),
