@@ -1,5 +1,5 @@
 /** The task `doctor`: what this machine offers the other tasks, and what it lacks. */
-import { readCifar10 } from "../src/data/cifar10.ts";
+import { CIFAR10_NAME, readCifar10 } from "../src/data/cifar10.ts";
 import { createSynthetic } from "../src/data/synthetic.ts";
 import { GpuUnavailableError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
@@ -284,7 +284,10 @@ async function findData(asked: string | undefined): Promise<Finding> {
   }
   try {
     const { name: data, sha256 } = await readCifar10(folder);
-    const text = `${data} in ${folder}, valid`;
+    const text = data === CIFAR10_NAME
+      ? `${data} in ${folder}, valid`
+      : `${data} in ${folder}, of the right form but not the published files; ` +
+        '"deno task data --force" downloads those';
     return { name, text, fields: { data, data_sha256: sha256, data_folder: folder } };
   } catch (error) {
     const problem = error as Error;

@@ -5,17 +5,33 @@
  */
 
 import { DataError } from "../errors.ts";
+import { describeArchive, describeVersion, isArchive } from "./cifar10_versions.ts";
 import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 
 /** Names of the CIFAR-10 classes, in the order of their labels. */
 export const CIFAR10_CLASSES: readonly string[] =
   "airplane automobile bird cat deer dog frog horse ship truck".split(" ");
 
+/** The name of the data set with the bytes that its authors published. */
+export const CIFAR10_NAME = "CIFAR-10";
+
+/**
+ * The MD5 of the six files as published, training first: {@linkcode readCifar10} names the data set by them. Programs that
+ * check the same files have the same list, such as pytorch-cpp (cmake/fetch_cifar10.cmake) and dldataset (vision/cifar10.go).
+ *
+ * Finding other bytes with a given MD5 is out of reach; only pairs of one's own making are known to collide.
+ */
+export const CIFAR10_MD5: Readonly<Record<string, string>> = {
+  "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
+  "data_batch_2.bin": "5ea93a67294ea407fff1d09f752e9692",
+  "data_batch_3.bin": "942cd6a4bcdd0dd3c604fbe906cb4421",
+  "data_batch_4.bin": "ae636b3ba5c66a11e91e8cb52e771fcb",
+  "data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
+  "test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
+};
+
 /** Names of the six files of CIFAR-10, training first. */
-export const CIFAR10_FILES: readonly string[] = [
-  ...[1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`),
-  "test_batch.bin",
-];
+export const CIFAR10_FILES: readonly string[] = Object.keys(CIFAR10_MD5);
 
 /** The folder that the CIFAR-10 archive unpacks to. */
 export const CIFAR10_FOLDER = "cifar-10-batches-bin";
@@ -63,9 +79,13 @@ export function parseCifar10(bytes: Uint8Array, name: string): LabelledImages {
  * Reads CIFAR-10 from the six files of its binary version. The last 5,000 of the 50,000 training
  * images become the validation split.
  *
+ * The data set is named "CIFAR-10" if its files are those that its authors published. Any other
+ * files of that form are read too, and the name says so, as in "CIFAR-10 (unverified: digest
+ * 1234abcd…)" with the start of the data set's digest.
+ *
  * @param directory The folder of the files, or the folder that holds `cifar-10-batches-bin`.
  * @returns The data set.
- * @throws {DataError} If the folder or a file is missing, a file is not exactly 10,000 records
+ * @throws {DataError} If the folder or a file is missing or is another version of CIFAR-10, a file is not exactly 10,000 records
  * long, or a label is above 9; the message names the file.
  *
  * @example Usage
@@ -85,13 +105,38 @@ export async function readCifar10(directory: string): Promise<DataSet> {
   const test = allocate(RECORDS_PER_FILE);
   // One buffer for every file keeps the peak at one copy of the data and one file.
   const bytes = new Uint8Array(CIFAR10_FILE_SIZE);
+  // Imported here because browsers, which cannot read files either, have no MD5.
+  const { createHash } = await import("node:crypto");
+  const md5: Record<string, string> = {};
   for (const [i, file] of CIFAR10_FILES.entries()) {
     const name = `${folder}/${file}`;
     await readWhole(name, bytes);
     const [result, start] = i < 5 ? [training, i * RECORDS_PER_FILE] : [test, 0];
     unpack(bytes, { name, result, start });
+    md5[file] = createHash("md5").update(bytes).digest("hex");
   }
-  return createDataSet(training, test, { name: "CIFAR-10", classNames: CIFAR10_CLASSES });
+  const dataset = await createDataSet(training, test, {
+    name: CIFAR10_NAME,
+    classNames: CIFAR10_CLASSES,
+  });
+  return { ...dataset, name: nameCifar10(md5, dataset.sha256) };
+}
+
+/**
+ * Names a data set of the form of CIFAR-10 by what its files are.
+ *
+ * @param md5 The MD5 of each of the six files, by name.
+ * @param sha256 The digest of the data set.
+ * @returns "CIFAR-10" for the published files alone.
+ */
+export function nameCifar10(md5: Readonly<Record<string, string>>, sha256: string): string {
+  const published = CIFAR10_FILES.every((file) => md5[file] === CIFAR10_MD5[file]);
+  return published ? CIFAR10_NAME : `${CIFAR10_NAME} (unverified: digest ${sha256.slice(0, 8)}…)`;
+}
+
+/** Tells whether a data set's name is one that {@linkcode nameCifar10} gives. */
+export function hasCifar10Form(name: string): boolean {
+  return name === CIFAR10_NAME || name.startsWith(`${CIFAR10_NAME} (unverified: `);
 }
 
 function allocate(count: number): LabelledImages {
@@ -116,9 +161,14 @@ function unpack(
 }
 
 async function findFolder(directory: string): Promise<string> {
-  if (!(await stat(directory))?.isDirectory) {
+  const refusal = `Cannot read CIFAR-10 from ${directory}`;
+  const info = await stat(directory);
+  if (!info?.isDirectory) {
+    if (info?.isFile && isArchive(directory)) {
+      throw new DataError(`${refusal}: ${describeArchive(directory)}`);
+    }
     throw new DataError(
-      `Cannot read CIFAR-10 from ${directory}: there is no such folder, ` +
+      `${refusal}: ${info === null ? "there is no such folder" : "it is not a folder"}, ` +
         `expected one with ${CIFAR10_FILES[0]} to ${CIFAR10_FILES.at(-1)}`,
     );
   }
@@ -128,18 +178,22 @@ async function findFolder(directory: string): Promise<string> {
       if (await stat(`${folder}/${file}`)) return folder;
     }
   }
+  const other = await describeVersion(directory, async (path) => await stat(path) !== null);
+  if (other !== undefined) throw new DataError(`${refusal}: ${other}`);
   throw new DataError(
-    `Cannot read CIFAR-10 from ${directory}: expected ${CIFAR10_FILES[0]} to ` +
-      `${CIFAR10_FILES.at(-1)} in it or in its folder ${CIFAR10_FOLDER}`,
+    `${refusal}: expected ${CIFAR10_FILES[0]} to ${CIFAR10_FILES.at(-1)} in it or in its folder ` +
+      CIFAR10_FOLDER,
   );
 }
 
 /** Fills `bytes` with the file `name`, which must have exactly that length. */
 async function readWhole(name: string, bytes: Uint8Array): Promise<void> {
   const info = await stat(name);
+  // Opening a pipe would wait for a writer.
   if (!info?.isFile) {
+    const problem = info === null ? "there is no such file" : "it is not a file";
     throw new DataError(
-      `Cannot read ${name}: there is no such file, expected ${RECORDS_PER_FILE} CIFAR-10 records`,
+      `Cannot read ${name}: ${problem}, expected ${RECORDS_PER_FILE} CIFAR-10 records`,
     );
   }
   checkSize(name, info.size);

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { CIFAR10_CLASSES } from "../data/cifar10.ts";
+import { CIFAR10_CLASSES, hasCifar10Form } from "../data/cifar10.ts";
 import type { Ending, Evaluation } from "../model/metrics.ts";
 import type { RunConfig } from "../records/config.ts";
 import { outcomeOf } from "../train/sensitivity.ts";
 import type { ReportData } from "./data.ts";
 import { type Html, markup } from "./html.ts";
-import { dataOf, PUBLISHED_DATA } from "./settings.ts";
+import { dataOf } from "./settings.ts";
 import { percent } from "./text.ts";
 
 /** How a network whose training diverged counts, everywhere on the page. */
@@ -22,7 +22,7 @@ export const DIVERGED_RULE =
  */
 export function classesOf(config: RunConfig, data: ReportData): number | null {
   const name = dataOf(config);
-  if (name === PUBLISHED_DATA) return CIFAR10_CLASSES.length;
+  if (hasCifar10Form(name)) return CIFAR10_CLASSES.length;
   const ofSame = (part: { config: RunConfig }) => dataOf(part.config) === name;
   return data.sensitivities.find(ofSame)?.classes ??
     data.searches.filter(ofSame).find(({ confusion }) => confusion !== null)

@@ -4,13 +4,11 @@
  * @module
  */
 
+import { CIFAR10_NAME } from "../data/cifar10.ts";
 import { distinct } from "../lists.ts";
 import { PUBLISHED_HIDDEN } from "../model/published.ts";
 import type { RunConfig, Setting, Settings } from "../records/config.ts";
 import { snakeCase } from "../records/names.ts";
-
-/** The data set of the published numbers. */
-export const PUBLISHED_DATA = "CIFAR-10";
 
 const TRAINING = { batch: 100, etaMin: 1e-5, etaMax: 1e-1, halfCycle: 2250, cycles: 2 };
 
@@ -63,7 +61,7 @@ const NAMES: { readonly [name: string]: string | undefined } = {
 /** Tells whether a part has the data and the settings of the report, so that its numbers can be compared. */
 export function isComparable(config: RunConfig): boolean {
   const { data, quick } = config.settings;
-  return data === PUBLISHED_DATA && quick !== true && otherSettings(config).length === 0;
+  return data === CIFAR10_NAME && quick !== true && otherSettings(config).length === 0;
 }
 
 /** Tells whether a part is a quick run. */

@@ -1,14 +1,9 @@
 /** Downloads a large file of known size and digest over unreliable connections. */
-import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fromFileUrl } from "@std/path";
 import { TaskError } from "../_kit/main.ts";
-
-export interface Archive {
-  /** An http, https or file URL. */
-  readonly url: string;
-  readonly size: number;
-  readonly sha256: string;
-}
+import { type Archive, digestOf, statIfThere } from "./archive.ts";
+import { writeAll } from "./disk.ts";
 
 interface DownloadOptions {
   /** Stops the download; what was received is kept. */
@@ -35,23 +30,21 @@ const MAX_VAIN_ATTEMPTS = 6;
 const MAX_PAUSE = 60_000;
 
 /**
- * Downloads a file unless it is at `path` already. What was received is kept in a file whose name ends in ".part", so
- * that the next attempt or the next call requests only the rest.
+ * Downloads a file into `part`. What was received stays there, so that the next attempt or the next call requests only
+ * the rest, and nothing once it is complete.
  *
  * @throws {DownloadError} When the server has something else or refuses, when too many attempts in a row brought
- * nothing, or when the digest is wrong, in which case the part is removed.
+ * nothing, when `part` is not a file, or when the digest is wrong, in which case the part is removed.
  */
 export async function download(
   archive: Archive,
-  path: string,
+  part: string,
   options: DownloadOptions,
 ): Promise<void> {
   const { size, url } = archive;
-  if (await sizeOf(path) === size && await digestOf(path, options.signal) === archive.sha256) {
-    return;
-  }
+  await checkPart(part);
+  if (url.startsWith("file:")) await checkSource(url);
 
-  const part = `${path}.part`;
   let done = await sizeOf(part);
   for (let attempts = 1; done !== size; attempts++) {
     const before = done;
@@ -83,7 +76,30 @@ export async function download(
       `Cannot use ${url}: its SHA-256 is ${digest}, expected ${archive.sha256}; the download was removed`,
     );
   }
-  await Deno.rename(part, path);
+}
+
+/** Refuses to write through a link, whose target is another's, or into a pipe, which would wait for a reader. */
+async function checkPart(part: string): Promise<void> {
+  let info: Deno.FileInfo;
+  try {
+    info = await Deno.lstat(part);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  if (info.isFile) return;
+  const what = info.isSymlink ? "a symbolic link" : info.isDirectory ? "a folder" : "not a file";
+  throw new DownloadError(
+    `Cannot download into ${part}: it is ${what}, expected a file or nothing`,
+  );
+}
+
+/** Refuses a pipe, whose reader would wait for a writer, and a device, which may not end. */
+async function checkSource(url: string): Promise<void> {
+  const info = await statIfThere(fromFileUrl(url));
+  if (info?.isFile) return;
+  const problem = info === undefined ? "there is no such file" : "it is not a file";
+  throw new DownloadError(`Cannot copy ${url}: ${problem}`);
 }
 
 /** Appends what one connection brings to the part. */
@@ -112,7 +128,7 @@ async function fetchRest(
           `Cannot download ${url}: it is longer than the expected ${size} bytes`,
         );
       }
-      for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
+      await writeAll(file, part, chunk);
       done += chunk.length;
       options.onProgress?.(done);
     }
@@ -143,14 +159,16 @@ async function checkResponse(
     const range = response.headers.get("content-range");
     if (range === `bytes ${done}-${size - 1}/${size}`) return;
     throw new DownloadError(
-      `Cannot download ${url}: the server sent "${range}", expected bytes ${done} to ${
-        size - 1
-      } of ${size}`,
+      `Cannot download ${url}: the server sent "${
+        printable(range ?? "")
+      }", expected bytes ${done} to ${size - 1} of ${size}`,
     );
   }
   const length = response.headers.get("content-length");
   if (length !== null && Number(length) !== size) {
-    throw new DownloadError(`Cannot download ${url}: it has ${length} bytes, expected ${size}`);
+    throw new DownloadError(
+      `Cannot download ${url}: it has ${Number(length)} bytes, expected ${size}`,
+    );
   }
 }
 
@@ -211,27 +229,18 @@ class Connection {
 function explain(error: unknown): string {
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const message = inner instanceof Error ? inner.message : String(inner);
-  return message.replace(/^error sending request for url \(.*?\): /, "");
+  return printable(message.replace(/^error sending request for url \(.*?\): /, ""));
+}
+
+/** Spells out the characters that would control a terminal: a server may send any. */
+function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
 }
 
 /** The length of a file; 0 where it is missing. */
 async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await Deno.stat(path)).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
-}
-
-async function digestOf(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash("sha256");
-  using file = await Deno.open(path);
-  const buffer = new Uint8Array(2 ** 20);
-  while (true) {
-    signal.throwIfAborted();
-    const read = await file.read(buffer);
-    if (read === null) return hash.digest("hex");
-    hash.update(buffer.subarray(0, read));
-  }
+  return (await statIfThere(path))?.size ?? 0;
 }

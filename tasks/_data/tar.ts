@@ -2,6 +2,8 @@
 import { dirname, join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
 import { removeIfThere } from "../_kit/files.ts";
+import { statIfThere } from "./archive.ts";
+import { syncFile, temporaryName, writeAll } from "./disk.ts";
 
 interface UnpackOptions {
   /** The names of the files, in the archive without their folder. */
@@ -21,11 +23,14 @@ interface TarMember {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
+/** How much else an archive may hold, in bytes: some text for readers. A small archive may unpack to anything. */
+const MAX_OTHERS = 2 ** 24;
+
 /**
- * Unpacks known files. They are written beside the archive, and moved into `directory`, on the same file system and
- * created if necessary, once all of them are complete.
+ * Unpacks known files; the archive is only read. They are moved into `directory`, which is created if necessary, once all
+ * of them are complete.
  *
- * @throws {DataError} When a file is missing or has another length, or the archive is truncated.
+ * @throws {DataError} When a file is missing or has another length, or the archive is damaged or unpacks to much more.
  */
 export async function unpackFiles(
   archive: string,
@@ -33,48 +38,61 @@ export async function unpackFiles(
   options: UnpackOptions,
 ): Promise<void> {
   const { names, folder, size, signal } = options;
+  // A folder that is there may be a link or lie on a disk of its own, and files move only within one file system.
+  const beside = await statIfThere(directory) === undefined ? dirname(directory) : directory;
+  const limit = names.length * (size + BLOCK) + MAX_OTHERS;
   const unpacked = new Map<string, string>();
   try {
     using file = await Deno.open(archive);
     const tar = file.readable.pipeThrough(new DecompressionStream("gzip"));
-    for await (const member of readTar(tar, archive)) {
+    for await (const member of readTar(tar, { archive, limit })) {
       const name = names.find((name) => member.name === `${folder}/${name}`);
-      if (name === undefined) continue;
+      if (name === undefined || unpacked.has(name)) continue;
       if (member.size !== size) {
         throw new DataError(
           `Cannot unpack ${archive}: ${member.name} has ${member.size} bytes, expected ${size}`,
         );
       }
-      const temporary = join(dirname(archive), `.${name}.${crypto.randomUUID()}.tmp`);
-      unpacked.set(temporary, join(directory, name));
+      const temporary = join(beside, temporaryName(name));
+      unpacked.set(name, temporary);
       await write(temporary, member.content, signal);
     }
-    const found = new Set(unpacked.values());
-    const missing = names.find((name) => !found.has(join(directory, name)));
+    const missing = names.find((name) => !unpacked.has(name));
     if (missing !== undefined) {
       throw new DataError(`Cannot unpack ${archive}: ${folder}/${missing} is not in it`);
     }
     await Deno.mkdir(directory, { recursive: true });
-    for (const [temporary, path] of unpacked) await Deno.rename(temporary, path);
+    for (const [name, temporary] of unpacked) await Deno.rename(temporary, join(directory, name));
   } finally {
-    for (const temporary of unpacked.keys()) await removeIfThere(temporary);
+    for (const temporary of unpacked.values()) await removeIfThere(temporary);
   }
+}
+
+interface ReadOptions {
+  /** What the archive is called in messages. */
+  readonly archive: string;
+  /** How many bytes are read at most; any number unless given. */
+  readonly limit?: number;
 }
 
 /**
  * Reads the regular files of a tar archive in order. Links, folders, devices and extension headers are skipped, so
- * a name longer than the header holds comes out shortened.
+ * a name longer than the header holds comes out shortened. What follows the last member is read too: a compressed
+ * stream has its checksum at its end.
  *
- * @throws {DataError} When a header is damaged or the archive ends within a member.
+ * @throws {DataError} When a header or the compressed stream is damaged, the archive ends within a member, or there is more
+ * than the limit.
  */
 export async function* readTar(
   stream: ReadableStream<Uint8Array>,
-  archive: string,
+  options: ReadOptions,
 ): AsyncGenerator<TarMember> {
-  await using bytes = new ByteReader(stream, archive);
+  const { archive } = options;
+  await using bytes = new ByteReader(stream, options);
   while (true) {
     const header = await bytes.header();
-    if (header === null || header.every((byte) => byte === 0)) return;
+    if (header === null) return;
+    if (header.every((byte) => byte === 0)) return await bytes.skipRest();
     const { name, size, regular } = parseHeader(header, archive);
     const content = bytes.take(size);
     if (regular) yield { name, size, content };
@@ -117,11 +135,14 @@ function parseHeader(
 class ByteReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #archive: string;
+  readonly #limit: number;
+  #read = 0;
   #rest: Uint8Array = new Uint8Array(0);
 
-  constructor(stream: ReadableStream<Uint8Array>, archive: string) {
+  constructor(stream: ReadableStream<Uint8Array>, { archive, limit = Infinity }: ReadOptions) {
     this.#reader = stream.getReader();
     this.#archive = archive;
+    this.#limit = limit;
   }
 
   /** The next block; null at the end of the stream. */
@@ -149,18 +170,37 @@ class ByteReader {
     }
   }
 
+  /** Reads to the end of the stream. */
+  async skipRest(): Promise<void> {
+    while (await this.#fill()) this.#rest = new Uint8Array(0);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reader.cancel();
+    // A stream that failed says so again.
+    await this.#reader.cancel().catch(() => {});
   }
 
   /** Waits for a byte; false at the end of the stream. */
   async #fill(): Promise<boolean> {
     while (this.#rest.length === 0) {
-      const { done, value } = await this.#reader.read();
+      const { done, value } = await this.#reader.read().catch((error) => this.#refuse(error));
       if (done) return false;
+      this.#read += value.length;
+      if (this.#read > this.#limit) {
+        throw new DataError(
+          `Cannot unpack ${this.#archive}: it has more than ${this.#limit} bytes, expected less`,
+        );
+      }
       this.#rest = value;
     }
     return true;
+  }
+
+  /** A stream that cannot be decompressed fails with a `TypeError`. */
+  #refuse(error: unknown): never {
+    if (!(error instanceof TypeError)) throw error;
+    const message = `Cannot unpack ${this.#archive}: it is damaged or not compressed with gzip`;
+    throw new DataError(message, { cause: error });
   }
 }
 
@@ -172,7 +212,7 @@ async function write(
   using file = await Deno.open(path, { write: true, createNew: true });
   for await (const piece of content) {
     signal.throwIfAborted();
-    for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
+    await writeAll(file, path, piece);
   }
-  await file.sync();
+  await syncFile(file, path);
 }

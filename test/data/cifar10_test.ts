@@ -1,32 +1,27 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   CIFAR10_CLASSES,
   CIFAR10_FILE_SIZE,
   CIFAR10_FILES,
   CIFAR10_FOLDER,
+  CIFAR10_MD5,
+  hasCifar10Form,
+  nameCifar10,
   parseCifar10,
   readCifar10,
 } from "../../src/data/cifar10.ts";
+import { subset } from "../../src/data/dataset.ts";
 import { DataError } from "../../src/errors.ts";
 import { putPipe } from "../_tasks.ts";
+import { patch, writeBlack } from "./_black.ts";
 
 const RECORD = 3073;
-
-/** Writes six files of black airplanes, whose zeros take no room on a disk that knows sparse files. */
-async function writeBlack(folder: string): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
-  for (const file of CIFAR10_FILES) {
-    await Deno.create(`${folder}/${file}`).then((file) => file.close());
-    await Deno.truncate(`${folder}/${file}`, CIFAR10_FILE_SIZE);
-  }
-}
-
-/** Overwrites a part of a file. */
-async function patch(path: string, offset: number, bytes: readonly number[]): Promise<void> {
-  using file = await Deno.open(path, { write: true });
-  await file.seek(offset, Deno.SeekMode.Start);
-  await file.write(Uint8Array.from(bytes));
-}
 
 async function withFolder(action: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -83,7 +78,7 @@ Deno.test("readCifar10() reads the files in order, from their folder or its pare
     }
     await Deno.writeTextFile(`${folder}/batches.meta.txt`, "not asked for\n");
     const dataset = await readCifar10(folder);
-    assertEquals(dataset.name, "CIFAR-10");
+    assertEquals(dataset.name, `CIFAR-10 (unverified: digest ${dataset.sha256.slice(0, 8)}…)`);
     assertEquals(dataset.classNames, CIFAR10_CLASSES);
     assertEquals([dataset.inputs, dataset.classes], [3072, 10]);
     const { training, validation, test } = dataset;
@@ -102,6 +97,7 @@ Deno.test("readCifar10() reads the files in order, from their folder or its pare
     assertEquals(dataset.std[3071], 1);
 
     assertEquals((await readCifar10(parent)).sha256, dataset.sha256);
+    assertEquals(subset(dataset, { training: 10 }).name, dataset.name);
   });
 });
 
@@ -115,14 +111,14 @@ Deno.test("readCifar10() names the folder or the file that is missing", async ()
     );
     await refuses(parent, `${parent}: expected data_batch_1.bin to test_batch.bin in it or in its`);
     await Deno.writeTextFile(`${parent}/file`, "");
-    await refuses(`${parent}/file`, "there is no such folder");
+    await refuses(`${parent}/file`, "it is not a folder");
 
     const folder = `${parent}/${CIFAR10_FOLDER}`;
     await writeBlack(folder);
     await Deno.remove(`${folder}/data_batch_2.bin`);
     await refuses(parent, `Cannot read ${folder}/data_batch_2.bin: there is no such file`);
     await Deno.mkdir(`${folder}/data_batch_2.bin`);
-    await refuses(parent, `Cannot read ${folder}/data_batch_2.bin: there is no such file`);
+    await refuses(parent, `Cannot read ${folder}/data_batch_2.bin: it is not a file`);
     await Deno.remove(`${folder}/data_batch_1.bin`);
     await refuses(folder, `Cannot read ${folder}/data_batch_1.bin: there is no such file`);
   });
@@ -173,4 +169,70 @@ Deno.test("readCifar10() refuses a label above 9 and names file and record", asy
       `Cannot read ${folder}/data_batch_2.bin: record 123 (from 0) has label 255, expected 0 to 9`,
     );
   });
+});
+
+Deno.test("readCifar10() names the version of CIFAR-10 that it does not read, and an archive", async () => {
+  await withFolder(async (parent) => {
+    const refuses = async (path: string, message: string, directory = parent) => {
+      await Deno.writeTextFile(`${parent}/${path}`, "");
+      const error = await assertRejects(() => readCifar10(directory), DataError);
+      assertEquals(error.message, `Cannot read CIFAR-10 from ${directory}: ${message}`);
+      await Deno.remove(`${parent}/${path}`);
+    };
+    const binary = "expected the binary version (cifar-10-binary.tar.gz), " +
+      'which "deno task data" downloads';
+    for (const file of ["data_batch_1", "batches.meta", "cifar-10-batches-py"]) {
+      await refuses(file, `it is the Python version, ${binary}`);
+    }
+    for (const file of ["data_batch_1.mat", "batches.meta.mat", "cifar-10-batches-mat"]) {
+      await refuses(file, `it is the MATLAB version, ${binary}`);
+    }
+    const archive = `${parent}/cifar-10-binary.tar.gz`;
+    const unpacks = "it is an archive, expected its files, " +
+      `which "deno task data --archive ${archive}" unpacks`;
+    await refuses("cifar-10-binary.tar.gz", unpacks);
+    await refuses("cifar-10-binary.tar.gz", unpacks, archive);
+  });
+});
+
+Deno.test("nameCifar10() calls the published files CIFAR-10, and no others", () => {
+  const sha256 = "1234abcd".padEnd(64, "0");
+  assertEquals(nameCifar10(CIFAR10_MD5, sha256), "CIFAR-10");
+  for (const file of CIFAR10_FILES) {
+    const name = nameCifar10({ ...CIFAR10_MD5, [file]: "0".repeat(32) }, sha256);
+    assertEquals(name, "CIFAR-10 (unverified: digest 1234abcd…)");
+    assert(hasCifar10Form(name));
+  }
+  assert(hasCifar10Form("CIFAR-10"));
+  assert(!hasCifar10Form("CIFAR-100"));
+});
+
+Deno.test("data/README.md lists the digests as md5sum checks them", async () => {
+  const text = await Deno.readTextFile(new URL("../../data/README.md", import.meta.url));
+  for (const file of CIFAR10_FILES) {
+    assertStringIncludes(text, `    ${CIFAR10_MD5[file]}  ${file}\n`);
+  }
+});
+
+Deno.test({
+  name: "readCifar10() waits for no pipe and reads no device",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withFolder(async (folder) => {
+      await writeBlack(folder);
+      const pipe = `${folder}/pipe`;
+      const { success } = await new Deno.Command("sh", { args: ["-c", `mkfifo '${pipe}'`] })
+        .output();
+      assert(success);
+      const refuses = (directory: string, message: string) =>
+        assertRejects(() => readCifar10(directory), DataError, message);
+      await refuses(pipe, `Cannot read CIFAR-10 from ${pipe}: it is not a folder`);
+      await refuses("/dev/zero", "Cannot read CIFAR-10 from /dev/zero: it is not a folder");
+      for (const target of [pipe, "/dev/zero"]) {
+        await Deno.remove(`${folder}/data_batch_1.bin`);
+        await Deno.symlink(target, `${folder}/data_batch_1.bin`);
+        await refuses(folder, `Cannot read ${folder}/data_batch_1.bin: it is not a file`);
+      }
+    });
+  },
 });

@@ -269,6 +269,9 @@ Deno.test("renderReport() takes the number of classes from other parts of the sa
   const { searches, sensitivities } = SYNTHETIC;
   assert(cell({ ...nothing, searches }).endsWith("stalled"));
   assert(cell({ ...nothing, sensitivities }).endsWith("stalled"));
+  const settings = { ...run.config.settings, data: "CIFAR-10 (unverified: digest 1234abcd…)" };
+  const unverified = baselines.map((run) => ({ ...run, config: { ...run.config, settings } }));
+  assert(cell({ ...nothing, baselines: unverified }).endsWith("stalled"));
   // Nothing tells how many classes there are.
   assert(!cell(nothing).endsWith("stalled"));
   assert(!cell({ ...nothing, sensitivities: WHOLE.sensitivities }).endsWith("stalled"));

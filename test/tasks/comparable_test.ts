@@ -96,7 +96,9 @@ const ALL: readonly Settings[] = [
 Deno.test("isComparable() holds for what every task writes by default, on the report's data alone", () => {
   for (const { name, config } of ALL) {
     assert(isComparable(config([])), name);
-    assertEquals(isComparable(config([], "synthetic")), false, name);
+    for (const other of ["synthetic", "CIFAR-10 (unverified: digest 1234abcd…)"]) {
+      assertEquals(isComparable(config([], other)), false, `${name} ${other}`);
+    }
     assert(isComparable(config(["--seed", "7", "--variant", "per-operation"])), name);
   }
   const other = settingsOf(BASELINE, { own: { hidden: [60] }, decisive: {}, others: {} });

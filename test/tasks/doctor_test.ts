@@ -6,6 +6,7 @@ import type { TaskMain } from "../../tasks/_kit/context.ts";
 import { measureAdapter } from "../../tasks/_run/measure_run.ts";
 import { main } from "../../tasks/doctor.ts";
 import { CapturedContext } from "../_context.ts";
+import { writeBlack } from "../data/_black.ts";
 import { modestGpu, sharedGpu } from "../_gpu.ts";
 import { eventsOf, inDirectory, runInProcess, runWithoutAdapter } from "../_tasks.ts";
 
@@ -148,6 +149,16 @@ Deno.test("doctor reports all findings, and exits 2, when the data are invalid",
     assertMatch(output, /^Data: +Cannot read CIFAR-10 from /m);
     assertMatch(output, /^Self-test: ok/m);
     assert(errors.includes(`error: Cannot read CIFAR-10 from ${directory}: `), errors);
+  });
+});
+
+Deno.test("doctor says so when the data are not the published ones", async () => {
+  await inDirectory(async (directory) => {
+    await writeBlack(directory);
+    const { status, output } = await runInProcess(main, ["--data", directory]);
+    assertEquals(status, 0);
+    assertMatch(output, /^Data: +CIFAR-10 \(unverified: digest [0-9a-f]{8}…\) in /m);
+    assertMatch(output.replaceAll(/\s+/g, " "), /of the right form but not the published files; /);
   });
 });
 

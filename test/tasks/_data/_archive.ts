@@ -1,7 +1,7 @@
 /** Servers and archives for the tests of downloading and unpacking. */
 import { createHash } from "node:crypto";
 import { Random } from "../../../src/model/random.ts";
-import type { Archive } from "../../../tasks/_data/download.ts";
+import type { Archive } from "../../../tasks/_data/archive.ts";
 
 /** What a server makes of a request. */
 export type Answer = (request: Request) => Response | Promise<Response>;
@@ -91,6 +91,22 @@ export async function listNames(folder: string): Promise<string[]> {
   return names.sort();
 }
 
+/** Where a header of POSIX ustar has its fields, and how long they are. */
+const FIELDS = { name: [0, 100], size: [124, 12], checksum: [148, 8], type: [156, 1] } as const;
+
+/** Changes a field of a header, and the checksum with it; a character is a byte. */
+export function setField(header: Uint8Array, field: keyof typeof FIELDS, text: string): void {
+  const put = (name: keyof typeof FIELDS, text: string) => {
+    const [at, length] = FIELDS[name];
+    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    header.fill(0, at, at + length).set(bytes, at);
+  };
+  put(field, text);
+  put("checksum", " ".repeat(8));
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  put("checksum", sum.toString(8).padStart(6, "0") + "\0 ");
+}
+
 /** A tar member: a header of POSIX ustar, then the content in whole blocks. */
 export function tarMember(
   name: string,
@@ -98,14 +114,10 @@ export function tarMember(
   type = "0",
 ): Uint8Array<ArrayBuffer>[] {
   const header = new Uint8Array(512);
-  const put = (at: number, text: string) => header.set(new TextEncoder().encode(text), at);
-  put(0, name);
-  put(124, content.length.toString(8).padStart(11, "0"));
-  put(148, " ".repeat(8));
-  put(156, type);
-  put(257, "ustar\x0000");
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  put(148, sum.toString(8).padStart(6, "0") + "\0 ");
+  header.set(new TextEncoder().encode("ustar\x0000"), 257);
+  setField(header, "name", name);
+  setField(header, "size", content.length.toString(8).padStart(11, "0"));
+  setField(header, "type", type);
   return [header, Uint8Array.from(content), new Uint8Array(-content.length & 511)];
 }
 

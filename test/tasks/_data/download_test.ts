@@ -35,14 +35,6 @@ Deno.test("download() fetches a file and reports its progress", async () => {
   });
 });
 
-Deno.test("download() requests nothing when the file exists", async () => {
-  await withServer([answerRange], async (url, folder, requests) => {
-    await Deno.writeFile(`${folder}/file`, FILE);
-    await download(archiveOf(url), `${folder}/file`, QUICK);
-    assertEquals(requests.length, 0);
-  });
-});
-
 Deno.test("download() requests only the missing bytes after an interruption", async () => {
   const answers = [() => answerCut(0, 100_000), () => answerCut(100_000, 250_000), answerRange];
   await withServer(answers, async (url, folder, requests) => {
@@ -70,7 +62,7 @@ Deno.test("download() does not give up while bytes arrive", async () => {
 
 Deno.test("download() resumes what an earlier call left", async () => {
   await withServer([answerRange], async (url, folder, requests) => {
-    await Deno.writeFile(`${folder}/file.part`, FILE.subarray(0, 123_456));
+    await Deno.writeFile(`${folder}/file`, FILE.subarray(0, 123_456));
     const told: number[] = [];
     const onProgress = (done: number) => told.push(done);
     await download(archiveOf(url), `${folder}/file`, { ...QUICK, onProgress });
@@ -81,9 +73,9 @@ Deno.test("download() resumes what an earlier call left", async () => {
   });
 });
 
-Deno.test("download() uses a part that is already complete", async () => {
+Deno.test("download() requests nothing when the part is already complete", async () => {
   await withServer([answerRange], async (url, folder, requests) => {
-    await Deno.writeFile(`${folder}/file.part`, FILE);
+    await Deno.writeFile(`${folder}/file`, FILE);
     await download(archiveOf(url), `${folder}/file`, QUICK);
     assertEquals(requests.length, 0);
     assertEquals(await listNames(folder), ["file"]);
@@ -92,7 +84,7 @@ Deno.test("download() uses a part that is already complete", async () => {
 
 Deno.test("download() starts over when the server does not support ranges", async () => {
   await withServer([() => new Response(FILE)], async (url, folder, requests) => {
-    await Deno.writeFile(`${folder}/file.part`, new Uint8Array(200_000));
+    await Deno.writeFile(`${folder}/file`, new Uint8Array(200_000));
     await download(archiveOf(url), `${folder}/file`, QUICK);
     assertEquals(requests.length, 1);
     assertEquals(await Deno.readFile(`${folder}/file`), FILE);
@@ -101,7 +93,7 @@ Deno.test("download() starts over when the server does not support ranges", asyn
 
 Deno.test("download() starts over when the part is longer than the file", async () => {
   await withServer([answerRange], async (url, folder, requests) => {
-    await Deno.writeFile(`${folder}/file.part`, new Uint8Array(400_000));
+    await Deno.writeFile(`${folder}/file`, new Uint8Array(400_000));
     await download(archiveOf(url), `${folder}/file`, QUICK);
     assertEquals(rangesOf(requests), ["bytes=400000-", null]);
     assertEquals(await Deno.readFile(`${folder}/file`), FILE);
@@ -111,7 +103,7 @@ Deno.test("download() starts over when the part is longer than the file", async 
 Deno.test("download() follows redirects and keeps the range", async () => {
   const redirect: Answer = (request) => Response.redirect(new URL("/elsewhere", request.url), 302);
   await withServer([redirect, answerRange], async (url, folder, requests) => {
-    await Deno.writeFile(`${folder}/file.part`, FILE.subarray(0, 10));
+    await Deno.writeFile(`${folder}/file`, FILE.subarray(0, 10));
     await download(archiveOf(url), `${folder}/file`, QUICK);
     assertEquals(requests[1].path, "/elsewhere");
     assertEquals(rangesOf(requests), ["bytes=10-", "bytes=10-"]);
@@ -138,7 +130,7 @@ Deno.test("download() gives up after six failed attempts and keeps the part", as
         "the 5000 of 300000 bytes received are kept",
     );
     assertEquals(requests.length, 6);
-    assertEquals(await listNames(folder), ["file.part"]);
+    assertEquals(await listNames(folder), ["file"]);
   });
 });
 
@@ -187,14 +179,14 @@ Deno.test("download() does not insist when the server refuses or has another fil
   ];
   for (const [answer, message] of cases) {
     await withServer([answer], async (url, folder, requests) => {
-      await Deno.writeFile(`${folder}/file.part`, FILE.subarray(0, 1000));
+      await Deno.writeFile(`${folder}/file`, FILE.subarray(0, 1000));
       await assertRejects(
         () => download(archiveOf(url), `${folder}/file`, QUICK),
         DownloadError,
         message,
       );
       assertEquals(requests.length, 1);
-      assertEquals(await Deno.readFile(`${folder}/file.part`), FILE.subarray(0, 1000));
+      assertEquals(await Deno.readFile(`${folder}/file`), FILE.subarray(0, 1000));
     });
   }
 });
@@ -246,7 +238,7 @@ Deno.test("download() keeps the part when it is aborted", async () => {
     const options = { ...QUICK, onProgress, onRetry, signal: stop.signal };
     const error = await assertRejects(() => download(archiveOf(url), `${folder}/file`, options));
     assert(error === reason);
-    const { size } = await Deno.stat(`${folder}/file.part`);
+    const { size } = await Deno.stat(`${folder}/file`);
     assert(size > 0 && size < FILE.length, `${size} bytes`);
 
     await download(archiveOf(url), `${folder}/file`, QUICK);
@@ -264,9 +256,57 @@ Deno.test("download() reads a file URL, and says at once when there is none", as
     await assertRejects(
       () => download(archiveOf(`file://${folder}/none`), `${folder}/other`, QUICK),
       DownloadError,
-      "No such file or directory",
+      `Cannot copy file://${folder}/none: there is no such file`,
     );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test({
+  name: "download() writes through no link and into no pipe, and copies none",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withServer([answerRange], async (url, folder, requests) => {
+      const [part, outside, pipe] = ["part", "outside", "pipe"].map((name) => `${folder}/${name}`);
+      const refuses = (archive: string, message: string) =>
+        assertRejects(() => download(archiveOf(archive), part, QUICK), DownloadError, message);
+      const makePipe = async (path: string) => {
+        await new Deno.Command("sh", { args: ["-c", 'mkfifo "$0"', path] }).output();
+        assert((await Deno.stat(path)).isFifo);
+      };
+      await Deno.writeTextFile(outside, "another's");
+      for (const target of [outside, `${folder}/nothing`, "/dev/zero"]) {
+        await Deno.symlink(target, part);
+        await refuses(url, `Cannot download into ${part}: it is a symbolic link, expected a file`);
+        await Deno.remove(part);
+      }
+      await makePipe(part);
+      await refuses(url, `Cannot download into ${part}: it is not a file, expected a file`);
+      await Deno.remove(part);
+      await Deno.mkdir(part);
+      await refuses(url, `Cannot download into ${part}: it is a folder, expected a file`);
+      await Deno.remove(part);
+
+      await makePipe(pipe);
+      for (const source of [pipe, "/dev/zero", folder]) {
+        await refuses(`file://${source}`, `Cannot copy file://${source}: it is not a file`);
+      }
+      assertEquals(await Deno.readTextFile(outside), "another's");
+      assertEquals(await listNames(folder), ["outside", "pipe"]);
+      assertEquals(requests.length, 0);
+    });
+  },
+});
+
+Deno.test("download() prints no character of a server that controls a terminal", async () => {
+  const headers = { "content-range": "bytes \x9b2J-\x85/1" };
+  await withServer([() => new Response("x", { status: 206, headers })], async (url, folder) => {
+    const { message } = await assertRejects(
+      () => download(archiveOf(url), `${folder}/file`, QUICK),
+      DownloadError,
+      'the server sent "bytes \\u{9b}2J-\\u{85}/1"',
+    );
+    assertMatch(message, /^\P{Cc}+$/u);
+  });
 });

@@ -35,6 +35,7 @@ Deno.test("unpackFiles() unpacks the known files and nothing else", async () => 
     "./known/a",
     "a",
     "inside/a",
+    "known/\x1b[2J",
   ];
   const parts = [
     ...tarMember("known/", new Uint8Array(0), "5"),
@@ -90,7 +91,9 @@ Deno.test("readTar() reads members in pieces of any size, and names with a prefi
       (_, i) => bytes.subarray(i * piece, (i + 1) * piece),
     );
     const members: [string, number, number[]][] = [];
-    for await (const { name, size, content } of readTar(ReadableStream.from(pieces), "test")) {
+    for await (
+      const { name, size, content } of readTar(ReadableStream.from(pieces), { archive: "test" })
+    ) {
       // The second member is left unread, which must not hurt.
       const read: number[] = [];
       if (name !== "deep/three") { for await (const each of content) read.push(...each); }

@@ -1,0 +1,57 @@
+/** An archive of known size and digest, and whether a file is that archive. */
+import { createHash } from "node:crypto";
+import { DataError } from "../../src/errors.ts";
+
+export interface Archive {
+  /** An http, https or file URL. */
+  readonly url: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/**
+ * Checks that a file is the archive; the file is only read.
+ *
+ * @throws {DataError} When it is missing, is not a file, or has other bytes.
+ */
+export async function checkArchive(
+  { size, sha256 }: Archive,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const info = await statIfThere(path);
+  const problem = info === undefined ? "there is no such file" : !info.isFile // Opening a pipe would wait for a writer.
+    ? "it is not a file"
+    : info.size !== size
+    ? `it has ${info.size} bytes`
+    : undefined;
+  if (problem !== undefined) {
+    throw new DataError(`Cannot unpack ${path}: ${problem}, expected an archive of ${size} bytes`);
+  }
+  const digest = await digestOf(path, signal);
+  if (digest === sha256) return;
+  throw new DataError(`Cannot unpack ${path}: its SHA-256 is ${digest}, expected ${sha256}`);
+}
+
+/** What a path leads to; undefined where it leads nowhere. */
+export async function statIfThere(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** The SHA-256 of a file, as lower-case hexadecimal. */
+export async function digestOf(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  using file = await Deno.open(path);
+  const buffer = new Uint8Array(2 ** 20);
+  while (true) {
+    signal.throwIfAborted();
+    const read = await file.read(buffer);
+    if (read === null) return hash.digest("hex");
+    hash.update(buffer.subarray(0, read));
+  }
+}
