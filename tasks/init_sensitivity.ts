@@ -48,9 +48,9 @@ type Options = Values<typeof OPTIONS>;
 export const TASK: Task<Options> = {
   name: "init-sensitivity",
   summary: "Trains one network with several initial weights, without and with batch " +
-    "normalisation, and reports the outcome of each: it diverged (a loss or a parameter was NaN or " +
-    "infinite), stalled (the training loss ended within 1 % of that of guessing, ln of the number " +
-    "of classes) or trained. Writes curves.csv, sensitivity.svg, config.json and, when finished, " +
+    "normalisation, and reports the outcome of each: it diverged (a loss, a parameter or a moving " +
+    "average was NaN or infinite), stalled (the training loss ended within 1 % of that of guessing, " +
+    "ln of the number of classes), ended worse than guessing or trained. Writes curves.csv, sensitivity.svg, config.json and, when finished, " +
     "summary.json into --out. Networks that differ only in their initial weights train together, " +
     "on the same batches. Finished results are kept when the same command is run again.",
   options: OPTIONS,
