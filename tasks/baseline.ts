@@ -11,9 +11,10 @@ import { RUN_SUMMARY_JSON, type RunSummary } from "../src/records/summary.ts";
 import { isComparable } from "../src/report/settings.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
 import type { TaskContext } from "./_kit/context.ts";
+import { doneUnlessDiverged } from "./_kit/diverged.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { EXIT, runTask } from "./_kit/main.ts";
+import { runTask } from "./_kit/main.ts";
 import {
   CHECKPOINT_OPTION,
   checkTraining,
@@ -57,8 +58,8 @@ export const TASK: Task<Options> = {
   summary: "Trains four networks one after another: 3 and 9 layers, without and with batch " +
     "normalisation. Each gets a folder within --out (3-layer, 3-layer-batch-norm, 9-layer, " +
     "9-layer-batch-norm) with metrics.csv, metrics.svg, model.safetensors, config.json and, when " +
-    "finished, summary.json. Finished runs are kept when the same command is run again. --hidden " +
-    "and --batch-norm restrict the runs.",
+    "finished, summary.json. Finished runs are kept when the same command is run again. If one " +
+    "diverged, the task ends with status 1. --hidden and --batch-norm restrict the runs.",
   options: OPTIONS,
   defaults: { batchNorm: "both" },
   quick: { halfCycle: 50, cycles: 1 },
@@ -147,7 +148,10 @@ export async function run(planned: BaselinePlan, context: TaskContext): Promise<
     }));
     await profileAll(context, planned, { populations, json, quick });
   }
-  return restOf(figures.drawn(signal), () => EXIT.done);
+  return restOf(
+    figures.drawn(signal),
+    () => doneUnlessDiverged(ended.map(({ name, summary }) => ({ ...summary, name }))),
+  );
 }
 
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {

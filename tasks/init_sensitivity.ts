@@ -8,6 +8,7 @@ import { describeRuns } from "../src/report/describe_runs.ts";
 import { isComparable, PUBLISHED_SETTINGS } from "../src/report/settings.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
 import type { TaskContext } from "./_kit/context.ts";
+import { DivergedError } from "./_kit/diverged.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
@@ -51,11 +52,12 @@ type Options = Values<typeof OPTIONS>;
 export const TASK: Task<Options> = {
   name: "init-sensitivity",
   summary: "Trains one network with several initial weights, without and with batch " +
-    "normalisation, and reports the outcome of each: it diverged (a loss or a parameter was NaN or " +
-    "infinite), stalled (the training loss ended within 1 % of that of guessing, ln of the number " +
-    "of classes) or trained. Writes curves.csv, sensitivity.svg, config.json and, when finished, " +
+    "normalisation, and reports the outcome of each: it diverged (a loss, a parameter or a moving " +
+    "average was NaN or infinite), stalled (the training loss ended within 1 % of that of guessing, " +
+    "ln of the number of classes), ended worse than guessing or trained. Writes curves.csv, sensitivity.svg, config.json and, when finished, " +
     "summary.json into --out. Networks that differ only in their initial weights train together, " +
-    "on the same batches. Finished results are kept when the same command is run again.",
+    "on the same batches. Finished results are kept when the same command is run again. If all " +
+    "networks diverged, the task ends with status 1.",
   options: OPTIONS,
   defaults: { batchNorm: "both", halfCycle: PUBLISHED_SETTINGS["init-sensitivity"].halfCycle },
   quick: { halfCycle: 50, cycles: 1, every: 20 },
@@ -131,7 +133,13 @@ export async function run(
     });
     await profileAll(context, planned, { populations, json, quick });
   }
-  return restOf(figures.drawn(signal), () => EXIT.done);
+  return restOf(figures.drawn(signal), () => {
+    // Some may well diverge, which is what the study is about.
+    if (summary.runs.some(({ divergedAt }) => divergedAt === null)) return EXIT.done;
+    throw new DivergedError(
+      "All networks of the study diverged: expected a smaller --eta-max or other initial weights",
+    );
+  });
 }
 
 /** Runs the task, and returns the exit status; `testing` is handed to {@linkcode run}. */

@@ -16,9 +16,10 @@ import { isComparable } from "../src/report/settings.ts";
 import { bestResults, type BestRow } from "../src/train/lambda_search.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
 import type { TaskContext } from "./_kit/context.ts";
+import { DivergedError, doneUnlessDiverged } from "./_kit/diverged.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
-import { EXIT, FigureError, runTask, TaskError } from "./_kit/main.ts";
+import { FigureError, runTask, TaskError } from "./_kit/main.ts";
 import { checkTraining, type Task } from "./_kit/options.ts";
 import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
@@ -40,7 +41,8 @@ export const TASK: Task<SearchOptions> = {
     "by class. Writes trials.csv, a figure for each stage, best.csv, confusion.csv, confusion.svg, " +
     "the folder final with the files of a baseline run, config.json and, when finished, " +
     "summary.json. Running the same command again resumes an interrupted search from its last " +
-    "checkpoint.",
+    "checkpoint. If all networks of the search or the final one diverged, the task ends with " +
+    "status 1.",
   options: SEARCH_OPTIONS,
   quick: { halfCycle: 50, cycles: 1, finalCycles: 1, coarseCount: 3, fineCount: 3 },
   check: checkSearch,
@@ -109,7 +111,11 @@ export async function run(planned: SearchPlan, context: TaskContext): Promise<Re
   }
   reportSearch(context, { options, config: results.config, dataset: data.source, summary });
   if (options.profile) await profileSearch(context, planned, { options, variant });
-  return restOf(figures.drawn(context.signal), () => EXIT.done);
+  const { divergedAt } = summary.final;
+  return restOf(
+    figures.drawn(context.signal),
+    () => doneUnlessDiverged([{ name: "The final network", divergedAt }]),
+  );
 }
 
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
@@ -150,7 +156,7 @@ async function search(
       if (!(error instanceof FigureError)) throw error;
       context.stderr(error.message); // The error below matters more.
     });
-    throw new ArgumentError(
+    throw new DivergedError(
       "All networks of the search diverged: expected smaller values of λ or of --eta-max",
     );
   }
@@ -220,16 +226,21 @@ export function reportSearch(context: TaskContext, search: FinishedSearch): void
   const table = [[...heading, ...others], ...best.map((row) => bestLine(row, comparable))];
   printTable(context, table);
   const published = comparable ? ` (report: ${percent(PUBLISHED_FINAL_ACCURACY)})` : "";
+  const result = final.divergedAt === null
+    ? `validation accuracy ${percent(final.validation.accuracy)}, ` +
+      `test accuracy ${percent(final.test.accuracy)}${published}`
+    : `diverged at step ${final.divergedAt}`;
   context.stdout(
     `Final network${quick ? " (quick)" : ""}, λ = ${lambdaText(summary.bestLambda)}, ` +
-      `${final.steps} steps: validation accuracy ${percent(final.validation.accuracy)}, ` +
-      `test accuracy ${percent(final.test.accuracy)}${published}`,
+      `${final.steps} steps: ${result}`,
   );
   context.stdout(`Files: ${out}`);
 }
 
 function bestLine(row: BestRow, comparable: boolean): string[] {
-  const own = [String(row.rank), lambdaText(row.lambda), percent(row.validationAccuracy)];
+  const accuracy = row.validationAccuracy;
+  const result = Number.isNaN(accuracy) ? "diverged" : percent(accuracy);
+  const own = [String(row.rank), lambdaText(row.lambda), result];
   if (!comparable) return own;
   const { publishedLambda, publishedValidationAccuracy } = row;
   return [

@@ -5,8 +5,9 @@ import { join } from "@std/path";
 import { ArgumentError } from "../src/errors.ts";
 import { distinct } from "../src/lists.ts";
 import type { TaskContext, TaskMain } from "./_kit/context.ts";
+import { DivergedError } from "./_kit/diverged.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { EXIT, FigureError, runTask } from "./_kit/main.ts";
+import { EXIT, FigureError, runTask, TaskError } from "./_kit/main.ts";
 import {
   CHECKPOINT_INTERVAL,
   CHECKPOINT_OPTION,
@@ -23,6 +24,7 @@ import {
   type PlannedTask,
   planOn,
   type Rest,
+  restOf,
   SharedData,
   withGpu,
 } from "./_kit/with_data.ts";
@@ -50,7 +52,7 @@ const TASK: Task<Options> = {
     "...), then writes report.html, which compares them with the report. What needs no GPU is done " +
     "beside the trainings: gradient-check is reported after them. Finished parts are kept " +
     "when the same command is run again. If a part fails its check, the others run all the same, " +
-    "and the task ends with status 3.",
+    "and the task ends with status 3; if networks diverged that should not, with status 1.",
   options: OPTIONS,
   quick: { seeds: DEFAULT_SEEDS.quick },
   check: checkSeeds,
@@ -169,7 +171,7 @@ async function runParts(
       context.signal.throwIfAborted();
       const number = i + 1;
       ending.announce(part, number);
-      const rest = await part.run(context);
+      const rest = await part.run(context).catch(restOfDiverged);
       begun.push({ ...part, number, rest });
       if (parts[number]?.seed === part.seed) {
         if (rest.doing) context.stderr(`${part.name}: ${rest.doing} while the others train`);
@@ -191,11 +193,18 @@ async function runParts(
   }
 }
 
+/** What is left to do of a part whose networks all diverged: to say so in its turn. */
+function restOfDiverged(error: unknown): Rest {
+  if (!(error instanceof DivergedError)) throw error;
+  return restOf(Promise.reject(error), () => EXIT.failed);
+}
+
 /** How the parts ended. */
 class Ending {
   readonly #context: TaskContext;
   readonly #options: Pick<Options, "json" | "quick"> & { readonly parts: number };
   readonly #failed: string[] = [];
+  readonly #diverged: string[] = [];
   readonly #undrawn: string[] = [];
 
   constructor(
@@ -212,15 +221,25 @@ class Ending {
     this.#event("part", part, number);
   }
 
-  /** Reports the results of a part; returns the exit status, which is `done` also where a check failed. */
+  /**
+   * Reports the results of a part; returns the exit status, which is `done` also where a check failed or networks
+   * diverged.
+   */
   async report({ rest, number, ...part }: BegunPart): Promise<number> {
     if (rest.doing) {
       this.#context.stderr(`Results of part ${number}: ${part.name}`);
       this.#event("part_results", part, number);
     }
-    const status = await this.drawing(() => rest.report());
-    if (status !== EXIT.checkFailed) return status;
-    this.#failed.push(part.name);
+    try {
+      const status = await this.drawing(() => rest.report());
+      if (status !== EXIT.checkFailed) return status;
+      this.#failed.push(part.name);
+    } catch (error) {
+      if (!(error instanceof DivergedError)) throw error;
+      const message = `${part.name}: ${error.message}`;
+      this.#context.stderr(message);
+      this.#diverged.push(message);
+    }
     return EXIT.done;
   }
 
@@ -242,7 +261,8 @@ class Ending {
     for (const name of this.#failed) this.#context.stderr(`Check failed: ${name}`);
     const done = { parts, fell_short: this.#failed, ...quick && { quick } };
     if (json) writeEvent(this.#context, "done", done);
-    if (this.#undrawn.length > 0) throw new FigureError(distinct(this.#undrawn).join(". "));
+    const failures = distinct([...this.#diverged, ...this.#undrawn]);
+    if (failures.length > 0) throw new TaskError(failures.join(". "));
     return this.#failed.length === 0 ? EXIT.done : EXIT.checkFailed;
   }
 

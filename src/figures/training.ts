@@ -158,10 +158,11 @@ function stepAxis(steps: number, title: string) {
   return { field: "step", type: "quantitative" as const, scale, axis: { title, tickMinStep: 1 } };
 }
 
+/** The first row of a network that has diverged: its losses may still be finite, but it has no accuracy. */
 function firstBad(rows: readonly MetricRow[]): MetricRow | null {
   return rows.find(({ training, validation }) =>
-    [training.loss, training.cost, validation.loss, validation.cost].some((value) =>
-      !Number.isFinite(value)
+    [training, validation].some(({ loss, cost, accuracy }) =>
+      ![loss, cost, accuracy].every(Number.isFinite)
     )
   ) ?? null;
 }
@@ -176,7 +177,11 @@ function describe(rows: readonly MetricRow[], lines: readonly string[]): string 
       short(training.cost)
     }, ` +
     `validation cost ${short(validation.cost)}; training accuracy ${
-      short(100 * training.accuracy)
-    } %, ` +
-    `validation accuracy ${short(100 * validation.accuracy)} %.`;
+      shareText(training.accuracy)
+    }, validation accuracy ${shareText(validation.accuracy)}.`;
+}
+
+/** As in "53.2 %"; "none" for NaN. */
+function shareText(share: number): string {
+  return Number.isFinite(share) ? `${short(100 * share)} %` : "none";
 }

@@ -10,7 +10,7 @@ export interface Evaluation {
   readonly loss: number;
   /** Loss plus λ times the sum of all squared weights. */
   readonly cost: number;
-  /** Share of the images that are classified correctly, between 0 and 1. */
+  /** Share of the images that are classified correctly, between 0 and 1; NaN when the network has diverged. */
   readonly accuracy: number;
 }
 
@@ -38,7 +38,7 @@ export interface Ending {
   readonly test: Evaluation;
   /** Updates made; after it diverges, a network still trains along with the others of its population. */
   readonly steps: number;
-  /** Updates made before a loss or a parameter was NaN or infinite; null if none was. */
+  /** Updates made before a loss, a parameter or a moving average was NaN or infinite; null if none was. */
   readonly divergedAt: number | null;
 }
 

@@ -55,7 +55,7 @@ export interface SearchSummary extends Summary {
   readonly classes: number;
   /** The best λ of all stages. */
   readonly bestLambda: number;
-  /** The best λ of the first stage. */
+  /** The best λ of the first stage; NaN if all its networks diverged. */
   readonly coarseBestLambda: number;
   /** Validation accuracy of the best λ. */
   readonly validationAccuracy: number;
@@ -133,7 +133,7 @@ export const SEARCH_SUMMARY_JSON: JsonFile<SearchSummary> = new JsonFile(object<
   data: TEXT,
   classes: NUMBER,
   bestLambda: NUMBER,
-  coarseBestLambda: NUMBER,
+  coarseBestLambda: MEASURED,
   validationAccuracy: { name: "val_accuracy", value: MEASURED },
   best: list(BEST),
   final: RUN,

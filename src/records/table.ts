@@ -12,7 +12,8 @@ import { type FileName, snakeCase } from "./names.ts";
 /**
  * What the cells of a column hold: `"integer"` is a whole number from 0, `"positive"` a number above 0, `"share"` a number
  * between 0 and 1, `"date"` an ISO 8601 date with or without a time, and `"boolean"` is true or false. An optional cell
- * may be empty, which reads as null. Numbers and shares may be NaN, numbers also Infinity and -Infinity.
+ * may be empty, which reads as null. Numbers may also be NaN, Infinity and -Infinity. A share may be NaN, which is an empty
+ * cell: there is none.
  */
 export type Kind = NamedKind | TextForm;
 
@@ -140,7 +141,7 @@ export class CsvTable<Row extends object> {
    */
   encode(rows: readonly Row[]): string {
     const lines = rows.map((row) =>
-      this.#columns.map(({ path }) => printValue(valueAt(row, path)))
+      this.#columns.map(({ path, kind }) => printValue(valueAt(row, path), kind))
     );
     // The package ends lines with CR LF; a cell holds neither.
     return (stringify([this.#columns.map(({ name }) => name), ...lines]) as string)
@@ -222,8 +223,8 @@ function linesOf(text: string): string[] {
   return text.replace(/^\uFEFF/, "").replace(/[\r\n]+$/, "").split(/\r?\n/);
 }
 
-function printValue(value: Value): string {
-  if (value === null) return "";
+function printValue(value: Value, kind: Kind): string {
+  if (value === null || kind === "share" && Number.isNaN(value)) return "";
   // String(-0) is "0".
   if (Object.is(value, -0)) return "-0";
   const text = String(value);
@@ -283,7 +284,8 @@ function parseCell(cell: string, kind: Kind, where: string): Value {
   const required = (isOptional ? kind.slice(OPTIONAL.length) : kind) as RequiredKind;
   const value = cellValue(cell, required);
   if (value !== undefined) return value;
-  throw unexpectedCell(cell, EXPECTED[required] + (isOptional ? ", or nothing" : ""), where);
+  const mayBeEmpty = isOptional || required === "share";
+  throw unexpectedCell(cell, EXPECTED[required] + (mayBeEmpty ? ", or nothing" : ""), where);
 }
 
 function unexpectedCell(cell: string, expected: string, where: string): DataError {
@@ -312,7 +314,8 @@ function cellValue(cell: string, kind: RequiredKind): Value | undefined {
       return value !== undefined && value > 0 && value < Infinity ? value : undefined;
     }
     case "share": {
-      const value = numberValue(cell);
+      // Earlier versions have written "NaN".
+      const value = cell === "" ? NaN : numberValue(cell);
       return value !== undefined && !(value < 0 || value > 1) ? value : undefined;
     }
   }

@@ -12,7 +12,7 @@ import {
   PUBLISHED_SMALL_SIGMAS,
 } from "../model/published.ts";
 import { bestResults } from "../train/lambda_search.ts";
-import { sigmaName } from "../train/sensitivity.ts";
+import { outcomeKind, sigmaName } from "../train/sensitivity.ts";
 import type { Part, ReportData, RunPart, SearchPart } from "./data.ts";
 import { countedAccuracy } from "./outcomes.ts";
 import { isComparable } from "./settings.ts";
@@ -184,10 +184,11 @@ function coarseBest({ searches }: ReportData): Claim {
   return bestLambda({
     where: "the coarse search",
     remark: "each seed draws its own values",
-    found: searches.map((search) => ({
-      search,
-      best: bestResults(search.trials.filter(({ stage }) => stage === "coarse"), 1)[0]?.lambda,
-    })),
+    found: searches.map((search) => {
+      const coarse = search.trials.filter(({ stage }) => stage === "coarse");
+      const best = bestResults(coarse, 1).find(({ runs, diverged }) => diverged < runs);
+      return { search, best: best?.lambda };
+    }),
   });
 }
 
@@ -233,8 +234,9 @@ function bestLambda(
 function rescue({ sensitivities }: ReportData, sigma: string): Claim {
   return conclude({
     text: `Batch norm rescues weights that start with ${initialWeights(sigma)}`,
-    rule: "without it the training diverged or stalled; with it neither, and test accuracy is at " +
-      `least ${RESCUED.word} that of guessing`,
+    rule:
+      "without it the training diverged, stalled or ended worse than guessing; with it none of " +
+      `these, and test accuracy is at least ${RESCUED.word} that of guessing`,
     quantities: [
       { name: "test without", print: percent },
       { name: "test with", print: percent },
@@ -252,8 +254,8 @@ function rescue({ sensitivities }: ReportData, sigma: string): Claim {
         values: [a, b],
         // "diverged at step 12" is counted with "diverged at step 15".
         events: [
-          `without: ${without.outcome.split(" ")[0]}`,
-          `with: ${withNorm.outcome.split(" ")[0]}`,
+          `without: ${outcomeKind(without.outcome)}`,
+          `with: ${outcomeKind(withNorm.outcome)}`,
         ],
       }];
     }),

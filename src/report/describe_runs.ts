@@ -6,10 +6,15 @@
 
 import { enumerate } from "../lists.ts";
 import { PUBLISHED_SMALL_SIGMAS } from "../model/published.ts";
-import { initialWeightsName, type SensitivityRun, sigmaName } from "../train/sensitivity.ts";
+import {
+  initialWeightsName,
+  outcomeKind,
+  type SensitivityRun,
+  sigmaName,
+} from "../train/sensitivity.ts";
 
 /**
- * Says in a sentence which runs of a study trained, stalled or diverged. The sentence mentions the finding of the published
+ * Says in a sentence which runs of a study trained, stalled, ended worse than guessing or diverged. The sentence mentions the finding of the published
  * report if the study is comparable with it.
  */
 export function describeRuns(
@@ -32,13 +37,15 @@ export function describeRuns(
 
 /** As in "σ = 0.1 trained, and σ = 0.001 and σ = 0.0001 diverged". */
 function outcomes(runs: readonly SensitivityRun[], classes: number): string {
-  const verbs = Map.groupBy(runs, ({ outcome }) => outcome.split(" ")[0]);
-  const clauses = [...verbs].map(([verb, group]) => {
+  const guessing = Math.log(classes).toFixed(3);
+  const kinds = Map.groupBy(runs, ({ outcome }) => outcomeKind(outcome));
+  const clauses = [...kinds].map(([kind, group]) => {
     const all = group.length === runs.length && runs.length > 1;
     const who = all ? "all" : enumerate(group.map(({ sigma }) => initialWeightsName(sigma)));
-    return verb === "stalled"
-      ? `${who} stalled at the loss of guessing (${Math.log(classes).toFixed(3)})`
-      : `${who} ${verb}`;
+    if (kind === "stalled") return `${who} stalled at the loss of guessing (${guessing})`;
+    return kind === "worse than guessing"
+      ? `${who} ended worse than guessing (${guessing})`
+      : `${who} ${kind}`;
   });
   return clauses.length < 2
     ? clauses.join()

@@ -32,7 +32,7 @@ export function classesOf(config: RunConfig, data: ReportData): number | null {
 
 /**
  * Says whether a network trained, as {@linkcode outcomeOf} does. Where the number of classes is null, the loss of guessing is unknown,
- * and a training that may have stalled is said to have "trained".
+ * and a training that may have stalled or ended worse than guessing is said to have "trained".
  */
 export function outcomeText(
   ending: Pick<Ending, "divergedAt" | "training">,
@@ -47,7 +47,7 @@ export function countedAccuracy(
   evaluation: Pick<Evaluation, "accuracy">,
 ): number {
   const { accuracy } = evaluation;
-  // A network that diverged assigns every image to one class, which is sometimes right.
+  // Files of earlier versions have an accuracy for a network that diverged: it assigns every image to one class.
   return ending.divergedAt === null && Number.isFinite(accuracy) ? accuracy : 0;
 }
 

@@ -18,8 +18,9 @@ export function sensitivitySection({ sensitivities: studies }: ReportData): Html
   if (studies.length === 0) return NOTHING;
   const [first] = studies;
   return markup`<p>One network from several initial weights, normally distributed with the deviation σ, without and with batch
-norm. A training <em>diverged</em> where a loss or a parameter became NaN or infinite; it <em>stalled</em> where its
-training loss ended within 1 % of that of guessing. The report gives no numbers here.</p>
+norm. A training <em>diverged</em> where a loss, a parameter or a moving average became NaN or infinite; it
+<em>stalled</em> where its training loss ended within 1 % of that of guessing, and ended <em>worse than guessing</em>
+where it ended above that. The report gives no numbers here.</p>
 ${findings(studies)}${settingsHtml(studies.map(({ config }) => config))}<h3>Training loss</h3>
 ${otherSeeds(studies)}${
     figureHtml(first.figure, {

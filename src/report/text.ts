@@ -10,9 +10,9 @@ import { initialWeightsName } from "../train/sensitivity.ts";
 /** A no-break space. */
 export const NBSP = "\u00a0";
 
-/** Prints a share between 0 and 1 as a percentage, as in "53.17 %". */
+/** Prints a share between 0 and 1 as a percentage, as in "53.17 %"; "none" for NaN. */
 export function percent(share: number): string {
-  return Number.isFinite(share) ? `${(100 * share).toFixed(2)}${NBSP}%` : String(share);
+  return Number.isFinite(share) ? `${(100 * share).toFixed(2)}${NBSP}%` : "none";
 }
 
 /** Prints a share with as many digits as the report gives, as in "53.8 %". */

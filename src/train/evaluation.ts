@@ -13,14 +13,24 @@ import type { Reading, Submits } from "../gpu/submits.ts";
 import type { Evaluation } from "../model/metrics.ts";
 import { FIXED_SLOT, STEP_SLOTS } from "../programs/buffers.ts";
 import type { EncodeChunk, Program, ProgramContext } from "../programs/program.ts";
-import { decodeDivergence, decodeSums, divergenceOf, type Sums, sumsOf } from "./readings.ts";
+import {
+  decodeDivergence,
+  decodeSums,
+  decodeVectors,
+  divergenceOf,
+  statisticsOf,
+  type Sums,
+  sumsOf,
+} from "./readings.ts";
 
 /** What an evaluation found. */
 export interface EvaluationResult {
-  /** Mean cross-entropy, cost and accuracy, [splits][networks]. */
+  /** Mean cross-entropy, cost and accuracy, [splits][networks]; answers found among NaNs count like others. */
   readonly evaluations: Evaluation[][];
-  /** When each network first had a loss that was NaN or infinite, or null, [P]. */
+  /** When each network first had a batch whose loss was NaN or infinite, or null, [P]. */
   readonly diverged: (number | null)[];
+  /** Whether all these losses and costs of a network, and its moving averages, are finite, [P]. */
+  readonly finite: boolean[];
 }
 
 /**
@@ -70,13 +80,17 @@ export class Evaluator {
   async start(splits: readonly Split[], signal?: AbortSignal): Promise<PendingEvaluation> {
     const { buffers, data, networks } = this.#context;
     const chunks = await this.#chunks(splits);
-    const [sums, diverged] = await this.#submits.inTurn(() =>
+    const [sums, diverged, averages] = await this.#submits.inTurn(() =>
       this.#submits.run({
         kind: "evaluation",
         count: Math.max(1, chunks.length),
         max: STEP_SLOTS,
         // The copies keep their place in the queue, whatever is submitted later; only mapping them waits.
-        reads: [sumsOf(buffers, networks, chunks.length + 1), divergenceOf(buffers, networks)],
+        reads: [
+          sumsOf(buffers, networks, chunks.length + 1),
+          divergenceOf(buffers, networks),
+          statisticsOf(buffers, networks),
+        ],
         prepare: (first, count) => {
           data.check();
           buffers.writeSteps(chunks.slice(first, first + count));
@@ -92,11 +106,15 @@ export class Evaluator {
       }, signal)
     );
     return async () => {
-      const [found, steps] = await Promise.all([sums.bytes(), diverged.bytes()]);
-      return {
-        evaluations: this.#evaluationsOf(splits, chunks, decodeSums(found, networks)),
-        diverged: decodeDivergence(steps),
-      };
+      const [found, steps, statistics] = await Promise.all(
+        [sums, diverged, averages].map((reading) => reading.bytes()),
+      );
+      const evaluations = this.#evaluationsOf(splits, chunks, decodeSums(found, networks));
+      const finite = decodeVectors(statistics, networks).map((own, n) =>
+        own.every(Number.isFinite) &&
+        evaluations.every(({ [n]: { loss, cost } }) => Number.isFinite(loss + cost))
+      );
+      return { evaluations, diverged: decodeDivergence(steps), finite };
     };
   }
 

@@ -29,7 +29,7 @@ export interface KernelCheckOptions extends Omit<PopulationPlan, "networks"> {
   /** The seed of batches and initial weights; 1 unless given. */
   readonly seed?: number;
   /** The state to start from; initial weights, before the first batch, unless given. */
-  readonly start?: Required<PopulationState>;
+  readonly start?: Required<Omit<PopulationState, "diverged">>;
   /** Whether to compare evaluations of the validation images, too; true unless given. */
   readonly evaluation?: boolean;
   /** The order of the training images that batches are taken from; drawn from the seed unless given. */

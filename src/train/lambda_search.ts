@@ -59,7 +59,7 @@ export interface TrialRow extends TriedLambda {
   readonly validation: Evaluation;
   /** On all training images. */
   readonly training: Evaluation;
-  /** Updates made before a loss or a parameter was NaN or infinite; null if none was. */
+  /** Updates made before a loss, a parameter or a moving average was NaN or infinite; null if none was. */
   readonly divergedAt: number | null;
 }
 

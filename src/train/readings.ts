@@ -39,6 +39,11 @@ export function divergenceOf({ diverged }: PopulationBuffers, networks: number):
   return { buffer: diverged, size: 4 * networks };
 }
 
+/** The range of the moving averages of batch norm; nothing without it. */
+export function statisticsOf({ statistics, layout }: PopulationBuffers, networks: number): Range {
+  return { buffer: statistics, size: 4 * networks * layout.statisticCount };
+}
+
 /** Decodes the number of updates each network had made when it diverged, or null, [P]. */
 export function decodeDivergence(bytes: ArrayBuffer): (number | null)[] {
   return Array.from(new Uint32Array(bytes), (step) => step === NEVER ? null : step);

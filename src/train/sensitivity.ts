@@ -69,7 +69,7 @@ export function initialWeightsName(sigma: string): string {
  * @param ending When it diverged, if it did, and its final training loss.
  * @param classes Number of classes.
  * @returns As in `"diverged at step 12"`; `"stalled"` if the training loss ended within 1 % of ln(classes), the loss of
- * guessing; otherwise `"trained"`.
+ * guessing, and `"worse than guessing"` if above that; otherwise `"trained"`.
  *
  * @example A network that learnt nothing
  * ```ts
@@ -86,7 +86,18 @@ export function outcomeOf(
   const { divergedAt, training: { loss } } = ending;
   if (divergedAt !== null) return `diverged at step ${divergedAt}`;
   const guessing = Math.log(classes);
-  return Math.abs(loss - guessing) <= STALLED_WITHIN * guessing ? "stalled" : "trained";
+  if (Math.abs(loss - guessing) <= STALLED_WITHIN * guessing) return "stalled";
+  return loss < guessing || Number.isNaN(guessing) ? "trained" : "worse than guessing";
+}
+
+/**
+ * Says how a training ended without saying when.
+ *
+ * @param outcome From {@linkcode outcomeOf}.
+ * @returns As in `"diverged"` for `"diverged at step 12"`.
+ */
+export function outcomeKind(outcome: string): string {
+  return outcome.replace(/ at step \d+$/, "");
 }
 
 /**

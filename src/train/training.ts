@@ -15,6 +15,7 @@ import { Random } from "../model/random.ts";
 import { eta, phase, totalSteps } from "../model/schedule.ts";
 import { architectureOf } from "../model/shape.ts";
 import { planSteps } from "../programs/steps.ts";
+import type { EvaluationResult } from "./evaluation.ts";
 import { type AdvanceOptions, type NetworkSettings, Population } from "./population.ts";
 
 /** One network of a training. */
@@ -76,7 +77,7 @@ type PendingRows = () => Promise<FoundRows>;
 export interface FoundRows {
   /** A row for each network, [networks]. */
   readonly rows: readonly MetricRow[];
-  /** The step at which each network diverged, known from this evaluation, or null, [networks]. */
+  /** The step at which each network diverged, known from this evaluation and those before, or null, [networks]. */
   readonly diverged: readonly (number | null)[];
 }
 
@@ -122,8 +123,8 @@ export class Training {
   #epoch = -1; // the epoch whose image order is on the GPU
   #rowDue = true;
   #pending: PendingRows[] = [];
-  /** Divergence known from a restored state and the rows so far. */
-  #diverged: readonly (number | null)[];
+  /** Divergence known from the rows yielded so far, and from a restored state without rows to come. */
+  #known: readonly (number | null)[];
   #ended = false;
   #running = false;
   #destroyed = false;
@@ -139,7 +140,7 @@ export class Training {
     this.variant = parts.population.variant;
     this.steps = parts.steps;
     this.#seed = options.seed ?? 1;
-    this.#diverged = options.networks.map(() => null);
+    this.#known = options.networks.map(() => null);
     this.stepsPerEpoch = Math.floor(parts.population.images / parts.population.batch);
   }
 
@@ -188,6 +189,14 @@ export class Training {
   }
 
   /**
+   * The step at which each network diverged, or null, [networks], as far as the rows so far tell;
+   * {@linkcode Training.diverged} asks the GPU.
+   */
+  get knownDivergence(): readonly (number | null)[] {
+    return this.#known;
+  }
+
+  /**
    * Trains to the end, with a row for each network before the first step, after every epoch (or `evaluateEvery` steps)
    * and after the last. It ends early when all networks have diverged.
    *
@@ -220,10 +229,10 @@ export class Training {
         }
         if (this.#pending.length > (ahead && this.#step < this.steps ? AHEAD : 0)) {
           signal?.throwIfAborted();
-          const { rows, diverged } = await this.#pending[0]();
+          const { rows, diverged } = afterOthers(await this.#pending[0](), this.#known);
           this.#pending.shift();
-          this.#diverged = merge(this.#diverged, diverged);
-          this.#ended = this.#diverged.every((step) => step !== null);
+          this.#known = diverged;
+          this.#ended = diverged.every((step) => step !== null);
           if (this.#ended) this.#pending = [];
           return [...rows];
         }
@@ -241,12 +250,17 @@ export class Training {
    *
    * @param split Which part of the data.
    * @param options `signal` stops the evaluation between two submits.
-   * @returns Loss, cost and accuracy, [networks].
+   * @returns Loss, cost and accuracy, which is NaN for a network that has diverged, [networks].
    */
   async evaluate(split: Split, options: { signal?: AbortSignal } = {}): Promise<Evaluation[]> {
     this.#check();
-    const [evaluations] = await this.#population.evaluate([split], options.signal);
-    return evaluations;
+    const { step } = this;
+    const result = await this.#population.startEvaluation([split], options.signal);
+    const { evaluations: [evaluations], diverged, finite } = await result();
+    const all = merge(this.#known, divergedBy(step, { diverged, finite }));
+    return evaluations.map((evaluation, i) =>
+      all[i] === null ? evaluation : unanswered(evaluation)
+    );
   }
 
   /**
@@ -263,15 +277,15 @@ export class Training {
   }
 
   /**
-   * Reads when each network diverged, that is, first had a NaN or infinite loss or parameter. Losses are checked in every
-   * step, parameters with every row.
+   * Reads when each network diverged, that is, first had a NaN or infinite loss, parameter or moving average. Losses are
+   * checked in every step, the others with every row.
    *
    * @returns The number of updates made before, or null, [networks].
    */
   async diverged(): Promise<(number | null)[]> {
     this.#check();
     const found = await this.#population.readDiverged();
-    return merge(this.#diverged, found);
+    return merge(this.#known, found);
   }
 
   /**
@@ -282,12 +296,14 @@ export class Training {
   async state(): Promise<TrainingState> {
     this.#check();
     const { step } = this;
-    const [rowDue, ended, before] = [this.#rowDue, this.#ended, this.#diverged];
-    const [{ parameters, statistics, diverged: found }, ...pending] = await Promise.all([
+    const [rowDue, ended, known] = [this.#rowDue, this.#ended, this.#known];
+    const [{ parameters, statistics, diverged: noted }, ...found] = await Promise.all([
       this.#population.readState(),
       ...this.#pending.map((finish) => finish()),
     ]);
-    const diverged = merge(before, found);
+    const pending: FoundRows[] = [];
+    for (const own of found) pending.push(afterOthers(own, pending.at(-1)?.diverged ?? known));
+    const diverged = merge(known, noted);
     return { step, rowDue, pending, ended, parameters, statistics, diverged };
   }
 
@@ -318,12 +334,17 @@ export class Training {
           `and at most ${this.steps} steps`,
       );
     }
-    this.#population.write(step === 0 ? { parameters } : { parameters, statistics });
+    this.#population.write({
+      parameters,
+      statistics: step === 0 ? undefined : statistics,
+      diverged,
+    });
     this.#step = step;
     this.#epoch = -1;
     this.#rowDue = rowDue;
     this.#pending = pending.map((found) => () => Promise.resolve(found));
-    this.#diverged = [...diverged];
+    // Rows to come belong to earlier steps than the state, and tell themselves what was known then.
+    this.#known = pending.length > 0 ? diverged.map(() => null) : [...diverged];
     this.#ended = ended;
   }
 
@@ -386,9 +407,7 @@ export class Training {
     const splits = ["training", "validation"] as const;
     const result = await this.#population.startEvaluation(splits, signal);
     return async () => {
-      const { evaluations: [training, validation], diverged } = await result();
-      // The last update's divergence would show in the loss of the next batch; the cost shows it now.
-      const shown = training.map(({ cost }) => Number.isFinite(cost) ? null : step);
+      const { evaluations: [training, validation], diverged, finite } = await result();
       const rows = networks.map(({ etaMin, etaMax }, i) => ({
         step,
         epoch: step / this.stepsPerEpoch,
@@ -396,7 +415,7 @@ export class Training {
         training: training[i],
         validation: validation[i],
       }));
-      return { rows, diverged: merge(diverged, shown) };
+      return { rows, diverged: divergedBy(step, { diverged, finite }) };
     };
   }
 }
@@ -421,10 +440,44 @@ function stepsOf(options: TrainingOptions): number {
   return steps;
 }
 
-/** The step at which each network diverged: the one known before, or else the one found since. */
+/** The step at which each network diverged: the first of those that two findings give. */
 function merge(
-  before: readonly (number | null)[],
-  since: readonly (number | null)[],
+  some: readonly (number | null)[],
+  others: readonly (number | null)[],
 ): (number | null)[] {
-  return before.map((step, i) => step ?? since[i]);
+  return some.map((step, i) => {
+    const other = others[i];
+    return step === null || other === null ? step ?? other : Math.min(step, other);
+  });
+}
+
+/**
+ * The step at which each network diverged, known from an evaluation after so many. The last update's divergence would show
+ * in the loss of the next batch; what is not finite now shows it already.
+ */
+function divergedBy(
+  step: number,
+  { diverged, finite }: Pick<EvaluationResult, "diverged" | "finite">,
+): (number | null)[] {
+  return merge(diverged, finite.map((whole) => whole ? null : step));
+}
+
+/** Adds what was known before to the rows of an evaluation. Networks that have diverged have no accuracy. */
+function afterOthers({ rows, diverged }: FoundRows, known: readonly (number | null)[]): FoundRows {
+  const all = merge(known, diverged);
+  return {
+    rows: rows.map((row, i) =>
+      all[i] === null ? row : {
+        ...row,
+        training: unanswered(row.training),
+        validation: unanswered(row.validation),
+      }
+    ),
+    diverged: all,
+  };
+}
+
+/** Takes the accuracy away: which class is found among NaNs says nothing about the network. */
+function unanswered(evaluation: Evaluation): Evaluation {
+  return { ...evaluation, accuracy: NaN };
 }

@@ -14,6 +14,12 @@ const LINE = 1000;
 /** Time without an evaluation after which a plain line or an event reports the steps alone, in milliseconds. */
 const QUIET = 30_000;
 
+/** Fields of the event `evaluation` besides those of the row. */
+interface EvaluationFields extends EventFields {
+  /** The step at which the network diverged; null or missing if it has not. */
+  readonly diverged_at?: number | null;
+}
+
 /** Reports the progress of the runs of a task, one after another. Lines and events of a quick run say so. */
 export class Progress {
   readonly #context: TaskContext;
@@ -27,7 +33,7 @@ export class Progress {
   #began = 0;
   #told = -Infinity; // when the line was last written
   #heard = 0; // when an event, or a line off a terminal, was last written
-  #accuracy: string | undefined;
+  #result: string | undefined; // of the last evaluation, in words
 
   /** `json` writes events to standard output instead of lines; `now` is a clock in milliseconds, for tests. */
   constructor(
@@ -49,7 +55,7 @@ export class Progress {
     this.#began = this.#now();
     this.#told = -Infinity;
     this.#heard = this.#began;
-    this.#accuracy = undefined;
+    this.#result = undefined;
     this.#event("start", { run, steps, ...fields });
     this.#redraw();
   }
@@ -70,12 +76,13 @@ export class Progress {
 
   /**
    * The network was evaluated, or of several the best, which `whose` says before "validation accuracy", as in "best ".
-   * Event: `evaluation` with `run`, `steps`, `seconds`, the columns of `metrics.csv` and the fields given.
+   * If the best has diverged, all have. Event: `evaluation` with `run`, `steps`, `seconds`, the columns of `metrics.csv`
+   * and the fields given.
    */
-  evaluation(row: MetricRow, fields: EventFields = {}, whose = ""): void {
+  evaluation(row: MetricRow, fields: EvaluationFields = {}, whose = ""): void {
     this.#done = row.step;
     this.#heard = this.#now();
-    this.#accuracy = `${whose}validation accuracy ${percent(row.validation.accuracy)}`;
+    this.#result = resultText(row, fields.diverged_at ?? null, whose);
     this.#event("evaluation", {
       run: this.#run,
       steps: this.#steps,
@@ -97,10 +104,8 @@ export class Progress {
     this.#context.progress("");
     this.#event("done", { run: this.#run, steps: this.#done, seconds, ...fields });
     if (this.#json) return;
-    const accuracy = this.#accuracy === undefined ? "" : `, ${this.#accuracy}`;
-    this.#context.stderr(
-      `${this.#name()}: ${this.#done} steps in ${duration(seconds)}${accuracy}`,
-    );
+    const result = this.#result === undefined ? "" : `, ${this.#result}`;
+    this.#context.stderr(`${this.#name()}: ${this.#done} steps in ${duration(seconds)}${result}`);
   }
 
   #event(event: EventName, fields: EventFields): void {
@@ -135,9 +140,15 @@ export class Progress {
     if (own > 0 && share < 1) {
       parts.push(`${duration(seconds / own * (this.#steps - this.#done))} left`);
     }
-    if (this.#accuracy !== undefined) parts.push(this.#accuracy);
+    if (this.#result !== undefined) parts.push(this.#result);
     return parts.join(", ");
   }
+}
+
+/** As in "best validation accuracy 43.2 %", "diverged at step 12" and "all diverged". */
+function resultText({ validation }: MetricRow, divergedAt: number | null, whose: string): string {
+  if (divergedAt === null) return `${whose}validation accuracy ${percent(validation.accuracy)}`;
+  return whose === "" ? `diverged at step ${divergedAt}` : "all diverged";
 }
 
 /** As in "41 s", "1 min 22 s" or "2 h 5 min". */

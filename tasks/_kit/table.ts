@@ -33,9 +33,9 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** A share as a percentage, as in "52.5 %". */
+/** A share as a percentage, as in "52.5 %"; "none" for NaN. */
 export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+  return Number.isNaN(share) ? "none" : `${(100 * share).toFixed(1)} %`;
 }
 
 /** A number with at most three digits and no exponent; "" for null. */

@@ -130,7 +130,7 @@ export async function finalInto(
     data: data.source.name,
     classes: data.source.classes,
     bestLambda: lambda,
-    coarseBestLambda: coarse.lambda,
+    coarseBestLambda: coarse.diverged < coarse.runs ? coarse.lambda : NaN,
     validationAccuracy,
     best,
     final: ended,

@@ -126,7 +126,8 @@ async function trainStage(
         last = rows;
         const best = bestOf(rows);
         const { trial, lambda } = trials[best];
-        progress.evaluation(rows[best], { trial, lambda }, "best ");
+        const divergedAt = training.knownDivergence[best];
+        progress.evaluation(rows[best], { trial, lambda, diverged_at: divergedAt }, "best ");
         await checkpoints.ifDue(training, texts);
       }
     });

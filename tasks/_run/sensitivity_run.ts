@@ -175,12 +175,15 @@ async function trainPopulation(
       for await (const row of training.run({ signal, onStep, ahead: true })) {
         rows.push(row);
         const best = bestOf(row);
+        const known = training.knownDivergence;
         progress.evaluation(row[best], {
           sigma: sigmas[best],
+          diverged_at: known[best],
           networks: row.map(({ training: { loss }, validation: { accuracy } }, i) => ({
             sigma: sigmas[i],
             train_loss: loss,
             val_accuracy: accuracy,
+            diverged_at: known[i],
           })),
         }, "best ");
         await checkpoints.ifDue(training, texts);

@@ -94,7 +94,7 @@ export async function trainInto(
       const onStep = (done: number) => progress.step(done);
       for await (const [row] of training.run({ signal, onStep, ahead: true })) {
         rows.push(row);
-        progress.evaluation(row);
+        progress.evaluation(row, { diverged_at: training.knownDivergence[0] });
         await checkpoints.ifDue(training, texts);
         if (performance.now() - saved < SAVE_INTERVAL) continue;
         await results.write("metrics.csv", encoded());
@@ -109,8 +109,9 @@ export async function trainInto(
     await results.finish();
     const { config } = results;
     figures.add(results, "metrics.svg", (workers) => workers.draw("drawRun", { rows, config }));
-    const { validation, test } = summary;
-    progress.done({ val_accuracy: validation.accuracy, test_accuracy: test.accuracy });
+    const { validation, test, divergedAt } = summary;
+    const accuracies = { val_accuracy: validation.accuracy, test_accuracy: test.accuracy };
+    progress.done({ ...accuracies, diverged_at: divergedAt });
     return summary;
   } finally {
     training.destroy();
@@ -152,7 +153,7 @@ export function redrawRun(results: Results, figures: Figures): void {
   });
 }
 
-/** As in "diverged at step 12", or "stalled" where the training ended no better than guessing; otherwise "". */
+/** As in "diverged at step 12", "stalled" or "worse than guessing"; "" where the training ended better than guessing. */
 export function describeOutcome(
   summary: Pick<RunSummary, "divergedAt" | "training">,
   classes: number,

@@ -62,6 +62,7 @@ Deno.test("sensitivityFigure() writes the outcome of each run above its panel", 
     { sigma: "0.1", batchNorm: false, outcome: "diverged at step 12345" },
     { sigma: "0.001", batchNorm: false, outcome: "stalled" },
     { sigma: "he", batchNorm: true, outcome: "trained" },
+    { sigma: "0.1", batchNorm: true, outcome: "worse than guessing" },
   ];
   const tags = tagsOf(await sensitivityFigure(study(), { ...FIGURE, outcomes }));
   const [[left, first]] = placesOf(tags, "diverged at step");
@@ -71,6 +72,7 @@ Deno.test("sensitivityFigure() writes the outcome of each run above its panel", 
   const [[stalled, height]] = placesOf(tags, "stalled");
   assertEquals([stalled, height], [placesOf(tags, "σ = 0.001")[0][0], first]);
   assertEquals(placesOf(tags, "trained")[0][0], placesOf(tags, "He")[1][0]);
+  assertEquals(placesOf(tags, "worse than guessing")[0][0], left);
   checkTexts(tags);
 });
 

@@ -6,7 +6,7 @@ import { baselineFigure } from "../../src/figures/training.ts";
 import { checkTexts, curvesOf, tagsOf, textsOf } from "../_svg.ts";
 
 const CYCLE = { etaMin: 1e-5, etaMax: 1e-1, halfCycle: 2250 };
-const NOT_A_NUMBER = { loss: NaN, cost: NaN, accuracy: 0.1 };
+const NOT_A_NUMBER = { loss: NaN, cost: NaN, accuracy: NaN };
 
 function training(): MetricRow[] {
   return Array.from({ length: 21 }, (_, epoch) => {
@@ -127,7 +127,7 @@ Deno.test("baselineFigure() leaves gaps where a run diverged, and says so", asyn
       "Diverged: the first NaN or infinity is at step 2700",
     );
     const [, loss, cost, accuracy] = curvesOf(tags, "#0072B2");
-    assertEquals([loss.length, cost.length, accuracy.length], [6, 6, 21]);
+    assertEquals([loss.length, cost.length, accuracy.length], [6, 6, 6]);
     assertEquals(textsOf(tags).includes("Cost (log scale)"), false, "infinity has no place on it");
 
     const none = training().map((row) => ({
@@ -135,7 +135,18 @@ Deno.test("baselineFigure() leaves gaps where a run diverged, and says so", asyn
       training: NOT_A_NUMBER,
       validation: NOT_A_NUMBER,
     }));
-    assertStringIncludes(await baselineFigure(none, figure), "infinity is at step 0");
+    const svg = await baselineFigure(none, figure);
+    assertStringIncludes(svg, "infinity is at step 0");
+    assertStringIncludes(svg, "training accuracy none, validation accuracy none.");
+    // A loss that was infinite in one batch, and is finite again.
+    const again = training().map((row) =>
+      row.epoch < 6 ? row : {
+        ...row,
+        training: { ...row.training, accuracy: NaN },
+        validation: { ...row.validation, accuracy: NaN },
+      }
+    );
+    assertStringIncludes(await baselineFigure(again, figure), "infinity is at step 2700");
     const fine = await baselineFigure(training(), figure);
     assertEquals(fine.includes("Diverged"), false);
   } finally {

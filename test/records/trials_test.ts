@@ -17,8 +17,8 @@ const TRIALS = [
     trial: 2,
     lambda: 0.05,
     seed: 1,
-    validation: { loss: NaN, cost: NaN, accuracy: 0.1 },
-    training: { loss: NaN, cost: Infinity, accuracy: 0.1 },
+    validation: { loss: NaN, cost: NaN, accuracy: NaN },
+    training: { loss: NaN, cost: Infinity, accuracy: NaN },
     divergedAt: 12,
   },
 ];
@@ -26,9 +26,10 @@ const TRIALS = [
 Deno.test("TRIALS_CSV.decode() reads what encode() prints", () => {
   const csv = TRIALS_CSV.encode(TRIALS);
 
-  assertEquals(csv.split("\n").slice(0, 2), [
+  assertEquals(csv.split("\n").slice(0, 3), [
     "stage,trial,lambda,seed,val_loss,val_cost,val_accuracy,train_loss,train_cost,train_accuracy,diverged_at",
     "coarse,1,0.000015,1,1.5,1.75,0.5,1.25,1.5,0.625,",
+    "refine-2,2,0.05,1,NaN,NaN,,NaN,Infinity,,12",
   ]);
   assertEquals(TRIALS_CSV.decode(csv, { name: "trials.csv" }), TRIALS);
 });

@@ -168,6 +168,14 @@ Deno.test("judgeClaims() tells the best λ of the coarse stage from that of the 
   assertEquals([whole.verdict, whole.numbers], ["holds", ["λ 1.00e-2"]]);
 });
 
+Deno.test("judgeClaims() knows no best λ of a stage whose networks all diverged", () => {
+  const own = search(0.02, 0.01);
+  const trials = own.trials.map((row) => row.stage === "fine" ? row : { ...row, divergedAt: 3 });
+  const data = { searches: [{ ...own, trials }] };
+  assertEquals(find(data, "the coarse search").verdict, "not measured");
+  assertEquals(find(data, "the whole search").verdict, "holds");
+});
+
 Deno.test("judgeClaims() compares the final network by the settings of the search", () => {
   const { verdict, numbers } = find({ searches: [search(0.004, 0.004)] }, "final network");
   assertEquals([verdict, plain(numbers)], ["holds", ["test 54.40 %", "difference 0.00 points"]]);
@@ -211,6 +219,14 @@ Deno.test("judgeClaims() says that batch norm rescues what stalls or diverges wi
     "test with 51.00 % (51.00 to 51.00)",
     "without: stalled (1 of 3), diverged (1 of 3) and trained (1 of 3)",
     "with: trained (3 of 3)",
+  ]);
+  const worse = { outcome: "worse than guessing", accuracy: 0.2 };
+  const rescued = { sensitivities: [study(1, worse, good), study(2, stalled, worse)] };
+  const other = find(rescued, "σ\u00a0=\u00a00.001");
+  assertEquals(other.verdict, "holds in 1 of 2 seeds");
+  assertEquals(plain(other.numbers).slice(2), [
+    "without: worse than guessing (1 of 2) and stalled (1 of 2)",
+    "with: trained (1 of 2) and worse than guessing (1 of 2)",
   ]);
   assertEquals(find(data, "σ\u00a0=\u00a00.0001").verdict, "not measured");
   // Trained, but hardly better than guessing.

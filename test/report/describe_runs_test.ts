@@ -23,7 +23,7 @@ function runsOf(
 const STALLED = [["0.1", "trained"], ["0.001", "stalled"], ["0.0001", "stalled"]] as const;
 const TRAINED = [["0.1", "trained"], ["0.001", "trained"], ["0.0001", "trained"]] as const;
 
-Deno.test("describeRuns() says of each setting which runs trained, stalled and diverged", () => {
+Deno.test("describeRuns() says of each setting which runs trained, stalled, diverged and ended worse", () => {
   const mixed = [
     ["xavier", "diverged at step 3"],
     ["he", "trained"],
@@ -42,6 +42,10 @@ Deno.test("describeRuns() says of each setting which runs trained, stalled and d
       "guessing (2.303).",
     ],
     [runsOf(false, [["he", "diverged at step 0"]]), "Without batch norm He diverged."],
+    [
+      runsOf(false, [["0.1", "trained"], ["1", "worse than guessing"]]),
+      "Without batch norm σ = 0.1 trained, and σ = 1 ended worse than guessing (2.303).",
+    ],
   ];
   for (const [runs, sentence] of cases) {
     assertEquals(describeRuns(runs, { classes: 10, comparable: false }), sentence);

@@ -246,7 +246,7 @@ Deno.test("renderReport() names in every table what stalled or diverged, and cou
   assert(first[3].endsWith(" % stalled"), first.join());
   const trials = tableRows(page, "Trials of the search, seed 1.");
   assertEquals(trials[0][5], "Outcome");
-  assertEquals(trials[1].slice(2), ["NaN", "NaN", "NaN", "diverged at step 40"]);
+  assertEquals(trials[1].slice(2), ["none", "NaN", "none", "diverged at step 40"]);
   assertEquals(trials[2][5], "trained");
 
   const [, lost] = tableRows(page, "How the trainings ended, seed 1.");

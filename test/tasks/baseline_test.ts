@@ -203,22 +203,69 @@ Deno.test("baseline leaves nothing that looks finished when it is interrupted, a
   });
 });
 
-Deno.test("baseline says where a training diverged, and ends it there", async () => {
+Deno.test("baseline says where a training diverged, ends it there, and fails when all is written", async () => {
   await inDirectory(async (out) => {
     const settings = [...SHORT, "--hidden", "6,5", "--batch-norm", "off", "--eta-max", "1e30"];
     const ended = await train(out, [...settings, "--json"]);
-    assertEquals(ended.status, 0, ended.errors);
+    assertEquals(ended.status, 1, ended.errors);
     const summary = JSON.parse(await Deno.readTextFile(`${out}/hidden-6-5/summary.json`));
     const step = summary.diverged_at;
     assert(step >= 1 && step <= 4, `diverged_at is ${step}`);
     assertEquals([summary.steps, summary.train.loss], [4, null]);
-    const result = eventsOf(ended).find(({ event }) => event === "result")!;
-    assertEquals(result.outcome, `diverged at step ${step}`);
+    for (const split of ["train", "val", "test"]) {
+      assertEquals(summary[split].accuracy, null, split);
+    }
+    const metrics = (await Deno.readTextFile(`${out}/hidden-6-5/metrics.csv`)).trim().split("\n");
+    assertMatch(metrics.at(-1)!, /^4,.*,NaN,NaN,,NaN,NaN,$/);
+    const events = eventsOf(ended);
+    const of = (name: string) => events.filter(({ event }) => event === name);
+    assertEquals(
+      of("evaluation").map(({ val_accuracy, diverged_at }) => [
+        val_accuracy === null,
+        diverged_at,
+      ]),
+      [[false, null], [true, step]],
+    );
+    const [done] = of("done");
+    assertEquals([done.val_accuracy, done.test_accuracy, done.diverged_at], [null, null, step]);
+    const [result] = of("result");
+    assertEquals([result.outcome, result.diverged_at], [`diverged at step ${step}`, step]);
+    const [error] = of("error");
+    assertMatch(
+      String(error.message),
+      new RegExp(`^hidden-6-5 diverged at step ${step}: expected`),
+    );
     assert(await exists(`${out}/hidden-6-5/metrics.svg`));
     // What JSON cannot hold is read back as what it was.
     const again = await train(out, settings);
-    assertEquals(again.status, 0);
-    assertMatch(again.output, new RegExp(`^hidden-6-5 .* diverged at step ${step}$`, "m"));
+    assertEquals(again.status, 1);
+    assertMatch(
+      again.output,
+      new RegExp(`^hidden-6-5 +none +none +diverged at step ${step}$`, "m"),
+    );
+    assertMatch(again.errors, new RegExp(`^error: hidden-6-5 diverged at step ${step}: `, "m"));
+    const fresh = await train(out, [...settings, "--force"]);
+    assertMatch(
+      fresh.errors,
+      new RegExp(`^hidden-6-5 \\(quick\\): 4 steps in .*, diverged at step ${step}$`, "m"),
+    );
+    for (const { output, errors } of [again, fresh]) {
+      assertEquals(/10\.0 %|NaN %/.test(output + errors), false, output + errors);
+    }
+  });
+});
+
+Deno.test("baseline trains on after a network that diverged, and fails at the end", async () => {
+  await inDirectory(async (out) => {
+    const settings = [...SHORT, "--hidden", "6,5", "--batch-norm", "both", "--eta-max", "1e10"];
+    const { status, output, errors } = await train(out, settings);
+    assertEquals(status, 1, errors);
+    assertMatch(output, /^hidden-6-5 .* diverged at step \d$/m);
+    assertMatch(output, /^hidden-6-5-batch-norm .*/m);
+    assertMatch(output, /^Files: /m);
+    for (const run of ["hidden-6-5", "hidden-6-5-batch-norm"]) {
+      for (const file of FILES) assert(await exists(`${out}/${run}/${file}`), `${run}/${file}`);
+    }
   });
 });
 

@@ -5,6 +5,7 @@ import { STUDY_SUMMARY_JSON, type StudySummary } from "../../src/records/summary
 import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
 import { parseOptions } from "../../tasks/_kit/options.ts";
 import { runConfig } from "../../tasks/_kit/results.ts";
+import { STUDY_FILES } from "../../tasks/_run/sensitivity_run.ts";
 import { main, reportStudy, TASK } from "../../tasks/init_sensitivity.ts";
 import { CapturedContext } from "../_context.ts";
 import {
@@ -91,12 +92,17 @@ Deno.test("init-sensitivity trains all initial weights without and with batch no
 
 Deno.test("init-sensitivity says which run diverged, stalled or trained, and keeps the NaN of a curve", async () => {
   await inDirectory(async (out) => {
-    assertEquals((await study(out, [...THREE, "--batch-norm", "off"])).status, 0);
+    // So many steps that the last one ends better than guessing.
+    const longer = THREE.join(" ").replace("cycle 3 --every 2", "cycle 15 --every 10").split(" ");
+    const { status, errors } = await study(out, [...longer, "--batch-norm", "off"]);
+    assertEquals(status, 0, errors);
     const { runs: [diverged, stalled, trained] } = await readStudy(out);
     const step = diverged.divergedAt!;
     assert(step >= 1 && step <= 2, `diverged_at is ${step}`);
     assertEquals(diverged.outcome, `diverged at step ${step}`);
     assertEquals([diverged.training.loss, diverged.test.cost], [NaN, NaN]);
+    const { training, validation, test } = diverged;
+    for (const { accuracy } of [training, validation, test]) assertEquals(accuracy, NaN);
     assertEquals([stalled.outcome, stalled.divergedAt], ["stalled", null]);
     assert(Math.abs(stalled.training.loss - Math.log(10)) < 1e-4, `${stalled.training.loss}`);
     assertEquals([trained.outcome, trained.divergedAt], ["trained", null]);
@@ -104,6 +110,20 @@ Deno.test("init-sensitivity says which run diverged, stalled or trained, and kee
     assert(Number.isFinite(losses[0]));
     assertEquals(losses.slice(1, 4), [NaN, NaN, NaN]);
     assert(losses.slice(4).every(Number.isFinite));
+  });
+});
+
+Deno.test("init-sensitivity fails when all networks diverged, and writes everything", async () => {
+  await inDirectory(async (out) => {
+    const args = [...SHORT, "--batch-norm", "off", "--inits", "1e10"];
+    for (const again of [false, true]) {
+      const { status, output, errors } = await study(out, args);
+      assertEquals(status, 1, errors);
+      assertMatch(errors, /^error: All networks of the study diverged: expected /m);
+      if (!again) assertMatch(errors, /^without-batch-norm \(quick\): .*, all diverged$/m);
+      assertMatch(output, /^Without batch norm σ = 10000000000 diverged\.$/m);
+      for (const name of STUDY_FILES.files) assert(await exists(`${out}/${name}`), name);
+    }
   });
 });
 
@@ -141,7 +161,7 @@ Deno.test("init-sensitivity keeps finished results of the same settings, and rep
     assertEquals(again.status, 0);
     assertMatch(again.errors, /out holds the finished results of these settings/);
     // What JSON cannot hold is read back as what it was.
-    assertMatch(again.output, /^10000000000 +off +NaN .* diverged at step \d$/m);
+    assertMatch(again.output, /^10000000000 +off +NaN +none +none +diverged at step \d$/m);
     assertEquals(again.output, first.output);
     assertEquals(await filesIn(out), before);
 
@@ -269,7 +289,8 @@ Deno.test("init-sensitivity reports its progress as events with --json", async (
       const networks = evaluation.networks as {
         sigma: string;
         train_loss: number | null;
-        val_accuracy: number;
+        val_accuracy: number | null;
+        diverged_at: number | null;
       }[];
       assertEquals(
         networks.map(({ sigma, train_loss }) => [sigma, train_loss ?? NaN]),
@@ -282,8 +303,15 @@ Deno.test("init-sensitivity reports its progress as events with --json", async (
         [evaluation.train_loss, evaluation.val_accuracy],
       );
       assertNotEquals(best.train_loss, null);
+      assertEquals([best.diverged_at, evaluation.diverged_at], [null, null]);
       const rivals = networks.filter(({ train_loss }) => train_loss !== null);
-      assertEquals(best.val_accuracy, Math.max(...rivals.map(({ val_accuracy }) => val_accuracy)));
+      assertEquals(best.val_accuracy, Math.max(...rivals.map(({ val_accuracy }) => val_accuracy!)));
+      for (const { train_loss, val_accuracy, diverged_at } of networks) {
+        assertEquals(
+          [val_accuracy === null, diverged_at !== null],
+          Array(2).fill(train_loss === null),
+        );
+      }
     }
     const { runs } = JSON.parse(await Deno.readTextFile(`${out}/summary.json`));
     const [done, ...results] = events.slice(4);

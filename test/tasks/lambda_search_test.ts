@@ -247,7 +247,10 @@ Deno.test("lambda-search says the same of diverged networks when run again", asy
       ...["--fine", "1e20,1e21", "--batch-norm", "off", "--out", out],
     ];
     const first = await runInProcess(main, args);
-    assertMatch(first.output, /^2 .* NaN %$/m);
+    assertEquals(first.status, EXIT.done, first.errors);
+    assertMatch(first.errors, /^fine \(quick\): .*, all diverged$/m);
+    assertMatch(first.output, /^2 .* diverged$/m);
+    assertMatch(await readText(`${out}/best.csv`), /^2,[^,]+,,,$/m);
     assertEquals((await runInProcess(main, args)).output, first.output);
   });
 });
@@ -321,14 +324,59 @@ Deno.test("lambda-search goes on from its checkpoint, not from a trials.csv that
   });
 });
 
-Deno.test("lambda-search ends with one sentence when everything diverges", async () => {
+Deno.test("lambda-search fails with one sentence when everything diverges, and writes what there is", async () => {
   await inDirectory(async (out) => {
     const args = ["--eta-min", "1e30", "--eta-max", "1e30", "--batch-norm", "off", "--out", out];
-    const ended = await runInProcess(main, [...SMALL, ...args]);
+    for (const again of [false, true]) {
+      const ended = await runInProcess(main, [...SMALL, ...args]);
 
-    assertEquals(ended.status, EXIT.refused);
-    assertMatch(ended.errors, /All networks of the search diverged/);
-    assert(await exists(`${out}/trials.csv`));
+      assertEquals(ended.status, EXIT.failed, `again: ${again}`);
+      assertMatch(ended.errors, /^error: All networks of the search diverged: expected/m);
+      if (!again) assertMatch(ended.errors, /^coarse \(quick\): .*, all diverged$/m);
+      assertEquals([...(await filesIn(out)).keys()], [
+        "coarse.svg",
+        "config.json",
+        "fine.svg",
+        "trials.csv",
+      ]);
+    }
+    const trials = TRIALS_CSV.decode(await readText(`${out}/trials.csv`), { name: "trials.csv" });
+    assert(
+      trials.every(({ validation, divergedAt }) =>
+        Number.isNaN(validation.accuracy) && divergedAt !== null
+      ),
+    );
+  });
+});
+
+Deno.test("lambda-search fails when its final network diverges, and writes everything", async () => {
+  await inDirectory(async (out) => {
+    // Each step multiplies the weights by about -9: the squares overflow after more steps than a stage has.
+    const args = [
+      ...["--quick", "--data", "synthetic", "--hidden", "8", "--half-cycle", "6"],
+      ...["--eta-min", "1", "--eta-max", "1", "--batch-norm", "off", "--final-cycles", "3"],
+      ...["--coarse-count", "1", "--coarse", "5,5.1", "--fine-count", "1", "--fine", "5.2,5.3"],
+      ...["--out", out],
+    ];
+    const first = await runInProcess(main, args);
+
+    assertEquals(first.status, EXIT.failed, first.errors);
+    assertMatch(first.output, /^Final network \(quick\), λ = .*: diverged at step \d+$/m);
+    assertMatch(first.errors, /^final \(quick\): .*, diverged at step \d+$/m);
+    assertMatch(first.errors, /^error: The final network diverged at step \d+: expected/m);
+    const summary = JSON.parse(await readText(`${out}/summary.json`));
+    assertEquals([summary.final.val.accuracy, summary.final.test.accuracy], [null, null]);
+    for (const name of ["best.csv", "confusion.csv", "confusion.svg", "final/metrics.svg"]) {
+      assert(await exists(`${out}/${name}`), name);
+    }
+    const again = await runInProcess(main, args);
+    assertEquals([again.status, again.output], [first.status, first.output]);
+    const events = eventsOf(await runInProcess(main, [...args, "--json"]));
+    const { diverged_at, test } = events.find(({ run }) => run === "final")!;
+    assertEquals([diverged_at, (test as { accuracy: null }).accuracy], [
+      summary.final.diverged_at,
+      null,
+    ]);
   });
 });
 

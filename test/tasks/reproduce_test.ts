@@ -9,6 +9,7 @@ import {
 import { ArgumentError, DataError, DeviceLostError, GpuError } from "../../src/errors.ts";
 import { VARIANTS } from "../../src/programs/variants.ts";
 import type { TaskContext } from "../../tasks/_kit/context.ts";
+import { DivergedError } from "../../tasks/_kit/diverged.ts";
 import { EXIT, FigureError, runMain, StoppedError } from "../../tasks/_kit/main.ts";
 import { type Rest, restOf, SharedData } from "../../tasks/_kit/with_data.ts";
 import { type Experiment, EXPERIMENTS, main } from "../../tasks/reproduce.ts";
@@ -159,6 +160,33 @@ Deno.test("reproduce continues after a part whose check failed, names it and end
   assertEquals(status, EXIT.checkFailed);
   assertEquals(calls.length, 6);
   assert(errors.endsWith("\nCheck failed: first, seed 1\n"), errors);
+});
+
+Deno.test("reproduce continues after a part whose networks diverged, says so again at the end, and ends with 1", async () => {
+  const lost = () => {
+    throw new DivergedError("9-layer diverged at step 3: expected less");
+  };
+  const isFirst = (args: readonly string[]) => args.at(-1)!.endsWith("first/seed-1");
+  // When it reports its results, and on the GPU already, as a search all of whose networks diverged.
+  for (
+    const standIns of [
+      { rest: (_: string, args: readonly string[]) => isFirst(args) ? lost() : EXIT.checkFailed },
+      {
+        work: (name: string) => name === "first" ? lost() : undefined,
+        rest: () => EXIT.checkFailed,
+      },
+    ]
+  ) {
+    const { status, errors, calls } = await run(["--seeds", "1"], standIns);
+    assertEquals(status, EXIT.failed, errors);
+    assertEquals(calls.map((call) => call.split(" ")[0]), ["first", "second", "page"]);
+    const sentence = "first, seed 1: 9-layer diverged at step 3: expected less";
+    assertEquals(errors.trimEnd().split("\n").slice(-3), [
+      sentence,
+      "Check failed: second, seed 1",
+      `error: ${sentence}`,
+    ]);
+  }
 });
 
 Deno.test("reproduce continues after figures that cannot be drawn, and ends with 1", async () => {

@@ -342,8 +342,13 @@ Deno.test("readDiverged() gives the step with the first loss that is not finite"
   await population.advance(steps);
 
   assertEquals(await population.readDiverged(), [null, 41]);
-  population.write({ parameters: networks.map((_, i) => initial(architecture, i)) });
+  const parameters = networks.map((_, i) => initial(architecture, i));
+  population.write({ parameters });
   assertEquals(await population.readDiverged(), [null, null]);
+  // A step that is known already is not replaced by a later one.
+  population.write({ parameters, diverged: [null, 3] });
+  await population.advance(steps);
+  assertEquals(await population.readDiverged(), [null, 3]);
   population.destroy();
 });
 

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { MetricRow } from "../../src/model/metrics.ts";
 import {
   curveRows,
+  outcomeKind,
   outcomeOf,
   sensitivityNetworks,
   sigmaName,
@@ -18,18 +19,23 @@ Deno.test("sigmaName() tells different initialisations apart, and gives equal on
   ]);
 });
 
-Deno.test("outcomeOf() says stalled within 1 % of ln(classes), on both sides and no further", () => {
+Deno.test("outcomeOf() says stalled within 1 % of ln(classes), on both sides, and worse than guessing above", () => {
   const cases: [classes: number, share: number, outcome: string][] = [
     [10, 1, "stalled"],
     [10, 0.9901, "stalled"],
     [10, 1.0099, "stalled"],
     [10, 0.9899, "trained"],
-    [10, 1.0101, "trained"],
+    [10, 1.0101, "worse than guessing"],
+    [10, 49.9, "worse than guessing"],
+    [10, 6e12, "worse than guessing"],
+    [10, NaN, "worse than guessing"],
     [3, 0.9901, "stalled"],
     [3, 0.9899, "trained"],
+    [3, 1.0101, "worse than guessing"],
+    [NaN, 49.9, "trained"], // The loss of guessing is unknown.
   ];
   for (const [classes, share, outcome] of cases) {
-    const training = { loss: share * Math.log(classes) };
+    const training = { loss: share * Math.log(Number.isNaN(classes) ? 10 : classes) };
     assertEquals(outcomeOf({ divergedAt: null, training }, classes), outcome, `${training.loss}`);
   }
 });
@@ -38,6 +44,7 @@ Deno.test("outcomeOf() says when a training diverged, be it before the first ste
   for (const step of [0, 12]) {
     const ending = { divergedAt: step, training: { loss: NaN } };
     assertEquals(outcomeOf(ending, 10), `diverged at step ${step}`);
+    assertEquals(outcomeKind(outcomeOf(ending, 10)), "diverged");
   }
 });
 

@@ -76,6 +76,29 @@ Deno.test("Progress writes a plain line for an evaluation off a terminal, at mos
   ]);
 });
 
+Deno.test("Progress says that a network diverged, or that all did, in place of the accuracy", () => {
+  const lost = { ...row(400), validation: { loss: NaN, cost: NaN, accuracy: NaN } };
+  for (
+    const [fields, whose, result] of [
+      [{ diverged_at: 12 }, "", "diverged at step 12"],
+      [{ diverged_at: 0 }, "", "diverged at step 0"],
+      [{ diverged_at: 12 }, "best ", "all diverged"],
+      [{}, "", "validation accuracy none"],
+    ] as const
+  ) {
+    const context = new CapturedContext();
+    const progress = new Progress(context, { now: () => 0 });
+    progress.start("fine", 400);
+    progress.evaluation(lost, fields, whose);
+    progress.done();
+    assertEquals(context.errors.split("\n"), [
+      `fine: 400/400 steps, 100 %, 0 s, ${result}`,
+      `fine: 400 steps in 0 s, ${result}`,
+      "",
+    ]);
+  }
+});
+
 Deno.test("Progress reports steps alone after half a minute without an evaluation", () => {
   for (const json of [false, true]) {
     const context = new CapturedContext();
