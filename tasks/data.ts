@@ -11,12 +11,11 @@ import { CIFAR10_ARCHIVE } from "../src/data/cifar10_versions.ts";
 import type { DataSet } from "../src/data/dataset.ts";
 import { ArgumentError, DataError } from "../src/errors.ts";
 import { type Archive, checkArchive, statIfThere } from "./_data/archive.ts";
-import { removeTemporaries } from "./_data/disk.ts";
 import { download } from "./_data/download.ts";
 import { unpackFiles } from "./_data/tar.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { warn, writeEvent } from "./_kit/events.ts";
-import { removeIfThere } from "./_kit/files.ts";
+import { removeIfThere, removeTemporaries } from "./_kit/files.ts";
 import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, flag, type Option, type Task, text, type Values } from "./_kit/options.ts";
@@ -87,7 +86,9 @@ async function run(options: Options, context: TaskContext, source: Source): Prom
   const { out } = options;
   const folder = join(out, CIFAR10_FOLDER);
   const part = join(out, `${CIFAR10_ARCHIVE}.part`);
-  for (const place of [out, folder]) await removeTemporaries(place, CIFAR10_FILES);
+  for (const place of [out, folder]) {
+    await removeTemporaries(place, (name) => CIFAR10_FILES.includes(name));
+  }
   const present = await findCopy(folder, context, options);
   if (present === undefined) {
     await fetchData(source, context, { ...options, folder, part });

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fromFileUrl } from "@std/path";
 import { TaskError } from "../_kit/main.ts";
 import { type Archive, digestOf, statIfThere } from "./archive.ts";
-import { writeAll } from "./disk.ts";
+import { writeAll } from "../_kit/files.ts";
 
 interface DownloadOptions {
   /** Stops the download; what was received is kept. */

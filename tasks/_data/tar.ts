@@ -3,7 +3,7 @@ import { dirname, join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
 import { removeIfThere } from "../_kit/files.ts";
 import { statIfThere } from "./archive.ts";
-import { syncFile, temporaryName, writeAll } from "./disk.ts";
+import { syncFile, temporaryName, writeAll } from "../_kit/files.ts";
 
 interface UnpackOptions {
   /** The names of the files, in the archive without their folder. */

@@ -12,9 +12,9 @@ export async function writeFileDurably(path: string, data: Uint8Array | string):
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   const folder = dirname(path);
   // In the same folder, because a rename is atomic only within one file system.
-  const temporary = join(folder, `.${basename(path)}.${crypto.randomUUID()}.tmp`);
+  const temporary = join(folder, temporaryName(basename(path)));
   try {
-    await namingPath("writefile", path, () => writeAndSync(temporary, bytes));
+    await writeAndSync(temporary, bytes, path);
     await Deno.rename(temporary, path);
   } catch (error) {
     await removeIfThere(temporary);
@@ -23,14 +23,44 @@ export async function writeFileDurably(path: string, data: Uint8Array | string):
   await syncFolder(folder);
 }
 
-/** The name of the file that a temporary file of {@linkcode writeFileDurably} was to become; undefined for other names. */
+/** A new name for a temporary file that is to become one of this name. */
+export function temporaryName(name: string): string {
+  return `.${name}.${crypto.randomUUID()}.tmp`;
+}
+
+/** The name that a temporary file was to get; undefined where it is no temporary file. */
 export function temporaryFor(name: string): string | undefined {
   return name.match(/^\.(.+)\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/)?.[1];
 }
 
-/** Whether a file is one that {@linkcode writeFileDurably} left when its process was killed. */
-export function isTemporary(name: string): boolean {
-  return temporaryFor(name) !== undefined;
+/** Removes what killed processes have left half written in a folder, of files whose names are ours; none where it is missing. */
+export async function removeTemporaries(
+  folder: string,
+  isOurs: (name: string) => boolean,
+): Promise<void> {
+  const left: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const written = temporaryFor(name);
+      if (written !== undefined && !isDirectory && isOurs(written)) left.push(join(folder, name));
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return;
+    throw error;
+  }
+  for (const path of left) await removeIfThere(path);
+}
+
+/** Writes all bytes at the file's position. An error of the system names the path, as on a full disk. */
+export async function writeAll(file: Deno.FsFile, path: string, bytes: Uint8Array): Promise<void> {
+  await namingPath("writefile", path, async () => {
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  });
+}
+
+/** Brings a file's bytes to the disk, which may find only then that there is no room for them. */
+export async function syncFile(file: Deno.FsFile, path: string): Promise<void> {
+  await namingPath("writefile", path, () => file.sync());
 }
 
 /**
@@ -52,12 +82,10 @@ export async function namingPath<T>(
   }
 }
 
-async function writeAndSync(path: string, bytes: Uint8Array): Promise<void> {
-  using file = await Deno.open(path, { write: true, createNew: true });
-  for (let written = 0; written < bytes.length;) {
-    written += await file.write(bytes.subarray(written));
-  }
-  await file.sync();
+async function writeAndSync(temporary: string, bytes: Uint8Array, path: string): Promise<void> {
+  using file = await Deno.open(temporary, { write: true, createNew: true });
+  await writeAll(file, path, bytes);
+  await syncFile(file, path);
 }
 
 export async function removeIfThere(path: string): Promise<void> {

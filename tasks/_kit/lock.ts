@@ -3,7 +3,14 @@ import { dirname, join } from "@std/path";
 import { ArgumentError } from "../../src/errors.ts";
 import type { TaskContext } from "./context.ts";
 import { warn } from "./events.ts";
-import { isTemporary, namingPath, readText, removeIfThere } from "./files.ts";
+import {
+  namingPath,
+  readText,
+  removeIfThere,
+  removeTemporaries,
+  syncFile,
+  writeAll,
+} from "./files.ts";
 import { BusyError, TaskError } from "./main.ts";
 
 /** The file that is locked. It says who holds it; the lock itself is the operating system's. */
@@ -137,8 +144,8 @@ async function lock(
       const locked = await tryLock(file);
       if (locked === false) throw new BusyError(await describeHolder(folder));
       if (await isStill(path, file)) {
-        await namingPath("writefile", path, () => writeHolder(file));
-        await removeLeftovers(folder);
+        await writeHolder(file, path);
+        await removeTemporaries(folder, () => true);
         if (locked) return file;
         file.close();
         warn(
@@ -190,12 +197,11 @@ async function isStill(path: string, file: Deno.FsFile): Promise<boolean> {
   }
 }
 
-async function writeHolder(file: Deno.FsFile): Promise<void> {
+async function writeHolder(file: Deno.FsFile, path: string): Promise<void> {
   const holder = { pid: Deno.pid, host: hostName(), since: new Date().toISOString() };
   await file.truncate();
-  const bytes = new TextEncoder().encode(JSON.stringify(holder) + "\n");
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-  await file.sync();
+  await writeAll(file, path, new TextEncoder().encode(JSON.stringify(holder) + "\n"));
+  await syncFile(file, path);
 }
 
 function hostName(): string | null {
@@ -224,11 +230,5 @@ async function readHolder(
     return Object(JSON.parse(await readText(path)));
   } catch {
     return {};
-  }
-}
-
-async function removeLeftovers(folder: string): Promise<void> {
-  for await (const { name, isFile } of Deno.readDir(folder)) {
-    if (isFile && isTemporary(name)) await removeIfThere(join(folder, name));
   }
 }

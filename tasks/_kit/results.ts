@@ -21,7 +21,7 @@ import {
   readText,
   readTextIfThere,
   removeIfThere,
-  temporaryFor,
+  removeTemporaries,
   writeFileDurably,
 } from "./files.ts";
 import { throughFile } from "./lock.ts";
@@ -298,17 +298,12 @@ export class Results {
 
   /** Keeps the files of an interrupted run with the same settings, and writes `config.json`. */
   async resume(): Promise<void> {
-    for (const name of (await list(this.directory)).keys()) {
-      if (this.#isLeftover(name)) await removeIfThere(join(this.directory, name));
-    }
+    await removeTemporaries(this.directory, (name) => this.#isOurs(name));
     await this.#write(CONFIG, CONFIG_JSON.encode(this.config));
   }
 
-  /** Whether this is the temporary file of a durable write during which the machine went down. */
-  #isLeftover(name: string): boolean {
-    const written = temporaryFor(name);
-    return written !== undefined &&
-      (written === CONFIG || this.#files.has(written) || this.#otherFiles?.test(written) === true);
+  #isOurs(name: string): boolean {
+    return name === CONFIG || this.#files.has(name) || this.#otherFiles?.test(name) === true;
   }
 
   /** Writes one of the run's files durably. */

@@ -154,7 +154,7 @@ Deno.test("readCifar10() refuses a pipe in place of a file, and does not wait", 
     await assertRejects(
       () => readCifar10(folder),
       DataError,
-      `Cannot read ${path}: there is no such file, expected 10000 CIFAR-10 records`,
+      `Cannot read ${path}: it is not a file, expected 10000 CIFAR-10 records`,
     );
   });
 });

@@ -334,6 +334,7 @@ Deno.test("lambda-search fails with one sentence when everything diverges, and w
       assertMatch(ended.errors, /^error: All networks of the search diverged: expected/m);
       if (!again) assertMatch(ended.errors, /^coarse \(quick\): .*, all diverged$/m);
       assertEquals([...(await filesIn(out)).keys()], [
+        "checkpoint.safetensors",
         "coarse.svg",
         "config.json",
         "fine.svg",

@@ -96,6 +96,7 @@ Deno.test("planOn() shares data among tasks, and prints nothing before they run"
     assertEquals(context.errors, alone.errors);
   }
   await runs[2](new CapturedContext());
+  assertEquals(calls.length, 3);
   assertStrictEquals(calls[0].data, calls[1].data);
   assertNotStrictEquals(calls[0].data, calls[2].data);
   shared.destroy();
