@@ -16,7 +16,7 @@ import { BusyError, TaskError } from "./main.ts";
 /** The file that is locked. It says who holds it; the lock itself is the operating system's. */
 const LOCK = ".lock";
 
-/** The folder is removed as its last holder lets go, so that the next may have opened a file that is gone. */
+/** The lock, and a folder with nothing in it, are removed by their last holder, just when the next has found them. */
 const TRIES = 100;
 
 /** A folder that only this process writes into. */
@@ -49,16 +49,35 @@ export async function holdFolder(
   context: TaskContext,
   options: { readonly json?: boolean } = {},
 ): Promise<Held> {
-  const made = await makeFolder(folder);
+  const made: string[] = [];
   try {
-    const path = await Deno.realPath(folder);
-    const known = HELD.get(path);
-    if (known) known.times++;
-    else HELD.set(path, { times: 1, file: await lock(folder, context, options), made });
+    const path = await whileThere(folder, made, async () => {
+      const path = await Deno.realPath(folder);
+      const known = HELD.get(path);
+      if (known) known.times++;
+      else HELD.set(path, { times: 1, file: await lock(folder, context, options), made });
+      return path;
+    });
     return { release: () => release(path) };
   } catch (error) {
     await removeEmpty(made);
     throw error;
+  }
+}
+
+/** Makes a folder and does something in it, again if its last holder has removed it just then; adds the new folders. */
+async function whileThere<T>(
+  folder: string,
+  made: string[],
+  action: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 1;; tries++) {
+    made.push(...await makeFolder(folder));
+    try {
+      return await action();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound) || tries === TRIES) throw error;
+    }
   }
 }
 
@@ -67,17 +86,22 @@ export async function holdFolder(
  * to it, write it.
  */
 export async function inTurn<T>(folder: string, action: () => Promise<T>): Promise<T> {
-  await Deno.mkdir(folder, { recursive: true });
-  if (HELD.has(await Deno.realPath(folder))) return await action();
   const path = join(folder, LOCK);
-  while (true) {
-    using file = await openLock(path);
-    await file.lock(true).catch(() => {}); // Where there are no locks, at least a single process is right.
-    if (!await isStill(path, file)) continue;
-    try {
-      return await action();
-    } finally {
+  const file = await whileThere(folder, [], async () => {
+    if (HELD.has(await Deno.realPath(folder))) return undefined;
+    while (true) {
+      const file = await openLock(path);
+      await file.lock(true).catch(() => {}); // Where there are no locks, a single process is right.
+      if (await isStill(path, file)) return file;
+      file.close();
+    }
+  });
+  try {
+    return await action();
+  } finally {
+    if (file) {
       await removeIfThere(path);
+      file.close();
     }
   }
 }

@@ -139,6 +139,26 @@ Deno.test({
   },
 });
 
+Deno.test("holdFolder() finds a folder again that its last holder removes meanwhile", async () => {
+  await inDirectory(async (out) => {
+    let busy = 0;
+    await Promise.all(Array.from({ length: 2 }, async () => {
+      const worker = new Worker(new URL("_lock_worker.ts", import.meta.url), { type: "module" });
+      const answer = new Promise<string>((resolve) => {
+        worker.onmessage = ({ data }) => resolve(data);
+      });
+      worker.postMessage(`${out}/a/b`);
+      const said = await answer;
+      worker.terminate();
+      assertMatch(said, /^\d+ busy$/);
+      busy += parseInt(said);
+    }));
+    assert(busy < 400);
+    // An empty folder may stay: it is removed only by who has made it.
+    assertEquals(await exists(`${out}/a/b/.lock`), false);
+  });
+});
+
 Deno.test("of several processes at one folder one gets it, and the others end with 75", async () => {
   await inDirectory(async (out) => {
     const kit = new URL("../../../tasks/_kit/", import.meta.url);
