@@ -306,12 +306,17 @@ function compare(there: RunConfig, here: RunConfig): Difference[] {
   }
   const names = new Set([...Object.keys(here.settings), ...Object.keys(there.settings)]);
   return [...names]
-    .map((name) => ({ name, old: show(there.settings[name]), now: show(here.settings[name]) }))
+    .map((name) => ({ name, old: show(own(there, name)), now: show(own(here, name)) }))
     .filter(({ old, now }) => old !== now)
     .map(({ name, old, now }) => ({
       name,
       text: `${snakeCase(name)} ${shorten(old)} there, ${shorten(now)} here`,
     }));
+}
+
+/** A setting by any name: one called `constructor` is not that of all objects. */
+function own({ settings }: RunConfig, name: string): Setting | undefined {
+  return Object.hasOwn(settings, name) ? settings[name] : undefined;
 }
 
 /** The start of a text that is too long for a sentence, such as a digest. */

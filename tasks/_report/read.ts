@@ -39,7 +39,7 @@ type TaskName = typeof TASKS[number];
 /** The runs of a complete baseline. */
 const RUNS = ["3-layer", "3-layer-batch-norm", "9-layer", "9-layer-batch-norm"];
 
-const SEED_FOLDER = /^seed-(\d+)$/;
+const SEED_FOLDER = /^seed-(0|[1-9]\d{0,9})$/;
 
 interface DrawnFigure {
   readonly path: string;
