@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { ArgumentError, DataError } from "../../src/errors.ts";
 import { distinct } from "../../src/lists.ts";
-import { CONFIG_JSON } from "../../src/records/config.ts";
+import { CONFIG_JSON, type RunConfig } from "../../src/records/config.ts";
 import { CONFUSION_CSV } from "../../src/records/confusion.ts";
 import { CURVES_CSV } from "../../src/records/curves.ts";
 import { GRADIENT_CHECK_CSV } from "../../src/records/gradient_check.ts";
@@ -28,8 +28,17 @@ import { describeFailure } from "../_kit/figures.ts";
 import { readTextIfThere } from "../_kit/files.ts";
 import { FigureError } from "../_kit/main.ts";
 import type { Workers } from "../_kit/workers.ts";
-import { checkBest, checkConfusion, checkCurves, checkLambda, checkMetrics } from "./agree.ts";
+import {
+  checkBest,
+  checkConfusion,
+  checkCurves,
+  checkLambda,
+  checkMetrics,
+  checkParameters,
+  checkTrials,
+} from "./agree.ts";
 import { commandsFor } from "./commands.ts";
+import { checkConfig } from "./settings.ts";
 
 /** The folders of a reproduction, in the order of the report. */
 const TASKS = ["gradient-check", "baseline", "lambda-search", "init-sensitivity"] as const;
@@ -125,8 +134,9 @@ class Reader {
 
   async #readGradientCheck(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "gradient_check.csv"])) return;
-    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    const config = await this.#config(part, "gradient-check", seed);
     const rows = await this.#rows(`${part}/gradient_check.csv`, GRADIENT_CHECK_CSV);
+    checkParameters(rows, { name: this.#path(`${part}/gradient_check.csv`), config });
     // Written only if the check has passed.
     const passed = await readTextIfThere(this.#path(`${part}/summary.json`)) !== undefined;
     if (!passed) this.miss(`${part}/summary.json (the check failed or was interrupted)`);
@@ -141,17 +151,19 @@ class Reader {
     if (folders.length === 0) return this.miss(part);
     // Runs with other widths may lie beside those of the report.
     for (const name of distinct([...RUNS, ...folders])) {
-      const run = await this.#readRun(`${part}/${name}`, { name, seed, folder: part });
+      const own = { name, seed, folder: part };
+      const run = await this.#readRun(`${part}/${name}`, "baseline", own);
       if (run !== null) this.#baselines.push(run);
     }
   }
 
   async #readRun(
     part: string,
+    task: TaskName,
     run: Pick<RunPart, "name" | "seed" | "folder">,
   ): Promise<RunPart | null> {
     if (!await this.#has(part, ["config.json", "metrics.csv", "summary.json"])) return null;
-    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    const config = await this.#config(part, task, run.seed);
     const rows = await this.#rows(`${part}/metrics.csv`, METRICS_CSV);
     const ending = await this.#read(`${part}/summary.json`, RUN_SUMMARY_JSON);
     checkMetrics(rows, { name: this.#path(`${part}/metrics.csv`), ending });
@@ -167,8 +179,9 @@ class Reader {
 
   async #readSearch(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "trials.csv"])) return;
-    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    const config = await this.#config(part, "lambda-search", seed);
     const trials = await this.#rows(`${part}/trials.csv`, TRIALS_CSV);
+    checkTrials(trials, { name: this.#path(`${part}/trials.csv`), config });
     const figures: { stage: string; svg: string }[] = [];
     for (const stage of distinct(trials.map(({ stage }) => stage))) {
       const first = trials.findIndex((trial) => trial.stage === stage);
@@ -182,7 +195,8 @@ class Reader {
       figures.push({ stage, svg });
     }
     const best = await this.#readBest(part, trials);
-    const final = await this.#readRun(`${part}/final`, { name: "final", seed, folder: part });
+    const own = { name: "final", seed, folder: part };
+    const final = await this.#readRun(`${part}/final`, "lambda-search", own);
     if (final !== null && best !== null) {
       checkLambda(final.config, { name: this.#path(`${part}/final/config.json`), best });
     }
@@ -216,10 +230,10 @@ class Reader {
 
   async #readStudy(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "curves.csv", "summary.json"])) return;
-    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    const config = await this.#config(part, "init-sensitivity", seed);
     const rows = await this.#rows(`${part}/curves.csv`, CURVES_CSV);
     const study = await this.#read(`${part}/summary.json`, STUDY_SUMMARY_JSON);
-    checkCurves(rows, { name: this.#path(`${part}/curves.csv`), runs: study.runs });
+    checkCurves(rows, { name: this.#path(`${part}/curves.csv`), runs: study.runs, config });
     const figure = await this.#draw(part, {
       file: "sensitivity.svg",
       from: "curves.csv",
@@ -238,6 +252,12 @@ class Reader {
     if (whole) this.miss(part);
     else for (const file of missing) this.miss(`${part}/${file}`);
     return missing.length === 0;
+  }
+
+  async #config(part: string, task: TaskName, seed: number): Promise<RunConfig> {
+    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    checkConfig(config, { name: this.#path(`${part}/config.json`), task, seed });
+    return config;
   }
 
   async #read<Content>(
