@@ -12,6 +12,7 @@ import { type Archive, download } from "./_data/download.ts";
 import { unpackFiles } from "./_data/tar.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { warn, writeEvent } from "./_kit/events.ts";
+import { inOut } from "./_kit/files.ts";
 import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, flag, type Option, type Task, type Values } from "./_kit/options.ts";
@@ -68,7 +69,9 @@ async function run(
   archive: Archive,
 ): Promise<number> {
   const folder = join(options.out, CIFAR10_FOLDER);
-  const present = options.force ? undefined : await findValidCopy(folder, context);
+  const present = options.force
+    ? undefined
+    : await inOut(options.out, () => findValidCopy(folder, context));
   if (present !== undefined) {
     context.stderr(`${folder} is complete, nothing to do; --force downloads it again`);
     if (options.json) {
@@ -106,7 +109,7 @@ async function fetchData(
   const folder = join(out, CIFAR10_FOLDER);
   const file = join(out, "cifar-10-binary.tar.gz");
   const { signal } = context;
-  await Deno.mkdir(out, { recursive: true });
+  await inOut(out, () => Deno.mkdir(out, { recursive: true }));
 
   const began = performance.now();
   if (json) writeEvent(context, "start", { from: archive.url, bytes: archive.size });

@@ -1,5 +1,6 @@
 /** Files: writing them so that a crash leaves the old file or the new one, never half of either. */
 import { basename, dirname, join } from "@std/path";
+import { ArgumentError } from "../../src/errors.ts";
 
 /**
  * Writes a file durably: into a temporary file in the same folder, through to the disk, and then renamed over the old
@@ -45,6 +46,26 @@ async function syncFolder(path: string): Promise<void> {
   } catch {
     // The file is whole and in its place. Windows and some network file systems cannot sync a folder, and there the
     // rename becomes durable in its own time.
+  }
+}
+
+/**
+ * Does something in the directory of `--out`.
+ *
+ * @throws {ArgumentError} When the directory is or goes through a file.
+ */
+export async function inOut<Result>(
+  directory: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const { AlreadyExists, NotADirectory } = Deno.errors;
+    if (!(error instanceof NotADirectory || error instanceof AlreadyExists)) throw error;
+    throw new ArgumentError(
+      `--out expects a directory, and ${directory} is or goes through a file`,
+    );
   }
 }
 

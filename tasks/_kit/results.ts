@@ -9,7 +9,7 @@ import { snakeCase, type TextFormat } from "../../src/records/names.ts";
 import { vendorName } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
-import { readTextIfThere, removeIfThere, writeFileDurably } from "./files.ts";
+import { inOut, readTextIfThere, removeIfThere, writeFileDurably } from "./files.ts";
 import type { AnyValues, CommonOptions, PROFILE_OPTION } from "./options.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
@@ -270,13 +270,10 @@ export class Results {
 async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
   const entries = new Map<string, Deno.DirEntry>();
   try {
-    for await (const entry of Deno.readDir(directory)) entries.set(entry.name, entry);
+    await inOut(directory, async () => {
+      for await (const entry of Deno.readDir(directory)) entries.set(entry.name, entry);
+    });
   } catch (error) {
-    if (error instanceof Deno.errors.NotADirectory) {
-      throw new ArgumentError(
-        `--out expects a directory, and ${directory} is or goes through a file`,
-      );
-    }
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return entries;
@@ -284,7 +281,7 @@ async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
 
 /** The `config.json` that this package wrote; undefined where there is none. */
 async function readConfig(directory: string): Promise<RunConfig | undefined> {
-  const text = await readTextIfThere(join(directory, CONFIG));
+  const text = await inOut(directory, () => readTextIfThere(join(directory, CONFIG)));
   if (text === undefined) return undefined;
   try {
     return CONFIG_JSON.decode(text, { name: CONFIG });

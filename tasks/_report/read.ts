@@ -25,7 +25,7 @@ import type {
 import { allParts } from "../../src/report/data.ts";
 import type { BestRow, TrialRow } from "../../src/train/lambda_search.ts";
 import { describeFailure } from "../_kit/figures.ts";
-import { readTextIfThere } from "../_kit/files.ts";
+import { inOut, readTextIfThere } from "../_kit/files.ts";
 import { FigureError } from "../_kit/main.ts";
 import type { Workers } from "../_kit/workers.ts";
 import {
@@ -65,7 +65,7 @@ interface Reproduction {
 /**
  * Reads a reproduction and draws its figures; writes nothing.
  *
- * @throws {ArgumentError} When the directory holds no part.
+ * @throws {ArgumentError} When the directory holds no part, or is or goes through a file.
  * @throws {DataError} When a file is not what this program writes, or two contradict each other; the message names the
  * file, and the line and column of a CSV file.
  * @throws {FigureError} When a figure cannot be drawn; the message names it and the reason.
@@ -74,6 +74,7 @@ export async function readReproduction(
   directory: string,
   workers: Workers,
 ): Promise<Reproduction> {
+  await inOut(directory, () => isThere(join(directory, TASKS[0])));
   const found = new Map<TaskName, number[]>();
   for (const task of TASKS) found.set(task, await seedsIn(join(directory, task)));
   const seeds = distinct([...found.values()].flat()).sort((a, b) => a - b);
@@ -303,6 +304,16 @@ async function seedsIn(directory: string): Promise<number[]> {
     const seed = name.match(SEED_FOLDER)?.[1];
     return seed === undefined ? [] : [Number(seed)];
   });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 /** The names of the folders in a directory, sorted; none where it is missing. */
