@@ -33,3 +33,15 @@ export class DeviceLostError extends Error {
   /** A literal, because minifiers change the class name. */
   override name = "DeviceLostError";
 }
+
+/** Shows a value that was not expected in the sentence of an error: as JSON, and only the start of a long one. */
+export function shown(value: unknown): string {
+  if (value === undefined) return "missing";
+  // JSON has no infinity, which 1e999 is read as.
+  if (typeof value === "number") return String(value);
+  const text = JSON.stringify(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
+/** Characters of a value in a sentence. */
+const SHOWN = 40;

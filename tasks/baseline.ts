@@ -1,4 +1,5 @@
 /** The task `baseline`: 3 and 9 layers, without and with batch norm, trained one after another. */
+import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
 import {
@@ -165,13 +166,24 @@ function planRuns(call: Parsed<Options>): TrainingRun[] {
   );
 }
 
+/** The most characters of a folder's name that lists the widths; a file system allows 255 bytes, endings included. */
+const MAX_NAME = 100;
+
+/** As in "hidden-50-30", or where that is too long the number of layers and a digest of the widths. */
+export function hiddenName(hidden: readonly number[]): string {
+  const widths = hidden.join("-");
+  if (widths.length <= MAX_NAME) return `hidden-${widths}`;
+  const digest = createHash("sha256").update(widths).digest("hex");
+  return `hidden-layers-${hidden.length}-${digest.slice(0, 16)}`;
+}
+
 function planRun(
   options: Options,
   network: { hidden: readonly number[]; batchNorm: boolean },
 ): TrainingRun {
   const { hidden, batchNorm } = network;
   const known = PUBLISHED_HIDDEN.some((depth) => depth.join() === hidden.join());
-  const name = known ? `${hidden.length + 1}-layer` : `hidden-${hidden.join("-")}`;
+  const name = known ? `${hidden.length + 1}-layer` : hiddenName(hidden);
   return {
     name: batchNorm ? `${name}-batch-norm` : name,
     training: trainingOptions({ ...options, ...network }, [{

@@ -69,7 +69,6 @@ const OPTIONS = {
       "appended in any case",
   }),
   worseBy: real({
-    min: 0,
     default: 0.1,
     help: "share by which a time may exceed the usual one with --compare",
   }),

@@ -35,12 +35,20 @@ import * as initSensitivity from "./init_sensitivity.ts";
 import * as lambdaSearch from "./lambda_search.ts";
 import { main as report } from "./report.ts";
 
+/** More than anyone can wait for; all parts are planned before the first begins. */
+const MAX_SEEDS = 10_000;
+
 const OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
   ...CHECKPOINT_OPTION,
   seed: { ...COMMON_OPTIONS.seed, help: "first seed of initial weights and batch order" },
-  seeds: integer({ min: 1, default: DEFAULT_SEEDS.usual, help: "number of seeds, from --seed on" }),
+  seeds: integer({
+    min: 1,
+    max: MAX_SEEDS,
+    default: DEFAULT_SEEDS.usual,
+    help: "number of seeds, from --seed on",
+  }),
 };
 
 type Options = Values<typeof OPTIONS>;

@@ -144,7 +144,7 @@ async function withWords(svg: string, { title, description }: Words): Promise<st
 }
 
 function escapeXml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return printable(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 /** Prints a number with four digits for a description; "no" for null. */
@@ -176,14 +176,28 @@ export function heading(
 /** Breaks a text between words into lines of at most `max` characters, or one longer word. */
 export function wrap(text: string, max: number): string[] {
   const lines = [""];
-  for (const word of text.split(" ")) {
+  for (const word of printable(text).split(" ")) {
     const line = lines[lines.length - 1];
     if (line !== "" && line.length + 1 + word.length > max) {
       // No dot to separate parts at the end of a line.
       lines.push(...word === "·" ? [""] : [word]);
     } else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
   }
-  return lines.map((line) => line.replace(/ ·$/, ""));
+  return lines.map((line) => constant(line.replace(/ ·$/, "")));
+}
+
+/** Puts blanks in place of signs that Vega takes for the end of a line, or that an SVG file may not have. */
+export function printable(text: string): string {
+  // deno-lint-ignore no-control-regex -- These are what is looked for.
+  return text.replace(/[\u0000-\u001f\u007f\u2028\u2029\ufffe\uffff]/g, " ");
+}
+
+/**
+ * Makes a text that Vega takes for nothing else: it looks constants up among its signals, in an object that has
+ * inherited `constructor` and others. A blank of no width makes another text of these.
+ */
+export function constant(text: string): string {
+  return text in Object.prototype ? `${text}\u200b` : text;
 }
 
 /**

@@ -9,6 +9,7 @@ import { maximum, minimum } from "../lists.ts";
 import type { Confusion } from "../model/metrics.ts";
 import {
   type Chart,
+  constant,
   dataLine,
   draw,
   type FigureOptions,
@@ -17,6 +18,7 @@ import {
   type Layers,
   PADDING,
   type Panel,
+  printable,
   roomOf,
   titleOf,
   WIDTH,
@@ -78,8 +80,8 @@ export function confusionFigure(
     dataLine(options),
     `Overall accuracy: ${percent(right / all)} (${right} of ${all} images)`,
   ];
-  const names = classNames.map((name) =>
-    name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH - 1)}…` : name
+  const names = classNames.map(printable).map((name) =>
+    name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH - 1)}…` : constant(name)
   );
   const layout = layOut(cells, names);
   const meaning = layout.texts

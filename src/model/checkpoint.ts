@@ -202,12 +202,13 @@ function architectureOf(metadata: Readonly<Record<string, string>>, file: string
     parseMetadata(metadata, name, file)
   );
   const fits = typeof inputs === "number" && typeof classes === "number" &&
-    Array.isArray(hidden) && typeof batchNorm === "boolean" && epsilon === BATCH_NORM_EPSILON;
-  const text = JSON.stringify(metadata);
+    Array.isArray(hidden) && hidden.every((width) => typeof width === "number") &&
+    typeof batchNorm === "boolean" && epsilon === BATCH_NORM_EPSILON;
+  const text = JSON.stringify(metadata, names);
   if (!fits) {
     throw new DataError(
       `Cannot read a network from ${file}: its metadata is ${text}, expected numbers inputs and ` +
-        `classes, a list hidden, batch_norm true or false, and epsilon ${BATCH_NORM_EPSILON}`,
+        `classes, a list of numbers hidden, batch_norm true or false, and epsilon ${BATCH_NORM_EPSILON}`,
     );
   }
   const architecture: Architecture = { inputs, hidden, classes, batchNorm };
@@ -230,7 +231,7 @@ function parseMetadata(
   try {
     return JSON.parse(metadata[name]);
   } catch {
-    const given = name in metadata ? JSON.stringify(metadata[name]) : "missing";
+    const given = Object.hasOwn(metadata, name) ? JSON.stringify(metadata[name]) : "missing";
     throw new DataError(
       `Cannot read a network from ${file}: ${name} of its metadata is ${given}, expected JSON`,
     );

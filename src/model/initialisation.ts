@@ -5,6 +5,7 @@
  */
 
 import { ArgumentError } from "../errors.ts";
+import { FLOAT32_RANGE, isPositiveFloat32 } from "./float32.ts";
 import { type Architecture, layout } from "./network.ts";
 import { Random } from "./random.ts";
 
@@ -87,11 +88,11 @@ export function initialStatistics(architecture: Architecture): Float32Array {
 function standardDeviation(initialisation: Initialisation, inputs: number): number {
   if (initialisation === "he") return Math.sqrt(2 / inputs);
   if (initialisation === "xavier") return Math.sqrt(1 / inputs);
-  if (typeof initialisation === "number" && Number.isFinite(initialisation) && initialisation > 0) {
+  if (typeof initialisation === "number" && isPositiveFloat32(initialisation)) {
     return initialisation;
   }
   throw new ArgumentError(
     `Cannot initialise the network: initialisation is ${initialisation}, expected "he", "xavier" ` +
-      "or a standard deviation above 0",
+      `or a standard deviation ${FLOAT32_RANGE}`,
   );
 }

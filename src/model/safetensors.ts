@@ -1,13 +1,15 @@
 /**
  * The safetensors format: the length of the header as a little-endian u64, the header as JSON, then the raw values of
- * all tensors, little-endian and without gaps. Only tensors of 32-bit floats are supported.
+ * all tensors, little-endian and without gaps. Only tensors of 32-bit floats are supported, and PyTorch's counters of
+ * batches are skipped.
  *
  * Format: https://github.com/huggingface/safetensors#format
  *
  * @module
  */
 
-import { ArgumentError, DataError } from "../errors.ts";
+import { ArgumentError, DataError, shown } from "../errors.ts";
+import { doubledName } from "./doubled_name.ts";
 
 /** A tensor of 32-bit floats. */
 export interface Tensor {
@@ -19,11 +21,16 @@ export interface Tensor {
 
 /** The contents of a safetensors file. */
 export interface Safetensors {
-  /** The tensors by name, in the order of the file. */
+  /** The tensors by name, in the order of the values in the file. */
   readonly tensors: ReadonlyMap<string, Tensor>;
   /** Free text by name. */
   readonly metadata: Readonly<Record<string, string>>;
 }
+
+/** The types of values that are known, with the bytes of each. */
+const ITEM_BYTES = { F32: 4, I64: 8 } as const;
+
+type Dtype = keyof typeof ITEM_BYTES;
 
 /** Where the bytes of a checkpoint come from. */
 export interface DecodeOptions {
@@ -35,6 +42,11 @@ const LENGTH_BYTES = 8;
 /** A longer header is refused, as by the format's own library: the file must be of another kind. */
 const MAX_HEADER = 100_000_000;
 const METADATA = "__metadata__";
+/**
+ * The names of whole numbers (I64) that PyTorch's batch norm keeps beside its averages. They count batches, for an average
+ * that weighs all of them alike; nothing here has a use for them.
+ */
+const COUNTER = /(^|\.)num_batches_tracked$/;
 
 /**
  * Encodes tensors in the safetensors format. The same tensors and metadata give the same bytes.
@@ -92,13 +104,14 @@ export function encodeSafetensors(
 }
 
 /**
- * Decodes a safetensors file.
+ * Decodes a safetensors file, as strictly as the format's own library. `num_batches_tracked`, with which PyTorch counts
+ * the batches of a batch norm, is skipped.
  *
  * @param bytes The bytes of the file.
  * @param options The name of the file.
  * @returns Copies of the tensors, and the metadata.
- * @throws {DataError} If the bytes are cut short, too many, or not a safetensors file of 32-bit floats; the message names
- * the file.
+ * @throws {DataError} If the bytes are cut short, too many, or not a safetensors file of 32-bit floats, or a name is there
+ * twice; the message names the file.
  */
 export function decodeSafetensors(bytes: Uint8Array, options: DecodeOptions): Safetensors {
   const { name: file } = options;
@@ -112,7 +125,8 @@ export function decodeSafetensors(bytes: Uint8Array, options: DecodeOptions): Sa
   }
 
   const entries = Object.entries(rest).map(([name, value]) => checkEntry(name, value, file));
-  const dataEnd = entries.reduce((max, { end }) => Math.max(max, end), 0);
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  const dataEnd = checkPlaces(entries, file);
   if (dataStart + dataEnd !== bytes.length) {
     throw new DataError(
       `Cannot read ${file}: it has ${bytes.length} bytes, expected ${
@@ -120,19 +134,9 @@ export function decodeSafetensors(bytes: Uint8Array, options: DecodeOptions): Sa
       } by its header`,
     );
   }
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   const tensors = new Map<string, Tensor>();
-  let expected = 0;
-  for (const { name, shape, begin, end } of entries) {
-    if (begin !== expected) {
-      throw new DataError(
-        `Cannot read ${file}: tensor ${
-          JSON.stringify(name)
-        } begins at byte ${begin} of the data, ` +
-          `expected ${expected}, the end of the tensor before it`,
-      );
-    }
-    expected = end;
+  for (const { name, dtype, shape, begin, end } of entries) {
+    if (dtype !== "F32") continue;
     const data = new Float32Array((end - begin) / 4);
     for (let i = 0; i < data.length; i++) {
       data[i] = view.getFloat32(dataStart + begin + 4 * i, true);
@@ -161,15 +165,28 @@ function readHeader(
     );
   }
   const bytes = new Uint8Array(view.buffer, view.byteOffset + LENGTH_BYTES, length);
+  let text = "";
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    header = JSON.parse(text);
   } catch {
     // Reported below: the parser's own error adds nothing.
   }
-  if (!isObject(header)) {
+  // Blanks before it are not allowed, which keeps a file of two readings from having two meanings.
+  if (!isObject(header) || !text.startsWith("{")) {
     throw new DataError(
-      `Cannot read ${file}: its header is not a JSON object, expected a safetensors file`,
+      `Cannot read ${file}: its header is not a JSON object from its first byte on, ` +
+        "expected a safetensors file",
+    );
+  }
+  // The parser would keep the last of them.
+  const doubled = doubledName(text);
+  if (doubled !== undefined) {
+    throw new DataError(
+      `Cannot read ${file}: its header has the name ${
+        shown(doubled)
+      } twice, expected each name once`,
     );
   }
   return { header, dataStart: LENGTH_BYTES + length };
@@ -178,6 +195,7 @@ function readHeader(
 /** A tensor in the header; offsets are in bytes from the start of the data. */
 interface Entry {
   readonly name: string;
+  readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
@@ -186,26 +204,51 @@ interface Entry {
 function checkEntry(name: string, value: unknown, file: string): Entry {
   const action = `Cannot read ${file}: tensor ${JSON.stringify(name)}`;
   const { dtype, shape, data_offsets: offsets } = isObject(value) ? value : {};
-  if (dtype !== "F32") {
-    throw new DataError(`${action} is of dtype ${JSON.stringify(dtype)}, expected "F32"`);
+  const counts = dtype === "I64" && COUNTER.test(name);
+  if (dtype !== "F32" && !counts) {
+    const given = dtype === undefined ? "no dtype" : `dtype ${shown(dtype)}`;
+    throw new DataError(`${action} is of ${given}, expected "F32"`);
   }
   if (!isSizes(shape)) {
-    throw new DataError(
-      `${action} has shape ${JSON.stringify(shape)}, expected a list of whole numbers`,
-    );
+    throw new DataError(`${action} has shape ${shown(shape)}, expected a list of whole numbers`);
   }
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
     throw new DataError(
-      `${action} has data_offsets ${JSON.stringify(offsets)}, expected its begin and its end`,
+      `${action} has data_offsets ${shown(offsets)}, expected its begin and its end`,
     );
   }
   const [begin, end] = offsets;
-  if (end - begin !== 4 * product(shape)) {
+  const bytes = ITEM_BYTES[dtype] * product(shape);
+  if (!Number.isSafeInteger(bytes)) {
     throw new DataError(
-      `${action} has ${end - begin} bytes, expected ${4 * product(shape)} for shape [${shape}]`,
+      `${action} has shape ${shown(shape)}, expected sizes whose product is less than 2^51`,
     );
   }
-  return { name, shape, begin, end };
+  if (end - begin !== bytes) {
+    throw new DataError(
+      `${action} has ${end - begin} bytes, expected ${bytes} for shape ${shown(shape)}`,
+    );
+  }
+  return { name, dtype, shape, begin, end };
+}
+
+/** Checks that each tensor begins where the one before it ends; returns the end of the last. */
+function checkPlaces(entries: readonly Entry[], file: string): number {
+  let expected = 0;
+  for (const { name, begin, end } of entries) {
+    if (begin !== expected) {
+      throw new DataError(
+        `Cannot read ${file}: tensor ${
+          JSON.stringify(name)
+        } begins at byte ${begin} of the data, ` +
+          `expected ${expected}, ${
+            expected === 0 ? "its start" : "the end of the tensor before it"
+          }`,
+      );
+    }
+    expected = end;
+  }
+  return expected;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -216,6 +259,10 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
+/** The number of values; not a safe integer where a product on the way to it is none, also where a size is 0. */
 function product(shape: readonly number[]): number {
-  return shape.reduce((result, size) => result * size, 1);
+  return shape.reduce(
+    (result, size) => Number.isSafeInteger(result) ? result * size : Infinity,
+    1,
+  );
 }

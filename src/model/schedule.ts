@@ -6,10 +6,11 @@
  */
 
 import { ArgumentError } from "../errors.ts";
+import { FLOAT32_RANGE, isFloat32From0 } from "./float32.ts";
 
 /** A triangular cycle of the learning rate. */
 export interface Cycle {
-  /** The learning rate at the beginning and the end of a cycle, at least 0. */
+  /** The learning rate at the beginning and the end of a cycle: 0, or a number that is one as a float32. */
   readonly etaMin: number;
   /** The learning rate in the middle of a cycle, at least `etaMin`. */
   readonly etaMax: number;
@@ -83,10 +84,11 @@ export function totalSteps(cycle: Cycle, cycles: number): number {
       `Cannot plan the learning rate: halfCycle is ${halfCycle}, expected an integer of at least 1`,
     );
   }
-  if (!(etaMin >= 0 && etaMin <= etaMax && etaMax < Infinity)) {
+  // GPUs compute with their float32 values.
+  if (!(isFloat32From0(etaMin) && isFloat32From0(etaMax) && etaMin <= etaMax)) {
     throw new ArgumentError(
       `Cannot plan the learning rate: etaMin is ${etaMin} and etaMax ${etaMax}, ` +
-        "expected 0 <= etaMin <= etaMax, both finite",
+        `expected 0 <= etaMin <= etaMax, each 0 or ${FLOAT32_RANGE}`,
     );
   }
   const length = 2 * halfCycle;

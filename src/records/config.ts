@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DataError, shown } from "../errors.ts";
 import { fieldsOf, JsonFile, TEXT, unexpected } from "./json.ts";
 import { camelCase, snakeCase } from "./names.ts";
 
@@ -11,7 +12,10 @@ import { camelCase, snakeCase } from "./names.ts";
 export const PACKAGE_NAME = "@headless/mlp";
 
 /** The value of a setting. */
-export type Setting = string | number | boolean | null | readonly Setting[];
+export type Setting = SingleSetting | readonly SingleSetting[];
+
+/** A value that is not a list. */
+export type SingleSetting = string | number | boolean | null;
 
 /** Settings by their names. */
 export interface Settings {
@@ -50,8 +54,30 @@ export const CONFIG_JSON: JsonFile<RunConfig> = new JsonFile({
   },
 });
 
+/** As the program writes them: `to_string` is one, `__proto__` is not. */
+const NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
+
 function settingsOf(value: unknown, name: string): Settings {
-  return renamed(fieldsOf(value, name) as Settings, camelCase);
+  const settings = fieldsOf(value, name);
+  for (const [own, setting] of Object.entries(settings)) {
+    if (!NAME.test(own)) {
+      throw new DataError(
+        `the name of one of ${name} is ${shown(own)}, expected one as in batch_norm`,
+      );
+    }
+    checkSetting(setting, `${name}.${own}`);
+  }
+  return renamed(settings as Settings, camelCase);
+}
+
+function checkSetting(value: unknown, name: string): void {
+  if ((Array.isArray(value) ? value : [value]).every(isSingle)) return;
+  throw unexpected(value, name, "a text, a number, true, false, null or a list of these");
+}
+
+function isSingle(value: unknown): value is SingleSetting {
+  return value === null || typeof value === "string" || typeof value === "boolean" ||
+    typeof value === "number" && Number.isFinite(value);
 }
 
 function renamed(settings: Settings, rename: (name: string) => string): Settings {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DataError } from "../errors.ts";
+import { DataError, shown } from "../errors.ts";
 import { type FileName, snakeCase } from "./names.ts";
 
 /** How one value is written as JSON, and checked and converted as it is read. */
@@ -35,16 +35,34 @@ export const BOOLEAN: JsonValue<boolean> = primitive(
   "true or false",
 );
 
-/** A number that is always finite. */
+/** A number that is always finite; 1e999 in a file would be read as infinity. */
 export const NUMBER: JsonValue<number> = primitive(
-  (value) => typeof value === "number",
+  (value): value is number => typeof value === "number" && Number.isFinite(value),
   "a number",
+);
+
+/** A whole number from 0. */
+export const COUNT: JsonValue<number> = primitive(
+  (value): value is number =>
+    typeof value === "number" && Number.isSafeInteger(value) && value >= 0,
+  "a whole number from 0",
 );
 
 /** A number that may be NaN or infinite: JSON has null for both, which reads as NaN. */
 export const MEASURED: JsonValue<number> = {
   encode: (value) => Number.isFinite(value) ? value : null,
   decode: (value, name) => value === null ? NaN : NUMBER.decode(value, name),
+};
+
+/** A share between 0 and 1 that may be NaN, as {@linkcode MEASURED}. */
+export const SHARE: JsonValue<number> = {
+  encode: MEASURED.encode,
+  decode: (value, name) => {
+    if (value === null || typeof value === "number" && value >= 0 && value <= 1) {
+      return MEASURED.decode(value, name);
+    }
+    throw unexpected(value, name, "a number between 0 and 1, or null");
+  },
 };
 
 /** A value that may be null. */
@@ -160,9 +178,7 @@ export function fieldsOf(value: unknown, name: string): Readonly<Record<string, 
 
 /** Makes the error for a field whose value is not what is expected. */
 export function unexpected(value: unknown, name: string, expected: string): DataError {
-  const text = value === undefined ? "missing" : JSON.stringify(value);
-  const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
-  return new DataError(`${name} is ${shown}, expected ${expected}`);
+  return new DataError(`${name} is ${shown(value)}, expected ${expected}`);
 }
 
 function primitive<Type>(

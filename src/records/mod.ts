@@ -18,7 +18,13 @@
  */
 
 export { BENCH_CSV, PEERS_CSV } from "./bench.ts";
-export { CONFIG_JSON, type RunConfig, type Setting, type Settings } from "./config.ts";
+export {
+  CONFIG_JSON,
+  type RunConfig,
+  type Setting,
+  type Settings,
+  type SingleSetting,
+} from "./config.ts";
 export { CONFUSION_CSV } from "./confusion.ts";
 export { CURVES_CSV } from "./curves.ts";
 export { GRADIENT_CHECK_CSV } from "./gradient_check.ts";

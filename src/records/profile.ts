@@ -11,8 +11,9 @@ import { CsvTable } from "./table.ts";
 export const PROFILE_CSV: CsvTable<ProfileRow> = new CsvTable<ProfileRow>({
   kernel: "text",
   layer: "optional integer",
-  ms: "number",
-  msMin: { name: "ms_least", kind: "optional number" },
-  msMax: { name: "ms_most", kind: "optional number" },
+  // A kernel may end within the same tick of the clock, and nothing may be left between kernels.
+  ms: "amount",
+  msMin: { name: "ms_least", kind: "optional amount" },
+  msMax: { name: "ms_most", kind: "optional amount" },
   share: "share",
 });

@@ -11,6 +11,7 @@ import type { BestRow } from "../train/lambda_search.ts";
 import type { SensitivityRun } from "../train/sensitivity.ts";
 import {
   BOOLEAN,
+  COUNT,
   type JsonFields,
   JsonFile,
   type JsonValue,
@@ -20,6 +21,7 @@ import {
   NUMBER,
   object,
   optional,
+  SHARE,
   TEXT,
 } from "./json.ts";
 
@@ -76,7 +78,7 @@ export interface GradientCheckSummary extends Summary {
 const EVALUATION: JsonValue<Evaluation> = object<Evaluation>({
   loss: MEASURED,
   cost: MEASURED,
-  accuracy: MEASURED,
+  accuracy: SHARE,
 });
 
 const EVALUATIONS: JsonFields<Pick<Ending, "training" | "validation" | "test">> = {
@@ -94,9 +96,9 @@ const MACHINE: JsonFields<Pick<Summary, "adapter" | "software" | "quick">> = {
 const RUN: JsonValue<RunSummary> = object<RunSummary>({
   data: TEXT,
   ...EVALUATIONS,
-  steps: NUMBER,
+  steps: COUNT,
   epochs: NUMBER,
-  divergedAt: nullable(NUMBER),
+  divergedAt: nullable(COUNT),
   ...MACHINE,
 });
 
@@ -107,44 +109,44 @@ const SENSITIVITY_RUN: JsonValue<SensitivityRun> = object<SensitivityRun>({
   sigma: TEXT,
   batchNorm: BOOLEAN,
   ...EVALUATIONS,
-  steps: NUMBER,
-  divergedAt: nullable(NUMBER),
+  steps: COUNT,
+  divergedAt: nullable(COUNT),
   outcome: TEXT,
 });
 
 /** The format of the `summary.json` of a study of initial weights. */
 export const STUDY_SUMMARY_JSON: JsonFile<StudySummary> = new JsonFile(object<StudySummary>({
   data: TEXT,
-  classes: NUMBER,
+  classes: COUNT,
   runs: list(SENSITIVITY_RUN),
   ...MACHINE,
 }));
 
 const BEST: JsonValue<BestRow> = object<BestRow>({
-  rank: NUMBER,
+  rank: COUNT,
   lambda: NUMBER,
-  validationAccuracy: { name: "val_accuracy", value: MEASURED },
+  validationAccuracy: { name: "val_accuracy", value: SHARE },
   publishedLambda: nullable(NUMBER),
-  publishedValidationAccuracy: { name: "published_val_accuracy", value: nullable(NUMBER) },
+  publishedValidationAccuracy: { name: "published_val_accuracy", value: nullable(SHARE) },
 });
 
 /** The format of the `summary.json` of a λ search. */
 export const SEARCH_SUMMARY_JSON: JsonFile<SearchSummary> = new JsonFile(object<SearchSummary>({
   data: TEXT,
-  classes: NUMBER,
+  classes: COUNT,
   bestLambda: NUMBER,
   coarseBestLambda: MEASURED,
-  validationAccuracy: { name: "val_accuracy", value: MEASURED },
+  validationAccuracy: { name: "val_accuracy", value: SHARE },
   best: list(BEST),
   final: RUN,
   ...MACHINE,
 }));
 
 const TRIAL: JsonValue<GradientTrial> = object<GradientTrial>({
-  hidden: list(NUMBER),
+  hidden: list(COUNT),
   batchNorm: BOOLEAN,
-  inputs: NUMBER,
-  batch: NUMBER,
+  inputs: COUNT,
+  batch: COUNT,
   worst: object({ name: TEXT, kind: TEXT, error: MEASURED, bar: NUMBER }),
   failures: list(TEXT),
 });

@@ -10,10 +10,10 @@ import { ArgumentError, DataError } from "../errors.ts";
 import { type FileName, snakeCase } from "./names.ts";
 
 /**
- * What the cells of a column hold: `"integer"` is a whole number from 0, `"positive"` a number above 0, `"share"` a number
- * between 0 and 1, `"date"` an ISO 8601 date with or without a time, and `"boolean"` is true or false. An optional cell
- * may be empty, which reads as null. Numbers may also be NaN, Infinity and -Infinity. A share may be NaN, which is an empty
- * cell: there is none.
+ * What the cells of a column hold: `"integer"` is a whole number from 0, `"positive"` a number above 0, `"amount"` a number
+ * from 0, `"share"` a number between 0 and 1, `"date"` an ISO 8601 date with or without a time, and `"boolean"` is true or
+ * false. An optional cell may be empty, which reads as null. Numbers may also be NaN, Infinity and -Infinity. A share may be
+ * NaN, which is an empty cell: there is none.
  */
 export type Kind = NamedKind | TextForm;
 
@@ -25,10 +25,12 @@ export type NamedKind =
   | "integer"
   | "number"
   | "positive"
+  | "amount"
   | "share"
   | "optional integer"
   | "optional number"
   | "optional positive"
+  | "optional amount"
   | "optional share";
 
 /** A column of texts of a certain form. */
@@ -49,7 +51,7 @@ export type Cells = Readonly<Record<string, Value>>;
 export type KindOf<Type> = [null] extends [Type] ? Extract<Kind, `optional ${string}`>
   : Type extends string ? "text" | "date" | TextForm
   : Type extends boolean ? "boolean"
-  : "integer" | "number" | "positive" | "share";
+  : "integer" | "number" | "positive" | "amount" | "share";
 
 /** A column whose name is not that of its field in snake_case. */
 export interface NamedColumn<Type> {
@@ -149,9 +151,10 @@ export class CsvTable<Row extends object> {
   }
 
   /**
-   * Reads the rows of a CSV text.
+   * Reads the rows of a CSV text, also as Excel saves it: with a byte order mark, TRUE and FALSE, carriage returns, empty
+   * cells and lines at the end, or without the empty cells at the end of a line.
    *
-   * @param text The text: a line of column names, then one line per row; line feeds may follow carriage returns.
+   * @param text The text: a line of column names, then one line per row.
    * @param file The name of the file, for error messages.
    * @returns The rows, in the order of the lines.
    * @throws {DataError} If the text has other columns, a line has too few or too many cells, or a cell is not of its
@@ -160,7 +163,7 @@ export class CsvTable<Row extends object> {
   decode(text: string, file: FileName): Row[] {
     // The package gives no line numbers and skips empty lines, so it parses each line alone.
     const lines = linesOf(text);
-    const header = parseLine(lines[0], `${file.name}, line 1`);
+    const header = headerOf(lines[0], { ...file, min: this.#first });
     const columns = header.length === this.#first
       ? this.#columns.slice(0, this.#first)
       : this.#columns;
@@ -169,7 +172,8 @@ export class CsvTable<Row extends object> {
   }
 
   #row(line: string, columns: readonly Column[], where: string): Row {
-    const cells = parseLine(line, where);
+    const cells = withoutEnd(parseLine(line, where), columns.length);
+    while (cells.length > 0 && isOptional(columns[cells.length]?.kind)) cells.push("");
     if (cells.length !== columns.length) {
       throw new DataError(
         `Cannot read ${where}: it has ${cells.length} cells, expected ${columns.length} ` +
@@ -187,9 +191,30 @@ export class CsvTable<Row extends object> {
   }
 }
 
-/** Reads the names of the columns of a CSV text, for tables whose columns depend on their content. */
+/** Reads the names of the columns of a CSV text that has as many as lines, the first included. */
 export function readHeader(text: string, file: FileName): string[] {
-  return parseLine(linesOf(text)[0], `${file.name}, line 1`);
+  const lines = linesOf(text);
+  return headerOf(lines[0], { ...file, min: lines.length });
+}
+
+/** The cells of the first line, without empty ones after the first `min`. */
+function headerOf(line: string, { name, min }: FileName & { readonly min: number }): string[] {
+  const header = withoutEnd(parseLine(line, `${name}, line 1`), min);
+  // Excel and others write them where a comma is part of numbers.
+  const other = header.length > 1 ? undefined : SEPARATORS.find(([sign]) => line.includes(sign));
+  if (other === undefined) return header;
+  throw new DataError(
+    `Cannot read ${name}, line 1: it is separated by ${other[1]}, expected commas`,
+  );
+}
+
+const SEPARATORS = [[";", "semicolons"], ["\t", "tabs"]] as const;
+
+/** Leaves out the empty cells at the end of a line, down to so many cells. */
+function withoutEnd(cells: string[], min: number): string[] {
+  let length = cells.length;
+  while (length > min && cells[length - 1] === "") length--;
+  return cells.slice(0, length);
 }
 
 function listColumns<Row>(columns: Columns<Row>): Column[] {
@@ -220,7 +245,10 @@ function setAt(row: Record<string, unknown>, [field, ...rest]: readonly string[]
 }
 
 function linesOf(text: string): string[] {
-  return text.replace(/^\uFEFF/, "").replace(/[\r\n]+$/, "").split(/\r?\n/);
+  const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\r|\n/);
+  // Excel writes a line of commas for an empty row.
+  while (lines.length > 1 && /^,*$/.test(lines[lines.length - 1])) lines.pop();
+  return lines;
 }
 
 function printValue(value: Value, kind: Kind): string {
@@ -238,6 +266,8 @@ function printValue(value: Value, kind: Kind): string {
 
 function parseLine(line: string, where: string): string[] {
   if (line === "") return [];
+  // The package takes several times as long.
+  if (!line.includes('"')) return line.split(",");
   try {
     return (parse(line) as string[][])[0];
   } catch (error) {
@@ -262,6 +292,10 @@ function checkHeader(cells: string[], names: string[], file: string): void {
 
 const OPTIONAL = "optional ";
 
+function isOptional(kind: Kind | undefined): boolean {
+  return typeof kind === "string" && kind.startsWith(OPTIONAL);
+}
+
 type RequiredKind = Exclude<NamedKind, `optional ${string}`>;
 
 const EXPECTED: Readonly<Record<RequiredKind, string>> = {
@@ -271,6 +305,7 @@ const EXPECTED: Readonly<Record<RequiredKind, string>> = {
   integer: "a whole number from 0",
   number: "a number",
   positive: "a positive number",
+  amount: "a number from 0",
   share: "a number between 0 and 1",
 };
 
@@ -279,13 +314,15 @@ function parseCell(cell: string, kind: Kind, where: string): Value {
     if (kind.fits(cell)) return cell;
     throw unexpectedCell(cell, kind.expected, where);
   }
-  const isOptional = kind.startsWith(OPTIONAL);
-  if (isOptional && cell === "") return null;
-  const required = (isOptional ? kind.slice(OPTIONAL.length) : kind) as RequiredKind;
+  const optional = isOptional(kind);
+  if (optional && cell === "") return null;
+  const required = (optional ? kind.slice(OPTIONAL.length) : kind) as RequiredKind;
   const value = cellValue(cell, required);
   if (value !== undefined) return value;
-  const mayBeEmpty = isOptional || required === "share";
-  throw unexpectedCell(cell, EXPECTED[required] + (mayBeEmpty ? ", or nothing" : ""), where);
+  const expected = EXPECTED[required] + (optional || required === "share" ? ", or nothing" : "");
+  const point = cell.replace(",", ".");
+  const comma = point !== cell && cellValue(point, required) !== undefined;
+  throw unexpectedCell(cell, comma ? `${expected}, with a point for the comma` : expected, where);
 }
 
 function unexpectedCell(cell: string, expected: string, where: string): DataError {
@@ -302,7 +339,8 @@ function cellValue(cell: string, kind: RequiredKind): Value | undefined {
         ? cell
         : undefined;
     case "boolean":
-      return cell === "true" ? true : cell === "false" ? false : undefined;
+      // Excel writes them in capitals.
+      return /^true$/i.test(cell) ? true : /^false$/i.test(cell) ? false : undefined;
     case "integer": {
       const value = /^\d+$/.test(cell) ? Number(cell) : NaN;
       return Number.isSafeInteger(value) ? value : undefined;
@@ -312,6 +350,10 @@ function cellValue(cell: string, kind: RequiredKind): Value | undefined {
     case "positive": {
       const value = numberValue(cell);
       return value !== undefined && value > 0 && value < Infinity ? value : undefined;
+    }
+    case "amount": {
+      const value = numberValue(cell);
+      return value !== undefined && value >= 0 && value < Infinity ? value : undefined;
     }
     case "share": {
       // Earlier versions have written "NaN".

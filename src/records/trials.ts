@@ -14,12 +14,15 @@ class TrialsCsv extends CsvTable<TrialRow> {
   /** Reads the rows, and checks that those of one trial share their λ. */
   override decode(text: string, file: FileName): TrialRow[] {
     const rows = super.decode(text, file);
+    const known = new Map<string, number>();
     rows.forEach(({ stage, trial, lambda }, i) => {
-      const first = rows.find((row) => row.stage === stage && row.trial === trial)!;
-      if (lambda === first.lambda) return;
+      const name = `${stage} trial ${trial}`;
+      const first = known.get(name) ?? lambda;
+      known.set(name, first);
+      if (lambda === first) return;
       throw new DataError(
         `Cannot read ${file.name}, line ${i + 2}, column lambda: it is ${lambda}, ` +
-          `expected ${first.lambda} as in another line of ${stage} trial ${trial}`,
+          `expected ${first} as in another line of ${name}`,
       );
     });
     return rows;

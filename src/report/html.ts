@@ -40,10 +40,10 @@ function textOf(content: Content): string {
   return typeof content === "object" ? content.map(textOf).join("") : escapeHtml(String(content));
 }
 
-/** Escapes a text for use between tags and between double quotes. */
+/** Escapes a text for use between tags and between quotes of either kind. */
 export function escapeHtml(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
+    .replaceAll('"', "&quot;").replaceAll("'", "&#39;");
 }
 
 /**

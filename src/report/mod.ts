@@ -46,6 +46,9 @@ export type {
   SensitivityPart,
 } from "./data.ts";
 
+/** What a browser may do for the page: use the style that it brings along. It loads nothing, runs nothing, sends nothing. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
 /** The sections in order: the id that links lead to, the heading, and what makes the content below it. */
 const SECTIONS = [
   { id: "summary", title: "Summary", content: summarySection },
@@ -75,6 +78,7 @@ export function renderReport(data: ReportData): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${new Html(POLICY)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light">
 <title>${title}</title>

@@ -36,7 +36,7 @@ export const PUBLISHED_SETTINGS = {
 const ELSEWHERE = ["seed", "quick", "variant", "data", "dataSha256"];
 
 /** The names of settings on the page; any other setting goes by its name in files. */
-const NAMES: { readonly [name: string]: string | undefined } = {
+const NAMES: ReadonlyMap<string, string> = new Map(Object.entries({
   hidden: "hidden layers",
   batchNorm: "batch norm",
   lambda: "λ",
@@ -56,7 +56,7 @@ const NAMES: { readonly [name: string]: string | undefined } = {
   refine: "rounds around the best λ",
   repeat: "networks with each λ",
   finalCycles: "cycles of the final network",
-};
+}));
 
 /** Tells whether a part has the data and the settings of the report, so that its numbers can be compared. */
 export function isComparable(config: RunConfig): boolean {
@@ -78,8 +78,8 @@ export function dataOf(config: RunConfig): string {
 export function otherSettings(
   { task, settings }: RunConfig,
 ): [name: string, value: Setting | undefined][] {
-  const all: { readonly [task: string]: Settings | undefined } = PUBLISHED_SETTINGS;
-  const published = all[task] ?? {};
+  const all = new Map<string, Settings>(Object.entries(PUBLISHED_SETTINGS));
+  const published = all.get(task) ?? {};
   const others = Object.entries(published)
     .filter(([name, value]) => String(settings[name]) !== String(value))
     .map(([name]): [string, Setting | undefined] => [name, settings[name]]);
@@ -92,9 +92,15 @@ export function otherSettings(
 export function settingLines(configs: readonly RunConfig[]): { name: string; value: string }[] {
   const names = distinct(configs.flatMap(({ settings }) => Object.keys(settings)));
   return names.filter((name) => !ELSEWHERE.includes(name)).map((name) => ({
-    name: NAMES[name] ?? snakeCase(name).replaceAll("_", " "),
-    value: distinct(configs.map(({ settings }) => settingText(settings[name]))).join("; "),
+    name: NAMES.get(name) ?? snakeCase(name).replaceAll("_", " "),
+    value: distinct(configs.map(({ settings }) => settingText(ownSetting(settings, name))))
+      .join("; "),
   }));
+}
+
+/** A setting by any name: one called `constructor` is not that of all objects. */
+function ownSetting(settings: Settings, name: string): Setting | undefined {
+  return Object.hasOwn(settings, name) ? settings[name] : undefined;
 }
 
 /** Prints the value of a setting as typed on a command line; "none" for one that was left open. */

@@ -100,5 +100,6 @@ function published(
 /** As in "3 layers, batch norm" for `3-layer-batch-norm`. */
 function runTitle(name: string): string {
   return name.replace(/-batch-norm$/, ", batch norm").replace(/^(\d+)-layer/, "$1 layers")
+    .replace(/^hidden-layers-(\d+)-([0-9a-f]+)/, "$1 hidden layers ($2)")
     .replace(/^hidden-([\d-]+)/, (_, widths) => `hidden ${widths.replaceAll("-", ",")}`);
 }

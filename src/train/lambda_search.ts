@@ -7,6 +7,7 @@
 import { ArgumentError } from "../errors.ts";
 import { distinct, maximum, minimum } from "../lists.ts";
 import type { Evaluation } from "../model/metrics.ts";
+import { FLOAT32_RANGE, isPositiveFloat32, MAX_FLOAT32, MIN_FLOAT32 } from "../model/float32.ts";
 import { Random } from "../model/random.ts";
 
 /** The range to search: both ends positive, `from` less than `to`. */
@@ -121,9 +122,10 @@ export interface Spread {
  */
 export function planTrials({ from, to }: LambdaRange, options: PlanTrialsOptions): Trial[] {
   const { stage, count, seed, repeat = 1 } = options;
-  if (!(from > 0 && from < to && to < Infinity)) {
+  if (!(isPositiveFloat32(from) && isPositiveFloat32(to) && from < to)) {
     throw new ArgumentError(
-      `Cannot search lambda from ${from} to ${to}, expected two positive numbers, the smaller first`,
+      `Cannot search lambda from ${from} to ${to}, expected two numbers ${FLOAT32_RANGE}, ` +
+        "the smaller first",
     );
   }
   for (const [name, value] of [["count", count], ["repeat", repeat]] as const) {
@@ -208,7 +210,7 @@ export function refineRange(rows: readonly TrialRow[]): LambdaRange {
   const at = tried.indexOf(lambda);
   const from = tried[at - 1] ?? lambda * (lambda / tried[at + 1]);
   const to = tried[at + 1] ?? lambda * (lambda / tried[at - 1]);
-  return { from, to };
+  return { from: Math.max(from, MIN_FLOAT32), to: Math.min(to, MAX_FLOAT32) };
 }
 
 /** Sorts in descending order, NaN last. */

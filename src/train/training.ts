@@ -8,6 +8,7 @@ import type { DataSet, Split } from "../data/dataset.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { DeviceDataSet } from "../gpu/device_data.ts";
+import { FLOAT32_RANGE, isFloat32From0 } from "../model/float32.ts";
 import { type Initialisation, initialise } from "../model/initialisation.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
 import { type Architecture, layout } from "../model/network.ts";
@@ -430,9 +431,9 @@ function stepsOf(options: TrainingOptions): number {
   }
   let steps = 0;
   for (const { lambda, etaMin, etaMax } of networks) {
-    if (!(lambda >= 0 && lambda < Infinity)) {
+    if (!isFloat32From0(lambda)) {
       throw new ArgumentError(
-        `Cannot train with lambda ${lambda}, expected a finite number of at least 0`,
+        `Cannot train with lambda ${lambda}, expected 0 or a number ${FLOAT32_RANGE}`,
       );
     }
     steps = totalSteps({ etaMin, etaMax, halfCycle }, cycles);

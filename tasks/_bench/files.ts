@@ -5,8 +5,8 @@ import type { BenchRow } from "../../src/measure/bench.ts";
 import { BENCH_CSV } from "../../src/records/bench.ts";
 import type { CsvTable } from "../../src/records/table.ts";
 import type { Figures } from "../_kit/figures.ts";
-import { readTextIfThere, writeFileDurably } from "../_kit/files.ts";
-import { inTurn, throughFile } from "../_kit/lock.ts";
+import { inOut, readTextIfThere, writeFileDurably } from "../_kit/files.ts";
+import { inTurn } from "../_kit/lock.ts";
 
 export const BENCH_FILES = { rows: "bench.csv", figure: "trend.svg", peers: "peers.csv" } as const;
 
@@ -22,13 +22,8 @@ export async function readRows<Row extends object>(
   { out, force }: { out: string; force: boolean },
 ): Promise<Row[]> {
   const name = join(out, file);
-  try {
-    const text = await readTextIfThere(name);
-    return text === undefined || force ? [] : table.decode(text, { name });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotADirectory)) throw error;
-    throw throughFile(out);
-  }
+  const text = await inOut(out, () => readTextIfThere(name));
+  return text === undefined || force ? [] : table.decode(text, { name });
 }
 
 /** The date and time now, to the second, as rows have them. */

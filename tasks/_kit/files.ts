@@ -1,6 +1,6 @@
 /** Files: writing them so that a crash leaves the old file or the new one, never half of either. */
 import { basename, dirname, join } from "@std/path";
-import { DataError } from "../../src/errors.ts";
+import { ArgumentError, DataError } from "../../src/errors.ts";
 
 /**
  * Writes a file durably: into a temporary file in the same folder, through to the disk, and then renamed over the old
@@ -126,6 +126,26 @@ async function checkFile(path: string): Promise<void> {
       isDirectory ? "folder" : "pipe, socket or device"
     }, expected a file`,
   );
+}
+
+/**
+ * Does something in the directory of `--out`.
+ *
+ * @throws {ArgumentError} When the directory is or goes through a file.
+ */
+export async function inOut<Result>(
+  directory: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const { AlreadyExists, NotADirectory } = Deno.errors;
+    if (!(error instanceof NotADirectory || error instanceof AlreadyExists)) throw error;
+    throw new ArgumentError(
+      `--out expects a directory, and ${directory} is or goes through a file`,
+    );
+  }
 }
 
 /** Reads a text file as {@linkcode readText} does; undefined where it does not exist. */

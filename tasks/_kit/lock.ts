@@ -1,9 +1,9 @@
 /** One writer a folder: a lock that ends with the process that holds it, however that ends. */
 import { dirname, join } from "@std/path";
-import { ArgumentError } from "../../src/errors.ts";
 import type { TaskContext } from "./context.ts";
 import { warn } from "./events.ts";
 import {
+  inOut,
   namingPath,
   readText,
   removeIfThere,
@@ -118,22 +118,12 @@ async function release(path: string): Promise<void> {
 
 /** Makes a folder and those above it; returns the new ones, the innermost first. */
 async function makeFolder(folder: string): Promise<string[]> {
-  try {
+  return await inOut(folder, async () => {
     const made: string[] = [];
     for (let path = folder; !await isThere(path); path = dirname(path)) made.push(path);
     await namingPath("mkdir", folder, () => Deno.mkdir(folder, { recursive: true }));
     return made;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists) {
-      throw throughFile(folder);
-    }
-    throw error;
-  }
-}
-
-/** Makes the error for a folder that is, or goes through, a file. */
-export function throughFile(folder: string): ArgumentError {
-  return new ArgumentError(`--out expects a directory, and ${folder} is or goes through a file`);
+  });
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -28,6 +28,11 @@ const LARGEST_REAL = 3.4e38;
 
 const LARGEST_REAL_TEXT = "3.4e38";
 
+/** The smallest float32 that a GPU does not take for 0, rounded up: see `MIN_FLOAT32`. */
+const SMALLEST_REAL = 1.2e-38;
+
+const REAL_RANGE_TEXT = `from ${SMALLEST_REAL} to ${LARGEST_REAL_TEXT}`;
+
 /** The largest whole number that an option takes unless it says otherwise: what fits an `i32`. */
 const LARGEST_INTEGER = 2 ** 31 - 1;
 
@@ -43,6 +48,11 @@ function parseDecimal(text: string): number {
 function parseBetween(text: string, min: number, max: number): number | undefined {
   const value = parseDecimal(text);
   return value >= min && value <= max ? value : undefined;
+}
+
+/** A number that a GPU can compute with, other than 0. */
+function parsePositive(text: string): number | undefined {
+  return parseBetween(text, SMALLEST_REAL, LARGEST_REAL);
 }
 
 function parseInteger(text: string, min: number, max: number): number | undefined {
@@ -79,12 +89,13 @@ export function integer(
   };
 }
 
-export function real({ min, ...options }: Described<number> & { min: number }): Option<number> {
+/** A number that is 0 or one that a GPU can compute with. */
+export function real(options: Described<number>): Option<number> {
   return {
     placeholder: "X",
     ...options,
-    expects: `a number from ${min} to ${LARGEST_REAL_TEXT}`,
-    parse: (text) => parseBetween(text, min, LARGEST_REAL),
+    expects: `0 or a number ${REAL_RANGE_TEXT}`,
+    parse: (text) => parseDecimal(text) === 0 ? 0 : parsePositive(text),
   };
 }
 
@@ -141,12 +152,10 @@ export function range(options: Described<Pair>): Option<Pair> {
   return {
     placeholder: "FROM,TO",
     ...options,
-    expects: `two positive numbers up to ${LARGEST_REAL_TEXT}, the smaller first, as in 1e-5,1e-1`,
+    expects: `two numbers ${REAL_RANGE_TEXT}, the smaller first, as in 1e-5,1e-1`,
     parse: (value) => {
-      const [from, to, ...more] = parseList(value, parseDecimal)!;
-      return Math.fround(from) > 0 && from < to && to <= LARGEST_REAL && more.length === 0
-        ? [from, to]
-        : undefined;
+      const [from, to, ...more] = parseList(value, parsePositive) ?? [];
+      return from < to && more.length === 0 ? [from, to] : undefined;
     },
   };
 }
@@ -156,7 +165,7 @@ export function initialisation(options: Described<Initialisation>): Option<Initi
   return {
     placeholder: "he|xavier|SIGMA",
     ...options,
-    expects: `he, xavier or a positive number up to ${LARGEST_REAL_TEXT}`,
+    expects: `he, xavier or a number ${REAL_RANGE_TEXT}`,
     parse: parseInitialisation,
   };
 }
@@ -168,7 +177,7 @@ export function initialisations(
   return {
     placeholder: "LIST",
     ...options,
-    expects: `he, xavier or positive numbers up to ${LARGEST_REAL_TEXT}, all different, ` +
+    expects: `he, xavier or numbers ${REAL_RANGE_TEXT}, all different, ` +
       "separated by commas, as in 1e-1,1e-3,he",
     parse: (value) => {
       const all = parseList(value, parseInitialisation);
@@ -178,10 +187,8 @@ export function initialisations(
 }
 
 function parseInitialisation(value: string): Initialisation | undefined {
-  if (value === "he" || value === "xavier") return value;
-  const sigma = parseDecimal(value);
   // A σ that is 0 as float32 would start all weights alike.
-  return sigma <= LARGEST_REAL && Math.fround(sigma) > 0 ? sigma : undefined;
+  return value === "he" || value === "xavier" ? value : parsePositive(value);
 }
 
 // Tasks -------------------------------------------------------------------------------------------------------------
@@ -267,7 +274,6 @@ export const CHECKPOINT_INTERVAL = 30;
 
 export const CHECKPOINT_OPTION = {
   checkpointEvery: real({
-    min: 0,
     default: CHECKPOINT_INTERVAL,
     help: "minimum seconds between two checkpoints, from which the same command goes on",
   }),
@@ -279,10 +285,10 @@ const { lambda, batch, etaMin, etaMax, halfCycle, cycles, init } = PUBLISHED_SET
 export const TRAINING_OPTIONS = {
   hidden: widths({ default: PUBLISHED_HIDDEN[0], help: "widths of the hidden layers" }),
   batchNorm: choice(["on", "off", "both"], { default: "on", help: "batch normalisation" }),
-  lambda: real({ min: 0, default: lambda, help: "weight λ of the L2 term" }),
+  lambda: real({ default: lambda, help: "weight λ of the L2 term" }),
   batch: integer({ min: 1, default: batch, help: "images in a batch" }),
-  etaMin: real({ min: 0, default: etaMin, help: "lowest learning rate η of a cycle" }),
-  etaMax: real({ min: 0, default: etaMax, help: "highest learning rate η of a cycle" }),
+  etaMin: real({ default: etaMin, help: "lowest learning rate η of a cycle" }),
+  etaMax: real({ default: etaMax, help: "highest learning rate η of a cycle" }),
   halfCycle: integer({ min: 1, default: halfCycle, help: "steps from lowest to highest η, n_s" }),
   cycles: integer({ min: 1, default: cycles, help: "cycles of 2 n_s steps each" }),
   init: initialisation({ default: init, help: "initial weights; SIGMA is a fixed deviation" }),

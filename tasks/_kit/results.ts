@@ -18,13 +18,13 @@ import {
   writeFinished,
 } from "./finished.ts";
 import {
+  inOut,
   readText,
   readTextIfThere,
   removeIfThere,
   removeTemporaries,
   writeFileDurably,
 } from "./files.ts";
-import { throughFile } from "./lock.ts";
 import { TaskError } from "./main.ts";
 import type { AnyValues, CHECKPOINT_OPTION, CommonOptions, PROFILE_OPTION } from "./options.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
@@ -346,9 +346,10 @@ export class Results {
 async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
   const entries = new Map<string, Deno.DirEntry>();
   try {
-    for await (const entry of Deno.readDir(directory)) entries.set(entry.name, entry);
+    await inOut(directory, async () => {
+      for await (const entry of Deno.readDir(directory)) entries.set(entry.name, entry);
+    });
   } catch (error) {
-    if (error instanceof Deno.errors.NotADirectory) throw throughFile(directory);
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return entries;
@@ -356,7 +357,7 @@ async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
 
 /** The `config.json` that this package wrote; undefined where there is none. */
 async function readConfig(directory: string): Promise<RunConfig | undefined> {
-  const text = await readTextIfThere(join(directory, CONFIG));
+  const text = await inOut(directory, () => readTextIfThere(join(directory, CONFIG)));
   if (text === undefined) return undefined;
   try {
     return CONFIG_JSON.decode(text, { name: CONFIG });
@@ -378,12 +379,17 @@ function compare(there: RunConfig, here: RunConfig): Difference[] {
   }
   const names = new Set([...Object.keys(here.settings), ...Object.keys(there.settings)]);
   return [...names]
-    .map((name) => ({ name, old: show(there.settings[name]), now: show(here.settings[name]) }))
+    .map((name) => ({ name, old: show(own(there, name)), now: show(own(here, name)) }))
     .filter(({ old, now }) => old !== now)
     .map(({ name, old, now }) => ({
       name,
       text: `${snakeCase(name)} ${shorten(old)} there, ${shorten(now)} here`,
     }));
+}
+
+/** A setting by any name: one called `constructor` is not that of all objects. */
+function own({ settings }: RunConfig, name: string): Setting | undefined {
+  return Object.hasOwn(settings, name) ? settings[name] : undefined;
 }
 
 /** The start of a text that is too long for a sentence, such as a digest. */

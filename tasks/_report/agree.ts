@@ -5,23 +5,91 @@
  */
 import { DataError } from "../../src/errors.ts";
 import type { Confusion, Ending, MetricRow } from "../../src/model/metrics.ts";
+import { layout } from "../../src/model/network.ts";
+import { PUBLISHED_BEST } from "../../src/model/published.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import { CURVES_CSV } from "../../src/records/curves.ts";
+import { GRADIENT_CHECK_CSV } from "../../src/records/gradient_check.ts";
 import { METRICS_CSV } from "../../src/records/metrics.ts";
 import type { CsvTable } from "../../src/records/table.ts";
-import { BEST_CSV } from "../../src/records/trials.ts";
+import { BEST_CSV, TRIALS_CSV } from "../../src/records/trials.ts";
+import type { GradientCheckRow } from "../../src/train/gradient_check.ts";
 import { bestResults, type BestRow, type TrialRow } from "../../src/train/lambda_search.ts";
 import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
 
-/** Checks that the curves of a training end as its summary says. */
+const SUMMARY = "summary.json";
+
+/** Checks that a gradient check has a row for each parameter of its network, in order. */
+export function checkParameters(
+  rows: readonly GradientCheckRow[],
+  { name, config: { settings } }: { name: string; config: RunConfig },
+): void {
+  const hidden = settings.hidden as readonly number[] | undefined;
+  if (hidden === undefined) return;
+  // The names depend neither on the number of inputs nor on that of classes.
+  const batchNorm = settings.batchNorm === "on";
+  const { parameters } = layout({ inputs: 1, hidden, classes: 2, batchNorm });
+  checkLength(rows, { name, count: parameters.length, other: "config.json" });
+  rows.forEach((row, i) => {
+    const expected = { ...row, parameter: parameters[i].name };
+    checkLine(GRADIENT_CHECK_CSV, [row, expected], { name, line: i + 2, other: "config.json" });
+  });
+}
+
+/** Checks that a training has a row for each of its evaluations, in order, and ends as its summary says. */
 export function checkMetrics(
   rows: readonly MetricRow[],
-  { name, ending }: { name: string; ending: Ending },
+  { name, ending }: { name: string; ending: Ending & { readonly epochs: number } },
 ): void {
-  const last = rows[rows.length - 1];
-  const { steps: step, training, validation } = ending;
-  const expected = { ...last, step, training, validation };
-  checkLine(METRICS_CSV, [last, expected], { name, line: rows.length + 1, other: "summary.json" });
+  const { steps, epochs, training, validation } = ending;
+  // Whole, but for the rounding of the quotients.
+  const perEpoch = steps === 0 ? 1 : Math.round(steps / epochs);
+  if (!(perEpoch >= 1 && perEpoch < Infinity)) {
+    throw new DataError(
+      `Cannot read ${name}: it has ${steps} steps in ${epochs} epochs by summary.json, ` +
+        "expected at least 1 step in each",
+    );
+  }
+  const count = evaluations(steps, perEpoch);
+  rows.forEach((row, i) => {
+    const step = Math.min(i * perEpoch, steps);
+    const last = i === rows.length - 1;
+    const expected = {
+      ...row,
+      step: last && i < count ? steps : step,
+      epoch: (last && i < count ? steps : step) / perEpoch,
+      ...last && { training, validation },
+    };
+    if (i < count) checkLine(METRICS_CSV, [row, expected], { name, line: i + 2, other: SUMMARY });
+  });
+  checkLength(rows, { name, count, other: SUMMARY });
+}
+
+/** Checks that a search has every trial of its stages, in order, as far as it went. */
+export function checkTrials(
+  rows: readonly TrialRow[],
+  { name, config: { settings } }: { name: string; config: RunConfig },
+): void {
+  const number = (setting: string, usual: number) => (settings[setting] ?? usual) as number;
+  const [refine, repeat] = [number("refine", 0), number("repeat", 1)];
+  const { coarseCount, fineCount } = settings;
+  if (coarseCount === undefined || fineCount === undefined) return;
+  const counts = { coarse: number("coarseCount", 1), others: number("fineCount", 1) };
+  let [begun, round] = [0, 0];
+  rows.forEach((row, i) => {
+    const place = { name, line: i + 2, other: "config.json" };
+    if (i === begun + repeat * (round === 0 ? counts.coarse : counts.others)) {
+      begun = i;
+      round += 1;
+    }
+    if (round > Math.max(refine, 1)) throw tooMany(i, place);
+    const stage = round === 0 ? "coarse" : refine === 0 ? "fine" : `refine-${round}`;
+    const trial = Math.floor((i - begun) / repeat) + 1;
+    const { seed } = settings as { readonly seed: number };
+    checkLine(TRIALS_CSV, [row, { ...row, stage, trial, seed }], place);
+  });
+  const count = begun + repeat * (round === 0 ? counts.coarse : counts.others);
+  checkLength(rows, { name, count, other: "config.json" });
 }
 
 /** Checks that the best λ of a search are those of its trials. */
@@ -29,13 +97,9 @@ export function checkBest(
   best: readonly BestRow[],
   { name, trials }: { name: string; trials: readonly TrialRow[] },
 ): void {
-  const results = bestResults(trials, best.length);
-  if (best.length > results.length) {
-    throw new DataError(
-      `Cannot read ${name}, line ${results.length + 2}: it is one row too many, ` +
-        `expected at most one for each of the ${results.length} values of λ in trials.csv`,
-    );
-  }
+  // As many as the report gives.
+  const results = bestResults(trials, PUBLISHED_BEST.length);
+  checkLength(best, { name, count: results.length, other: "trials.csv" });
   results.forEach(({ lambda, validationAccuracy: { mean } }, i) => {
     const expected = { ...best[i], rank: i + 1, lambda, validationAccuracy: mean };
     checkLine(BEST_CSV, [best[i], expected], { name, line: i + 2, other: "trials.csv" });
@@ -71,31 +135,75 @@ export function checkConfusion(
   );
 }
 
-/** Checks that the curves of a study are of the runs in its summary, and end as it says. */
+/**
+ * Checks that the curves of a study are those of the runs in its summary, each with a row for each of its evaluations, in
+ * order, and end as it says.
+ */
 export function checkCurves(
   rows: readonly CurveRow[],
-  { name, runs }: { name: string; runs: readonly SensitivityRun[] },
+  options: { name: string; runs: readonly SensitivityRun[]; config: RunConfig },
 ): void {
-  const other = "summary.json";
+  const { name, runs, config: { settings } } = options;
   const known = new Set(runs.map(runName));
   const odd = rows.findIndex((row) => !known.has(runName(row)));
   if (odd >= 0) {
     throw new DataError(
       `Cannot read ${name}, line ${odd + 2}, column sigma: it is of a run with ` +
-        `${runName(rows[odd])}, expected one of those in ${other}`,
+        `${runName(rows[odd])}, expected one of those in ${SUMMARY}`,
     );
   }
+  // Where the setting is missing, the second row has it.
+  const every = (settings.every ?? Math.max(rows[1]?.step ?? 1, 1)) as number;
+  let i = 0;
   for (const run of runs) {
-    const last = rows.findLastIndex((row) => runName(row) === runName(run));
-    if (last < 0) {
-      throw new DataError(
-        `Cannot read ${name}: it has no row of the run with ${runName(run)}, ` +
-          `expected some of each run in ${other}`,
-      );
+    const count = evaluations(run.steps, every);
+    for (let k = 0; k < count; k++) {
+      const step = Math.min(k * every, run.steps);
+      const row = rows[i++];
+      if (row === undefined) {
+        throw new DataError(
+          `Cannot read ${name}: it ends after line ${i}, ` +
+            `expected step ${step} of the run with ${runName(run)} as in ${SUMMARY}`,
+        );
+      }
+      const line = i + 1;
+      if (runName(row) !== runName(run)) {
+        throw new DataError(
+          `Cannot read ${name}, line ${line}, column sigma: it is of the run with ${
+            runName(row)
+          }, ` +
+            `expected step ${step} of that with ${runName(run)}`,
+        );
+      }
+      const { loss } = run.training;
+      const expected = { ...row, step, ...k === count - 1 && { trainingLoss: loss } };
+      checkLine(CURVES_CSV, [row, expected], { name, line, other: SUMMARY });
     }
-    const expected = { ...rows[last], step: run.steps, trainingLoss: run.training.loss };
-    checkLine(CURVES_CSV, [rows[last], expected], { name, line: last + 2, other });
   }
+  checkLength(rows, { name, count: i, other: SUMMARY });
+}
+
+/** The evaluations of a training: before the first step, after every so many, and after the last. */
+function evaluations(steps: number, every: number): number {
+  return 1 + Math.ceil(steps / every);
+}
+
+/** Refuses a table with fewer or more rows than another file says. */
+function checkLength(
+  { length }: readonly unknown[],
+  { name, count, other }: { name: string; count: number; other: string },
+): void {
+  if (length === count) return;
+  if (length > count) throw tooMany(count, { name, line: count + 2, other });
+  throw new DataError(
+    `Cannot read ${name}: it ends after line ${length + 1}, expected ${count} rows by ${other}`,
+  );
+}
+
+function tooMany(count: number, { name, line, other }: Place): DataError {
+  return new DataError(
+    `Cannot read ${name}, line ${line}: it is one row too many, expected ${count} by ${other}`,
+  );
 }
 
 /** As in "σ = 0.1 and batch norm off". */

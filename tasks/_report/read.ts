@@ -25,11 +25,20 @@ import type {
 import { allParts } from "../../src/report/data.ts";
 import type { BestRow, TrialRow } from "../../src/train/lambda_search.ts";
 import { describeFailure } from "../_kit/figures.ts";
-import { readText, readTextIfThere } from "../_kit/files.ts";
+import { inOut, readText, readTextIfThere } from "../_kit/files.ts";
 import { FigureError } from "../_kit/main.ts";
 import type { Workers } from "../_kit/workers.ts";
-import { checkBest, checkConfusion, checkCurves, checkLambda, checkMetrics } from "./agree.ts";
+import {
+  checkBest,
+  checkConfusion,
+  checkCurves,
+  checkLambda,
+  checkMetrics,
+  checkParameters,
+  checkTrials,
+} from "./agree.ts";
 import { commandsFor } from "./commands.ts";
+import { checkConfig } from "./settings.ts";
 
 /** The folders of a reproduction, in the order of the report. */
 const TASKS = ["gradient-check", "baseline", "lambda-search", "init-sensitivity"] as const;
@@ -39,7 +48,7 @@ type TaskName = typeof TASKS[number];
 /** The runs of a complete baseline. */
 const RUNS = ["3-layer", "3-layer-batch-norm", "9-layer", "9-layer-batch-norm"];
 
-const SEED_FOLDER = /^seed-(\d+)$/;
+const SEED_FOLDER = /^seed-(0|[1-9]\d{0,9})$/;
 
 interface DrawnFigure {
   readonly path: string;
@@ -56,7 +65,7 @@ interface Reproduction {
 /**
  * Reads a reproduction and draws its figures; writes nothing.
  *
- * @throws {ArgumentError} When the directory holds no part.
+ * @throws {ArgumentError} When the directory holds no part, or is or goes through a file.
  * @throws {DataError} When a file is not what this program writes, or two contradict each other; the message names the
  * file, and the line and column of a CSV file.
  * @throws {FigureError} When a figure cannot be drawn; the message names it and the reason.
@@ -65,6 +74,7 @@ export async function readReproduction(
   directory: string,
   workers: Workers,
 ): Promise<Reproduction> {
+  await inOut(directory, () => isThere(join(directory, TASKS[0])));
   const found = new Map<TaskName, number[]>();
   for (const task of TASKS) found.set(task, await seedsIn(join(directory, task)));
   const seeds = distinct([...found.values()].flat()).sort((a, b) => a - b);
@@ -125,8 +135,9 @@ class Reader {
 
   async #readGradientCheck(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "gradient_check.csv"])) return;
-    const config = await this.#config(part);
+    const config = await this.#config(part, "gradient-check", seed);
     const rows = await this.#rows(`${part}/gradient_check.csv`, GRADIENT_CHECK_CSV);
+    checkParameters(rows, { name: this.#path(`${part}/gradient_check.csv`), config });
     // Written only if the check has passed.
     const passed = await readTextIfThere(this.#path(`${part}/summary.json`)) !== undefined;
     if (!passed) this.miss(`${part}/summary.json (the check failed or was interrupted)`);
@@ -141,17 +152,19 @@ class Reader {
     if (folders.length === 0) return this.miss(part);
     // Runs with other widths may lie beside those of the report.
     for (const name of distinct([...RUNS, ...folders])) {
-      const run = await this.#readRun(`${part}/${name}`, { name, seed, folder: part });
+      const own = { name, seed, folder: part };
+      const run = await this.#readRun(`${part}/${name}`, "baseline", own);
       if (run !== null) this.#baselines.push(run);
     }
   }
 
   async #readRun(
     part: string,
+    task: TaskName,
     run: Pick<RunPart, "name" | "seed" | "folder">,
   ): Promise<RunPart | null> {
     if (!await this.#has(part, ["config.json", "metrics.csv", "summary.json"])) return null;
-    const config = await this.#config(part);
+    const config = await this.#config(part, task, run.seed);
     const rows = await this.#rows(`${part}/metrics.csv`, METRICS_CSV);
     const ending = await this.#read(`${part}/summary.json`, RUN_SUMMARY_JSON);
     checkMetrics(rows, { name: this.#path(`${part}/metrics.csv`), ending });
@@ -167,8 +180,9 @@ class Reader {
 
   async #readSearch(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "trials.csv"])) return;
-    const config = await this.#config(part);
+    const config = await this.#config(part, "lambda-search", seed);
     const trials = await this.#rows(`${part}/trials.csv`, TRIALS_CSV);
+    checkTrials(trials, { name: this.#path(`${part}/trials.csv`), config });
     const figures: { stage: string; svg: string }[] = [];
     for (const stage of distinct(trials.map(({ stage }) => stage))) {
       const first = trials.findIndex((trial) => trial.stage === stage);
@@ -182,7 +196,8 @@ class Reader {
       figures.push({ stage, svg });
     }
     const best = await this.#readBest(part, trials);
-    const final = await this.#readRun(`${part}/final`, { name: "final", seed, folder: part });
+    const own = { name: "final", seed, folder: part };
+    const final = await this.#readRun(`${part}/final`, "lambda-search", own);
     if (final !== null && best !== null) {
       checkLambda(final.config, { name: this.#path(`${part}/final/config.json`), best });
     }
@@ -216,10 +231,10 @@ class Reader {
 
   async #readStudy(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "curves.csv", "summary.json"])) return;
-    const config = await this.#config(part);
+    const config = await this.#config(part, "init-sensitivity", seed);
     const rows = await this.#rows(`${part}/curves.csv`, CURVES_CSV);
     const study = await this.#read(`${part}/summary.json`, STUDY_SUMMARY_JSON);
-    checkCurves(rows, { name: this.#path(`${part}/curves.csv`), runs: study.runs });
+    checkCurves(rows, { name: this.#path(`${part}/curves.csv`), runs: study.runs, config });
     const figure = await this.#draw(part, {
       file: "sensitivity.svg",
       from: "curves.csv",
@@ -240,15 +255,10 @@ class Reader {
     return missing.length === 0;
   }
 
-  /** Reads the `config.json` of a part. Commands on the page name its task. */
-  async #config(part: string): Promise<RunConfig> {
-    const file = `${part}/config.json`;
-    const config = await this.#read(file, CONFIG_JSON);
-    const [task] = part.split("/");
-    if (config.task === task) return config;
-    throw new DataError(
-      `Cannot read ${this.#path(file)}: task is ${JSON.stringify(config.task)}, expected "${task}"`,
-    );
+  async #config(part: string, task: TaskName, seed: number): Promise<RunConfig> {
+    const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    checkConfig(config, { name: this.#path(`${part}/config.json`), task, seed });
+    return config;
   }
 
   async #read<Content>(
@@ -294,6 +304,16 @@ async function seedsIn(directory: string): Promise<number[]> {
     const seed = name.match(SEED_FOLDER)?.[1];
     return seed === undefined ? [] : [Number(seed)];
   });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 /** The names of the folders in a directory, sorted; none where it is missing. */

@@ -174,7 +174,8 @@ function keyOf({ adapter }: Gpu, { architecture, networks, batch }: PopulationSh
 function isEntry(value: unknown): value is Entry {
   const { method, key, candidates, measured } = Object(value);
   return method === METHOD && typeof key === "string" && Array.isArray(candidates) &&
-    Array.isArray(measured) && measured.length > 0 &&
+    candidates.every((name) => VARIANTS.includes(name)) && Array.isArray(measured) &&
+    measured.length > 0 &&
     measured.map(Object).every(({ variant, msPerStep }) =>
       candidates.includes(variant) && Number.isFinite(msPerStep) && msPerStep > 0
     );

@@ -116,3 +116,19 @@ Deno.test("confusionFigure() refuses a matrix without images", () => {
     "it counts no images",
   );
 });
+
+Deno.test("confusionFigure() draws classes named like what every object has, and names with odd signs", async () => {
+  const names = [
+    "constructor",
+    "toString",
+    "__proto__",
+    "hasOwnProperty",
+    'a "b" \\',
+    "a\u2028b\u0000",
+  ];
+  const counts = names.map((_, i) => names.map((_, j) => i === j ? 9 : 1));
+  const svg = await confusionFigure({ classNames: names, counts }, { title: "t", dataSet: "d" });
+  // Twice as labels, and in the description.
+  for (const name of names.slice(0, 4)) assertEquals(svg.split(name).length - 1 >= 3, true, name);
+  assertEquals(/[\u0000\u2028]/.test(svg), false);
+});

@@ -93,3 +93,10 @@ Deno.test("trendFigure() gives every tick a label of its own, however close the 
     checkTexts(tags);
   }
 });
+
+Deno.test("trendFigure() draws a heading with a line that is named like what every object has", async () => {
+  for (const data of ["constructor", "__proto__", "a\u2028b"]) {
+    const rows = [benchRow(1, { data: "x".repeat(60) }), benchRow(2, { data })];
+    await trendFigure(rows);
+  }
+});

@@ -99,6 +99,34 @@ Deno.test("networkFromTensors() accepts additional metadata", () => {
   assertEquals(networkFromTensors(file, { name: "m" }), counted(true));
 });
 
+Deno.test("networkFromTensors() restores a network that PyTorch wrote with its counters and its own metadata", () => {
+  const network = counted(true);
+  const { tensors, metadata } = networkTensors(network);
+  // As torch's state_dict has it: counters between the others, the format beside what we need.
+  const others = { ...metadata, format: "pt", framework: "2.8" };
+  const name = "torch.safetensors";
+  const file = addCounters(encodeSafetensors(tensors, others), ["norms.0", "norms.1"]);
+  assertEquals(networkFromTensors(decodeSafetensors(file, { name }), { name }), network);
+});
+
+/** Appends to a file what PyTorch's batch norm counts. */
+function addCounters(bytes: Uint8Array, norms: readonly string[]): Uint8Array {
+  const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+  const data = [...bytes.subarray(8 + length)];
+  for (const norm of norms) {
+    const data_offsets = [data.length, data.length + 8];
+    header[`${norm}.num_batches_tracked`] = { dtype: "I64", shape: [], data_offsets };
+    data.push(7, 0, 0, 0, 0, 0, 0, 0);
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const file = new Uint8Array(8 + json.length + data.length);
+  new DataView(file.buffer).setBigUint64(0, BigInt(json.length), true);
+  file.set(json, 8);
+  file.set(data, 8 + json.length);
+  return file;
+}
+
 Deno.test("networkFromTensors() names the file and what is wrong with it", () => {
   const { tensors, metadata } = networkTensors(counted(true));
   const one: Tensor = { shape: [1], data: new Float32Array(1) };
@@ -106,10 +134,15 @@ Deno.test("networkFromTensors() names the file and what is wrong with it", () =>
   const cases: [Record<string, string>, ReadonlyMap<string, Tensor>, string][] = [
     [withoutHidden, tensors, "hidden of its metadata is missing, expected JSON"],
     [{ ...metadata, hidden: "3,1" }, tensors, 'hidden of its metadata is "3,1", expected JSON'],
-    [{ ...metadata, hidden: "3" }, tensors, "expected numbers inputs and classes, a list hidden"],
+    [
+      { ...metadata, hidden: "3" },
+      tensors,
+      "expected numbers inputs and classes, a list of numbers hidden",
+    ],
     [{ ...metadata, epsilon: "0.001" }, tensors, "epsilon 0.00001"],
     [{ ...metadata, hidden: "[0]" }, tensors, "hidden[0] is 0, expected an integer"],
-    [{ ...metadata, hidden: '["3",1]' }, tensors, "hidden[0] is 3, expected an integer"],
+    [{ ...metadata, hidden: '["3",1]' }, tensors, "a list of numbers hidden"],
+    [{ ...metadata, hidden: '[{"toString":1}]' }, tensors, "a list of numbers hidden"],
     [
       { ...metadata, inputs: "1e15" },
       tensors,

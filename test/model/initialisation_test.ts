@@ -65,8 +65,8 @@ Deno.test("initialise() sets biases and betas to 0 and gammas to 1", () => {
   }
 });
 
-Deno.test("initialise() refuses a standard deviation that is not above 0", () => {
-  for (const initialisation of [0, -1, NaN, Infinity]) {
+Deno.test("initialise() refuses a standard deviation that is not above 0 as a float32", () => {
+  for (const initialisation of [0, -1, NaN, Infinity, 1e-60, 1e-40, 1e39]) {
     assertThrows(
       () => initialise(linear, { seed: 1, identity: 0, initialisation }),
       ArgumentError,

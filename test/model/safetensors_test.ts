@@ -100,6 +100,15 @@ Deno.test("decodeSafetensors() refuses a file that is cut anywhere or has an ext
   );
 });
 
+Deno.test("decodeSafetensors() accepts tensors of no values, wherever they stand, and skips counters", () => {
+  const header = `{"z":${entry([0, 1e15], [4, 4])},"x":${entry([1], [0, 4])},` +
+    `"n.num_batches_tracked":${entry([], [4, 12], "I64")},"e":${entry([3, 0], [0, 0])},` +
+    `"y":${entry([1], [12, 16])}}`;
+  const { tensors } = decodeSafetensors(fileOf(header, 16), { name: "x" });
+  assertEquals([...tensors.keys()], ["e", "x", "z", "y"]);
+  assertEquals(tensors.get("z"), { shape: [0, 1e15], data: new Float32Array() });
+});
+
 Deno.test("decodeSafetensors() says what is wrong with a header", () => {
   const longHeader = fileOf("{}", 0);
   longHeader.fill(0xff, 0, 8);
@@ -108,11 +117,38 @@ Deno.test("decodeSafetensors() says what is wrong with a header", () => {
     [fileOf("[]", 0), "its header is not a JSON object"],
     [fileOf('{"a":', 0), "its header is not a JSON object"],
     [fileOf("null", 0), "its header is not a JSON object"],
+    [fileOf(" {}", 0), "its header is not a JSON object from its first byte on"],
+    [
+      fileOf(`{"x":${entry([1], [0, 4])},"x":${entry([2], [0, 8])}}`, 8),
+      'its header has the name "x" twice, expected each name once',
+    ],
+    [fileOf('{"__metadata__":{"k":"1","k":"2"}}', 0), 'has the name "k" twice'],
+    [
+      fileOf('{"x":{"dtype":"F16","dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4),
+      'has the name "dtype" twice',
+    ],
+    [
+      fileOf(`{"n":${entry([], [0, 8], "I64")}}`, 8),
+      'tensor "n" is of dtype "I64", expected "F32"',
+    ],
+    [
+      fileOf(`{"a.num_batches_tracked":${entry([], [0, 4], "I64")}}`, 4),
+      'tensor "a.num_batches_tracked" has 4 bytes, expected 8 for shape []',
+    ],
+    [
+      fileOf(`{"x":${entry([2 ** 53 - 1, 2 ** 53 - 1], [0, 4])}}`, 4),
+      "expected sizes whose product is less than 2^51",
+    ],
+    // An overflow on the way to a product of 0, as the format's own library sees it.
+    [
+      fileOf(`{"x":${entry(Array(40).fill(1e15).concat(0), [0, 0])}}`, 0),
+      "expected sizes whose product is less than 2^51",
+    ],
     [
       fileOf('{"__metadata__":{"k":1}}', 0),
       "__metadata__ of its header is not an object of strings",
     ],
-    [fileOf('{"x":7}', 0), 'tensor "x" is of dtype undefined, expected "F32"'],
+    [fileOf('{"x":7}', 0), 'tensor "x" is of no dtype, expected "F32"'],
     [fileOf(`{"x":${entry([1], [0, 2], "F16")}}`, 2), 'tensor "x" is of dtype "F16"'],
     [fileOf(`{"x":${entry([-1], [0, 4])}}`, 4), 'tensor "x" has shape [-1]'],
     [fileOf(`{"x":${entry([1.5], [0, 6])}}`, 6), 'tensor "x" has shape [1.5]'],
@@ -127,7 +163,15 @@ Deno.test("decodeSafetensors() says what is wrong with a header", () => {
       fileOf(`{"x":${entry([2], [0, 8])},"y":${entry([1], [4, 8])}}`, 8),
       'tensor "y" begins at byte 4 of the data, expected 8',
     ],
-    [fileOf(`{"x":${entry([1], [4, 8])}}`, 8), 'tensor "x" begins at byte 4'],
+    // The true reason, though the number of bytes does not fit either.
+    [
+      fileOf(`{"x":${entry([2], [0, 8])},"y":${entry([1], [4, 8])}}`, 12),
+      'tensor "y" begins at byte 4 of the data, expected 8, the end of the tensor before it',
+    ],
+    [
+      fileOf(`{"x":${entry([1], [4, 8])}}`, 8),
+      'tensor "x" begins at byte 4 of the data, expected 0',
+    ],
   ];
   for (const [bytes, message] of cases) {
     const error = assertThrows(

@@ -56,8 +56,11 @@ Deno.test("totalSteps() refuses cycles that are not a whole number of steps", ()
   }
 });
 
-Deno.test("totalSteps() refuses a range that is upside down, negative or infinite", () => {
-  const ranges = [[1, 0.1], [-1, 1], [NaN, 1], [0, NaN], [0, Infinity]];
+Deno.test("totalSteps() refuses a range that is upside down or negative, or not one of float32", () => {
+  const ranges = [[1, 0.1], [-1, 1], [NaN, 1], [0, NaN], [0, Infinity], [1e-50, 1], [1e-40, 1], [
+    0,
+    1e39,
+  ]];
   for (const [etaMin, etaMax] of ranges) {
     assertThrows(() => totalSteps({ ...cycle, etaMin, etaMax }, 2), ArgumentError, "etaMin");
   }

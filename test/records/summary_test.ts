@@ -66,9 +66,18 @@ Deno.test("decode() of every summary returns what encode() was given", () => {
 Deno.test("RUN_SUMMARY_JSON.decode() names file and field of what is missing or of another kind", () => {
   const text = RUN_SUMMARY_JSON.encode(RUN);
   const cases: [from: string, to: string, message: string][] = [
-    ['"steps": 9000', '"steps": null', "steps is null, expected a number"],
+    ['"steps": 9000', '"steps": null', "steps is null, expected a whole number from 0"],
     ['"val"', '"other"', "val is missing, expected an object"],
     ['"loss": 1.5', '"loss": "few"', 'train.loss is "few", expected a number'],
+    ['"steps": 9000', '"steps": 1.5', "steps is 1.5, expected a whole number from 0"],
+    ['"steps": 9000', '"steps": -1', "steps is -1, expected a whole number from 0"],
+    ['"epochs": 20', '"epochs": 1e999', "epochs is Infinity, expected a number"],
+    ['"accuracy": 0.1', '"accuracy": 53.8', "val.accuracy is 53.8, expected a number between 0"],
+    [
+      '"loss": 1.5',
+      `"loss": ${"[".repeat(1e5)}${"]".repeat(1e5)}`,
+      "train.loss is [[[[",
+    ],
     ['"software": true', '"software": 1', "software is 1, expected true or false"],
     [text, "[]", "all of it is [], expected an object"],
   ];

@@ -3,7 +3,7 @@ import { escapeHtml, idOf, inlineSvg, markup, tableHtml } from "../../src/report
 
 Deno.test("markup() escapes texts, and leaves pieces of HTML as they are", () => {
   const piece = markup`<b>${"<i> & \"'"}</b>`;
-  assertEquals(piece.text, "<b>&lt;i&gt; &amp; &quot;'</b>");
+  assertEquals(piece.text, "<b>&lt;i&gt; &amp; &quot;&#39;</b>");
   assertEquals(
     markup`${piece}, ${1.5}, ${[piece, "<"]}${null}.`.text,
     [

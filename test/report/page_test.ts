@@ -89,6 +89,44 @@ Deno.test("report.html fits the window when it is a quick run with parts missing
   });
 });
 
+/** A folder's name that would run a script if it became part of the page as it is. */
+const HOSTILE = `"><img src=x onerror="document.title='hostile'"><script>document.title='hostile'`;
+
+Deno.test("report.html runs no script of a folder's or a class's name, and forbids all scripts", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, { seeds: 1, without: ["gradient-check"] });
+    await Deno.rename(`${out}/baseline/seed-1/9-layer`, `${out}/baseline/seed-1/${HOSTILE}`);
+    const path = `${out}/lambda-search/seed-1/confusion.csv`;
+    const cell = `"${HOSTILE.replaceAll('"', '""')}"`;
+    const text = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, text.replaceAll("ship", "constructor").replaceAll("cat", cell));
+    const { status, errors } = await runInProcess(main, ["--out", out]);
+    assertEquals(status, 0, errors);
+    await withPage(`${out}/report.html`, async ({ page, complaints }) => {
+      assertEquals(await page.locator("img, script, [onerror], [onload]").count(), 0);
+      assert(
+        (await page.locator("div[aria-labelledby=baseline-test-caption]").innerText()).includes(
+          HOSTILE,
+        ),
+      );
+      assertEquals(complaints, []);
+      // What the page forbids: a tag that it had all the same would do nothing either.
+      await page.evaluate((html) => {
+        document.body.insertAdjacentHTML("beforeend", html);
+        const script = document.createElement("script");
+        script.textContent = "document.title = 'hostile'";
+        document.body.append(script);
+      }, HOSTILE);
+      await page.waitForTimeout(200);
+      assertMatch(await page.title(), /^Multi-layer perceptrons/);
+      assert(
+        complaints.some((each) => /Content Security Policy/.test(each)),
+        complaints.join("\n"),
+      );
+    });
+  });
+});
+
 Deno.test("findLayoutFaults() finds what is clipped, hidden, too small or overflows", async () => {
   const line = '<line x1="5" y1="5" x2="315" y2="195" stroke="black"/>';
   const drawing = (style: string, content = line) =>

@@ -409,6 +409,16 @@ function makeHostile<Value>(value: Value): Value {
   return Object.fromEntries(fields);
 }
 
+Deno.test("renderReport() forbids a browser to load, run or send anything", () => {
+  const policy = /<meta http-equiv="Content-Security-Policy" content="([^"]*)">/;
+  for (const data of [WHOLE, TROUBLED]) {
+    assertEquals(
+      renderReport(data).match(policy)?.[1],
+      "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    );
+  }
+});
+
 Deno.test("renderReport() lets no name or text of a file become a tag or an attribute", () => {
   for (const data of [WHOLE, TROUBLED]) {
     const hostile = makeHostile(data);
@@ -421,7 +431,7 @@ Deno.test("renderReport() lets no name or text of a file become a tag or an attr
     // Without what stands between double quotes only names of attributes are left.
     const bare = tags.map((tag) => tag.replaceAll(/="[^"]*"/g, ""));
     assertEquals(bare.filter((tag) => /["'&$=]|onload|alert/.test(tag)), []);
-    assertStringIncludes(page, "&quot;' onload=&quot;alert(1)&quot; $&amp; &lt;script&gt;");
+    assertStringIncludes(page, "&quot;&#39; onload=&quot;alert(1)&quot; $&amp; &lt;script&gt;");
     checkIds(page);
   }
 });

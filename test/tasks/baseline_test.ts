@@ -6,7 +6,7 @@ import { decodeSafetensors } from "../../src/model/safetensors.ts";
 import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
 import { parseOptions } from "../../tasks/_kit/options.ts";
 import { runConfig } from "../../tasks/_kit/results.ts";
-import { type FinishedRun, main, reportRuns, TASK } from "../../tasks/baseline.ts";
+import { type FinishedRun, hiddenName, main, reportRuns, TASK } from "../../tasks/baseline.ts";
 import { CapturedContext } from "../_context.ts";
 import {
   type Ended,
@@ -303,7 +303,7 @@ Deno.test("baseline refuses bad input in one sentence, and writes nothing", asyn
     [["--hidden", "40000,40000"], /^error: --hidden 40000,40000 with --batch 100: .*at most/],
     [["--batch", "2001"], /^error: --batch expects at most 2000, .* training images, not 2001$/],
     [["--batch", "1"], /^error: --batch expects at least 2 with batch normalisation, not 1/],
-    [["--lambda", "nan"], /^error: --lambda expects a number/],
+    [["--lambda", "nan"], /^error: --lambda expects 0 or a number/],
     [["--eta-max", "inf"], /^error: --eta-max expects a number/],
     [["--cycles", "0"], /^error: --cycles expects a whole number/],
     [["--variant", "unrolled"], /^error: .*variant .*"unrolled".*expected .*per-operation/],
@@ -400,4 +400,14 @@ Deno.test("reportRuns() puts the report's figure beside ours for its data and se
     assertEquals(/report|53\.8/.test(linesOf(args, data).join("\n")), false);
     assertEquals(published(args, data), [null, null, null]);
   }
+});
+
+Deno.test("hiddenName() names any layers so that a file system takes it, and differently for others", () => {
+  assertEquals(hiddenName([50, 30]), "hidden-50-30");
+  const deep = Array.from({ length: 100 }, () => 50);
+  const name = hiddenName(deep);
+  assertMatch(name, /^hidden-layers-100-[0-9a-f]{16}$/);
+  assertEquals(hiddenName([...deep]), name);
+  const others = [deep.with(99, 51), deep.toReversed().with(0, 51), deep.slice(1), [...deep, 50]];
+  assertEquals(new Set([name, ...others.map(hiddenName)]).size, 5);
 });

@@ -329,7 +329,8 @@ Deno.test("init-sensitivity reports its progress as events with --json", async (
 
 Deno.test("init-sensitivity refuses bad input in one sentence, and writes nothing", async () => {
   const cases: [args: string[], sentence: RegExp][] = [
-    [["--inits", "0"], /^error: --inits expects he, xavier or positive numbers .*, not "0"$/],
+    [["--inits", "0"], /^error: --inits expects he, xavier or numbers from 1.2e-38 .*, not "0"$/],
+    [["--inits", "1,1e-50"], /^error: --inits expects he, xavier or numbers .*, not "1,1e-50"$/],
     [["--inits", "0.1,-1e-3"], /^error: --inits expects .*, not "0\.1,-1e-3"$/],
     [["--inits", "0.1,1e-1"], /^error: --inits expects .* all different, .*, not "0\.1,1e-1"$/],
     [["--inits", "he,,xavier"], /^error: --inits expects /],

@@ -291,8 +291,13 @@ Deno.test("lambda-search --refine homes in, and --repeat trains each lambda seve
 Deno.test("lambda-search refuses bad input in one sentence, and loses nothing", async () => {
   await inDirectory(async (out) => {
     const refused: [string[], RegExp][] = [
-      [["--coarse", "1e-1,1e-5"], /^error: --coarse expects two positive numbers.*"1e-1,1e-5"$/m],
-      [["--fine", "0,1"], /^error: --fine expects two positive numbers/m],
+      [
+        ["--coarse", "1e-1,1e-5"],
+        /^error: --coarse expects two numbers from 1.2e-38 .*"1e-1,1e-5"$/m,
+      ],
+      [["--fine", "0,1"], /^error: --fine expects two numbers from 1.2e-38 to 3.4e38, the sma/m],
+      [["--coarse", "1e-40,1"], /^error: --coarse expects two numbers from 1.2e-38 to 3.4e38/m],
+      [["--fine", "1e-3,1e39"], /^error: --fine expects two numbers from 1.2e-38 to 3.4e38/m],
       [["--coarse-count", "0"], /^error: --coarse-count expects a whole number from 1/m],
       [["--repeat", "0"], /^error: --repeat expects a whole number from 1/m],
       [["--coarse-count", "1000000000"], /^error: --coarse-count expects .* to 1000, not/m],

@@ -140,7 +140,7 @@ Deno.test("report refuses a file that was edited by hand, names the place, and w
     [`${search}/confusion.csv`, "\nbird,", "\nbirds,", /line 4, column true_class: it is "birds"/],
     [`${search}/best.csv`, "rank,", "place,", /line 1: the name of column 1 is "place"/],
     [`${search}/final/metrics.csv`, "\n0,0,,", "\n0,0,x,", /line 2, column eta: it is "x"/],
-    [`${search}/final/summary.json`, '"steps": ', '"step": ', /: steps is missing, expected a num/],
+    [`${search}/final/summary.json`, '"steps": ', '"step": ', /: steps is missing, expected a who/],
     [`${search}/config.json`, "@headless/mlp", "another", /: package is "another", expected/],
     ["init-sensitivity/seed-1/curves.csv", "0.1,false,", "0.1,no,", /line 2, column batch_norm/],
     [`${search}/trials.csv`, "coarse,3,", "hidden,3,", /line 4, column stage: it is "hidden", ex/],
@@ -267,7 +267,7 @@ Deno.test("report refuses settings that a figure cannot be drawn with, and names
   const cases: [file: string, name: string, value: unknown, sentence: string][] = [
     [`${search}/config.json`, "coarse", 0.1, "coarse.svg from trials.csv and config.json: Cannot"],
     [`${search}/config.json`, "fine", [0.1], "its range is [0.1], expected two numbers"],
-    [`${search}/final/config.json`, "half_cycle", 0, "final/metrics.svg from metrics.csv and conf"],
+    [`${search}/final/config.json`, "eta_min", 0.5, "final/metrics.svg from metrics.csv and conf"],
   ];
   await inDirectory(async (out) => {
     await writeReproduceDirectory(out, SMALL);
@@ -282,6 +282,52 @@ Deno.test("report refuses settings that a figure cannot be drawn with, and names
       assertStringIncludes(errors, sentence);
       await Deno.writeTextFile(`${out}/${file}`, text);
     }
+  });
+});
+
+Deno.test("report refuses settings of another kind, task or seed, and names file and setting", async () => {
+  const cases: [name: string, value: unknown, sentence: string][] = [
+    [
+      "seed",
+      '1" onload="alert(1)',
+      'settings.seed is "1\\" onload=\\"alert(1)", expected a whole numb',
+    ],
+    ["seed", 2, "settings.seed is 2, expected 1 as in the name of its folder"],
+    ["batch", "<b>", 'settings.batch is "<b>", expected a whole number from 1'],
+    [
+      "batch_norm",
+      { toString: 1 },
+      'settings.batch_norm is {"toString":1}, expected a text, a numb',
+    ],
+    ["batch_norm", "maybe", 'settings.batch_norm is "maybe", expected on, off or both'],
+    ["half_cycle", 0, "settings.half_cycle is 0, expected a whole number from 1"],
+    ["hidden", [50, "50"], 'settings.hidden[1] is "50", expected a whole number from 1'],
+    ["hidden", 50, "settings.hidden is 50, expected a list"],
+    ["inits", ["he", true], "settings.inits[1] is true, expected he, xavier or a number"],
+    ["lambda", [0.5], "settings.lambda is [0.5], expected a number"],
+    ["quick", "yes", 'settings.quick is "yes", expected true or false'],
+    ["variant", "fused; rm -r ~", 'settings.variant is "fused; rm -r ~", expected null or a name'],
+    ["__proto__", 1, 'the name of one of settings is "__proto__", expected one as in batch_norm'],
+  ];
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, { ...SMALL, without: [...SMALL.without, "lambda-search"] });
+    const path = `${out}/init-sensitivity/seed-1/config.json`;
+    const text = await Deno.readTextFile(path);
+    const refuse = async (edited: string, sentence: string) => {
+      await Deno.writeTextFile(path, edited);
+      const { status, errors } = await report(out);
+      assertEquals([status, errors.split("\n").length], [2, 2], errors);
+      assertStringIncludes(errors, `error: Cannot read ${path}: ${sentence}`);
+    };
+    for (const [name, value, sentence] of cases) {
+      const { settings, ...config } = JSON.parse(text);
+      // As a property of its own also where it is called __proto__.
+      const entries = Object.entries({ ...settings, [name]: value });
+      const edited = { ...config, settings: Object.fromEntries(entries) };
+      await refuse(JSON.stringify(edited), sentence);
+    }
+    const edited = text.replace('"init-sensitivity"', '"constructor"');
+    await refuse(edited, 'task is "constructor", expected "init-sensitivity"');
   });
 });
 

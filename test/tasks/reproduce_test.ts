@@ -304,6 +304,7 @@ Deno.test("reproduce refuses seeds beyond the last one, and bad counts", async (
       /--seeds expects at most 2 from --seed 4294967294 on/,
     ],
     [["--seeds", "0"], /--seeds expects a whole number from 1/],
+    [["--seeds", "2147483647"], /--seeds expects a whole number from 1 to 10000, not "2147483647"/],
     [["--seeds", "1.5"], /--seeds expects a whole number/],
     [["--seed", "4294967296"], /--seed expects a whole number/],
     [["--variant", "nope"], /nope/],

@@ -58,7 +58,9 @@ Deno.test("planTrials() gives the first network of a lambda the same identity wh
 
 Deno.test("planTrials() refuses a range or count that is not allowed", () => {
   const options = { stage: "coarse", count: 3, seed: 1 };
-  for (const [from, to] of [[1e-1, 1e-5], [1e-3, 1e-3], [0, 1], [-1, 1], [NaN, 1], [1, Infinity]]) {
+  const ranges = [[1e-1, 1e-5], [1e-3, 1e-3], [0, 1], [-1, 1], [NaN, 1], [1, Infinity]];
+  // Those that are 0, subnormal or infinite as float32.
+  for (const [from, to] of [...ranges, [1e-50, 1], [1e-40, 1], [1, 1e39]]) {
     assertThrows(() => planTrials({ from, to }, options), ArgumentError, `from ${from} to ${to}`);
   }
   assertThrows(() => planTrials(COARSE, { ...options, count: 0 }), ArgumentError, "count 0");

@@ -117,20 +117,31 @@ Deno.test("parseOptions() ignores all other arguments when help is requested", (
 Deno.test("parseOptions() names option, value and expectation when a value is not accepted", () => {
   const wholeFrom1 = "a whole number from 1 to 2147483647";
   const seed = "a whole number from 0 to 4294967295";
-  const real = "a number from 0 to 3.4e38";
+  const real = "0 or a number from 1.2e-38 to 3.4e38";
   const widths = "whole numbers from 1, separated by commas, as in 50,50";
-  const init = "he, xavier or a positive number up to 3.4e38";
+  const init = "he, xavier or a number from 1.2e-38 to 3.4e38";
   const cases: [typed: string, expects: string, texts: string[]][] = [
     ["--seed", seed, ["-1", "4294967296", "1.5", "one", "NaN", "Infinity", "0x10", "1_000", "1 "]],
-    ["--lambda", real, ["-1e-3", "NaN", "-NaN", "Infinity", "-Infinity", "1e39", "1e400", "1,5"]],
-    ["--eta-min", real, ["-1", "low"]],
-    ["--eta-max", real, ["-0.1", "inf"]],
+    ["--lambda", real, [
+      "-1e-3",
+      "NaN",
+      "-NaN",
+      "Infinity",
+      "-Infinity",
+      "1e39",
+      "1e400",
+      "1,5",
+      "1e-50",
+      "1.1e-38",
+    ]],
+    ["--eta-min", real, ["-1", "low", "1e-60"]],
+    ["--eta-max", real, ["-0.1", "inf", "1e39"]],
     ["--batch", wholeFrom1, ["0", "-100", "99.5", "2147483648"]],
     ["--half-cycle", wholeFrom1, ["0", "2.5"]],
     ["--cycles", wholeFrom1, ["0", "0.5", "1e300"]],
     ["--hidden", widths, ["0", "50,0", "50,,50", "50;50", "-5", "1.5", "a"]],
     ["--batch-norm", "on, off or both", ["yes", "ON", "true"]],
-    ["--init", init, ["0", "-1", "He", "1e-60", "1e39", "NaN"]],
+    ["--init", init, ["0", "-1", "He", "1e-60", "1e-40", "1e39", "NaN"]],
     ["--repeat", "a whole number from 1 to 9", ["10"]],
   ];
   for (const [typed, expects, texts] of cases) {

@@ -113,6 +113,13 @@ Deno.test("choose() measures once, remembers, and measures again when its file i
         { ...entry, method: undefined }, // As it was written when waits counted as work.
         { ...entry, measured: [{ variant: "unrolled", msPerStep: 1 }] },
         { ...entry, measured: [{ variant, msPerStep: null }] },
+        // Names that there are none of, though they read the same one after another.
+        {
+          ...entry,
+          candidates: [entry.candidates.join()],
+          measured: [{ variant: entry.candidates.join(), msPerStep: 1 }],
+        },
+        { ...entry, candidates: [{ toString: 1 }] },
       ].map((entry) => JSON.stringify([entry])),
     ];
     for (const text of unusable) {
