@@ -163,7 +163,8 @@ export class JsonFile<Type> {
       return this.#value.decode(JSON.parse(text), WHOLE);
     } catch (error) {
       if (!(error instanceof SyntaxError || error instanceof DataError)) throw error;
-      throw new DataError(`Cannot read ${file.name}: ${error.message}`);
+      // The parser quotes the place, line breaks included.
+      throw new DataError(`Cannot read ${file.name}: ${error.message.replaceAll(/\s+/g, " ")}`);
     }
   }
 }

@@ -287,9 +287,10 @@ function parseLine(line: string): PeerLine[] {
   try {
     const { peer, version, mode, ms_per_step, steps } = JSON.parse(line);
     const texts = [peer, version, mode].every((text) => typeof text === "string");
-    return texts && ms_per_step > 0 && steps > 0
-      ? [{ peer, version, mode, msPerStep: ms_per_step, steps }]
-      : [];
+    // As peers.csv takes them: JSON has "5" and 1e999 as well.
+    const counts = Number.isFinite(ms_per_step) && ms_per_step > 0 &&
+      Number.isSafeInteger(steps) && steps > 0;
+    return texts && counts ? [{ peer, version, mode, msPerStep: ms_per_step, steps }] : [];
   } catch {
     return []; // Other output.
   }

@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../../src/errors.ts";
 import type { BenchRow } from "../../src/measure/bench.ts";
 import { BENCH_CSV, PEERS_CSV } from "../../src/records/bench.ts";
+import { benchRow } from "../_bench_row.ts";
 
 /** The line of column names up to version 0.1.0, and a row below it. */
 const FIRST_BENCH =
@@ -86,4 +87,30 @@ Deno.test("PEERS_CSV.decode() reads what was written before there were columns f
     `${names},networks,hidden,batch_norm,batch\n${line},1,"50,50",true,100\n${line},20,9,false,50\n`,
   );
   assertEquals(PEERS_CSV.decode(text, { name: "peers.csv" }), rows);
+});
+
+Deno.test("BENCH_CSV.decode() and PEERS_CSV.decode() refuse a time that is not positive, by line", () => {
+  const bench = BENCH_CSV.encode([benchRow(1), benchRow(2)]);
+  const row = { date: "2026-08-31", commit: "0123abc", adapter: "a", peer: "p", version: "1" };
+  const settings = { networks: 1, hidden: "50,50", batchNorm: true, batch: 100 };
+  const times = { msPerStep: 0.25, steps: 10, ownMsPerStep: 0.5 };
+  const peers = PEERS_CSV.encode([{ ...row, mode: "m", ...times, ...settings }]);
+  for (const time of ["NaN", "Infinity", "-Infinity", "0", "-1"]) {
+    for (
+      const [table, text, cell, place] of [
+        [BENCH_CSV, bench, ",6.2,", "line 3, column ms_per_step"],
+        [BENCH_CSV, bench, ",160,", "line 2, column steps_per_s"],
+        [BENCH_CSV, bench, ",1100,", "line 2, column evaluation_ms"],
+        [BENCH_CSV, bench, ",8,", "line 2, column ms_per_step_most"],
+        [PEERS_CSV, peers, ",0.25,", "line 2, column ms_per_step"],
+        [PEERS_CSV, peers, ",0.5,", "line 2, column own_ms_per_step"],
+      ] as const
+    ) {
+      assertThrows(
+        () => table.decode(text.replace(cell, `,${time},`), { name: "b.csv" }),
+        DataError,
+        `Cannot read b.csv, ${place}: it is "${time}", expected a positive number`,
+      );
+    }
+  }
 });

@@ -25,7 +25,14 @@ Deno.test("PROFILE_CSV.decode() returns what encode() was given", () => {
 Deno.test("PROFILE_CSV.decode() names file, line and column of an edited cell", () => {
   const cases: [from: string, to: string, message: string][] = [
     ["forward,2", "forward,one", 'line 2, column layer: it is "one", expected a whole number'],
-    ["2,1.5", "2,", 'line 2, column ms: it is "", expected a number'],
+    ["2,1.5", "2,", 'line 2, column ms: it is "", expected a number from 0'],
+    ["2,1.5", "2,NaN", 'line 2, column ms: it is "NaN", expected a number from 0'],
+    ["1.25,4", "-1,4", 'line 2, column ms_least: it is "-1", expected a number from 0, or nothing'],
+    [
+      "1.25,4",
+      "1.25,Infinity",
+      'line 2, column ms_most: it is "Infinity", expected a number from 0',
+    ],
     [",0.25", ",1.25", 'line 3, column share: it is "1.25", expected a number between 0 and 1'],
     ["kernel,", "name,", 'line 1: the name of column 1 is "name", expected "kernel"'],
   ];

@@ -304,7 +304,7 @@ Deno.test("baseline refuses bad input in one sentence, and writes nothing", asyn
     [["--batch", "2001"], /^error: --batch expects at most 2000, .* training images, not 2001$/],
     [["--batch", "1"], /^error: --batch expects at least 2 with batch normalisation, not 1/],
     [["--lambda", "nan"], /^error: --lambda expects 0 or a number/],
-    [["--eta-max", "inf"], /^error: --eta-max expects a number/],
+    [["--eta-max", "inf"], /^error: --eta-max expects 0 or a number/],
     [["--cycles", "0"], /^error: --cycles expects a whole number/],
     [["--variant", "unrolled"], /^error: .*variant .*"unrolled".*expected .*per-operation/],
     [["--data", "/nonexistent"], /^error: Cannot read CIFAR-10 from \/nonexistent: /],

@@ -324,7 +324,7 @@ Deno.test("bench refuses bad input in one sentence, and writes nothing", async (
     [["--batch", "1"], /^error: --batch expects at least 2 with batch normalisation, not 1/],
     [["--batch", "2001"], /^error: --batch expects at most 2000/],
     [["--steps", "0"], /^error: --steps expects a whole number from 1/],
-    [["--worse-by", "-1"], /^error: --worse-by expects a number from 0/],
+    [["--worse-by", "-1"], /^error: --worse-by expects 0 or a number from 1.2e-38/],
     [["--peer-rounds", "0"], /^error: --peer-rounds expects a whole number from 1/],
     [["--repeat", "x"], /^error: --repeat expects a whole number from 1/],
     [["--lambda", "1"], /^error: bench has no option --lambda/],
