@@ -134,6 +134,7 @@ export async function run(planned: BaselinePlan, context: TaskContext): Promise<
     results.setVariant(variant);
     if (finished !== undefined) {
       results.sayFinished(context, options);
+      await results.removeLeftovers();
       redrawRun(results, figures);
     }
     const summary = finished ??

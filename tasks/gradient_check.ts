@@ -103,6 +103,7 @@ export async function run(planned: CheckPlan, context: TaskContext): Promise<Res
   await warnIfFailed(context, gpu, options);
   if (results.state === "finished") {
     results.sayFinished(context, options);
+    await results.removeLeftovers();
     return restOf(Promise.resolve(), () => EXIT.done);
   }
 

@@ -118,6 +118,7 @@ export async function run(
   if (finished === undefined) signal.throwIfAborted();
   else {
     results.sayFinished(context, options);
+    await results.removeLeftovers();
     redrawStudy(results, finished, figures);
   }
   const progress = new Progress(context, { json, quick });

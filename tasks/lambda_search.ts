@@ -107,6 +107,7 @@ export async function run(planned: SearchPlan, context: TaskContext): Promise<Re
     summary = await search(planned, { context, variant, figures });
   } else {
     results.sayFinished(context, options);
+    await results.removeLeftovers();
     await redrawSearch(results, { final: planned.final, summary, figures });
   }
   reportSearch(context, { options, config: results.config, dataset: data.source, summary });

@@ -4,6 +4,7 @@ import { renderReport } from "../src/report/mod.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { warn, writeEvent } from "./_kit/events.ts";
 import { readTextIfThere, writeFileDurably } from "./_kit/files.ts";
+import { noteFigure } from "./_kit/finished.ts";
 import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, type Task, type Values } from "./_kit/options.ts";
@@ -51,17 +52,22 @@ async function makePage(options: Options, context: TaskContext): Promise<number>
   const { data, figures } = await readReproduction(out, context.workers);
   const page = renderReport(data);
   for (const part of data.missing) warn(context, `${join(out, part)} is missing`, options);
+  for (const file of data.edited) {
+    warn(context, `${join(out, file)} was changed after it was finished`, options);
+  }
 
   const drawn: string[] = [];
   for (const { path, svg } of figures) {
     context.signal.throwIfAborted();
     if (await readTextIfThere(path) === svg) continue;
     await writeFileDurably(path, svg);
+    await noteFigure(path, svg);
     drawn.push(path);
   }
   const path = join(out, PAGE);
   await writeFileDurably(path, page);
-  if (json) writeEvent(context, "result", { page: path, drawn, missing: data.missing });
+  const { missing, edited } = data;
+  if (json) writeEvent(context, "result", { page: path, drawn, missing, edited });
   else {
     context.stderr(`Figures: ${figures.length}, ${drawn.length} redrawn`);
     context.stdout(`Page: ${path}`);

@@ -85,6 +85,7 @@ async function run(planned: ScalingPlan, context: TaskContext): Promise<number> 
   let rows = finished;
   if (rows !== undefined) {
     results.sayFinished(context, options);
+    await results.removeLeftovers();
     const known = rows;
     figures.addUndrawn(results, () => drawScaling(known, results.config));
   } else {

@@ -86,6 +86,8 @@ export interface ReportData {
   readonly sensitivities: readonly SensitivityPart[];
   /** Parts that are missing, as in `baseline/seed-2`. */
   readonly missing: readonly string[];
+  /** Files that are not what they were when their part was finished, as in `baseline/seed-1/3-layer/metrics.csv`. */
+  readonly edited: readonly string[];
   /** How to repeat it; null where there are no parts. */
   readonly commands: ReportCommands | null;
 }

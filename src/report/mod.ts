@@ -13,6 +13,7 @@
  *   searches: [],
  *   sensitivities: [],
  *   missing: ["baseline/seed-1"],
+ *   edited: [],
  *   commands: null,
  * });
  *
@@ -126,7 +127,7 @@ They cannot be compared with those on this page, which are of other data or sett
 
 function summarySection(data: ReportData): Html {
   const claims = judgeClaims(data);
-  return markup`${missingParts(data)}${
+  return markup`${missingParts(data)}${editedFiles(data)}${
     tableHtml({
       id: "claims",
       caption: captionOf(
@@ -163,9 +164,21 @@ function numberLine(line: string): Html {
 }
 
 function missingParts({ missing }: ReportData): Html | null {
-  if (missing.length === 0) return null;
-  return markup`<div class="note" role="note"><p>Some parts are missing, and the page shows the others:</p>
+  return noteOf("Some parts are missing, and the page shows the others:", missing);
+}
+
+function editedFiles({ edited }: ReportData): Html | null {
+  return noteOf(
+    "Some files were changed after their part was finished, and the page shows them as they are now:",
+    edited,
+  );
+}
+
+/** A note about some parts or files; none where there are none. */
+function noteOf(sentence: string, names: readonly string[]): Html | null {
+  if (names.length === 0) return null;
+  return markup`<div class="note" role="note"><p>${sentence}</p>
 <ul>
-${missing.map((part) => markup`<li><code>${part}</code></li>\n`)}</ul></div>
+${names.map((part) => markup`<li><code>${part}</code></li>\n`)}</ul></div>
 `;
 }

@@ -1,5 +1,5 @@
 /** `finished.json`: written last, it says that results are whole, and what each of their files was. */
-import { join } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
 import { JsonFile, type JsonValue, TEXT, unexpected } from "../../src/records/json.ts";
 import { readIfThere, readTextIfThere, writeFileDurably } from "./files.ts";
@@ -43,6 +43,17 @@ export async function writeFinished(directory: string, digests: Digests): Promis
   const sorted = Object.entries(digests).sort(([a], [b]) => a < b ? -1 : 1);
   const text = FINISHED_JSON.encode(Object.fromEntries(sorted));
   await writeFileDurably(join(directory, FINISHED), text);
+}
+
+/** Says of finished results that a figure of theirs was drawn again. */
+export async function noteFigure(path: string, svg: string): Promise<void> {
+  const directory = dirname(path);
+  const digests = await readFinished(directory).catch((error) => {
+    if (!(error instanceof DataError)) throw error;
+    return undefined; // Somebody has changed it, and a digest would hide that.
+  });
+  if (digests === undefined) return;
+  await writeFinished(directory, { ...digests, [basename(path)]: await sha256(svg) });
 }
 
 /** The files that are no longer what they were, with what happened to them, as in "metrics.csv is missing". */

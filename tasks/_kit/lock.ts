@@ -51,13 +51,14 @@ export async function holdFolder(
 ): Promise<Held> {
   const made: string[] = [];
   try {
-    const path = await whileThere(folder, made, async () => {
+    const take = async () => {
       const path = await Deno.realPath(folder);
       const known = HELD.get(path);
       if (known) known.times++;
       else HELD.set(path, { times: 1, file: await lock(folder, context, options), made });
       return path;
-    });
+    };
+    const path = await inOut(folder, () => whileThere(folder, made, take));
     return { release: () => release(path) };
   } catch (error) {
     await removeEmpty(made);
@@ -118,12 +119,10 @@ async function release(path: string): Promise<void> {
 
 /** Makes a folder and those above it; returns the new ones, the innermost first. */
 async function makeFolder(folder: string): Promise<string[]> {
-  return await inOut(folder, async () => {
-    const made: string[] = [];
-    for (let path = folder; !await isThere(path); path = dirname(path)) made.push(path);
-    await namingPath("mkdir", folder, () => Deno.mkdir(folder, { recursive: true }));
-    return made;
-  });
+  const made: string[] = [];
+  for (let path = folder; !await isThere(path); path = dirname(path)) made.push(path);
+  await namingPath("mkdir", folder, () => Deno.mkdir(folder, { recursive: true }));
+  return made;
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -149,7 +149,8 @@ export async function openResults(
     state = digests ? "finished" : "unfinished";
     resumable = state === "unfinished" && same;
   }
-  const undrawn = state === "finished" ? figures.filter((name) => !isFile(name)) : [];
+  // One that is not among the digests was written just before its process was killed.
+  const undrawn = figures.filter((name) => digests && !(isFile(name) && name in digests));
   return new Results(directory, { ...options, config, state, resumable, undrawn, digests });
 }
 
@@ -298,7 +299,7 @@ export class Results {
 
   /** Keeps the files of an interrupted run with the same settings, and writes `config.json`. */
   async resume(): Promise<void> {
-    await removeTemporaries(this.directory, (name) => this.#isOurs(name));
+    await this.removeLeftovers();
     await this.#write(CONFIG, CONFIG_JSON.encode(this.config));
   }
 
@@ -330,6 +331,11 @@ export class Results {
     this.#marked = this.#marked.catch(() => {})
       .then(() => writeFinished(this.directory, this.#digests));
     await this.#marked;
+  }
+
+  /** Removes what killed processes have left half written among the run's files. */
+  async removeLeftovers(): Promise<void> {
+    await removeTemporaries(this.directory, (name) => this.#isOurs(name));
   }
 
   /** Says that nothing is left to do but drawing. Event: `finished_before`. */

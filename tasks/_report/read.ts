@@ -26,6 +26,7 @@ import { allParts } from "../../src/report/data.ts";
 import type { BestRow, TrialRow } from "../../src/train/lambda_search.ts";
 import { describeFailure } from "../_kit/figures.ts";
 import { inOut, readText, readTextIfThere } from "../_kit/files.ts";
+import { changedFiles, FINISHED, readFinished } from "../_kit/finished.ts";
 import { FigureError } from "../_kit/main.ts";
 import type { Workers } from "../_kit/workers.ts";
 import {
@@ -101,6 +102,7 @@ class Reader {
   readonly #searches: SearchPart[] = [];
   readonly #sensitivities: SensitivityPart[] = [];
   readonly #missing: string[] = [];
+  readonly #edited: string[] = [];
   readonly #figures: DrawnFigure[] = [];
 
   constructor(directory: string, workers: Workers) {
@@ -115,6 +117,7 @@ class Reader {
       searches: this.#searches,
       sensitivities: this.#sensitivities,
       missing: this.#missing,
+      edited: this.#edited,
     };
     const parts = allParts(found);
     const commands = parts.length === 0 ? null : commandsFor(parts);
@@ -257,8 +260,23 @@ class Reader {
 
   async #config(part: string, task: TaskName, seed: number): Promise<RunConfig> {
     const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
+    await this.#compare(part);
     checkConfig(config, { name: this.#path(`${part}/config.json`), task, seed });
     return config;
+  }
+
+  /** Collects the files of a part that were changed since it was finished; figures are drawn again. */
+  async #compare(part: string): Promise<void> {
+    const directory = this.#path(part);
+    try {
+      const digests = await readFinished(directory) ?? {};
+      const changed = await changedFiles(directory, digests);
+      const names = changed.map(({ name }) => name).filter((name) => !name.endsWith(".svg"));
+      this.#edited.push(...names.map((name) => `${part}/${name}`));
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      this.#edited.push(`${part}/${FINISHED}`);
+    }
   }
 
   async #read<Content>(

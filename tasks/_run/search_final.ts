@@ -148,6 +148,7 @@ export async function redrawSearch(
   results: Results,
   { final, summary, figures }: { final: Results; summary: SearchSummary; figures: Figures },
 ): Promise<void> {
+  await final.removeLeftovers();
   redrawRun(final, figures);
   const rows = await results.read("trials.csv", TRIALS_CSV) ?? [];
   for (const name of results.undrawn) {

@@ -15,6 +15,7 @@ import {
 import { Training } from "../../src/train/training.ts";
 import type { Figures } from "../_kit/figures.ts";
 import { type CommonOptions, normsOf, type TrainingOptions } from "../_kit/options.ts";
+import type { Progress } from "../_kit/progress.ts";
 import { CHECKPOINT, type Results, summaryEnd } from "../_kit/results.ts";
 import { Checkpoints, type Kept, readCheckpoint, type Texts } from "./checkpoint.ts";
 import { bestOf, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
@@ -174,18 +175,7 @@ async function trainPopulation(
       const onStep = (done: number) => progress.step(done);
       for await (const row of training.run({ signal, onStep, ahead: true })) {
         rows.push(row);
-        const best = bestOf(row);
-        const known = training.knownDivergence;
-        progress.evaluation(row[best], {
-          sigma: sigmas[best],
-          diverged_at: known[best],
-          networks: row.map(({ training: { loss }, validation: { accuracy } }, i) => ({
-            sigma: sigmas[i],
-            train_loss: loss,
-            val_accuracy: accuracy,
-            diverged_at: known[i],
-          })),
-        }, "best ");
+        sayRow(progress, row, { sigmas, known: training.knownDivergence });
         await checkpoints.ifDue(training, texts);
         await onRows(rows);
       }
@@ -207,6 +197,26 @@ async function trainPopulation(
   } finally {
     training.destroy();
   }
+}
+
+/** Reports an evaluation of all networks: the best one, and with `--json` each of them. */
+function sayRow(
+  progress: Progress,
+  row: readonly MetricRow[],
+  { sigmas, known }: {
+    readonly sigmas: readonly string[];
+    readonly known: readonly (number | null)[];
+  },
+): void {
+  const best = bestOf(row);
+  const networks = row.map(({ training: { loss }, validation: { accuracy } }, i) => ({
+    sigma: sigmas[i],
+    train_loss: loss,
+    val_accuracy: accuracy,
+    diverged_at: known[i],
+  }));
+  const fields = { sigma: sigmas[best], diverged_at: known[best], networks };
+  progress.evaluation(row[best], fields, "best ");
 }
 
 /** The rows of each network under a name of its own; `rows` is [evaluations][networks]. */

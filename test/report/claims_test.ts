@@ -10,6 +10,7 @@ const NOTHING: ReportData = {
   searches: [],
   sensitivities: [],
   missing: [],
+  edited: [],
   commands: null,
 };
 

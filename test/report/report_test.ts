@@ -371,10 +371,12 @@ Deno.test("renderReport() shows the parts that exist, and names those that are m
     searches: [],
     sensitivities: [],
     missing: ["baseline/<seed>"],
+    edited: ["baseline/seed-1/<run>/metrics.csv"],
     commands: null,
   };
   const page = renderReport(empty);
   assertStringIncludes(page, "<li><code>baseline/&lt;seed&gt;</code></li>");
+  assertStringIncludes(page, "<li><code>baseline/seed-1/&lt;run&gt;/metrics.csv</code></li>");
   assertEquals(page.match(/Not measured: this part is missing/g)?.length, 5);
 
   // A search that was interrupted after its first stages.

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { readFinished, sha256, writeFinished } from "../../tasks/_kit/finished.ts";
 import { main } from "../../tasks/report.ts";
 import { readReproduction } from "../../tasks/_report/read.ts";
 import { writeReproduceDirectory } from "../report/_report_fixture.ts";
@@ -61,8 +62,41 @@ Deno.test("report draws a figure again where it differs, and leaves the others a
       page: `${out}/report.html`,
       drawn: [figure],
       missing: ["gradient-check", "baseline"],
+      edited: [],
     });
     assertEquals(await filesIn(out), before);
+  });
+});
+
+Deno.test("report names the files that were changed after their part was finished", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, SMALL);
+    const study = `${out}/init-sensitivity/seed-1`;
+    const digests: Record<string, string> = {};
+    for (const name of ["config.json", "curves.csv", "summary.json"]) {
+      digests[name] = await sha256(await Deno.readFile(`${study}/${name}`));
+    }
+    await writeFinished(study, digests);
+    const whole = await report(out, ["--json"]);
+    assertEquals(eventsOf(whole).at(-1)?.edited, []);
+    // The figure that it has drawn belongs to the results, too.
+    const figure = await Deno.readFile(`${study}/sensitivity.svg`);
+    assertEquals((await readFinished(study))?.["sensitivity.svg"], await sha256(figure));
+
+    const summary = await Deno.readTextFile(`${study}/summary.json`);
+    await Deno.writeTextFile(`${study}/summary.json`, summary.replace("stalled", "trained"));
+    const { status, errors } = await report(out, []);
+    assertEquals(status, 0, errors);
+    assertStringIncludes(
+      errors,
+      `warning: ${study}/summary.json was changed after it was finished\n`,
+    );
+    const page = await Deno.readTextFile(`${out}/report.html`);
+    assertStringIncludes(page, "<li><code>init-sensitivity/seed-1/summary.json</code></li>");
+
+    await Deno.writeTextFile(`${study}/finished.json`, "{}");
+    assertStringIncludes((await report(out, [])).errors, "finished.json was changed");
+    assertEquals(await Deno.readTextFile(`${study}/finished.json`), "{}");
   });
 });
 

@@ -165,17 +165,25 @@ Deno.test("of several processes at one folder one gets it, and the others end wi
     const task = `
       import { holdFolder } from "${new URL("lock.ts", kit)}";
       import { runTask } from "${new URL("main.ts", kit)}";
-      await runTask(async ([out], context) => {
+      await runTask(async ([out, number], context) => {
+        // All of them at once, however long each took to start.
+        await Deno.writeTextFile(out + "-ready-" + number, "");
+        const there = async () => {
+          const entries = await Array.fromAsync(Deno.readDir(out + "/.."));
+          return entries.filter(({ name }) => name.includes("-ready-")).length;
+        };
+        const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+        while (await there() < 4) await pause(5);
         const held = await holdFolder(out, context);
-        await new Promise((resolve) => setTimeout(resolve, 2000));
+        await pause(3000);
         await held.release();
         return 0;
       });`;
     // Through a shell, which splits $STD_MAP as `deno task` does; this process may not read the variable.
-    const script = `exec "$0" run $STD_MAP --no-lock --allow-read --allow-write - "$1"`;
-    const ended = await Promise.all(Array.from({ length: 4 }, async () => {
+    const script = `exec "$0" run $STD_MAP --no-lock --allow-read --allow-write - "$@"`;
+    const ended = await Promise.all(Array.from({ length: 4 }, async (_, i) => {
       const child = new Deno.Command("sh", {
-        args: ["-c", script, Deno.execPath(), out],
+        args: ["-c", script, Deno.execPath(), out, String(i)],
         cwd: fromFileUrl(new URL("../../..", import.meta.url)),
         env: withoutLinkerVariables(),
         stdin: "piped",

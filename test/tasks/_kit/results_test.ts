@@ -228,6 +228,22 @@ Deno.test("openResults() names the files of finished results that were changed s
   }
 });
 
+Deno.test("openResults() draws a figure again that was written just before its process was killed", async () => {
+  await inDirectory(async (directory) => {
+    await finish(directory);
+    await Deno.writeTextFile(`${directory}/metrics.svg`, "<svg/>");
+    const temporary = `.metrics.svg.${crypto.randomUUID()}.tmp`;
+    await Deno.writeTextFile(`${directory}/${temporary}`, "<sv");
+    const figures = { files: [...FILES.files, "metrics.svg"], figures: ["metrics.svg"] };
+    const results = await openResults(directory, config(), figures);
+    assertEquals([results.state, results.undrawn], ["finished", ["metrics.svg"]]);
+    await results.removeLeftovers();
+    await results.write("metrics.svg", "<svg/>");
+    assertEquals((await openResults(directory, config(), figures)).undrawn, []);
+    assertEquals(Object.keys(await contents(directory)).includes(temporary), false);
+  });
+});
+
 Deno.test("Results.finish() says what every file was, and removes the checkpoint", async () => {
   await inDirectory(async (directory) => {
     const results = await openResults(directory, config(), FILES);
