@@ -24,7 +24,9 @@ Deno.test("SECURITY.md names a test for every point, and each of them exists", a
   assertEquals(points.filter((point) => testsOf(point).length === 0), []);
   for (const { file, names } of points.flatMap(testsOf)) {
     const source = await Deno.readTextFile(new URL(file, ROOT));
-    const missing = names.filter((name) => !source.includes(`Deno.test("${name}"`));
+    const missing = names.filter((name) =>
+      !source.includes(`Deno.test("${name}"`) && !source.includes(`  name: "${name}"`)
+    );
     assertEquals(missing, [], file);
   }
 });
