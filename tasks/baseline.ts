@@ -17,7 +17,6 @@ import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
 import { runTask } from "./_kit/main.ts";
 import {
-  CHECKPOINT_OPTION,
   checkTraining,
   COMMON_OPTIONS,
   HIDDEN_DEFAULT,
@@ -25,6 +24,7 @@ import {
   normsOf,
   type Parsed,
   PROFILE_OPTION,
+  RESUME_OPTIONS,
   type Task,
   TRAINING_OPTIONS,
   type Values,
@@ -48,7 +48,7 @@ import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
 const OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
-  ...CHECKPOINT_OPTION,
+  ...RESUME_OPTIONS,
   ...TRAINING_OPTIONS,
 };
 

@@ -13,13 +13,13 @@ import { writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import {
-  CHECKPOINT_OPTION,
   checkTraining,
   COMMON_OPTIONS,
   initialisations,
   integer,
   normsOf,
   PROFILE_OPTION,
+  RESUME_OPTIONS,
   type Task,
   TRAINING_OPTIONS,
   type Values,
@@ -38,7 +38,7 @@ const { init: _init, ...TRAINING_WITHOUT_INIT } = TRAINING_OPTIONS;
 const OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
-  ...CHECKPOINT_OPTION,
+  ...RESUME_OPTIONS,
   ...TRAINING_WITHOUT_INIT,
   inits: initialisations({
     default: [1e-1, ...PUBLISHED_SMALL_SIGMAS],

@@ -10,10 +10,10 @@ import { writeEvent } from "./_kit/events.ts";
 import { EXIT, FigureError, runTask, TaskError } from "./_kit/main.ts";
 import {
   CHECKPOINT_INTERVAL,
-  CHECKPOINT_OPTION,
   COMMON_OPTIONS,
   integer,
   PROFILE_OPTION,
+  RESUME_OPTIONS,
   type Task,
   type Values,
 } from "./_kit/options.ts";
@@ -41,7 +41,7 @@ const MAX_SEEDS = 10_000;
 const OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
-  ...CHECKPOINT_OPTION,
+  ...RESUME_OPTIONS,
   seed: { ...COMMON_OPTIONS.seed, help: "first seed of initial weights and batch order" },
   seeds: integer({
     min: 1,

@@ -235,13 +235,16 @@ async function describeHolder(folder: string): Promise<string> {
     ": wait until it is done, or choose another directory";
 }
 
-/** Who holds the lock, as far as the file says so: its holder may be writing it just now. */
+/** Who holds the lock. Its holder may be writing that just now, which takes a moment. */
 async function readHolder(
   path: string,
 ): Promise<{ pid?: unknown; host?: unknown; since?: unknown }> {
-  try {
-    return Object(JSON.parse(await readText(path)));
-  } catch {
-    return {};
+  for (let tries = 0; tries < TRIES; tries++) {
+    try {
+      return Object(JSON.parse(await readText(path)));
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
+  return {}; // It says nothing that can be read.
 }

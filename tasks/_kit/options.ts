@@ -272,10 +272,16 @@ export const PROFILE_OPTION = {
 /** Seconds of work that a kill may cost. */
 export const CHECKPOINT_INTERVAL = 30;
 
-export const CHECKPOINT_OPTION = {
+export const RESUME_OPTIONS = {
   checkpointEvery: real({
     default: CHECKPOINT_INTERVAL,
     help: "minimum seconds between two checkpoints, from which the same command goes on",
+  }),
+  retryLost: integer({
+    min: 0,
+    max: 1000,
+    default: 0,
+    help: "how often a device that is lost is requested again, to go on from the last checkpoint",
   }),
 } as const;
 

@@ -26,7 +26,7 @@ import {
   writeFileDurably,
 } from "./files.ts";
 import { TaskError } from "./main.ts";
-import type { AnyValues, CHECKPOINT_OPTION, CommonOptions, PROFILE_OPTION } from "./options.ts";
+import type { AnyValues, CommonOptions, PROFILE_OPTION, RESUME_OPTIONS } from "./options.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
 /** The file that says how the results beside it were made. */
@@ -58,10 +58,20 @@ export interface ResultsOptions {
 
 /** Options that say where to read, write and print, rather than what to compute. */
 const NOT_SETTINGS: ReadonlySet<string> = new Set(
-  ["help", "out", "data", "force", "json", "requireGpu", "profile", "checkpointEvery"] satisfies (
+  [
+    "help",
+    "out",
+    "data",
+    "force",
+    "json",
+    "requireGpu",
+    "profile",
+    "checkpointEvery",
+    "retryLost",
+  ] satisfies (
     | keyof CommonOptions
     | keyof typeof PROFILE_OPTION
-    | keyof typeof CHECKPOINT_OPTION
+    | keyof typeof RESUME_OPTIONS
   )[],
 );
 

@@ -1,11 +1,13 @@
 /** How tasks start that use a GPU: device and data. What is opened here is closed here, whatever happens in between. */
 import type { DataSet, SubsetCounts } from "../../src/data/dataset.ts";
+import { ArgumentError, DeviceLostError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { checkVariant } from "../../src/programs/variants.ts";
 import { announceAdapter } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { announceData, loadDataSet, type Loaded, QUICK_COUNTS } from "./data.ts";
+import { warn } from "./events.ts";
 import { withOptions } from "./help.ts";
 import { holdFolder } from "./lock.ts";
 import {
@@ -16,7 +18,10 @@ import {
   type Task,
 } from "./options.ts";
 
-type GpuOptions = AnyValues & Pick<CommonOptions, "json" | "requireGpu" | "variant">;
+type GpuOptions =
+  & AnyValues
+  & Pick<CommonOptions, "json" | "requireGpu" | "variant">
+  & { readonly force?: boolean; readonly retryLost?: number };
 
 export type DataOptions = GpuOptions & Pick<CommonOptions, "data" | "quick" | "out">;
 
@@ -31,7 +36,10 @@ export interface DataCall<V extends DataOptions> extends Parsed<V> {
   readonly data: DeviceDataSet;
 }
 
-/** As {@linkcode withOptions}, with a device, whose adapter is printed. */
+/**
+ * As {@linkcode withOptions}, with a device, whose adapter is printed. A device that is lost is requested again as often as
+ * `--retry-lost` says, and the task is run again: it goes on from its files.
+ */
 export async function withGpu<V extends GpuOptions>(
   task: Task<V>,
   args: readonly string[],
@@ -39,17 +47,44 @@ export async function withGpu<V extends GpuOptions>(
   run: (call: GpuCall<V>) => Promise<number>,
 ): Promise<number> {
   return await withOptions(task, args, context, async (parsed) => {
-    checkVariant(parsed.options.variant);
-    const began = performance.now();
-    const gpu = await Gpu.request();
-    const requestTime = performance.now() - began;
-    try {
-      announceAdapter(context, gpu.adapter, parsed.options);
-      return await run({ ...parsed, gpu, requestTime });
-    } finally {
-      gpu.destroy();
+    const { options } = parsed;
+    const { retryLost = 0 } = options;
+    checkVariant(options.variant);
+    if (options.force && retryLost > 0) {
+      throw new ArgumentError(
+        `--retry-lost expects 0 with --force, not ${retryLost}: what was done would be replaced again`,
+      );
+    }
+    for (let lost = 0;; lost++) {
+      try {
+        return await withDevice(options, context, (device) => run({ ...parsed, ...device }));
+      } catch (error) {
+        if (!(error instanceof DeviceLostError) || lost >= retryLost) throw error;
+        context.progress("");
+        warn(
+          context,
+          `${error.message}; requesting it again, ${lost + 1} of ${retryLost} times`,
+          options,
+        );
+      }
     }
   });
+}
+
+async function withDevice(
+  options: GpuOptions,
+  context: TaskContext,
+  run: (device: Pick<GpuCall<GpuOptions>, "gpu" | "requestTime">) => Promise<number>,
+): Promise<number> {
+  const began = performance.now();
+  const gpu = await Gpu.request();
+  const requestTime = performance.now() - began;
+  try {
+    announceAdapter(context, gpu.adapter, options);
+    return await run({ gpu, requestTime });
+  } finally {
+    gpu.destroy();
+  }
 }
 
 /** As {@linkcode withGpu}, with the data set of `--data`, which is printed. */

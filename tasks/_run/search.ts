@@ -1,12 +1,12 @@
 /** A λ search: its options, the names of its stages and its files. */
 import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
 import {
-  CHECKPOINT_OPTION,
   choice,
   COMMON_OPTIONS,
   integer,
   PROFILE_OPTION,
   range,
+  RESUME_OPTIONS,
   TRAINING_OPTIONS,
   type Values,
 } from "../_kit/options.ts";
@@ -22,7 +22,7 @@ const MAX_NETWORKS = 1000;
 export const SEARCH_OPTIONS = {
   ...COMMON_OPTIONS,
   ...PROFILE_OPTION,
-  ...CHECKPOINT_OPTION,
+  ...RESUME_OPTIONS,
   ...TRAINING,
   batchNorm: choice(["on", "off"], { default: REPORT.batchNorm, help: "batch normalisation" }),
   coarse: range({ default: REPORT.coarse, help: "range of λ in the first stage" }),

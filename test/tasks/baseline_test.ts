@@ -7,6 +7,7 @@ import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
 import { parseOptions } from "../../tasks/_kit/options.ts";
 import { runConfig } from "../../tasks/_kit/results.ts";
 import { type FinishedRun, hiddenName, main, reportRuns, TASK } from "../../tasks/baseline.ts";
+import { Gpu } from "../../src/gpu/device.ts";
 import { CapturedContext } from "../_context.ts";
 import {
   type Ended,
@@ -200,6 +201,41 @@ Deno.test("baseline leaves nothing that looks finished when it is interrupted, a
     assertEquals(status, 0);
     assertMatch(errors, /hidden-6 holds the finished results/);
     assertEquals((await filesIn(out)).size, 2 * FILES.length);
+  });
+});
+
+/** A device that is lost at the second evaluation, as when its driver is restarted; the next one is sound. */
+class LosingContext extends CapturedContext {
+  gpu: Gpu | undefined;
+  #evaluations = 0;
+
+  override stdout(line: string): void {
+    super.stdout(line);
+    if (JSON.parse(line).event !== "evaluation" || ++this.#evaluations !== 2) return;
+    this.gpu!.device.destroy();
+  }
+}
+
+Deno.test("baseline --retry-lost goes on from its checkpoint when the device is lost", async () => {
+  await inDirectory(async (parent) => {
+    const args = [...SMALL, "--json", "--checkpoint-every", "0"];
+    assertEquals((await train(`${parent}/whole`, args)).status, 0);
+    const request = Gpu.request;
+    try {
+      for (const [retries, status] of [["0", 75], ["1", 0]] as const) {
+        const context = new LosingContext();
+        Gpu.request = async () => context.gpu = await request.call(Gpu);
+        const out = `${parent}/lost-${retries}`;
+        const own = [...args, "--retry-lost", retries, "--out", out];
+        assertEquals(await runMain(main, { args: own, context }), status, context.errors);
+        if (status !== 0) continue;
+        assertMatch(context.errors, /^warning: The GPU device was lost: .*, 1 of 1 times$/m);
+        assertMatch(context.errors, /going on from the checkpoint at step \d of 6$/m);
+        assertEquals(await filesIn(out), await filesIn(`${parent}/whole`));
+      }
+    } finally {
+      Gpu.request = request;
+    }
   });
 });
 

@@ -8,13 +8,13 @@ import {
 import { isComparable } from "../../src/report/settings.ts";
 import {
   type AnyValues,
-  CHECKPOINT_OPTION,
   COMMON_OPTIONS,
   type CommonOptions,
   optionName,
   type OptionTable,
   parseOptions,
   PROFILE_OPTION,
+  RESUME_OPTIONS,
   type Task,
 } from "../../tasks/_kit/options.ts";
 import type { RunConfig } from "../../src/records/config.ts";
@@ -117,7 +117,7 @@ Deno.test("isComparable() fails for a quick run, even with the report's settings
 });
 
 /** Options that say how a task works rather than what it computes. */
-const NOT_DECISIVE = { ...COMMON_OPTIONS, ...PROFILE_OPTION, ...CHECKPOINT_OPTION };
+const NOT_DECISIVE = { ...COMMON_OPTIONS, ...PROFILE_OPTION, ...RESUME_OPTIONS };
 
 Deno.test("isComparable() fails when one setting of a task is not the report's", () => {
   for (const { name, config, options, decisive, others } of ALL) {
