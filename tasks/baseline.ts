@@ -140,6 +140,7 @@ export async function run(planned: BaselinePlan, context: TaskContext): Promise<
     const summary = finished ??
       await trainInto(results, run, { ...training, variant });
     ended.push({ name: run.name, config: results.config, summary });
+    if (figures.unsaved) break; // The next would find no room, either.
   }
   reportRuns(context, { options, dataset: data.source, runs: ended });
   if (options.profile) {

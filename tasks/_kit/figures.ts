@@ -1,6 +1,9 @@
-/** The figures of a task. They are drawn from results that are written, and can be redrawn from the files. */
+/**
+ * The figures of a task, and the files that are written before them. Figures are drawn from results that are written, and
+ * can be redrawn from the files.
+ */
 import { join } from "@std/path";
-import { explainSystem, FigureError } from "./main.ts";
+import { explainSystem, FigureError, isSystemError, TaskError } from "./main.ts";
 import type { Results } from "./results.ts";
 import type { Workers } from "./workers.ts";
 
@@ -13,9 +16,32 @@ export class Figures {
   readonly #workers: Workers;
   /** For each figure, why it could not be drawn. */
   #drawings: Promise<string | undefined>[] = [];
+  /** Why results could not be written. */
+  #unsaved: string | undefined;
 
   constructor(workers: Workers) {
     this.#workers = workers;
+  }
+
+  /** Whether results could not be written: nothing more is to be computed, only printed. */
+  get unsaved(): boolean {
+    return this.#unsaved !== undefined;
+  }
+
+  /**
+   * Writes the last files of some results; returns whether that was possible. If the system refuses, as on a full disk, the
+   * task can still print its numbers, and {@linkcode Figures.drawn} fails.
+   */
+  async saving(write: () => Promise<void>): Promise<boolean> {
+    if (this.unsaved) return false;
+    try {
+      await write();
+      return true;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      this.#unsaved = explainSystem(error);
+      return false;
+    }
   }
 
   /** Begins to draw and write a figure, while the task goes on. */
@@ -31,12 +57,18 @@ export class Figures {
   /**
    * Waits until all figures are drawn and written, also where one fails.
    *
+   * @throws {TaskError} When results could not be written.
    * @throws {FigureError} When some could not be drawn or written; the message names each with its reason.
    */
   async drawn(signal: AbortSignal): Promise<void> {
     const failures = await Promise.all(this.#drawings);
     this.#drawings = [];
     signal.throwIfAborted();
+    if (this.#unsaved !== undefined) {
+      throw new TaskError(
+        `${this.#unsaved}. What was printed is not in the files; the same command goes on from what is`,
+      );
+    }
     const described = failures.filter((failure) => failure !== undefined);
     if (described.length === 0) return;
     throw new FigureError(

@@ -135,7 +135,7 @@ function isAbort(error: unknown): boolean {
 }
 
 /** Whether the operating system or Deno's permissions refused something: this program is not at fault. */
-function isSystemError(error: unknown): error is Error {
+export function isSystemError(error: unknown): error is Error {
   // Some have no class ("no space left on device"), but all have a code.
   return error instanceof Error &&
     (error instanceof Deno.errors.NotCapable || "code" in error && typeof error.code === "string");

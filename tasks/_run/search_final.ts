@@ -136,10 +136,14 @@ export async function finalInto(
     final: ended,
     ...summaryEnd(gpu, quick),
   };
-  await results.write("summary.json", SEARCH_SUMMARY_JSON.encode(summary));
-  await results.finish();
-  const drawn = { confusion: confusion!, config: final.config, steps: ended.steps };
-  figures.add(results, "confusion.svg", (workers) => workers.draw("drawConfusion", drawn));
+  const saved = await figures.saving(async () => {
+    await results.write("summary.json", SEARCH_SUMMARY_JSON.encode(summary));
+    await results.finish();
+  });
+  if (saved) {
+    const drawn = { confusion: confusion!, config: final.config, steps: ended.steps };
+    figures.add(results, "confusion.svg", (workers) => workers.draw("drawConfusion", drawn));
+  }
   return summary;
 }
 

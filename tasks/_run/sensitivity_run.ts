@@ -17,6 +17,7 @@ import type { Figures } from "../_kit/figures.ts";
 import { type CommonOptions, normsOf, type TrainingOptions } from "../_kit/options.ts";
 import type { Progress } from "../_kit/progress.ts";
 import { CHECKPOINT, type Results, summaryEnd } from "../_kit/results.ts";
+import type { Workers } from "../_kit/workers.ts";
 import { Checkpoints, type Kept, readCheckpoint, type Texts } from "./checkpoint.ts";
 import { bestOf, SAVE_INTERVAL, type TrainingContext } from "./training_run.ts";
 
@@ -91,10 +92,8 @@ export async function studyInto(
       done: finished(),
       onRows: async (rows) => {
         if (now() - saved < SAVE_INTERVAL) return;
-        await results.write(
-          "curves.csv",
-          CURVES_CSV.encode([...curves, ...curveRows(rows, networks)]),
-        );
+        const all = [...curves, ...curveRows(rows, networks)];
+        await results.write("curves.csv", CURVES_CSV.encode(all));
         saved = now();
       },
     });
@@ -103,11 +102,14 @@ export async function studyInto(
     runs = runs.concat(population.runs);
     await checkpoints.write(finished());
   }
-  await results.write("curves.csv", CURVES_CSV.encode(curves));
-  await results.write("summary.json", STUDY_SUMMARY_JSON.encode(summary()));
-  await results.finish();
+  const whole = await figures.saving(async () => {
+    await results.write("curves.csv", CURVES_CSV.encode(curves));
+    await results.write("summary.json", STUDY_SUMMARY_JSON.encode(summary()));
+    await results.finish();
+  });
   const study = { rows: curves, config: results.config, ...summary() };
-  figures.add(results, "sensitivity.svg", (workers) => workers.draw("drawStudy", study));
+  const draw = (workers: Workers) => workers.draw("drawStudy", study);
+  if (whole) figures.add(results, "sensitivity.svg", draw);
   return summary();
 }
 

@@ -13,6 +13,7 @@ import type { Figures } from "../_kit/figures.ts";
 import type { TrainingOptions as TaskOptions } from "../_kit/options.ts";
 import type { Progress } from "../_kit/progress.ts";
 import { CHECKPOINT, type Results, summaryEnd } from "../_kit/results.ts";
+import type { Workers } from "../_kit/workers.ts";
 import { type CheckpointOptions, Checkpoints, readCheckpoint } from "./checkpoint.ts";
 
 /** The files of a run, for {@linkcode openResults}. */
@@ -102,13 +103,16 @@ export async function trainInto(
       }
       return await endOf(training, rows, { data, signal, ...summaryEnd(gpu, quick) });
     });
-    await results.write("metrics.csv", encoded());
-    await results.write("model.safetensors", model);
-    await onTrained?.(training);
-    await results.write("summary.json", RUN_SUMMARY_JSON.encode(summary));
-    await results.finish();
+    const saved = await figures.saving(async () => {
+      await results.write("metrics.csv", encoded());
+      await results.write("model.safetensors", model);
+      await onTrained?.(training);
+      await results.write("summary.json", RUN_SUMMARY_JSON.encode(summary));
+      await results.finish();
+    });
     const { config } = results;
-    figures.add(results, "metrics.svg", (workers) => workers.draw("drawRun", { rows, config }));
+    const draw = (workers: Workers) => workers.draw("drawRun", { rows, config });
+    if (saved) figures.add(results, "metrics.svg", draw);
     const { validation, test, divergedAt } = summary;
     const accuracies = { val_accuracy: validation.accuracy, test_accuracy: test.accuracy };
     progress.done({ ...accuracies, diverged_at: divergedAt });

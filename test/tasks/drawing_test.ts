@@ -125,6 +125,33 @@ for (const { main, args, figures, results } of TASKS) {
   });
 }
 
+for (const { main, args, figures, results } of TASKS.slice(0, 3)) {
+  const last = results.filter((file) => file.endsWith("summary.json"));
+  Deno.test(`${last.join(", ")}: results that cannot be written at the end are printed`, async () => {
+    await inDirectory(async (out) => {
+      const paths = last.map((file) => join(out, file));
+      const context = new ObstructedContext(paths);
+      const command = [...args, "--out", out];
+      assertEquals(await runMain(main, { args: command, context }), EXIT.failed, context.errors);
+      assertMatch(
+        context.errors,
+        /\nerror: .*summary\.json.* What was printed is not in the files; the same command goes on/,
+      );
+      assertMatch(context.output, /%/);
+      assertMatch(context.output, /\nFiles: /);
+
+      for (const path of paths) {
+        await Deno.remove(path, { recursive: true }).catch((error) => {
+          if (!(error instanceof Deno.errors.NotFound)) throw error; // The task had ended before it.
+        });
+      }
+      const again = await runInProcess(main, command);
+      assertEquals(again.status, EXIT.done, again.errors);
+      assertEquals([...(await filesIn(out)).keys()].sort(), [...results, ...figures].sort());
+    });
+  });
+}
+
 Deno.test("baseline trains on while a figure is drawn", async () => {
   await inDirectory(async (out) => {
     const context = new CapturedContext();
