@@ -132,8 +132,8 @@ async function search(
   const { context, figures } = on;
   const { json, quick, force, repeat } = options;
   const { signal } = context;
-  if (force || results.state === "new") {
-    // First, so that a search that is interrupted here finds no final network of other settings when it is resumed.
+  if (await readCheckpoint(results) === undefined) {
+    // First, so that a search that is interrupted here finds no final network of another one when it is resumed.
     await planned.final.clear();
     await results.start();
   } else await results.resume();

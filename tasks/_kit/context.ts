@@ -110,21 +110,28 @@ function processThreads(): number {
 
 function processStreams(): Streams {
   return {
-    stdout: untilBroken((text) => writeAll(Deno.stdout, text)),
-    stderr: untilBroken((text) => writeAll(Deno.stderr, text)),
+    stdout: untilBroken(
+      (text) => writeAll(Deno.stdout, text),
+      (error) => error instanceof Deno.errors.BrokenPipe,
+    ),
+    // A terminal that is gone, or a log on a full disk, is no reason to lose results.
+    stderr: untilBroken((text) => writeAll(Deno.stderr, text), () => true),
     isTerminal: Deno.stderr.isTerminal(),
   };
 }
 
 /** Writes until nobody reads any longer, as behind `| head`: the task goes on for the sake of its files. */
-function untilBroken(write: (text: string) => void): (text: string) => void {
+function untilBroken(
+  write: (text: string) => void,
+  isBroken: (error: unknown) => boolean,
+): (text: string) => void {
   let broken = false;
   return (text) => {
     if (broken) return;
     try {
       write(text);
     } catch (error) {
-      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      if (!isBroken(error)) throw error;
       broken = true;
     }
   };

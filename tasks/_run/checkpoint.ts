@@ -140,16 +140,16 @@ export async function decodeCheckpoint(
     const file = decodeSafetensors(bytes, { name });
     const { sha256, origin, texts, progress } = file.metadata;
     const zeroed = bytes.slice();
-    zeroed.set(new TextEncoder().encode(NO_DIGEST), DIGEST_AT);
+    zeroed.fill("0".charCodeAt(0), DIGEST_AT, DIGEST_AT + NO_DIGEST.length);
     if (await digestOf(zeroed) !== sha256) {
-      throw new DataError(`Cannot read ${name}: it is not what was written, its digest differs`);
+      throw new DataError(`Cannot read ${name}: its digest does not match its content`);
     }
     checkOrigin(JSON.parse(origin), originOf(config), name);
     const state = progress === undefined ? undefined : stateFromTensors(file, { name });
     return { texts: JSON.parse(texts), ...state && { state } };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    throw new DataError(`${error.message}; --force starts anew`);
+    throw new DataError(`${error.message}; without this file its run starts anew`);
   }
 }
 
@@ -180,7 +180,7 @@ function checkOrigin(there: Origin, here: Origin, name: string): void {
     const values = what === "settings" ? "" : ` (${there[what]} there, ${value} here)`;
     throw new ArgumentError(
       `Cannot go on from ${name}: the ${what} differ${what === "settings" ? "" : "s"}${values}, ` +
-        "and the results would, too; expected the same, or --force to start anew",
+        "so the results would differ; expected the same, or no such file, to start anew",
     );
   }
 }

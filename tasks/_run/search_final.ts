@@ -122,6 +122,8 @@ export async function finalInto(
     });
   } else {
     context.context.stderr("final: kept from an earlier run");
+    // Again, so that it is among the digests of this search.
+    await results.write("confusion.csv", CONFUSION_CSV.encode(confusion));
     redrawRun(final, figures);
     ended = await readSummary(final.directory, RUN_SUMMARY_JSON);
   }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { ArgumentError, DataError } from "../../../src/errors.ts";
+import { encodeSafetensors } from "../../../src/model/safetensors.ts";
 import { Random } from "../../../src/model/random.ts";
 import type { RunConfig } from "../../../src/records/config.ts";
 import { withoutLinkerVariables } from "../../../tasks/_kit/children.ts";
@@ -56,7 +57,7 @@ Deno.test("decodeCheckpoint() refuses what would give other bytes, and says what
     const decode = () => decodeCheckpoint(bytes, { name: "x", config });
     const { message } = await assertRejects(decode, ArgumentError);
     assert(message.startsWith(`Cannot go on from x: ${what}`), message);
-    assert(message.endsWith("expected the same, or --force to start anew"), message);
+    assert(message.endsWith("expected the same, or no such file, to start anew"), message);
   }
 });
 
@@ -69,10 +70,11 @@ Deno.test("decodeCheckpoint() refuses 400 damaged checkpoints, each in one sente
     if (i % 4 === 0) bytes = bytes.slice(0, below(bytes.length));
     else if (i % 4 === 1) bytes[below(bytes.length)] ^= 1 << below(8);
     else if (i % 4 === 2) bytes.set(bytes.slice(0, 9).toReversed(), below(bytes.length - 9));
+    else if (i === 3) bytes = encodeSafetensors(new Map());
     else bytes = Uint8Array.from([...bytes, ...new Uint8Array(1 + below(100))]);
     const decode = () => decodeCheckpoint(bytes, { name: "x", config: CONFIG });
     const { message } = await assertRejects(decode, DataError, undefined, `damage ${i}`);
-    assert(/^Cannot read .*x.*; --force starts anew$/s.test(message), message);
+    assert(/^Cannot read .*x.*; without this file its run starts anew$/s.test(message), message);
   }
 });
 
