@@ -10,12 +10,12 @@ import {
 import { CIFAR10_ARCHIVE } from "../src/data/cifar10_versions.ts";
 import type { DataSet } from "../src/data/dataset.ts";
 import { ArgumentError, DataError } from "../src/errors.ts";
-import { type Archive, checkArchive, statIfThere } from "./_data/archive.ts";
+import { type Archive, checkArchive } from "./_data/archive.ts";
 import { download } from "./_data/download.ts";
 import { unpackFiles } from "./_data/tar.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { warn, writeEvent } from "./_kit/events.ts";
-import { removeIfThere, removeTemporaries } from "./_kit/files.ts";
+import { removeIfThere, removeTemporaries, statIfThere } from "./_kit/files.ts";
 import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, flag, type Option, type Task, text, type Values } from "./_kit/options.ts";

@@ -50,6 +50,26 @@ export async function runWithoutAdapter(
   return { status: code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
 }
 
+/** Runs a program in a process of its own that may read and write; it imports by absolute addresses. */
+export async function runProgram(program: string, args: readonly string[]): Promise<Ended> {
+  // Through a shell, which splits $STD_MAP as `deno task` does; this process may not read the variable.
+  const script = `exec "$0" run $STD_MAP --no-lock --no-check --allow-read --allow-write - "$@"`;
+  const child = new Deno.Command("sh", {
+    args: ["-c", script, Deno.execPath(), ...args],
+    cwd: fromFileUrl(new URL("..", import.meta.url)),
+    env: withoutLinkerVariables(),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const stdin = child.stdin.getWriter();
+  await stdin.write(new TextEncoder().encode(program));
+  await stdin.close();
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { status: code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
+}
+
 /** Runs a task as a user does, with its command and its permissions in deno.json. */
 export async function runTask(task: string, args: readonly string[]): Promise<Ended> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -92,12 +112,4 @@ export async function filesIn(directory: string): Promise<Map<string, Uint8Array
 }
 
 /** Whether there is anything by that name. */
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
+export { isThere as exists } from "../tasks/_kit/files.ts";

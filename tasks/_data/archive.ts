@@ -1,6 +1,7 @@
 /** An archive of known size and digest, and whether a file is that archive. */
 import { createHash } from "node:crypto";
 import { DataError } from "../../src/errors.ts";
+import { statIfThere } from "../_kit/files.ts";
 
 export interface Archive {
   /** An http, https or file URL. */
@@ -31,16 +32,6 @@ export async function checkArchive(
   const digest = await digestOf(path, signal);
   if (digest === sha256) return;
   throw new DataError(`Cannot unpack ${path}: its SHA-256 is ${digest}, expected ${sha256}`);
-}
-
-/** What a path leads to; undefined where it leads nowhere. */
-export async function statIfThere(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 /** The SHA-256 of a file, as lower-case hexadecimal. */

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromFileUrl } from "@std/path";
 import { TaskError } from "../_kit/main.ts";
-import { type Archive, digestOf, statIfThere } from "./archive.ts";
-import { writeAll } from "../_kit/files.ts";
+import { type Archive, digestOf } from "./archive.ts";
+import { statIfThere, writeAll } from "../_kit/files.ts";
 
 interface DownloadOptions {
   /** Stops the download; what was received is kept. */

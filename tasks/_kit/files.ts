@@ -161,6 +161,16 @@ export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer>
   });
 }
 
+/** What a path leads to; undefined where it leads nowhere. */
+export async function statIfThere(path: string): Promise<Deno.FileInfo | undefined> {
+  return await ifThere(() => Deno.stat(path));
+}
+
+/** Whether a path leads to anything. */
+export async function isThere(path: string): Promise<boolean> {
+  return await statIfThere(path) !== undefined;
+}
+
 async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();

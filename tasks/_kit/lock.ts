@@ -4,10 +4,12 @@ import type { TaskContext } from "./context.ts";
 import { warn } from "./events.ts";
 import {
   inOut,
+  isThere,
   namingPath,
   readText,
   removeIfThere,
   removeTemporaries,
+  statIfThere,
   syncFile,
   writeAll,
 } from "./files.ts";
@@ -125,16 +127,6 @@ async function makeFolder(folder: string): Promise<string[]> {
   return made;
 }
 
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /** Removes folders as long as they are empty. */
 async function removeEmpty(folders: readonly string[]): Promise<void> {
   try {
@@ -153,25 +145,23 @@ async function lock(
   const path = join(folder, LOCK);
   for (let i = 0; i < TRIES; i++) {
     const file = await openLock(path);
+    let kept = false;
     try {
       const locked = await tryLock(file);
       if (locked === false) throw new BusyError(await describeHolder(folder));
-      if (await isStill(path, file)) {
-        await writeHolder(file, path);
-        await removeTemporaries(folder, () => true);
-        if (locked) return file;
-        file.close();
-        warn(
-          context,
-          `${folder} cannot be locked there: a second process that writes into it goes unnoticed`,
-          options,
-        );
-        return undefined;
-      }
-      file.close();
-    } catch (error) {
-      file.close();
-      throw error;
+      if (!await isStill(path, file)) continue;
+      await writeHolder(file, path);
+      await removeTemporaries(folder, () => true);
+      kept = locked === true;
+      if (kept) return file;
+      warn(
+        context,
+        `${folder} cannot be locked there: a second process that writes into it goes unnoticed`,
+        options,
+      );
+      return undefined;
+    } finally {
+      if (!kept) file.close();
     }
   }
   throw new BusyError(await describeHolder(folder));
@@ -201,13 +191,8 @@ async function tryLock(file: Deno.FsFile): Promise<boolean | undefined> {
 /** Whether a path still names an open file: its holder may have removed it meanwhile. */
 async function isStill(path: string, file: Deno.FsFile): Promise<boolean> {
   const { ino, dev } = await file.stat();
-  try {
-    const there = await Deno.stat(path);
-    return there.ino === ino && there.dev === dev;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  const there = await statIfThere(path);
+  return there?.ino === ino && there.dev === dev;
 }
 
 async function writeHolder(file: Deno.FsFile, path: string): Promise<void> {

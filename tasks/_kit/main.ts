@@ -148,7 +148,6 @@ const OPERATIONS: { readonly [name: string]: string | undefined } = {
   stat: "look at",
   writefile: "write",
   mkdir: "create",
-  open: "open",
 };
 
 /** Turns "Permission denied (os error 13): writefile 'a/b'" into "cannot write 'a/b': permission denied". */

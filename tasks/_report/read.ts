@@ -25,7 +25,7 @@ import type {
 import { allParts } from "../../src/report/data.ts";
 import type { BestRow, TrialRow } from "../../src/train/lambda_search.ts";
 import { describeFailure } from "../_kit/figures.ts";
-import { inOut, readText, readTextIfThere } from "../_kit/files.ts";
+import { inOut, isThere, readText, readTextIfThere } from "../_kit/files.ts";
 import { changedFiles, FINISHED, readFinished } from "../_kit/finished.ts";
 import { FigureError } from "../_kit/main.ts";
 import type { Workers } from "../_kit/workers.ts";
@@ -322,16 +322,6 @@ async function seedsIn(directory: string): Promise<number[]> {
     const seed = name.match(SEED_FOLDER)?.[1];
     return seed === undefined ? [] : [Number(seed)];
   });
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 /** The names of the folders in a directory, sorted; none where it is missing. */

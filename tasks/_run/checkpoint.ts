@@ -11,6 +11,7 @@ import type { Training, TrainingState } from "../../src/train/training.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { writeEvent } from "../_kit/events.ts";
 import { readIfThere } from "../_kit/files.ts";
+import { sha256 } from "../_kit/finished.ts";
 import { CHECKPOINT, type Results } from "../_kit/results.ts";
 
 /** What is finished and does not change any more: the contents of CSV and JSON files by a name. */
@@ -127,7 +128,7 @@ export async function encodeCheckpoint(
     texts: JSON.stringify(texts),
     ...metadata,
   });
-  bytes.set(new TextEncoder().encode(await digestOf(bytes)), DIGEST_AT);
+  bytes.set(new TextEncoder().encode(await sha256(bytes)), DIGEST_AT);
   return bytes;
 }
 
@@ -138,10 +139,10 @@ export async function decodeCheckpoint(
 ): Promise<Kept> {
   try {
     const file = decodeSafetensors(bytes, { name });
-    const { sha256, origin, texts, progress } = file.metadata;
+    const { sha256: digest, origin, texts, progress } = file.metadata;
     const zeroed = bytes.slice();
     zeroed.fill("0".charCodeAt(0), DIGEST_AT, DIGEST_AT + NO_DIGEST.length);
-    if (await digestOf(zeroed) !== sha256) {
+    if (await sha256(zeroed) !== digest) {
       throw new DataError(`Cannot read ${name}: its digest does not match its content`);
     }
     checkOrigin(JSON.parse(origin), originOf(config), name);
@@ -151,10 +152,6 @@ export async function decodeCheckpoint(
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`${error.message}; without this file its run starts anew`);
   }
-}
-
-async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 /** What decides the bytes of the results. */

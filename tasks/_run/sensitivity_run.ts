@@ -47,7 +47,7 @@ export function populationName(batchNorm: boolean): string {
 }
 
 /** The names of what is finished and of what is under way in the checkpoint of a study. */
-const FINISHED = { curves: "curves.csv", summary: "summary.json" } as const;
+const DONE = { curves: "curves.csv", summary: "summary.json" } as const;
 
 /**
  * Trains all networks and writes the files: `curves.csv` from the first rows on, `summary.json` last, so that an
@@ -73,8 +73,8 @@ export async function studyInto(
     ...summaryEnd(gpu, quick),
   });
   const finished = () => ({
-    [FINISHED.curves]: CURVES_CSV.encode(curves),
-    [FINISHED.summary]: STUDY_SUMMARY_JSON.encode(summary()),
+    [DONE.curves]: CURVES_CSV.encode(curves),
+    [DONE.summary]: STUDY_SUMMARY_JSON.encode(summary()),
   });
   let saved = -Infinity;
   for (const batchNorm of normsOf(options)) {
@@ -120,8 +120,8 @@ function decodeFinished(texts: Texts): {
 } {
   const file = { name: CHECKPOINT };
   return {
-    curves: CURVES_CSV.decode(texts[FINISHED.curves], file),
-    runs: STUDY_SUMMARY_JSON.decode(texts[FINISHED.summary], file).runs,
+    curves: CURVES_CSV.decode(texts[DONE.curves], file),
+    runs: STUDY_SUMMARY_JSON.decode(texts[DONE.summary], file).runs,
   };
 }
 

@@ -103,7 +103,7 @@ export async function trainInto(
       }
       return await endOf(training, rows, { data, signal, ...summaryEnd(gpu, quick) });
     });
-    const saved = await figures.saving(async () => {
+    const whole = await figures.saving(async () => {
       await results.write("metrics.csv", encoded());
       await results.write("model.safetensors", model);
       await onTrained?.(training);
@@ -112,7 +112,7 @@ export async function trainInto(
     });
     const { config } = results;
     const draw = (workers: Workers) => workers.draw("drawRun", { rows, config });
-    if (saved) figures.add(results, "metrics.svg", draw);
+    if (whole) figures.add(results, "metrics.svg", draw);
     const { validation, test, divergedAt } = summary;
     const accuracies = { val_accuracy: validation.accuracy, test_accuracy: test.accuracy };
     progress.done({ ...accuracies, diverged_at: divergedAt });

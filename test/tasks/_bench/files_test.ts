@@ -1,10 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
 import { BENCH_CSV } from "../../../src/records/bench.ts";
 import { appendRows, BENCH_FILES, readRows } from "../../../tasks/_bench/files.ts";
-import { withoutLinkerVariables } from "../../../tasks/_kit/children.ts";
 import { benchRow } from "../../_bench_row.ts";
-import { filesIn, inDirectory } from "../../_tasks.ts";
+import { filesIn, inDirectory, runProgram } from "../../_tasks.ts";
 
 Deno.test("appendRows() adds to what is there, and begins anew with force", async () => {
   await inDirectory(async (out) => {
@@ -29,22 +27,10 @@ Deno.test("appendRows() loses no row when several processes add rows at once", a
         const rows = [benchRow(1, { commit: String(Number(first) + i) })];
         await appendRows(BENCH_FILES.rows, BENCH_CSV, rows, { out, force: false });
       }`;
-    // Through a shell, which splits $STD_MAP as `deno task` does; this process may not read the variable.
-    const line = `exec "$0" run $STD_MAP --no-lock --allow-read --allow-write --no-check - "$@"`;
-    await Promise.all(Array.from({ length: 8 }, async (_, i) => {
-      const child = new Deno.Command("sh", {
-        args: ["-c", line, Deno.execPath(), out, String(25 * i)],
-        cwd: fromFileUrl(new URL("../../..", import.meta.url)),
-        env: withoutLinkerVariables(),
-        stdin: "piped",
-        stderr: "piped",
-      }).spawn();
-      const stdin = child.stdin.getWriter();
-      await stdin.write(new TextEncoder().encode(script));
-      await stdin.close();
-      const { code, stderr } = await child.output();
-      assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
-    }));
+    const ended = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => runProgram(script, [out, String(25 * i)])),
+    );
+    for (const { status, errors } of ended) assertEquals([status, errors], [0, ""]);
     const rows = await readRows(BENCH_FILES.rows, BENCH_CSV, { out, force: false });
     const commits = rows.map(({ commit }) => Number(commit)).sort((a, b) => a - b);
     assertEquals(commits, Array.from({ length: 200 }, (_, i) => i));

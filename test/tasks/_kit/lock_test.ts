@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { fromFileUrl } from "@std/path";
 import { ArgumentError } from "../../../src/errors.ts";
 import { withoutLinkerVariables } from "../../../tasks/_kit/children.ts";
 import { type Held, holdFolder } from "../../../tasks/_kit/lock.ts";
 import { BusyError, TaskError } from "../../../tasks/_kit/main.ts";
 import { CapturedContext } from "../../_context.ts";
-import { exists, inDirectory } from "../../_tasks.ts";
+import { exists, inDirectory, runProgram } from "../../_tasks.ts";
 
 const POSIX = Deno.build.os !== "windows";
 
@@ -179,27 +178,13 @@ Deno.test("of several processes at one folder one gets it, and the others end wi
         await held.release();
         return 0;
       });`;
-    // Through a shell, which splits $STD_MAP as `deno task` does; this process may not read the variable.
-    const script = `exec "$0" run $STD_MAP --no-lock --allow-read --allow-write - "$@"`;
-    const ended = await Promise.all(Array.from({ length: 4 }, async (_, i) => {
-      const child = new Deno.Command("sh", {
-        args: ["-c", script, Deno.execPath(), out, String(i)],
-        cwd: fromFileUrl(new URL("../../..", import.meta.url)),
-        env: withoutLinkerVariables(),
-        stdin: "piped",
-        stderr: "piped",
-      }).spawn();
-      const stdin = child.stdin.getWriter();
-      await stdin.write(new TextEncoder().encode(task));
-      await stdin.close();
-      return await child.output();
-    }));
-    for (const { code, stderr } of ended) {
-      if (code === 75) {
-        assertMatch(new TextDecoder().decode(stderr), /^error: .* is being written by process \d+/);
-      }
+    const ended = await Promise.all(
+      Array.from({ length: 4 }, (_, i) => runProgram(task, [out, String(i)])),
+    );
+    for (const { status, errors } of ended) {
+      if (status === 75) assertMatch(errors, /^error: .* is being written by process \d+/);
     }
-    assertEquals(ended.map(({ code }) => code).sort(), [0, 75, 75, 75]);
+    assertEquals(ended.map(({ status }) => status).sort(), [0, 75, 75, 75]);
     // An empty folder may stay: it is removed only by who has made it.
     assertEquals(await exists(`${out}/.lock`), false);
   });
