@@ -14,7 +14,6 @@ import { checkCapacity } from "./_kit/capacity.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { doneUnlessDiverged } from "./_kit/diverged.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { Figures } from "./_kit/figures.ts";
 import { runTask } from "./_kit/main.ts";
 import {
   checkTraining,
@@ -32,7 +31,7 @@ import {
 import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
-import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
+import { type DataCall, type Rest, restOf, type RunContext, runPlanned } from "./_kit/with_data.ts";
 import { readCheckpoint } from "./_run/checkpoint.ts";
 import { profileAll } from "./_run/profile.ts";
 import {
@@ -116,7 +115,8 @@ export async function plan(call: DataCall<Options>): Promise<BaselinePlan> {
   return { ...call, chooser, runs };
 }
 
-export async function run(planned: BaselinePlan, context: TaskContext): Promise<Rest> {
+export async function run(planned: BaselinePlan, on: RunContext): Promise<Rest> {
+  const { context, figures } = on;
   const { options, gpu, data, chooser, runs } = planned;
   const { json, quick } = options;
   const { signal } = context;
@@ -126,7 +126,6 @@ export async function run(planned: BaselinePlan, context: TaskContext): Promise<
   const progress = new Progress(context, { json, quick });
   const checkpoints = { ...options, context };
   const ended: FinishedRun[] = [];
-  const figures = new Figures(context.workers);
   const training = { gpu, data, progress, signal, figures, checkpoints };
   for (const [i, { run, results, finished }] of runs.entries()) {
     signal.throwIfAborted();
@@ -143,7 +142,7 @@ export async function run(planned: BaselinePlan, context: TaskContext): Promise<
     if (figures.unsaved) break; // The next would find no room, either.
   }
   reportRuns(context, { options, dataset: data.source, runs: ended });
-  if (options.profile) {
+  if (options.profile && !figures.unsaved) {
     const populations = runs.map(({ run: { name }, results, choice }, i) => ({
       plan: { ...choice.plan, variant: variants[i] },
       name,

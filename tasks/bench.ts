@@ -167,6 +167,7 @@ async function run(
   const { signal } = context;
   const memory = new PeakMemory();
   const shared = new SharedData(gpu);
+  const figures = new Figures(context.workers);
   try {
     const loading = performance.now();
     const loaded = await shared.load(options);
@@ -187,7 +188,6 @@ async function run(
       populations.push({ ...plan, variant: await chooser.choose(choice, context) });
     }
     const rows = await measureRows(populations, planned, { bench, memory, startup });
-    const figures = new Figures(context.workers);
     await appendBenchRows(rows, { ...options, figures });
     reportBench(context, rows, options);
     if (profile) await profilePopulations(populations, options, bench);
@@ -199,6 +199,7 @@ async function run(
   } finally {
     memory.stop();
     shared.destroy();
+    await figures.settled();
   }
 }
 

@@ -32,7 +32,7 @@ import {
 } from "./_kit/options.ts";
 import { openResults, type Results, runConfig, summaryEnd } from "./_kit/results.ts";
 import { printTable } from "./_kit/table.ts";
-import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
+import { type DataCall, type Rest, restOf, type RunContext, runPlanned } from "./_kit/with_data.ts";
 import { soundVariant, warnIfFailed } from "./_run/verified.ts";
 
 const REPORT = PUBLISHED_SETTINGS["gradient-check"];
@@ -98,7 +98,7 @@ export async function plan(call: DataCall<Options>): Promise<CheckPlan> {
   return { ...call, variant, results: await openResults(out, config, { ...FILES, force }) };
 }
 
-export async function run(planned: CheckPlan, context: TaskContext): Promise<Rest> {
+export async function run(planned: CheckPlan, { context }: RunContext): Promise<Rest> {
   const { options, gpu, results } = planned;
   await warnIfFailed(context, gpu, options);
   if (results.state === "finished") {

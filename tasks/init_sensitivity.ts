@@ -10,7 +10,6 @@ import { checkCapacity } from "./_kit/capacity.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { DivergedError } from "./_kit/diverged.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { Figures } from "./_kit/figures.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import {
   checkTraining,
@@ -27,7 +26,7 @@ import {
 import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
-import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
+import { type DataCall, type Rest, restOf, type RunContext, runPlanned } from "./_kit/with_data.ts";
 import { readCheckpoint } from "./_run/checkpoint.ts";
 import { profileAll } from "./_run/profile.ts";
 import { populationName, redrawStudy, STUDY_FILES, studyInto } from "./_run/sensitivity_run.ts";
@@ -106,7 +105,7 @@ export async function plan(call: DataCall<Options>): Promise<StudyPlan> {
 /** Does what was planned; `testing` is a clock in milliseconds. */
 export async function run(
   planned: StudyPlan,
-  context: TaskContext,
+  { context, figures }: RunContext,
   testing: { now?: () => number } = {},
 ): Promise<Rest> {
   const { options, gpu, data, chooser, choice, results, finished } = planned;
@@ -114,7 +113,6 @@ export async function run(
   const { signal } = context;
   const variant = await chooser.choose(choice, context);
   results.setVariant(variant);
-  const figures = new Figures(context.workers);
   if (finished === undefined) signal.throwIfAborted();
   else {
     results.sayFinished(context, options);
@@ -126,7 +124,7 @@ export async function run(
   const training = { gpu, data, progress, variant, signal, figures, checkpoints };
   const summary = finished ?? await studyInto(results, options, { ...training, ...testing });
   reportStudy(context, { options, config: results.config, dataset: data.source, summary });
-  if (options.profile) {
+  if (options.profile && !figures.unsaved) {
     const populations = normsOf(options).map((batchNorm) => {
       const name = populationName(batchNorm);
       const path = join(out, `profile-${name}.csv`);
@@ -149,7 +147,11 @@ export async function main(
   context: TaskContext,
   testing: { now?: () => number } = {},
 ): Promise<number> {
-  const task = { TASK, plan, run: (planned: StudyPlan) => run(planned, context, testing) };
+  const task = {
+    TASK,
+    plan,
+    run: (planned: StudyPlan, on: RunContext) => run(planned, on, testing),
+  };
   return await runPlanned(task, args, context);
 }
 

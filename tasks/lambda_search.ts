@@ -18,13 +18,12 @@ import { checkCapacity } from "./_kit/capacity.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { DivergedError, doneUnlessDiverged } from "./_kit/diverged.ts";
 import { writeEvent } from "./_kit/events.ts";
-import { Figures } from "./_kit/figures.ts";
 import { FigureError, runTask, TaskError } from "./_kit/main.ts";
 import { checkTraining, type Task } from "./_kit/options.ts";
 import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
-import { type DataCall, type Rest, restOf, runPlanned } from "./_kit/with_data.ts";
+import { type DataCall, type Rest, restOf, type RunContext, runPlanned } from "./_kit/with_data.ts";
 import { readCheckpoint } from "./_run/checkpoint.ts";
 import { profileAll, type Profiled } from "./_run/profile.ts";
 import { SEARCH_OPTIONS, searchFiles, type SearchOptions, stageNames } from "./_run/search.ts";
@@ -96,22 +95,24 @@ export async function plan(call: DataCall<SearchOptions>): Promise<SearchPlan> {
   return planned;
 }
 
-export async function run(planned: SearchPlan, context: TaskContext): Promise<Rest> {
+export async function run(planned: SearchPlan, on: RunContext): Promise<Rest> {
+  const { context, figures } = on;
   const { options, data, chooser, choice, results, finished } = planned;
   const variant = await chooser.choose(choice, context);
   results.setVariant(variant);
-  const figures = new Figures(context.workers);
   let summary = finished;
   if (summary === undefined) {
     context.signal.throwIfAborted();
-    summary = await search(planned, { context, variant, figures });
+    summary = await search(planned, { ...on, variant });
   } else {
     results.sayFinished(context, options);
     await results.removeLeftovers();
     await redrawSearch(results, { final: planned.final, summary, figures });
   }
   reportSearch(context, { options, config: results.config, dataset: data.source, summary });
-  if (options.profile) await profileSearch(context, planned, { options, variant });
+  if (options.profile && !figures.unsaved) {
+    await profileSearch(context, planned, { options, variant });
+  }
   const { divergedAt } = summary.final;
   return restOf(
     figures.drawn(context.signal),
@@ -126,16 +127,16 @@ export async function main(args: readonly string[], context: TaskContext): Promi
 /** Trains what is left to train, and writes all files but the figures. */
 async function search(
   planned: SearchPlan,
-  on: { context: TaskContext; variant: string; figures: Figures },
+  on: RunContext & { variant: string },
 ): Promise<SearchSummary> {
   const { options, gpu, data, results } = planned;
   const { context, figures } = on;
   const { json, quick, force, repeat } = options;
   const { signal } = context;
   if (await readCheckpoint(results) === undefined) {
-    // First, so that a search that is interrupted here finds no final network of another one when it is resumed.
-    await planned.final.clear();
+    // The search first: a finished one without its final network would be refused. Without a checkpoint it comes here again.
     await results.start();
+    await planned.final.clear();
   } else await results.resume();
   const training = {
     ...on,

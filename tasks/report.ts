@@ -6,6 +6,7 @@ import { warn, writeEvent } from "./_kit/events.ts";
 import { readTextIfThere, writeFileDurably } from "./_kit/files.ts";
 import { noteFigure } from "./_kit/finished.ts";
 import { withOptions } from "./_kit/help.ts";
+import { holdFolder } from "./_kit/lock.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, type Task, type Values } from "./_kit/options.ts";
 import { readReproduction } from "./_report/read.ts";
@@ -57,11 +58,17 @@ async function makePage(options: Options, context: TaskContext): Promise<number>
   }
 
   const drawn: string[] = [];
-  for (const { path, svg } of figures) {
+  for (const { path, folder, svg } of figures) {
     context.signal.throwIfAborted();
     if (await readTextIfThere(path) === svg) continue;
-    await writeFileDurably(path, svg);
-    await noteFigure(path, svg);
+    // The task that writes there may be running, by itself.
+    const held = await holdFolder(folder, context, options);
+    try {
+      await writeFileDurably(path, svg);
+      await noteFigure(path, svg);
+    } finally {
+      await held.release();
+    }
     drawn.push(path);
   }
   const path = join(out, PAGE);

@@ -112,4 +112,40 @@ export async function filesIn(directory: string): Promise<Map<string, Uint8Array
 }
 
 /** Whether there is anything by that name. */
+
+/** Holds a folder in another process while a function runs. */
+export async function heldElsewhere(
+  folder: string,
+  run: (pid: number) => Promise<void>,
+): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  const script = `
+    const file = await Deno.open(${
+    JSON.stringify(`${folder}/.lock`)
+  }, { write: true, create: true });
+    await file.tryLock(true);
+    const holder = { pid: Deno.pid, host: "far", since: "2026-08-31T09:00:00.000Z" };
+    await file.write(new TextEncoder().encode(JSON.stringify(holder)));
+    console.log("held");
+    await new Promise((resolve) => setTimeout(resolve, 60_000));`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-config", "--allow-write", "--ext=ts", "-"],
+    stdin: "piped",
+    stdout: "piped",
+    env: withoutLinkerVariables(),
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(script));
+  await writer.close();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  try {
+    await run(child.pid);
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+    await reader.cancel();
+  }
+}
+
 export { isThere as exists } from "../tasks/_kit/files.ts";

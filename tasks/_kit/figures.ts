@@ -66,7 +66,8 @@ export class Figures {
     signal.throwIfAborted();
     if (this.#unsaved !== undefined) {
       throw new TaskError(
-        `${this.#unsaved}. What was printed is not in the files; the same command goes on from what is`,
+        `${this.#unsaved}. Some of what was printed is not in the files; the same command resumes from ` +
+          "the last checkpoint",
       );
     }
     const described = failures.filter((failure) => failure !== undefined);
@@ -76,6 +77,11 @@ export class Figures {
         described.join("; ")
       }. The results are written, and the same command draws what is missing`,
     );
+  }
+
+  /** Waits until no figure is being drawn or written any more, whatever became of them. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#drawings);
   }
 
   async #draw(results: FigureDirectory, name: string, draw: Draw): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-/** One writer a folder: a lock that ends with the process that holds it, however that ends. */
+/** One writer per folder: a lock that ends with the process that holds it, however that ends. */
 import { dirname, join } from "@std/path";
 import type { TaskContext } from "./context.ts";
 import { warn } from "./events.ts";
@@ -18,8 +18,11 @@ import { BusyError, TaskError } from "./main.ts";
 /** The file that is locked. It says who holds it; the lock itself is the operating system's. */
 const LOCK = ".lock";
 
-/** The lock, and a folder with nothing in it, are removed by their last holder, just when the next has found them. */
+/** How often a folder or its lock is looked for again: their last holder may remove both between two looks. */
 const TRIES = 100;
+
+/** Milliseconds in which a new holder has usually said who it is. */
+const SAYING = 10;
 
 /** A folder that only this process writes into. */
 export interface Held {
@@ -38,6 +41,16 @@ interface Holding {
 /** What this process holds, by the folder's real path: a second lock on one file would block the process itself. */
 const HELD = new Map<string, Holding>();
 
+/** Settles when no hold is being taken or let go of in this process. */
+let quiet: Promise<unknown> = Promise.resolve();
+
+/** Takes or lets go of a hold when nothing else in this process does: {@linkcode HELD} is then what the locks are. */
+function alone<T>(action: () => Promise<T>): Promise<T> {
+  const mine = quiet.then(action);
+  quiet = mine.catch(() => {}); // Thrown to whoever asked for it.
+  return mine;
+}
+
 /**
  * Makes a folder, tries to write into it, and keeps every other process out of it until it is released. Removes temporary
  * files that killed processes have left in it.
@@ -51,21 +64,23 @@ export async function holdFolder(
   context: TaskContext,
   options: { readonly json?: boolean } = {},
 ): Promise<Held> {
-  const made: string[] = [];
-  try {
-    const take = async () => {
-      const path = await Deno.realPath(folder);
-      const known = HELD.get(path);
-      if (known) known.times++;
-      else HELD.set(path, { times: 1, file: await lock(folder, context, options), made });
-      return path;
-    };
-    const path = await inOut(folder, () => whileThere(folder, made, take));
-    return { release: () => release(path) };
-  } catch (error) {
-    await removeEmpty(made);
-    throw error;
-  }
+  return await alone(async () => {
+    const made: string[] = [];
+    try {
+      const take = async () => {
+        const path = await Deno.realPath(folder);
+        const known = HELD.get(path);
+        if (known) known.times++;
+        else HELD.set(path, { times: 1, file: await lock(folder, context, options), made });
+        return path;
+      };
+      const path = await inOut(folder, () => whileThere(folder, made, take));
+      return { release: () => alone(() => release(path)) };
+    } catch (error) {
+      await removeEmpty(made);
+      throw error;
+    }
+  });
 }
 
 /** Makes a folder and does something in it, again if its last holder has removed it just then; adds the new folders. */
@@ -91,7 +106,7 @@ async function whileThere<T>(
 export async function inTurn<T>(folder: string, action: () => Promise<T>): Promise<T> {
   const path = join(folder, LOCK);
   const file = await whileThere(folder, [], async () => {
-    if (HELD.has(await Deno.realPath(folder))) return undefined;
+    if (await alone(async () => HELD.has(await Deno.realPath(folder)))) return undefined;
     while (true) {
       const file = await openLock(path);
       await file.lock(true).catch(() => {}); // Where there are no locks, a single process is right.
@@ -102,21 +117,22 @@ export async function inTurn<T>(folder: string, action: () => Promise<T>): Promi
   try {
     return await action();
   } finally {
-    if (file) {
-      await removeIfThere(path);
-      file.close();
-    }
+    if (file) await unlock(path, file);
   }
 }
 
 async function release(path: string): Promise<void> {
   const holding = HELD.get(path)!;
   if (--holding.times > 0) return;
+  await unlock(join(path, LOCK), holding.file);
   HELD.delete(path);
-  // While the lock is held: whoever opened the file before finds that it is no longer the folder's.
-  await removeIfThere(join(path, LOCK)).catch(() => {}); // The next process overwrites it.
-  holding.file?.close();
   await removeEmpty(holding.made);
+}
+
+/** Removes a lock while it is held: whoever opened the file before finds that it is no longer the folder's. */
+async function unlock(path: string, file: Deno.FsFile | undefined): Promise<void> {
+  await removeIfThere(path).catch(() => {}); // The next process overwrites it.
+  file?.close();
 }
 
 /** Makes a folder and those above it; returns the new ones, the innermost first. */
@@ -156,7 +172,8 @@ async function lock(
       if (kept) return file;
       warn(
         context,
-        `${folder} cannot be locked there: a second process that writes into it goes unnoticed`,
+        `Cannot lock ${folder}: its file system has no locks, so a second process that writes there ` +
+          "goes unnoticed",
         options,
       );
       return undefined;
@@ -220,15 +237,16 @@ async function describeHolder(folder: string): Promise<string> {
     ": wait until it is done, or choose another directory";
 }
 
-/** Who holds the lock. Its holder may be writing that just now, which takes a moment. */
+/** Who holds the lock. It may have only just got it, and the file still name the holder before, or nobody. */
 async function readHolder(
   path: string,
 ): Promise<{ pid?: unknown; host?: unknown; since?: unknown }> {
   for (let tries = 0; tries < TRIES; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, SAYING));
     try {
       return Object(JSON.parse(await readText(path)));
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      // It is just writing that.
     }
   }
   return {}; // It says nothing that can be read.

@@ -32,7 +32,10 @@ import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 /** The file that says how the results beside it were made. */
 const CONFIG = "config.json";
 
-/** The file from which an interrupted run goes on; finished results have none. */
+/** The file that says how a run ended. */
+const SUMMARY = "summary.json";
+
+/** The file that an interrupted run resumes from; finished results have none. */
 export const CHECKPOINT = "checkpoint.safetensors";
 
 interface RunCircumstances {
@@ -209,7 +212,7 @@ export async function readVariant(
  * @throws {DataError} When the file is not what this program writes.
  */
 export async function readSummary<Type>(directory: string, format: JsonFile<Type>): Promise<Type> {
-  const name = join(directory, "summary.json");
+  const name = join(directory, SUMMARY);
   try {
     return format.decode(await readText(name), { name });
   } catch (error) {
@@ -315,6 +318,8 @@ export class Results {
   /** Keeps the files of an interrupted run with the same settings, and writes `config.json`. */
   async resume(): Promise<void> {
     await this.removeLeftovers();
+    // Of a process that was killed before it could mark the results as whole.
+    if (this.#files.has(SUMMARY)) await removeIfThere(join(this.directory, SUMMARY));
     await this.#write(CONFIG, CONFIG_JSON.encode(this.config));
   }
 

@@ -8,6 +8,7 @@ import { announceAdapter } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { announceData, loadDataSet, type Loaded, QUICK_COUNTS } from "./data.ts";
 import { warn } from "./events.ts";
+import { Figures } from "./figures.ts";
 import { withOptions } from "./help.ts";
 import { holdFolder } from "./lock.ts";
 import {
@@ -152,7 +153,14 @@ export interface PlannedTask<V extends DataOptions, Plan> {
   /** Checks everything that can be refused, and writes nothing. */
   plan(call: DataCall<V>): Promise<Plan>;
   /** Does all that needs the GPU. */
-  run(plan: Plan, context: TaskContext): Promise<Rest>;
+  run(plan: Plan, on: RunContext): Promise<Rest>;
+}
+
+/** Where a planned task prints, and how it draws. */
+export interface RunContext {
+  readonly context: TaskContext;
+  /** Drawn until the task's folder is let go of, also where the task fails. */
+  readonly figures: Figures;
 }
 
 /** What a task still does when it no longer needs the GPU: it goes on by itself while others use the GPU. */
@@ -182,8 +190,13 @@ export async function runPlanned<V extends DataOptions, Plan>(
   context: TaskContext,
 ): Promise<number> {
   return await withData(TASK, args, context, async (call) => {
-    const rest = await run(await plan(call), context);
-    return await rest.report();
+    const figures = new Figures(context.workers);
+    try {
+      const rest = await run(await plan(call), { context, figures });
+      return await rest.report();
+    } finally {
+      await figures.settled();
+    }
   });
 }
 
@@ -204,15 +217,20 @@ export async function planOn<V extends DataOptions, Plan>(
   await look();
   return async (context) => {
     const held = await holdFolder(options.out, context, options);
+    const figures = new Figures(context.workers);
+    const end = async () => {
+      await figures.settled();
+      await held.release();
+    };
     try {
       announceAdapter(context, shared.gpu.adapter, options);
       announceData(context, loaded, options);
       // Again, now that no other process writes there: minutes may have passed.
-      const rest = await run(await look(), context);
-      rest.over.finally(() => held.release()).catch(() => {}); // Thrown by report().
+      const rest = await run(await look(), { context, figures });
+      rest.over.finally(end).catch(() => {}); // Thrown by report().
       return rest;
     } catch (error) {
-      await held.release();
+      await end();
       throw error;
     }
   };

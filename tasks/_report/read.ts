@@ -53,6 +53,8 @@ const SEED_FOLDER = /^seed-(0|[1-9]\d{0,9})$/;
 
 interface DrawnFigure {
   readonly path: string;
+  /** The `--out` of the task that it belongs to. */
+  readonly folder: string;
   readonly svg: string;
 }
 
@@ -102,6 +104,8 @@ class Reader {
   readonly #searches: SearchPart[] = [];
   readonly #sensitivities: SensitivityPart[] = [];
   readonly #missing: string[] = [];
+  /** The parts without a marker that says that they are finished. */
+  readonly #unfinished: string[] = [];
   readonly #edited: string[] = [];
   readonly #figures: DrawnFigure[] = [];
 
@@ -111,13 +115,18 @@ class Reader {
   }
 
   reproduction(): Reproduction {
+    const missing = [...this.#missing];
+    for (const part of this.#unfinished) {
+      if (missing.some((file) => file.startsWith(`${part}/`))) continue; // Which says as much.
+      missing.push(`${part}/${FINISHED} (interrupted before its end)`);
+    }
     const found = {
       gradientChecks: this.#gradientChecks,
       baselines: this.#baselines,
       searches: this.#searches,
       sensitivities: this.#sensitivities,
-      missing: this.#missing,
-      edited: this.#edited,
+      missing,
+      edited: this.#edited.filter((file) => !missing.includes(file)),
     };
     const parts = allParts(found);
     const commands = parts.length === 0 ? null : commandsFor(parts);
@@ -269,8 +278,9 @@ class Reader {
   async #compare(part: string): Promise<void> {
     const directory = this.#path(part);
     try {
-      const digests = await readFinished(directory) ?? {};
-      const changed = await changedFiles(directory, digests);
+      const digests = await readFinished(directory);
+      if (digests === undefined) this.#unfinished.push(part);
+      const changed = await changedFiles(directory, digests ?? {});
       const names = changed.map(({ name }) => name).filter((name) => !name.endsWith(".svg"));
       this.#edited.push(...names.map((name) => `${part}/${name}`));
     } catch (error) {
@@ -303,7 +313,8 @@ class Reader {
     const path = this.#path(`${part}/${file}`);
     try {
       const svg = await draw();
-      this.#figures.push({ path, svg });
+      const folder = this.#path(part.split("/").slice(0, 2).join("/"));
+      this.#figures.push({ path, folder, svg });
       return svg;
     } catch (error) {
       if (!(error instanceof ArgumentError)) throw new FigureError(describeFailure(path, error));

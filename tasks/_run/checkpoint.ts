@@ -1,6 +1,6 @@
 /**
- * `checkpoint.safetensors`: all that a training needs to go on after its process was stopped or killed, to the same bytes as
- * without a break.
+ * `checkpoint.safetensors`: all that a training needs to be resumed after its process was stopped or killed, to the same bytes
+ * as without a break.
  */
 import { join } from "@std/path";
 import { ArgumentError, DataError } from "../../src/errors.ts";
@@ -91,10 +91,10 @@ export class Checkpoints {
     }
   }
 
-  /** Says that a training goes on. Event: `resumed` with `run`, `step` and `steps`. */
+  /** Says that a training was resumed. Event: `resumed` with `run`, `step` and `steps`. */
   sayResumed(run: string, { step, steps }: Pick<Training, "step" | "steps">): void {
     const { context, json } = this.#options;
-    context.stderr(`${run}: going on from the checkpoint at step ${step} of ${steps}`);
+    context.stderr(`${run}: resumed from the checkpoint at step ${step} of ${steps}`);
     if (json) writeEvent(context, "resumed", { run, step, steps });
   }
 }
@@ -164,7 +164,8 @@ function originOf(config: RunConfig): Origin {
     task,
     settings: JSON.stringify(settings),
     adapter: madeWith.adapter,
-    driver: madeWith.vendor,
+    // WebGPU does not tell the version of the driver.
+    "adapter's vendor": madeWith.vendor,
     "kernel variant": madeWith.variant,
     "version of this package": madeWith.packageVersion,
     "version of Deno": madeWith.denoVersion,
@@ -176,7 +177,7 @@ function checkOrigin(there: Origin, here: Origin, name: string): void {
     if (there[what] === value) continue;
     const values = what === "settings" ? "" : ` (${there[what]} there, ${value} here)`;
     throw new ArgumentError(
-      `Cannot go on from ${name}: the ${what} differ${what === "settings" ? "" : "s"}${values}, ` +
+      `Cannot resume from ${name}: the ${what} differ${what === "settings" ? "" : "s"}${values}, ` +
         "so the results would differ; expected the same, or no such file, to start anew",
     );
   }

@@ -51,7 +51,7 @@ const DONE = { curves: "curves.csv", summary: "summary.json" } as const;
 
 /**
  * Trains all networks and writes the files: `curves.csv` from the first rows on, `summary.json` last, so that an
- * interrupted study does not look finished; it goes on from its checkpoint. The figure is drawn beside what follows.
+ * interrupted study does not look finished; it is resumed from its checkpoint. The figure is drawn beside what follows.
  */
 export async function studyInto(
   results: Results,

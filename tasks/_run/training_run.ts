@@ -64,7 +64,7 @@ const ROWS = "metrics.csv";
 
 /**
  * Trains a network and writes the files of its run: `metrics.csv` from the first row on, `summary.json` last, so that an
- * interrupted run does not look finished; it goes on from its checkpoint. The figure is drawn beside what follows.
+ * interrupted run does not look finished; it is resumed from its checkpoint. The figure is drawn beside what follows.
  */
 export async function trainInto(
   results: Results,

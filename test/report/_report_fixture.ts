@@ -1,5 +1,5 @@
 /** A whole directory as `reproduce` leaves it, with made-up numbers near the report's: nothing is trained. */
-import { dirname } from "@std/path";
+import { basename, dirname } from "@std/path";
 import { CIFAR10_CLASSES } from "../../src/data/cifar10.ts";
 import type { Evaluation, MetricRow } from "../../src/model/metrics.ts";
 import {
@@ -17,6 +17,7 @@ import { BEST_CSV, TRIALS_CSV } from "../../src/records/trials.ts";
 import { eta } from "../../src/model/schedule.ts";
 import { bestResults, type TrialRow } from "../../src/train/lambda_search.ts";
 import type { CurveRow } from "../../src/train/sensitivity.ts";
+import { type Digests, sha256, writeFinished } from "../../tasks/_kit/finished.ts";
 
 /** What {@linkcode writeReproduceDirectory} writes. */
 export interface ReproduceOptions {
@@ -78,12 +79,16 @@ export async function writeReproduceDirectory(
     ...searchFiles(`lambda-search/seed-${seed}`, { ...made, seed }),
     ...sensitivityFiles(`init-sensitivity/seed-${seed}`, { ...made, seed }),
   ]);
+  const finished = new Map<string, Digests>();
   for (const [path, content] of files) {
     if (without.some((left) => path === left || path.startsWith(`${left}/`))) continue;
     await Deno.mkdir(dirname(`${directory}/${path}`), { recursive: true });
     const text = typeof content === "string" ? content : JSON.stringify(content, null, 2) + "\n";
     await Deno.writeTextFile(`${directory}/${path}`, text);
+    const folder = dirname(path);
+    finished.set(folder, { ...finished.get(folder), [basename(path)]: await sha256(text) });
   }
+  for (const [folder, digests] of finished) await writeFinished(`${directory}/${folder}`, digests);
 }
 
 /** A path and the content of the file: a text, or an object to write as JSON. */

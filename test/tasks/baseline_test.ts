@@ -192,7 +192,7 @@ Deno.test("baseline leaves nothing that looks finished when it is interrupted, a
 
     const between = new StoppingContext("done");
     assertEquals(await runMain(main, { args, context: between }), 75);
-    assertMatch(between.errors, /^hidden-6: going on from the checkpoint at step \d of 6$/m);
+    assertMatch(between.errors, /^hidden-6: resumed from the checkpoint at step \d of 6$/m);
     // Figures come after all results.
     const results = FILES.filter((file) => file !== "metrics.svg");
     assertEquals([...(await filesIn(out)).keys()], results.map((file) => `hidden-6/${file}`));
@@ -216,7 +216,7 @@ class LosingContext extends CapturedContext {
   }
 }
 
-Deno.test("baseline --retry-lost goes on from its checkpoint when the device is lost", async () => {
+Deno.test("baseline --retry-lost resumes from its checkpoint when the device is lost", async () => {
   await inDirectory(async (parent) => {
     const args = [...SMALL, "--json", "--checkpoint-every", "0"];
     assertEquals((await train(`${parent}/whole`, args)).status, 0);
@@ -230,7 +230,7 @@ Deno.test("baseline --retry-lost goes on from its checkpoint when the device is 
         assertEquals(await runMain(main, { args: own, context }), status, context.errors);
         if (status !== 0) continue;
         assertMatch(context.errors, /^warning: The GPU device was lost: .*, 1 of 1 times$/m);
-        assertMatch(context.errors, /going on from the checkpoint at step \d of 6$/m);
+        assertMatch(context.errors, /resumed from the checkpoint at step \d of 6$/m);
         assertEquals(await filesIn(out), await filesIn(`${parent}/whole`));
       }
     } finally {

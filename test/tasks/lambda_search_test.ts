@@ -315,7 +315,7 @@ Deno.test("lambda-search refuses bad input in one sentence, and loses nothing", 
   });
 });
 
-Deno.test("lambda-search goes on from its checkpoint, not from a trials.csv that was edited", async () => {
+Deno.test("lambda-search resumes from its checkpoint, not from a trials.csv that was edited", async () => {
   await inDirectory(async (parent) => {
     const args = [...SMALL, "--json"];
     await runInProcess(main, [...args, "--out", `${parent}/whole`]);
@@ -326,6 +326,23 @@ Deno.test("lambda-search goes on from its checkpoint, not from a trials.csv that
     const { status, errors } = await runInProcess(main, [...args, "--out", out]);
     assertEquals(status, EXIT.done, errors);
     assertEquals(await filesIn(out), await filesIn(`${parent}/whole`));
+  });
+});
+
+Deno.test("lambda-search --force that is killed at its beginning leaves no finished search without its network", async () => {
+  await inDirectory(async (out) => {
+    const args = [...SMALL, "--out", out];
+    assertEquals((await runInProcess(main, args)).status, EXIT.done);
+    const before = await filesIn(out);
+    // In place of a kill: the final network's files cannot be removed.
+    const model = `${out}/final/model.safetensors`;
+    await Deno.remove(model);
+    await Deno.mkdir(`${model}/mine`, { recursive: true });
+    assertEquals((await runInProcess(main, [...args, "--force"])).status, EXIT.failed);
+    await Deno.remove(model, { recursive: true });
+    const { status, errors } = await runInProcess(main, args);
+    assertEquals(status, EXIT.done, errors);
+    assertEquals(await filesIn(out), before);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   eventsOf,
   exists,
   filesIn,
+  heldElsewhere,
   inDirectory,
   putPipe,
   runInProcess,
@@ -97,6 +98,35 @@ Deno.test("report names the files that were changed after their part was finishe
     await Deno.writeTextFile(`${study}/finished.json`, "{}");
     assertStringIncludes((await report(out, [])).errors, "finished.json was changed");
     assertEquals(await Deno.readTextFile(`${study}/finished.json`), "{}");
+  });
+});
+
+Deno.test("report names a part that was interrupted before it was finished", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, SMALL);
+    await Deno.remove(`${out}/init-sensitivity/seed-1/finished.json`);
+    const { status, errors } = await report(out);
+    assertEquals(status, 0, errors);
+    const part = "init-sensitivity/seed-1/finished.json (interrupted before its end)";
+    assertStringIncludes(errors, `warning: ${out}/${part} is missing\n`);
+    assertStringIncludes(await Deno.readTextFile(`${out}/report.html`), `<code>${part}</code>`);
+  });
+});
+
+Deno.test("report leaves the figures of a part alone while a task writes into its folder", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, SMALL);
+    const study = `${out}/init-sensitivity/seed-1`;
+    await heldElsewhere(study, async (pid) => {
+      const { status, errors } = await report(out);
+      assertEquals(status, 75);
+      assertStringIncludes(errors, `error: --out ${study} is being written by process ${pid} on`);
+      assertEquals(await exists(`${study}/sensitivity.svg`), false);
+    });
+    const { status, errors } = await report(out);
+    assertEquals(status, 0, errors);
+    // Nothing is left to draw there, so whoever writes there is in nobody's way.
+    await heldElsewhere(study, async () => assertEquals((await report(out)).status, 0));
   });
 });
 
@@ -398,8 +428,9 @@ Deno.test("report refuses a pipe in place of any file that it reads, and does no
     await writeReproduceDirectory(out, { seeds: 1 });
     await report(out);
     for (const [file, bytes] of await filesIn(out)) {
-      // Of a search the others say all, and the page is written only.
+      // Of a search the others say all, the page is written only, and without its digests a part can be read.
       if (file === "report.html" || file === "lambda-search/seed-1/summary.json") continue;
+      if (file.endsWith("finished.json")) continue;
       await putPipe(`${out}/${file}`);
       const { status, output, errors } = await report(out);
       assertEquals([status, output], [2, ""], file);

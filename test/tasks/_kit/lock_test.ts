@@ -4,7 +4,7 @@ import { withoutLinkerVariables } from "../../../tasks/_kit/children.ts";
 import { type Held, holdFolder } from "../../../tasks/_kit/lock.ts";
 import { BusyError, TaskError } from "../../../tasks/_kit/main.ts";
 import { CapturedContext } from "../../_context.ts";
-import { exists, inDirectory, runProgram } from "../../_tasks.ts";
+import { exists, heldElsewhere, inDirectory, runProgram } from "../../_tasks.ts";
 
 const POSIX = Deno.build.os !== "windows";
 
@@ -12,36 +12,10 @@ function hold(folder: string): Promise<Held> {
   return holdFolder(folder, new CapturedContext());
 }
 
-/** Holds a folder in another process while a function runs. */
-async function heldElsewhere(folder: string, run: (pid: number) => Promise<void>): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
-  const script = `
-    const file = await Deno.open(${
-    JSON.stringify(`${folder}/.lock`)
-  }, { write: true, create: true });
-    await file.tryLock(true);
-    const holder = { pid: Deno.pid, host: "far", since: "2026-08-31T09:00:00.000Z" };
-    await file.write(new TextEncoder().encode(JSON.stringify(holder)));
-    console.log("held");
-    await new Promise((resolve) => setTimeout(resolve, 60_000));`;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-config", "--allow-write", "--ext=ts", "-"],
-    stdin: "piped",
-    stdout: "piped",
-    env: withoutLinkerVariables(),
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(script));
-  await writer.close();
-  const reader = child.stdout.getReader();
-  await reader.read();
-  try {
-    await run(child.pid);
-  } finally {
-    child.kill("SIGKILL");
-    await child.status;
-    await reader.cancel();
-  }
+/** Whether a folder is locked, which another open file finds out as another process would. */
+async function isLocked(folder: string): Promise<boolean> {
+  using file = await Deno.open(`${folder}/.lock`, { write: true });
+  return !await file.tryLock(true);
 }
 
 Deno.test("holdFolder() makes the folder, and release() removes what it made if nothing is in it", async () => {
@@ -72,6 +46,20 @@ Deno.test("holdFolder() holds a folder as often as one process asks for it", asy
     assert(await exists(`${out}/.lock`));
     await first.release();
     assertEquals(await exists(out), false);
+  });
+});
+
+Deno.test("holdFolder() and release() may be called several times at the same moment", async () => {
+  await inDirectory(async (out) => {
+    const held = await Promise.all([hold(out), hold(out), hold(`${out}/../out`)]);
+    assert(await isLocked(out));
+    const releases = held.slice(1).map((each) => each.release());
+    const [first] = await Promise.all([hold(out), held[0].release(), ...releases]);
+    assert(await isLocked(out));
+    const [, second] = await Promise.all([first.release(), hold(out)]);
+    assert(await isLocked(out));
+    await second.release();
+    assertEquals(await exists(`${out}/.lock`), false);
   });
 });
 

@@ -265,6 +265,19 @@ Deno.test("Results.finish() says what every file was, and removes the checkpoint
   });
 });
 
+Deno.test("Results.resume() removes the summary of a run that was killed before it was marked as finished", async () => {
+  await inDirectory(async (directory) => {
+    const first = await openResults(directory, config(), FILES);
+    await first.start();
+    await first.write("metrics.csv", "rows");
+    await first.write("summary.json", "{}");
+    const second = await openResults(directory, config(), FILES);
+    assertEquals(second.resumable, true);
+    await second.resume();
+    assertEquals(Object.keys(await contents(directory)), ["config.json", "metrics.csv"]);
+  });
+});
+
 Deno.test("openResults() starts an interrupted run from scratch", async () => {
   await inDirectory(async (directory) => {
     const first = await openResults(directory, config(), FILES);

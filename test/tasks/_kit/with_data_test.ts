@@ -4,18 +4,21 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import { ArgumentError } from "../../../src/errors.ts";
+import { ArgumentError, DeviceLostError } from "../../../src/errors.ts";
 import { COMMON_OPTIONS, type CommonOptions, type Task } from "../../../tasks/_kit/options.ts";
 import {
   type DataCall,
   planOn,
+  type Rest,
   restOf,
+  type RunContext,
   runPlanned,
   SharedData,
   withData,
 } from "../../../tasks/_kit/with_data.ts";
 import { CapturedContext } from "../../_context.ts";
 import { sharedGpu } from "../../_gpu.ts";
+import { exists, inDirectory } from "../../_tasks.ts";
 
 const TASK: Task<CommonOptions> = {
   name: "trial",
@@ -62,6 +65,35 @@ Deno.test("runPlanned() ends with the exit status that the rest of a task report
       Promise.resolve(restOf(Promise.resolve(options.seed), (seed) => seed + 2)),
   };
   assertEquals(await runPlanned(task, ARGS, new CapturedContext()), 3);
+});
+
+Deno.test("runPlanned() and planOn() keep the folder of a task that failed until its figures are drawn", async () => {
+  const shared = new SharedData(await sharedGpu());
+  await inDirectory(async (out) => {
+    const said: string[] = [];
+    const task = {
+      TASK,
+      plan: (call: Call) => Promise.resolve(call),
+      run: async (_: Call, { figures }: RunContext): Promise<Rest> => {
+        const results = {
+          directory: out,
+          write: async (name: string) => void said.push(`${name}: ${await exists(`${out}/.lock`)}`),
+        };
+        figures.add(results, "metrics.svg", async () => {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          return "<svg/>";
+        });
+        return await Promise.reject(new DeviceLostError("lost"));
+      },
+    };
+    const args = [...ARGS, "--out", out];
+    await assertRejects(() => runPlanned(task, args, new CapturedContext()), DeviceLostError);
+    const run = await planOn(task, args, shared);
+    await assertRejects(() => run(new CapturedContext()), DeviceLostError);
+    assertEquals(said, ["metrics.svg: true", "metrics.svg: true"]);
+    assertEquals(await exists(out), false);
+  });
+  shared.destroy();
 });
 
 Deno.test("restOf() is over when the work is, and fails only where it is reported", async () => {

@@ -56,7 +56,7 @@ Deno.test("decodeCheckpoint() refuses what would give other bytes, and says what
   for (const [config, what] of cases) {
     const decode = () => decodeCheckpoint(bytes, { name: "x", config });
     const { message } = await assertRejects(decode, ArgumentError);
-    assert(message.startsWith(`Cannot go on from x: ${what}`), message);
+    assert(message.startsWith(`Cannot resume from x: ${what}`), message);
     assert(message.endsWith("expected the same, or no such file, to start anew"), message);
   }
 });
@@ -79,7 +79,7 @@ Deno.test("decodeCheckpoint() refuses 400 damaged checkpoints, each in one sente
 });
 
 Deno.test({
-  name: "baseline that is killed goes on from its checkpoint to the same bytes",
+  name: "baseline that is killed is resumed from its checkpoint to the same bytes",
   ignore: Deno.build.os === "windows",
   async fn() {
     await inDirectory(async (parent) => {
@@ -90,7 +90,7 @@ Deno.test({
       assert(await exists(`${out}/hidden-6-batch-norm/checkpoint.safetensors`));
       const again = await train(out);
       assertEquals(again.code, 0, again.errors);
-      assert(again.errors.includes("going on from the checkpoint at step "), again.errors);
+      assert(again.errors.includes("resumed from the checkpoint at step "), again.errors);
       assertEquals(await filesIn(out), await filesIn(`${parent}/whole`));
     });
   },
