@@ -11,6 +11,7 @@ import {
   recordKernels,
   worstOf,
 } from "../../src/train/kernel_check.ts";
+import { initialise } from "../../src/model/initialisation.ts";
 import { type Architecture, layout } from "../../src/model/network.ts";
 import type { PopulationState } from "../../src/train/population.ts";
 import { PUBLISHED_HIDDEN } from "../../src/model/published.ts";
@@ -134,6 +135,25 @@ function isWhole(variant: string, gpu: Gpu, architecture: Architecture): boolean
   const usual = defaultVariant(gpu, { architecture, networks: 1, batch: 100 });
   return variant === usual || variant === "per-operation";
 }
+
+Deno.test("checkKernels() finds cancelled biases within their bars however small the initial weights are", async () => {
+  const gpu = await Gpu.request();
+  const source = cutInputs(dataset, FEW);
+  const data = new DeviceDataSet(gpu, source);
+  const [hidden, batchNorm] = [THREE_LAYERS, true];
+  const architecture = { inputs: FEW, hidden, classes: source.classes, batchNorm };
+  const parameters = [0.1, 1e-3, 1e-4].map((initialisation, identity) =>
+    initialise(architecture, { seed: 1, identity, initialisation })
+  );
+  const networks = parameters.map(() => ({ lambda: 0.005, ...ETA }));
+  const setting = { hidden, batchNorm, networks, batch: 100, steps: 1, start: { parameters } };
+  const order = steadyOrder(source, setting);
+  const options = { ...setting, data, order, evaluation: false, variant: "per-operation" };
+  const short = await failures(gpu, options, ["gradient", "cancelled"]);
+  data.destroy();
+  gpu.destroy();
+  assertEquals(short, []);
+});
 
 /** Three networks after 500 steps: one cycle of the learning rate. */
 async function trainedState(
