@@ -281,7 +281,8 @@ export const RESUME_OPTIONS = {
     min: 0,
     max: 1000,
     default: 0,
-    help: "how often a device that is lost is requested again, to go on from the last checkpoint",
+    help:
+      "maximum number of times a lost device is requested again, to go on from the last checkpoint",
   }),
 } as const;
 

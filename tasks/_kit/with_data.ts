@@ -1,13 +1,11 @@
 /** How tasks start that use a GPU: device and data. What is opened here is closed here, whatever happens in between. */
 import type { DataSet, SubsetCounts } from "../../src/data/dataset.ts";
-import { ArgumentError, DeviceLostError } from "../../src/errors.ts";
-import { Gpu } from "../../src/gpu/device.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { checkVariant } from "../../src/programs/variants.ts";
 import { announceAdapter } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { announceData, loadDataSet, type Loaded, QUICK_COUNTS } from "./data.ts";
-import { warn } from "./events.ts";
 import { Figures } from "./figures.ts";
 import { withOptions } from "./help.ts";
 import { holdFolder } from "./lock.ts";
@@ -18,6 +16,7 @@ import {
   parseOptions,
   type Task,
 } from "./options.ts";
+import { type DeviceSource, withRetries } from "./retry_lost.ts";
 
 type GpuOptions =
   & AnyValues
@@ -38,54 +37,24 @@ export interface DataCall<V extends DataOptions> extends Parsed<V> {
 }
 
 /**
- * As {@linkcode withOptions}, with a device, whose adapter is printed. A device that is lost is requested again as often as
- * `--retry-lost` says, and the task is run again: it goes on from its files.
+ * As {@linkcode withOptions}, with a device, whose adapter is printed; again on a new device when it is lost, as often as
+ * `--retry-lost` says.
  */
 export async function withGpu<V extends GpuOptions>(
   task: Task<V>,
   args: readonly string[],
   context: TaskContext,
   run: (call: GpuCall<V>) => Promise<number>,
+  source: DeviceSource = {},
 ): Promise<number> {
   return await withOptions(task, args, context, async (parsed) => {
     const { options } = parsed;
-    const { retryLost = 0 } = options;
     checkVariant(options.variant);
-    if (options.force && retryLost > 0) {
-      throw new ArgumentError(
-        `--retry-lost expects 0 with --force, not ${retryLost}: what was done would be replaced again`,
-      );
-    }
-    for (let lost = 0;; lost++) {
-      try {
-        return await withDevice(options, context, (device) => run({ ...parsed, ...device }));
-      } catch (error) {
-        if (!(error instanceof DeviceLostError) || lost >= retryLost) throw error;
-        context.progress("");
-        warn(
-          context,
-          `${error.message}; requesting it again, ${lost + 1} of ${retryLost} times`,
-          options,
-        );
-      }
-    }
+    return await withRetries({ ...options, ...source, context }, async (gpu, requestTime) => {
+      announceAdapter(context, gpu.adapter, options);
+      return await run({ ...parsed, gpu, requestTime });
+    });
   });
-}
-
-async function withDevice(
-  options: GpuOptions,
-  context: TaskContext,
-  run: (device: Pick<GpuCall<GpuOptions>, "gpu" | "requestTime">) => Promise<number>,
-): Promise<number> {
-  const began = performance.now();
-  const gpu = await Gpu.request();
-  const requestTime = performance.now() - began;
-  try {
-    announceAdapter(context, gpu.adapter, options);
-    return await run({ gpu, requestTime });
-  } finally {
-    gpu.destroy();
-  }
 }
 
 /** As {@linkcode withGpu}, with the data set of `--data`, which is printed. */
@@ -94,8 +63,9 @@ export async function withData<V extends DataOptions>(
   args: readonly string[],
   context: TaskContext,
   run: (call: DataCall<V>) => Promise<number>,
+  source: DeviceSource = {},
 ): Promise<number> {
-  return await withGpu(task, args, context, async (call) => {
+  const onDevice = async (call: GpuCall<V>) => {
     const shared = new SharedData(call.gpu);
     try {
       const loaded = await shared.load(call.options, task.quickCounts);
@@ -104,7 +74,8 @@ export async function withData<V extends DataOptions>(
     } finally {
       shared.destroy();
     }
-  });
+  };
+  return await withGpu(task, args, context, onDevice, source);
 }
 
 interface LoadedData extends Loaded {

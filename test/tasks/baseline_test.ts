@@ -229,7 +229,10 @@ Deno.test("baseline --retry-lost resumes from its checkpoint when the device is 
         const own = [...args, "--retry-lost", retries, "--out", out];
         assertEquals(await runMain(main, { args: own, context }), status, context.errors);
         if (status !== 0) continue;
-        assertMatch(context.errors, /^warning: The GPU device was lost: .*, 1 of 1 times$/m);
+        assertMatch(
+          context.errors,
+          /^warning: The GPU device was lost: .*; requesting it again \(attempt 1 of 1\)$/m,
+        );
         assertMatch(context.errors, /resumed from the checkpoint at step \d of 6$/m);
         assertEquals(await filesIn(out), await filesIn(`${parent}/whole`));
       }
