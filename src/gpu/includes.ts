@@ -39,3 +39,46 @@ export function includedFiles(shaders: ShaderTexts, file: string, tile?: string)
   add(file);
   return [...files];
 }
+
+/**
+ * Puts the texts of files one after another.
+ *
+ * @param shaders The texts.
+ * @param files Their paths, without the extension.
+ * @returns One text, in which every line of the files is a line.
+ */
+export function composedText(shaders: ShaderTexts, files: readonly string[]): string {
+  return files.map((name) => shaders[name]).join("\n");
+}
+
+/** A line of a shader file. */
+export interface Origin {
+  /** The path of the file, without the extension. */
+  readonly file: string;
+  /** Counted from 1. */
+  readonly line: number;
+  readonly text: string;
+}
+
+/**
+ * Finds where a line of {@linkcode composedText} comes from.
+ *
+ * @param shaders The texts.
+ * @param files Their paths, as they were put together.
+ * @param line The line, counted from 1.
+ * @returns The line in its file; undefined if there is no such line.
+ */
+export function originOf(
+  shaders: ShaderTexts,
+  files: readonly string[],
+  line: number,
+): Origin | undefined {
+  let before = 0;
+  for (const file of files) {
+    const lines = shaders[file].split("\n");
+    const own = line - before;
+    if (own >= 1 && own <= lines.length) return { file, line: own, text: lines[own - 1] };
+    before += lines.length;
+  }
+  return undefined;
+}

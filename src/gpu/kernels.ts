@@ -8,7 +8,7 @@ import { GpuError } from "../errors.ts";
 import { type BindingName, BINDINGS } from "./bindings.ts";
 import { cached } from "./cache.ts";
 import type { Gpu } from "./device.ts";
-import { includedFiles, type ShaderTexts } from "./includes.ts";
+import type { ShaderTexts } from "./includes.ts";
 import {
   CONSTANTS,
   type Definition,
@@ -20,6 +20,7 @@ import {
   tiles,
 } from "./kernel_table.ts";
 import { scoped } from "./scopes.ts";
+import { compileModule, composeSource, oneLine, type Source } from "./shader_modules.ts";
 import { SHADERS } from "./shaders.gen.ts";
 import { STEP } from "./structs.ts";
 
@@ -72,15 +73,6 @@ export async function withShaders<T>(shaders: ShaderTexts, action: () => Promise
   }
 }
 
-/** A shader file together with all that it includes. */
-interface Source {
-  readonly file: string;
-  readonly tile?: TileName;
-  readonly code: string;
-  /** The overrides that need a value. */
-  readonly overrides: readonly string[];
-}
-
 /** The pipelines of a device, each compiled when it is first needed. */
 export class Kernels {
   static #made = new WeakMap<ShaderTexts, WeakMap<GPUDevice, Kernels>>();
@@ -115,7 +107,7 @@ export class Kernels {
    * @param name The kernel.
    * @param options What it is bound to, and the sizes that decide its threads.
    * @returns The kernel, ready to be dispatched.
-   * @throws {GpuError} If its shader does not compile; the message shows the line.
+   * @throws {GpuError} If its shader does not compile; the message names the file and shows the line.
    * @throws {DeviceLostError} If the device went away.
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
@@ -177,10 +169,7 @@ export class Kernels {
     const key = `${file} ${tile}`;
     const known = this.#sources.get(key);
     if (known) return known;
-    const files = includedFiles(this.#shaders, file, tile);
-    const code = files.map((name) => this.#shaders[name]).join("\n");
-    const overrides = Array.from(code.matchAll(/^override (\w+): \w+;/gm), ([, name]) => name);
-    const source = { file, tile, code, overrides };
+    const source = composeSource(this.#shaders, file, tile);
     this.#sources.set(key, source);
     return source;
   }
@@ -215,7 +204,11 @@ export class Kernels {
     });
     return await this.#gpu.orLost(made).catch((error: Error) => {
       this.#gpu.check(); // A lost device is the better reason.
-      throw new GpuError(`Cannot make the kernel ${name}: ${error.message}`);
+      const values = Object.entries(constants).map(([key, value]) => `${key} = ${value}`);
+      throw new GpuError(
+        `Cannot make the kernel ${name} of shaders/${source.file}.wgsl with ` +
+          `${values.join(", ") || "no constants"}: ${oneLine(error.message)}`,
+      );
     });
   }
 
@@ -250,23 +243,4 @@ export function dispatch(
   pass.setPipeline(kernel.pipeline);
   pass.setBindGroup(0, kernel.group, [offset]);
   pass.dispatchWorkgroups(...kernel.workgroups);
-}
-
-async function compileModule(gpu: Gpu, { file, code }: Source): Promise<GPUShaderModule> {
-  const { value: module, errors } = scoped(
-    gpu.device,
-    () => gpu.device.createShaderModule({ label: file, code }),
-  );
-  const [{ invalid: error }, info] = await gpu.orLost(
-    Promise.all([errors, module.getCompilationInfo()]),
-  );
-  const bad = info.messages.find(({ type }) => type === "error");
-  if (bad) {
-    const line = code.split("\n")[bad.lineNum - 1] ?? "";
-    throw new GpuError(
-      `Cannot compile shaders/${file}.wgsl: ${bad.message} in "${line.trim()}"`,
-    );
-  }
-  if (error) throw new GpuError(`Cannot compile shaders/${file}.wgsl: ${error.message}`);
-  return module;
 }

@@ -22,7 +22,7 @@ import { NEVER } from "../../src/programs/buffers.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { GpuError } from "../../src/errors.ts";
 import { type KernelName, KERNELS, TILES } from "../../src/gpu/kernel_table.ts";
-import { Kernels, withShaders } from "../../src/gpu/kernels.ts";
+import { type BindOptions, Kernels, withShaders } from "../../src/gpu/kernels.ts";
 import { Random } from "../../src/model/random.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { createRandomData, modestGpu, sharedGpu } from "../_gpu.ts";
@@ -362,20 +362,50 @@ const RELU = {
   resources: {},
 };
 
-Deno.test("Kernels.bind() names the file and shows the line when a shader does not compile", async () => {
+/** Compiles `relu_backward` with one file replaced; gives the error, and the line of the replacement in its file. */
+async function bindSpoilt(
+  file: string,
+  { from, to, variant = RELU }: { from: string; to: string; variant?: BindOptions },
+): Promise<{ message: string; line: number }> {
   const gpu = await sharedGpu();
-  const shaders = {
-    ...SHADERS,
-    [RELU_FILE]: SHADERS[RELU_FILE].replace("dy[at], y[at]", "dy[at], z[at]"),
-  };
+  const text = SHADERS[file].replace(from, to);
+  const line = SHADERS[file].split(from)[0].split("\n").length;
+  const shaders = { ...SHADERS, [file]: text };
+  const bind = () => withShaders(shaders, () => Kernels.of(gpu).bind("relu_backward", variant));
+  return { message: (await assertRejects(bind, GpuError)).message, line };
+}
 
-  const error = await assertRejects(
-    () => withShaders(shaders, () => Kernels.of(gpu).bind("relu_backward", RELU)),
-    GpuError,
+Deno.test("Kernels.bind() names the file and the line in it when a shader does not compile", async () => {
+  const { message, line } = await bindSpoilt(RELU_FILE, {
+    from: "relu_gradient(dy[at], y[at])",
+    to: "relu_gradient(dy[at], z[at])",
+  });
+  assert(
+    message.startsWith(`Cannot compile shaders/per_operation/relu.wgsl, line ${line}: `),
+    message,
   );
+  assertMatch(message, /z.* in "dx\[at\] = relu_gradient\(dy\[at\], z\[at\]\);"$/);
+});
+
+Deno.test("Kernels.bind() names the included file in which the line stands that does not compile", async () => {
+  for (const [file, from] of [["shared/common", "fn thread_index"], ["shared/bits", "fn relu("]]) {
+    const { message, line } = await bindSpoilt(file, { from, to: `const ODD: u32 = 1.5; ${from}` });
+    assert(message.startsWith(`Cannot compile shaders/${file}.wgsl, line ${line}: `), message);
+    assert(message.includes(` in "const ODD: u32 = 1.5; ${from}`), message);
+    assert(!message.includes("\n"), message);
+  }
+});
+
+Deno.test("Kernels.bind() names the file and the constants with which a kernel cannot be made", async () => {
+  const constants = { WORKGROUP: 2 ** 20 };
+  const { message } = await bindSpoilt(RELU_FILE, {
+    from: "",
+    to: "",
+    variant: { ...RELU, constants },
+  });
   assertMatch(
-    error.message,
-    /^Cannot compile shaders\/per_operation\/relu\.wgsl: .* in "dx\[at\] = relu_gradient\(dy\[at\], z\[at\]\);"$/s,
+    message,
+    /^Cannot make the kernel relu_backward of shaders\/per_operation\/relu\.wgsl with WORKGROUP = 1048576: .+$/,
   );
 });
 
@@ -389,7 +419,7 @@ Deno.test("Kernels.bind() names the kernel when its entry point is missing", asy
   await assertRejects(
     () => withShaders(shaders, () => Kernels.of(gpu).bind("relu_backward", RELU)),
     GpuError,
-    "Cannot make the kernel relu_backward: ",
+    "Cannot make the kernel relu_backward of shaders/per_operation/relu.wgsl with ",
   );
 });
 

@@ -139,7 +139,10 @@ Deno.test("doctor exits 1 when a kernel does not compile, and names it", async (
     () => runInProcess(main, [...SYNTHETIC, "--variant", "per-operation"]),
   );
   assertEquals(status, 1);
-  assertMatch(errors, /^error: Cannot compile shaders\/per_operation\/batch_norm\.wgsl: /m);
+  const { length } = broken.split("\n");
+  const sentence =
+    `^error: Cannot compile shaders/per_operation/batch_norm\\.wgsl, line ${length}: .+ in "fn broken\\( {"$`;
+  assertMatch(errors, new RegExp(sentence, "m"));
 });
 
 Deno.test("doctor reports all findings, and exits 2, when the data are invalid", async () => {
