@@ -5,6 +5,8 @@
  */
 
 import { ArgumentError, DeviceLostError, GpuError, GpuUnavailableError } from "../errors.ts";
+import { amount, exactAmount, USE_LESS } from "./amounts.ts";
+import { scoped } from "./scopes.ts";
 
 /** A description of an adapter, as plain values. */
 export interface AdapterSummary {
@@ -57,11 +59,15 @@ export class Gpu {
     this.adapter = adapter;
     device.addEventListener("uncapturederror", (event) => {
       const { error } = event as GPUUncapturedErrorEvent;
-      this.#fail(new GpuError(`The GPU refused an operation: ${error.message}`));
+      this.#fail(
+        error instanceof GPUOutOfMemoryError
+          ? new GpuError(`The GPU ran out of memory (${error.message}): ${USE_LESS}`)
+          : refusal(error),
+      );
     });
     device.lost.then(({ message }) => {
       if (this.#destroyed) return;
-      this.#fail(new DeviceLostError(`The GPU device was lost: ${message || "no reason given"}`));
+      this.#fail(lossError(message));
       this.#rejectWaiting();
     });
   }
@@ -179,13 +185,15 @@ export class Gpu {
   buffer(label: string, size: number, usage: GPUBufferUsageFlags = STORAGE): GPUBuffer {
     if (this.#destroyed) throw destroyedError();
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
-    const max = usage & GPUBufferUsage.STORAGE
-      ? Math.min(maxBufferSize, maxStorageBufferBindingSize)
-      : maxBufferSize;
+    const bound = usage & GPUBufferUsage.STORAGE ? maxStorageBufferBindingSize : Infinity;
+    const max = Math.min(maxBufferSize, bound);
     if (size > max) {
+      const limit = max === maxBufferSize ? "maxBufferSize" : "maxStorageBufferBindingSize";
+      const held = `${exactAmount(max)} in one buffer (${limit})`;
       throw new ArgumentError(
-        `The ${label} need ${size} bytes, and this adapter holds at most ${max} in one buffer: ` +
-          "use smaller layers, smaller batches or fewer networks",
+        `The ${label} need ${
+          exactAmount(size)
+        }, and this adapter holds at most ${held}: ${USE_LESS}`,
       );
     }
     return this.device.createBuffer({ label, size: Math.max(4, Math.ceil(size / 4) * 4), usage });
@@ -222,11 +230,7 @@ export class Gpu {
   async read(buffer: GPUBuffer, size: number = buffer.size): Promise<ArrayBuffer> {
     this.check();
     const { device } = this;
-    const staging = device.createBuffer({
-      label: `${buffer.label}, read back`,
-      size,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+    const staging = this.staging(buffer, size);
     try {
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
@@ -236,6 +240,34 @@ export class Gpu {
     } finally {
       staging.destroy();
     }
+  }
+
+  /**
+   * Makes a buffer that another is copied to, to be read. If there is no memory for it, {@linkcode Gpu.check} says so.
+   *
+   * @param buffer What is to be read.
+   * @param size Bytes of it.
+   * @returns The buffer to copy to and to map.
+   */
+  staging({ label }: GPUBuffer, size: number): GPUBuffer {
+    const { device } = this;
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    const { value, errors } = scoped(
+      device,
+      () => device.createBuffer({ label: `${label}, read back`, size, usage }),
+    );
+    errors.then(({ outOfMemory, invalid }) => {
+      // The first error explains those of the copy that follow.
+      if (outOfMemory) {
+        this.#fail(
+          new GpuError(
+            `Cannot read the ${label} back: the adapter has no memory left for ${amount(size)} ` +
+              `(${outOfMemory.message}); ${USE_LESS}`,
+          ),
+        );
+      } else if (invalid) this.#fail(refusal(invalid));
+    });
+    return value;
   }
 
   /** Destroys the device; nothing that was made on it can be used any more. */
@@ -254,6 +286,20 @@ export class Gpu {
   #fail(failure: Error): void {
     this.#failure ??= failure;
   }
+}
+
+function refusal({ message }: GPUError): GpuError {
+  return new GpuError(`The GPU refused an operation: ${message}`);
+}
+
+/** Why a device is gone. One that ran out of memory would do so again. */
+function lossError(message: string): Error {
+  if (/(not enough|out.of.*) ?memory/i.test(message)) {
+    return new GpuError(`The GPU ran out of memory and was lost (${message}): ${USE_LESS}`);
+  }
+  // Deno's "device was lost" is no reason.
+  const reason = /^device was lost$/.test(message) ? "" : message;
+  return new DeviceLostError(`The GPU device was lost: ${reason || "no reason given"}`);
 }
 
 function destroyedError(): ArgumentError {

@@ -5,6 +5,7 @@
  */
 
 import { ArgumentError, GpuError } from "../errors.ts";
+import { amount, USE_LESS } from "./amounts.ts";
 import type { Gpu } from "./device.ts";
 import { scoped } from "./scopes.ts";
 
@@ -70,8 +71,8 @@ export class Memory {
     if (Math.max(width, height) > maxTextureDimension2D || layers > maxTextureArrayLayers) {
       throw new ArgumentError(
         `The ${label} need a texture of ${width} x ${height} x ${layers}, and this adapter holds at most ` +
-          `${maxTextureDimension2D} x ${maxTextureDimension2D} x ${maxTextureArrayLayers}: ` +
-          "use smaller layers, smaller batches or fewer networks",
+          `${maxTextureDimension2D} x ${maxTextureDimension2D} x ${maxTextureArrayLayers} ` +
+          `(maxTextureDimension2D, maxTextureArrayLayers): ${USE_LESS}`,
       );
     }
     return this.texture({
@@ -123,8 +124,8 @@ export class Memory {
     const made = errors.then(({ outOfMemory, invalid }) => {
       if (outOfMemory) {
         throw new ArgumentError(
-          `The adapter has no memory left for the ${label} (${outOfMemory.message}): ` +
-            "use smaller layers, smaller batches or fewer networks",
+          `The adapter has no memory left for the ${label}, ${amount(bytesOf(value))} ` +
+            `(${outOfMemory.message}): ${USE_LESS}`,
         );
       }
       if (invalid) throw new GpuError(`The GPU refused an operation: ${invalid.message}`);
@@ -133,4 +134,10 @@ export class Memory {
     this.#made.push(made);
     return value;
   }
+}
+
+function bytesOf(made: GPUBuffer | GPUTexture): number {
+  if (!("format" in made)) return made.size;
+  const { width, height, depthOrArrayLayers, format } = made;
+  return width * height * depthOrArrayLayers * (format === "rgba32float" ? 16 : 4);
 }

@@ -286,11 +286,7 @@ export class Submits {
   }
 
   #copy(encoder: GPUCommandEncoder, { buffer, size }: Range): Copy {
-    const staging = this.#gpu.device.createBuffer({
-      label: `${buffer.label}, read back`,
-      size: Math.max(4, size),
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+    const staging = this.#gpu.staging(buffer, Math.max(4, size));
     if (size > 0) encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
     return { staging, size };
   }

@@ -2,9 +2,11 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError, DeviceLostError, GpuError, GpuUnavailableError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/device.ts";
+import { Memory } from "../../src/gpu/memory.ts";
 import { initialise } from "../../src/model/initialisation.ts";
 import { Population } from "../../src/train/population.ts";
 import { createRandomData, sharedGpu } from "../_gpu.ts";
+import { withoutMemory } from "../_no_memory.ts";
 
 /** Asks the device for something that it must refuse. */
 function refuse(device: GPUDevice): void {
@@ -109,6 +111,94 @@ Deno.test("done() and read() reject when the device is lost", async () => {
   assertThrows(() => gpu.check(), DeviceLostError);
 });
 
+/** A device of which only the loss and the errors are real. */
+function hearing(): { gpu: Gpu; lose(message: string): void; refuse(error: GPUError): void } {
+  const events = new EventTarget();
+  const { promise: lost, resolve } = Promise.withResolvers<unknown>();
+  const device = Object.assign(events, { adapterInfo: { description: "deaf" }, lost });
+  return {
+    gpu: new Gpu(device as unknown as GPUDevice),
+    lose: (message) => resolve({ reason: "unknown", message }),
+    refuse: (error) => events.dispatchEvent(Object.assign(new Event("uncapturederror"), { error })),
+  };
+}
+
+Deno.test("check() tells a device that was lost from one that ran out of memory", async () => {
+  const advice = "use smaller layers, smaller batches or fewer networks";
+  for (
+    const [reason, sentence, kind] of [
+      ["Xid 79", "The GPU device was lost: Xid 79", DeviceLostError],
+      ["", "The GPU device was lost: no reason given", DeviceLostError],
+      ["device was lost", "The GPU device was lost: no reason given", DeviceLostError],
+      [
+        "Not enough memory left.",
+        `The GPU ran out of memory and was lost (Not enough memory left.): ${advice}`,
+        GpuError,
+      ],
+      [
+        "vkQueueSubmit failed with VK_ERROR_OUT_OF_DEVICE_MEMORY",
+        "The GPU ran out of memory and was lost (vkQueueSubmit failed with " +
+        `VK_ERROR_OUT_OF_DEVICE_MEMORY): ${advice}`,
+        GpuError,
+      ],
+    ] as const
+  ) {
+    const { gpu, lose } = hearing();
+    const waiting = gpu.orLost(new Promise(() => {}));
+    lose(reason);
+    const error = await assertRejects(() => waiting, kind);
+    assertEquals(error.message, sentence);
+    assertStrictEquals(assertThrows(() => gpu.check()), error);
+  }
+});
+
+Deno.test("check() says what to do when the device ran out of memory", () => {
+  const { gpu, refuse } = hearing();
+  refuse(new GPUOutOfMemoryError("Not enough memory left."));
+  refuse(new GPUValidationError("Buffer with 'sums' label is invalid"));
+  const { message } = assertThrows(() => gpu.check(), GpuError);
+  assertEquals(
+    message,
+    "The GPU ran out of memory (Not enough memory left.): " +
+      "use smaller layers, smaller batches or fewer networks",
+  );
+});
+
+Deno.test("read() says how much memory was missing to read what", async () => {
+  const gpu = await Gpu.request();
+  const buffer = gpu.buffer("parameters", 6 * 2 ** 20);
+  const restore = withoutMemory(gpu.device, "parameters, read back");
+  const { message } = await assertRejects(() => gpu.read(buffer), GpuError);
+  assertEquals(
+    message,
+    "Cannot read the parameters back: the adapter has no memory left for 6 MiB (Not enough memory " +
+      "left.); use smaller layers, smaller batches or fewer networks",
+  );
+  restore();
+  gpu.destroy();
+});
+
+Deno.test("Memory.ready() says how much memory was missing for what", async () => {
+  const gpu = await Gpu.request();
+  const restore = withoutMemory(gpu.device, "");
+  for (
+    const [make, sentence] of [
+      [(memory: Memory) => memory.buffer("sums", 2 ** 18), "sums, 1 MiB"],
+      [(memory: Memory) => memory.texels("weights", [256, 64, 3]), "weights, 768 KiB"],
+    ] as const
+  ) {
+    const memory = new Memory(gpu);
+    make(memory);
+    const { message } = await assertRejects(() => memory.ready(), ArgumentError);
+    const reason =
+      "(Not enough memory left.): use smaller layers, smaller batches or fewer networks";
+    assertEquals(message, `The adapter has no memory left for the ${sentence} ${reason}`);
+    memory.destroy();
+  }
+  restore();
+  gpu.destroy();
+});
+
 Deno.test("destroy() is not a loss, and later calls say so", async () => {
   const gpu = await Gpu.request();
   gpu.destroy();
@@ -141,13 +231,13 @@ Deno.test("buffer() refuses what the adapter cannot bind, and names it", async (
   assertThrows(
     () => gpu.buffer("parameters", maxStorageBufferBindingSize + 4),
     ArgumentError,
-    `The parameters need ${maxStorageBufferBindingSize + 4} bytes, and this adapter holds at most`,
+    `(${maxStorageBufferBindingSize + 4} bytes), and this adapter holds at most`,
   );
   assertThrows(
     // Twice as much, since some adapters allow so much that a number cannot represent 4 bytes more.
     () => gpu.buffer("staging", 2 * maxBufferSize, GPUBufferUsage.COPY_DST),
     ArgumentError,
-    `at most ${maxBufferSize} in one buffer`,
+    `(${maxBufferSize} bytes) in one buffer (maxBufferSize): use smaller layers`,
   );
   gpu.check();
 });

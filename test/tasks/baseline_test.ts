@@ -9,6 +9,7 @@ import { runConfig } from "../../tasks/_kit/results.ts";
 import { type FinishedRun, hiddenName, main, reportRuns, TASK } from "../../tasks/baseline.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import { CapturedContext } from "../_context.ts";
+import { withoutMemory } from "../_no_memory.ts";
 import {
   type Ended,
   eventsOf,
@@ -204,15 +205,21 @@ Deno.test("baseline leaves nothing that looks finished when it is interrupted, a
   });
 });
 
-/** A device that is lost at the second evaluation, as when its driver is restarted; the next one is sound. */
-class LosingContext extends CapturedContext {
+/** Does something to the device at the second evaluation. */
+class SpoilingContext extends CapturedContext {
   gpu: Gpu | undefined;
+  readonly #spoil: (device: GPUDevice) => void;
   #evaluations = 0;
+
+  constructor(spoil: (device: GPUDevice) => void) {
+    super();
+    this.#spoil = spoil;
+  }
 
   override stdout(line: string): void {
     super.stdout(line);
     if (JSON.parse(line).event !== "evaluation" || ++this.#evaluations !== 2) return;
-    this.gpu!.device.destroy();
+    this.#spoil(this.gpu!.device);
   }
 }
 
@@ -223,7 +230,8 @@ Deno.test("baseline --retry-lost resumes from its checkpoint when the device is 
     const request = Gpu.request;
     try {
       for (const [retries, status] of [["0", 75], ["1", 0]] as const) {
-        const context = new LosingContext();
+        // As when its driver is restarted; the next one is sound.
+        const context = new SpoilingContext((device) => device.destroy());
         Gpu.request = async () => context.gpu = await request.call(Gpu);
         const out = `${parent}/lost-${retries}`;
         const own = [...args, "--retry-lost", retries, "--out", out];
@@ -238,6 +246,52 @@ Deno.test("baseline --retry-lost resumes from its checkpoint when the device is 
       }
     } finally {
       Gpu.request = request;
+    }
+  });
+});
+
+/** How memory runs out in the middle of a training, and what is said of it. */
+const SHORTAGES = {
+  "a read": {
+    spoil: (device: GPUDevice) => void withoutMemory(device, "parameters, read back"),
+    sentence:
+      /^error: Cannot read the parameters back: the adapter has no memory left for [\d.]+ KiB \(Not enough memory left\.\); use smaller layers, smaller batches or fewer networks$/,
+  },
+  "an operation": {
+    spoil: (device: GPUDevice) => {
+      const error = new GPUOutOfMemoryError("Not enough memory left.");
+      device.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error }));
+    },
+    sentence:
+      /^error: The GPU ran out of memory \(Not enough memory left\.\): use smaller layers, smaller batches or fewer networks$/,
+  },
+};
+
+Deno.test("baseline fails in one sentence when memory runs out in a training, and goes on from its checkpoint", async () => {
+  await inDirectory(async (parent) => {
+    const args = [...SMALL, "--json", "--checkpoint-every", "0"];
+    assertEquals((await train(`${parent}/whole`, args)).status, 0);
+    const whole = await filesIn(`${parent}/whole`);
+    const request = Gpu.request;
+    for (const [what, { spoil, sentence }] of Object.entries(SHORTAGES)) {
+      const out = `${parent}/${what}`;
+      const context = new SpoilingContext(spoil);
+      Gpu.request = async () => context.gpu = await request.call(Gpu);
+      try {
+        const own = [...args, "--retry-lost", "1", "--out", out];
+        assertEquals(await runMain(main, { args: own, context }), 1, context.errors);
+      } finally {
+        Gpu.request = request;
+      }
+      const lines = context.errors.trimEnd().split("\n");
+      const said = lines.filter((line) => !/^(Adapter|Data): /.test(line));
+      assertEquals(said.length, 1, context.errors);
+      assertMatch(said[0], sentence);
+
+      const again = await train(out, args);
+      assertEquals(again.status, 0, again.errors);
+      assertMatch(again.errors, /going on from the checkpoint at step \d of 6$/m);
+      assertEquals(await filesIn(out), whole);
     }
   });
 });

@@ -415,7 +415,7 @@ for (
     [
       "a layer is more than the adapter can hold",
       { architecture: architectureOf(false, [50_000_000]) },
-      "bytes, and this adapter holds at most",
+      "bytes), and this adapter holds at most",
     ],
     [
       "a layer has no width",
