@@ -59,7 +59,8 @@ export class DeviceDataSet {
         `Cannot hold ${images} images of ${source.inputs} values: this adapter holds at most ` +
           `${maxTextureDimension2D * maxTextureArrayLayers} of at most ${
             4 * maxTextureDimension2D
-          }`,
+          } ` +
+          "(maxTextureArrayLayers, maxTextureDimension2D)",
       );
     }
     this.imagesPerLayer = Math.ceil(images / layers);

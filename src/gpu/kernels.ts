@@ -107,7 +107,8 @@ export class Kernels {
    * @param name The kernel.
    * @param options What it is bound to, and the sizes that decide its threads.
    * @returns The kernel, ready to be dispatched.
-   * @throws {GpuError} If its shader does not compile; the message names the file and shows the line.
+   * @throws {GpuError} If its shader does not compile; the message names the file and shows the line. Or if it needs more than the
+   * device allows.
    * @throws {DeviceLostError} If the device went away.
    */
   async bind(name: KernelName, options: BindOptions): Promise<BoundKernel> {
@@ -194,6 +195,7 @@ export class Kernels {
     source: Source,
     constants: Constants,
   ): Promise<GPUComputePipeline> {
+    checkLimits(this.#gpu.device, { name, file: source.file, threads: constants.WORKGROUP });
     const module = await cached(this.#modules, source, () => compileModule(this.#gpu, source));
     const layout = await this.#layout(name);
     // A failure rejects this promise and does not reach error scopes.
@@ -243,4 +245,26 @@ export function dispatch(
   pass.setPipeline(kernel.pipeline);
   pass.setBindGroup(0, kernel.group, [offset]);
   pass.dispatchWorkgroups(...kernel.workgroups);
+}
+
+/** Refuses what the device cannot run: not every compiler says which limit is too low. */
+function checkLimits(
+  { limits }: GPUDevice,
+  { name, file, threads = 1 }: { name: KernelName; file: string; threads?: number },
+): void {
+  const { bindings }: Definition = KERNELS[name];
+  const buffers = bindings.map((b): Omit<GPUBindGroupLayoutEntry, "visibility"> => BINDINGS[b])
+    .filter(({ buffer }) => buffer?.type === "storage" || buffer?.type === "read-only-storage");
+  const needs = [
+    ["maxStorageBuffersPerShaderStage", buffers.length, "storage buffers"],
+    ["maxComputeInvocationsPerWorkgroup", threads, "threads in a workgroup"],
+    ["maxComputeWorkgroupSizeX", threads, "threads in a workgroup"],
+  ] as const;
+  for (const [limit, needed, what] of needs) {
+    if (needed <= limits[limit]) continue;
+    throw new GpuError(
+      `Cannot make the kernel ${name} of shaders/${file}.wgsl: it needs ${needed} ${what}, ` +
+        `and this adapter allows at most ${limits[limit]} (${limit})`,
+    );
+  }
 }
