@@ -60,7 +60,7 @@ export async function compileModule(gpu: Gpu, source: Source): Promise<GPUShader
   const bad = info.messages.find(({ type }) => type === "error");
   if (bad) {
     const reason = oneLine(bad.message);
-    const origin = originOf(shaders, files, bad.lineNum);
+    const origin = originOf(shaders, files, lineOf(bad));
     // Some faults are in no line.
     if (origin === undefined) throw new GpuError(`Cannot compile shaders/${file}.wgsl: ${reason}`);
     const place = `shaders/${origin.file}.wgsl, line ${origin.line}`;
@@ -68,6 +68,22 @@ export async function compileModule(gpu: Gpu, source: Source): Promise<GPUShader
   }
   if (error) throw new GpuError(`Cannot compile shaders/${file}.wgsl: ${oneLine(error.message)}`);
   return module;
+}
+
+/**
+ * Finds the line that an error is about. Of a function that is invalid, naga gives the first line, and labels the one at
+ * fault in its frame.
+ */
+function lineOf({ lineNum, message }: GPUCompilationMessage): number {
+  let fault = lineNum;
+  if (!/^\s*Shader validation error/.test(message)) return fault;
+  let line = lineNum;
+  for (const row of message.split("\n")) {
+    const [, number] = row.match(/^\s*(\d+) │/) ?? [];
+    if (number !== undefined) line = Number(number);
+    else if (/\^ (?!naga::ir::(Function|EntryPoint))/.test(row)) fault = line;
+  }
+  return fault;
 }
 
 /**
