@@ -397,10 +397,16 @@ Deno.test("Kernels.bind() names the included file in which the line stands that 
 });
 
 Deno.test("Kernels.bind() names the line at fault within a function that is invalid", async () => {
-  const from = "let size = step.rows * layer.outputs;";
-  const { message, line } = await bindSpoilt(RELU_FILE, { from, to: `step.rows = 1u; ${from}` });
-  assert(message.startsWith(`Cannot compile shaders/${RELU_FILE}.wgsl, line ${line}: `), message);
-  assertMatch(message, / in "step\.rows = 1u; .*"$/);
+  const from = "fn relu_gradient(dh: f32, h: f32) -> f32 {";
+  const { message, line } = await bindSpoilt("shared/bits", {
+    from,
+    to: `${from}\n  return 1u;\n`,
+  });
+  assert(
+    message.startsWith(`Cannot compile shaders/shared/bits.wgsl, line ${line + 1}: `),
+    message,
+  );
+  assertMatch(message, / in "return 1u;"$/);
 });
 
 Deno.test("Kernels.bind() names the file and the constants with which a kernel cannot be made", async () => {
