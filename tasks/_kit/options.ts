@@ -282,7 +282,7 @@ export const RESUME_OPTIONS = {
     max: 1000,
     default: 0,
     help:
-      "maximum number of times a lost device is requested again, to go on from the last checkpoint",
+      "maximum number of times a lost device is requested again, to resume from the last checkpoint",
   }),
 } as const;
 

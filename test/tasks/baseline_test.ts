@@ -267,7 +267,7 @@ const SHORTAGES = {
   },
 };
 
-Deno.test("baseline fails in one sentence when memory runs out in a training, and goes on from its checkpoint", async () => {
+Deno.test("baseline fails in one sentence when memory runs out in a training, and resumes from its checkpoint", async () => {
   await inDirectory(async (parent) => {
     const args = [...SMALL, "--json", "--checkpoint-every", "0"];
     assertEquals((await train(`${parent}/whole`, args)).status, 0);
@@ -290,7 +290,7 @@ Deno.test("baseline fails in one sentence when memory runs out in a training, an
 
       const again = await train(out, args);
       assertEquals(again.status, 0, again.errors);
-      assertMatch(again.errors, /going on from the checkpoint at step \d of 6$/m);
+      assertMatch(again.errors, /resumed from the checkpoint at step \d of 6$/m);
       assertEquals(await filesIn(out), whole);
     }
   });

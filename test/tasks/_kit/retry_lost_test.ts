@@ -94,7 +94,7 @@ Deno.test("withRetries() ends with 75 when the adapter does not come back", asyn
   assertEquals(lines[2], "error: Cannot get the lost device back: No GPU adapter was found");
 });
 
-Deno.test("withRetries() goes on on no other adapter, and waits for its own", async () => {
+Deno.test("withRetries() resumes on no other adapter, and waits for its own", async () => {
   const refusal =
     "Cannot get the lost device back: the adapter is llvmpipe, driver Mesa, software, " +
     "expected NVIDIA H100 80GB HBM3, driver NVIDIA, hardware";
