@@ -7,7 +7,7 @@ import { architectureOf } from "../../src/model/shape.ts";
 import type { KernelRecord } from "../../src/train/kernel_check.ts";
 import type { Drawn } from "./_drawn.ts";
 
-/** How much more than the plainest code a kernel may round, since the order of its sums gives other digits. */
+/** How much further off than the plainest code another order of sums may be: the most seen is 6 times. */
 const FACTOR = 10;
 
 /** Where the steps start and which images they take. */
@@ -17,7 +17,10 @@ export interface PlainWork {
   readonly steps: number;
 }
 
-/** Makes steps in single precision, recorded as those of the kernels are, for `compareKernels()`. */
+/**
+ * Makes steps in single precision with errors {@linkcode FACTOR} times as large, recorded as those of the kernels are, for
+ * `compareKernels()`.
+ */
 export function recordPlain(drawn: Drawn, { start, order, steps }: PlainWork): KernelRecord {
   const { source, networks, batch } = drawn;
   const architecture = architectureOf(drawn, source);
@@ -33,10 +36,9 @@ export function recordPlain(drawn: Drawn, { start, order, steps }: PlainWork): K
       (_, i) => training.images[indices[Math.floor(i / inputs)] * inputs + i % inputs],
     );
     const labels = Uint8Array.from(indices, (index) => training.labels[index]);
-    const x = standardise(images, source);
-    const batchOf = { x: standardise(images, source), labels };
-    const found = parameters.map((own, i) =>
-      exaggerated({ architecture, parameters: own }, batchOf, networks[i])
+    const own = { x: standardise(images, source), labels };
+    const found = parameters.map((vector, i) =>
+      exaggerated({ architecture, parameters: vector }, own, networks[i])
     );
     const before = { parameters, statistics, diverged: [] };
     parameters = parameters.map((own, i) =>
