@@ -56,7 +56,7 @@ export const TASK: Task<Options> = {
     "Compares the gradients of the float64 reference with a five-point difference and with the report's " +
     "forward difference, entry by entry, and those of the GPU with the reference. Then compares steps " +
     "on the GPU with the reference for 3 and 9 layers, with and without batch norm, with few inputs and " +
-    "all. Writes gradient_check.csv; there, gpu_norm of a bias in front of batch norm is ‖db‖ / ‖dβ‖, " +
+    "all. Writes gradient_check.csv; there, gpu_norm of a bias in front of batch norm is ‖db‖ / ‖γ dβ / √(σ² + ε)‖, " +
     "since its exact gradient is 0. Ends with status 3 when an error exceeds its bound. The forward " +
     "difference has no bound, since its error depends on the seed.",
   options: OPTIONS,

@@ -28,7 +28,7 @@ export function gradientSection({ gradientChecks: checks }: ReportData): Html {
 report compares with a forward difference (h = 1e-6), whose own error depends on the seed; a five-point difference
 is more accurate. Entries are <em>left out</em> of it where the probe, of two steps to each side, takes the input of a
 ReLU across its kink at 0, where it has no derivative. The last comparison is of the GPU with a float64 reference, ‖gpu − reference‖ / ‖reference‖; for a bias in front of batch norm, whose gradient is 0 in exact
-arithmetic, ‖db‖ / ‖dβ‖.</p>
+arithmetic, ‖db‖ / ‖γ dβ / √(σ² + ε)‖.</p>
 ${settingsHtml(checks.map(({ config }) => config))}<h3>Errors</h3>
 ${errorTable(checks[0])}${seedTable(checks)}${trialTable(checks[0])}`;
 }
