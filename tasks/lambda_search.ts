@@ -134,9 +134,10 @@ async function search(
   const { json, quick, force, repeat } = options;
   const { signal } = context;
   if (await readCheckpoint(results) === undefined) {
-    // The search first: a finished one without its final network would be refused. Without a checkpoint it comes here again.
-    await results.start();
+    // A finished search without its final network is refused, and so is one beside the final network of other settings.
+    await results.unmark();
     await planned.final.clear();
+    await results.start();
   } else await results.resume();
   const training = {
     ...on,

@@ -6,10 +6,10 @@ import { warn, writeEvent } from "./_kit/events.ts";
 import { readTextIfThere, writeFileDurably } from "./_kit/files.ts";
 import { noteFigure } from "./_kit/finished.ts";
 import { withOptions } from "./_kit/help.ts";
-import { holdFolder } from "./_kit/lock.ts";
-import { EXIT, runTask } from "./_kit/main.ts";
+import { type Held, holdFolder } from "./_kit/lock.ts";
+import { BusyError, EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, type Task, type Values } from "./_kit/options.ts";
-import { readReproduction } from "./_report/read.ts";
+import { type DrawnFigure, readReproduction } from "./_report/read.ts";
 
 const { help, out, quick, json } = COMMON_OPTIONS;
 
@@ -58,18 +58,10 @@ async function makePage(options: Options, context: TaskContext): Promise<number>
   }
 
   const drawn: string[] = [];
-  for (const { path, folder, svg } of figures) {
+  for (const figure of figures) {
     context.signal.throwIfAborted();
-    if (await readTextIfThere(path) === svg) continue;
-    // The task that writes there may be running, by itself.
-    const held = await holdFolder(folder, context, options);
-    try {
-      await writeFileDurably(path, svg);
-      await noteFigure(path, svg);
-    } finally {
-      await held.release();
-    }
-    drawn.push(path);
+    if (await readTextIfThere(figure.path) === figure.svg) continue;
+    if (await write(figure, context, options)) drawn.push(figure.path);
   }
   const path = join(out, PAGE);
   await writeFileDurably(path, page);
@@ -80,6 +72,37 @@ async function makePage(options: Options, context: TaskContext): Promise<number>
     context.stdout(`Page: ${path}`);
   }
   return EXIT.done;
+}
+
+/**
+ * Writes a figure into the folder of its task; returns whether it was. The task may be running there by itself, or have
+ * written other results since they were read.
+ */
+async function write(
+  { path, folder, from, svg }: DrawnFigure,
+  context: TaskContext,
+  options: Pick<Options, "json">,
+): Promise<boolean> {
+  let held: Held;
+  try {
+    held = await holdFolder(folder, context, options);
+  } catch (error) {
+    if (!(error instanceof BusyError)) throw error;
+    warn(context, `Cannot redraw ${path}: ${error.holder} writes there`, options);
+    return false;
+  }
+  try {
+    for (const [name, text] of from) {
+      if (await readTextIfThere(name) === text) continue;
+      warn(context, `Cannot redraw ${path}: ${name} was written since it was read`, options);
+      return false;
+    }
+    await writeFileDurably(path, svg);
+    await noteFigure(path, svg);
+    return true;
+  } finally {
+    await held.release();
+  }
 }
 
 if (import.meta.main) await runTask(main);

@@ -5,6 +5,8 @@ import type { TaskContext, TaskMain } from "../tasks/_kit/context.ts";
 import { runMain } from "../tasks/_kit/main.ts";
 import { CapturedContext } from "./_context.ts";
 
+export { isThere as exists } from "../tasks/_kit/files.ts";
+
 /** How a task ended, and all that it wrote to the standard streams. */
 export interface Ended {
   readonly status: number;
@@ -111,8 +113,6 @@ export async function filesIn(directory: string): Promise<Map<string, Uint8Array
   return new Map([...files].sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** Whether there is anything by that name. */
-
 /** Holds a folder in another process while a function runs. */
 export async function heldElsewhere(
   folder: string,
@@ -147,5 +147,3 @@ export async function heldElsewhere(
     await reader.cancel();
   }
 }
-
-export { isThere as exists } from "../tasks/_kit/files.ts";

@@ -14,12 +14,13 @@ const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
  * Shows an amount of memory.
  *
  * @param bytes The amount.
- * @returns Three digits and a unit, as in "1.5 GiB".
+ * @returns At most four digits and a unit, as in "1.5 GiB".
  */
 export function amount(bytes: number): string {
   let unit = 0;
   let value = bytes;
-  for (; value >= 1024 && unit < UNITS.length - 1; unit++) value /= 1024;
+  // Rounded, 1023.5 would be the unit that follows.
+  for (; value >= 1023.5 && unit < UNITS.length - 1; unit++) value /= 1024;
   return `${value < 1000 ? Number(value.toPrecision(3)) : Math.round(value)} ${UNITS[unit]}`;
 }
 

@@ -52,7 +52,7 @@ export function composedText(shaders: ShaderTexts, files: readonly string[]): st
 }
 
 /** A line of a shader file. */
-export interface Origin {
+export interface SourceLine {
   /** The path of the file, without the extension. */
   readonly file: string;
   /** Counted from 1. */
@@ -68,11 +68,11 @@ export interface Origin {
  * @param line The line, counted from 1.
  * @returns The line in its file; undefined if there is no such line.
  */
-export function originOf(
+export function sourceLine(
   shaders: ShaderTexts,
   files: readonly string[],
   line: number,
-): Origin | undefined {
+): SourceLine | undefined {
   let before = 0;
   for (const file of files) {
     const lines = shaders[file].split("\n");

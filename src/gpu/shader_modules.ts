@@ -6,7 +6,7 @@
 
 import { GpuError } from "../errors.ts";
 import type { Gpu } from "./device.ts";
-import { composedText, includedFiles, originOf, type ShaderTexts } from "./includes.ts";
+import { composedText, includedFiles, type ShaderTexts, sourceLine } from "./includes.ts";
 import type { TileName } from "./kernel_table.ts";
 import { scoped } from "./scopes.ts";
 
@@ -60,11 +60,11 @@ export async function compileModule(gpu: Gpu, source: Source): Promise<GPUShader
   const bad = info.messages.find(({ type }) => type === "error");
   if (bad) {
     const reason = oneLine(bad.message);
-    const origin = originOf(shaders, files, lineOf(bad));
+    const at = sourceLine(shaders, files, lineOf(bad));
     // Some faults are in no line.
-    if (origin === undefined) throw new GpuError(`Cannot compile shaders/${file}.wgsl: ${reason}`);
-    const place = `shaders/${origin.file}.wgsl, line ${origin.line}`;
-    throw new GpuError(`Cannot compile ${place}: ${reason} in "${origin.text.trim()}"`);
+    if (at === undefined) throw new GpuError(`Cannot compile shaders/${file}.wgsl: ${reason}`);
+    const place = `shaders/${at.file}.wgsl, line ${at.line}`;
+    throw new GpuError(`Cannot compile ${place}: ${reason} in "${at.text.trim()}"`);
   }
   if (error) throw new GpuError(`Cannot compile shaders/${file}.wgsl: ${oneLine(error.message)}`);
   return module;

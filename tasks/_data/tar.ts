@@ -1,8 +1,7 @@
 /** Unpacks known files from a gzipped tar archive, and nothing else that may be in it. */
 import { dirname, join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
-import { removeIfThere, statIfThere } from "../_kit/files.ts";
-import { syncFile, temporaryName, writeAll } from "../_kit/files.ts";
+import { removeIfThere, statIfThere, syncFile, temporaryName, writeAll } from "../_kit/files.ts";
 
 interface UnpackOptions {
   /** The names of the files, in the archive without their folder. */

@@ -66,8 +66,8 @@ export class Figures {
     signal.throwIfAborted();
     if (this.#unsaved !== undefined) {
       throw new TaskError(
-        `${this.#unsaved}. Some of what was printed is not in the files; the same command resumes from ` +
-          "the last checkpoint",
+        `${this.#unsaved}. Some of what was printed is not in the files; run the same command again ` +
+          "when they can be written",
       );
     }
     const described = failures.filter((failure) => failure !== undefined);

@@ -109,9 +109,14 @@ export async function inTurn<T>(folder: string, action: () => Promise<T>): Promi
     if (await alone(async () => HELD.has(await Deno.realPath(folder)))) return undefined;
     while (true) {
       const file = await openLock(path);
-      await file.lock(true).catch(() => {}); // Where there are no locks, a single process is right.
-      if (await isStill(path, file)) return file;
-      file.close();
+      let kept = false;
+      try {
+        await file.lock(true).catch(() => {}); // Where there are no locks, a single process is right.
+        kept = await isStill(path, file);
+        if (kept) return file;
+      } finally {
+        if (!kept) file.close();
+      }
     }
   });
   try {
@@ -161,11 +166,13 @@ async function lock(
   const path = join(folder, LOCK);
   for (let i = 0; i < TRIES; i++) {
     const file = await openLock(path);
+    let ours = false;
     let kept = false;
     try {
       const locked = await tryLock(file);
-      if (locked === false) throw new BusyError(await describeHolder(folder));
-      if (!await isStill(path, file)) continue;
+      if (locked === false) throw new BusyError(folder, await describeHolder(folder));
+      ours = await isStill(path, file);
+      if (!ours) continue;
       await writeHolder(file, path);
       await removeTemporaries(folder, () => true);
       kept = locked === true;
@@ -177,11 +184,14 @@ async function lock(
         options,
       );
       return undefined;
+    } catch (error) {
+      if (ours) await removeIfThere(path).catch(() => {}); // The error above matters more.
+      throw error;
     } finally {
       if (!kept) file.close();
     }
   }
-  throw new BusyError(await describeHolder(folder));
+  throw new BusyError(folder, await describeHolder(folder));
 }
 
 async function openLock(path: string): Promise<Deno.FsFile> {
@@ -227,14 +237,12 @@ function hostName(): string | null {
   }
 }
 
-/** As in "--out out/baseline is being written by process 123 on gpu-1 since 2026-08-31T09:00:00.000Z: …". */
+/** As in "process 123 on gpu-1 since 2026-08-31T09:00:00.000Z". */
 async function describeHolder(folder: string): Promise<string> {
   const { pid, host, since } = await readHolder(join(folder, LOCK));
   const who = Number.isSafeInteger(pid) ? `process ${pid}` : "another process";
-  return `--out ${folder} is being written by ${who}` +
-    (typeof host === "string" ? ` on ${host}` : "") +
-    (typeof since === "string" ? ` since ${since}` : "") +
-    ": wait until it is done, or choose another directory";
+  return who + (typeof host === "string" ? ` on ${host}` : "") +
+    (typeof since === "string" ? ` since ${since}` : "");
 }
 
 /** Who holds the lock. It may have only just got it, and the file still name the holder before, or nobody. */

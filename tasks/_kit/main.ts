@@ -48,6 +48,15 @@ export class StoppedError extends Error {
 /** Another process is writing into the task's folder. */
 export class BusyError extends Error {
   override name = "BusyError";
+  /** Who that is, as in "process 123 on gpu-1 since 2026-08-31T09:00:00.000Z". */
+  readonly holder: string;
+
+  constructor(folder: string, holder: string) {
+    super(
+      `--out ${folder} is being written by ${holder}: wait until it is done, or choose another directory`,
+    );
+    this.holder = holder;
+  }
 }
 
 /** The task failed for a reason that its message explains to users. */

@@ -275,7 +275,7 @@ export const CHECKPOINT_INTERVAL = 30;
 export const RESUME_OPTIONS = {
   checkpointEvery: real({
     default: CHECKPOINT_INTERVAL,
-    help: "minimum seconds between two checkpoints, from which the same command goes on",
+    help: "minimum seconds between two checkpoints, from which the same command resumes",
   }),
   retryLost: integer({
     min: 0,

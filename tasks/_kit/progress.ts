@@ -46,7 +46,7 @@ export class Progress {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** A run of so many steps starts, or goes on after `done` of them. Event: `start` with `run`, `steps` and the fields given. */
+  /** A run of so many steps starts, or is resumed after `done` of them. Event: `start` with `run`, `steps` and the fields given. */
   start(run: string, steps: number, fields: EventFields = {}, done = 0): void {
     this.#run = run;
     this.#steps = steps;

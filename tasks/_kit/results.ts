@@ -235,7 +235,7 @@ type ResultsState = "new" | "finished" | "unfinished";
 export class Results {
   readonly directory: string;
   readonly state: ResultsState;
-  /** Whether an interrupted run with the same settings may go on. */
+  /** Whether an interrupted run may be resumed: its settings are the same. */
   readonly resumable: boolean;
   /** The figures that finished results lack, because drawing failed or was interrupted. */
   readonly undrawn: readonly string[];
@@ -353,8 +353,15 @@ export class Results {
     await this.#marked;
   }
 
-  /** Removes what killed processes have left half written among the run's files. */
+  /** Removes the marker: whatever becomes of the files, the results no longer count as finished. */
+  async unmark(): Promise<void> {
+    this.#finished = false;
+    await removeIfThere(join(this.directory, FINISHED));
+  }
+
+  /** Removes what killed processes have left: files half written, and the checkpoint of finished results. */
   async removeLeftovers(): Promise<void> {
+    if (this.#finished) await removeIfThere(join(this.directory, CHECKPOINT));
     await removeTemporaries(this.directory, (name) => this.#isOurs(name));
   }
 

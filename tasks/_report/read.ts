@@ -51,10 +51,13 @@ const RUNS = ["3-layer", "3-layer-batch-norm", "9-layer", "9-layer-batch-norm"];
 
 const SEED_FOLDER = /^seed-(0|[1-9]\d{0,9})$/;
 
-interface DrawnFigure {
+/** A figure of a part. */
+export interface DrawnFigure {
   readonly path: string;
   /** The `--out` of the task that it belongs to. */
   readonly folder: string;
+  /** What was read of that before it was drawn: the texts of files by their paths. */
+  readonly from: ReadonlyMap<string, string>;
   readonly svg: string;
 }
 
@@ -104,6 +107,10 @@ class Reader {
   readonly #searches: SearchPart[] = [];
   readonly #sensitivities: SensitivityPart[] = [];
   readonly #missing: string[] = [];
+  /** What was read, by its path. */
+  readonly #texts = new Map<string, string>();
+  /** Files of finished parts that are missing. */
+  readonly #gone: string[] = [];
   /** The parts without a marker that says that they are finished. */
   readonly #unfinished: string[] = [];
   readonly #edited: string[] = [];
@@ -115,7 +122,7 @@ class Reader {
   }
 
   reproduction(): Reproduction {
-    const missing = [...this.#missing];
+    const missing = distinct([...this.#missing, ...this.#gone]);
     for (const part of this.#unfinished) {
       if (missing.some((file) => file.startsWith(`${part}/`))) continue; // Which says as much.
       missing.push(`${part}/${FINISHED} (interrupted before its end)`);
@@ -126,7 +133,7 @@ class Reader {
       searches: this.#searches,
       sensitivities: this.#sensitivities,
       missing,
-      edited: this.#edited.filter((file) => !missing.includes(file)),
+      edited: this.#edited,
     };
     const parts = allParts(found);
     const commands = parts.length === 0 ? null : commandsFor(parts);
@@ -152,7 +159,9 @@ class Reader {
     checkParameters(rows, { name: this.#path(`${part}/gradient_check.csv`), config });
     // Written only if the check has passed.
     const passed = await readTextIfThere(this.#path(`${part}/summary.json`)) !== undefined;
-    if (!passed) this.miss(`${part}/summary.json (the check failed or was interrupted)`);
+    if (!passed && !this.#gone.includes(`${part}/summary.json`)) {
+      this.miss(`${part}/summary.json (the check failed or was interrupted)`);
+    }
     const trials = passed
       ? (await this.#read(`${part}/summary.json`, GRADIENT_CHECK_SUMMARY_JSON)).trials
       : [];
@@ -281,8 +290,10 @@ class Reader {
       const digests = await readFinished(directory);
       if (digests === undefined) this.#unfinished.push(part);
       const changed = await changedFiles(directory, digests ?? {});
-      const names = changed.map(({ name }) => name).filter((name) => !name.endsWith(".svg"));
-      this.#edited.push(...names.map((name) => `${part}/${name}`));
+      for (const { name, missing } of changed) {
+        if (name.endsWith(".svg")) continue;
+        (missing ? this.#gone : this.#edited).push(`${part}/${name}`);
+      }
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       this.#edited.push(`${part}/${FINISHED}`);
@@ -294,7 +305,9 @@ class Reader {
     format: Pick<TextFormat<Content>, "decode">,
   ): Promise<Content> {
     const name = this.#path(file);
-    return format.decode(await readText(name), { name });
+    const text = await readText(name);
+    this.#texts.set(name, text);
+    return format.decode(text, { name });
   }
 
   async #rows<Row extends object>(file: string, table: CsvTable<Row>): Promise<Row[]> {
@@ -314,7 +327,8 @@ class Reader {
     try {
       const svg = await draw();
       const folder = this.#path(part.split("/").slice(0, 2).join("/"));
-      this.#figures.push({ path, folder, svg });
+      const from = [...this.#texts].filter(([name]) => name.startsWith(`${folder}/`));
+      this.#figures.push({ path, folder, from: new Map(from), svg });
       return svg;
     } catch (error) {
       if (!(error instanceof ArgumentError)) throw new FigureError(describeFailure(path, error));

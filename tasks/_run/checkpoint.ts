@@ -9,9 +9,10 @@ import { CONFIG_JSON, type RunConfig } from "../../src/records/config.ts";
 import { stateFromTensors, stateTensors } from "../../src/train/state.ts";
 import type { Training, TrainingState } from "../../src/train/training.ts";
 import type { TaskContext } from "../_kit/context.ts";
-import { writeEvent } from "../_kit/events.ts";
+import { warn, writeEvent } from "../_kit/events.ts";
 import { readIfThere } from "../_kit/files.ts";
 import { sha256 } from "../_kit/finished.ts";
+import { explainSystem } from "../_kit/main.ts";
 import { CHECKPOINT, type Results } from "../_kit/results.ts";
 
 /** What is finished and does not change any more: the contents of CSV and JSON files by a name. */
@@ -81,10 +82,17 @@ export class Checkpoints {
     } catch (error) {
       const { context, json } = this.#options;
       if (!context.signal.aborted) throw error;
-      await this.write(texts(), training);
       const { step, steps } = training;
       const { directory } = this.#results;
       context.progress("");
+      try {
+        await this.write(texts(), training);
+      } catch (failure) {
+        // It was told to stop, and the same command resumes from the checkpoint before, as after a kill.
+        const reason = failure instanceof Error ? explainSystem(failure) : String(failure);
+        warn(context, `Cannot write a checkpoint, the one before is kept: ${reason}`, { json });
+        throw error;
+      }
       context.stderr(`Checkpoint at step ${step} of ${steps}: ${join(directory, CHECKPOINT)}`);
       if (json) writeEvent(context, "checkpoint", { step, steps, out: directory });
       throw error;

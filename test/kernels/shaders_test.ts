@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { composedText, includedFiles, originOf } from "../../src/gpu/includes.ts";
+import { composedText, includedFiles, sourceLine } from "../../src/gpu/includes.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
 import { DRIFT, shadersAreCurrent } from "../../tasks/shaders.ts";
 
@@ -40,17 +40,17 @@ Deno.test("includedFiles() names the file that is not there", () => {
   );
 });
 
-Deno.test("originOf() finds the file and the line in it of every line of a composed text", () => {
+Deno.test("sourceLine() finds the file and the line in it of every line of a composed text", () => {
   const files = includedFiles(SHADERS, "per_operation/input", "tile_12x8");
   assert(files.length > 3);
   const lines = composedText(SHADERS, files).split("\n");
-  const origins = lines.map((_, i) => originOf(SHADERS, files, i + 1)!);
-  assertEquals(origins.map(({ text }) => text), lines);
+  const found = lines.map((_, i) => sourceLine(SHADERS, files, i + 1)!);
+  assertEquals(found.map(({ text }) => text), lines);
   for (const file of files) {
-    const own = origins.filter((origin) => origin.file === file);
+    const own = found.filter((line) => line.file === file);
     assertEquals(own.map(({ line }) => line), own.map((_, i) => i + 1), file);
     assertEquals(own.map(({ text }) => text).join("\n"), SHADERS[file], file);
   }
-  assertEquals(originOf(SHADERS, files, 0), undefined); // As compilers say where they know no line.
-  assertEquals(originOf(SHADERS, files, lines.length + 1), undefined);
+  assertEquals(sourceLine(SHADERS, files, 0), undefined); // As compilers say where they know no line.
+  assertEquals(sourceLine(SHADERS, files, lines.length + 1), undefined);
 });

@@ -205,6 +205,24 @@ Deno.test("baseline leaves nothing that looks finished when it is interrupted, a
   });
 });
 
+Deno.test("baseline that is told to stop ends with 75 where its checkpoint cannot be written", async () => {
+  await inDirectory(async (out) => {
+    const args = [...SHORT, "--hidden", "6", "--out", out, "--json"];
+    const context = new StoppingContext("evaluation");
+    const inTheWay = `${out}/hidden-6/checkpoint.safetensors`;
+    context.signal.addEventListener(
+      "abort",
+      () => Deno.mkdirSync(`${inTheWay}/mine`, { recursive: true }),
+    );
+    assertEquals(await runMain(main, { args, context }), 75, context.errors);
+    assertMatch(context.errors, /^warning: Cannot write a checkpoint, the one before is kept: /m);
+    assertMatch(context.errors, /^error: stopped by SIGTERM before it was done/m);
+    await Deno.remove(inTheWay, { recursive: true });
+    const { status, errors } = await runInProcess(main, args);
+    assertEquals(status, 0, errors);
+  });
+});
+
 /** Does something to the device at the second evaluation. */
 class SpoilingContext extends CapturedContext {
   gpu: Gpu | undefined;

@@ -132,10 +132,12 @@ for (const { main, args, figures, results } of TASKS.slice(0, 3)) {
       const paths = last.map((file) => join(out, file));
       const context = new ObstructedContext(paths);
       const command = [...args, "--out", out];
-      assertEquals(await runMain(main, { args: command, context }), EXIT.failed, context.errors);
+      const profiled = [...command, "--profile"];
+      assertEquals(await runMain(main, { args: profiled, context }), EXIT.failed, context.errors);
+      assert(![...(await filesIn(out)).keys()].some((file) => file.includes("profile")));
       assertMatch(
         context.errors,
-        /\nerror: .*summary\.json.* Some of what was printed is not in the files; the same command resumes/,
+        /\nerror: .*summary\.json.* Some of what was printed is not in the files; run the same command again/,
       );
       assertMatch(context.output, /%/);
       assertMatch(context.output, /\nFiles: /);

@@ -338,7 +338,10 @@ Deno.test("lambda-search --force that is killed at its beginning leaves no finis
     const model = `${out}/final/model.safetensors`;
     await Deno.remove(model);
     await Deno.mkdir(`${model}/mine`, { recursive: true });
-    assertEquals((await runInProcess(main, [...args, "--force"])).status, EXIT.failed);
+    for (const other of [[], ["--seed", "2"]]) {
+      const forced = await runInProcess(main, [...args, ...other, "--force"]);
+      assertEquals(forced.status, EXIT.failed, forced.errors);
+    }
     await Deno.remove(model, { recursive: true });
     const { status, errors } = await runInProcess(main, args);
     assertEquals(status, EXIT.done, errors);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { readFinished, sha256, writeFinished } from "../../tasks/_kit/finished.ts";
+import { runMain } from "../../tasks/_kit/main.ts";
 import { main } from "../../tasks/report.ts";
 import { readReproduction } from "../../tasks/_report/read.ts";
 import { writeReproduceDirectory } from "../report/_report_fixture.ts";
@@ -101,6 +102,20 @@ Deno.test("report names the files that were changed after their part was finishe
   });
 });
 
+Deno.test("report names a file that was removed from a finished part once, as missing", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, { seeds: 1 });
+    const gone = ["gradient-check/seed-1/summary.json", "lambda-search/seed-1/best.csv"];
+    for (const file of gone) await Deno.remove(`${out}/${file}`);
+    const { status, errors } = await report(out);
+    assertEquals(status, 0, errors);
+    assertEquals(
+      errors.split("\n").filter((line) => line.startsWith("warning: ")).sort(),
+      gone.map((file) => `warning: ${out}/${file} is missing`),
+    );
+  });
+});
+
 Deno.test("report names a part that was interrupted before it was finished", async () => {
   await inDirectory(async (out) => {
     await writeReproduceDirectory(out, SMALL);
@@ -119,14 +134,45 @@ Deno.test("report leaves the figures of a part alone while a task writes into it
     const study = `${out}/init-sensitivity/seed-1`;
     await heldElsewhere(study, async (pid) => {
       const { status, errors } = await report(out);
-      assertEquals(status, 75);
-      assertStringIncludes(errors, `error: --out ${study} is being written by process ${pid} on`);
+      assertEquals(status, 0, errors);
+      assertStringIncludes(
+        errors,
+        `warning: Cannot redraw ${study}/sensitivity.svg: process ${pid} on far since`,
+      );
       assertEquals(await exists(`${study}/sensitivity.svg`), false);
+      assert(await exists(`${out}/lambda-search/seed-1/coarse.svg`));
+      assert(await exists(`${out}/report.html`));
     });
-    const { status, errors } = await report(out);
-    assertEquals(status, 0, errors);
-    // Nothing is left to draw there, so whoever writes there is in nobody's way.
-    await heldElsewhere(study, async () => assertEquals((await report(out)).status, 0));
+    const { errors } = await report(out);
+    assert(!errors.includes("Cannot redraw"), errors);
+    assert(await exists(`${study}/sensitivity.svg`));
+  });
+});
+
+Deno.test("report draws no figure of results that were replaced since it read them", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, SMALL);
+    const study = `${out}/init-sensitivity/seed-1`;
+    const context = new CapturedContext();
+    const { workers } = context;
+    const draw = workers.draw.bind(workers);
+    workers.draw = async (name, input) => {
+      const svg = await draw(name, input);
+      if (name === "drawStudy") {
+        const curves = await Deno.readTextFile(`${study}/curves.csv`);
+        await Deno.writeTextFile(`${study}/curves.csv`, curves.replace(/\n.*\n$/, "\n"));
+        await Deno.writeTextFile(`${study}/sensitivity.svg`, "of the new ones");
+      }
+      return svg;
+    };
+    const finished = await Deno.readTextFile(`${study}/finished.json`);
+    assertEquals(await runMain(main, { args: ["--out", out], context }), 0, context.errors);
+    assertStringIncludes(
+      context.errors,
+      `warning: Cannot redraw ${study}/sensitivity.svg: ${study}/curves.csv was written since`,
+    );
+    assertEquals(await Deno.readTextFile(`${study}/sensitivity.svg`), "of the new ones");
+    assertEquals(await Deno.readTextFile(`${study}/finished.json`), finished);
   });
 });
 

@@ -286,6 +286,35 @@ Deno.test("reproduce stops at once when the device is lost, a part fails or it i
   }
 });
 
+Deno.test("reproduce --retry-lost keeps what was being compared when the device was lost", async () => {
+  await inDirectory(async (out) => {
+    let attempts = 0;
+    const losing: Experiment = {
+      name: "losing",
+      trainings: { usual: 1, quick: 1 },
+      plan: () =>
+        Promise.resolve(() =>
+          attempts++ === 0
+            ? Promise.reject(new DeviceLostError("The GPU device was lost: no reason given"))
+            : Promise.resolve(restOf(Promise.resolve(), () => EXIT.done))
+        ),
+    };
+    const experiments = [EXPERIMENTS[0], losing];
+    const report = () => Promise.resolve(EXIT.done);
+    const context = new CapturedContext();
+    const args = ["--quick", "--data", "synthetic", "--retry-lost", "1", "--out", out];
+    const status = await runMain(
+      (args, context) => main(args, context, { experiments, report }),
+      { args, context },
+    );
+    assertEquals([status, attempts], [EXIT.done, 2], context.errors);
+    assertMatch(context.errors, /no reason given; requesting it again \(attempt 1 of 1\)$/m);
+    const part = `${out}/gradient-check/seed-1`;
+    assert(context.errors.includes(`\n${part} holds the finished results`), context.errors);
+    assertEquals(await exists(`${part}/.lock`), false);
+  });
+});
+
 Deno.test("reproduce checks every part before any of them begins", async () => {
   const { status, errors, calls } = await run([], {
     refuse: (args) => {

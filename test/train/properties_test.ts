@@ -143,7 +143,7 @@ const NETWORKS = 8;
 /** The network that diverges, which must not change the others. */
 const WILD = 2;
 
-/** A population that every variant can run, so that they share kernels: their number is drawn as well. */
+/** Draws until every variant can run the population, so that it is the same for all. */
 async function drawForAll(gpu: Gpu): Promise<Drawn> {
   for (let attempt = 0; attempt < DRAWS; attempt++) {
     const drawn = await draw(0, attempt, NETWORKS);

@@ -63,6 +63,21 @@ Deno.test("holdFolder() and release() may be called several times at the same mo
   });
 });
 
+Deno.test("holdFolder() leaves no lock and no folder where it cannot say who holds it", async () => {
+  await inDirectory(async (out) => {
+    const { truncate } = Deno.FsFile.prototype;
+    // As on a full disk.
+    Deno.FsFile.prototype.truncate = () => Promise.reject(new Error("no space left"));
+    try {
+      await assertRejects(() => hold(out), Error, "no space left");
+    } finally {
+      Deno.FsFile.prototype.truncate = truncate;
+    }
+    assertEquals(await exists(out), false);
+    await (await hold(out)).release();
+  });
+});
+
 Deno.test("holdFolder() says which process holds a folder, and takes over from one that is dead", async () => {
   await inDirectory(async (out) => {
     await heldElsewhere(out, async (pid) => {

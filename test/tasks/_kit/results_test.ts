@@ -265,6 +265,17 @@ Deno.test("Results.finish() says what every file was, and removes the checkpoint
   });
 });
 
+Deno.test("Results.removeLeftovers() removes a checkpoint that a kill left beside finished results", async () => {
+  await inDirectory(async (directory) => {
+    await finish(directory);
+    await Deno.writeTextFile(`${directory}/checkpoint.safetensors`, "bytes");
+    const results = await openResults(directory, config(), FILES);
+    assertEquals(results.state, "finished");
+    await results.removeLeftovers();
+    assertEquals(Object.keys(await contents(directory)).includes("checkpoint.safetensors"), false);
+  });
+});
+
 Deno.test("Results.resume() removes the summary of a run that was killed before it was marked as finished", async () => {
   await inDirectory(async (directory) => {
     const first = await openResults(directory, config(), FILES);
