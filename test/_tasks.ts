@@ -52,10 +52,19 @@ export async function runWithoutAdapter(
   return { status: code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
 }
 
-/** Runs a program in a process of its own that may read and write; it imports by absolute addresses. */
-export async function runProgram(program: string, args: readonly string[]): Promise<Ended> {
+/**
+ * Runs a program in a process of its own that may read and write; it imports by absolute addresses. With `files`, it may
+ * have only so many open at a time.
+ */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  { files }: { readonly files?: number } = {},
+): Promise<Ended> {
+  const limit = files === undefined ? "" : `ulimit -n ${files} && `;
   // Through a shell, which splits $STD_MAP as `deno task` does; this process may not read the variable.
-  const script = `exec "$0" run $STD_MAP --no-lock --no-check --allow-read --allow-write - "$@"`;
+  const script =
+    `${limit}exec "$0" run $STD_MAP --no-lock --no-check --allow-read --allow-write - "$@"`;
   const child = new Deno.Command("sh", {
     args: ["-c", script, Deno.execPath(), ...args],
     cwd: fromFileUrl(new URL("..", import.meta.url)),

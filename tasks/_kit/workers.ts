@@ -1,4 +1,5 @@
 /** Work for the CPU that other threads do while this one feeds the GPU: comparisons with float64 and figures. */
+import { fromFileUrl } from "@std/path";
 import type { WORK } from "../_run/work.ts";
 
 type Work = typeof WORK;
@@ -25,6 +26,12 @@ export interface Answer {
 
 /** The module that threads run. */
 const THREAD = new URL("../_run/thread.ts", import.meta.url);
+
+/**
+ * How many more files this process must be able to open before a thread is started: a thread opens 8 (Deno 2.9 on Linux),
+ * and this one others meanwhile. Where a thread finds none left, the runtime ends the process.
+ */
+const FILES_LEFT = 16;
 
 export interface WorkersOptions {
   /** The most threads; with 0, all work is done in this one. */
@@ -106,6 +113,7 @@ export class Workers {
     const [first] = this.#threads.toSorted((a, b) => a.busy - b.busy);
     if (this.#threads.length >= this.#max || first?.busy === 0) return first;
     try {
+      checkFilesLeft();
       const thread: Thread = new Thread(this.#module, () => this.#lose(thread));
       this.#threads.push(thread);
       return thread;
@@ -119,6 +127,17 @@ export class Workers {
   #lose(lost: Thread): void {
     this.#max = 0;
     this.#threads = this.#threads.filter((thread) => thread !== lost);
+  }
+}
+
+/** Throws the system's error where a new thread would find too few files left to open. */
+function checkFilesLeft(): void {
+  const own = fromFileUrl(import.meta.url);
+  const files: Deno.FsFile[] = [];
+  try {
+    for (let i = 0; i < FILES_LEFT; i++) files.push(Deno.openSync(own));
+  } finally {
+    for (const file of files) file.close();
   }
 }
 

@@ -9,6 +9,7 @@ import {
 import { ArgumentError } from "../../../src/errors.ts";
 import { Workers } from "../../../tasks/_kit/workers.ts";
 import { WORK } from "../../../tasks/_run/work.ts";
+import { runProgram } from "../../_tasks.ts";
 
 const CONFIG = { task: "baseline", settings: { hidden: [5], batchNorm: "on" }, madeWith: {} };
 
@@ -101,6 +102,19 @@ Deno.test("Workers.do() does the work in this thread where no other one starts, 
       assertEquals(await workers.do("drawConfusion", CONFUSION), expected);
     });
   }
+});
+
+Deno.test("Workers.do() starts no thread where the process may open too few files for one", async () => {
+  const program = `
+    import { Workers } from "${new URL("../../../tasks/_kit/workers.ts", import.meta.url)}";
+    const workers = new Workers({ threads: 1, signal: new AbortController().signal });
+    const drawn = await workers.do("drawConfusion", ${JSON.stringify(CONFUSION)});
+    workers.destroy();
+    console.log(drawn);
+  `;
+  const expected = { status: 0, output: await WORK.drawConfusion(CONFUSION) + "\n", errors: "" };
+  // The runtime has some 20 open itself. With 26, a thread that is started ends the process.
+  for (const files of [26, 64]) assertEquals(await runProgram(program, [], { files }), expected);
 });
 
 Deno.test("Workers.do() ends with the reason of the signal, whatever the threads do", async () => {
