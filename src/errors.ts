@@ -39,7 +39,8 @@ export function shown(value: unknown): string {
   if (value === undefined) return "missing";
   // JSON has no infinity, which 1e999 is read as.
   if (typeof value === "number") return String(value);
-  const text = JSON.stringify(value);
+  // Not all of a text: one of hundreds of megabytes has no JSON.
+  const text = JSON.stringify(typeof value === "string" ? value.slice(0, SHOWN + 1) : value);
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 

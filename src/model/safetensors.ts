@@ -41,6 +41,8 @@ export interface DecodeOptions {
 const LENGTH_BYTES = 8;
 /** A longer header is refused, as by the format's own library: the file must be of another kind. */
 const MAX_HEADER = 100_000_000;
+/** More values in a header are refused, as many as 100,000 tensors have: each takes up to 100 times its bytes in memory. */
+const MAX_VALUES = 1_000_000;
 const METADATA = "__metadata__";
 /**
  * The names of whole numbers (I64) that PyTorch's batch norm keeps beside its averages. They count batches, for an average
@@ -165,6 +167,11 @@ function readHeader(
     );
   }
   const bytes = new Uint8Array(view.buffer, view.byteOffset + LENGTH_BYTES, length);
+  if (countValues(bytes) > MAX_VALUES) {
+    throw new DataError(
+      `Cannot read ${file}: its header has more than ${MAX_VALUES} values, expected fewer`,
+    );
+  }
   let text = "";
   let header: unknown;
   try {
@@ -192,6 +199,22 @@ function readHeader(
   return { header, dataStart: LENGTH_BYTES + length };
 }
 
+/** How many values a JSON text has at most; names count, too. */
+function countValues(json: Uint8Array): number {
+  let count = 0;
+  let inText = false;
+  for (let i = 0; i < json.length; i++) {
+    const sign = json[i];
+    if (sign === QUOTE) inText = !inText;
+    else if (inText && sign === BACKSLASH) i++;
+    else if (!inText && SEPARATORS.has(sign)) count++;
+  }
+  return count;
+}
+
+const [QUOTE, BACKSLASH, ...OTHERS] = new TextEncoder().encode('"\\[{,:');
+const SEPARATORS: ReadonlySet<number> = new Set(OTHERS);
+
 /** A tensor in the header; offsets are in bytes from the start of the data. */
 interface Entry {
   readonly name: string;
@@ -202,7 +225,7 @@ interface Entry {
 }
 
 function checkEntry(name: string, value: unknown, file: string): Entry {
-  const action = `Cannot read ${file}: tensor ${JSON.stringify(name)}`;
+  const action = `Cannot read ${file}: tensor ${shown(name)}`;
   const { dtype, shape, data_offsets: offsets } = isObject(value) ? value : {};
   const counts = dtype === "I64" && COUNTER.test(name);
   if (dtype !== "F32" && !counts) {
@@ -238,9 +261,7 @@ function checkPlaces(entries: readonly Entry[], file: string): number {
   for (const { name, begin, end } of entries) {
     if (begin !== expected) {
       throw new DataError(
-        `Cannot read ${file}: tensor ${
-          JSON.stringify(name)
-        } begins at byte ${begin} of the data, ` +
+        `Cannot read ${file}: tensor ${shown(name)} begins at byte ${begin} of the data, ` +
           `expected ${expected}, ${
             expected === 0 ? "its start" : "the end of the tensor before it"
           }`,

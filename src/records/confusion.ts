@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DataError } from "../errors.ts";
+import { DataError, shown } from "../errors.ts";
 import type { Confusion } from "../model/metrics.ts";
 import type { FileName, TextFormat } from "./names.ts";
 import { type Columns, CsvTable, readHeader } from "./table.ts";
@@ -34,14 +34,18 @@ export const CONFUSION_CSV: TextFormat<Confusion> = {
   decode(text: string, file: FileName): Confusion {
     const { name } = file;
     const classNames = readHeader(text, file).slice(1);
+    // Before a table of as many columns is made: a row for each class has a count for each.
+    if (classNames.length ** 2 > text.length) {
+      throw new DataError(
+        `Cannot read ${name}: it has ${text.length} characters, expected ${classNames.length} rows of as many counts`,
+      );
+    }
     const lines = tableOf(classNames).decode(text, file);
     lines.forEach(({ trueClass }, i) => {
       if (trueClass === classNames[i]) return;
       throw new DataError(
-        `Cannot read ${name}, line ${i + 2}, column true_class: it is ${
-          JSON.stringify(trueClass)
-        }, ` +
-          `expected ${JSON.stringify(classNames[i])}`,
+        `Cannot read ${name}, line ${i + 2}, column true_class: it is ${shown(trueClass)}, ` +
+          `expected ${i < classNames.length ? shown(classNames[i]) : "no more rows"}`,
       );
     });
     if (lines.length !== classNames.length) {

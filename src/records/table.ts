@@ -6,7 +6,7 @@
  */
 
 import { parse, stringify } from "@std/csv";
-import { ArgumentError, DataError } from "../errors.ts";
+import { ArgumentError, DataError, shown } from "../errors.ts";
 import { type FileName, snakeCase } from "./names.ts";
 
 /**
@@ -163,12 +163,16 @@ export class CsvTable<Row extends object> {
   decode(text: string, file: FileName): Row[] {
     // The package gives no line numbers and skips empty lines, so it parses each line alone.
     const lines = linesOf(text);
-    const header = headerOf(lines[0], { ...file, min: this.#first });
+    const header = headerOf(lines.next().value!, { ...file, min: this.#first });
     const columns = header.length === this.#first
       ? this.#columns.slice(0, this.#first)
       : this.#columns;
     checkHeader(header, columns.map(({ name }) => name), file.name);
-    return lines.slice(1).map((line, i) => this.#row(line, columns, `${file.name}, line ${i + 2}`));
+    const rows: Row[] = [];
+    for (const line of lines) {
+      rows.push(this.#row(line, columns, `${file.name}, line ${rows.length + 2}`));
+    }
+    return rows;
   }
 
   #row(line: string, columns: readonly Column[], where: string): Row {
@@ -193,8 +197,10 @@ export class CsvTable<Row extends object> {
 
 /** Reads the names of the columns of a CSV text that has as many as lines, the first included. */
 export function readHeader(text: string, file: FileName): string[] {
-  const lines = linesOf(text);
-  return headerOf(lines[0], { ...file, min: lines.length });
+  const [first] = linesOf(text);
+  let min = 0;
+  for (const _line of linesOf(text)) min++;
+  return headerOf(first, { ...file, min });
 }
 
 /** The cells of the first line, without empty ones after the first `min`. */
@@ -214,7 +220,8 @@ const SEPARATORS = [[";", "semicolons"], ["\t", "tabs"]] as const;
 function withoutEnd(cells: string[], min: number): string[] {
   let length = cells.length;
   while (length > min && cells[length - 1] === "") length--;
-  return cells.slice(0, length);
+  cells.length = length;
+  return cells;
 }
 
 function listColumns<Row>(columns: Columns<Row>): Column[] {
@@ -244,11 +251,20 @@ function setAt(row: Record<string, unknown>, [field, ...rest]: readonly string[]
   else setAt((row[field] ??= {}) as Record<string, unknown>, rest, value);
 }
 
-function linesOf(text: string): string[] {
-  const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\r|\n/);
+/** Gives the lines one by one, at least one: a damaged file may have millions before its first error. */
+function* linesOf(text: string): Generator<string, undefined> {
+  let at = text.startsWith("\uFEFF") ? 1 : 0;
+  let end = text.length;
   // Excel writes a line of commas for an empty row.
-  while (lines.length > 1 && /^,*$/.test(lines[lines.length - 1])) lines.pop();
-  return lines;
+  while (end > at && ",\r\n".includes(text[end - 1])) end--;
+  while (text[end] === ",") end++;
+  const breaks = /\r\n|\r|\n/g;
+  for (breaks.lastIndex = at;; at = breaks.lastIndex) {
+    const found = breaks.exec(text);
+    if (found === null || found.index >= end) break;
+    yield text.slice(at, found.index);
+  }
+  yield text.slice(at, end);
 }
 
 function printValue(value: Value, kind: Kind): string {
@@ -282,7 +298,7 @@ function checkHeader(cells: string[], names: string[], file: string): void {
   const columns = Math.max(cells.length, names.length);
   for (let i = 0; i < columns; i++) {
     if (cells[i] === names[i]) continue;
-    const given = cells[i] === undefined ? "missing" : JSON.stringify(cells[i]);
+    const given = shown(cells[i]);
     const expected = names[i] === undefined ? "no more columns" : JSON.stringify(names[i]);
     throw new DataError(
       `Cannot read ${file}, line 1: the name of column ${i + 1} is ${given}, expected ${expected}`,
@@ -326,7 +342,7 @@ function parseCell(cell: string, kind: Kind, where: string): Value {
 }
 
 function unexpectedCell(cell: string, expected: string, where: string): DataError {
-  return new DataError(`Cannot read ${where}: it is ${JSON.stringify(cell)}, expected ${expected}`);
+  return new DataError(`Cannot read ${where}: it is ${shown(cell)}, expected ${expected}`);
 }
 
 /** Gives the value of a cell, or undefined if the cell is not of that kind. */

@@ -109,6 +109,12 @@ Deno.test("decodeSafetensors() accepts tensors of no values, wherever they stand
   assertEquals(tensors.get("z"), { shape: [0, 1e15], data: new Float32Array() });
 });
 
+Deno.test("decodeSafetensors() reads metadata of any text as one value", () => {
+  const text = '[{,:"\\'.repeat(300_000);
+  const bytes = encodeSafetensors(new Map(), { text });
+  assertEquals(decodeSafetensors(bytes, { name: "x" }).metadata, { text });
+});
+
 Deno.test("decodeSafetensors() says what is wrong with a header", () => {
   const longHeader = fileOf("{}", 0);
   longHeader.fill(0xff, 0, 8);
@@ -117,6 +123,9 @@ Deno.test("decodeSafetensors() says what is wrong with a header", () => {
     [fileOf("[]", 0), "its header is not a JSON object"],
     [fileOf('{"a":', 0), "its header is not a JSON object"],
     [fileOf("null", 0), "its header is not a JSON object"],
+    [fileOf(`{"x":[${"0,".repeat(1e6)}0]}`, 0), "its header has more than 1000000 values"],
+    [fileOf("[".repeat(1e6 + 1), 0), "its header has more than 1000000 values"],
+    [fileOf(`{"${"x".repeat(1e6)}":1}`, 0), `tensor "${"x".repeat(39)}… is of no dtype`],
     [fileOf(" {}", 0), "its header is not a JSON object from its first byte on"],
     [
       fileOf(`{"x":${entry([1], [0, 4])},"x":${entry([2], [0, 8])}}`, 8),

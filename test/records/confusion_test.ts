@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../../src/errors.ts";
 import { CONFUSION_CSV } from "../../src/records/confusion.ts";
 
@@ -19,6 +19,11 @@ for (
   const [what, edit, sentence] of [
     ["a count is not a number", ["dog,0,4", "dog,0,four"], "confusion.csv, line 3, column dog"],
     ["rows are in another order", ["cat,3,1", "dog,3,1"], "line 2, column true_class"],
+    [
+      "there is a row too many",
+      ['"mouse, grey",1,1,2\n', '"mouse, grey",1,1,2\nx,1,1,2\n'],
+      'line 5, column true_class: it is "x", expected no more rows',
+    ],
     ["a row is missing", ["\ndog,0,4,0", ""], "line 3, column true_class"],
     [
       "the last row is missing",
@@ -49,6 +54,18 @@ Deno.test("CONFUSION_CSV keeps the order of classes whose names are numbers, or 
   const csv = CONFUSION_CSV.encode(confusion);
   assertEquals(csv, "true_class,9,true_class,0\n9,3,1,0\ntrue_class,0,4,0\n0,1,1,2\n");
   assertEquals(CONFUSION_CSV.decode(csv, { name: "confusion.csv" }), confusion);
+});
+
+Deno.test("CONFUSION_CSV.decode() refuses more classes than its rows can have counts for, at once", () => {
+  const csv = `true_class${",a".repeat(1e6)}\n`;
+  const began = performance.now();
+  assertThrows(
+    () => CONFUSION_CSV.decode(csv, { name: "confusion.csv" }),
+    DataError,
+    "confusion.csv: it has 2000011 characters, expected 1000000 rows of as many counts",
+  );
+  // It takes 0.1 s; a table of so many columns took 10.
+  assert(performance.now() - began < 5000);
 });
 
 Deno.test("CONFUSION_CSV.decode() refuses an empty file", () => {

@@ -164,6 +164,14 @@ Deno.test("CsvTable.decode() names file, line and column of what is wrong", () =
     ["step,eta\n0,1\n,\n2,1\n", 'line 3, column step: it is "", expected a whole number'],
     ['step,eta\n0,1\n1,"2\n', "line 3: it is not CSV"],
     ["step,eta\n0,1\n1,1\n2,x1\n", 'line 4, column eta: it is "x1", expected a number'],
+    [
+      `${"x".repeat(1e6)}\n`,
+      `line 1: the name of column 1 is "${"x".repeat(39)}…, expected "step"`,
+    ],
+    [
+      `step,eta\n${"x".repeat(1e6)},1\n`,
+      `line 2, column step: it is "${"x".repeat(39)}…, expected a`,
+    ],
     ["step;eta\n0;1\n", "line 1: it is separated by semicolons, expected commas"],
     ["step\teta\n0\t1\n", "line 1: it is separated by tabs, expected commas"],
     [
