@@ -1,5 +1,4 @@
 /** Work for the CPU that other threads do while this one feeds the GPU: comparisons with float64 and figures. */
-import { fromFileUrl } from "@std/path";
 import type { WORK } from "../_run/work.ts";
 
 type Work = typeof WORK;
@@ -132,7 +131,7 @@ export class Workers {
 
 /** Throws the system's error where a new thread would find too few files left to open. */
 function checkFilesLeft(): void {
-  const own = fromFileUrl(import.meta.url);
+  const own = new URL(import.meta.url);
   const files: Deno.FsFile[] = [];
   try {
     for (let i = 0; i < FILES_LEFT; i++) files.push(Deno.openSync(own));
