@@ -1,6 +1,6 @@
 /** What tests of pages share: a page in a real browser without a network, and what goes wrong in it. */
 import { fromFileUrl, toFileUrl } from "@std/path";
-import { chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { withoutLinkerVariables } from "../tasks/_kit/children.ts";
 
 /** A path rather than a name: the only program, besides `sh`, `env` and Deno, that tests may start. */
@@ -25,9 +25,22 @@ export async function withPage(
   test: (open: OpenPage) => Promise<void>,
 ): Promise<void> {
   await findChromium();
+  // Chromium leaves settings and reports of crashes at home, and other files where temporary ones go.
+  const home = await Deno.makeTempDir();
   // Nothing of this process's environment but the PATH, on which the script looks for Chromium.
-  const env = { PATH: Deno.env.get("PATH") };
-  const browser = await chromium.launch({ executablePath: CHROMIUM, env });
+  const env = { PATH: Deno.env.get("PATH"), HOME: home, TMPDIR: home };
+  try {
+    await inBrowser(await chromium.launch({ executablePath: CHROMIUM, env }), path, test);
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+async function inBrowser(
+  browser: Browser,
+  path: string,
+  test: (open: OpenPage) => Promise<void>,
+): Promise<void> {
   try {
     const context = await browser.newContext({ offline: true });
     const page = await context.newPage();

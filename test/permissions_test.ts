@@ -28,7 +28,7 @@ const PERMISSIONS: { readonly [task: string]: readonly string[] } = {
     "--allow-write",
     "--allow-net=127.0.0.1",
     `--allow-run=${DENO},env,sh,test/_chromium.sh`,
-    "--allow-env=PATH,LD_*,DYLD_*",
+    "--allow-env=PATH,TMPDIR,LD_*,DYLD_*",
     "--ignore-env",
     "--ignore-read=/proc/sys/fs/binfmt_misc/WSLInterop",
     "--allow-sys=homedir,osRelease,hostname",
