@@ -106,21 +106,32 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** The most bytes of a JSON text that are read: what they hold may take a hundred times as much memory. */
+const MAX_JSON = 2 ** 20;
+
+/** The most bytes of other texts: the rows of 100,000 epochs have 13 MB. */
+const MAX_TEXT = 2 ** 24;
+
 /**
  * Reads a text file. Anything but a file is refused before it is opened: a pipe would be waited for, and a device may
- * never end.
+ * never end. So is a file that is larger than any that this program writes.
  *
  * @throws {Deno.errors.NotFound} When there is nothing by that name.
- * @throws {DataError} When it is not a file; the message names it.
+ * @throws {DataError} When it is not a file, or too large; the message names it.
  */
 export async function readText(path: string): Promise<string> {
-  await checkFile(path);
+  const size = await checkFile(path);
+  const max = /\.(json|lock)$/.test(path) ? MAX_JSON : MAX_TEXT;
+  if (size > max) {
+    throw new DataError(`Cannot read ${path}: it has ${size} bytes, expected at most ${max}`);
+  }
   return await Deno.readTextFile(path);
 }
 
-async function checkFile(path: string): Promise<void> {
-  const { isFile, isDirectory } = await Deno.stat(path);
-  if (isFile) return;
+/** Refuses anything but a file; returns the size of a file. */
+async function checkFile(path: string): Promise<number> {
+  const { isFile, isDirectory, size } = await Deno.stat(path);
+  if (isFile) return size;
   throw new DataError(
     `Cannot read ${path}: it is a ${
       isDirectory ? "folder" : "pipe, socket or device"

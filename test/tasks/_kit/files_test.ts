@@ -151,3 +151,20 @@ Deno.test("readText() refuses what is not a file, and opens nothing", async () =
     assertEquals(await readText(path), "{}");
   });
 });
+
+Deno.test("readText() refuses a file that is larger than any it is for, and opens nothing", async () => {
+  await inFolder(async (folder) => {
+    for (const [name, max] of [["config.json", 2 ** 20], ["metrics.csv", 2 ** 24]] as const) {
+      const path = join(folder, name);
+      await Deno.writeTextFile(path, "");
+      await Deno.truncate(path, max);
+      assertEquals((await readText(path)).length, max);
+      await Deno.truncate(path, 2 ** 31);
+      await assertRejects(
+        () => readTextIfThere(path),
+        DataError,
+        `Cannot read ${path}: it has 2147483648 bytes, expected at most ${max}`,
+      );
+    }
+  });
+});
