@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
 import { withoutLinkerVariables } from "../../tasks/_kit/children.ts";
 
 /** Runs `.ci/run` in a project whose checks and tests are these lines of shell. */
