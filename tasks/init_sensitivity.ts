@@ -1,6 +1,7 @@
 /** The task `init-sensitivity`: one network with several initial weights, without and with batch norm. */
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
+import { ArgumentError } from "../src/errors.ts";
 import { PUBLISHED_SMALL_SIGMAS } from "../src/model/published.ts";
 import type { RunConfig } from "../src/records/config.ts";
 import { STUDY_SUMMARY_JSON, type StudySummary } from "../src/records/summary.ts";
@@ -48,6 +49,9 @@ const OPTIONS = {
 
 type Options = Values<typeof OPTIONS>;
 
+/** The most points of all curves: far more than a figure shows, and no more than are read again. */
+const MAX_POINTS = 1_000_000;
+
 export const TASK: Task<Options> = {
   name: "init-sensitivity",
   summary: "Trains one network with several initial weights, without and with batch " +
@@ -60,7 +64,7 @@ export const TASK: Task<Options> = {
   options: OPTIONS,
   defaults: { batchNorm: "both", halfCycle: PUBLISHED_SETTINGS["init-sensitivity"].halfCycle },
   quick: { halfCycle: 50, cycles: 1, every: 20 },
-  check: checkTraining,
+  check: checkStudy,
   examples: [
     { command: "deno task init-sensitivity", purpose: "the six runs of the report" },
     { command: "deno task init-sensitivity --quick", purpose: "the whole path in seconds" },
@@ -70,6 +74,19 @@ export const TASK: Task<Options> = {
     },
   ],
 };
+
+function checkStudy(options: Options): void {
+  checkTraining(options);
+  const { inits, halfCycle, cycles, every } = options;
+  const curves = inits.length * normsOf(options).length;
+  const steps = 2 * halfCycle * cycles;
+  const points = curves * (Math.ceil(steps / every) + 1);
+  if (points <= MAX_POINTS) return;
+  throw new ArgumentError(
+    `--every ${every} results in ${points} points of ${curves} curves of ${steps} steps, ` +
+      `expected at most ${MAX_POINTS}`,
+  );
+}
 
 interface StudyPlan extends DataCall<Options> {
   readonly chooser: VariantChooser;

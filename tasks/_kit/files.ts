@@ -107,10 +107,10 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /** The most bytes of a JSON text that are read: what they hold may take a hundred times as much memory. */
-const MAX_JSON = 2 ** 20;
+const MAX_JSON = 2 ** 21;
 
-/** The most bytes of other texts: the rows of 100,000 epochs have 13 MB. */
-const MAX_TEXT = 2 ** 24;
+/** The most bytes of other texts: a million rows of a study's curves have 40 MB, as do those of 300,000 epochs. */
+const MAX_TEXT = 2 ** 26;
 
 /**
  * Reads a text file. Anything but a file is refused before it is opened: a pipe would be waited for, and a device may

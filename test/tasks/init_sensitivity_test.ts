@@ -336,6 +336,10 @@ Deno.test("init-sensitivity refuses bad input in one sentence, and writes nothin
     [["--inits", "he,,xavier"], /^error: --inits expects /],
     [["--inits", ""], /^error: --inits expects .*, not nothing$/],
     [["--every", "0"], /^error: --every expects a whole number from 1/],
+    [
+      ["--every", "1", "--half-cycle", "100000"],
+      /^error: --every 1 results in 1200006 points of 6 curves of 200000 steps, expected at most 1000000$/,
+    ],
     [["--init", "he"], /^error: init-sensitivity has no option --init; did you mean --inits\?$/],
     [["--batch", "1"], /^error: --batch expects at least 2 with batch normalisation, not 1/],
     [["--batch", "2001"], /^error: --batch expects at most 2000, .*, not 2001$/],
