@@ -14,7 +14,8 @@ async function runCi(
     await Deno.writeTextFile(`${project}/file`, "as it was\n");
     await Deno.writeTextFile(
       `${project}/tasks/bootstrap.sh`,
-      `if [ "$1" = check ]; then ${check}; else ${test}; fi\n`,
+      // What is installed first runs a test, too.
+      `case "$*" in check) ${check} ;; test) ${test}\n;; esac\n`,
     );
     const { code, stdout } = await new Deno.Command("sh", {
       args: ["-c", 'exec bash "$0"', `${project}/.ci/run`],
