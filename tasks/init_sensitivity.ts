@@ -49,8 +49,11 @@ const OPTIONS = {
 
 type Options = Values<typeof OPTIONS>;
 
+/** Far more than any adapter trains together. */
+const MAX_INITS = 1000;
+
 /** The most points of all curves: far more than a figure shows, and no more than are read again. */
-const MAX_POINTS = 1_000_000;
+const MAX_POINTS = 350_000;
 
 export const TASK: Task<Options> = {
   name: "init-sensitivity",
@@ -78,6 +81,9 @@ export const TASK: Task<Options> = {
 function checkStudy(options: Options): void {
   checkTraining(options);
   const { inits, halfCycle, cycles, every } = options;
+  if (inits.length > MAX_INITS) {
+    throw new ArgumentError(`--inits expects at most ${MAX_INITS}, not ${inits.length}`);
+  }
   const curves = inits.length * normsOf(options).length;
   const steps = 2 * halfCycle * cycles;
   const points = curves * (Math.ceil(steps / every) + 1);

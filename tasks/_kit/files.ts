@@ -18,6 +18,8 @@ export async function writeFileDurably(path: string, data: Uint8Array | string):
     await Deno.rename(temporary, path);
   } catch (error) {
     await removeIfThere(temporary);
+    // Which is the one that was asked for.
+    if (error instanceof Error) error.message = error.message.replaceAll(temporary, path);
     throw error;
   }
   await syncFolder(folder);
@@ -109,8 +111,8 @@ async function syncFolder(path: string): Promise<void> {
 /** The most bytes of a JSON text that are read: what they hold may take a hundred times as much memory. */
 const MAX_JSON = 2 ** 21;
 
-/** The most bytes of other texts: a million rows of a study's curves have 40 MB, as do those of 300,000 epochs. */
-const MAX_TEXT = 2 ** 26;
+/** The most bytes of other texts: the most rows of a study's curves have 15 MB, as do those of 100,000 epochs. */
+const MAX_TEXT = 2 ** 24;
 
 /**
  * Reads a text file. Anything but a file is refused before it is opened: a pipe would be waited for, and a device may

@@ -1,8 +1,9 @@
 /** `finished.json`: written last, it says that results are whole, and what each of their files was. */
+import { createHash } from "node:crypto";
 import { basename, dirname, join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
 import { JsonFile, type JsonValue, TEXT, unexpected } from "../../src/records/json.ts";
-import { readIfThere, readTextIfThere, writeFileDurably } from "./files.ts";
+import { readTextIfThere, statIfThere, writeFileDurably } from "./files.ts";
 
 export const FINISHED = "finished.json";
 
@@ -63,19 +64,17 @@ export async function changedFiles(
 ): Promise<{ readonly name: string; readonly missing: boolean }[]> {
   const changes: { name: string; missing: boolean }[] = [];
   for (const [name, digest] of Object.entries(digests)) {
-    const bytes = await readResult(join(directory, name));
-    if (bytes === undefined || await sha256(bytes) !== digest) {
-      changes.push({ name, missing: bytes === undefined });
-    }
+    const found = await digestOf(join(directory, name));
+    if (found !== digest) changes.push({ name, missing: found === undefined });
   }
   return changes;
 }
 
-async function readResult(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return await readIfThere(path);
-  } catch (error) {
-    if (error instanceof DataError) return undefined; // A folder or a pipe in its place.
-    throw error;
-  }
+/** The digest of a file, which may be of any size; undefined where there is no file. */
+async function digestOf(path: string): Promise<string | undefined> {
+  if (!(await statIfThere(path))?.isFile) return undefined; // A folder or a pipe in its place.
+  const hash = createHash("sha256");
+  using file = await Deno.open(path);
+  for await (const bytes of file.readable) hash.update(bytes);
+  return hash.digest("hex");
 }

@@ -2,6 +2,7 @@
  * `checkpoint.safetensors`: all that a training needs to be resumed after its process was stopped or killed, to the same bytes
  * as without a break.
  */
+import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import { ArgumentError, DataError } from "../../src/errors.ts";
 import { decodeSafetensors, encodeSafetensors, type Tensor } from "../../src/model/safetensors.ts";
@@ -10,7 +11,7 @@ import { stateFromTensors, stateTensors } from "../../src/train/state.ts";
 import type { Training, TrainingState } from "../../src/train/training.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { warn, writeEvent } from "../_kit/events.ts";
-import { readIfThere } from "../_kit/files.ts";
+import { readIfThere, statIfThere } from "../_kit/files.ts";
 import { sha256 } from "../_kit/finished.ts";
 import { explainSystem } from "../_kit/main.ts";
 import { CHECKPOINT, type Results } from "../_kit/results.ts";
@@ -118,8 +119,13 @@ export async function readCheckpoint(
 ): Promise<Kept | undefined> {
   if (!resumable) return undefined;
   const name = join(directory, CHECKPOINT);
+  // Before all of it is read: a damaged file may be of any size.
+  if ((await statIfThere(name))?.isFile) {
+    using file = await Deno.open(name);
+    await checkDigest(file.readable, name);
+  }
   const bytes = await readIfThere(name);
-  return bytes && await decodeCheckpoint(bytes, { name, config });
+  return bytes && decode(bytes, { name, config });
 }
 
 /** Encodes a checkpoint, with its digest. */
@@ -143,23 +149,49 @@ export async function encodeCheckpoint(
 /** Decodes a checkpoint for a run with this configuration. */
 export async function decodeCheckpoint(
   bytes: Uint8Array<ArrayBuffer>,
-  { name, config }: { readonly name: string; readonly config: RunConfig },
+  options: { readonly name: string; readonly config: RunConfig },
 ): Promise<Kept> {
+  await checkDigest([bytes], options.name);
+  return decode(bytes, options);
+}
+
+function decode(
+  bytes: Uint8Array<ArrayBuffer>,
+  { name, config }: { readonly name: string; readonly config: RunConfig },
+): Kept {
   try {
     const file = decodeSafetensors(bytes, { name });
-    const { sha256: digest, origin, texts, progress } = file.metadata;
-    const zeroed = bytes.slice();
-    zeroed.fill("0".charCodeAt(0), DIGEST_AT, DIGEST_AT + NO_DIGEST.length);
-    if (await sha256(zeroed) !== digest) {
-      throw new DataError(`Cannot read ${name}: its digest does not match its content`);
-    }
+    const { origin, texts, progress } = file.metadata;
     checkOrigin(JSON.parse(origin), originOf(config), name);
     const state = progress === undefined ? undefined : stateFromTensors(file, { name });
     return { texts: JSON.parse(texts), ...state && { state } };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    throw new DataError(`${error.message}; without this file its run starts anew`);
+    throw new DataError(`${error.message}; ${ANEW}`);
   }
+}
+
+/** What a damaged checkpoint costs. */
+const ANEW = "without this file its run starts anew";
+
+/** Refuses a damaged file, given in pieces, the first of which holds its digest. */
+async function checkDigest(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  name: string,
+): Promise<void> {
+  const hash = createHash("sha256");
+  let digest: string | undefined;
+  for await (const piece of pieces) {
+    if (digest !== undefined) {
+      hash.update(piece);
+      continue;
+    }
+    const end = DIGEST_AT + NO_DIGEST.length;
+    digest = new TextDecoder().decode(piece.subarray(DIGEST_AT, end));
+    hash.update(piece.subarray(0, DIGEST_AT)).update(NO_DIGEST).update(piece.subarray(end));
+  }
+  if (hash.digest("hex") === digest) return;
+  throw new DataError(`Cannot read ${name}: its digest does not match its content; ${ANEW}`);
 }
 
 /** What decides the bytes of the results. */

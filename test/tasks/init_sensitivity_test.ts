@@ -337,8 +337,12 @@ Deno.test("init-sensitivity refuses bad input in one sentence, and writes nothin
     [["--inits", ""], /^error: --inits expects .*, not nothing$/],
     [["--every", "0"], /^error: --every expects a whole number from 1/],
     [
-      ["--every", "1", "--half-cycle", "100000"],
-      /^error: --every 1 results in 1200006 points of 6 curves of 200000 steps, expected at most 1000000$/,
+      ["--every", "1", "--half-cycle", "30000"],
+      /^error: --every 1 results in 360006 points of 6 curves of 60000 steps, expected at most 350000$/,
+    ],
+    [
+      ["--inits", Array.from({ length: 1001 }, (_, i) => i + 1).join()],
+      /^error: --inits expects at most 1000, not 1001$/,
     ],
     [["--init", "he"], /^error: init-sensitivity has no option --init; did you mean --inits\?$/],
     [["--batch", "1"], /^error: --batch expects at least 2 with batch normalisation, not 1/],
