@@ -1,12 +1,7 @@
 /** The task `baseline`: 3 and 9 layers, without and with batch norm, trained one after another. */
-import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import type { DataSet } from "../src/data/dataset.ts";
-import {
-  PUBLISHED_BASELINE_ACCURACY,
-  PUBLISHED_HIDDEN,
-  PUBLISHED_RUN,
-} from "../src/model/published.ts";
+import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_RUN } from "../src/model/published.ts";
 import type { RunConfig } from "../src/records/config.ts";
 import { RUN_SUMMARY_JSON, type RunSummary } from "../src/records/summary.ts";
 import { isComparable } from "../src/report/settings.ts";
@@ -30,6 +25,7 @@ import {
 } from "./_kit/options.ts";
 import { Progress } from "./_kit/progress.ts";
 import { openResults, readSummary, type Results, runConfig } from "./_kit/results.ts";
+import { runName } from "./_kit/run_name.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import { type DataCall, type Rest, restOf, type RunContext, runPlanned } from "./_kit/with_data.ts";
 import { readCheckpoint } from "./_run/checkpoint.ts";
@@ -129,6 +125,8 @@ export async function run(planned: BaselinePlan, on: RunContext): Promise<Rest> 
   const training = { gpu, data, progress, signal, figures, checkpoints };
   for (const [i, { run, results, finished }] of runs.entries()) {
     signal.throwIfAborted();
+    // Another task may have it as its own --out.
+    await on.hold(results.directory);
     const variant = variants[i];
     results.setVariant(variant);
     if (finished !== undefined) {
@@ -167,26 +165,12 @@ function planRuns(call: Parsed<Options>): TrainingRun[] {
   );
 }
 
-/** The most characters of a folder's name that lists the widths; a file system allows 255 bytes, endings included. */
-const MAX_NAME = 100;
-
-/** As in "hidden-50-30", or where that is too long the number of layers and a digest of the widths. */
-export function hiddenName(hidden: readonly number[]): string {
-  const widths = hidden.join("-");
-  if (widths.length <= MAX_NAME) return `hidden-${widths}`;
-  const digest = createHash("sha256").update(widths).digest("hex");
-  return `hidden-layers-${hidden.length}-${digest.slice(0, 16)}`;
-}
-
 function planRun(
   options: Options,
   network: { hidden: readonly number[]; batchNorm: boolean },
 ): TrainingRun {
-  const { hidden, batchNorm } = network;
-  const known = PUBLISHED_HIDDEN.some((depth) => depth.join() === hidden.join());
-  const name = known ? `${hidden.length + 1}-layer` : hiddenName(hidden);
   return {
-    name: batchNorm ? `${name}-batch-norm` : name,
+    name: runName(network),
     training: trainingOptions({ ...options, ...network }, [{
       identity: IDENTITY,
       lambda: options.lambda,

@@ -101,6 +101,8 @@ export async function run(planned: SearchPlan, on: RunContext): Promise<Rest> {
   const variant = await chooser.choose(choice, context);
   results.setVariant(variant);
   let summary = finished;
+  // Another task may have it as its own --out.
+  await on.hold(planned.final.directory);
   if (summary === undefined) {
     context.signal.throwIfAborted();
     summary = await search(planned, { ...on, variant });

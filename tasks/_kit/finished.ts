@@ -15,6 +15,12 @@ const DIGESTS: JsonValue<Digests> = {
   decode: (value) => {
     const entries = Object.entries(Object(Object(value).sha256));
     if (entries.length === 0) throw unexpected(value, "all of it", "digests of files");
+    for (const [name] of entries) {
+      // Others would be read wherever they are.
+      if (basename(name) !== name || /^\.*$/.test(name)) {
+        throw unexpected(name, "sha256", "names of files beside it");
+      }
+    }
     return Object.fromEntries(
       entries.map(([name, digest]) => [name, TEXT.decode(digest, `sha256.${name}`)]),
     );

@@ -21,8 +21,11 @@ const LOCK = ".lock";
 /** How often a folder or its lock is looked for again: their last holder may remove both between two looks. */
 const TRIES = 100;
 
-/** Milliseconds in which a new holder has usually said who it is. */
-const SAYING = 10;
+/** Milliseconds to wait for a turn, which takes others a moment; a process that was stopped holds it on. */
+const PATIENCE = 5000;
+
+/** Milliseconds between two looks at a lock, in which a new holder has usually said who it is. */
+const PAUSE = 10;
 
 /** A folder that only this process writes into. */
 export interface Held {
@@ -102,22 +105,26 @@ async function whileThere<T>(
 /**
  * Waits for its turn at a folder, and does something there that no other process does at the same time: read a file, add
  * to it, write it.
+ *
+ * @throws {BusyError} When its turn does not come for seconds.
  */
 export async function inTurn<T>(folder: string, action: () => Promise<T>): Promise<T> {
   const path = join(folder, LOCK);
   const file = await whileThere(folder, [], async () => {
     if (await alone(async () => HELD.has(await Deno.realPath(folder)))) return undefined;
-    while (true) {
+    for (const began = performance.now(); performance.now() - began < PATIENCE;) {
       const file = await openLock(path);
       let kept = false;
       try {
-        await file.lock(true).catch(() => {}); // Where there are no locks, a single process is right.
-        kept = await isStill(path, file);
+        // Where there are no locks, a single process is right.
+        kept = await tryLock(file) !== false && await isStill(path, file);
         if (kept) return file;
       } finally {
         if (!kept) file.close();
       }
+      await pause();
     }
+    throw new BusyError(folder, await describeHolder(folder));
   });
   try {
     return await action();
@@ -241,8 +248,13 @@ function hostName(): string | null {
 async function describeHolder(folder: string): Promise<string> {
   const { pid, host, since } = await readHolder(join(folder, LOCK));
   const who = Number.isSafeInteger(pid) ? `process ${pid}` : "another process";
-  return who + (typeof host === "string" ? ` on ${host}` : "") +
-    (typeof since === "string" ? ` since ${since}` : "");
+  // Only the start of a text: anybody may have written it.
+  return who + (typeof host === "string" ? ` on ${host.slice(0, 64)}` : "") +
+    (typeof since === "string" ? ` since ${since.slice(0, 64)}` : "");
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE));
 }
 
 /** Who holds the lock. It may have only just got it, and the file still name the holder before, or nobody. */
@@ -250,7 +262,7 @@ async function readHolder(
   path: string,
 ): Promise<{ pid?: unknown; host?: unknown; since?: unknown }> {
   for (let tries = 0; tries < TRIES; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, SAYING));
+    await pause();
     try {
       return Object(JSON.parse(await readText(path)));
     } catch {

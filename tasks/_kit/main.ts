@@ -26,12 +26,16 @@ export const EXIT = {
  */
 const ONE_REQUEST = 500;
 
-/** What schedulers and terminals send before they kill. USR1, unless listened to, has the runtime open a debugger. */
+/**
+ * What schedulers and terminals send before they kill. At USR1 the runtime also opens a debugger on this machine, until the
+ * process has ended.
+ */
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
 
 /**
- * Milliseconds until the process ends after it was told to stop, whatever it is doing: whoever sent the signal soon sends
- * SIGKILL. Files are whole at any time, and the last checkpoint is at most as old as the time between two.
+ * Milliseconds until the process ends after it was told to stop: whoever sent the signal soon sends SIGKILL. Files are
+ * whole at any time, and the last checkpoint is at most as old as the time between two. Deno's WebGPU blocks while it waits
+ * for a step, so one that takes longer comes to its end first.
  */
 const GRACE = 1800;
 
@@ -112,7 +116,11 @@ export async function runMain(
     context.stderr(`error: ${message}`);
     // Not from the parsed options: parsing may be what failed. Nobody reads a broken pipe, and writing to it fails again.
     if (args.includes("--json") && !(error instanceof Deno.errors.BrokenPipe)) {
-      writeEvent(context, "error", { message, exit_status: status });
+      try {
+        writeEvent(context, "error", { message, exit_status: status });
+      } catch {
+        // On a full disk, for instance. The sentence above says it.
+      }
     }
     return status;
   }
@@ -161,6 +169,11 @@ const OPERATIONS: { readonly [name: string]: string | undefined } = {
 
 /** Turns "Permission denied (os error 13): writefile 'a/b'" into "cannot write 'a/b': permission denied". */
 export function explainSystem(error: Error): string {
+  if (error instanceof Deno.errors.NotCapable) {
+    // Without Deno's advice to allow more, which may be what a file or a name is after.
+    return error.message.replace(/, run again with the --allow-\S+ flag$/, "")
+      .replace(/^Requires (.+)$/, "Deno refuses $1");
+  }
   const parts = error.message.match(/^(.+?) \(os error \d+\)(?:: (\S+) (.+))?$/s);
   if (parts === null) return error.message;
   const [, reason, operation, path] = parts;

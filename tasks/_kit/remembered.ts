@@ -4,6 +4,7 @@ import type { AdapterSummary } from "../../src/gpu/device.ts";
 import { vendorName } from "./adapter.ts";
 import { readText, writeFileDurably } from "./files.ts";
 import { inTurn } from "./lock.ts";
+import { BusyError, isSystemError } from "./main.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
 /** The path of a file under `.cache/` of this checkout, which is safe to delete. */
@@ -47,9 +48,7 @@ export async function writeEntry<Entry extends { readonly key: string }>(
     });
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable || error instanceof Error && "code" in error) {
-      return false;
-    }
+    if (isSystemError(error) || error instanceof BusyError) return false;
     throw error;
   }
 }

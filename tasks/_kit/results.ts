@@ -127,6 +127,7 @@ export async function openResults(
   options: ResultsOptions,
 ): Promise<Results> {
   const { files, figures = [], otherFiles, mayDiffer = [], force = false } = options;
+  const seen = await inOut(directory, () => readTextIfThere(join(directory, CONFIG)));
   const present = await list(directory);
   const others = [...present.keys()].filter((name) => otherFiles?.test(name));
   const ours = [...new Set([CONFIG, FINISHED, CHECKPOINT, ...files, ...others])].filter((name) =>
@@ -164,7 +165,7 @@ export async function openResults(
   }
   // One that is not among the digests was written just before its process was killed.
   const undrawn = figures.filter((name) => digests && !(isFile(name) && name in digests));
-  return new Results(directory, { ...options, config, state, resumable, undrawn, digests });
+  return new Results(directory, { ...options, config, state, resumable, undrawn, digests, seen });
 }
 
 /** What the files of finished results are, all but figures checked for being what was written. */
@@ -242,6 +243,8 @@ export class Results {
   #config: RunConfig;
   readonly #files: ReadonlySet<string>;
   readonly #otherFiles: RegExp | undefined;
+  /** What `config.json` was when the directory was opened, or last written here. */
+  #seen: string | undefined;
   /** What was written, or what finished results consist of. */
   #digests: Record<string, string>;
   #finished: boolean;
@@ -257,9 +260,12 @@ export class Results {
       resumable?: boolean;
       undrawn?: readonly string[];
       digests?: Digests;
+      /** What `config.json` was when the directory was opened. */
+      seen?: string;
     },
   ) {
     const { config, files, otherFiles, state, resumable = false, undrawn = [], digests } = options;
+    this.#seen = options.seen;
     this.directory = directory;
     this.state = state;
     this.resumable = resumable;
@@ -295,6 +301,7 @@ export class Results {
   /** Creates the directory, removes the files of an earlier run, and writes `config.json`. */
   async start(): Promise<void> {
     await Deno.mkdir(this.directory, { recursive: true });
+    await this.#checkSeen();
     // config.json stays, so that our files are never without it.
     await this.#removeFiles();
     await this.resume();
@@ -302,8 +309,20 @@ export class Results {
 
   /** Removes the files of an earlier run, `config.json` included. */
   async clear(): Promise<void> {
+    await this.#checkSeen();
     await this.#removeFiles();
     await removeIfThere(join(this.directory, CONFIG));
+    this.#seen = undefined;
+  }
+
+  /** Refuses to touch what another task has written since the directory was opened, before it was locked. */
+  async #checkSeen(): Promise<void> {
+    const path = join(this.directory, CONFIG);
+    if (await readTextIfThere(path) === this.#seen) return;
+    throw new TaskError(
+      `Cannot write into ${this.directory}: another task has changed its ${CONFIG} meanwhile, ` +
+        "expected it as it was; run the same command again",
+    );
   }
 
   async #removeFiles(): Promise<void> {
@@ -317,6 +336,7 @@ export class Results {
 
   /** Keeps the files of an interrupted run with the same settings, and writes `config.json`. */
   async resume(): Promise<void> {
+    await this.#checkSeen();
     await this.removeLeftovers();
     // Of a process that was killed before it could mark the results as whole.
     if (this.#files.has(SUMMARY)) await removeIfThere(join(this.directory, SUMMARY));
@@ -337,6 +357,7 @@ export class Results {
   async #write(name: string, content: string | Uint8Array): Promise<void> {
     await writeFileDurably(join(this.directory, name), content);
     if (name !== CHECKPOINT) this.#digests[name] = await sha256(content);
+    if (name === CONFIG) this.#seen = content as string;
   }
 
   /** Marks the results as whole and removes the checkpoint, once everything but figures is written. */

@@ -8,7 +8,7 @@ import type { TaskContext } from "./context.ts";
 import { announceData, loadDataSet, type Loaded, QUICK_COUNTS } from "./data.ts";
 import { Figures } from "./figures.ts";
 import { withOptions } from "./help.ts";
-import { holdFolder } from "./lock.ts";
+import { type Held, holdFolder } from "./lock.ts";
 import {
   type AnyValues,
   type CommonOptions,
@@ -130,8 +130,34 @@ export interface PlannedTask<V extends DataOptions, Plan> {
 /** Where a planned task prints, and how it draws. */
 export interface RunContext {
   readonly context: TaskContext;
-  /** Drawn until the task's folder is let go of, also where the task fails. */
+  /** Drawn until the task's folders are let go of, also where the task fails. */
   readonly figures: Figures;
+  /** Keeps other processes out of a folder within the task's own until the task has ended, as {@linkcode holdFolder} does. */
+  hold(folder: string): Promise<void>;
+}
+
+/** What a planned task runs with, and how it ends. */
+class Running implements RunContext {
+  readonly context: TaskContext;
+  readonly figures: Figures;
+  readonly #options: { readonly json?: boolean };
+  readonly #held: Held[] = [];
+
+  constructor(context: TaskContext, options: { readonly json?: boolean }) {
+    this.context = context;
+    this.figures = new Figures(context.workers);
+    this.#options = options;
+  }
+
+  async hold(folder: string): Promise<void> {
+    this.#held.push(await holdFolder(folder, this.context, this.#options));
+  }
+
+  /** Waits for the figures, and lets go of all folders. */
+  async end(): Promise<void> {
+    await this.figures.settled();
+    for (const held of this.#held.splice(0).reverse()) await held.release();
+  }
 }
 
 /** What a task still does when it no longer needs the GPU: it goes on by itself while others use the GPU. */
@@ -161,12 +187,12 @@ export async function runPlanned<V extends DataOptions, Plan>(
   context: TaskContext,
 ): Promise<number> {
   return await withData(TASK, args, context, async (call) => {
-    const figures = new Figures(context.workers);
+    const running = new Running(context, call.options);
     try {
-      const rest = await run(await plan(call), { context, figures });
+      const rest = await run(await plan(call), running);
       return await rest.report();
     } finally {
-      await figures.settled();
+      await running.end();
     }
   });
 }
@@ -187,21 +213,17 @@ export async function planOn<V extends DataOptions, Plan>(
   const look = () => plan({ ...parsed, gpu: shared.gpu, data: loaded.data });
   await look();
   return async (context) => {
-    const held = await holdFolder(options.out, context, options);
-    const figures = new Figures(context.workers);
-    const end = async () => {
-      await figures.settled();
-      await held.release();
-    };
+    const running = new Running(context, options);
     try {
+      await running.hold(options.out);
       announceAdapter(context, shared.gpu.adapter, options);
       announceData(context, loaded, options);
       // Again, now that no other process writes there: minutes may have passed.
-      const rest = await run(await look(), { context, figures });
-      rest.over.finally(end).catch(() => {}); // Thrown by report().
+      const rest = await run(await look(), running);
+      rest.over.finally(() => running.end()).catch(() => {}); // Thrown by report().
       return rest;
     } catch (error) {
-      await end();
+      await running.end();
       throw error;
     }
   };

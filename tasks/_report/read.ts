@@ -25,7 +25,7 @@ import type {
 import { allParts } from "../../src/report/data.ts";
 import type { BestRow, TrialRow } from "../../src/train/lambda_search.ts";
 import { describeFailure } from "../_kit/figures.ts";
-import { inOut, isThere, readText, readTextIfThere } from "../_kit/files.ts";
+import { inOut, isThere, readText, readTextIfThere, statIfThere } from "../_kit/files.ts";
 import { changedFiles, FINISHED, readFinished } from "../_kit/finished.ts";
 import { FigureError } from "../_kit/main.ts";
 import type { Workers } from "../_kit/workers.ts";
@@ -154,7 +154,7 @@ class Reader {
 
   async #readGradientCheck(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "gradient_check.csv"])) return;
-    const config = await this.#config(part, "gradient-check", seed);
+    const config = await this.#config(part, "gradient-check", { seed });
     const rows = await this.#rows(`${part}/gradient_check.csv`, GRADIENT_CHECK_CSV);
     checkParameters(rows, { name: this.#path(`${part}/gradient_check.csv`), config });
     // Written only if the check has passed.
@@ -185,7 +185,9 @@ class Reader {
     run: Pick<RunPart, "name" | "seed" | "folder">,
   ): Promise<RunPart | null> {
     if (!await this.#has(part, ["config.json", "metrics.csv", "summary.json"])) return null;
-    const config = await this.#config(part, task, run.seed);
+    // The page compares these by their names; others may be called as one likes.
+    const named = task === "baseline" && RUNS.includes(run.name) ? run.name : undefined;
+    const config = await this.#config(part, task, { seed: run.seed, run: named });
     const rows = await this.#rows(`${part}/metrics.csv`, METRICS_CSV);
     const ending = await this.#read(`${part}/summary.json`, RUN_SUMMARY_JSON);
     checkMetrics(rows, { name: this.#path(`${part}/metrics.csv`), ending });
@@ -201,7 +203,7 @@ class Reader {
 
   async #readSearch(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "trials.csv"])) return;
-    const config = await this.#config(part, "lambda-search", seed);
+    const config = await this.#config(part, "lambda-search", { seed });
     const trials = await this.#rows(`${part}/trials.csv`, TRIALS_CSV);
     checkTrials(trials, { name: this.#path(`${part}/trials.csv`), config });
     const figures: { stage: string; svg: string }[] = [];
@@ -252,7 +254,7 @@ class Reader {
 
   async #readStudy(part: string, seed: number): Promise<void> {
     if (!await this.#has(part, ["config.json", "curves.csv", "summary.json"])) return;
-    const config = await this.#config(part, "init-sensitivity", seed);
+    const config = await this.#config(part, "init-sensitivity", { seed });
     const rows = await this.#rows(`${part}/curves.csv`, CURVES_CSV);
     const study = await this.#read(`${part}/summary.json`, STUDY_SUMMARY_JSON);
     checkCurves(rows, { name: this.#path(`${part}/curves.csv`), runs: study.runs, config });
@@ -276,10 +278,14 @@ class Reader {
     return missing.length === 0;
   }
 
-  async #config(part: string, task: TaskName, seed: number): Promise<RunConfig> {
+  async #config(
+    part: string,
+    task: TaskName,
+    named: { readonly seed: number; readonly run?: string },
+  ): Promise<RunConfig> {
     const config = await this.#read(`${part}/config.json`, CONFIG_JSON);
     await this.#compare(part);
-    checkConfig(config, { name: this.#path(`${part}/config.json`), task, seed });
+    checkConfig(config, { name: this.#path(`${part}/config.json`), task, ...named });
     return config;
   }
 
@@ -354,7 +360,8 @@ async function foldersIn(directory: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const entry of Deno.readDir(directory)) {
-      if (entry.isDirectory) names.push(entry.name);
+      const found = entry.isSymlink ? await statIfThere(join(directory, entry.name)) : entry;
+      if (found?.isDirectory) names.push(entry.name);
     }
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {

@@ -1,4 +1,5 @@
 /** Checks the settings of a reproduction: the page and its figures use them as numbers and as texts. */
+import { runName } from "../_kit/run_name.ts";
 import { DataError } from "../../src/errors.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import {
@@ -38,6 +39,8 @@ const VARIANT = kind(
   "null or a name as in per-operation",
 );
 
+const HIDDEN = listOf(NUMBER_FROM_1);
+
 /** The settings whose values are used as more than texts of the page. */
 const KINDS: ReadonlyMap<string, SettingKind> = new Map(Object.entries({
   seed: COUNT,
@@ -45,7 +48,7 @@ const KINDS: ReadonlyMap<string, SettingKind> = new Map(Object.entries({
   variant: VARIANT,
   data: TEXT,
   dataSha256: nullable(TEXT),
-  hidden: listOf(NUMBER_FROM_1),
+  hidden: HIDDEN,
   batchNorm: kind(
     (value) => ["on", "off", "both"].some((word) => word === value),
     "on, off or both",
@@ -72,16 +75,30 @@ const KINDS: ReadonlyMap<string, SettingKind> = new Map(Object.entries({
 /** Checks that a `config.json` is of a task and a seed, and that its settings are of their kinds. */
 export function checkConfig(
   { task, settings }: RunConfig,
-  expected: { readonly name: string; readonly task: string; readonly seed: number },
+  expected: {
+    readonly name: string;
+    readonly task: string;
+    readonly seed: number;
+    /** Of a baseline run, the name of its folder. */
+    readonly run?: string;
+  },
 ): void {
   try {
     if (task !== expected.task) throw unexpected(task, "task", JSON.stringify(expected.task));
     for (const [name, value] of Object.entries(settings)) {
       KINDS.get(name)?.decode(value, `settings.${snakeCase(name)}`);
     }
-    const { seed } = settings;
-    if (seed === expected.seed) return;
-    throw unexpected(seed, "settings.seed", `${expected.seed} as in the name of its folder`);
+    const { seed, hidden, batchNorm } = settings;
+    if (seed !== expected.seed) {
+      throw unexpected(seed, "settings.seed", `${expected.seed} as in the name of its folder`);
+    }
+    if (expected.run === undefined) return;
+    const widths = HIDDEN.decode(hidden, "settings.hidden") as number[];
+    const own = runName({ hidden: widths, batchNorm: batchNorm === "on" });
+    if (own === expected.run) return;
+    throw new DataError(
+      `its settings are those of ${own}, expected those of ${expected.run} as in the name of its folder`,
+    );
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`Cannot read ${expected.name}: ${error.message}`);

@@ -6,7 +6,8 @@ import { decodeSafetensors } from "../../src/model/safetensors.ts";
 import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
 import { parseOptions } from "../../tasks/_kit/options.ts";
 import { runConfig } from "../../tasks/_kit/results.ts";
-import { type FinishedRun, hiddenName, main, reportRuns, TASK } from "../../tasks/baseline.ts";
+import { hiddenName } from "../../tasks/_kit/run_name.ts";
+import { type FinishedRun, main, reportRuns, TASK } from "../../tasks/baseline.ts";
 import { Gpu } from "../../src/gpu/device.ts";
 import { CapturedContext } from "../_context.ts";
 import { withoutMemory } from "../_no_memory.ts";
@@ -15,6 +16,7 @@ import {
   eventsOf,
   exists,
   filesIn,
+  heldElsewhere,
   inDirectory,
   runInProcess,
   runWithoutAdapter,
@@ -117,16 +119,18 @@ Deno.test("baseline keeps finished results of the same settings, and replaces th
   await inDirectory(async (out) => {
     const first = await train(out, SMALL);
     assertEquals(first.status, 0, first.errors);
-    const folder = `${out}/hidden-6-5-batch-norm`;
     const before = await filesIn(out);
-    const { mtime } = await Deno.stat(folder);
+    // Another file has another number: writing replaces it.
+    const numbers = () =>
+      Promise.all([...before.keys()].map(async (file) => (await Deno.stat(`${out}/${file}`)).ino));
+    const written = await numbers();
 
     const again = await train(out, SMALL);
     assertEquals(again.status, 0);
     assertMatch(again.errors, /hidden-6-5-batch-norm holds the finished results of these settings/);
     assertEquals(again.output, first.output);
     assertEquals(await filesIn(out), before);
-    assertEquals((await Deno.stat(folder)).mtime, mtime);
+    assertEquals(await numbers(), written);
 
     const other = await train(out, [...SMALL, "--lambda", "0.1"]);
     assertEquals(other.status, 2);
@@ -202,6 +206,20 @@ Deno.test("baseline leaves nothing that looks finished when it is interrupted, a
     assertEquals(status, 0);
     assertMatch(errors, /hidden-6 holds the finished results/);
     assertEquals((await filesIn(out)).size, 2 * FILES.length);
+  });
+});
+
+Deno.test("baseline ends with 75 where another process writes into the folder of a run", async () => {
+  await inDirectory(async (out) => {
+    const args = [...SHORT, "--hidden", "6", "--out", out];
+    const run = `${out}/hidden-6`;
+    await heldElsewhere(run, async (pid) => {
+      const { status, errors } = await runInProcess(main, args);
+      assertEquals(status, 75, errors);
+      assert(errors.includes(`error: --out ${run} is being written by process ${pid} on`), errors);
+    });
+    assertEquals((await runInProcess(main, args)).status, 0);
+    assertEquals(await exists(`${run}/.lock`), false);
   });
 });
 

@@ -116,6 +116,43 @@ Deno.test("report names a file that was removed from a finished part once, as mi
   });
 });
 
+Deno.test("report refuses a run whose folder has the name of another", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, { seeds: 1 });
+    const runs = `${out}/baseline/seed-1`;
+    const swap = async () => {
+      await Deno.rename(`${runs}/3-layer`, `${runs}/other`);
+      await Deno.rename(`${runs}/9-layer`, `${runs}/3-layer`);
+      await Deno.rename(`${runs}/other`, `${runs}/9-layer`);
+    };
+    await swap();
+    const { status, errors } = await report(out);
+    assertEquals([status, errors], [
+      2,
+      `error: Cannot read ${runs}/3-layer/config.json: its settings are those of 9-layer, ` +
+      "expected those of 3-layer as in the name of its folder\n",
+    ]);
+    await swap();
+    assertEquals((await report(out)).status, 0);
+  });
+});
+
+Deno.test("report follows links in place of the folders of seeds", async () => {
+  await inDirectory(async (out) => {
+    await writeReproduceDirectory(out, SMALL);
+    await Deno.mkdir(`${out}/elsewhere`);
+    for (const task of ["lambda-search", "init-sensitivity"]) {
+      await Deno.rename(`${out}/${task}/seed-1`, `${out}/elsewhere/${task}`);
+      await Deno.symlink(`${out}/elsewhere/${task}`, `${out}/${task}/seed-1`);
+    }
+    const { status, output, errors } = await report(out, ["--json"]);
+    assertEquals(status, 0, errors);
+    const [{ missing, drawn }] = eventsOf({ status, output, errors })
+      .filter(({ event }) => event === "result");
+    assertEquals([missing, (drawn as string[]).length], [["gradient-check", "baseline"], 5]);
+  });
+});
+
 Deno.test("report names a part that was interrupted before it was finished", async () => {
   await inDirectory(async (out) => {
     await writeReproduceDirectory(out, SMALL);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ArgumentError } from "../../../src/errors.ts";
 import { withoutLinkerVariables } from "../../../tasks/_kit/children.ts";
-import { type Held, holdFolder } from "../../../tasks/_kit/lock.ts";
+import { type Held, holdFolder, inTurn } from "../../../tasks/_kit/lock.ts";
 import { BusyError, TaskError } from "../../../tasks/_kit/main.ts";
 import { CapturedContext } from "../../_context.ts";
 import { exists, heldElsewhere, inDirectory, runProgram } from "../../_tasks.ts";
@@ -75,6 +75,17 @@ Deno.test("holdFolder() leaves no lock and no folder where it cannot say who hol
     }
     assertEquals(await exists(out), false);
     await (await hold(out)).release();
+  });
+});
+
+Deno.test("inTurn() waits some seconds for a process that does not let go, and names it", async () => {
+  await inDirectory(async (out) => {
+    await heldElsewhere(out, async (pid) => {
+      const never = () => Promise.reject(new Error("not its turn"));
+      const { holder } = await assertRejects(() => inTurn(out, never), BusyError);
+      assertMatch(holder, new RegExp(`^process ${pid} on far since `));
+    });
+    assertEquals(await inTurn(out, () => Promise.resolve(1)), 1);
   });
 });
 

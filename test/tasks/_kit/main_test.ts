@@ -170,6 +170,30 @@ Deno.test("runMain() writes an error event too when --json is among the argument
   assertEquals(context.errors, "error: no\n");
 });
 
+Deno.test("runMain() keeps the status where the error event cannot be written", async () => {
+  class FullContext extends CapturedContext {
+    override stdout(): void {
+      throw new Error("No space left on device (os error 28)");
+    }
+  }
+  const context = new FullContext();
+  const refuse = () => Promise.reject(new ArgumentError("--lambda expects a number"));
+  assertEquals(await runMain(refuse, { args: ["--json"], context }), 2);
+  assertEquals(context.errors, "error: --lambda expects a number\n");
+});
+
+Deno.test("explainSystem() does not pass on advice to allow more", () => {
+  const { NotCapable } = Deno.errors;
+  assertEquals(
+    explainSystem(
+      new NotCapable(
+        'Requires all access to "/proc/version", run again with the --allow-all flag',
+      ),
+    ),
+    'Deno refuses all access to "/proc/version"',
+  );
+});
+
 Deno.test("runMain() removes the progress line before it writes the error", async () => {
   const context = new CapturedContext({ isTerminal: true });
   await runMain(() => {

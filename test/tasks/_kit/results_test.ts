@@ -265,6 +265,38 @@ Deno.test("Results.finish() says what every file was, and removes the checkpoint
   });
 });
 
+Deno.test("openResults() reads no file outside the directory, whatever finished.json names", async () => {
+  await inDirectory(async (directory) => {
+    for (const name of ["../mine", "/proc/version", "a/b", "..", ".", ""]) {
+      await finish(directory);
+      await Deno.writeTextFile(`${directory}/../mine`, "mine");
+      await Deno.writeTextFile(
+        `${directory}/finished.json`,
+        JSON.stringify({ sha256: { [name]: "0".repeat(64) } }),
+      );
+      await assertRejects(
+        () => openResults(directory, config(), FILES),
+        TaskError,
+        "(finished.json is not what was written)",
+      );
+      await Deno.remove(directory, { recursive: true });
+    }
+  });
+});
+
+Deno.test("Results.start(), resume() and clear() touch nothing that another task has written meanwhile", async () => {
+  await inDirectory(async (directory) => {
+    for (const begin of ["start", "resume", "clear"] as const) {
+      const results = await openResults(directory, config(), FILES);
+      await finish(directory, ["--seed", "2"]);
+      const before = await contents(directory);
+      await assertRejects(() => results[begin](), TaskError, "another task has changed its config");
+      assertEquals(await contents(directory), before);
+      await Deno.remove(directory, { recursive: true });
+    }
+  });
+});
+
 Deno.test("Results.removeLeftovers() removes a checkpoint that a kill left beside finished results", async () => {
   await inDirectory(async (directory) => {
     await finish(directory);
