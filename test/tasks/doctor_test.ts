@@ -160,8 +160,10 @@ Deno.test("doctor says so when the data are not the published ones", async () =>
     await writeBlack(directory);
     const { status, output } = await runInProcess(main, ["--data", directory]);
     assertEquals(status, 0);
-    assertMatch(output, /^Data: +CIFAR-10 \(unverified: digest [0-9a-f]{8}…\) in /m);
-    assertMatch(output.replaceAll(/\s+/g, " "), /of the right form but not the published files; /);
+    // Lines break where the path of the folder has them break.
+    const text = output.replaceAll(/\s+/g, " ");
+    assertMatch(text, / Data: CIFAR-10 \(unverified: digest [0-9a-f]{8}…\) in /);
+    assertMatch(text, /of the right form but not the published files; /);
   });
 });
 
