@@ -149,7 +149,7 @@ Deno.test("doctor reports all findings, and exits 2, when the data are invalid",
   await inDirectory(async (directory) => {
     const { status, output, errors } = await runInProcess(main, ["--data", directory]);
     assertEquals(status, 2);
-    assertMatch(output, /^Data: +Cannot read CIFAR-10 from /m);
+    assertMatch(output, /^Data: +Cannot read CIFAR-10 from\s/m);
     assertMatch(output, /^Self-test: ok/m);
     assert(errors.includes(`error: Cannot read CIFAR-10 from ${directory}: `), errors);
   });
