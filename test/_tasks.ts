@@ -37,7 +37,7 @@ export async function runWithoutAdapter(
   args: readonly string[],
 ): Promise<Ended> {
   // Through a shell, which splits $STD_MAP as `deno task` does; this process may not read the variable.
-  const script = `exec "$0" run $STD_MAP --allow-read --allow-write "$@"`;
+  const script = `exec "$0" run --quiet $STD_MAP --allow-read --allow-write "$@"`;
   const { code, stdout, stderr } = await new Deno.Command("sh", {
     args: ["-c", script, Deno.execPath(), `tasks/${task}.ts`, ...args],
     cwd: fromFileUrl(new URL("..", import.meta.url)),
@@ -64,7 +64,7 @@ export async function runProgram(
   const limit = files === undefined ? "" : `ulimit -n ${files} && `;
   // Through a shell, which splits $STD_MAP as `deno task` does; this process may not read the variable.
   const script =
-    `${limit}exec "$0" run $STD_MAP --no-lock --no-check --allow-read --allow-write - "$@"`;
+    `${limit}exec "$0" run --quiet $STD_MAP --no-lock --no-check --allow-read --allow-write - "$@"`;
   const child = new Deno.Command("sh", {
     args: ["-c", script, Deno.execPath(), ...args],
     cwd: fromFileUrl(new URL("..", import.meta.url)),
