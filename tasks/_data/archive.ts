@@ -1,7 +1,7 @@
 /** An archive of known size and digest, and whether a file is that archive. */
-import { createHash } from "node:crypto";
 import { DataError } from "../../src/errors.ts";
 import { statIfThere } from "../_kit/files.ts";
+import { sha256OfFile } from "../_kit/sha256.ts";
 
 export interface Archive {
   /** An http, https or file URL. */
@@ -29,20 +29,7 @@ export async function checkArchive(
   if (problem !== undefined) {
     throw new DataError(`Cannot unpack ${path}: ${problem}, expected an archive of ${size} bytes`);
   }
-  const digest = await digestOf(path, signal);
+  const digest = await sha256OfFile(path, signal);
   if (digest === sha256) return;
   throw new DataError(`Cannot unpack ${path}: its SHA-256 is ${digest}, expected ${sha256}`);
-}
-
-/** The SHA-256 of a file, as lower-case hexadecimal. */
-export async function digestOf(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash("sha256");
-  using file = await Deno.open(path);
-  const buffer = new Uint8Array(2 ** 20);
-  while (true) {
-    signal.throwIfAborted();
-    const read = await file.read(buffer);
-    if (read === null) return hash.digest("hex");
-    hash.update(buffer.subarray(0, read));
-  }
 }

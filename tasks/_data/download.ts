@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromFileUrl } from "@std/path";
 import { TaskError } from "../_kit/main.ts";
-import { type Archive, digestOf } from "./archive.ts";
+import type { Archive } from "./archive.ts";
 import { statIfThere, writeAll } from "../_kit/files.ts";
+import { sha256OfFile } from "../_kit/sha256.ts";
 
 interface DownloadOptions {
   /** Stops the download; what was received is kept. */
@@ -69,7 +70,7 @@ export async function download(
     done = await sizeOf(part);
   }
 
-  const digest = await digestOf(part, options.signal);
+  const digest = await sha256OfFile(part, options.signal);
   if (digest !== archive.sha256) {
     await Deno.remove(part);
     throw new DownloadError(

@@ -1,9 +1,9 @@
 /** `finished.json`: written last, it says that results are whole, and what each of their files was. */
-import { createHash } from "node:crypto";
 import { basename, dirname, join } from "@std/path";
 import { DataError } from "../../src/errors.ts";
 import { JsonFile, type JsonValue, TEXT, unexpected } from "../../src/records/json.ts";
 import { readTextIfThere, statIfThere, writeFileDurably } from "./files.ts";
+import { sha256, sha256OfFile } from "./sha256.ts";
 
 export const FINISHED = "finished.json";
 
@@ -28,12 +28,6 @@ const DIGESTS: JsonValue<Digests> = {
 };
 
 const FINISHED_JSON = new JsonFile(DIGESTS);
-
-export async function sha256(content: string | Uint8Array): Promise<string> {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return new Uint8Array(digest).toHex();
-}
 
 /**
  * Reads what the files of finished results were; undefined where they are not finished.
@@ -70,17 +64,9 @@ export async function changedFiles(
 ): Promise<{ readonly name: string; readonly missing: boolean }[]> {
   const changes: { name: string; missing: boolean }[] = [];
   for (const [name, digest] of Object.entries(digests)) {
-    const found = await digestOf(join(directory, name));
-    if (found !== digest) changes.push({ name, missing: found === undefined });
+    const path = join(directory, name);
+    const missing = !(await statIfThere(path))?.isFile; // A folder or a pipe may be in its place.
+    if (missing || await sha256OfFile(path) !== digest) changes.push({ name, missing });
   }
   return changes;
-}
-
-/** The digest of a file, which may be of any size; undefined where there is no file. */
-async function digestOf(path: string): Promise<string | undefined> {
-  if (!(await statIfThere(path))?.isFile) return undefined; // A folder or a pipe in its place.
-  const hash = createHash("sha256");
-  using file = await Deno.open(path);
-  for await (const bytes of file.readable) hash.update(bytes);
-  return hash.digest("hex");
 }

@@ -1,4 +1,5 @@
 /** One writer per folder: a lock that ends with the process that holds it, however that ends. */
+import { setTimeout as wait } from "node:timers/promises";
 import { dirname, join } from "@std/path";
 import type { TaskContext } from "./context.ts";
 import { warn } from "./events.ts";
@@ -122,7 +123,7 @@ export async function inTurn<T>(folder: string, action: () => Promise<T>): Promi
       } finally {
         if (!kept) file.close();
       }
-      await pause();
+      await wait(PAUSE);
     }
     throw new BusyError(folder, await describeHolder(folder));
   });
@@ -253,16 +254,12 @@ async function describeHolder(folder: string): Promise<string> {
     (typeof since === "string" ? ` since ${since.slice(0, 64)}` : "");
 }
 
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PAUSE));
-}
-
 /** Who holds the lock. It may have only just got it, and the file still name the holder before, or nobody. */
 async function readHolder(
   path: string,
 ): Promise<{ pid?: unknown; host?: unknown; since?: unknown }> {
   for (let tries = 0; tries < TRIES; tries++) {
-    await pause();
+    await wait(PAUSE);
     try {
       return Object(JSON.parse(await readText(path)));
     } catch {

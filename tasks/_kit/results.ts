@@ -9,14 +9,7 @@ import { snakeCase, type TextFormat } from "../../src/records/names.ts";
 import { vendorName } from "./adapter.ts";
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
-import {
-  changedFiles,
-  type Digests,
-  FINISHED,
-  readFinished,
-  sha256,
-  writeFinished,
-} from "./finished.ts";
+import { changedFiles, type Digests, FINISHED, readFinished, writeFinished } from "./finished.ts";
 import {
   inOut,
   readText,
@@ -27,6 +20,7 @@ import {
 } from "./files.ts";
 import { TaskError } from "./main.ts";
 import type { AnyValues, CommonOptions, PROFILE_OPTION, RESUME_OPTIONS } from "./options.ts";
+import { sha256 } from "./sha256.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
 /** The file that says how the results beside it were made. */
@@ -127,7 +121,7 @@ export async function openResults(
   options: ResultsOptions,
 ): Promise<Results> {
   const { files, figures = [], otherFiles, mayDiffer = [], force = false } = options;
-  const seen = await inOut(directory, () => readTextIfThere(join(directory, CONFIG)));
+  const seen = await readConfigText(directory);
   const present = await list(directory);
   const others = [...present.keys()].filter((name) => otherFiles?.test(name));
   const ours = [...new Set([CONFIG, FINISHED, CHECKPOINT, ...files, ...others])].filter((name) =>
@@ -139,7 +133,7 @@ export async function openResults(
   /** A folder of that name is in the way, but is not a result. */
   const isFile = (name: string) => present.get(name)?.isDirectory === false;
   if (ours.length > 0) {
-    const before = await readConfig(directory);
+    const before = decodeConfig(seen);
     if (before === undefined) {
       throw new ArgumentError(
         `--out ${directory} holds ${
@@ -202,7 +196,7 @@ export async function readVariant(
   directory: string,
   adapter: AdapterSummary,
 ): Promise<string | undefined> {
-  const made = (await readConfig(directory))?.madeWith;
+  const made = decodeConfig(await readConfigText(directory))?.madeWith;
   if (made?.adapter !== adapter.description || typeof made.variant !== "string") return undefined;
   return made.variant;
 }
@@ -409,9 +403,12 @@ async function list(directory: string): Promise<Map<string, Deno.DirEntry>> {
   return entries;
 }
 
-/** The `config.json` that this package wrote; undefined where there is none. */
-async function readConfig(directory: string): Promise<RunConfig | undefined> {
-  const text = await inOut(directory, () => readTextIfThere(join(directory, CONFIG)));
+async function readConfigText(directory: string): Promise<string | undefined> {
+  return await inOut(directory, () => readTextIfThere(join(directory, CONFIG)));
+}
+
+/** The `config.json` that this package wrote; undefined where the text is none. */
+function decodeConfig(text: string | undefined): RunConfig | undefined {
   if (text === undefined) return undefined;
   try {
     return CONFIG_JSON.decode(text, { name: CONFIG });

@@ -1,5 +1,4 @@
 /** Checks the settings of a reproduction: the page and its figures use them as numbers and as texts. */
-import { runName } from "../_kit/run_name.ts";
 import { DataError } from "../../src/errors.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import {
@@ -13,6 +12,7 @@ import {
   unexpected,
 } from "../../src/records/json.ts";
 import { snakeCase } from "../../src/records/names.ts";
+import { runName } from "../_kit/run_name.ts";
 
 /** What a setting may be; only what {@linkcode checkConfig} needs of a JSON value. */
 type SettingKind = Pick<JsonValue<unknown>, "decode">;

@@ -12,9 +12,9 @@ import type { Training, TrainingState } from "../../src/train/training.ts";
 import type { TaskContext } from "../_kit/context.ts";
 import { warn, writeEvent } from "../_kit/events.ts";
 import { readIfThere, statIfThere } from "../_kit/files.ts";
-import { sha256 } from "../_kit/finished.ts";
 import { explainSystem } from "../_kit/main.ts";
 import { CHECKPOINT, type Results } from "../_kit/results.ts";
+import { sha256 } from "../_kit/sha256.ts";
 
 /** What is finished and does not change any more: the contents of CSV and JSON files by a name. */
 export type Texts = Readonly<Record<string, string>>;

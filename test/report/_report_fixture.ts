@@ -17,7 +17,8 @@ import { BEST_CSV, TRIALS_CSV } from "../../src/records/trials.ts";
 import { eta } from "../../src/model/schedule.ts";
 import { bestResults, type TrialRow } from "../../src/train/lambda_search.ts";
 import type { CurveRow } from "../../src/train/sensitivity.ts";
-import { type Digests, sha256, writeFinished } from "../../tasks/_kit/finished.ts";
+import { type Digests, writeFinished } from "../../tasks/_kit/finished.ts";
+import { sha256 } from "../../tasks/_kit/sha256.ts";
 
 /** What {@linkcode writeReproduceDirectory} writes. */
 export interface ReproduceOptions {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { readFinished, sha256, writeFinished } from "../../tasks/_kit/finished.ts";
+import { readFinished, writeFinished } from "../../tasks/_kit/finished.ts";
+import { sha256 } from "../../tasks/_kit/sha256.ts";
 import { runMain } from "../../tasks/_kit/main.ts";
 import { main } from "../../tasks/report.ts";
 import { readReproduction } from "../../tasks/_report/read.ts";

@@ -12,7 +12,8 @@ import { openResults } from "../../tasks/_kit/results.ts";
 import { scaleInto, SCALING_FILES, type ScalingOptions } from "../../tasks/_bench/scaling_run.ts";
 import { VariantChooser } from "../../tasks/_run/variant.ts";
 import { main } from "../../tasks/scaling.ts";
-import { readFinished, sha256, writeFinished } from "../../tasks/_kit/finished.ts";
+import { readFinished, writeFinished } from "../../tasks/_kit/finished.ts";
+import { sha256 } from "../../tasks/_kit/sha256.ts";
 import { CapturedContext } from "../_context.ts";
 import { createRandomData } from "../_gpu.ts";
 import {
