@@ -6,6 +6,7 @@
 import { runChecked } from "./_check/deno.ts";
 import { checkExamples, entryPoints } from "./_check/examples.ts";
 import { checkPackage } from "./_check/package.ts";
+import { checkSize } from "./_check/size.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
@@ -16,8 +17,8 @@ import { DRIFT, shadersAreCurrent } from "./shaders.ts";
 const TASK = {
   name: "check",
   summary:
-    "Checks format, lint, types, docs and their examples, generated files, and the package as it would be " +
-    "published. Every check runs, and its result is printed.",
+    "Checks format, lint, types, docs and their examples, generated files, the size of the root, and the package as it " +
+    "would be published. Every check runs, and its result is printed.",
   options: { help: COMMON_OPTIONS.help },
   examples: [{ command: "deno task check", purpose: "before every commit" }],
 } as const;
@@ -44,6 +45,7 @@ async function runChecks(context: TaskContext): Promise<number> {
     ],
     ["shaders", async () => await shadersAreCurrent() ? null : DRIFT],
     ["diagram", async () => await diagramIsCurrent() ? null : DIAGRAM_DRIFT],
+    ["size", checkSize],
     ["package", () => checkPackage(stdMap)],
   ];
 

@@ -2,7 +2,7 @@
  * Writes what is generated from other sources: the unrolled loops of tiles in shaders/, and src/gpu/shaders.gen.ts.
  *
  * Shaders are files of their own, for editors and for review, but a published module cannot read files beside itself:
- * there `import.meta.url` is an https address. So the generated module carries their text.
+ * there `import.meta.url` is an https address. So the generated module carries their text, without comments.
  */
 import { includedFiles } from "../src/gpu/includes.ts";
 import { FUSED_MAX_LAYERS, TILES } from "../src/gpu/kernel_table.ts";
@@ -28,7 +28,7 @@ const MAX_LAYERS = ${FUSED_MAX_LAYERS}u;
 
 const HEADER = `// Generated from shaders/ by \`deno task shaders\`. Do not edit.
 
-/** The text of every shader file, by its path in shaders/ without the extension. */
+/** The text of every shader file without its comments, by its path in shaders/ without the extension. */
 export const SHADERS: Readonly<Record<string, string>> = {
 `;
 
@@ -47,12 +47,20 @@ export async function generateShaders(): Promise<Map<string, string>> {
       );
     }
     for (const tile of Object.keys(TILES)) includedFiles(shaders, name, tile);
-    text += `  "${name}": \`${source.replace(/\\|`|\$\{/g, "\\$&")}\`,\n`;
+    text += `  "${name}": \`${withoutComments(source).replace(/\\|`|\$\{/g, "\\$&")}\`,\n`;
   }
   const files = Object.entries(generatedShaders()).map(([name, text]) =>
     [`shaders/${name}.wgsl`, text] as const
   );
   return new Map([...files, [MODULE, text + "};\n"]]);
+}
+
+/**
+ * Takes the comments away, a third of the bytes that everyone who imports the module loads. What is included stays, and so
+ * do the lines, by whose numbers messages name a place in the file.
+ */
+export function withoutComments(source: string): string {
+  return source.replace(/ *\/\/(?! includes ).*/g, "").replace(/\n+$/, "\n");
 }
 
 async function readShaders(): Promise<Record<string, string>> {

@@ -30,6 +30,15 @@ Deno.test("only src/figures/ imports Vega", () => {
   assertEquals([...new Set(importers.map(folderOf))], ["figures"]);
 });
 
+Deno.test("mod.ts needs no package", async () => {
+  const imports = new Map([...IMPORTS, ...await readImports("mod.ts")]);
+  const reached = new Set(["mod.ts"]);
+  for (const path of reached) imports.get(path)?.forEach((to) => reached.add(to));
+  // Functions that read files import Node's modules when they are called, which is never in a browser.
+  const packages = [...reached].filter((path) => !/^(mod\.ts$|src\/|node:)/.test(path));
+  assertEquals(packages, []);
+});
+
 Deno.test("no module imports itself, directly or through others", () => {
   const done = new Set<string>();
   const circles: string[] = [];

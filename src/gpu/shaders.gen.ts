@@ -1,36 +1,36 @@
 // Generated from shaders/ by `deno task shaders`. Do not edit.
 
-/** The text of every shader file, by its path in shaders/ without the extension. */
+/** The text of every shader file without its comments, by its path in shaders/ without the extension. */
 export const SHADERS: Readonly<Record<string, string>> = {
   "fused/block": `// includes fused/softmax
-//
-// What the kernels share whose workgroup holds a whole layer of one network: \`tile\` its activations or gradients, then sums
-// over its rows; \`w\` the weights of one layer, read while the products before are computed.
-//
-// A thread computes four rows x four features of a layer.
 
-// Overrides stand before the arrays whose lengths they decide, in every file that includes this one, too: naga 29 panics
-// otherwise.
-override EPSILON: f32; // eps of 1 / sqrt(var + eps)
-override STAGED: u32; // vec4s of the largest weight matrix after the first layer, at most 4 WORKGROUP
-override COLUMNS: u32; // of the widest layer
-override LANES: u32 = (ROWS + 3u) / 4u; // threads of a column; each computes rows lane, lane + LANES, ...
-override GROUPS: u32 = (LANES + 4u) / 5u; // of five lanes, whose sums are added first
 
-var<workgroup> w: array<vec4f, STAGED>; // [inputs rounded up to fours, columns]
 
-// Which rows and column of a layer a thread computes. Threads without work repeat others' and store nothing.
+
+
+
+
+
+override EPSILON: f32;
+override STAGED: u32;
+override COLUMNS: u32;
+override LANES: u32 = (ROWS + 3u) / 4u;
+override GROUPS: u32 = (LANES + 4u) / 5u;
+
+var<workgroup> w: array<vec4f, STAGED>;
+
+
 struct Own {
   column: u32,
-  slot: u32, // the column's place in the workgroup
-  slots: u32, // columns that the workgroup computes
+  slot: u32,
+  slots: u32,
   lane: u32,
   rows: vec4u,
-  there: vec4<bool>, // which of the rows exist
+  there: vec4<bool>,
   works: bool,
 }
 
-// The part of a thread where the workgroup computes \`slots\` columns from \`first\` on.
+
 fn own_part(thread: u32, first: u32, slots: u32) -> Own {
   let slot = min(thread / LANES, slots - 1u);
   let lane = thread % LANES;
@@ -40,7 +40,7 @@ fn own_part(thread: u32, first: u32, slots: u32) -> Own {
   );
 }
 
-// Four vec4s for each thread of a layer's packed weights, which begin at \`first\`.
+
 fn fetch_weights(first: u32, count: u32, thread: u32) -> mat4x4f {
   let last = count - 1u;
   return mat4x4f(
@@ -70,7 +70,7 @@ fn stage_weights(fetched: mat4x4f, count: u32, thread: u32) {
   }
 }
 
-// Stores a thread's part of a layer in the tile.
+
 fn store_tile(p: Own, value: mat4x4f) {
   let at = p.slot * ROWS;
   if p.works {
@@ -87,7 +87,7 @@ fn store_tile(p: Own, value: mat4x4f) {
   }
 }
 
-// Stores a thread's part of a layer in the arena; the column begins at \`at\`.
+
 fn store_arena(p: Own, at: u32, value: mat4x4f) {
   if p.works {
     arena[at + p.rows.x] = value[0];
@@ -107,14 +107,14 @@ fn load_arena(p: Own, at: u32) -> mat4x4f {
   return mat4x4f(arena[at + p.rows.x], arena[at + p.rows.y], arena[at + p.rows.z], arena[at + p.rows.w]);
 }
 
-// Rows of the lanes from \`first\` to \`end\`.
+
 fn rows_of(first: u32, end: u32) -> u32 {
   let starts = vec4u(0u, 1u, 2u, 3u) * LANES;
   let counts = min(vec4u(end) + starts, vec4u(ROWS)) - min(vec4u(first) + starts, vec4u(ROWS));
   return counts.x + counts.y + counts.z + counts.w;
 }
 
-// The sum over a thread's rows.
+
 fn sum_of_four(p: Own, v: mat4x4f) -> vec4f {
   let none = vec4f(0.0);
   return (v[0] + select(none, v[1], p.there.y)) + (select(none, v[2], p.there.z) + select(none, v[3], p.there.w));
@@ -132,7 +132,7 @@ fn sum_of_five(f: Five) -> vec4f {
   return ((f.v0 + f.v1) + (f.v2 + f.v3)) + f.v4;
 }
 
-// Where the sums over rows lie in the tile: two for each lane, then two for each group of lanes.
+
 fn lane_at(which: u32, slot: u32, lane: u32) -> u32 {
   return (which * COLUMNS + slot) * LANES + lane;
 }
@@ -146,7 +146,7 @@ struct Sums {
   second: vec4f,
 }
 
-// A lane's sum; 0 behind the last lane.
+
 fn lane_sum(which: u32, slot: u32, lane: u32) -> vec4f {
   return select(vec4f(0.0), tile[lane_at(which, slot, min(lane, LANES - 1u))], lane < LANES);
 }
@@ -158,7 +158,7 @@ fn five_lanes(which: u32, slot: u32, first: u32) -> Five {
   );
 }
 
-// A group's sum; 0 behind the last group.
+
 fn group_sum(which: u32, slot: u32, group: u32) -> vec4f {
   return select(vec4f(0.0), tile[group_at(which, slot, min(group, GROUPS - 1u))], group < GROUPS);
 }
@@ -179,7 +179,7 @@ fn sums_of_groups(slot: u32) -> Sums {
   return all;
 }
 
-// The sums of two tensors over the rows of each column. The tile is free before and after.
+
 fn sums(p: Own, thread: u32, first: mat4x4f, second: mat4x4f) -> Sums {
   if p.works {
     tile[lane_at(0u, p.slot, p.lane)] = sum_of_four(p, first);
@@ -198,7 +198,7 @@ fn sums(p: Own, thread: u32, first: mat4x4f, second: mat4x4f) -> Sums {
   return all;
 }
 
-// S of a layer from the activations in the tile and the weights in w.
+
 fn outputs_of(l: u32, p: Own, bias: vec4f) -> mat4x4f {
   let depth = columns(places[l].inputs);
   let width = columns(places[l].outputs);
@@ -214,7 +214,7 @@ fn outputs_of(l: u32, p: Own, bias: vec4f) -> mat4x4f {
   return s;
 }
 
-// dH of a layer from dS of the next one in the tile and that one's weights in w.
+
 fn input_gradients(next: u32, p: Own) -> mat4x4f {
   let width = columns(places[next].outputs);
   var dh: mat4x4f;
@@ -229,12 +229,12 @@ fn input_gradients(next: u32, p: Own) -> mat4x4f {
   return dh;
 }
 
-// What the gradients of a thread's part of a hidden layer are made from.
+
 struct Activated {
   gamma: vec4f,
-  inverse: vec4f, // 1 / sqrt(var + eps)
+  inverse: vec4f,
   h: mat4x4f,
-  n: mat4x4f, // with batch norm
+  n: mat4x4f,
 }
 
 fn load_activated(network: u32, l: u32, p: Own) -> Activated {
@@ -249,8 +249,8 @@ fn load_activated(network: u32, l: u32, p: Own) -> Activated {
   return Activated(vectors_of(network, l, p.column).scale, inverse, h, n);
 }
 
-// dS of a hidden layer from its dH. With \`keep\` the gradients of gamma and beta are stored. The tile is free before and
-// after.
+
+
 fn deactivate(
   network: u32, l: u32, p: Own, thread: u32, keep: bool, activated: Activated, dh: mat4x4f,
 ) -> mat4x4f {
@@ -282,35 +282,35 @@ fn deactivate(
 }
 `,
   "fused/column": `// includes fused/layers, fused/ten, shared/bits
-//
-// What the kernels share whose workgroup computes one column of four features of a layer, for all rows.
-//
-// Threads are LANES of rows times PARTS of what is summed. Sums over the rows are made in two goes: a thread for each group of
-// ten rows, then every thread adds the groups, ten at a time.
 
-override PARTS: u32; // at most 8
+
+
+
+
+
+override PARTS: u32;
 override LANES: u32 = WORKGROUP / PARTS;
-override EPSILON: f32; // eps of 1 / sqrt(var + eps)
+override EPSILON: f32;
 override GROUPS: u32 = (ROWS + 9u) / 10u;
 
-var<workgroup> parts: array<vec4f, WORKGROUP>; // [PARTS, LANES]
+var<workgroup> parts: array<vec4f, WORKGROUP>;
 var<workgroup> rows_of_column: array<vec4f, ROWS>;
 var<workgroup> more_rows: array<vec4f, ROWS>;
 var<workgroup> groups: array<vec4f, GROUPS>;
 var<workgroup> more_groups: array<vec4f, GROUPS>;
 
-// Four features of a row; 0 behind the last column of a part.
+
 fn tensor_at(first: u32, column: u32, end: u32) -> vec4f {
   let value = arena[first + min(column, end - 1u) * ROWS];
   return select(vec4f(0.0), value, column < end);
 }
 
-// What a part has found of a row; 0 behind the last part.
+
 fn part_at(lane: u32, part: u32) -> vec4f {
   return select(vec4f(0.0), parts[min(part, PARTS - 1u) * LANES + lane], part < PARTS);
 }
 
-// Adds up what the parts of a row have found, always in the same order.
+
 fn sum_of_parts(thread: u32, value: vec4f) -> vec4f {
   workgroupBarrier();
   parts[thread] = value;
@@ -374,7 +374,7 @@ fn ten_other_groups(first: u32) -> Ten {
   );
 }
 
-// How many rows a group has: ten, the last perhaps fewer, groups behind it none.
+
 fn rows_in(group: u32) -> u32 {
   return min(10u, max(ROWS, 10u * group) - 10u * group);
 }
@@ -384,7 +384,7 @@ struct Sums {
   second: vec4f,
 }
 
-// Adds up \`groups\` and \`more_groups\`, which hold a sum for each group.
+
 fn sums_of_groups() -> Sums {
   var all = Sums(vec4f(0.0), vec4f(0.0));
   for (var g = 0u; g < GROUPS; g += 10u) {
@@ -394,7 +394,7 @@ fn sums_of_groups() -> Sums {
   return all;
 }
 
-// The sums of \`rows_of_column\` and of \`more_rows\`.
+
 fn sums(thread: u32) -> Sums {
   workgroupBarrier();
   for (var g = thread; g < GROUPS; g += WORKGROUP) {
@@ -410,15 +410,15 @@ struct Moments {
   variance: vec4f,
 }
 
-// rows (mean of the group - mean)^2, from the sum of a group.
+
 fn group_square(group: u32, sum: vec4f, mean: vec4f) -> vec4f {
   let rows = f32(rows_in(group));
   let difference = sum / max(rows, 1.0) - mean;
   return rows * difference * difference;
 }
 
-// Mean and variance of \`rows_of_column\`. Each group is measured around its own mean, then the groups are put together
-// (Chan, Golub and LeVeque 1979): squares = sum of own squares + rows (own mean - mean)^2.
+
+
 fn moments(thread: u32) -> Moments {
   workgroupBarrier();
   for (var g = thread; g < GROUPS; g += WORKGROUP) {
@@ -445,25 +445,25 @@ fn moments(thread: u32) -> Moments {
 }
 `,
   "fused/descent": `// includes fused/layers
-//
-// Stochastic gradient descent for packed parameters:
-//
-//   theta <- theta - eta g    g = d cost / d theta, to which L2 adds 2 lambda W for a weight
-//                             eta = (1 - rise) eta_min + rise eta_max
-//
-// Gradients are stored in the last step of a run only, where a check can read them: stores cost as much as the update.
 
-@group(0) @binding(2) var<storage, read> networks: array<Network>; // [P]
-@group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
 
-override UPDATE: u32; // bits of step.parts
+
+
+
+
+
+
+@group(0) @binding(2) var<storage, read> networks: array<Network>;
+@group(0) @binding(9) var<storage, read_write> gradients: array<f32>;
+
+override UPDATE: u32;
 override FORWARD: u32;
 override GRADIENTS: u32;
 
-// How a network descends.
+
 struct Descent {
   eta: f32,
-  decay: f32, // 2 lambda
+  decay: f32,
 }
 
 fn descent_of(network: u32) -> Descent {
@@ -471,13 +471,13 @@ fn descent_of(network: u32) -> Descent {
   return Descent((1.0 - step.rise) * n.eta_min + step.rise * n.eta_max, 2.0 * n.lambda);
 }
 
-// Stores the gradients of a column. \`at\` counts from the network's first parameter.
+
 fn keep_gradients(network: u32, at: u32, column: u32, width: u32, gradient: vec4f) {
   if (step.parts & GRADIENTS) == 0u {
     return;
   }
   let first = network * layer.parameters + at + 4u * column;
-  let left = width - 4u * column; // from here to the last
+  let left = width - 4u * column;
   gradients[first] = gradient.x;
   if left > 1u {
     gradients[first + 1u] = gradient.y;
@@ -490,39 +490,39 @@ fn keep_gradients(network: u32, at: u32, column: u32, width: u32, gradient: vec4
   }
 }
 
-// Four biases, gammas or betas after the update.
+
 fn moved(d: Descent, old: vec4f, gradient: vec4f) -> vec4f {
   return fma(vec4f(-d.eta), gradient, old);
 }
 
-// The gradient of four weights, from that of the loss alone.
+
 fn with_decay(d: Descent, old: vec4f, gradient: vec4f) -> vec4f {
   return fma(vec4f(d.decay), old, gradient);
 }
 `,
   "fused/evaluate": `// includes fused/layers, shared/averages, shared/bits
-//
-// What follows the product of a hidden layer in an evaluation, S = X W + b, for a column of four features:
-//
-//   with batch norm     N = (S - mean) / sqrt(variance + eps),  H = max(0, gamma N + beta),  by the moving averages
-//   without             H = max(0, S)
-//
-// 1 / sqrt(variance + eps) of an infinite average would be 0, and so would each N: it is NaN here, as in
-// per_operation/batch_norm.wgsl.
 
-@group(0) @binding(38) var<storage, read_write> activations: array<vec4f>; // [P, columns, step.rows] H of the first layer
 
-// packed: fused/layers.wgsl; statistics: shared/averages.wgsl
+
+
+
+
+
+
+
+@group(0) @binding(38) var<storage, read_write> activations: array<vec4f>;
+
+
 
 struct Ending {
-  offset: vec4f, // b, with batch norm less the mean
-  inverse: vec4f, // 1 / sqrt(variance + eps)
+  offset: vec4f,
+  inverse: vec4f,
   gamma: vec4f,
   beta: vec4f,
 }
 
-// Four of a layer's moving averages, which begin at \`first\`; past the last feature 0, so that H is 0 there whatever the last
-// one's are.
+
+
 fn averages_at(first: u32, column: u32, width: u32) -> vec4f {
   let at = first + 4u * column;
   let last = first + width - 1u;
@@ -553,34 +553,34 @@ fn ending_of(network: u32, l: u32, column: u32) -> Ending {
   );
 }
 
-// H of a column, from X W.
+
 fn activation(e: Ending, product: vec4f) -> vec4f {
   return relu4(fma(e.gamma, (product + e.offset) * e.inverse, e.beta));
 }
 `,
   "fused/evaluate_input": `// includes fused/evaluate, shared/images
-//
-// The first layer of an evaluation: H of fused/evaluate.wgsl from
-//
-//   X[r, i] = byte[first + r, i] / 255 * scale[i] + shift[i]
-//
-// A workgroup computes IMAGES images x COLUMNS columns of one network, a thread eight images x one column. Images and
-// weights are staged CHUNK texels of four inputs at a time, in that order of the data set, and the next chunk is read
-// while the products of this one are computed. Threads without a column only stage.
 
-// images and standard: shared/images.wgsl; places and packed: fused/layers.wgsl; activations: fused/evaluate.wgsl
 
-override LANES: u32; // threads of a column
-override COLUMNS: u32; // of a workgroup; WORKGROUP is at least LANES COLUMNS
-override CHUNK: u32; // an even number; a chunk has at most 5 WORKGROUP texels and 2 WORKGROUP columns of weights
+
+
+
+
+
+
+
+
+
+override LANES: u32;
+override COLUMNS: u32;
+override CHUNK: u32;
 override IMAGES: u32 = 8u * LANES;
-override TURN: u32 = WORKGROUP / CHUNK; // images of which all threads together stage a texel each
-override X_STRIDE: u32 = CHUNK + 1u; // from one image to the next: no multiple of 8, for the banks of workgroup memory
+override TURN: u32 = WORKGROUP / CHUNK;
+override X_STRIDE: u32 = CHUNK + 1u;
 
-var<workgroup> x: array<vec4f, IMAGES * X_STRIDE>; // X [IMAGES, X_STRIDE]
-var<workgroup> w: array<vec4f, 4u * CHUNK * COLUMNS>; // W [4 CHUNK, COLUMNS]
+var<workgroup> x: array<vec4f, IMAGES * X_STRIDE>;
+var<workgroup> w: array<vec4f, 4u * CHUNK * COLUMNS>;
 
-// Where the images lie that a thread stages texels of.
+
 struct Places {
   first: vec2u,
   second: vec2u,
@@ -589,7 +589,7 @@ struct Places {
   fifth: vec2u,
 }
 
-// What a thread stages of a chunk: a texel of each image, before standardisation, and two columns of weights.
+
 struct Fetched {
   first: vec4f,
   second: vec4f,
@@ -601,7 +601,7 @@ struct Fetched {
   w1: vec4f,
 }
 
-// Eight images of a column.
+
 struct Products {
   a: mat4x4f,
   b: mat4x4f,
@@ -611,7 +611,7 @@ fn place_of(image: u32) -> vec2u {
   return place(step.first + min(image, step.rows - 1u));
 }
 
-// The texel \`k\` of an image; where IMAGES are staged in fewer turns, nothing.
+
 fn fetch_texel(turn: u32, k: u32, at: vec2u) -> vec4f {
   if turn * TURN >= IMAGES {
     return vec4f(0.0);
@@ -619,7 +619,7 @@ fn fetch_texel(turn: u32, k: u32, at: vec2u) -> vec4f {
   return textureLoad(images, vec2u(k, at.x), at.y, 0);
 }
 
-// Weights of input \`i\` in the chunk that begins with \`texel\`; 0 behind the last input.
+
 fn fetch_weight(network: u32, texel: u32, first_column: u32, i: u32) -> vec4f {
   let width = columns(layer.outputs);
   let input = 4u * texel + i / COLUMNS;
@@ -630,7 +630,7 @@ fn fetch_weight(network: u32, texel: u32, first_column: u32, i: u32) -> vec4f {
 }
 
 fn fetch(network: u32, texel: u32, first_column: u32, thread: u32, at: Places) -> Fetched {
-  let k = min(texel + thread % CHUNK, layer.texels - 1u); // behind the last texel the weights are 0
+  let k = min(texel + thread % CHUNK, layer.texels - 1u);
   return Fetched(
     fetch_texel(0u, k, at.first),
     fetch_texel(1u, k, at.second),
@@ -664,12 +664,12 @@ fn stage(f: Fetched, thread: u32) {
   }
 }
 
-// Adds the products of a staged texel.
+
 fn add_texel(s: Products, lane: u32, column: u32, k: u32) -> Products {
   let at = 4u * k * COLUMNS + column;
   let four = mat4x4f(w[at], w[at + COLUMNS], w[at + 2u * COLUMNS], w[at + 3u * COLUMNS]);
   let first = lane * X_STRIDE + k;
-  let next = LANES * X_STRIDE; // from one of the thread's images to the next
+  let next = LANES * X_STRIDE;
   return Products(
     mat4x4f(
       add_product(s.a[0], x[first], four),
@@ -713,7 +713,7 @@ fn fused_evaluate_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
   var fetched = fetch(network, 0u, first_column, thread, at);
   var s: Products;
   for (var texel = 0u; texel < layer.texels; texel += CHUNK) {
-    workgroupBarrier(); // The chunk before has been read.
+    workgroupBarrier();
     stage(fetched, thread);
     workgroupBarrier();
     fetched = fetch(network, texel + CHUNK, first_column, thread, at);
@@ -741,32 +741,32 @@ fn fused_evaluate_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
 }
 `,
   "fused/evaluate_rest": `// includes fused/evaluate
-//
-// The layers of an evaluation after the first, from H to the outcome of each image:
-//
-//   hidden  H of fused/evaluate.wgsl;  last  S = H W + b
-//   loss = log(sum of exp(S - max S)) - (S[t] - max S), with the image's label t
-//   correct = 1 where the predicted class is t, else 0
-//
-// The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or the label's is
-// -infinity. A thread computes an image, whose activations only it reads. The weights to four columns are staged at a time;
-// all threads read the same of them.
 
-// places and packed: fused/layers.wgsl; activations: fused/evaluate.wgsl
-@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
-@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, step.rows] loss, correct
-@group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, step.rows]
 
-override DEPTH: u32; // columns of the widest layer but the last
-override ODD: u32; // columns of the widest of layers 1, 3, ..., counted from 1
-override EVEN: u32; // and of layers 2, 4, ...
 
-// A layer's inputs and its outputs, which change places after each: [ODD, WORKGROUP] and [EVEN, WORKGROUP].
+
+
+
+
+
+
+
+
+
+@group(0) @binding(6) var<storage, read> labels: array<u32>;
+@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>;
+@group(0) @binding(25) var<storage, read_write> predictions: array<u32>;
+
+override DEPTH: u32;
+override ODD: u32;
+override EVEN: u32;
+
+
 var<workgroup> values: array<vec4f, (ODD + EVEN) * WORKGROUP>;
-var<workgroup> w: array<vec4f, 16u * DEPTH>; // W [4 DEPTH, 4]
-var<workgroup> endings: array<Ending, 4>; // of the four columns
+var<workgroup> w: array<vec4f, 16u * DEPTH>;
+var<workgroup> endings: array<Ending, 4>;
 
-// Columns \`first\` to \`first + 7\` of a row of H, which begins at \`h\`. Those behind the last repeat it.
+
 fn load_columns(h: u32, row: u32, first: u32, width: u32, thread: u32) {
   let last = width - 1u;
   let c0 = first;
@@ -796,7 +796,7 @@ fn load_columns(h: u32, row: u32, first: u32, width: u32, thread: u32) {
   values[c7 * WORKGROUP + thread] = h7;
 }
 
-// Number i of the weights to four columns; those behind the last column repeat it.
+
 fn weight_at(first: u32, i: u32, column: u32, width: u32) -> vec4f {
   return packed[first + i / 4u * width + min(column + i % 4u, width - 1u)];
 }
@@ -807,7 +807,7 @@ fn stage_weight(i: u32, count: u32, value: vec4f) {
   }
 }
 
-// The weights of a layer to four columns, and what follows the product.
+
 fn stage_columns(network: u32, l: u32, column: u32, thread: u32) {
   let width = columns(places[l].outputs);
   let count = 16u * columns(places[l].inputs);
@@ -836,13 +836,13 @@ fn stage_columns(network: u32, l: u32, column: u32, thread: u32) {
   }
 }
 
-// The staged weights of four inputs to one of the four columns.
+
 fn staged(k: u32, column: u32) -> mat4x4f {
   let at = 16u * k + column;
   return mat4x4f(w[at], w[at + 4u], w[at + 8u], w[at + 12u]);
 }
 
-// Four columns of the product. \`inputs\` is where those of the image begin.
+
 fn products(inputs: u32, depth: u32) -> mat4x4f {
   var s: mat4x4f;
   for (var k = 0u; k < depth; k++) {
@@ -866,10 +866,10 @@ fn store_column(to: u32, l: u32, column: u32, i: u32, product: vec4f) {
   }
 }
 
-// The largest logit so far, and its class.
+
 struct Best {
   logit: f32,
-  index: u32, // the class
+  index: u32,
 }
 
 fn better(best: Best, logit: f32, index: u32) -> Best {
@@ -879,7 +879,7 @@ fn better(best: Best, logit: f32, index: u32) -> Best {
   return best;
 }
 
-// Stores the outcome of an image, whose logits begin at \`logits\`, as number \`to\`.
+
 fn store_outcome(logits: u32, label: u32, to: u32) {
   let classes = places[LAYERS - 1u].outputs;
   let width = columns(classes);
@@ -920,7 +920,7 @@ fn fused_evaluate_rest(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   var outputs = ODD * WORKGROUP + thread;
   for (var l = 1u; l < LAYERS; l++) {
     for (var column = 0u; column < columns(places[l].outputs); column += 4u) {
-      workgroupBarrier(); // The weights before have been read.
+      workgroupBarrier();
       stage_columns(network, l, column, thread);
       workgroupBarrier();
       let s = products(inputs, columns(places[l].inputs));
@@ -939,40 +939,40 @@ fn fused_evaluate_rest(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
 }
 `,
   "fused/input": `// includes fused/weights, shared/images
-//
-// The last dispatch of a fused step. For the first layer and one slice of its inputs, independent of all other slices: the
-// weight gradient of this step, its update, and the product of the next step:
-//
-//   dW = X^T dS + 2 lambda W,  W <- W - eta dW,  sums of S' = X' W over the slice
-//   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i];  X' the same with the next step's images
-//
-// Further workgroups update everything else (fused/weights.wgsl).
-//
-// A slice has 4 SLICE inputs; a workgroup computes COLUMNS columns of one network. Its rows are staged STAGED_ROWS at a time,
-// all of them if they fit. Backward, a thread computes four inputs x one column over one of four parts of the rows, then one of
-// those inputs over all parts; forward, four rows x one column. The next step's first rows are read at the start, so that
-// they arrive meanwhile.
 
-// networks and gradients: fused/descent.wgsl; images, order and standard: shared/images.wgsl; places, arena and packed:
-// fused/layers.wgsl
-@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS] sums over each slice
 
-override SLICE: u32; // texels of four inputs
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>;
+
+override SLICE: u32;
 override SLICES: u32;
-override COLUMNS: u32; // of a workgroup; WORKGROUP is 4 SLICE COLUMNS
-override STAGED_ROWS: u32; // a multiple of 20, at most 8 COLUMNS and 16 SLICE
-override STAGED: u32; // vec4s of workgroup memory for rows, then for the sums of parts
+override COLUMNS: u32;
+override STAGED_ROWS: u32;
+override STAGED: u32;
 
-const PARTS = 4u; // of the rows, backward: as many as a texel has inputs
+const PARTS = 4u;
 
-override LANES: u32 = STAGED_ROWS / 4u; // threads of a column, forward
-override X_STRIDE: u32 = SLICE + 1u; // from one row to the next: no multiple of 8, for the banks of workgroup memory
-override DS: u32 = STAGED_ROWS * X_STRIDE; // where dS begins
+override LANES: u32 = STAGED_ROWS / 4u;
+override X_STRIDE: u32 = SLICE + 1u;
+override DS: u32 = STAGED_ROWS * X_STRIDE;
 
-var<workgroup> staged: array<vec4f, STAGED>; // X [STAGED_ROWS, X_STRIDE], dS [COLUMNS, STAGED_ROWS]
-var<workgroup> w: array<vec4f, 4u * SLICE * COLUMNS>; // W [4 SLICE, COLUMNS]
+var<workgroup> staged: array<vec4f, STAGED>;
+var<workgroup> w: array<vec4f, 4u * SLICE * COLUMNS>;
 
-// What a thread stages of some rows: two texels of four pixels.
+
 struct Fetched {
   first: vec4f,
   second: vec4f,
@@ -1004,7 +1004,7 @@ fn stage_images(fetched: Fetched, thread: u32) {
   }
 }
 
-// dS of a staged row and column; 0 behind the last.
+
 fn gradient_at(network: u32, row: u32, first_column: u32, i: u32) -> vec4f {
   let column = min(first_column + i / STAGED_ROWS, columns(layer.outputs) - 1u);
   let r = row + i % STAGED_ROWS;
@@ -1012,7 +1012,7 @@ fn gradient_at(network: u32, row: u32, first_column: u32, i: u32) -> vec4f {
   return select(vec4f(0.0), value, r < ROWS);
 }
 
-// A thread stages four: STAGED_ROWS is at most 16 SLICE.
+
 fn stage_gradients(network: u32, row: u32, first_column: u32, thread: u32) {
   let count = STAGED_ROWS * COLUMNS;
   let g0 = gradient_at(network, row, first_column, min(thread, count - 1u));
@@ -1033,12 +1033,12 @@ fn stage_gradients(network: u32, row: u32, first_column: u32, thread: u32) {
   }
 }
 
-// Adds four inputs of a staged row times a column of its dS.
+
 fn add_row(sum: mat4x4f, q: u32, column: u32, row: u32) -> mat4x4f {
   return add_outer(sum, staged[row * X_STRIDE + q], staged[DS + column * STAGED_ROWS + row]);
 }
 
-// Adds a part of the staged rows to the gradient of four inputs' weights to a column.
+
 fn add_rows(sum: mat4x4f, q: u32, column: u32, part: u32) -> mat4x4f {
   var total = sum;
   for (var row = part * (STAGED_ROWS / PARTS); row < (part + 1u) * (STAGED_ROWS / PARTS); row += 5u) {
@@ -1051,13 +1051,13 @@ fn add_rows(sum: mat4x4f, q: u32, column: u32, part: u32) -> mat4x4f {
   return total;
 }
 
-// Where a part's sum for an input waits for the thread that adds it, that of the part with the input's number.
+
 fn waiting(part: u32, input: u32, own: u32) -> u32 {
-  let place = (part + PARTS - input) % PARTS - 1u; // a thread keeps its own sum
+  let place = (part + PARTS - input) % PARTS - 1u;
   return (place * PARTS + input) * SLICE * COLUMNS + own;
 }
 
-// The sum of a part for input number \`input\`, whose thread has \`own_sum\`.
+
 fn part_sum(part: u32, input: u32, own: u32, own_sum: vec4f) -> vec4f {
   if part == input {
     return own_sum;
@@ -1065,10 +1065,10 @@ fn part_sum(part: u32, input: u32, own: u32, own_sum: vec4f) -> vec4f {
   return staged[waiting(part, input, own)];
 }
 
-// The gradient of one of a thread's four inputs, number \`part\`, over all parts of the rows, added in order.
+
 fn sum_of_parts(sum: mat4x4f, thread: u32, part: u32) -> vec4f {
   let own = thread % (SLICE * COLUMNS);
-  workgroupBarrier(); // The rows have been read.
+  workgroupBarrier();
   if part != 0u {
     staged[waiting(part, 0u, own)] = sum[0];
   }
@@ -1088,7 +1088,7 @@ fn sum_of_parts(sum: mat4x4f, thread: u32, part: u32) -> vec4f {
     part_sum(2u, part, own, own_sum) + part_sum(3u, part, own, own_sum);
 }
 
-// Four rows of the product over the slice.
+
 fn products(column: u32, lane: u32) -> mat4x4f {
   var s: mat4x4f;
   for (var k = 0u; k < SLICE; k++) {
@@ -1122,12 +1122,12 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   let first_column = group.y * COLUMNS;
   var next = fetch_images(step.next, 0u, slice, thread);
 
-  // Backward: thread = (part COLUMNS + column) SLICE + q.
+
   let q = thread % SLICE;
   let c = thread / SLICE % COLUMNS;
   let part = thread / (SLICE * COLUMNS);
   let column = first_column + c;
-  let input = 4u * (slice * SLICE + q) + part; // the one that this thread moves
+  let input = 4u * (slice * SLICE + q) + part;
   let exists = input < layer.inputs && column < width;
   let at = packed_weight(network, 0u) + input * width + column;
   let d = descent_of(network);
@@ -1139,7 +1139,7 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     var sum: mat4x4f;
     for (var row = 0u; row < ROWS; row += STAGED_ROWS) {
       let fetched = fetch_images(step.first, row, slice, thread);
-      workgroupBarrier(); // The rows before have been read.
+      workgroupBarrier();
       stage_gradients(network, row, first_column, thread);
       stage_images(fetched, thread);
       workgroupBarrier();
@@ -1157,13 +1157,13 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     return;
   }
 
-  // Forward: thread = column LANES + lane.
+
   w[(4u * q + part) * COLUMNS + c] = weights;
   let own_column = thread / LANES;
   let lane = thread % LANES;
   let to = ((network * width + first_column + own_column) * SLICES + slice) * ROWS;
   for (var row = 0u; row < ROWS; row += STAGED_ROWS) {
-    workgroupBarrier(); // What was staged before has been read.
+    workgroupBarrier();
     stage_images(next, thread);
     workgroupBarrier();
     next = fetch_images(step.next, row + STAGED_ROWS, slice, thread);
@@ -1178,37 +1178,37 @@ fn fused_input(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
 }
 `,
   "fused/input_backward": `// includes fused/weights, fused/input_tile
-//
-// The weight gradient of the first layer and its update, for the columns of all networks side by side (fused/input_tile.wgsl):
-//
-//   dW = X^T dS + 2 lambda W,  W <- W - eta dW
-//   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
-//
-// A workgroup computes BLOCK texels x COLUMNS columns, over CHUNK rows at a time: those of the next chunk are read before the
-// products of this one. A thread computes TEXELS texels, q, q + TEXEL_LANES and so on: 64 multiply-adds to four reads, or 128
-// to six.
-//
-// Further workgroups update everything else (fused/weights.wgsl).
 
-// networks and gradients: fused/descent.wgsl; images, order and standard: shared/images.wgsl; places, arena and packed:
-// fused/layers.wgsl
 
-override TEXELS: u32; // of a thread: two, or four
-override BLOCKS: u32; // of texels: workgroups along x
-override LATER: u32; // workgroups that update the other parameters of a network
 
-const BLOCK = 32u; // texels of a workgroup
-const CHUNK = 20u; // rows staged at a time
+
+
+
+
+
+
+
+
+
+
+
+
+override TEXELS: u32;
+override BLOCKS: u32;
+override LATER: u32;
+
+const BLOCK = 32u;
+const CHUNK = 20u;
 const FOURS = CHUNK / 4u;
 const PIXELS = CHUNK * BLOCK;
 
-override TEXEL_LANES: u32 = BLOCK / TEXELS; // threads of a column
-const DS = FOURS * BLOCK; // where dS begins among the fours: X [FOURS, BLOCK], dS [FOURS, COLUMNS]
-override CELLS: u32 = CHUNK * COLUMNS; // vec4s of dS
+override TEXEL_LANES: u32 = BLOCK / TEXELS;
+const DS = FOURS * BLOCK;
+override CELLS: u32 = CHUNK * COLUMNS;
 
 var<workgroup> images_of_rows: array<u32, ROWS>;
 
-// Where a thread finds the gradients that it stages: those of a chunk begin at these places, row 0 at first.
+
 struct Origins {
   g0: u32,
   g1: u32,
@@ -1217,7 +1217,7 @@ struct Origins {
   g4: u32,
 }
 
-// What a thread stages of a chunk.
+
 struct Chunk {
   x0: vec4f,
   x1: vec4f,
@@ -1231,7 +1231,7 @@ struct Chunk {
   g4: vec4f,
 }
 
-// The sums of a thread: of two texels, and of two more.
+
 struct Tiles {
   low: Tile,
   high: Tile,
@@ -1252,7 +1252,7 @@ fn gradient_origins(first_column: u32, thread: u32) -> Origins {
   );
 }
 
-// What the thread brings in its turn number \`turn\`; a turn that no thread needs reads nothing.
+
 fn fetch_pixel(texel: u32, row: u32, thread: u32, turn: u32) -> vec4f {
   if turn * WORKGROUP >= PIXELS {
     return vec4f(0.0);
@@ -1261,7 +1261,7 @@ fn fetch_pixel(texel: u32, row: u32, thread: u32, turn: u32) -> vec4f {
   return raw_at(images_of_rows[min(row + i / BLOCK, ROWS - 1u)], texel);
 }
 
-// 0 behind the last row, so that it does not matter which image stands in.
+
 fn fetch_gradient(at: u32, row: u32, thread: u32, turn: u32) -> vec4f {
   if turn * WORKGROUP >= CELLS {
     return vec4f(0.0);
@@ -1319,7 +1319,7 @@ fn add_texels(t: Tile, x0: vec4f, x1: vec4f, g0: vec4f, g1: vec4f) -> Tile {
   );
 }
 
-// Adds row r of the fours at x and g.
+
 fn add_row(t: Tiles, x: u32, g: u32, r: u32) -> Tiles {
   let g0 = staged[g][r];
   let g1 = staged[g + HALF][r];
@@ -1364,7 +1364,7 @@ fn move_texel(own: Column, d: Descent, texel: u32, old: mat4x4f, gradient: mat4x
   move_input(own, d, 4u * texel + 3u, old[3], gradient[3]);
 }
 
-// The weights of a thread's texels to one of its columns: all are read before the first is written.
+
 fn move_column(v: u32, texel: u32, g0: mat4x4f, g1: mat4x4f, g2: mat4x4f, g3: mat4x4f) {
   let own = column_of(v);
   if !own.exists {
@@ -1387,12 +1387,12 @@ fn move_column(v: u32, texel: u32, g0: mat4x4f, g1: mat4x4f, g2: mat4x4f, g3: ma
   }
 }
 
-// thread = q HALF + d
+
 fn weight_gradients(first_column: u32, block: u32, thread: u32) -> Tiles {
   for (var row = thread; row < ROWS; row += WORKGROUP) {
     images_of_rows[row] = image_at(step.first, row);
   }
-  let own_texel = block * BLOCK + thread % BLOCK; // the one whose pixels it stages: WORKGROUP is a multiple of BLOCK
+  let own_texel = block * BLOCK + thread % BLOCK;
   let s = standard_of(own_texel);
   let origins = gradient_origins(first_column, thread);
   workgroupBarrier();
@@ -1400,7 +1400,7 @@ fn weight_gradients(first_column: u32, block: u32, thread: u32) -> Tiles {
 
   var sum = Tiles();
   for (var row = 0u; row < ROWS; row += CHUNK) {
-    workgroupBarrier(); // The chunk before has been read.
+    workgroupBarrier();
     stage_chunk(chunk, s, thread);
     workgroupBarrier();
     chunk = fetch_chunk(origins, own_texel, row + CHUNK, thread);
@@ -1424,7 +1424,7 @@ fn tiles_of_columns() -> u32 {
   return (NETWORKS * columns(layer.outputs) + COLUMNS - 1u) / COLUMNS;
 }
 
-// The share of a workgroup behind the tiles, of which there are LATER for each network.
+
 fn move_others(group: vec3u, thread: u32) {
   let i = (group.y - tiles_of_columns()) * BLOCKS + group.x;
   if i < NETWORKS * LATER {
@@ -1446,10 +1446,10 @@ fn fused_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
 }
 `,
   "fused/input_both": `// includes fused/input_backward, fused/input_forward
-//
-// Both products of the first layer in one dispatch (fused/input_backward.wgsl, fused/input_forward.wgsl): a workgroup's block
-// of texels is its slice of the inputs, so that the weights that the second product reads are those that the same workgroup has
-// moved.
+
+
+
+
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_input_both(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -1465,7 +1465,7 @@ fn fused_input_both(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   if updates {
     sum = weight_gradients(first_column, group.x, thread);
   }
-  let images = first_images(group.x, 0u, thread); // on their way while weights move
+  let images = first_images(group.x, 0u, thread);
   if updates {
     move_tiles(first_column, group.x, thread, sum);
     storageBarrier();
@@ -1477,30 +1477,30 @@ fn fused_input_both(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
 }
 `,
   "fused/input_forward": `// includes fused/input_tile
-//
-// The product of the next step's images and the first layer's weights, for the columns of all networks side by side
-// (fused/input_tile.wgsl), over a slice of the inputs:
-//
-//   sums of S = X W over the slice
-//   X[r, i] = byte[order[next + r], i] / 255 * scale[i] + shift[i]
-//
-// A workgroup computes COLUMNS columns, 8 LANES rows at a time, over CHUNK_TEXELS texels at a time: those of the next chunk are
-// read before the products of this one. A thread computes eight rows x two columns: 256 multiply-adds to 16 reads a texel.
 
-// images, order and standard: shared/images.wgsl; packed: fused/layers.wgsl
-@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS] sums over each slice
 
-override SLICE: u32; // texels, a multiple of CHUNK_TEXELS
+
+
+
+
+
+
+
+
+
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>;
+
+override SLICE: u32;
 override SLICES: u32;
-override LANES: u32; // threads of a column, at most WORKGROUP / 16; COLUMNS is at most WORKGROUP / 8
+override LANES: u32;
 
 const CHUNK_TEXELS = 4u;
 const CHUNK_INPUTS = 4u * CHUNK_TEXELS;
 
-// Where W begins among the fours: X [CHUNK_TEXELS, 2, LANES], W [CHUNK_TEXELS, COLUMNS].
+
 override WEIGHTS: u32 = CHUNK_TEXELS * 2u * LANES;
 
-// The images of which a thread stages a pixel of four, and those pixels of the next chunk.
+
 struct Images {
   image0: u32,
   image1: u32,
@@ -1508,7 +1508,7 @@ struct Images {
   x1: vec4f,
 }
 
-// Where the weights that a thread stages lie, those of texel 0, and the weights of the next chunk.
+
 struct Weights {
   at0: u32,
   at1: u32,
@@ -1516,7 +1516,7 @@ struct Weights {
   w1: vec4f,
 }
 
-// A slice's first chunk of some rows. Neighbouring threads read neighbouring texels of a row.
+
 fn first_images(slice: u32, row: u32, thread: u32) -> Images {
   let texel = slice * SLICE + thread % CHUNK_TEXELS;
   let image0 = image_at(step.next, row + thread / CHUNK_TEXELS);
@@ -1528,7 +1528,7 @@ fn next_images(images: Images, texel: u32) -> Images {
   return Images(images.image0, images.image1, raw_at(images.image0, texel), raw_at(images.image1, texel));
 }
 
-// A thread's rows are b, b + LANES, ..., b + 7 LANES: two fours of each texel.
+
 fn stage_pixel_of_row(raw: vec4f, s: Standard, i: u32) {
   let row = i / CHUNK_TEXELS;
   if row < 8u * LANES {
@@ -1537,7 +1537,7 @@ fn stage_pixel_of_row(raw: vec4f, s: Standard, i: u32) {
   }
 }
 
-// Inputs behind those that exist count nothing: their weights are 0.
+
 fn weights_of_texel(at: u32, texel: u32, i: u32) -> vec4f {
   let value = packed[at + 4u * texel * columns(layer.outputs)];
   return select(vec4f(0.0), value, 4u * texel + i / COLUMNS < 4u * layer.texels);
@@ -1601,21 +1601,21 @@ fn store_column(v: u32, slice: u32, row: u32, first: mat4x4f, second: mat4x4f) {
   store_sum(to, row + 7u * LANES, second[3]);
 }
 
-// \`begun\` is what \`first_images\` gives for row 0.
+
 fn forward(first_column: u32, slice: u32, thread: u32, begun: Images) {
-  // thread = d LANES + b
+
   let b = thread % LANES;
   let d = thread / LANES;
   let computes = d < HALF;
   let first = slice * SLICE;
-  let lane = thread % CHUNK_TEXELS; // the texel that it stages: WORKGROUP is a multiple of CHUNK_TEXELS
+  let lane = thread % CHUNK_TEXELS;
   var x = begun;
   for (var row = 0u; row < ROWS; row += 8u * LANES) {
     var s = standard_of(first + lane);
     var w = first_weights(first_column, first, thread);
-    var sum = Tile(); // without a value, naga 29 would keep that of the rows before
+    var sum = Tile();
     for (var texel = first; texel < first + SLICE; texel += CHUNK_TEXELS) {
-      workgroupBarrier(); // The chunk before has been read.
+      workgroupBarrier();
       stage_pixel_of_row(x.x0, s, thread);
       stage_pixel_of_row(x.x1, s, thread + WORKGROUP);
       stage_weight(w.w0, thread);
@@ -1648,18 +1648,18 @@ fn fused_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
 }
 `,
   "fused/input_tile": `// includes fused/descent, shared/images
-//
-// What the two products of the first layer share where the columns of all networks lie side by side: number v = n C + c is
-// column c of network n, of C = columns(layer.outputs) each. A workgroup computes COLUMNS of them, of as many networks as that
-// takes, which share the images that it stages. A column's sums do not depend on where it lies.
-//
-// A thread computes the columns d and d + HALF in tiles of 8 x 8: eight inputs backward, eight rows forward. Staged are fours:
-// four rows of a column or of a texel backward, four inputs of a column or four rows of a texel forward. So one address serves
-// four reads; and the fifth vec4 of a four is left unused, so that threads with neighbouring fours read from different banks.
+
+
+
+
+
+
+
+
 
 override NETWORKS: u32;
-override COLUMNS: u32; // of a workgroup, even
-override STAGED: u32; // fours of workgroup memory
+override COLUMNS: u32;
+override STAGED: u32;
 
 override HALF: u32 = COLUMNS / 2u;
 
@@ -1667,7 +1667,7 @@ alias Four = array<vec4f, 5>;
 
 var<workgroup> staged: array<Four, STAGED>;
 
-// Sums of two fours by two columns: a and b of the first four, c and d of the second; a and c of the first column.
+
 struct Tile {
   a: mat4x4f,
   b: mat4x4f,
@@ -1675,11 +1675,11 @@ struct Tile {
   d: mat4x4f,
 }
 
-// Where a column belongs.
+
 struct Column {
   network: u32,
   column: u32,
-  exists: bool, // behind the last, the last one stands in
+  exists: bool,
 }
 
 fn column_of(v: u32) -> Column {
@@ -1688,7 +1688,7 @@ fn column_of(v: u32) -> Column {
   return Column(own / width, own % width, own == v);
 }
 
-// Where the weights of an input to a column lie.
+
 fn weight_at(own: Column, input: u32) -> u32 {
   return packed_weight(own.network, 0u) + input * columns(layer.outputs) + own.column;
 }
@@ -1697,13 +1697,13 @@ fn four_of(at: u32) -> mat4x4f {
   return mat4x4f(staged[at][0], staged[at][1], staged[at][2], staged[at][3]);
 }
 
-// Where the image of a row lies in the texture, in one number. Behind the last row, the last one stands in.
+
 fn image_at(first: u32, row: u32) -> u32 {
   let at = place(order[first + min(row, ROWS - 1u)]);
   return at.y << 16u | at.x;
 }
 
-// Four pixels of an image; behind the last texel, the last one stands in.
+
 fn raw_at(image: u32, texel: u32) -> vec4f {
   return raw_pixels(min(texel, layer.texels - 1u), vec2u(image & 0xffffu, image >> 16u));
 }
@@ -1713,58 +1713,58 @@ fn standard_of(texel: u32) -> Standard {
 }
 `,
   "fused/layers": `// includes shared/common, fused/max_layers
-//
-// Shared by the kernels of the fused variants: where a layer's parameters lie, and the tensors of a batch.
-//
-// Everything is read as vec4s, so that one read brings four numbers. A column is four features; those past the last
-// feature are 0, and stay 0: their gradients are 0. Parameters are packed: the weights of a layer are rows of columns, a row
-// for each input, rows past the last input are 0; behind them come bias, gamma and beta. Tensors of a batch are columns of
-// rows, [columns, ROWS], so that threads with neighbouring rows read neighbouring vec4s.
+
+
+
+
+
+
+
 
 struct LayerPlace {
   inputs: u32,
   outputs: u32,
-  weight: u32, // W [inputs, outputs] begins here in the network's flat vectors
-  bias: u32, // b [outputs]
-  gamma: u32, // [outputs]
-  beta: u32, // [outputs]
-  mean: u32, // [outputs], in the network's moving averages
-  variance: u32, // [outputs]
-  packed: u32, // W, [inputs rounded up to fours, columns], in vec4s from the beginning of the network's packed parameters
-  vectors: u32, // b, gamma and beta, [3, columns], there too
-  h: u32, // H [columns, ROWS], in vec4s from the beginning of the network's arena; hidden layers only
-  n: u32, // N [columns, ROWS], with batch norm
-  g: u32, // dS [columns, ROWS]
-  moments: u32, // mean and variance of the batch, [2, columns]
-  inverse: u32, // 1 / sqrt(var + eps), [columns]
-  gradients: u32, // of gamma and beta, [2, columns]
+  weight: u32,
+  bias: u32,
+  gamma: u32,
+  beta: u32,
+  mean: u32,
+  variance: u32,
+  packed: u32,
+  vectors: u32,
+  h: u32,
+  n: u32,
+  g: u32,
+  moments: u32,
+  inverse: u32,
+  gradients: u32,
 }
 
-@group(0) @binding(35) var<uniform> places: array<LayerPlace, MAX_LAYERS>; // one for each layer
-@group(0) @binding(36) var<storage, read_write> arena: array<vec4f>; // [P, ARENA]
-@group(0) @binding(37) var<storage, read_write> packed: array<vec4f>; // [P, PACKED]
+@group(0) @binding(35) var<uniform> places: array<LayerPlace, MAX_LAYERS>;
+@group(0) @binding(36) var<storage, read_write> arena: array<vec4f>;
+@group(0) @binding(37) var<storage, read_write> packed: array<vec4f>;
 
-override ARENA: u32; // vec4s of one network
+override ARENA: u32;
 override PACKED: u32;
-override ROWS: u32; // of a batch: step.rows
-override LAYERS: u32; // all of them, at least 2
-override BATCH_NORM: u32; // 1 with batch norm, else 0
+override ROWS: u32;
+override LAYERS: u32;
+override BATCH_NORM: u32;
 
 fn columns(width: u32) -> u32 {
   return (width + 3u) / 4u;
 }
 
-// Which of a column's four features exist.
+
 fn features(column: u32, width: u32) -> vec4<bool> {
   return vec4u(4u * column) + vec4u(0u, 1u, 2u, 3u) < vec4u(width);
 }
 
-// Where a layer's parameters begin.
+
 fn packed_weight(network: u32, l: u32) -> u32 {
   return network * PACKED + places[l].packed;
 }
 
-// Four weights of a column's inputs, [4, columns].
+
 fn weights_at(at: u32, width: u32) -> mat4x4f {
   return mat4x4f(packed[at], packed[at + width], packed[at + 2u * width], packed[at + 3u * width]);
 }
@@ -1781,16 +1781,16 @@ fn packed_beta(network: u32, l: u32) -> u32 {
   return packed_bias(network, l) + 2u * columns(places[l].outputs);
 }
 
-// Where a network's tensor begins; \`tensor\` is one of h to gradients of a layer.
+
 fn in_arena(network: u32, tensor: u32) -> u32 {
   return network * ARENA + tensor;
 }
 
-// What a kernel needs of a column's vectors, read together.
+
 struct Vectors {
   bias: vec4f,
-  scale: vec4f, // gamma, without batch norm 1
-  shift: vec4f, // beta, without batch norm 0
+  scale: vec4f,
+  shift: vec4f,
 }
 
 fn vectors_of(network: u32, l: u32, column: u32) -> Vectors {
@@ -1802,12 +1802,12 @@ fn vectors_of(network: u32, l: u32, column: u32) -> Vectors {
   return Vectors(packed[at], vec4f(1.0), vec4f(0.0));
 }
 
-// sum + x W for four inputs, whose weights to a column are the columns of w.
+
 fn add_product(sum: vec4f, x: vec4f, w: mat4x4f) -> vec4f {
   return fma(vec4f(x.w), w[3], fma(vec4f(x.z), w[2], fma(vec4f(x.y), w[1], fma(vec4f(x.x), w[0], sum))));
 }
 
-// sum + x^T g: four inputs of a row times a column of its gradient.
+
 fn add_outer(sum: mat4x4f, x: vec4f, g: vec4f) -> mat4x4f {
   return mat4x4f(
     fma(vec4f(x.x), g, sum[0]), fma(vec4f(x.y), g, sum[1]), fma(vec4f(x.z), g, sum[2]), fma(vec4f(x.w), g, sum[3]),
@@ -1815,19 +1815,19 @@ fn add_outer(sum: mat4x4f, x: vec4f, g: vec4f) -> mat4x4f {
 }
 `,
   "fused/loss": `// includes fused/column, fused/softmax
-//
-// The gradients of one hidden layer's outputs; a workgroup computes a column of four features of one network.
-//
-//   fused_loss      the last hidden layer:  logits S = H W + b of the output layer, its softmax and cross-entropy
-//   fused_backward  an earlier layer
-//   both            dH = dS W^T, with dS and W of the layer behind it;  G = dH where H > 0, else 0
-//                   with batch norm dbeta = sum of G,  dgamma = sum of G N,
-//                   dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G
-//
-// Every workgroup of fused_loss computes all logits: that is less work than a dispatch takes. The gradients of parameters
-// are left to fused/weights.wgsl.
 
-// Four logits of a row.
+
+
+
+
+
+
+
+
+
+
+
+
 fn logits(network: u32, row: u32, column: u32) -> vec4f {
   let depth = columns(places[LAYERS - 1u].inputs);
   let width = columns(places[LAYERS - 1u].outputs);
@@ -1848,12 +1848,12 @@ fn logits(network: u32, row: u32, column: u32) -> vec4f {
   return sum;
 }
 
-// The weights of a column of inputs to one column of outputs, turned: [outputs, inputs].
+
 fn turned_weights(w: u32, column: u32, width: u32) -> mat4x4f {
   return transpose(weights_at(w + min(column, width - 1u), width));
 }
 
-// A row's dH from a part of the columns of dS of the layer behind. \`g\` is where the row lies in its column 0.
+
 fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
   let width = columns(places[layer.index + 1u].outputs);
   let each = (width + PARTS - 1u) / PARTS;
@@ -1875,8 +1875,8 @@ fn sum_of_gradients(network: u32, g: u32, column: u32, part: u32) -> vec4f {
   return sum;
 }
 
-// dS of a column whose dH is in \`rows_of_column\`, each row written by the thread that reads it here; the gradients of gamma and
-// beta.
+
+
 fn finish(network: u32, column: u32, thread: u32) {
   let to = in_arena(network, places[layer.index].g) + column * ROWS;
   let h = in_arena(network, places[layer.index].h) + column * ROWS;
@@ -1943,35 +1943,35 @@ fn fused_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation
   finish(group.z, group.x, thread);
 }
 `,
-  "fused/max_layers": `// Generated by tasks/shaders.ts: the length of an array cannot be an override.
+  "fused/max_layers": `
 
 const MAX_LAYERS = 32u;
 `,
   "fused/norm": `// includes fused/column
-//
-// Everything from one hidden layer's input to its activations; a workgroup computes a column of four features of one network.
-//
-//   fused_norm     the first layer:  S = b + sum over the slices, in order
-//   fused_forward  a later layer:    S = X W + b,  X = H of the layer before
-//   with batch norm     mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//   without             H = max(0, S)
-//
-// mu and var go into the moving averages later (fused/weights.wgsl). A loop makes its reads one after the other, so each turn
-// makes many: twelve slices, or four columns with their weights.
 
-// places, arena and packed: fused/layers.wgsl
-@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>; // [P, columns, SLICES, ROWS]
+
+
+
+
+
+
+
+
+
+
+
+@group(0) @binding(15) var<storage, read_write> slices: array<vec4f>;
 
 override SLICES: u32;
 override SLICES_OF_PART: u32 = (SLICES + PARTS - 1u) / PARTS;
 
-// A slice's sum; 0 behind the last slice of a part.
+
 fn slice_at(first: u32, i: u32, end: u32) -> vec4f {
   let value = slices[first + min(i, end - 1u) * ROWS];
   return select(vec4f(0.0), value, i < end);
 }
 
-// The slices of a part, in order. \`first\` is where the row lies in slice 0.
+
 fn sum_of_slices(first: u32, part: u32) -> vec4f {
   let begin = min(part * SLICES_OF_PART, SLICES - 1u);
   let end = min((part + 1u) * SLICES_OF_PART, SLICES);
@@ -1994,7 +1994,7 @@ fn sum_of_slices(first: u32, part: u32) -> vec4f {
   return select(sum, vec4f(0.0), part * SLICES_OF_PART >= SLICES);
 }
 
-// The products of a part of the columns of the layer before. \`x\` is where the row lies in its column 0.
+
 fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   let depth = columns(places[layer.index].inputs);
   let width = columns(places[layer.index].outputs);
@@ -2017,7 +2017,7 @@ fn sum_of_products(network: u32, x: u32, column: u32, part: u32) -> vec4f {
   return sum;
 }
 
-// N and H of a column whose S is in \`rows_of_column\`.
+
 fn finish(network: u32, column: u32, thread: u32, vectors: Vectors) {
   let outputs = places[layer.index].outputs;
   let there = features(column, outputs);
@@ -2075,20 +2075,20 @@ fn fused_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
 }
 `,
   "fused/pair": `// includes fused/block
-//
-// The gradients of the outputs of the last two hidden layers; a workgroup computes those of the last one in full, as
-// fused/tail.wgsl does, and a column of four features of the one before:
-//
-//   logits S = H W + b of the output layer, its softmax and cross-entropy;  dH = dS W^T;  G = dH where H > 0, else 0
-//   with batch norm dbeta = sum of G,  dgamma = sum of G N,  dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows),
-//   without dS = G;  then the same for the layer before
-//
-// Every workgroup computes the whole last layer, which takes less than one more dispatch. All that it reads is read at the
-// start. The gradients of parameters are left to fused/weights.wgsl.
 
-var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>; // those of four inputs of the later layer, [4, columns]
 
-// What a column of the later layer contributes to a row; 0 behind the last column.
+
+
+
+
+
+
+
+
+
+var<workgroup> column_weights: array<vec4f, 4u * COLUMNS>;
+
+
 fn part_at(column: u32, width: u32, row: u32) -> vec4f {
   return select(vec4f(0.0), tile[min(column, width - 1u) * ROWS + row], column < width);
 }
@@ -2101,7 +2101,7 @@ fn four_parts(column: u32, width: u32, row: u32) -> vec4f {
 @compute @workgroup_size(WORKGROUP)
 fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let network = group.z;
-  let keep = group.x == 0u; // One workgroup of a network stores what all compute.
+  let keep = group.x == 0u;
   let later = layer.index + 1u;
   let last = LAYERS - 1u;
   let width = columns(places[later].outputs);
@@ -2110,7 +2110,7 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   let fetched = fetch_weights(packed_weight(network, last), weights_of(last), thread);
   let p = own_part(thread, 0u, width);
   let activated = load_activated(network, later, p);
-  // The part of the earlier layer: one column.
+
   let one = own_part(thread, group.x, 1u);
   let before = load_activated(network, layer.index, one);
   let logits = own_part(thread, 0u, columns(places[last].outputs));
@@ -2122,7 +2122,7 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   stage_weights(fetched, weights_of(last), thread);
   workgroupBarrier();
   let s = outputs_of(last, logits, bias);
-  workgroupBarrier(); // The products have been read.
+  workgroupBarrier();
   store_tile(logits, s);
   workgroupBarrier();
   if thread < ROWS {
@@ -2130,13 +2130,13 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   }
   workgroupBarrier();
   let dh = input_gradients(last, p);
-  workgroupBarrier(); // The products have been read.
+  workgroupBarrier();
   let ds = deactivate(network, later, p, thread, keep, activated, dh);
   if keep {
     store_arena(p, in_arena(network, places[later].g) + p.column * ROWS, ds);
   }
 
-  // Each thread's part of the products with the column's weights, then their sums.
+
   let four = transpose(mat4x4f(
     column_weights[p.column], column_weights[width + p.column],
     column_weights[2u * width + p.column], column_weights[3u * width + p.column],
@@ -2153,31 +2153,31 @@ fn fused_pair(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     sum[2] += four_parts(m, width, one.rows.z);
     sum[3] += four_parts(m, width, one.rows.w);
   }
-  workgroupBarrier(); // The parts have been read.
+  workgroupBarrier();
   let own = deactivate(network, layer.index, one, thread, true, before, sum);
   store_arena(one, in_arena(network, places[layer.index].g) + one.column * ROWS, own);
 }
 `,
   "fused/softmax": `// includes fused/layers, shared/bits
-//
-// Softmax and cross-entropy of logits in workgroup memory; their gradients take the place of the logits.
-//
-//   p = exp(s - max s) / sum of exp(s - max s),  loss = log(sum of exp(s - max s)) - (s_t - max s),  dS = (p - onehot(t)) / rows
 
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
-@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, classes] logits, for the loss that is read back
-@group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
 
-override TILE: u32; // vec4s of workgroup memory
 
-var<workgroup> tile: array<vec4f, TILE>; // here logits, then dS, [columns of classes, ROWS]
+
+
+@group(0) @binding(4) var<storage, read> order: array<u32>;
+@group(0) @binding(6) var<storage, read> labels: array<u32>;
+@group(0) @binding(12) var<storage, read_write> y: array<f32>;
+@group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>;
+
+override TILE: u32;
+
+var<workgroup> tile: array<vec4f, TILE>;
 
 fn label_of(row: u32) -> u32 {
   return labels[order[step.first + row]];
 }
 
-// Sixteen logits of a row from a column on; behind the last column those of the last.
+
 fn four_columns(row: u32, column: u32, width: u32) -> mat4x4f {
   return mat4x4f(
     tile[min(column, width - 1u) * ROWS + row], tile[min(column + 1u, width - 1u) * ROWS + row],
@@ -2185,7 +2185,7 @@ fn four_columns(row: u32, column: u32, width: u32) -> mat4x4f {
   );
 }
 
-// The greater of each of four, of those that are classes.
+
 fn greater_of(most: vec4f, four: vec4f, there: vec4<bool>) -> vec4f {
   return select(most, four, is_greater4(four, most) & there);
 }
@@ -2214,13 +2214,13 @@ fn store_logits(at: u32, column: u32, classes: u32, four: vec4f) {
   }
 }
 
-// One row. With \`keep\` what others read is stored, too: one workgroup of a network has to.
+
 fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
   let classes = places[LAYERS - 1u].outputs;
   let width = columns(classes);
   let at = (network * ROWS + row) * classes;
   let own = tile[label / 4u * ROWS + row][label % 4u];
-  var most = vec4f(tile[row].x); // the largest of every fourth logit
+  var most = vec4f(tile[row].x);
   var valid = is_finite(own);
   for (var c = 0u; c < width; c += 4u) {
     let s = four_columns(row, c, width);
@@ -2263,25 +2263,25 @@ fn softmax_row(network: u32, row: u32, label: u32, keep: bool) {
 }
 `,
   "fused/tail": `// includes fused/block
-//
-// Everything between the first layer's activations and the gradient of its outputs, one workgroup a network:
-//
-//   forward   S = H W + b;  hidden: batch norm (fused/norm.wgsl has its formula) and ReLU;  last: softmax and cross-entropy
-//   backward  dH = dS W^T;  G = dH where H > 0, else 0;  with batch norm dbeta = sum of G,  dgamma = sum of G N,
-//             dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows), without dS = G;  down to dS of the first layer
-//
-// What passes from one phase to the next lies in workgroup memory (fused/block.wgsl). A thread computes the same rows and
-// features of a layer forward and backward: it finds the N and H that it stored itself. The gradients of parameters, and mu and
-// var for the moving averages, are left to fused/weights.wgsl.
 
-var<workgroup> inverses: array<vec4f, COLUMNS * (LAYERS - 1u)>; // 1 / sqrt(var + eps), [LAYERS - 1, COLUMNS], of all but layer 0
+
+
+
+
+
+
+
+
+
+
+var<workgroup> inverses: array<vec4f, COLUMNS * (LAYERS - 1u)>;
 
 struct Moments {
   mean: vec4f,
   variance: vec4f,
 }
 
-// rows (own mean - mean)^2, from a sum over some rows, none perhaps.
+
 fn square_of(rows: u32, sum: vec4f, mean: vec4f) -> vec4f {
   let difference = sum / max(f32(rows), 1.0) - mean;
   return f32(rows) * difference * difference;
@@ -2295,8 +2295,8 @@ fn rows_of_group(group: u32) -> u32 {
   return rows_of(min(5u * group, LANES), min(5u * group + 5u, LANES));
 }
 
-// Mean and variance of each column over the rows. Each lane, then each group of lanes, is measured around its own mean; they
-// are put together as in fused/column.wgsl. The tile is free before and after.
+
+
 fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
   let own_sum = sum_of_four(p, s);
   let own_mean = own_sum / f32(rows_of_lane(p.lane));
@@ -2344,7 +2344,7 @@ fn moments(p: Own, thread: u32, s: mat4x4f) -> Moments {
   return Moments(mean, squares / f32(ROWS));
 }
 
-// N and H of a hidden layer from its S; H goes into the tile, which is free before.
+
 fn activate(network: u32, l: u32, p: Own, thread: u32, vectors: Vectors, s: mat4x4f) {
   let outputs = places[l].outputs;
   let width = columns(outputs);
@@ -2386,14 +2386,14 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   store_tile(first, load_arena(first, in_arena(network, places[0].h) + first.column * ROWS));
   workgroupBarrier();
 
-  // Forward.
+
   for (var l = 1u; l < LAYERS; l++) {
     let next = min(l + 1u, LAYERS - 1u);
     let fetched = fetch_weights(packed_weight(network, next), weights_of(next), thread);
     let p = own_part(thread, 0u, columns(places[l].outputs));
     let vectors = vectors_of(network, l, p.column);
     let s = outputs_of(l, p, vectors.bias);
-    workgroupBarrier(); // The products have been read.
+    workgroupBarrier();
     if l < LAYERS - 1u {
       activate(network, l, p, thread, vectors, s);
       stage_weights(fetched, weights_of(next), thread);
@@ -2407,7 +2407,7 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   }
   workgroupBarrier();
 
-  // Backward. The output layer's weights are still staged.
+
   for (var l = LAYERS - 1u; l > 0u; l--) {
     let before = l - 1u;
     let fetched = fetch_weights(packed_weight(network, max(before, 1u)), weights_of(max(before, 1u)), thread);
@@ -2417,7 +2417,7 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
       activated.inverse = inverses[before * COLUMNS + p.column];
     }
     let dh = input_gradients(l, p);
-    workgroupBarrier(); // The products have been read.
+    workgroupBarrier();
     let ds = deactivate(network, before, p, thread, true, activated, dh);
     store_arena(p, in_arena(network, places[before].g) + p.column * ROWS, ds);
     if before > 0u {
@@ -2428,8 +2428,8 @@ fn fused_tail(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   }
 }
 `,
-  "fused/ten": `// Ten vec4s that are read side by side. A loop makes its reads one after the other, and a turn costs as much as several of
-// them, so sums are made of tens.
+  "fused/ten": `
+
 
 struct Ten {
   v0: vec4f,
@@ -2448,13 +2448,13 @@ fn sum_of_ten(t: Ten) -> vec4f {
   return (((t.v0 + t.v1) + (t.v2 + t.v3)) + ((t.v4 + t.v5) + (t.v6 + t.v7))) + (t.v8 + t.v9);
 }
 
-// The square of a difference; 0 where the value does not exist.
+
 fn square_of(value: vec4f, mean: vec4f, there: bool) -> vec4f {
   let difference = value - mean;
   return select(vec4f(0.0), difference * difference, there);
 }
 
-// The sum of squared differences of the first \`count\` from their mean.
+
 fn squares_of_ten(t: Ten, mean: vec4f, count: u32) -> vec4f {
   return sum_of_ten(Ten(
     square_of(t.v0, mean, count > 0u), square_of(t.v1, mean, count > 1u), square_of(t.v2, mean, count > 2u),
@@ -2465,12 +2465,12 @@ fn squares_of_ten(t: Ten, mean: vec4f, count: u32) -> vec4f {
 }
 `,
   "fused/unpack": `// includes fused/layers
-//
-// Copies packed parameters to where all programs and readers find them: [P, layer.parameters].
-//
-// A thread copies four. Both hold the same numbers, so this may run at any time between two steps.
 
-@group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
+
+
+
+
+@group(0) @binding(8) var<storage, read_write> parameters: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn fused_unpack(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
@@ -2493,7 +2493,7 @@ fn fused_unpack(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   } else if row >= places[l].inputs {
     return;
   }
-  // Without batch norm, and in the last layer, there is only the bias.
+
   if row > rows && (BATCH_NORM == 0u || l == LAYERS - 1u) {
     return;
   }
@@ -2504,15 +2504,15 @@ fn fused_unpack(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
 }
 `,
   "fused/weights": `// includes fused/descent, fused/ten, shared/averages
-//
-// The update of what no other kernel of a step waits for: all parameters but the first layer's weights.
-//
-//   dW = H^T dS + 2 lambda W,  W <- W - eta dW,  db = sum of dS,  b <- b - eta db;  gamma and beta likewise
-//   average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
-//
-// H belongs to the layer before. A thread computes four inputs x four outputs; ten rows are read side by side.
 
-// A row of a column that begins at \`column\`; 0 behind the last.
+
+
+
+
+
+
+
+
 fn row_at(column: u32, row: u32) -> vec4f {
   return select(vec4f(0.0), arena[column + min(row, ROWS - 1u)], row < ROWS);
 }
@@ -2531,7 +2531,7 @@ fn add_ten(sum: mat4x4f, h: Ten, g: Ten) -> mat4x4f {
   return add_outer(add_outer(eight, h.v8, g.v8), h.v9, g.v9);
 }
 
-// Four of a network's moving averages; those past the last feature repeat it. \`at\` counts from the network's first.
+
 fn averages_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
   let first = network * layer.statistics + at + 4u * column;
   let last = width - 4u * column - 1u;
@@ -2543,10 +2543,10 @@ fn averages_at(network: u32, at: u32, column: u32, width: u32) -> vec4f {
   );
 }
 
-// The averages of a column after a batch.
+
 fn keep_averages(network: u32, at: u32, column: u32, width: u32, old: vec4f, value: vec4f) {
   let first = network * layer.statistics + at + 4u * column;
-  let left = width - 4u * column; // from here to the last
+  let left = width - 4u * column;
   statistics[first] = averaged(old.x, value.x);
   if left > 1u {
     statistics[first + 1u] = averaged(old.y, value.y);
@@ -2559,8 +2559,8 @@ fn keep_averages(network: u32, at: u32, column: u32, width: u32, old: vec4f, val
   }
 }
 
-// Bias, gamma and beta of a column, and its moving averages, all read before the rows. What else is not there without batch
-// norm is read and not used.
+
+
 fn move_vectors(network: u32, l: u32, column: u32) {
   let outputs = places[l].outputs;
   let width = columns(outputs);
@@ -2599,7 +2599,7 @@ fn move_vectors(network: u32, l: u32, column: u32) {
   keep_averages(network, places[l].variance, column, outputs, old_variance, variance);
 }
 
-// The weights of an input to a column; \`at\` is where they lie.
+
 fn move_weights(network: u32, l: u32, input: u32, column: u32, at: u32, old: vec4f, gradient: vec4f) {
   if input >= places[l].inputs {
     return;
@@ -2626,13 +2626,13 @@ fn move_block(network: u32, l: u32, k: u32, column: u32) {
   move_weights(network, l, 4u * k + 3u, column, at + 3u * width, old[3], sum[3]);
 }
 
-// The share of one of several workgroups: \`part\` counts them from 0. Each takes WORKGROUP blocks of one layer, a block
-// being four inputs, or the vectors, and a column.
+
+
 fn move_later_layers(network: u32, part: u32, thread: u32) {
   var left = part;
   for (var l = 0u; l < LAYERS; l++) {
     let width = columns(places[l].outputs);
-    let depth = select(columns(places[l].inputs), 0u, l == 0u); // the first layer's weights move elsewhere
+    let depth = select(columns(places[l].inputs), 0u, l == 0u);
     let count = (depth + 1u) * width;
     let groups = (count + WORKGROUP - 1u) / WORKGROUP;
     if left < groups {
@@ -2648,22 +2648,22 @@ fn move_later_layers(network: u32, part: u32, thread: u32) {
   }
 }
 `,
-  "measure/adapter_peak": `// The peak speeds of the adapter, to compare the speed of training with:
-//
-//   multiply_add  s = s a + b, over and over
-//   copy          y = x
-//
-// A thread keeps twelve independent sums: with a and b they fill most of 16 registers, and they keep the pipelines of CPUs
-// and GPUs full. An iteration of the loop costs a CPU as much as dozens of operations, so it does many. A copying thread
-// takes several pieces of 16 bytes, each beside its neighbours'.
+  "measure/adapter_peak": `
 
-override WORKGROUP: u32; // threads per workgroup
 
-@group(0) @binding(11) var<storage, read> x: array<vec4f>; // the input; a and b come first, which no compiler knows
-@group(0) @binding(12) var<storage, read_write> y: array<vec4f>; // the copy, or the sums of each thread
 
-override ROUNDS: u32; // of 32 x 12 multiply-adds
-override PIECES: u32; // of 16 bytes that a thread copies
+
+
+
+
+
+override WORKGROUP: u32;
+
+@group(0) @binding(11) var<storage, read> x: array<vec4f>;
+@group(0) @binding(12) var<storage, read_write> y: array<vec4f>;
+
+override ROUNDS: u32;
+override PIECES: u32;
 
 fn once(s: mat3x4f, a: vec4f, b: vec4f) -> mat3x4f {
   return mat3x4f(fma(s[0], a, b), fma(s[1], a, b), fma(s[2], a, b));
@@ -2698,25 +2698,25 @@ fn copy(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workg
   }
 }
 `,
-  "measure/operations": `// What the operations of an adapter cost, one kernel for each:
-//
-//   touch     y = y + 1
-//   exchange  m[t] = m[t + 1] + 1, a barrier after each
-//   chase     at = x[at]
-//   sum       y = y + sum of SLICES rows of x
-//   product   S = S + a b^T, tiles of 4 x 4 and 8 x 8 for each thread
-//
-// Results depend on x and are stored, so no compiler can leave out the work. Loops are bounded by a number in storage:
-// lavapipe of Mesa 22 recompiles those that a small uniform bounds, and the number can grow without a new pipeline.
+  "measure/operations": `
 
-override WORKGROUP: u32; // threads per workgroup
 
-@group(0) @binding(11) var<storage, read> x: array<vec4u>; // the next index of a cycle, then three numbers below 4
-@group(0) @binding(12) var<storage, read_write> y: array<vec4u>; // the results of each thread
-@group(0) @binding(37) var<storage, read> turns: array<u32>; // [1] turns of the loop that is measured
 
-override SLICES: u32; // rows that a sum adds up
-override SLICE: u32; // vec4s from one row to the next
+
+
+
+
+
+
+
+override WORKGROUP: u32;
+
+@group(0) @binding(11) var<storage, read> x: array<vec4u>;
+@group(0) @binding(12) var<storage, read_write> y: array<vec4u>;
+@group(0) @binding(37) var<storage, read> turns: array<u32>;
+
+override SLICES: u32;
+override SLICE: u32;
 
 @compute @workgroup_size(WORKGROUP)
 fn touch(@builtin(global_invocation_id) id: vec3u) {
@@ -2741,7 +2741,7 @@ fn exchange_workgroup(@builtin(local_invocation_index) t: u32) {
   y[t].x = even[t];
 }
 
-// The same with both barriers, as kernels need that pass on values in storage.
+
 @compute @workgroup_size(WORKGROUP)
 fn exchange_both(@builtin(local_invocation_index) t: u32) {
   let count = turns[0];
@@ -2759,7 +2759,7 @@ fn exchange_both(@builtin(local_invocation_index) t: u32) {
   y[t].x = even[t];
 }
 
-// Eight reads a turn, so that the loop costs little. Goes on where the last dispatch ended, to get around a large cycle.
+
 @compute @workgroup_size(WORKGROUP)
 fn chase_storage(@builtin(local_invocation_index) t: u32) {
   let count = turns[0];
@@ -2771,7 +2771,7 @@ fn chase_storage(@builtin(local_invocation_index) t: u32) {
   y[t].x = at;
 }
 
-const LINKS = 256u; // a power of two, at least the threads of a workgroup
+const LINKS = 256u;
 var<workgroup> links: array<u32, LINKS>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -2830,9 +2830,9 @@ fn sum_by_eight(@builtin(global_invocation_id) id: vec3u) {
   y[id.x] = sum;
 }
 
-const SIDE = 16u; // the workgroup is a square of threads
-const OPERAND = 256u; // vec4s of A^T, as of B: 16 depths of SIDE vec4s, or 8 of 2 SIDE
-var<workgroup> operands: array<vec4f, 2u * OPERAND>; // A^T, then B
+const SIDE = 16u;
+const OPERAND = 256u;
+var<workgroup> operands: array<vec4f, 2u * OPERAND>;
 
 fn fill_operands(t: u32) {
   for (var i = t; i < 2u * OPERAND; i += WORKGROUP) {
@@ -2854,7 +2854,7 @@ fn outer_4x4(s: mat4x4f, left: u32, right: u32) -> mat4x4f {
   return outer(s, operands[left], operands[right]);
 }
 
-// Four depths a turn, as in product_8x8.
+
 @compute @workgroup_size(WORKGROUP)
 fn product_4x4(@builtin(local_invocation_index) t: u32, @builtin(global_invocation_id) id: vec3u) {
   let count = turns[0];
@@ -2871,7 +2871,7 @@ fn product_4x4(@builtin(local_invocation_index) t: u32, @builtin(global_invocati
   y[id.x] = vec4u(s[0] + s[1] + s[2] + s[3]);
 }
 
-// The first letter says which four rows, the second which four columns.
+
 struct Tile {
   aa: mat4x4f,
   ab: mat4x4f,
@@ -2905,32 +2905,32 @@ fn product_8x8(@builtin(local_invocation_index) t: u32, @builtin(global_invocati
 }
 `,
   "per_operation/affine": `// includes shared/descent
-//
-// The affine map of every layer but the first:
-//
-//   forward   Y = X W + b
-//   backward  dX = dY W^T,  dW = X^T dY + 2 lambda W,  db = sum over rows of dY
-//
-// A thread computes a tile of TILE x TILE results. Reads past an edge are clamped to it, and their results are not stored.
-//
-// Two loops are bounded by a size and by the length of an array, which is never smaller: where a small size alone bounds a
-// loop, lavapipe of Mesa 22 takes it for a constant, recompiles the kernel for every dispatch and never frees the code
-// (widths of 8 and less: 5 ms and 0.4 MB a step; of 4 and less: 40 ms and 2 MB).
 
-// networks, parameters and gradients: shared/descent.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
 
-override TILE: u32; // rows and columns that a thread computes: two fours
+
+
+
+
+
+
+
+
+
+
+
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+@group(0) @binding(11) var<storage, read> x: array<f32>;
+@group(0) @binding(12) var<storage, read_write> y: array<f32>;
+@group(0) @binding(13) var<storage, read> dy: array<f32>;
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>;
+
+override TILE: u32;
 
 fn tiles(size: u32) -> u32 {
   return (size + TILE - 1u) / TILE;
 }
 
-// Eight of anything, in fours.
+
 struct Indices {
   a: vec4u,
   b: vec4u,
@@ -2941,7 +2941,7 @@ struct Values {
   b: vec4f,
 }
 
-// A tile: the first letter says which four rows, the second which four columns. A column of a matrix is a row of a tile.
+
 struct Tile {
   aa: mat4x4f,
   ab: mat4x4f,
@@ -2949,7 +2949,7 @@ struct Tile {
   bb: mat4x4f,
 }
 
-// The indices of eight neighbours, at most the last, times a stride.
+
 fn neighbours(first: u32, size: u32, stride: u32) -> Indices {
   let last = vec4u(size - 1u);
   let a = vec4u(first, first + 1u, first + 2u, first + 3u);
@@ -2988,7 +2988,7 @@ fn weights_at(base: u32, i: Indices) -> Values {
   );
 }
 
-// Row r of a tile, eight columns.
+
 fn tile_row(tile: Tile, r: u32) -> Values {
   switch r {
     case 0u: { return Values(tile.aa[0], tile.ab[0]); }
@@ -3018,7 +3018,7 @@ fn affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   let rows = neighbours(row, step.rows, layer.inputs);
   let w = id.z * layer.parameters + layer.weight;
   let outputs = neighbours(output, layer.outputs, 1u);
-  let inputs = min(layer.inputs, arrayLength(&weights)); // see above
+  let inputs = min(layer.inputs, arrayLength(&weights));
   var tile: Tile;
   for (var i = 0u; i < inputs; i++) {
     add_outer(&tile, x_at(base + i, rows), weights_at(w + i * layer.outputs, outputs));
@@ -3045,7 +3045,7 @@ fn affine_backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_
   let rows = neighbours(row, step.rows, layer.outputs);
   let w = id.z * layer.parameters + layer.weight;
   let inputs = neighbours(input, layer.inputs, layer.outputs);
-  let outputs = min(layer.outputs, arrayLength(&weights)); // see above
+  let outputs = min(layer.outputs, arrayLength(&weights));
   var tile: Tile;
   for (var o = 0u; o < outputs; o++) {
     add_outer(&tile, dy_at(base + o, rows), weights_at(w + o, inputs));
@@ -3083,7 +3083,7 @@ fn affine_backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num
   }
 }
 
-// A thread computes one output.
+
 @compute @workgroup_size(WORKGROUP)
 fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let output = thread_index(id, workgroups);
@@ -3098,26 +3098,26 @@ fn affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 }
 `,
   "per_operation/batch_norm": `// includes shared/descent, shared/bits, shared/averages
-//
-// Batch norm and the ReLU after it (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3). For each feature:
-//
-//   training    mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//               average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
-//   evaluation  the same N and H with the moving averages in place of mu and var
-//   backward    G = dH where H > 0, else 0;  dbeta = sum of G;  dgamma = sum of G N
-//               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows)
-//
-// 1 / sqrt(var + eps) of an infinite variance would be 0, and so would each N: it is NaN here, which shows that the training
-// diverged. In training and backward a thread computes one feature.
 
-// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
-@group(0) @binding(16) var<storage, read_write> normalised: array<f32>; // [P, rows, outputs] N
-@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
+
+
+
+
+
+
+
+
+
+
+
+
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+@group(0) @binding(11) var<storage, read> x: array<f32>;
+@group(0) @binding(12) var<storage, read_write> y: array<f32>;
+@group(0) @binding(13) var<storage, read> dy: array<f32>;
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(16) var<storage, read_write> normalised: array<f32>;
+@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
@@ -3154,7 +3154,7 @@ fn batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   keep_average(id.z, layer.variance + feature, variance);
 }
 
-// A thread computes one value.
+
 @compute @workgroup_size(WORKGROUP)
 fn batch_norm_evaluate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let i = thread_index(id, workgroups);
@@ -3201,26 +3201,26 @@ fn batch_norm_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
 }
 `,
   "per_operation/input": `// includes shared/descent, shared/{tile}_outputs, shared/{tile}_blocks, shared/image_blocks
-//
-// The affine map of the first layer, which reads images as bytes and standardises them as they are read:
-//
-//   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
-//   backward  db = sum over rows of dS,  dW = X^T dS + 2 lambda W
-//
-// The weights are kept a second time as texels of four inputs each, and dS is laid out as texels of four rows each, because
-// a software driver reads a texel at a third of the cost of one number from a buffer. A forward thread computes a tile of
-// rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch: reading costs
-// far more than multiplying, and these tiles compute most per value read. Their loops are unrolled in shared/tile_*.wgsl.
 
-// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d S
-@group(0) @binding(15) var<storage, read_write> slices: array<f32>; // [P, slices, rows, outputs] sums over each slice
-@group(0) @binding(21) var weight_texels: texture_2d_array<f32>; // texel (o, k), layer P: W[4k .. 4k + 3, o]
-@group(0) @binding(22) var new_weight_texels: texture_storage_2d_array<rgba32float, write>; // the same after the step
-@group(0) @binding(23) var gradient_texels: texture_2d_array<f32>; // texel (o, b), layer P: dS[4b .. 4b + 3, o]
-@group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>; // the same, as it is laid out
 
-// The index of a texel of an image, at most that of the last.
+
+
+
+
+
+
+
+
+
+
+@group(0) @binding(13) var<storage, read> dy: array<f32>;
+@group(0) @binding(15) var<storage, read_write> slices: array<f32>;
+@group(0) @binding(21) var weight_texels: texture_2d_array<f32>;
+@group(0) @binding(22) var new_weight_texels: texture_storage_2d_array<rgba32float, write>;
+@group(0) @binding(23) var gradient_texels: texture_2d_array<f32>;
+@group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>;
+
+
 fn inside(k: u32) -> u32 {
   return min(k, layer.texels - 1u);
 }
@@ -3237,12 +3237,12 @@ fn gradient_at(network: u32, block: u32, output: u32) -> vec4f {
   return textureLoad(gradient_texels, vec2u(min(output, layer.outputs - 1u), block), network, 0);
 }
 
-// Adds from left to right: rounding, and so the bytes of a training, depends on the order.
+
 fn add_combination(sum: vec4f, x: mat4x4f, w: vec4f) -> vec4f {
   return sum + x[0] * w.x + x[1] * w.y + x[2] * w.z + x[3] * w.w;
 }
 
-// Where the first row of a block begins.
+
 fn block_place(network: u32, slice: u32, block: u32) -> u32 {
   return ((network * layer.slices + slice) * step.rows + 4u * block) * layer.outputs;
 }
@@ -3252,7 +3252,7 @@ fn store_output(network: u32, block: u32, place: u32, output: u32, sums: vec4f) 
     return;
   }
   let to = place + output;
-  let rows = step.rows - 4u * block; // from here to the last
+  let rows = step.rows - 4u * block;
   slices[to] = sums.x;
   if rows > 1u {
     slices[to + layer.outputs] = sums.y;
@@ -3274,7 +3274,7 @@ fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   if slice >= layer.slices {
     return;
   }
-  // Neighbouring threads read the same rows, so that few cache lines are in use at a time.
+
   let output = thread % across * TILE_OUTPUTS;
   let block = thread / across % row_tiles * TILE_ROWS;
   let at = tile_places(block);
@@ -3287,7 +3287,7 @@ fn input_affine_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   store_row_tile(tile, id.z, slice, block, output);
 }
 
-// A thread computes one output's bias, and lays its gradients out as texels for the kernel below.
+
 @compute @workgroup_size(WORKGROUP)
 fn input_affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
   let output = thread_index(id, workgroups);
@@ -3308,7 +3308,7 @@ fn input_affine_backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin
   descend(descent_of(id.z), layer.bias + output, sum);
 }
 
-// dS[row, output], and 0 past the last row.
+
 fn output_gradient(network: u32, row: u32, output: u32) -> f32 {
   if row >= step.rows {
     return 0.0;
@@ -3316,13 +3316,13 @@ fn output_gradient(network: u32, row: u32, output: u32) -> f32 {
   return dy[(network * step.rows + row) * layer.outputs + output];
 }
 
-// Updates the weights of four inputs and stores them as a texel, too. Past the last input the texel is 0.
+
 fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f) {
   if output >= layer.outputs {
     return;
   }
   let at = layer.weight + 4u * k * layer.outputs + output;
-  let inputs = layer.inputs - 4u * k; // from here to the last
+  let inputs = layer.inputs - 4u * k;
   var moved = vec4f(descend_weight(d, at, gradient.x), 0.0, 0.0, 0.0);
   if inputs > 1u {
     moved.y = descend_weight(d, at + layer.outputs, gradient.y);
@@ -3351,7 +3351,7 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
     add_to_inputs(&tile, k, places_of(block), standards, gradients_of(id.z, block, output));
   }
   let d = descent_of(id.z);
-  // A loop, so that the code that updates a weight is compiled once and not for each, in a fraction of the time.
+
   for (var i = 0u; i < TILE_INPUTS; i++) {
     if k + i < layer.texels {
       descend_outputs(d, id.z, k + i, output, input_block(tile, i));
@@ -3360,18 +3360,18 @@ fn input_affine_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_
 }
 `,
   "per_operation/relu": `// includes shared/common, shared/bits
-//
-// The ReLU of hidden layers without batch norm:
-//
-//   forward   H = max(0, S)
-//   backward  dS = dH where H > 0, else 0
-//
-// Where S is NaN, so is H, and dS = dH (shared/bits.wgsl). A thread computes one value.
 
-@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
+
+
+
+
+
+
+
+@group(0) @binding(11) var<storage, read> x: array<f32>;
+@group(0) @binding(12) var<storage, read_write> y: array<f32>;
+@group(0) @binding(13) var<storage, read> dy: array<f32>;
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn relu_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
@@ -3395,14 +3395,14 @@ fn relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
 }
 `,
   "per_operation/slice_sum": `// includes shared/common
-//
-// Adds up the slices of the first layer's product, in order, and the bias:
-//
-//   S[r, o] = b[o] + sum over s of slices[s, r, o]
 
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] S
-@group(0) @binding(15) var<storage, read_write> slices: array<f32>; // [P, slices, rows, outputs]
+
+
+
+
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+@group(0) @binding(12) var<storage, read_write> y: array<f32>;
+@group(0) @binding(15) var<storage, read_write> slices: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn slice_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
@@ -3419,32 +3419,32 @@ fn slice_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
 }
 `,
   "per_operation/softmax_cross_entropy": `// includes shared/common, shared/bits
-//
-// Softmax and cross-entropy of a batch, with the label of row r being t:
-//
-//   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
-//   backward  dS = (p - onehot(t)) / rows
-//
-// The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or
-// the label's is -infinity. A thread computes one row. The backward kernel also notes the first step at which a loss was NaN
-// or infinite.
 
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
-@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
-@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] logits S
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d loss / d S
-@group(0) @binding(18) var<storage, read_write> outcomes: array<Outcome>; // [P, rows]
-@group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, rows]
-@group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
+
+
+
+
+
+
+
+
+
+@group(0) @binding(4) var<storage, read> order: array<u32>;
+@group(0) @binding(6) var<storage, read> labels: array<u32>;
+@group(0) @binding(11) var<storage, read> x: array<f32>;
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(18) var<storage, read_write> outcomes: array<Outcome>;
+@group(0) @binding(25) var<storage, read_write> predictions: array<u32>;
+@group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>;
 
 struct Outcome {
   loss: f32,
-  correct: f32, // 1 where the predicted class is the label, else 0
+  correct: f32,
 }
 
 struct Softmax {
   largest: f32,
-  sum: f32, // of exp(S - largest)
+  sum: f32,
   predicted: u32,
   loss: f32,
 }
@@ -3498,41 +3498,41 @@ fn softmax_cross_entropy_backward(@builtin(global_invocation_id) id: vec3u, @bui
 }
 `,
   "shared/averages": `// includes shared/common
-//
-// Moving averages of the means and variances of training, for batch norm in evaluations:
-//
-//   average <- 0.9 average + 0.1 of the batch; the first batch sets it
 
-@group(0) @binding(10) var<storage, read_write> statistics: array<f32>; // [P, layer.statistics] moving averages
 
-override EPSILON: f32; // eps of 1 / sqrt(var + eps)
-override MOMENTUM: f32; // weight of the past
 
-// An average after a batch.
+
+
+@group(0) @binding(10) var<storage, read_write> statistics: array<f32>;
+
+override EPSILON: f32;
+override MOMENTUM: f32;
+
+
 fn averaged(average: f32, value: f32) -> f32 {
   let past = select(MOMENTUM, 0.0, step.fresh == 1u);
   return past * average + (1.0 - past) * value;
 }
 
-// \`at\` counts from the network's first moving average.
+
 fn keep_average(network: u32, at: u32, value: f32) {
   let to = network * layer.statistics + at;
   statistics[to] = averaged(statistics[to], value);
 }
 `,
-  "shared/bits": `// Decisions that NaN and infinities could affect, made by their bits.
-//
-// WGSL lets a compiler assume that no float is NaN or infinite. NVIDIA's makes select(v, 0.0, v < 0.0) a floating-point
-// maximum, which is 0 where v is NaN: a diverged network then looks healthy. A compiler may not assume anything
-// of integers, so here both the comparison and the selection use them.
-//
-// As an unsigned integer, a positive float lies between 0 (+0) and 0x7f800000 (+infinity), a negative one between
-// 0x80000000 (-0) and 0xff800000 (-infinity). NaN lies beyond either infinity. Functions whose names end with 4 do the
-// same for each of four.
+  "shared/bits": `
 
-const INFINITY_BITS = 0x7f800000u; // the exponent alone; of a finite number some of its bits are 0
+
+
+
+
+
+
+
+
+const INFINITY_BITS = 0x7f800000u;
 const NEGATIVE_INFINITY_BITS = 0xff800000u;
-const MAGNITUDE_BITS = 0x7fffffffu; // all but the sign
+const MAGNITUDE_BITS = 0x7fffffffu;
 const NAN_BITS = 0x7fc00000u;
 
 fn is_finite(value: f32) -> bool {
@@ -3551,7 +3551,7 @@ fn is_nan4(value: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(value) & vec4u(MAGNITUDE_BITS)) > vec4u(INFINITY_BITS);
 }
 
-// Whether a > b; false where either is NaN.
+
 fn is_greater(a: f32, b: f32) -> bool {
   return a > b && !is_nan(a) && !is_nan(b);
 }
@@ -3560,7 +3560,7 @@ fn is_greater4(a: vec4f, b: vec4f) -> vec4<bool> {
   return (a > b) & !(is_nan4(a) | is_nan4(b));
 }
 
-// The value where it is valid, else NaN.
+
 fn or_nan(value: f32, valid: bool) -> f32 {
   return bitcast<f32>(select(NAN_BITS, bitcast<u32>(value), valid));
 }
@@ -3569,7 +3569,7 @@ fn or_nan4(value: vec4f, valid: vec4<bool>) -> vec4f {
   return bitcast<vec4f>(select(vec4u(NAN_BITS), bitcast<vec4u>(value), valid));
 }
 
-// max(0, S), where NaN stays NaN. Negative numbers are those from 0x80000001 to 0xff800000; -0 stays -0.
+
 fn relu(value: f32) -> f32 {
   let bits = bitcast<u32>(value);
   return bitcast<f32>(select(bits, 0u, bits - 0x80000001u < INFINITY_BITS));
@@ -3580,7 +3580,7 @@ fn relu4(value: vec4f) -> vec4f {
   return bitcast<vec4f>(select(bits, vec4u(0u), bits - vec4u(0x80000001u) < vec4u(INFINITY_BITS)));
 }
 
-// dS of a ReLU from dH and H: 0 where H is 0, dH where H is positive or NaN. H is never negative.
+
 fn relu_gradient(dh: f32, h: f32) -> f32 {
   return bitcast<f32>(select(bitcast<u32>(dh), 0u, (bitcast<u32>(h) & MAGNITUDE_BITS) == 0u));
 }
@@ -3590,7 +3590,7 @@ fn relu_gradient4(dh: vec4f, h: vec4f) -> vec4f {
   return bitcast<vec4f>(select(bitcast<vec4u>(dh), vec4u(0u), closed));
 }
 
-// Whether a logit makes its row's softmax NaN: NaN or +infinity. A class whose logit is -infinity has probability 0.
+
 fn has_no_softmax(logit: f32) -> bool {
   return !is_finite(logit) && bitcast<u32>(logit) != NEGATIVE_INFINITY_BITS;
 }
@@ -3600,59 +3600,59 @@ fn has_no_softmax4(logit: vec4f) -> vec4<bool> {
 }
 `,
   "shared/blocks": `// includes shared/common
-//
-// The rows of a batch in blocks of four; the last may not be full.
+
+
 
 fn row_blocks() -> u32 {
   return (step.rows + 3u) / 4u;
 }
 
-// Which of a block's four rows exist.
+
 fn present(block: u32) -> vec4<bool> {
   return vec4u(4u * block) + vec4u(0u, 1u, 2u, 3u) < vec4u(step.rows);
 }
 `,
-  "shared/common": `// Shared by every kernel of a training: its layer, its step, and the index of its thread.
-//
-// The network is the z of the workgroup; one thread computes one tile unless a file says otherwise. All tensors are row-major
-// and have the network as their first axis. A binding has the same name and number in all files (src/gpu/bindings.ts lists
-// them). src/gpu/structs.ts lays the structs out for the host.
+  "shared/common": `
 
-// Threads per workgroup; the number of workgroups is computed from the same value.
+
+
+
+
+
 override WORKGROUP: u32;
 
-// Sizes of a layer, and where its tensors begin in one network's flat vectors.
+
 struct Layer {
   inputs: u32,
   outputs: u32,
-  parameters: u32, // length of one network's parameters
-  weights: u32, // how many of them are weights, which come first
-  weight: u32, // W [inputs, outputs] begins here
-  bias: u32, // b [outputs]
-  gamma: u32, // [outputs]
-  beta: u32, // [outputs]
-  statistics: u32, // length of one network's moving averages
-  mean: u32, // [outputs]
-  variance: u32, // [outputs]
-  texels: u32, // texels of an image in the texture: inputs / 4, rounded up
-  images_per_layer: u32, // images in a layer of the texture
-  slices: u32, // parts that the sum over the inputs is split into
-  index: u32, // which layer, counted from 0
+  parameters: u32,
+  weights: u32,
+  weight: u32,
+  bias: u32,
+  gamma: u32,
+  beta: u32,
+  statistics: u32,
+  mean: u32,
+  variance: u32,
+  texels: u32,
+  images_per_layer: u32,
+  slices: u32,
+  index: u32,
 }
 
-// What changes from one step, or one part of an evaluation, to the next.
+
 struct Step {
-  first: u32, // index in \`order\` of the first image
-  rows: u32, // images in the batch
-  rise: f32, // how far the learning rate has risen: 0 at eta_min, 1 at eta_max
-  fresh: u32, // 1 for the first batch ever, which sets the moving averages
-  slot: u32, // where this step writes in \`sums\`
-  number: u32, // updates made before this one
-  next: u32, // index in \`order\` of the first image of the next batch
-  parts: u32, // for a kernel that does parts of two steps: the bits UPDATE (of this one) and FORWARD (the product of the next)
+  first: u32,
+  rows: u32,
+  rise: f32,
+  fresh: u32,
+  slot: u32,
+  number: u32,
+  next: u32,
+  parts: u32,
 }
 
-// What may differ between the networks of a population.
+
 struct Network {
   lambda: f32,
   eta_min: f32,
@@ -3662,29 +3662,29 @@ struct Network {
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<uniform> step: Step;
 
-// The index of this thread among those of its network. A dispatch too wide for one axis continues along y.
+
 fn thread_index(id: vec3u, workgroups: vec3u) -> u32 {
   return id.x + id.y * workgroups.x * WORKGROUP;
 }
 `,
   "shared/descent": `// includes shared/common
-//
-// Stochastic gradient descent, for the kernels that compute the gradient of a parameter:
-//
-//   theta <- theta - eta g    g = d cost / d theta, to which L2 adds 2 lambda W for a weight
-//                             eta = (1 - rise) eta_min + rise eta_max
-//
-// Each gradient is stored as well, so that a check sees the gradients that train.
 
-@group(0) @binding(2) var<storage, read> networks: array<Network>; // [P]
-@group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
-@group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
 
-// How a network descends. Each thread reads it once.
+
+
+
+
+
+
+@group(0) @binding(2) var<storage, read> networks: array<Network>;
+@group(0) @binding(8) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(9) var<storage, read_write> gradients: array<f32>;
+
+
 struct Descent {
-  first: u32, // the network's first parameter
+  first: u32,
   eta: f32,
-  decay: f32, // 2 lambda
+  decay: f32,
 }
 
 fn descent_of(network: u32) -> Descent {
@@ -3693,13 +3693,13 @@ fn descent_of(network: u32) -> Descent {
   return Descent(network * layer.parameters, eta, 2.0 * n.lambda);
 }
 
-// Updates a bias, gamma or beta. \`at\` counts from the network's first parameter.
+
 fn descend(d: Descent, at: u32, gradient: f32) {
   gradients[d.first + at] = gradient;
   parameters[d.first + at] -= d.eta * gradient;
 }
 
-// Updates a weight and returns its new value; \`gradient\` is the gradient of the loss alone.
+
 fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
   let w = parameters[d.first + at];
   let g = gradient + d.decay * w;
@@ -3710,10 +3710,10 @@ fn descend_weight(d: Descent, at: u32, gradient: f32) -> f32 {
 }
 `,
   "shared/image_blocks": `// includes shared/images, shared/blocks
-//
-// Images of a batch in blocks of four rows. Rows past the last repeat it.
 
-// Where the images of four rows lie.
+
+
+
 struct Places {
   r0: vec2u,
   r1: vec2u,
@@ -3730,35 +3730,35 @@ fn places_of(block: u32) -> Places {
   return Places(place_of(row), place_of(row + 1u), place_of(row + 2u), place_of(row + 3u));
 }
 
-// Four pixels of four rows: column r holds row r.
+
 fn pixels_of(k: u32, at: Places, s: Standard) -> mat4x4f {
   return mat4x4f(pixels(k, at.r0, s), pixels(k, at.r1, s), pixels(k, at.r2, s), pixels(k, at.r3, s));
 }
 `,
   "shared/images": `// includes shared/common
-//
-// Images of a batch, kept as bytes and standardised as they are read:
-//
-//   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
-//
-// A texel is four pixels (rgba8unorm, so a channel is byte / 255). An image's last texel is padded with channels whose scale
-// and shift are 0.
 
-@group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
-@group(0) @binding(5) var<storage, read> standard: array<Standard>; // [texels of an image]
+
+
+
+
+
+
+
+@group(0) @binding(3) var images: texture_2d_array<f32>;
+@group(0) @binding(4) var<storage, read> order: array<u32>;
+@group(0) @binding(5) var<storage, read> standard: array<Standard>;
 
 struct Standard {
-  scale: vec4f, // 1 / standard deviation, of pixels / 255
-  shift: vec4f, // - mean / standard deviation
+  scale: vec4f,
+  shift: vec4f,
 }
 
-// Where an image lies in the texture: row and layer.
+
 fn place(image: u32) -> vec2u {
   return vec2u(image % layer.images_per_layer, image / layer.images_per_layer);
 }
 
-// Pixels 4k to 4k + 3 of an image, divided by 255.
+
 fn raw_pixels(k: u32, at: vec2u) -> vec4f {
   return textureLoad(images, vec2u(k, at.x), at.y, 0);
 }
@@ -3772,18 +3772,18 @@ fn pixels(k: u32, at: vec2u, s: Standard) -> vec4f {
 }
 `,
   "shared/sums": `// includes shared/common, shared/bits
-//
-// Sums that are read back, each in a fixed order so that the same run gives the same bytes. SUM_PARTS threads of a
-// network each add up every SUM_PARTS-th entry, and the parts are added on the CPU in float64. A loop makes its reads one
-// after the other, so each turn makes sixteen.
-//
-//   sum_outcomes  sums[slot, network, part] = sum of (loss, correct) over rows part, part + SUM_PARTS, …
-//   sum_squares   sums[slot, network, part] = sum of (W^2, 0) over all weight matrices, likewise; (NaN, 0) where a parameter
-//                 of any kind is NaN or infinite, so that no cost is finite then
 
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss, correct
-@group(0) @binding(19) var<storage, read_write> sums: array<vec2f>; // [slots, P, SUM_PARTS]
+
+
+
+
+
+
+
+
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>;
+@group(0) @binding(19) var<storage, read_write> sums: array<vec2f>;
 
 override SUM_PARTS: u32;
 
@@ -3791,7 +3791,7 @@ fn sum_index(network: u32, networks: u32, part: u32) -> u32 {
   return (step.slot * networks + network) * SUM_PARTS + part;
 }
 
-// Adds eight outcomes, SUM_PARTS apart, in order.
+
 fn add_outcomes(sum: vec2f, at: u32) -> vec2f {
   let o0 = outcomes[at];
   let o1 = outcomes[at + SUM_PARTS];
@@ -3806,10 +3806,10 @@ fn add_outcomes(sum: vec2f, at: u32) -> vec2f {
 
 struct Squares {
   sum: f32,
-  valid: bool, // whether all of them are finite
+  valid: bool,
 }
 
-// Adds eight squares, likewise.
+
 fn add_squares(s: Squares, at: u32) -> Squares {
   let w0 = weights[at];
   let w1 = weights[at + SUM_PARTS];
@@ -3850,17 +3850,17 @@ fn sum_squares(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
     let w = weights[first + i];
     s = Squares(s.sum + w * w, s.valid && is_finite(w));
   }
-  // A bias of -infinity in front of a ReLU, for example, changes no loss.
+
   for (i = layer.weights + id.x; i < layer.parameters; i += SUM_PARTS) {
     s.valid = s.valid && is_finite(weights[first + i]);
   }
   sums[sum_index(id.z, workgroups.z, id.x)] = vec2f(or_nan(s.sum, s.valid), 0.0);
 }
 `,
-  "shared/tile_12x8_blocks": `// Generated by tasks/_kit/tile.ts: 12 rows at a time forward, 8 inputs backward.
+  "shared/tile_12x8_blocks": `
 
-const TILE_ROWS = 3u; // in texels of four
-const TILE_INPUTS = 2u; // in texels of four
+const TILE_ROWS = 3u;
+const TILE_INPUTS = 2u;
 
 struct TilePlaces {
   b0: Places,
@@ -3882,7 +3882,7 @@ struct RowTile {
   b2: Outputs,
 }
 
-// Adds the products of four inputs, for each row and output of the tile.
+
 fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
   let s = standard[k];
   (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
@@ -3914,7 +3914,7 @@ struct InputTile {
   b1: Outputs,
 }
 
-// Adds the products of four rows, for each input and output of the tile.
+
 fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
   (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
   (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
@@ -3927,11 +3927,11 @@ fn input_block(tile: InputTile, index: u32) -> Outputs {
   }
 }
 `,
-  "shared/tile_12x8_outputs": `// Generated by tasks/_kit/tile.ts: 8 outputs at a time.
+  "shared/tile_12x8_outputs": `
 
 const TILE_OUTPUTS = 8u;
 
-// Four numbers for each output. Past the last output any value will do: its results are not stored.
+
 struct Outputs {
   o0: vec4f,
   o1: vec4f,
@@ -3969,7 +3969,7 @@ fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
   );
 }
 
-// Adds, for each column of x, its product with each output's four numbers.
+
 fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
   return Outputs(
     sums.o0 + w.o0 * x,
@@ -3983,7 +3983,7 @@ fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
   );
 }
 
-// Adds the columns of x, weighted with each output's four numbers.
+
 fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
   return Outputs(
     add_combination(sums.o0, x, w.o0),
@@ -4009,7 +4009,7 @@ fn store_outputs(sums: Outputs, network: u32, slice: u32, block: u32, output: u3
   store_output(network, block, place, output + 7u, sums.o7);
 }
 
-// Updates the weights of four inputs.
+
 fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
   descend_texel(d, network, k, output + 0u, sums.o0);
   descend_texel(d, network, k, output + 1u, sums.o1);
@@ -4021,10 +4021,10 @@ fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs)
   descend_texel(d, network, k, output + 7u, sums.o7);
 }
 `,
-  "shared/tile_20x10_blocks": `// Generated by tasks/_kit/tile.ts: 20 rows at a time forward, 16 inputs backward.
+  "shared/tile_20x10_blocks": `
 
-const TILE_ROWS = 5u; // in texels of four
-const TILE_INPUTS = 4u; // in texels of four
+const TILE_ROWS = 5u;
+const TILE_INPUTS = 4u;
 
 struct TilePlaces {
   b0: Places,
@@ -4052,7 +4052,7 @@ struct RowTile {
   b4: Outputs,
 }
 
-// Adds the products of four inputs, for each row and output of the tile.
+
 fn add_to_rows(tile: ptr<function, RowTile>, k: u32, at: TilePlaces, w: Outputs) {
   let s = standard[k];
   (*tile).b0 = add_products((*tile).b0, pixels_of(k, at.b0, s), w);
@@ -4094,7 +4094,7 @@ struct InputTile {
   b3: Outputs,
 }
 
-// Adds the products of four rows, for each input and output of the tile.
+
 fn add_to_inputs(tile: ptr<function, InputTile>, k: u32, at: Places, s: TileStandards, g: Outputs) {
   (*tile).b0 = add_combinations((*tile).b0, pixels_of(inside(k + 0u), at, s.b0), g);
   (*tile).b1 = add_combinations((*tile).b1, pixels_of(inside(k + 1u), at, s.b1), g);
@@ -4111,11 +4111,11 @@ fn input_block(tile: InputTile, index: u32) -> Outputs {
   }
 }
 `,
-  "shared/tile_20x10_outputs": `// Generated by tasks/_kit/tile.ts: 10 outputs at a time.
+  "shared/tile_20x10_outputs": `
 
 const TILE_OUTPUTS = 10u;
 
-// Four numbers for each output. Past the last output any value will do: its results are not stored.
+
 struct Outputs {
   o0: vec4f,
   o1: vec4f,
@@ -4159,7 +4159,7 @@ fn gradients_of(network: u32, block: u32, output: u32) -> Outputs {
   );
 }
 
-// Adds, for each column of x, its product with each output's four numbers.
+
 fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
   return Outputs(
     sums.o0 + w.o0 * x,
@@ -4175,7 +4175,7 @@ fn add_products(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
   );
 }
 
-// Adds the columns of x, weighted with each output's four numbers.
+
 fn add_combinations(sums: Outputs, x: mat4x4f, w: Outputs) -> Outputs {
   return Outputs(
     add_combination(sums.o0, x, w.o0),
@@ -4205,7 +4205,7 @@ fn store_outputs(sums: Outputs, network: u32, slice: u32, block: u32, output: u3
   store_output(network, block, place, output + 9u, sums.o9);
 }
 
-// Updates the weights of four inputs.
+
 fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs) {
   descend_texel(d, network, k, output + 0u, sums.o0);
   descend_texel(d, network, k, output + 1u, sums.o1);
@@ -4220,32 +4220,32 @@ fn descend_outputs(d: Descent, network: u32, k: u32, output: u32, sums: Outputs)
 }
 `,
   "texel/affine": `// includes texel/tile, texel/{tile}_biases
-//
-// The affine map of every layer but the first where texels are cheap to read (texel/input.wgsl says why):
-//
-//   forward          S = H W, without the bias
-//   backward_input   dH = dS W^T
-//   backward_weight  dW = H^T dS + 2 lambda W,  W <- W - eta dW; of the last layer db = sum over rows of dS, too
-//
-// A texel of H, S and their gradients holds four rows, one of W four inputs. Rows past the last have gradients of 0, inputs
-// past the last weights of 0. A thread computes 4 rows x TILE_OUTPUTS outputs, 4 rows x 4 INPUT_TEXELS inputs, or 4 inputs x
-// TILE_OUTPUTS outputs. Loops over TILE_OUTPUTS are unrolled in tile_*.wgsl.
 
-// new_y_texels and dy_texels: texel/tile.wgsl; networks, parameters and gradients: shared/descent.wgsl;
-// weight_texels and the textures written with them: texel/descent.wgsl
-@group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (i, b), layer P: H[4b .. 4b + 3, i]
-@group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>; // texel (i, b): dH
+
+
+
+
+
+
+
+
+
+
+
+
+@group(0) @binding(27) var x_texels: texture_2d_array<f32>;
+@group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>;
 
 override INPUTS: u32;
-override LAST: u32; // 1 in the last layer, else 0
-override INPUT_TEXELS: u32; // texels of four inputs that a thread of backward_input computes: two
+override LAST: u32;
+override INPUT_TEXELS: u32;
 
 fn activation_at(network: u32, block: u32, input: u32) -> vec4f {
   let x = textureLoad(x_texels, vec2u(min(input, INPUTS - 1u), block), network, 0);
-  return select(vec4f(0.0), x, input < INPUTS); // So that weights past the last input stay 0.
+  return select(vec4f(0.0), x, input < INPUTS);
 }
 
-// Four inputs of four rows: column i holds input 4k + i.
+
 fn activations_of(network: u32, block: u32, k: u32) -> mat4x4f {
   return mat4x4f(
     activation_at(network, block, 4u * k),
@@ -4285,7 +4285,7 @@ fn texel_affine_backward_input(
     return;
   }
   let next = min(k + 1u, texels - 1u);
-  var a: mat4x4f; // column i: four rows of input 4k + i
+  var a: mat4x4f;
   var b: mat4x4f;
   for (var output = 0u; output < FEATURES; output++) {
     let g = gradient_at(id.z, block, output);
@@ -4343,20 +4343,20 @@ fn texel_affine_backward_weight(
 }
 `,
   "texel/descent": `// includes shared/descent
-//
-// Stochastic gradient descent of weights that are kept as texels, four inputs of one output each:
-//
-//   W <- W - eta g    g = d cost / d W = gradient of the loss + 2 lambda W
-//
-// A step reads the weights from one texture and writes them to another, which the next step reads.
 
-@group(0) @binding(21) var weight_texels: texture_2d_array<f32>; // texel (o, k), layer P: W[4k .. 4k + 3, o] before the step
-@group(0) @binding(22) var new_weight_texels: texture_storage_2d_array<rgba32float, write>; // the same after it
-@group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>; // g of the step
 
-override FEATURES: u32; // outputs of the layer
 
-// Updates the weights of four inputs to one output; \`gradient\` is the gradient of the loss alone.
+
+
+
+
+@group(0) @binding(21) var weight_texels: texture_2d_array<f32>;
+@group(0) @binding(22) var new_weight_texels: texture_storage_2d_array<rgba32float, write>;
+@group(0) @binding(24) var new_gradient_texels: texture_storage_2d_array<rgba32float, write>;
+
+override FEATURES: u32;
+
+
 fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f) {
   if output >= FEATURES {
     return;
@@ -4368,7 +4368,7 @@ fn descend_texel(d: Descent, network: u32, k: u32, output: u32, gradient: vec4f)
   textureStore(new_weight_texels, at, network, w - d.eta * g);
 }
 
-// Updates a bias; each of \`sums\` is over every fourth row.
+
 fn descend_bias(d: Descent, output: u32, sums: vec4f) {
   if output < FEATURES {
     descend(d, layer.bias + output, sums.x + sums.y + sums.z + sums.w);
@@ -4376,25 +4376,25 @@ fn descend_bias(d: Descent, output: u32, sums: vec4f) {
 }
 `,
   "texel/input": `// includes texel/tile, shared/{tile}_blocks, shared/image_blocks
-//
-// The affine map of the first layer where texels are cheap to read: a software driver reads a texel of four numbers at a
-// third of the cost of one number from a buffer.
-//
-//   forward   S = X W, without the bias    X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
-//   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW
-//
-// Everything between kernels is a texel of four: pixels and weights of four inputs, sums and gradients of four rows.
-// Inputs past the last have scale, shift and weights of 0; rows past the last have gradients of 0. A forward thread computes
-// a tile of rows x outputs over one slice of the inputs, a backward thread a tile of inputs x outputs over the whole batch.
-// The tile's size and its unrolled loops are in shared/tile_*.wgsl.
 
-// images, order and standard: shared/images.wgsl; new_y_texels and dy_texels: texel/tile.wgsl; networks: shared/descent.wgsl;
-// weight_texels and the textures written with them: texel/descent.wgsl
 
-override TEXELS: u32; // texels of an image
-override SLICES: u32; // parts that the sum over the inputs is split into
 
-// The index of a texel, at most that of the last.
+
+
+
+
+
+
+
+
+
+
+
+
+override TEXELS: u32;
+override SLICES: u32;
+
+
 fn inside(k: u32) -> u32 {
   return min(k, TEXELS - 1u);
 }
@@ -4408,7 +4408,7 @@ fn texel_input_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   if slice >= SLICES {
     return;
   }
-  // Neighbouring threads read the same rows, so that few cache lines are in use at a time.
+
   let output = thread % across * TILE_OUTPUTS;
   let block = thread / across % row_tiles * TILE_ROWS;
   let at = tile_places(block);
@@ -4436,7 +4436,7 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
     add_to_inputs(&tile, k, places_of(block), standards, gradients_of(id.z, block, output));
   }
   let d = descent_of(id.z);
-  // A loop, so that the code that updates a weight is compiled once and not for each, in a fraction of the time.
+
   for (var i = 0u; i < TILE_INPUTS; i++) {
     if k + i < TEXELS {
       descend_outputs(d, id.z, k + i, output, input_block(tile, i));
@@ -4445,35 +4445,35 @@ fn texel_input_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
 }
 `,
   "texel/norm": `// includes shared/descent, shared/bits, shared/blocks, shared/averages
-//
-// Everything between the affine maps where texels are cheap to read (texel/input.wgsl says why): the sum of the slices,
-// the bias, batch norm (Ioffe & Szegedy 2015, algorithm 1; gradients from section 3) and ReLU. For each feature:
-//
-//   S = b + sum over the slices
-//   training    mu = mean of S,  var = mean of (S - mu)^2,  N = (S - mu) / sqrt(var + eps),  H = max(0, gamma N + beta)
-//               average <- 0.9 average + 0.1 of the batch, of mu and of var; the first batch sets them
-//   evaluation  the same N and H with the moving averages in place of mu and var
-//   backward    G = dH where H > 0, else 0;  dbeta = sum of G;  dgamma = sum of G N
-//               dS = gamma / sqrt(var + eps) (G - dbeta / rows - N dgamma / rows);  db = sum of dS
-//   relu        H = max(0, S);  dS = dH where H > 0, else 0;  db = sum of dS
-//
-// A texel holds four rows of one feature; values past the last row are 0. Mean and variance are merged block by
-// block (Chan, Golub & LeVeque 1979), so that the slices are read once for both. Where the variance is infinite, N is NaN
-// (per_operation/batch_norm.wgsl says why). In training and backward a thread computes one feature, in evaluation one texel.
 
-// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
-@group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (o, slice * blocks + b), layer P: parts of S
-@group(0) @binding(28) var y_texels: texture_2d_array<f32>; // texel (o, b): H
-@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): H
-@group(0) @binding(30) var dy_texels: texture_2d_array<f32>; // texel (o, b): dH
-@group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): dS
-@group(0) @binding(32) var normalised_texels: texture_2d_array<f32>; // texel (o, b): N
-@group(0) @binding(33) var new_normalised_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): N
 
-override FEATURES: u32; // outputs of the layer
-override SLICES: u32; // parts that S is split into
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>;
+@group(0) @binding(27) var x_texels: texture_2d_array<f32>;
+@group(0) @binding(28) var y_texels: texture_2d_array<f32>;
+@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>;
+@group(0) @binding(30) var dy_texels: texture_2d_array<f32>;
+@group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>;
+@group(0) @binding(32) var normalised_texels: texture_2d_array<f32>;
+@group(0) @binding(33) var new_normalised_texels: texture_storage_2d_array<rgba32float, write>;
+
+override FEATURES: u32;
+override SLICES: u32;
 
 fn only(value: vec4f, rows: vec4<bool>) -> vec4f {
   return select(vec4f(0.0), value, rows);
@@ -4487,7 +4487,7 @@ fn parameter(network: u32, at: u32) -> f32 {
   return weights[network * layer.parameters + at];
 }
 
-// S of four rows.
+
 fn outputs_at(network: u32, block: u32, feature: u32, bias: f32) -> vec4f {
   var sum = vec4f(0.0);
   for (var slice = 0u; slice < SLICES; slice++) {
@@ -4504,7 +4504,7 @@ fn texel_batch_norm_forward(@builtin(global_invocation_id) id: vec3u, @builtin(n
   }
   let bias = parameter(id.z, layer.bias + feature);
   var mean = 0.0;
-  var squares = 0.0; // sum of (S - mean)^2
+  var squares = 0.0;
   for (var block = 0u; block < row_blocks(); block++) {
     let rows = present(block);
     let s = outputs_at(id.z, block, feature, bias);
@@ -4562,7 +4562,7 @@ fn texel_relu_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   textureStore(new_y_texels, vec2u(feature, block), id.z, only(relu4(s), present(block)));
 }
 
-// The ReLU's dS, or with batch norm G; past the last row H is 0.
+
 fn behind_relu(network: u32, block: u32, feature: u32) -> vec4f {
   let at = vec2u(feature, block);
   return relu_gradient4(textureLoad(dy_texels, at, network, 0), textureLoad(y_texels, at, network, 0));
@@ -4616,31 +4616,31 @@ fn texel_relu_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
 }
 `,
   "texel/softmax": `// includes shared/bits, shared/blocks
-//
-// Softmax and cross-entropy of a batch whose logits lie in texels of four rows, with the label of row r being t:
-//
-//   S = x + b
-//   forward   p = exp(S - max S) / sum of exp(S - max S),  loss = - log p[t] = log(sum of exp(S - max S)) - (S[t] - max S)
-//   backward  dS = (p - onehot(t)) / rows
-//
-// The predicted class is the first with the largest logit. The loss is NaN where a logit is NaN or +infinity or
-// the label's is -infinity. A thread computes four rows; gradients of rows past the last are 0. The backward kernel also
-// notes the first step at which a loss was NaN or infinite.
 
-@group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place
-@group(0) @binding(6) var<storage, read> labels: array<u32>; // [images]
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>; // [P, rows] loss; 1 where correct, else 0
-@group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>; // [P] first step with a loss not finite
-@group(0) @binding(25) var<storage, read_write> predictions: array<u32>; // [P, rows]
-@group(0) @binding(27) var x_texels: texture_2d_array<f32>; // texel (o, b), layer P: X W of rows 4b .. 4b + 3
-@group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, b): dS
 
-override FEATURES: u32; // classes
+
+
+
+
+
+
+
+
+
+@group(0) @binding(4) var<storage, read> order: array<u32>;
+@group(0) @binding(6) var<storage, read> labels: array<u32>;
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+@group(0) @binding(18) var<storage, read_write> outcomes: array<vec2f>;
+@group(0) @binding(20) var<storage, read_write> diverged: array<atomic<u32>>;
+@group(0) @binding(25) var<storage, read_write> predictions: array<u32>;
+@group(0) @binding(27) var x_texels: texture_2d_array<f32>;
+@group(0) @binding(31) var new_dx_texels: texture_storage_2d_array<rgba32float, write>;
+
+override FEATURES: u32;
 
 struct Softmax {
   largest: vec4f,
-  sum: vec4f, // of exp(S - largest)
+  sum: vec4f,
   predicted: vec4u,
   loss: vec4f,
 }
@@ -4718,12 +4718,12 @@ fn texel_softmax_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num
 }
 `,
   "texel/tile": `// includes texel/descent, shared/blocks, shared/{tile}_outputs
-//
-// The operands and results of a tile of outputs, in texels of four inputs (W) or four rows (S and dS) of one output.
 
-// weight_texels: texel/descent.wgsl
-@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>; // texel (o, slice * blocks + b): S
-@group(0) @binding(30) var dy_texels: texture_2d_array<f32>; // texel (o, b), layer P: dS[4b .. 4b + 3, o]
+
+
+
+@group(0) @binding(29) var new_y_texels: texture_storage_2d_array<rgba32float, write>;
+@group(0) @binding(30) var dy_texels: texture_2d_array<f32>;
 
 fn output_tiles() -> u32 {
   return (FEATURES + TILE_OUTPUTS - 1u) / TILE_OUTPUTS;
@@ -4741,7 +4741,7 @@ fn add_combination(sum: vec4f, x: mat4x4f, w: vec4f) -> vec4f {
   return sum + x * w;
 }
 
-// Computed once for a block, not for each output, which saves a tenth of the first layer's forward product.
+
 fn block_place(network: u32, slice: u32, block: u32) -> u32 {
   return slice * row_blocks() + block;
 }
@@ -4752,7 +4752,7 @@ fn store_output(network: u32, block: u32, place: u32, output: u32, sums: vec4f) 
   }
 }
 `,
-  "texel/tile_12x8_biases": `// Generated by tasks/_kit/tile.ts: biases of 8 outputs at a time.
+  "texel/tile_12x8_biases": `
 
 fn add_each(sums: Outputs, g: Outputs) -> Outputs {
   return Outputs(
@@ -4778,7 +4778,7 @@ fn descend_biases(d: Descent, output: u32, sums: Outputs) {
   descend_bias(d, output + 7u, sums.o7);
 }
 `,
-  "texel/tile_20x10_biases": `// Generated by tasks/_kit/tile.ts: biases of 10 outputs at a time.
+  "texel/tile_20x10_biases": `
 
 fn add_each(sums: Outputs, g: Outputs) -> Outputs {
   return Outputs(
@@ -4809,17 +4809,17 @@ fn descend_biases(d: Descent, output: u32, sums: Outputs) {
 }
 `,
   "texel/weights": `// includes shared/common
-//
-// Copies weights and their gradients from texels of four inputs to the flat vectors that are read back:
-//
-//   parameters[W[4k + j, o]] = weight_texels(o, k)[j],  gradients likewise
-//
-// A thread copies one texel.
 
-@group(0) @binding(8) var<storage, read_write> parameters: array<f32>; // [P, layer.parameters]
-@group(0) @binding(9) var<storage, read_write> gradients: array<f32>; // [P, layer.parameters]
-@group(0) @binding(21) var weight_texels: texture_2d_array<f32>; // texel (o, k), layer P: W[4k .. 4k + 3, o]
-@group(0) @binding(23) var gradient_texels: texture_2d_array<f32>; // the same of d cost / d W
+
+
+
+
+
+
+@group(0) @binding(8) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(9) var<storage, read_write> gradients: array<f32>;
+@group(0) @binding(21) var weight_texels: texture_2d_array<f32>;
+@group(0) @binding(23) var gradient_texels: texture_2d_array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn texel_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroups: vec3u) {
@@ -4839,19 +4839,19 @@ fn texel_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
 }
 `,
   "tiled/affine": `// includes tiled/tile
-//
-// The affine map of every layer but the first, for wide layers:
-//
-//   forward          Y = X W + b
-//   backward_input   dX = dY W^T
-//   backward_weight  dW = X^T dY + 2 lambda W,  W <- W - eta dW,  db = sum over rows of dY,  b <- b - eta db
-//
-// All three are products of the tile, with operands that are read in different directions.
 
-// networks, parameters and gradients: shared/descent.wgsl; weights, dY and the product: tiled/tile.wgsl
-@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, inputs] X
 
-// Four numbers of X, or 0 past the depth.
+
+
+
+
+
+
+
+
+@group(0) @binding(11) var<storage, read> x: array<f32>;
+
+
 fn x_at(at: vec4u, inside: bool) -> vec4f {
   if !inside {
     return vec4f(0.0);
@@ -4859,7 +4859,7 @@ fn x_at(at: vec4u, inside: bool) -> vec4f {
   return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
 }
 
-// Where 16 rows of A or eight columns of B begin that lie along the depth in memory: a thread reads all at one depth.
+
 struct Sixteen {
   a: vec4u,
   b: vec4u,
@@ -4895,7 +4895,7 @@ fn weights_along(a: vec4u, b: vec4u, k: u32) -> mat2x4f {
   return mat2x4f(weights_at(a + k, inside), weights_at(b + k, inside));
 }
 
-// A thread's share of X^T, whose rows are neighbours in memory: the same four rows at four depths, \`at\` at depth 0.
+
 fn x_across(at: vec4u, k: u32) -> mat4x4f {
   return mat4x4f(
     x_at(at + k * layer.inputs, k < step.rows),
@@ -4983,24 +4983,24 @@ fn tiled_affine_backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(lo
 }
 `,
   "tiled/input": `// includes tiled/tile, shared/images
-//
-// The affine map of the first layer, which reads images as bytes and standardises them as they are staged:
-//
-//   forward   S = X W + b      X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
-//   backward  dW = X^T dS + 2 lambda W,  W <- W - eta dW,  db = sum over rows of dS,  b <- b - eta db
-//
-// Both are products of the tile.
 
-// networks, parameters and gradients: shared/descent.wgsl; images, order and standard: shared/images.wgsl; weights, dS and
-// the product: tiled/tile.wgsl
 
-// The indices of four images of the batch; past the last they repeat it.
+
+
+
+
+
+
+
+
+
+
 fn four_images(rows: vec4u) -> vec4u {
   let at = step.first + min(rows, vec4u(step.rows - 1u));
   return vec4u(order[at.x], order[at.y], order[at.z], order[at.w]);
 }
 
-// Four pixels of each of four images; past the last pixel 0. A column is an image.
+
 fn four_pixels(k: u32, images: vec4u) -> mat4x4f {
   if k >= layer.texels {
     return mat4x4f();
@@ -5017,7 +5017,7 @@ fn four_pixels(k: u32, images: vec4u) -> mat4x4f {
 @compute @workgroup_size(WORKGROUP)
 fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let p = place_of(group, layer.inputs);
-  // A thread stages a texel of four rows, so four depths of them.
+
   let images = four_images(four_rows(p.row + thread / 4u, step.rows));
   let texel = thread % 4u;
   let first = group.z * layer.parameters + layer.weight;
@@ -5039,7 +5039,7 @@ fn tiled_input_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   store(c, own_rows(p, thread), p.column + thread % 8u, sums);
 }
 
-// The four depths at which a thread stages the same texel.
+
 fn four_depths(first: u32) -> vec4u {
   return first + vec4u(0u, 4u, 8u, 12u);
 }
@@ -5056,7 +5056,7 @@ fn tiled_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
   var bias = vec4f(0.0);
   var a = four_pixels(texel, four_images(four_depths(p.begin + k_a)));
   var b = dy_across(at_b, p.begin + k_b);
-  // Which images to read is known a stage ahead, so that no read of pixels waits for it.
+
   var images = four_images(four_depths(p.begin + DEPTH + k_a));
   for (var k = p.begin; k < p.end; k += DEPTH) {
     workgroupBarrier();
@@ -5069,33 +5069,33 @@ fn tiled_input_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invo
     images = four_images(four_depths(k + 2u * DEPTH + k_a));
     add_staged(&sums, thread);
   }
-  // Four rows of this tile are the inputs of a texel.
+
   let rows = OwnRows(p.row + 4u * (thread / 8u), 1u, 2u * A_FOURS);
   finish_weights(group.z, p, rows, thread, sums, bias);
 }
 `,
   "tiled/norm": `// includes shared/descent, shared/bits, shared/averages
-//
-// Batch norm and the ReLU after it in training, for wide layers and large batches; per_operation/batch_norm.wgsl has the
-// formulas. A workgroup computes TILED_FEATURES features: 32 threads each, which take turns at the rows and read eight a turn, so
-// that few reads wait for one another.
 
-// networks, parameters and gradients: shared/descent.wgsl; statistics: shared/averages.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(11) var<storage, read> x: array<f32>; // [P, rows, outputs] S
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] H
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d H
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, outputs] d cost / d S
-@group(0) @binding(16) var<storage, read_write> normalised: array<f32>; // [P, rows, outputs] N
-@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>; // [P, outputs] 1 / sqrt(var + eps)
 
-override TILED_FEATURES: u32; // features of a workgroup: 8
-override LANES: u32 = WORKGROUP / TILED_FEATURES; // threads of a feature
+
+
+
+
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+@group(0) @binding(11) var<storage, read> x: array<f32>;
+@group(0) @binding(12) var<storage, read_write> y: array<f32>;
+@group(0) @binding(13) var<storage, read> dy: array<f32>;
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(16) var<storage, read_write> normalised: array<f32>;
+@group(0) @binding(17) var<storage, read_write> inverse_deviation: array<f32>;
+
+override TILED_FEATURES: u32;
+override LANES: u32 = WORKGROUP / TILED_FEATURES;
 
 var<workgroup> partial: array<vec2f, WORKGROUP>;
-var<workgroup> scales: array<f32, TILED_FEATURES>; // gamma / sqrt(var + eps)
+var<workgroup> scales: array<f32, TILED_FEATURES>;
 
-// The sums of what the threads of a feature give, always in the same order.
+
 fn sum_of_lanes(thread: u32, own: vec2f) -> vec2f {
   partial[thread] = own;
   workgroupBarrier();
@@ -5106,7 +5106,7 @@ fn sum_of_lanes(thread: u32, own: vec2f) -> vec2f {
     workgroupBarrier();
   }
   let sum = partial[thread % TILED_FEATURES];
-  workgroupBarrier(); // All have read before the next sum begins.
+  workgroupBarrier();
   return sum;
 }
 
@@ -5114,7 +5114,7 @@ fn total(four: vec4f) -> f32 {
   return four.x + four.y + four.z + four.w;
 }
 
-// Four rows of a thread, and where they lie; past the last they repeat it.
+
 struct Rows {
   at: vec4u,
   inside: vec4<bool>,
@@ -5133,7 +5133,7 @@ fn normalised_at(at: vec4u) -> vec4f {
   return vec4f(normalised[at.x], normalised[at.y], normalised[at.z], normalised[at.w]);
 }
 
-// Gradients that pass the ReLU.
+
 fn gradients_at(at: vec4u) -> vec4f {
   let dh = vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
   let h = vec4f(y[at.x], y[at.y], y[at.z], y[at.w]);
@@ -5213,7 +5213,7 @@ fn tiled_batch_norm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local
   let lane = thread / TILED_FEATURES;
   let rows = f32(step.rows);
   let first = group.z * step.rows * layer.outputs + feature;
-  if lane == 0u { // the one thread of a feature that reads gamma, as it is the one that moves it
+  if lane == 0u {
     let gamma = parameters[group.z * layer.parameters + layer.gamma + feature];
     scales[thread] = gamma * inverse_deviation[group.z * layer.outputs + feature];
   }
@@ -5261,23 +5261,23 @@ fn store_gradients(r: Rows, exists: bool, ds: vec4f) {
 }
 `,
   "tiled/parts": `// includes shared/descent
-//
-// Adds up the parts of a product of \`tiled\` whose depth was split, in order:
-//
-//   outputs  Y = sum over parts, the first of which holds the bias
-//   inputs   dX = sum over parts
-//   weights  g = sum over parts,  dW = g + 2 lambda W,  W <- W - eta dW; the last row of each part is db
-//
-// A thread computes one value.
 
-// networks, parameters and gradients: shared/descent.wgsl
-@group(0) @binding(12) var<storage, read_write> y: array<f32>; // [P, rows, outputs] Y
-@group(0) @binding(14) var<storage, read_write> dx: array<f32>; // [P, rows, inputs] d cost / d X
-@group(0) @binding(26) var<storage, read_write> product: array<f32>; // [P, PARTS, rows of the product, its columns]
 
-override PARTS: u32; // parts of the depth
 
-// The sum at one place of the product. Four reads a turn do not wait for one another.
+
+
+
+
+
+
+
+@group(0) @binding(12) var<storage, read_write> y: array<f32>;
+@group(0) @binding(14) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(26) var<storage, read_write> product: array<f32>;
+
+override PARTS: u32;
+
+
 fn sum_of_parts(network: u32, size: u32, at: u32) -> f32 {
   let first = network * PARTS * size + at;
   var sum = 0.0;
@@ -5328,41 +5328,41 @@ fn tiled_parts_weights(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
 }
 `,
   "tiled/tile": `// includes shared/descent
-//
-// The core of the products of \`tiled\`: C = A B with A [rows, depth] and B [depth, columns].
-//
-// A workgroup of 128 threads computes TILED_ROWS x TILED_COLUMNS results, a thread 8 x 8 of them in registers. 16 of the
-// depth are staged in workgroup memory at a time. Before their products are added, the reads of the next 16 begin, so that
-// these are under way meanwhile. Rows and columns past an edge repeat the last one and are not stored; past the depth
-// operands are 0.
-//
-// Operands are staged in fours, which is what a thread reads from workgroup memory at once. Four rows of A lie A_FOURS
-// apart, four columns of B B_FOURS apart: neighbouring threads then read neighbouring numbers, wherever a matrix begins and
-// however long its rows are.
-//
-// Where tiles are too few to occupy a device, the depth is split into PARTS, each computed by a workgroup of its own;
-// tiled/parts.wgsl adds them up.
 
-// networks, parameters and gradients: shared/descent.wgsl
-@group(0) @binding(7) var<storage, read> weights: array<f32>; // [P, layer.parameters] the parameters, read only
-@group(0) @binding(13) var<storage, read> dy: array<f32>; // [P, rows, outputs] d cost / d Y
-@group(0) @binding(26) var<storage, read_write> product: array<f32>; // [P, PARTS, rows of C, columns of C]
 
-override PARTS: u32; // parts of the depth
-override TILED_ROWS: u32; // rows of a workgroup: 128
-override TILED_COLUMNS: u32; // columns of a workgroup: 64
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+@group(0) @binding(13) var<storage, read> dy: array<f32>;
+@group(0) @binding(26) var<storage, read_write> product: array<f32>;
+
+override PARTS: u32;
+override TILED_ROWS: u32;
+override TILED_COLUMNS: u32;
 override A_FOURS: u32 = TILED_ROWS / 4u;
 override B_FOURS: u32 = TILED_COLUMNS / 4u;
 const DEPTH = 16u;
 
-// One more than the fours of a row, so that threads that store at several depths use different banks.
+
 override A_STRIDE: u32 = A_FOURS + 1u;
 override B_STRIDE: u32 = B_FOURS + 1u;
 
-var<workgroup> a_tile: array<vec4f, DEPTH * A_STRIDE>; // [DEPTH, A_STRIDE] four rows of A
-var<workgroup> b_tile: array<vec4f, DEPTH * B_STRIDE>; // [DEPTH, B_STRIDE] four columns of B
+var<workgroup> a_tile: array<vec4f, DEPTH * A_STRIDE>;
+var<workgroup> b_tile: array<vec4f, DEPTH * B_STRIDE>;
 
-// What a workgroup computes: its first row and column of C, over the depth from \`begin\` to \`end\`.
+
 struct Place {
   row: u32,
   column: u32,
@@ -5371,7 +5371,7 @@ struct Place {
   end: u32,
 }
 
-// The last part of an evaluation has fewer rows than it was dispatched for; workgroups past the last row store nothing.
+
 fn place_of(group: vec3u, depth: u32) -> Place {
   let part = group.y % PARTS;
   let stages = (depth + DEPTH - 1u) / DEPTH;
@@ -5381,7 +5381,7 @@ fn place_of(group: vec3u, depth: u32) -> Place {
   return Place(group.y / PARTS * TILED_ROWS, group.x * TILED_COLUMNS, part, begin, end);
 }
 
-// Four rows of A or columns of B; past the last they repeat it.
+
 fn four_rows(first: u32, size: u32) -> vec4u {
   return min(first + A_FOURS * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
 }
@@ -5390,7 +5390,7 @@ fn four_columns(first: u32, size: u32) -> vec4u {
   return min(first + B_FOURS * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
 }
 
-// Four numbers of a buffer, or 0 past the depth.
+
 fn weights_at(at: vec4u, inside: bool) -> vec4f {
   if !inside {
     return vec4f(0.0);
@@ -5405,7 +5405,7 @@ fn dy_at(at: vec4u, inside: bool) -> vec4f {
   return vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
 }
 
-// A thread's share of B where its columns are neighbours in memory: the same four columns at two depths, \`at\` at depth 0.
+
 fn weights_across(at: vec4u, k: u32) -> mat2x4f {
   return mat2x4f(
     weights_at(at + k * layer.outputs, k < layer.inputs),
@@ -5420,7 +5420,7 @@ fn dy_across(at: vec4u, k: u32) -> mat2x4f {
   );
 }
 
-// Stores a thread's share of A: four fours.
+
 fn stage_a(at: u32, apart: u32, fours: mat4x4f) {
   a_tile[at] = fours[0];
   a_tile[at + apart] = fours[1];
@@ -5428,14 +5428,14 @@ fn stage_a(at: u32, apart: u32, fours: mat4x4f) {
   a_tile[at + 3u * apart] = fours[3];
 }
 
-// Stores a thread's share of B: two fours.
+
 fn stage_b(at: u32, apart: u32, fours: mat2x4f) {
   b_tile[at] = fours[0];
   b_tile[at + apart] = fours[1];
 }
 
-// A thread's results: the first letter says which four rows, the second which four columns. A column of a matrix is a row
-// of C.
+
+
 struct Sums {
   aa: mat4x4f,
   ab: mat4x4f,
@@ -5452,7 +5452,7 @@ fn plus_outer(sums: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
   );
 }
 
-// Adds the products at one depth: four reads, 64 multiply-adds.
+
 fn add_depth(sums: ptr<function, Sums>, at_a: u32, at_b: u32) {
   let a = a_tile[at_a];
   let c = a_tile[at_a + A_FOURS / 2u];
@@ -5464,7 +5464,7 @@ fn add_depth(sums: ptr<function, Sums>, at_a: u32, at_b: u32) {
   (*sums).bb = plus_outer((*sums).bb, c, d);
 }
 
-// Adds the products of what is staged. Eight depths are written out: no compiler unrolls a WGSL loop.
+
 fn add_staged(sums: ptr<function, Sums>, thread: u32) {
   for (var k = 0u; k < DEPTH; k += 8u) {
     let a = k * A_STRIDE + thread / 8u;
@@ -5480,7 +5480,7 @@ fn add_staged(sums: ptr<function, Sums>, thread: u32) {
   }
 }
 
-// The sums to begin with forward: every row has the bias, which the first part adds.
+
 fn biases(network: u32, p: Place, thread: u32) -> Sums {
   var sums: Sums;
   if p.part == 0u {
@@ -5492,7 +5492,7 @@ fn biases(network: u32, p: Place, thread: u32) -> Sums {
   return sums;
 }
 
-// The rows of a thread's results, as they were staged: \`first + i * apart\` of one four, \`half\` behind them of the other.
+
 struct OwnRows {
   first: u32,
   apart: u32,
@@ -5503,14 +5503,14 @@ fn own_rows(p: Place, thread: u32) -> OwnRows {
   return OwnRows(p.row + thread / 8u, A_FOURS, A_FOURS / 2u);
 }
 
-// Where C, or one part of it, lies in \`product\`.
+
 struct Results {
   first: u32,
   rows: u32,
   columns: u32,
 }
 
-// Stores a thread's results of one row: \`a\` and \`b\` take turns, eight columns apart.
+
 fn store_row(c: Results, row: u32, column: u32, a: vec4f, b: vec4f) {
   if row >= c.rows {
     return;
@@ -5537,8 +5537,8 @@ fn store(c: Results, r: OwnRows, column: u32, s: Sums) {
   store_row(c, r.first + r.half + 3u * r.apart, column, s.ba[3], s.bb[3]);
 }
 
-// Updates a thread's weights of one input. All are read before the first is stored: else each read would wait for the store
-// before it. In place of a column past the edge the thread reads its first, which no other thread writes.
+
+
 fn move_row(d: Descent, input: u32, output: u32, a: vec4f, b: vec4f) {
   if input >= layer.inputs || output >= layer.outputs {
     return;
@@ -5589,8 +5589,8 @@ fn move_weights(d: Descent, r: OwnRows, output: u32, s: Sums) {
   move_row(d, r.first + r.half + 3u * r.apart, output, s.ba[3], s.bb[3]);
 }
 
-// What backward_weight ends with. In one part the weights move; of several each is stored, the biases' as one more row.
-// \`bias\` is what the thread staged of dY, summed over its depths.
+
+
 fn finish_weights(network: u32, p: Place, r: OwnRows, thread: u32, s: Sums, bias: vec4f) {
   let output = p.column + thread % 8u;
   let c = Results(
@@ -5601,7 +5601,7 @@ fn finish_weights(network: u32, p: Place, r: OwnRows, thread: u32, s: Sums, bias
   } else {
     store(c, r, output, s);
   }
-  // The first tile of a column adds up its biases; threads B_FOURS apart have staged the same columns.
+
   workgroupBarrier();
   b_tile[thread] = bias;
   workgroupBarrier();

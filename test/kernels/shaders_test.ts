@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { composedText, includedFiles, sourceLine } from "../../src/gpu/includes.ts";
 import { SHADERS } from "../../src/gpu/shaders.gen.ts";
-import { DRIFT, shadersAreCurrent } from "../../tasks/shaders.ts";
+import { DRIFT, shadersAreCurrent, withoutComments } from "../../tasks/shaders.ts";
 
 Deno.test("the generated files are what shaders/ and tasks/_kit/tile.ts make of them", async () => {
   assert(await shadersAreCurrent(), DRIFT);
 });
 
-Deno.test("SHADERS gives each file's text unchanged when read back from the module", async () => {
+Deno.test("SHADERS gives each file's code unchanged when read back from the module", async () => {
   const root = new URL("../../shaders/", import.meta.url);
   const names: string[] = [];
   for await (const folder of Deno.readDir(root)) {
@@ -17,8 +17,15 @@ Deno.test("SHADERS gives each file's text unchanged when read back from the modu
   }
   assertEquals(Object.keys(SHADERS).map((path) => `${path}.wgsl`), names.sort());
   for (const [path, text] of Object.entries(SHADERS)) {
-    assertEquals(text, await Deno.readTextFile(new URL(`${path}.wgsl`, root)));
+    const source = await Deno.readTextFile(new URL(`${path}.wgsl`, root));
+    assertEquals(text, withoutComments(source), path);
   }
+});
+
+Deno.test("withoutComments() keeps lines, and what a file includes", () => {
+  const source =
+    "// includes a, b\n//\n// S = X W\n\nlet a = 1.0 / b; // c // includes d\n  // e\n\n\n";
+  assertEquals(withoutComments(source), "// includes a, b\n\n\n\nlet a = 1.0 / b;\n");
 });
 
 Deno.test("includedFiles() lists each file once, behind what it includes", () => {
