@@ -45,6 +45,36 @@ for (const document of DOCUMENTS) {
   });
 }
 
+Deno.test("README.md has its pictures at addresses that JSR shows", async () => {
+  const text = await Deno.readTextFile(new URL("README.md", ROOT));
+  const pictures = [...text.matchAll(/!\[[^\]]+\]\(([^)]+)\)/g)].map(([, address]) => address);
+  assert(pictures.length > 0);
+  // JSR takes what is relative from the repository that a package is linked to, otherwise from the package itself; what
+  // begins with a slash it leaves as it is.
+  for (const address of pictures) {
+    assert(/^[\w-]/.test(address) && !address.includes(":"), address);
+    assert(configuration.publish.include.includes(address), address);
+  }
+});
+
+Deno.test("publish.yml publishes what was tried, from a tag that names the version", async () => {
+  const text = await Deno.readTextFile(new URL(".github/workflows/publish.yml", ROOT));
+  const [tried, published] = text.split(/^ {2}publish:$/m);
+  assert(tried.includes("run: deno publish --dry-run\n"));
+  assert(!tried.includes("id-token: write"));
+  const steps = [
+    "needs: dry-run",
+    "id-token: write",
+    'run: test "$GITHUB_REF_NAME" = "v$(',
+    "run: deno publish\n",
+  ];
+  const places = ["if: startsWith(github.ref, 'refs/tags/v')", ...steps].map((step) =>
+    published.indexOf(step)
+  );
+  assertEquals(places.filter((place) => place < 0), []);
+  assertEquals(places, places.toSorted((a, b) => a - b));
+});
+
 Deno.test("docs/architecture.md names what is in the file that it names", async () => {
   const text = await Deno.readTextFile(new URL("docs/architecture.md", ROOT));
   const named = [...text.matchAll(/`([\w./-]+\.\w+)` \(((?:`[^`]+`(?:, )?)+)\)/g)];

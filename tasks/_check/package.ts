@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { toFileUrl } from "@std/path";
 import { runChecked } from "./deno.ts";
 
 /** The root of the checkout. */
@@ -35,8 +36,8 @@ export async function checkPackage(stdMap: readonly string[]): Promise<string | 
 
 /** Copies a file, or a folder whose path ends with a slash, to the same path in another root. */
 async function copy(path: string, root: string): Promise<void> {
+  await Deno.mkdir(new URL(".", toFileUrl(`${root}/${path}`)), { recursive: true });
   if (!path.endsWith("/")) return await Deno.copyFile(new URL(path, ROOT), `${root}/${path}`);
-  await Deno.mkdir(`${root}/${path}`, { recursive: true });
   for await (const { name, isDirectory } of Deno.readDir(new URL(path, ROOT))) {
     await copy(`${path}${name}${isDirectory ? "/" : ""}`, root);
   }
