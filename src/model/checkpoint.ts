@@ -5,26 +5,25 @@
  * @module
  */
 
-import { ArgumentError, DataError } from "../errors.ts";
-import { type Architecture, BATCH_NORM_EPSILON, layout } from "./network.ts";
-import type { DecodeOptions, Safetensors, Tensor } from "./safetensors.ts";
+import { DataError } from "../errors.ts";
+import { type Architecture, layout } from "./network.ts";
+import { decodeDescription, encodeDescription } from "./network_metadata.ts";
+import {
+  type DecodeOptions,
+  decodeSafetensors,
+  encodeSafetensors,
+  type Safetensors,
+  type Tensor,
+} from "./safetensors.ts";
+import {
+  checkNetwork,
+  lengthsOf,
+  numberedClasses,
+  type TrainedNetwork,
+  type Vector,
+} from "./trained_network.ts";
 
-/** Everything needed to classify images: the network, and the statistics that standardise its inputs. */
-export interface TrainedNetwork {
-  /** Layer sizes, and batch norm on or off. */
-  readonly architecture: Architecture;
-  /** The flat vector of parameters, [layout.count]. */
-  readonly parameters: Float32Array;
-  /** The flat vector of the running averages of batch norm, [layout.statisticCount]. */
-  readonly statistics: Float32Array;
-  /** Mean of the inputs, [inputs]. */
-  readonly mean: Float32Array;
-  /** Standard deviation of the inputs, [inputs]. */
-  readonly std: Float32Array;
-}
-
-/** The vectors of a network. */
-type Vector = "parameters" | "statistics" | "mean" | "std";
+export type { TrainedNetwork };
 
 /** A tensor's place in one of the vectors of a network. */
 interface Place {
@@ -38,11 +37,14 @@ interface Place {
 /**
  * Names the tensors of a network: `input.mean` and `input.std`, then for every layer i `layers.i.weight` and
  * `layers.i.bias`, with batch norm `norms.i.weight` (gamma), `norms.i.bias` (beta), `norms.i.running_mean` and
- * `norms.i.running_var`. The metadata holds `inputs`, `hidden`, `classes`, `batch_norm` and `epsilon`, each as JSON.
+ * `norms.i.running_var`. The metadata holds `inputs`, `hidden`, `classes`, `batch_norm`, `epsilon`, `input`, `class_names`,
+ * `package_version` (of this package unless the network has one) and, where the network has them, `step` and `settings`, each
+ * as JSON.
  *
  * @param network The network.
  * @returns Tensors and metadata, to be encoded by `encodeSafetensors`.
- * @throws {ArgumentError} If the architecture is not allowed, or the length of a vector does not fit it.
+ * @throws {ArgumentError} If the architecture is not allowed, the length of a vector or of the class names does not fit it,
+ * or the settings are not values that JSON has.
  *
  * @example A linear classifier of two inputs
  * ```ts
@@ -55,6 +57,8 @@ interface Place {
  *   statistics: new Float32Array(),
  *   mean: new Float32Array([0.5, 0.5]),
  *   std: new Float32Array([0.25, 0.25]),
+ *   input: "floats",
+ *   classNames: ["a", "b", "c"],
  * });
  *
  * assertEquals(tensors.get("layers.0.weight"), {
@@ -65,43 +69,101 @@ interface Place {
  */
 export function networkTensors(network: TrainedNetwork): Safetensors {
   const { architecture } = network;
-  checkLengths(network);
+  checkNetwork(network, "name the tensors of");
   const tensors = new Map<string, Tensor>();
   for (const { name, vector, shape, offset } of places(architecture)) {
     const data = network[vector].slice(offset, offset + shape.reduce((a, b) => a * b, 1));
     tensors.set(name, shape.length === 2 ? transpose({ shape, data }) : { shape, data });
   }
-  return { tensors, metadata: describe(architecture) };
+  return { tensors, metadata: encodeDescription(network) };
 }
 
 /**
  * Restores a network from its tensors.
  *
+ * Metadata that is missing says: `input` is "bytes", and the classes are called "0", "1", …. A file without any of `inputs`,
+ * `hidden`, `classes`, `batch_norm` and `epsilon`, as PyTorch may write it, is read by the shapes of its tensors:
+ * `layers.0.weight`, `layers.1.weight`, … are [out, in], there is batch norm (with an epsilon of 1e-5) where there is
+ * `norms.0.weight`, and without both `input.mean` and `input.std` the mean is 0 and the standard deviation 1.
+ *
  * @param file Tensors and metadata, from `decodeSafetensors`.
  * @param options The name of the file.
- * @returns The network, in new vectors.
- * @throws {DataError} If the metadata does not describe a network, or a tensor is missing, unexpected or of the wrong
+ * @returns The network, in new vectors; its values may be NaN or infinite where the network has diverged.
+ * @throws {DataError} If metadata or shapes do not describe a network, or a tensor is missing, unexpected or of the wrong
  * shape; the message names the file.
  */
 export function networkFromTensors(file: Safetensors, options: DecodeOptions): TrainedNetwork {
-  const architecture = architectureOf(file.metadata, options.name);
-  const expected = places(architecture);
+  const { described, classNames, ...description } = decodeDescription(file, options.name);
+  const { architecture } = description;
+  const standardised = described || ["input.mean", "input.std"].some((n) => file.tensors.has(n));
+  const expected = places(architecture).filter(({ vector }) =>
+    standardised || vector !== "mean" && vector !== "std"
+  );
   // Before allocating vectors: the metadata may claim a network of any size.
   checkTensors(file.tensors, expected, options.name);
 
   const { parameters, statistics, mean, std } = lengthsOf(architecture);
   const network: TrainedNetwork = {
-    architecture,
+    ...description,
+    classNames: classNames ?? numberedClasses(architecture.classes),
     parameters: new Float32Array(parameters),
     statistics: new Float32Array(statistics),
     mean: new Float32Array(mean),
-    std: new Float32Array(std),
+    std: new Float32Array(std).fill(1),
   };
   for (const { name, vector, shape, offset } of expected) {
     const tensor = file.tensors.get(name)!;
     network[vector].set(shape.length === 2 ? transpose(tensor).data : tensor.data, offset);
   }
   return network;
+}
+
+/**
+ * Encodes a network as a file, in the safetensors format. The same network gives the same bytes. A network that has diverged
+ * is encoded as it is; to classify with it is refused.
+ *
+ * @param network The network.
+ * @returns The bytes of the file.
+ * @throws {ArgumentError} If the parts of the network do not fit together, or its settings are not values that JSON has.
+ *
+ * @example A network as a file, and back
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { decodeNetwork, encodeNetwork } from "./checkpoint.ts";
+ *
+ * const bytes = encodeNetwork({
+ *   architecture: { inputs: 1, hidden: [], classes: 2, batchNorm: false },
+ *   parameters: new Float32Array([1, -1, 0, 0]),
+ *   statistics: new Float32Array(),
+ *   mean: new Float32Array([20]),
+ *   std: new Float32Array([5]),
+ *   input: "floats",
+ *   classNames: ["warm", "cold"],
+ * });
+ *
+ * assertEquals(decodeNetwork(bytes).classNames, ["warm", "cold"]);
+ * ```
+ */
+export function encodeNetwork(network: TrainedNetwork): Uint8Array<ArrayBuffer> {
+  const { tensors, metadata } = networkTensors(network);
+  return encodeSafetensors(tensors, metadata);
+}
+
+/**
+ * Decodes a network from the bytes of a safetensors file: one of this package, or one with the same names of tensors, as
+ * {@linkcode networkFromTensors} says.
+ *
+ * @param bytes The bytes of the file.
+ * @param options The name of the file, for error messages.
+ * @returns The network; its values may be NaN or infinite where it has diverged.
+ * @throws {DataError} If the bytes are not such a file; the message names it.
+ */
+export function decodeNetwork(
+  bytes: Uint8Array,
+  options: Partial<DecodeOptions> = {},
+): TrainedNetwork {
+  const { name = "the network's file" } = options;
+  return networkFromTensors(decodeSafetensors(bytes, { name }), { name });
 }
 
 function checkTensors(
@@ -123,7 +185,7 @@ function checkTensors(
     if (!known.has(name)) {
       throw new DataError(
         `Cannot read a network from ${file}: it has the tensor ${name}, expected only the tensors ` +
-          "of the network that its metadata describes",
+          "of the network that it describes",
       );
     }
   }
@@ -171,69 +233,4 @@ function transpose({ shape: [rows, columns], data }: Tensor): Tensor {
     }
   }
   return { shape: [columns, rows], data: result };
-}
-
-/** The lengths of the vectors of a network. */
-function lengthsOf(architecture: Architecture): Record<Vector, number> {
-  const { count, statisticCount } = layout(architecture);
-  const { inputs } = architecture;
-  return { parameters: count, statistics: statisticCount, mean: inputs, std: inputs };
-}
-
-function checkLengths(network: TrainedNetwork): void {
-  for (const [name, expected] of Object.entries(lengthsOf(network.architecture))) {
-    const { length } = network[name as Vector];
-    if (length === expected) continue;
-    throw new ArgumentError(
-      `Cannot name the tensors of the network: ${name} has ${length} entries, expected ${expected}`,
-    );
-  }
-}
-
-function describe({ inputs, hidden, classes, batchNorm }: Architecture): Record<string, string> {
-  const values = { inputs, hidden, classes, batch_norm: batchNorm, epsilon: BATCH_NORM_EPSILON };
-  const entries = Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)]);
-  return Object.fromEntries(entries);
-}
-
-function architectureOf(metadata: Readonly<Record<string, string>>, file: string): Architecture {
-  const names = ["inputs", "hidden", "classes", "batch_norm", "epsilon"];
-  const [inputs, hidden, classes, batchNorm, epsilon] = names.map((name) =>
-    parseMetadata(metadata, name, file)
-  );
-  const fits = typeof inputs === "number" && typeof classes === "number" &&
-    Array.isArray(hidden) && hidden.every((width) => typeof width === "number") &&
-    typeof batchNorm === "boolean" && epsilon === BATCH_NORM_EPSILON;
-  const text = JSON.stringify(metadata, names);
-  if (!fits) {
-    throw new DataError(
-      `Cannot read a network from ${file}: its metadata is ${text}, expected numbers inputs and ` +
-        `classes, a list of numbers hidden, batch_norm true or false, and epsilon ${BATCH_NORM_EPSILON}`,
-    );
-  }
-  const architecture: Architecture = { inputs, hidden, classes, batchNorm };
-  try {
-    layout(architecture);
-  } catch (error) {
-    if (!(error instanceof ArgumentError)) throw error;
-    throw new DataError(
-      `Cannot read a network from ${file}: its metadata is ${text}. ${error.message}`,
-    );
-  }
-  return architecture;
-}
-
-function parseMetadata(
-  metadata: Readonly<Record<string, string>>,
-  name: string,
-  file: string,
-): unknown {
-  try {
-    return JSON.parse(metadata[name]);
-  } catch {
-    const given = Object.hasOwn(metadata, name) ? JSON.stringify(metadata[name]) : "missing";
-    throw new DataError(
-      `Cannot read a network from ${file}: ${name} of its metadata is ${given}, expected JSON`,
-    );
-  }
 }

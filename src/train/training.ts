@@ -15,6 +15,8 @@ import { type Architecture, layout } from "../model/network.ts";
 import { Random } from "../model/random.ts";
 import { eta, phase, totalSteps } from "../model/schedule.ts";
 import { architectureOf } from "../model/shape.ts";
+import { inputOf, type TrainedNetwork } from "../model/trained_network.ts";
+import { VERSION } from "../model/version.ts";
 import { planSteps } from "../programs/steps.ts";
 import type { EvaluationResult } from "./evaluation.ts";
 import { type AdvanceOptions, type NetworkSettings, Population } from "./population.ts";
@@ -116,6 +118,8 @@ export class Training {
   /** Updates in an epoch. */
   readonly stepsPerEpoch: number;
   readonly #population: Population;
+  /** Where the statistics that standardise the inputs and the names of the classes come from. */
+  readonly #source: DataSet;
   /** The data, if this training put them on the device. */
   readonly #ownData: DeviceDataSet | undefined;
   readonly #options: TrainingOptions;
@@ -132,10 +136,11 @@ export class Training {
 
   private constructor(
     options: TrainingOptions,
-    parts: { population: Population; ownData?: DeviceDataSet; steps: number },
+    parts: { population: Population; source: DataSet; ownData?: DeviceDataSet; steps: number },
   ) {
     this.#options = options;
     this.#population = parts.population;
+    this.#source = parts.source;
     this.#ownData = parts.ownData;
     this.architecture = parts.population.architecture;
     this.variant = parts.population.variant;
@@ -176,7 +181,8 @@ export class Training {
           initialise(architecture, { seed, identity, initialisation })
         ),
       });
-      return new Training(options, { population, ownData, steps });
+      const { source } = deviceData;
+      return new Training(options, { population, source, ownData, steps });
     } catch (error) {
       population?.destroy();
       ownData?.destroy();
@@ -309,6 +315,36 @@ export class Training {
   }
 
   /**
+   * Copies a network as it is at the time of the call, with all that is needed to use it: `encodeNetwork` makes it a file, and
+   * `Classifier` classifies with it. {@linkcode Training.run} may continue meanwhile.
+   *
+   * @param index Which of the networks; the first unless given.
+   * @returns A copy.
+   * @throws {ArgumentError} If there is no such network.
+   */
+  async network(index: number = 0): Promise<TrainedNetwork> {
+    this.#check();
+    const { networks } = this.#options;
+    if (!Number.isInteger(index) || index < 0 || index >= networks.length) {
+      throw new ArgumentError(
+        `Cannot copy network ${index}: expected an integer from 0 to ${networks.length - 1}`,
+      );
+    }
+    const { step } = this;
+    const { mean, std, classNames } = this.#source;
+    const { parameters, statistics } = await this.#population.readState();
+    return {
+      ...{ architecture: this.architecture, classNames, step, version: VERSION },
+      mean: mean.slice(),
+      std: std.slice(),
+      parameters: parameters[index],
+      statistics: statistics[index],
+      input: inputOf(this.#source),
+      settings: settingsOf(this.#options, networks[index]),
+    };
+  }
+
+  /**
    * Restores the state of a training with the same options, so that this one resumes from there.
    *
    * @param state The state from {@linkcode Training.state}.
@@ -419,6 +455,15 @@ export class Training {
       return { rows, diverged: divergedBy(step, { diverged, finite }) };
     };
   }
+}
+
+/** What a network was trained with, without what its architecture says and how the kernels ran. */
+function settingsOf(
+  { seed = 1, batch = 100, halfCycle, cycles }: TrainingOptions,
+  { identity, lambda, etaMin, etaMax, initialisation = "he" }: TrainingNetwork,
+): Readonly<Record<string, unknown>> {
+  const own = { identity, lambda, etaMin, etaMax, initialisation };
+  return { seed, batch, halfCycle, cycles, ...own };
 }
 
 /** Checks the options and counts the updates. */

@@ -2,9 +2,8 @@
 import type { Gpu } from "../../src/gpu/device.ts";
 import type { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { maximum } from "../../src/lists.ts";
-import { networkTensors } from "../../src/model/checkpoint.ts";
+import { encodeNetwork } from "../../src/model/checkpoint.ts";
 import type { MetricRow } from "../../src/model/metrics.ts";
-import { encodeSafetensors } from "../../src/model/safetensors.ts";
 import { METRICS_CSV } from "../../src/records/metrics.ts";
 import { RUN_SUMMARY_JSON, type RunSummary } from "../../src/records/summary.ts";
 import { outcomeOf } from "../../src/train/sensitivity.ts";
@@ -131,8 +130,8 @@ async function endOf(
   const { data: { source }, signal, ...end } = options;
   const { step: steps, epoch: epochs, training: trained, validation } = rows[rows.length - 1];
   const [test] = await training.evaluate("test", { signal });
-  const state = await training.state();
-  const { parameters: [parameters], statistics: [statistics], diverged: [divergedAt] } = state;
+  const network = await training.network(0);
+  const [divergedAt] = await training.diverged();
   const summary: RunSummary = {
     data: source.name,
     training: trained,
@@ -143,10 +142,7 @@ async function endOf(
     divergedAt,
     ...end,
   };
-  const { mean, std } = source;
-  const { architecture } = training;
-  const network = networkTensors({ architecture, parameters, statistics, mean, std });
-  return [summary, encodeSafetensors(network.tensors, network.metadata)];
+  return [summary, encodeNetwork(network)];
 }
 
 /** Draws the figure of a finished run where it is missing. */

@@ -1,5 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import configuration from "../../deno.json" with { type: "json" };
 import {
+  decodeNetwork,
+  encodeNetwork,
   networkFromTensors,
   networkTensors,
   type TrainedNetwork,
@@ -8,6 +11,7 @@ import { ArgumentError, DataError } from "../../src/errors.ts";
 import { initialise } from "../../src/model/initialisation.ts";
 import { layout } from "../../src/model/network.ts";
 import { decodeSafetensors, encodeSafetensors, type Tensor } from "../../src/model/safetensors.ts";
+import { VERSION } from "../../src/model/version.ts";
 
 /** 2 inputs, hidden 3 and 1, 2 classes; the value of every entry is its place in the flat vector. */
 function counted(batchNorm: boolean): TrainedNetwork {
@@ -19,6 +23,9 @@ function counted(batchNorm: boolean): TrainedNetwork {
     statistics: Float32Array.from({ length: statisticCount }, (_, i) => 100 + i),
     mean: new Float32Array([0.25, 0.5]),
     std: new Float32Array([1, 2]),
+    input: "bytes",
+    classNames: ["cat", "dog"],
+    version: VERSION,
   };
 }
 
@@ -53,6 +60,9 @@ Deno.test("networkTensors() names tensors as PyTorch does and turns weights to [
     classes: "2",
     batch_norm: "true",
     epsilon: "0.00001",
+    input: '"bytes"',
+    class_names: '["cat","dog"]',
+    package_version: JSON.stringify(VERSION),
   });
 });
 
@@ -81,6 +91,11 @@ Deno.test("networkFromTensors() restores the network from a file, byte for byte"
         statistics: Float32Array.from({ length: statisticCount }, (_, i) => 1 / (i + 3)),
         mean: Float32Array.from({ length: 11 }, (_, i) => i / 11),
         std: Float32Array.from({ length: 11 }, (_, i) => 1 + i / 7),
+        input: "floats",
+        classNames: Array.from({ length: 10 }, (_, i) => `class ${i}`),
+        step: 12,
+        settings: { lambda: 0.005, hidden, schedule: { cycles: 2 }, init: "he" },
+        version: "0.0.1",
       };
       const { tensors, metadata } = networkTensors(network);
       const bytes = encodeSafetensors(tensors, metadata);
@@ -170,6 +185,93 @@ Deno.test("networkFromTensors() names the file and what is wrong with it", () =>
       DataError,
       "Cannot read a network from a/m.safetensors: ",
     );
+    assertEquals(error.message.includes(message), true, `${error.message} | ${message}`);
+  }
+});
+
+Deno.test("decodeNetwork() restores what encodeNetwork() was given, also a network that has diverged", () => {
+  const network = { ...counted(true), step: 7, settings: { lambda: 0.005, list: [1, "a", null] } };
+  const bytes = encodeNetwork(network);
+  assertEquals(decodeNetwork(bytes), network);
+  assertEquals(encodeNetwork(decodeNetwork(bytes)), bytes);
+  const diverged = { ...network, parameters: network.parameters.with(3, NaN).with(4, -Infinity) };
+  assertEquals(decodeNetwork(encodeNetwork(diverged)), diverged);
+});
+
+Deno.test("encodeNetwork() writes the version of this package unless the network has one", () => {
+  assertEquals(VERSION, configuration.version);
+  const { version: _, ...unversioned } = counted(true);
+  assertEquals(decodeNetwork(encodeNetwork(unversioned)).version, VERSION);
+  const older = { ...unversioned, version: "0.0.1" };
+  assertEquals(decodeNetwork(encodeNetwork(older)).version, "0.0.1");
+});
+
+Deno.test("encodeNetwork() refuses a network whose parts do not fit together", () => {
+  const cases: [Partial<TrainedNetwork>, string][] = [
+    [{ classNames: ["cat"] }, "it has 1 class names, expected 2 texts"],
+    [{ input: "words" as "bytes" }, 'input is "words", expected "bytes" or "floats"'],
+    [{ step: -1 }, "step is -1, expected a whole number from 0"],
+    [{ settings: { seed: 1n } }, "its settings have no JSON"],
+  ];
+  for (const [change, message] of cases) {
+    assertThrows(() => encodeNetwork({ ...counted(true), ...change }), ArgumentError, message);
+  }
+});
+
+Deno.test("decodeNetwork() reads files without class names, input, step, settings and version", () => {
+  const { tensors, metadata } = networkTensors(counted(true));
+  const { input: _i, class_names: _c, package_version: _v, ...older } = metadata;
+  const { version: _, ...expected } = counted(true);
+  const network = decodeNetwork(encodeSafetensors(tensors, older));
+  assertEquals(network, { ...expected, classNames: ["0", "1"] });
+});
+
+Deno.test("decodeNetwork() reads the architecture from the shapes where no metadata says it", () => {
+  const names = { classNames: ["0", "1"] };
+  for (const batchNorm of [true, false]) {
+    const { version: _, ...network } = counted(batchNorm);
+    const { tensors } = networkTensors(network);
+    assertEquals(decodeNetwork(encodeSafetensors(tensors)), { ...network, ...names });
+    const floats = { format: "pt", input: '"floats"', class_names: '["a","b"]' };
+    assertEquals(decodeNetwork(encodeSafetensors(tensors, floats)), {
+      ...network,
+      ...{ input: "floats", classNames: ["a", "b"] },
+    });
+    const raw = new Map([...tensors].filter(([name]) => !name.startsWith("input.")));
+    assertEquals(decodeNetwork(encodeSafetensors(raw)), {
+      ...{ ...network, ...names },
+      ...{ mean: new Float32Array(2), std: new Float32Array([1, 1]) },
+    });
+  }
+});
+
+Deno.test("decodeNetwork() refuses shapes that are no network, and metadata of the wrong kind", () => {
+  const { tensors, metadata } = networkTensors(counted(true));
+  const without = (...names: string[]) =>
+    new Map([...tensors].filter(([name]) => !names.includes(name)));
+  const flat: Tensor = { shape: [6], data: new Float32Array(6) };
+  const cases: [ReadonlyMap<string, Tensor>, Record<string, string>, string][] = [
+    [
+      without("layers.0.weight"),
+      {},
+      "neither metadata of a network nor the tensor layers.0.weight",
+    ],
+    [without("layers.1.weight"), {}, "it has the tensor norms.0.weight"],
+    [without("layers.0.bias"), {}, "tensor layers.0.bias is missing, expected shape [3]"],
+    [without("input.std"), {}, "tensor input.std is missing, expected shape [2]"],
+    [without("norms.0.weight"), {}, "it has the tensor norms.0.bias"],
+    [new Map([...tensors, ["layers.0.weight", flat]]), {}, "[6], expected [outputs, inputs]"],
+    [tensors, { ...metadata, input: '"words"' }, 'expected "bytes" or "floats"'],
+    [tensors, { ...metadata, class_names: '["a"]' }, "expected a list of 2 texts"],
+    [tensors, { ...metadata, step: "-1" }, 'step of its metadata is "-1", expected a whole number'],
+    [tensors, { ...metadata, settings: "[]" }, "expected an object"],
+    [tensors, { ...metadata, package_version: "2" }, "expected a text"],
+    [tensors, { ...metadata, step: "one" }, 'step of its metadata is "one", expected JSON'],
+  ];
+  for (const [tensors, metadata, message] of cases) {
+    const bytes = encodeSafetensors(tensors, metadata);
+    const error = assertThrows(() => decodeNetwork(bytes, { name: "a/m" }), DataError);
+    assertEquals(error.message.startsWith("Cannot read a network from a/m: "), true);
     assertEquals(error.message.includes(message), true, `${error.message} | ${message}`);
   }
 });

@@ -32,8 +32,25 @@ export {
   reluForward,
   softmaxCrossEntropy,
 } from "./layers.ts";
-export * from "./network.ts";
+export {
+  type Batch,
+  type Cost,
+  cost,
+  type CostOptions,
+  evaluate,
+  type EvaluatedNetwork,
+  type Gradients,
+  gradients,
+  type Network,
+  type ReferenceEvaluation,
+  sgdStep,
+  updateStatistics,
+  type Vector,
+} from "./network.ts";
 export * from "./numerical_gradients.ts";
+export { classify, logits, probabilities } from "./trained.ts";
+export type { RecordValues } from "../record_values.ts";
+export type { RecordKind, TrainedNetwork } from "../trained_network.ts";
 export * from "../initialisation.ts";
 export * from "../network.ts";
 export { Random } from "../random.ts";

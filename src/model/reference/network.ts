@@ -233,8 +233,15 @@ interface Pass {
   norm?: { normalised: Float64Array; mean: Float64Array; variance: Float64Array }; // [n, width], [width], [width]
 }
 
-/** Computes the logits; batch norm is in evaluation mode where statistics are given. */
-function forward(
+/**
+ * Computes the logits; batch norm is in evaluation mode where statistics are given.
+ *
+ * @param network The network.
+ * @param x Standardised records, [n, inputs].
+ * @param statistics The running averages, [layout.statisticCount].
+ * @returns The logits, [n, classes], and what the backward pass needs.
+ */
+export function forward(
   network: Network,
   x: Float64Array,
   statistics?: Vector,

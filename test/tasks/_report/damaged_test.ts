@@ -187,6 +187,8 @@ Deno.test("networkFromTensors() reads 400 damaged files correctly or refuses eac
     statistics: new Float32Array(statisticCount).fill(2),
     mean: new Float32Array(5).fill(3),
     std: new Float32Array(5).fill(4),
+    input: "bytes",
+    classNames: Array.from({ length: architecture.classes }, (_, i) => `class ${i}`),
   });
   const whole = encodeSafetensors(tensors, metadata);
   const headerEnd = 8 + Number(new DataView(whole.buffer).getBigUint64(0, true));

@@ -1,0 +1,89 @@
+/**
+ * Records to be classified, as callers have them: one or many, flat, as bytes or numbers.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "../errors.ts";
+import type { RecordKind, TrainedNetwork } from "./trained_network.ts";
+
+/** Records, [n, inputs]: bytes, which mean value / 255, or numbers. */
+export type RecordValues = Uint8Array | Float32Array;
+
+/** What says how records are to be read. */
+export type RecordsOf = Pick<TrainedNetwork, "mean" | "std" | "input">;
+
+/**
+ * Checks that a network can read some records, at least one. A network that was trained on bytes reads bytes, or numbers
+ * from 0 to 1, a byte / 255 each; one that was trained on numbers reads numbers.
+ *
+ * @param x The records, [n, inputs].
+ * @param network Its inputs, and what they were.
+ * @returns n.
+ * @throws {ArgumentError} If it cannot.
+ */
+export function checkRecords(
+  x: RecordValues,
+  { mean: { length: inputs }, input }: RecordsOf,
+): number {
+  const kind = kindOf(x);
+  if (x.length === 0 || x.length % inputs !== 0) {
+    throw new ArgumentError(
+      `Cannot classify ${x.length} values, expected at least one record of ${inputs} values, all of them whole`,
+    );
+  }
+  if (input === "floats" && kind === "bytes") {
+    throw new ArgumentError(
+      "Cannot classify bytes with this network: it was trained on numbers, expected a Float32Array",
+    );
+  }
+  if (kind === "floats") checkValues(x, { inputs, input });
+  return x.length / inputs;
+}
+
+/** Whether records are bytes or numbers. */
+export function kindOf(x: RecordValues): RecordKind {
+  if (x instanceof Uint8Array) return "bytes";
+  if (x instanceof Float32Array) return "floats";
+  throw new ArgumentError(
+    `Cannot classify ${Object.prototype.toString.call(x)}, expected a Uint8Array or a Float32Array`,
+  );
+}
+
+function checkValues(
+  x: RecordValues,
+  { inputs, input }: { inputs: number; input: RecordKind },
+): void {
+  const [min, max] = input === "bytes" ? [0, 1] : [-Infinity, Infinity];
+  const wrong = x.findIndex((value) => !(Number.isFinite(value) && value >= min && value <= max));
+  if (wrong < 0) return;
+  const expected = input === "bytes"
+    ? "a number from 0 to 1 (a byte / 255), as the network was trained on bytes"
+    : "a finite number";
+  throw new ArgumentError(
+    `Cannot classify record ${Math.floor(wrong / inputs)}: value ${wrong % inputs} is ${
+      x[wrong]
+    }, ` +
+      `expected ${expected}`,
+  );
+}
+
+/**
+ * Standardises records in float64: (v − mean) / std, where v is the value, or a byte / 255.
+ *
+ * @param x The records, [n, inputs].
+ * @param statistics Mean and standard deviation, [inputs].
+ * @returns The standardised records, [n, inputs].
+ */
+export function standardiseRecords(
+  x: RecordValues,
+  { mean, std }: Pick<RecordsOf, "mean" | "std">,
+): Float64Array {
+  const scale = x instanceof Uint8Array ? 255 : 1;
+  const result = new Float64Array(x.length);
+  for (let i = 0; i < x.length; i++) {
+    const j = i % mean.length;
+    result[i] = (x[i] / scale - mean[j]) / std[j];
+  }
+  return result;
+}
