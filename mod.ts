@@ -67,8 +67,21 @@ export {
   type TrainingState,
 } from "./src/train/training.ts";
 
-// Trained networks as files.
-export { networkFromTensors, networkTensors, type TrainedNetwork } from "./src/model/checkpoint.ts";
+// Trained networks, as files and in use.
+export {
+  decodeNetwork,
+  encodeNetwork,
+  networkFromTensors,
+  networkTensors,
+  type TrainedNetwork,
+} from "./src/model/checkpoint.ts";
+export type { RecordValues } from "./src/model/record_values.ts";
+export type { RecordKind } from "./src/model/trained_network.ts";
+export {
+  Classifier,
+  type ClassifierOptions,
+  type ClassifyOptions,
+} from "./src/train/classifier.ts";
 export {
   type DecodeOptions,
   decodeSafetensors,

@@ -3,7 +3,7 @@ import { checkOutside, entryPoints, examplesOf } from "../tasks/_check/examples.
 import { runDeno } from "../tasks/_kit/children.ts";
 
 /** The root serves those who train networks; all else has a subpath. */
-const MAX_ROOT_NAMES = 45;
+const MAX_ROOT_NAMES = 60;
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -12,7 +12,7 @@ const STD_MAP = import.meta.resolve("@std/assert").includes("npm")
   ? ["--import-map=tasks/std_npm.json", "--lock=tasks/std_npm.lock", "--frozen"]
   : [];
 
-Deno.test("mod.ts exports at most 45 names, each by its name", async () => {
+Deno.test("mod.ts exports at most 60 names, each by its name", async () => {
   const names: string[] = [];
   const visitor: Deno.lint.LintVisitor = {
     ExportSpecifier: ({ exported }) => void names.push("name" in exported ? exported.name : "?"),

@@ -20,6 +20,9 @@ export interface DeviceImages {
   readonly labels: GPUBuffer;
 }
 
+/** How records lie in textures, and what standardises them. */
+export type RecordLayout = Pick<DeviceDataSet, "texels" | "imagesPerLayer" | "standard">;
+
 /**
  * A data set on the GPU. Each split is uploaded when it is first needed.
  *
@@ -165,8 +168,8 @@ function padded(bytes: Uint8Array, inputs: number, texels: number): Uint8Array {
 }
 
 /** Scale and shift of each texel's four pixels; 0 beyond an image's last pixel. */
-function standardisation(
-  { inputs, mean, std }: DataSet,
+export function standardisation(
+  { inputs, mean, std }: Pick<DataSet, "inputs" | "mean" | "std">,
   texels: number,
 ): Float32Array<ArrayBuffer> {
   const result = new Float32Array(8 * texels);

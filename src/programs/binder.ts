@@ -7,7 +7,7 @@
 import type { Split } from "../data/dataset.ts";
 import type { KernelName, TileName } from "../gpu/kernel_table.ts";
 import type { BoundKernel, Constants, Resources } from "../gpu/kernels.ts";
-import type { ProgramContext } from "./program.ts";
+import type { KernelContext, ProgramContext } from "./program.ts";
 
 /** Whether rows come from batches in training or from a part of the data set in an evaluation. */
 export type Mode = "training" | "evaluation";
@@ -22,7 +22,7 @@ export type KernelUse = readonly [
 /** Binds kernels to the resources that all programs share, to those of their layer and to their own. */
 export class Binder {
   readonly mode: Mode;
-  readonly #context: ProgramContext;
+  readonly #context: KernelContext;
   readonly #rows: number;
   readonly #slices: number;
   readonly #tile: TileName | undefined;
@@ -34,7 +34,7 @@ export class Binder {
    * and the `tile` of the kernels that work in tiles.
    */
   constructor(
-    context: ProgramContext,
+    context: KernelContext,
     options: { mode: Mode; slices?: number; shared?: Resources; tile?: TileName },
   ) {
     const { mode, slices = 1, shared, tile } = options;

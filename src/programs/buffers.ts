@@ -5,8 +5,9 @@
  * @module
  */
 
+import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { DeviceDataSet } from "../gpu/device_data.ts";
+import type { RecordLayout } from "../gpu/device_data.ts";
 import { SUM_PARTS, tiles, VEC4 } from "../gpu/kernel_table.ts";
 import { Memory } from "../gpu/memory.ts";
 import { LAYER, STEP } from "../gpu/structs.ts";
@@ -35,6 +36,11 @@ const EVALUATION = {
   software: { rows: 2600, values: 160_000, bytes: Infinity },
   hardware: { rows: 50_000, values: 2_600_000, bytes: 2 ** 28 },
 };
+
+/** The records that a population sees: how they lie in textures, and how many there are. */
+export interface RecordSource extends Omit<RecordLayout, "standard"> {
+  readonly source: Readonly<Record<Split, { readonly count: number }>>;
+}
 
 /** The buffers of a population that all variants share. */
 export class PopulationBuffers {
@@ -70,7 +76,7 @@ export class PopulationBuffers {
   readonly sums: GPUBuffer;
   readonly #gpu: Gpu;
   readonly #memory: Memory;
-  readonly #data: DeviceDataSet;
+  readonly #data: RecordSource;
   readonly #sizes = new Map<string, GPUBuffer>();
 
   /**
@@ -86,7 +92,7 @@ export class PopulationBuffers {
   static create(
     gpu: Gpu,
     shape: PopulationShape,
-    data: DeviceDataSet,
+    data: RecordSource,
   ): Promise<PopulationBuffers> {
     return Memory.hold(gpu, async (memory) => {
       const buffers = new PopulationBuffers(gpu, { ...shape, data, memory });
@@ -97,7 +103,7 @@ export class PopulationBuffers {
 
   private constructor(
     gpu: Gpu,
-    options: PopulationShape & { readonly data: DeviceDataSet; readonly memory: Memory },
+    options: PopulationShape & { readonly data: RecordSource; readonly memory: Memory },
   ) {
     const { architecture, networks: P, batch, data, memory } = options;
     this.#gpu = gpu;

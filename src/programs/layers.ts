@@ -8,7 +8,7 @@ import type { KernelName } from "../gpu/kernel_table.ts";
 import type { Resources } from "../gpu/kernels.ts";
 import type { Memory } from "../gpu/memory.ts";
 import type { KernelUse, Mode } from "./binder.ts";
-import type { ProgramContext } from "./program.ts";
+import type { KernelContext } from "./program.ts";
 
 /** The tensors of one layer. Names are those of the formulas in shaders/. */
 interface LayerBuffers {
@@ -59,7 +59,7 @@ export class BufferLayers {
    * @param mode With "evaluation", what only training needs is left out.
    * @throws {ArgumentError} If the adapter cannot hold them.
    */
-  constructor(context: ProgramContext, memory: Memory, mode: Mode) {
+  constructor(context: KernelContext, memory: Memory, mode: Mode) {
     const { architecture, buffers, networks: P, batch } = context;
     this.#batchNorm = architecture.batchNorm;
     const rows = Math.max(batch, buffers.evaluationRows);
@@ -96,10 +96,15 @@ export class BufferLayers {
     });
   }
 
+  /** [P, rows, classes] */
+  get logits(): GPUBuffer {
+    return this.#layers[this.#layers.length - 1].s;
+  }
+
   /** Lists the kernels from the logits to the sums of losses. */
   loss(): KernelUse[] {
     const last = this.#layers.length - 1;
-    return lossOf(last, this.#layers[last].s);
+    return lossOf(last, this.logits);
   }
 
   /** Lists the kernels from the logits to the updated parameters, in order. */

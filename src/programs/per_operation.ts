@@ -8,8 +8,8 @@
 import { INPUT_TILE, TILES, tiles } from "../gpu/kernel_table.ts";
 import { Memory } from "../gpu/memory.ts";
 import { BufferProgram } from "./buffer_program.ts";
-import type { Products } from "./layers.ts";
-import type { ProgramContext, Variant } from "./program.ts";
+import type { ForwardProducts, Products } from "./layers.ts";
+import type { KernelContext, ProgramContext, Variant } from "./program.ts";
 import { texturesFit, writeWeights } from "./weight_texels.ts";
 
 /** Minimum number of threads that the first layer's product should take. */
@@ -33,27 +33,18 @@ export const PER_OPERATION: Variant = {
 
 /** Allocates memory for the plain products; those of the first layer use textures. */
 function takeProducts(context: ProgramContext, memory: Memory): Products {
-  const { gpu, buffers, networks: P, batch, data } = context;
-  const { layout: { widths, parameters: [weight] }, evaluationRows } = buffers;
+  const { buffers: { layout: { widths } }, networks: P, batch, data } = context;
   const slices = slicesOf(batch, widths[1], data.texels);
-  const sliceRows = Math.max(slices * batch, evaluationRows);
-  const sums = memory.buffer("partial sums", P * sliceRows * widths[1]);
-  const weights = memory.texels("first layer's weights", [widths[1], data.texels, P]);
+  const forward = takeForwardProducts(context, memory, slices);
   const rows = tiles(batch, 4);
   const gradients = memory.texels("first layer's output gradients", [widths[1], rows, P]);
   return {
-    slices,
+    ...forward,
     shared: {
-      slices: sums,
-      weight_texels: weights.view,
-      new_weight_texels: weights.view,
+      ...forward.shared,
       gradient_texels: gradients.view,
       new_gradient_texels: gradients.view,
     },
-    affine: (layer, { x, y }) =>
-      layer === 0
-        ? [["input_affine_forward", layer], ["slice_sum", layer, { resources: { y } }]]
-        : [["affine_forward", layer, { resources: { x, y } }]],
     affineBackward: (layer, resources) =>
       layer === 0
         ? [
@@ -67,6 +58,38 @@ function takeProducts(context: ProgramContext, memory: Memory): Products {
           ["affine_backward_weight", layer, { resources }],
           ["affine_backward_bias", layer, { resources }],
         ],
+  };
+}
+
+/**
+ * Allocates memory for the plain forward products.
+ *
+ * @param context The sizes.
+ * @param memory The owner of the memory.
+ * @param slices Parts that the first layer's sum over the inputs is split into in training.
+ * @returns The products; `write` copies parameters to where the kernels read them.
+ */
+export function takeForwardProducts(
+  context: KernelContext,
+  memory: Memory,
+  slices: number,
+): ForwardProducts & Required<Pick<Products, "write">> {
+  const { gpu, buffers, networks: P, batch, data } = context;
+  const { layout: { widths, parameters: [weight] }, evaluationRows } = buffers;
+  const sliceRows = Math.max(slices * batch, evaluationRows);
+  const sums = memory.buffer("partial sums", P * sliceRows * widths[1]);
+  const weights = memory.texels("first layer's weights", [widths[1], data.texels, P]);
+  return {
+    slices,
+    shared: {
+      slices: sums,
+      weight_texels: weights.view,
+      new_weight_texels: weights.view,
+    },
+    affine: (layer, { x, y }) =>
+      layer === 0
+        ? [["input_affine_forward", layer], ["slice_sum", layer, { resources: { y } }]]
+        : [["affine_forward", layer, { resources: { x, y } }]],
     write: (network, parameters) =>
       writeWeights(gpu, { texture: weights.texture, network }, { weight, parameters }),
   };

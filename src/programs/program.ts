@@ -6,17 +6,22 @@
 
 import type { Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { DeviceDataSet } from "../gpu/device_data.ts";
+import type { DeviceDataSet, RecordLayout } from "../gpu/device_data.ts";
 import type { BoundKernel, Kernels } from "../gpu/kernels.ts";
 import type { PopulationShape } from "../model/shape.ts";
 import type { PopulationBuffers } from "./buffers.ts";
 import type { StepPlan } from "./steps.ts";
 
-/** What the kernels of every program are bound to. */
-export interface ProgramContext extends PopulationShape {
+/** What kernels are bound to, wherever their records come from. */
+export interface KernelContext extends PopulationShape {
   readonly gpu: Gpu;
   readonly kernels: Kernels;
   readonly buffers: PopulationBuffers;
+  readonly data: RecordLayout;
+}
+
+/** What the kernels of every program are bound to. */
+export interface ProgramContext extends KernelContext {
   readonly data: DeviceDataSet;
 }
 
