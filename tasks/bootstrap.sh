@@ -285,6 +285,11 @@ asks_for_help() {
 
 # Whether the task asked for, with these arguments, computes on a GPU.
 needs_gpu() {
+  if [ "${1-}" = predict ]; then
+    for argument in "$@"; do
+      [ "$argument" != --cpu ] || return 1
+    done
+  fi
   case ${1-} in '' | check | data | diagram | doctor | report | shaders) return 1 ;; esac
   ! asks_for_help "$@"
 }

@@ -17,6 +17,7 @@ const PERMISSIONS: { readonly [task: string]: readonly string[] } = {
   "lambda-search": RESULTS,
   "init-sensitivity": RESULTS,
   "reproduce": RESULTS,
+  "predict": RESULTS,
   "report": RESULTS,
   "bench": RESULTS,
   "peers": [...RESULTS, ...LINKER, `--allow-run=${DENO},env,python3`],

@@ -31,6 +31,12 @@ export { GRADIENT_CHECK_CSV } from "./gradient_check.ts";
 export { type JsonFields, JsonFile, type JsonValue } from "./json.ts";
 export { METRICS_CSV } from "./metrics.ts";
 export type { FileName, TextFormat } from "./names.ts";
+export {
+  CLASSES_CSV,
+  PREDICTION_SUMMARY_JSON,
+  PREDICTIONS_CSV,
+  type PredictionSummary,
+} from "./predictions.ts";
 export { PROFILE_CSV } from "./profile.ts";
 export { SCALING_CSV } from "./scaling.ts";
 export {

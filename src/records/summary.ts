@@ -87,7 +87,8 @@ const EVALUATIONS: JsonFields<Pick<Ending, "training" | "validation" | "test">> 
   test: EVALUATION,
 };
 
-const MACHINE: JsonFields<Pick<Summary, "adapter" | "software" | "quick">> = {
+/** What every summary says of the machine. */
+export const MACHINE: JsonFields<Pick<Summary, "adapter" | "software" | "quick">> = {
   adapter: TEXT,
   software: BOOLEAN,
   quick: optional(BOOLEAN),

@@ -19,6 +19,7 @@ export type EventName =
   | "gradient"
   | "comparison"
   | "trial"
+  | "class"
   | "profile"
   | "variant"
   | "verification"

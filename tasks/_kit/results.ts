@@ -80,7 +80,7 @@ const NOT_SETTINGS: ReadonlySet<string> = new Set(
  * is used stand beside them.
  */
 export function runConfig(
-  options: CommonOptions & AnyValues,
+  options: Pick<CommonOptions, "data"> & AnyValues,
   circumstances: RunCircumstances,
 ): RunConfig {
   const { task, dataset, adapter, variant } = circumstances;

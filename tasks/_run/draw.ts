@@ -100,6 +100,18 @@ export function drawConfusion(
   });
 }
 
+/** Draws the confusion matrix of `predict`. */
+export function drawPredictions(
+  { confusion, config }: { readonly confusion: Confusion; readonly config: RunConfig },
+): Promise<string> {
+  const { split, modelSha256 } = config.settings;
+  return confusionFigure(confusion, {
+    ...common(config),
+    title: split === "all" ? "Predictions for all records" : `Predictions for the ${split} records`,
+    subtitle: joinParts([`model ${String(modelSha256).slice(0, 12)}`]),
+  });
+}
+
 export function drawStudy(
   { rows, config, runs, classes }: Drawn<CurveRow> & {
     readonly runs: readonly SensitivityRun[];

@@ -473,7 +473,8 @@ Deno.test("bootstrap.sh stops when an installation fails or yields no adapter", 
 Deno.test("bootstrap.sh installs no driver for tasks that need no GPU", async () => {
   await using machine = await Machine.create({ adapter: "none" });
   const tasks = [["check"], ["data"], ["diagram"], ["doctor"], ["report"], ["shaders"], []];
-  for (const args of [...tasks, ["baseline", "--help"]]) {
+  const onCpu = ["predict", "--model", "model.safetensors", "--cpu"];
+  for (const args of [...tasks, onCpu, ["baseline", "--help"]]) {
     const outcome = await machine.run(args);
     assertEquals(outcome.status, 0);
     assertEquals(installations(outcome), []);
