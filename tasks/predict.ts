@@ -1,6 +1,6 @@
 /** The task `predict`: a data set is classified by a network that was trained before. */
 import { setTimeout as turn } from "node:timers/promises";
-import type { DataSet, Split } from "../src/data/dataset.ts";
+import type { DataSet } from "../src/data/dataset.ts";
 import { ArgumentError } from "../src/errors.ts";
 import type { AdapterSummary, Gpu } from "../src/gpu/device.ts";
 import { classRows } from "../src/model/answers.ts";

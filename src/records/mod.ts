@@ -31,6 +31,7 @@ export { GRADIENT_CHECK_CSV } from "./gradient_check.ts";
 export { type JsonFields, JsonFile, type JsonValue } from "./json.ts";
 export { METRICS_CSV } from "./metrics.ts";
 export type { FileName, TextFormat } from "./names.ts";
+export type { ClassRow, PredictionRow } from "../model/answers.ts";
 export {
   CLASSES_CSV,
   PREDICTION_SUMMARY_JSON,
