@@ -1,6 +1,7 @@
 /** The end of a λ search: the network with the best λ, its confusion matrix, and the search's summary. */
 import { basename, join } from "@std/path";
 import type { DataSet } from "../../src/data/dataset.ts";
+import { countConfusion } from "../../src/model/answers.ts";
 import type { Confusion } from "../../src/model/metrics.ts";
 import { PUBLISHED_BEST } from "../../src/model/published.ts";
 import type { RunConfig } from "../../src/records/config.ts";
@@ -173,10 +174,8 @@ export async function redrawSearch(
 /** Counts the classes that the network predicts for the test images. */
 async function confusionOf(
   training: Training,
-  { classes, classNames, test }: DataSet,
+  { classNames, test }: DataSet,
 ): Promise<Confusion> {
-  const [found] = await training.predict("test");
-  const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  test.labels.forEach((label, i) => counts[label][found[i]]++);
-  return { classNames, counts };
+  const [predicted] = await training.predict("test");
+  return countConfusion(test.labels, { predicted, classNames });
 }
