@@ -202,18 +202,16 @@ export class Classifier {
     this.#check();
     const { inputs, classes } = this.architecture;
     const { evaluationRows } = this.#parts.context.buffers;
-    return await this.#submits.inTurn(async () => {
-      const readings: Reading[] = [];
-      for (let first = 0; first < n; first += evaluationRows) {
-        const own = x.subarray(first * inputs, (first + evaluationRows) * inputs);
-        readings.push(await this.#submit(own, input, options.signal));
-      }
-      const result = new Float32Array(n * classes);
-      // Read together: one wait serves all.
-      const read = await Promise.all(readings.map((reading) => reading.bytes()));
-      read.forEach((bytes, i) => result.set(new Float32Array(bytes), i * evaluationRows * classes));
-      return result;
-    });
+    const readings: Reading[] = [];
+    for (let first = 0; first < n; first += evaluationRows) {
+      const own = x.subarray(first * inputs, (first + evaluationRows) * inputs);
+      readings.push(await this.#submit(own, input, options.signal));
+    }
+    // Read together: one wait serves all.
+    const read = await Promise.all(readings.map((reading) => reading.bytes()));
+    const result = new Float32Array(n * classes);
+    read.forEach((bytes, i) => result.set(new Float32Array(bytes), i * evaluationRows * classes));
+    return result;
   }
 
   /**
@@ -255,7 +253,10 @@ export class Classifier {
     if (this.#destroyed) throw new ArgumentError("Cannot use the classifier: it was destroyed");
   }
 
-  /** Submits a chunk; the next one is written after it, as the queue keeps their order. */
+  /**
+   * Submits a chunk. It is written, computed and copied in one submit, between which and the writes before it nothing else
+   * runs, so that calls at the same time do not mix.
+   */
   async #submit(x: RecordValues, input: Input, signal?: AbortSignal): Promise<Reading> {
     this.#check();
     const { context: { buffers }, layers } = this.#parts;
