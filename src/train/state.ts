@@ -7,7 +7,25 @@
 import { DataError } from "../errors.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
 import type { DecodeOptions, Safetensors, Tensor } from "../model/safetensors.ts";
-import type { FoundRows, TrainingState } from "./training.ts";
+import type { FoundRows } from "./rows.ts";
+
+/** The state of a training, from which it resumes to the same bytes and the same rows. */
+export interface TrainingState {
+  /** Updates made. */
+  readonly step: number;
+  /** Whether this step has a row whose evaluation has not started. */
+  readonly rowDue: boolean;
+  /** Rows that were computed but not yet yielded, the oldest first. */
+  readonly pending: readonly FoundRows[];
+  /** Whether training ended early because all networks have diverged. */
+  readonly ended: boolean;
+  /** Flat parameter vectors, [networks][layout.count]. */
+  readonly parameters: readonly Float32Array[];
+  /** Moving averages of batch norm, [networks][layout.statisticCount]. */
+  readonly statistics: readonly Float32Array[];
+  /** The step at which each network diverged, or null, [networks]. */
+  readonly diverged: readonly (number | null)[];
+}
 
 /** The name of the state's numbers in the metadata. */
 const PROGRESS = "progress";

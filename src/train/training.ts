@@ -8,99 +8,29 @@ import type { DataSet, Split } from "../data/dataset.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { DeviceDataSet } from "../gpu/device_data.ts";
-import { FLOAT32_RANGE, isFloat32From0 } from "../model/float32.ts";
-import { type Initialisation, initialise } from "../model/initialisation.ts";
+import { initialise } from "../model/initialisation.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
 import { type Architecture, layout } from "../model/network.ts";
 import { Random } from "../model/random.ts";
-import { eta, phase, totalSteps } from "../model/schedule.ts";
+import { eta, phase } from "../model/schedule.ts";
 import { architectureOf } from "../model/shape.ts";
 import { inputOf, type TrainedNetwork } from "../model/trained_network.ts";
 import { VERSION } from "../model/version.ts";
 import { planSteps } from "../programs/steps.ts";
-import type { EvaluationResult } from "./evaluation.ts";
-import { type AdvanceOptions, type NetworkSettings, Population } from "./population.ts";
+import { type AdvanceOptions, Population } from "./population.ts";
+import { afterOthers, divergedBy, type FoundRows, merge, unanswered } from "./rows.ts";
+import type { TrainingState } from "./state.ts";
+import { type RunOptions, stepsOf, type TrainingOptions } from "./training_options.ts";
 
-/** One network of a training. */
-export interface TrainingNetwork extends NetworkSettings {
-  /** Names the network among those of the same seed: its initial weights come from the seed and this. */
-  readonly identity: string | number;
-  /**
-   * The distribution of its initial weights.
-   *
-   * @default {"he"}
-   */
-  readonly initialisation?: Initialisation;
-}
-
-/** What to train, and for how long. */
-export interface TrainingOptions extends Pick<Architecture, "hidden" | "batchNorm"> {
-  /** The networks: they see the same batches. */
-  readonly networks: readonly TrainingNetwork[];
-  /** Steps from the smallest learning rate to the largest (n_s). */
-  readonly halfCycle: number;
-  /** Number of cycles of 2 n_s steps. */
-  readonly cycles: number;
-  /**
-   * The seed of batches and initial weights: an integer in [0, 2^32).
-   *
-   * @default {1}
-   */
-  readonly seed?: number;
-  /**
-   * Images in a batch. Each epoch leaves out a remainder of the training images smaller than a batch.
-   *
-   * @default {100}
-   */
-  readonly batch?: number;
-  /** Steps from one metric row to the next; an epoch unless given. The last step always has a row. */
-  readonly evaluateEvery?: number;
-  /** The kernel variant; the default one of the adapter unless given. */
-  readonly variant?: string;
-}
-
-/** How a training runs. */
-export interface RunOptions extends AdvanceOptions {
-  /**
-   * Whether updates continue while rows are read back. Training is then up to two rows ahead of the row that is yielded:
-   * evaluations, predictions and states requested in the loop belong to a later step than the row.
-   *
-   * @default {false}
-   */
-  readonly ahead?: boolean;
-}
+export type { FoundRows } from "./rows.ts";
+export type { TrainingState } from "./state.ts";
+export type { RunOptions, TrainingNetwork, TrainingOptions } from "./training_options.ts";
 
 /** Maximum number of evaluations whose rows are pending while training continues. */
 const AHEAD = 2;
 
 /** Waits for the rows of an evaluation. */
 type PendingRows = () => Promise<FoundRows>;
-
-/** The rows of one evaluation. */
-export interface FoundRows {
-  /** A row for each network, [networks]. */
-  readonly rows: readonly MetricRow[];
-  /** The step at which each network diverged, known from this evaluation and those before, or null, [networks]. */
-  readonly diverged: readonly (number | null)[];
-}
-
-/** The state of a training, from which it resumes to the same bytes and the same rows. */
-export interface TrainingState {
-  /** Updates made. */
-  readonly step: number;
-  /** Whether this step has a row whose evaluation has not started. */
-  readonly rowDue: boolean;
-  /** Rows that were computed but not yet yielded, the oldest first. */
-  readonly pending: readonly FoundRows[];
-  /** Whether training ended early because all networks have diverged. */
-  readonly ended: boolean;
-  /** Flat parameter vectors, [networks][layout.count]. */
-  readonly parameters: readonly Float32Array[];
-  /** Moving averages of batch norm, [networks][layout.statisticCount]. */
-  readonly statistics: readonly Float32Array[];
-  /** The step at which each network diverged, or null, [networks]. */
-  readonly diverged: readonly (number | null)[];
-}
 
 /**
  * Networks of one architecture being trained on the GPU; the example of the module shows one.
@@ -464,66 +394,4 @@ function settingsOf(
 ): Readonly<Record<string, unknown>> {
   const own = { identity, lambda, etaMin, etaMax, initialisation };
   return { seed, batch, halfCycle, cycles, ...own };
-}
-
-/** Checks the options and counts the updates. */
-function stepsOf(options: TrainingOptions): number {
-  const { networks, halfCycle, cycles, evaluateEvery = 1 } = options;
-  if (!Number.isSafeInteger(evaluateEvery) || evaluateEvery < 1) {
-    throw new ArgumentError(
-      `Cannot evaluate every ${evaluateEvery} steps, expected an integer of at least 1`,
-    );
-  }
-  let steps = 0;
-  for (const { lambda, etaMin, etaMax } of networks) {
-    if (!isFloat32From0(lambda)) {
-      throw new ArgumentError(
-        `Cannot train with lambda ${lambda}, expected 0 or a number ${FLOAT32_RANGE}`,
-      );
-    }
-    steps = totalSteps({ etaMin, etaMax, halfCycle }, cycles);
-  }
-  return steps;
-}
-
-/** The step at which each network diverged: the first of those that two findings give. */
-function merge(
-  some: readonly (number | null)[],
-  others: readonly (number | null)[],
-): (number | null)[] {
-  return some.map((step, i) => {
-    const other = others[i];
-    return step === null || other === null ? step ?? other : Math.min(step, other);
-  });
-}
-
-/**
- * The step at which each network diverged, known from an evaluation after so many. The last update's divergence would show
- * in the loss of the next batch; what is not finite now shows it already.
- */
-function divergedBy(
-  step: number,
-  { diverged, finite }: Pick<EvaluationResult, "diverged" | "finite">,
-): (number | null)[] {
-  return merge(diverged, finite.map((whole) => whole ? null : step));
-}
-
-/** Adds what was known before to the rows of an evaluation. Networks that have diverged have no accuracy. */
-function afterOthers({ rows, diverged }: FoundRows, known: readonly (number | null)[]): FoundRows {
-  const all = merge(known, diverged);
-  return {
-    rows: rows.map((row, i) =>
-      all[i] === null ? row : {
-        ...row,
-        training: unanswered(row.training),
-        validation: unanswered(row.validation),
-      }
-    ),
-    diverged: all,
-  };
-}
-
-/** Takes the accuracy away: which class is found among NaNs says nothing about the network. */
-function unanswered(evaluation: Evaluation): Evaluation {
-  return { ...evaluation, accuracy: NaN };
 }
