@@ -13,9 +13,9 @@
  * const training = await Training.create(gpu, data, {
  *   hidden: [50, 50],
  *   batchNorm: true,
- *   networks: [{ identity: "first", lambda: 0.005, etaMin: 1e-5, etaMax: 1e-1 }],
- *   halfCycle: 50,
- *   cycles: 2,
+ *   lambda: 0.005,
+ *   learningRate: 0.05,
+ *   epochs: 5,
  * });
  * for await (const [row] of training.run()) console.log(row.step, row.validation.accuracy);
  * training.destroy();
@@ -58,14 +58,20 @@ export type { Evaluation, MetricRow } from "./src/model/metrics.ts";
 export type { Architecture } from "./src/model/network.ts";
 export { VARIANTS } from "./src/programs/variants.ts";
 export type { AdvanceOptions, NetworkSettings } from "./src/train/population.ts";
-export {
-  type FoundRows,
-  type RunOptions,
-  Training,
-  type TrainingNetwork,
-  type TrainingOptions,
-  type TrainingState,
-} from "./src/train/training.ts";
+export type { StoppingState } from "./src/train/early_stopping.ts";
+export type { TrainingOrigin } from "./src/train/origin.ts";
+export type { FoundRows } from "./src/train/rows.ts";
+export type { NetworkVectors } from "./src/train/snapshots.ts";
+export { decodeState, encodeState, type TrainingState } from "./src/train/state.ts";
+export { Training } from "./src/train/training.ts";
+export type {
+  RunOptions,
+  StopAfter,
+  StopMetric,
+  TrainingNetwork,
+  TrainingOptions,
+  TrainingSettings,
+} from "./src/train/training_options.ts";
 
 // Trained networks, as files and in use.
 export {

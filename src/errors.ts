@@ -40,8 +40,17 @@ export function shown(value: unknown): string {
   // JSON has no infinity, which 1e999 is read as.
   if (typeof value === "number") return String(value);
   // Not all of a text: one of hundreds of megabytes has no JSON.
-  const text = JSON.stringify(typeof value === "string" ? value.slice(0, SHOWN + 1) : value);
+  const text = jsonOf(typeof value === "string" ? value.slice(0, SHOWN + 1) : value);
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
+/** A value as JSON, or what comes closest: functions, large integers and circles have none. */
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
 }
 
 /** Characters of a value in a sentence. */

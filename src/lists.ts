@@ -1,5 +1,5 @@
 /**
- * Distinct values, extremes, and lists in sentences.
+ * Distinct values, extremes, lists in sentences, and the name in a list that was meant.
  *
  * @module
  */
@@ -47,4 +47,44 @@ export function minimum(values: Iterable<number>): number {
   let smallest = Infinity;
   for (const value of values) smallest = Math.min(smallest, value);
   return smallest;
+}
+
+/**
+ * Finds the name that was probably meant.
+ *
+ * @param name A name that is not known.
+ * @param names Those that are.
+ * @returns One that begins with it, or differs in one or two letters; undefined if there is none.
+ *
+ * @example A slip of the finger
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { nearest } from "./lists.ts";
+ *
+ * assertEquals(nearest("epoch", ["epochs", "cycles"]), "epochs");
+ * assertEquals(nearest("cylces", ["epochs", "cycles"]), "cycles");
+ * assertEquals(nearest("momentum", ["epochs", "cycles"]), undefined);
+ * ```
+ */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  const beginning = names.find((other) => name.length >= 2 && other.startsWith(name));
+  if (beginning !== undefined) return beginning;
+  const distances = names.map((other) => editDistance(name, other));
+  const min = Math.min(...distances);
+  // Two, so that swapped letters are seen through, but at most half of the letters.
+  return min <= Math.min(2, name.length / 2) ? names[distances.indexOf(min)] : undefined;
+}
+
+/** The fewest letters to insert, delete or replace to get from one word to the other (Levenshtein). */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1));
+    }
+    row = next;
+  }
+  return row[to.length];
 }

@@ -5,7 +5,7 @@ import { ArgumentError, GpuError } from "../src/errors.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { Kernels } from "../src/gpu/kernels.ts";
 import { Population } from "../src/train/population.ts";
-import { Training, type TrainingOptions } from "../src/train/training.ts";
+import { Training } from "../src/train/training.ts";
 import { VARIANTS } from "../src/programs/variants.ts";
 import { FakeDevice } from "./_fake_device.ts";
 import { createRandomData } from "./_gpu.ts";
@@ -13,7 +13,7 @@ import { withoutMemory } from "./_no_memory.ts";
 
 const dataset = await createRandomData({ inputs: 10 });
 
-const OPTIONS: TrainingOptions = {
+const OPTIONS = {
   hidden: [7],
   batchNorm: true,
   networks: [{ identity: "a", lambda: 0, etaMin: 0.1, etaMax: 0.1 }],

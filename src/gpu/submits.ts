@@ -42,6 +42,8 @@ export interface Work {
   readonly max?: number;
   /** Gets timestamps: the first at the beginning of the first submit's pass, the second at the end of the last's. */
   readonly timestamps?: GPUQuerySet;
+  /** Copies to make after the last unit. */
+  readonly copies?: readonly BufferCopy[];
   /** Buffers to copy after the last unit and read back. */
   readonly reads?: readonly Range[];
   /** Called before units [first, first + count) are encoded, to write what they will read. */
@@ -50,6 +52,14 @@ export interface Work {
   submitted?(units: number): void;
   /** Encodes unit `first + index` of a submit that begins with unit `first`. */
   encode(pass: GPUComputePassEncoder, first: number, index: number): void;
+}
+
+/** A copy of the beginning of a buffer to that of another. */
+export interface BufferCopy {
+  readonly from: GPUBuffer;
+  readonly to: GPUBuffer;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** The beginning of a buffer. */
@@ -144,6 +154,7 @@ export class Submits {
       // Nothing else runs from here to the submit: what the work records as it encodes stays true.
       const last = first + size.units === work.count;
       const encoder = this.#encode(work, first, size.units);
+      if (last) copyAll(encoder, work.copies);
       if (last) copies = (work.reads ?? []).map((range) => this.#copy(encoder, range));
       const commands = encoder.finish();
       const wait = early ?? this.#waitIfDue(size);
@@ -305,6 +316,12 @@ export class Submits {
       .finally(() => staging.destroy());
     bytes.catch(() => {}); // Thrown where it is awaited.
     return bytes;
+  }
+}
+
+function copyAll(encoder: GPUCommandEncoder, copies: readonly BufferCopy[] = []): void {
+  for (const { from, to, size } of copies) {
+    if (size > 0) encoder.copyBufferToBuffer(from, 0, to, 0, size);
   }
 }
 

@@ -78,7 +78,25 @@ export function eta(step: number, cycle: Cycle): number {
  * ```
  */
 export function totalSteps(cycle: Cycle, cycles: number): number {
-  const { etaMin, etaMax, halfCycle } = cycle;
+  checkCycle(cycle);
+  const length = 2 * cycle.halfCycle;
+  const steps = length * cycles;
+  if (!Number.isSafeInteger(steps) || steps < 1) {
+    throw new ArgumentError(
+      `Cannot plan the learning rate: ${cycles} cycles of ${length} steps are ${steps} steps, ` +
+        "expected a whole number above 0",
+    );
+  }
+  return steps;
+}
+
+/**
+ * Checks the range and the half cycle.
+ *
+ * @param cycle The range and the half cycle.
+ * @throws {ArgumentError} If one is not allowed.
+ */
+export function checkCycle({ etaMin, etaMax, halfCycle }: Cycle): void {
   if (!Number.isSafeInteger(halfCycle) || halfCycle < 1) {
     throw new ArgumentError(
       `Cannot plan the learning rate: halfCycle is ${halfCycle}, expected an integer of at least 1`,
@@ -91,13 +109,4 @@ export function totalSteps(cycle: Cycle, cycles: number): number {
         `expected 0 <= etaMin <= etaMax, each 0 or ${FLOAT32_RANGE}`,
     );
   }
-  const length = 2 * halfCycle;
-  const steps = length * cycles;
-  if (!Number.isSafeInteger(steps) || steps < 1) {
-    throw new ArgumentError(
-      `Cannot plan the learning rate: ${cycles} cycles of ${length} steps are ${steps} steps, ` +
-        "expected a whole number above 0",
-    );
-  }
-  return steps;
 }

@@ -9,7 +9,7 @@ import type { Split } from "../data/dataset.ts";
 import { cached } from "../gpu/cache.ts";
 import { tiles } from "../gpu/kernel_table.ts";
 import { type BoundKernel, dispatch } from "../gpu/kernels.ts";
-import type { Reading, Submits } from "../gpu/submits.ts";
+import type { BufferCopy, Reading, Submits } from "../gpu/submits.ts";
 import type { Evaluation } from "../model/metrics.ts";
 import { FIXED_SLOT, STEP_SLOTS } from "../programs/buffers.ts";
 import type { EncodeChunk, Program, ProgramContext } from "../programs/program.ts";
@@ -38,6 +38,14 @@ export interface EvaluationResult {
  * `ArgumentError` if the population was destroyed before.
  */
 export type PendingEvaluation = () => Promise<EvaluationResult>;
+
+/** How an evaluation runs. */
+export interface EvaluationOptions {
+  /** Ends the work between two submits. */
+  readonly signal?: AbortSignal;
+  /** Copies of buffers to make with it, when the parameters are up to date. */
+  readonly copies?: readonly BufferCopy[];
+}
 
 /** Images that are evaluated together, and the slot of their sums. */
 interface Chunk {
@@ -77,7 +85,10 @@ export class Evaluator {
   }
 
   /** Implements `Population.startEvaluation`. */
-  async start(splits: readonly Split[], signal?: AbortSignal): Promise<PendingEvaluation> {
+  async start(
+    splits: readonly Split[],
+    { signal, copies }: EvaluationOptions = {},
+  ): Promise<PendingEvaluation> {
     const { buffers, data, networks } = this.#context;
     const chunks = await this.#chunks(splits);
     const [sums, diverged, averages] = await this.#submits.inTurn(() =>
@@ -85,6 +96,7 @@ export class Evaluator {
         kind: "evaluation",
         count: Math.max(1, chunks.length),
         max: STEP_SLOTS,
+        copies,
         // The copies keep their place in the queue, whatever is submitted later; only mapping them waits.
         reads: [
           sumsOf(buffers, networks, chunks.length + 1),

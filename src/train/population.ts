@@ -23,7 +23,7 @@ import { NEVER, PopulationBuffers, STEP_SLOTS } from "../programs/buffers.ts";
 import type { Program, ProgramContext, Steps } from "../programs/program.ts";
 import type { StepPlan } from "../programs/steps.ts";
 import { createProgram, defaultVariant } from "../programs/variants.ts";
-import { Evaluator, type PendingEvaluation } from "./evaluation.ts";
+import { type EvaluationOptions, Evaluator, type PendingEvaluation } from "./evaluation.ts";
 import {
   decodeDivergence,
   decodeSums,
@@ -32,6 +32,7 @@ import {
   statisticsOf,
   sumsOf,
 } from "./readings.ts";
+import { Snapshots } from "./snapshots.ts";
 import { type KernelTimes, type StepsTime, timeKernels, timeSteps } from "./step_times.ts";
 
 export type { StepPlan };
@@ -54,6 +55,8 @@ export interface PopulationOptions extends Omit<PopulationShape, "networks"> {
   readonly data: DeviceDataSet;
   /** The kernel variant; the default one of the adapter unless given. */
   readonly variant?: string;
+  /** How many snapshots to have room for; none unless given. */
+  readonly snapshots?: number;
 }
 
 /** How updates are run. */
@@ -89,6 +92,8 @@ export class Population implements PopulationShape {
   readonly images: number;
   /** The kernel variant. */
   readonly variant: string;
+  /** Copies of the parameters that stay on the GPU, if room was asked for. */
+  readonly snapshots: Snapshots | undefined;
   readonly #context: ProgramContext;
   readonly #buffers: PopulationBuffers;
   readonly #program: Program;
@@ -99,13 +104,20 @@ export class Population implements PopulationShape {
 
   private constructor(
     context: ProgramContext,
-    parts: { variant: string; program: Program; evaluator: Evaluator; submits: Submits },
+    parts: {
+      variant: string;
+      program: Program;
+      evaluator: Evaluator;
+      submits: Submits;
+      snapshots?: Snapshots;
+    },
   ) {
     this.architecture = context.architecture;
     this.networks = context.networks;
     this.batch = context.batch;
     this.images = context.data.source.training.count;
     this.variant = parts.variant;
+    this.snapshots = parts.snapshots;
     this.#context = context;
     this.#buffers = context.buffers;
     this.#program = parts.program;
@@ -133,6 +145,7 @@ export class Population implements PopulationShape {
     const buffers = await PopulationBuffers.create(gpu, shape, data);
     const context: ProgramContext = { ...shape, gpu, kernels, buffers, data };
     let program: Program | undefined;
+    let snapshots: Snapshots | undefined;
     try {
       program = await createProgram(variant, context);
       const submits = new Submits(gpu);
@@ -142,11 +155,16 @@ export class Population implements PopulationShape {
         0,
       ]]);
       const evaluator = new Evaluator(context, { program, submits, squares, lambdas });
+      if (options.snapshots !== undefined) {
+        const parts = { submits, buffers, networks: shape.networks, slots: options.snapshots };
+        snapshots = await Snapshots.create(gpu, parts);
+      }
       gpu.check();
       gpu.device.queue.writeBuffer(buffers.networks, 0, NETWORK.encode(networks));
-      return new Population(context, { variant, program, evaluator, submits });
+      return new Population(context, { variant, program, evaluator, submits, snapshots });
     } catch (error) {
       program?.destroy();
+      snapshots?.destroy();
       buffers.destroy();
       throw error;
     }
@@ -235,16 +253,16 @@ export class Population implements PopulationShape {
    * network that has diverged is that of the answers found among its NaNs.
    */
   async evaluate(splits: readonly Split[], signal?: AbortSignal): Promise<Evaluation[][]> {
-    const result = await this.startEvaluation(splits, signal);
+    const result = await this.startEvaluation(splits, { signal });
     return (await result()).evaluations;
   }
 
   /** Submits an evaluation of all networks as they are now, without waiting for it: updates may follow meanwhile. */
   async startEvaluation(
     splits: readonly Split[],
-    signal?: AbortSignal,
+    options: EvaluationOptions = {},
   ): Promise<PendingEvaluation> {
-    return await this.#evaluator.start(splits, signal);
+    return await this.#evaluator.start(splits, options);
   }
 
   /** Predicts the class of every image of a split: the largest logit, the first of equal ones, [P][images]. */
@@ -288,6 +306,7 @@ export class Population implements PopulationShape {
   destroy(): void {
     this.#submits.destroy();
     this.#program.destroy();
+    this.snapshots?.destroy();
     this.#buffers.destroy();
   }
 

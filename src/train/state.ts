@@ -4,43 +4,52 @@
  * @module
  */
 
-import { DataError } from "../errors.ts";
+import { ArgumentError, DataError } from "../errors.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
-import type { DecodeOptions, Safetensors, Tensor } from "../model/safetensors.ts";
+import type { Layout } from "../model/network.ts";
+import {
+  type DecodeOptions,
+  decodeSafetensors,
+  encodeSafetensors,
+  type Safetensors,
+  type Tensor,
+} from "../model/safetensors.ts";
+import type { StoppingState } from "./early_stopping.ts";
+import type { TrainingOrigin } from "./origin.ts";
 import type { FoundRows } from "./rows.ts";
+import type { NetworkVectors } from "./snapshots.ts";
 
 /** The state of a training, from which it resumes to the same bytes and the same rows. */
-export interface TrainingState {
+export interface TrainingState extends NetworkVectors {
   /** Updates made. */
   readonly step: number;
   /** Whether this step has a row whose evaluation has not started. */
   readonly rowDue: boolean;
   /** Rows that were computed but not yet yielded, the oldest first. */
   readonly pending: readonly FoundRows[];
-  /** Whether training ended early because all networks have diverged. */
+  /** Whether training ended early, because all networks have diverged or are out of patience. */
   readonly ended: boolean;
-  /** Flat parameter vectors, [networks][layout.count]. */
-  readonly parameters: readonly Float32Array[];
-  /** Moving averages of batch norm, [networks][layout.statisticCount]. */
-  readonly statistics: readonly Float32Array[];
   /** The step at which each network diverged, or null, [networks]. */
   readonly diverged: readonly (number | null)[];
+  /** What early stopping has found; left out without `stopAfter`. */
+  readonly stopping?: StoppingState;
+  /** What the training is made from: it resumes with the same only. Without it nothing is compared. */
+  readonly origin?: TrainingOrigin;
 }
 
 /** The name of the state's numbers in the metadata. */
 const PROGRESS = "progress";
 
 /**
- * Names the tensors of a state: `parameters` [networks, count] and `statistics` [networks, statisticCount], flat vectors as
- * on the GPU. The metadata holds the rest as JSON in `progress`.
+ * Encodes the state of a training as a safetensors file.
  *
  * @param state The state, from `Training.state`.
- * @returns Tensors and metadata, to be encoded by `encodeSafetensors`.
+ * @returns The bytes of the file, for `Training.resume`.
  *
  * @example A state before the first step
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { stateFromTensors, stateTensors } from "./state.ts";
+ * import { decodeState, encodeState } from "./state.ts";
  *
  * const state = {
  *   step: 0,
@@ -52,16 +61,54 @@ const PROGRESS = "progress";
  *   diverged: [null],
  * };
  *
- * assertEquals(stateFromTensors(stateTensors(state), { name: "x" }), state);
+ * assertEquals(decodeState(encodeState(state)), state);
  * ```
  */
+export function encodeState(state: TrainingState): Uint8Array<ArrayBuffer> {
+  const { tensors, metadata } = stateTensors(state);
+  return encodeSafetensors(tensors, metadata);
+}
+
+/**
+ * Decodes the state of a training.
+ *
+ * @param bytes The bytes of a file, from {@linkcode encodeState}.
+ * @param options The name of the file, for the sentences of errors.
+ * @returns The state, for `Training.restore`.
+ * @throws {DataError} If the bytes are not those of a state; the message names the file.
+ */
+export function decodeState(
+  bytes: Uint8Array,
+  options: Partial<DecodeOptions> = {},
+): TrainingState {
+  const { name = "the state of the training" } = options;
+  if (!(bytes instanceof Uint8Array)) {
+    throw new DataError(`Cannot read ${name}: it is ${typeof bytes}, expected a Uint8Array`);
+  }
+  return stateFromTensors(decodeSafetensors(bytes, { name }), { name });
+}
+
+/**
+ * Names the tensors of a state: `parameters` [networks, count] and `statistics` [networks, statisticCount], flat vectors as
+ * on the GPU. With early stopping also `best.parameters` and `best.statistics`, and those of pending rows from
+ * `pending.0.parameters` on. The metadata holds the rest as JSON in `progress`.
+ *
+ * @param state The state, from `Training.state`.
+ * @returns Tensors and metadata, to be encoded by `encodeSafetensors`.
+ */
 export function stateTensors(state: TrainingState): Safetensors {
-  const { step, rowDue, ended, diverged, pending } = state;
-  const progress = { step, rowDue, ended, diverged, pending: pending.map(packRows) };
+  const { step, rowDue, ended, diverged, pending, stopping, origin } = state;
+  const progress = {
+    ...{ step, rowDue, ended, diverged, pending: pending.map(packRows) },
+    ...stopping && { best: stopping.best.map((row) => row && packRow(row)) },
+    ...stopping && { waited: stopping.waited },
+    ...origin && { origin },
+  };
+  const kept = stopping ? stoppingNames(pending.length) : [];
   return {
     tensors: new Map([
-      ["parameters", stack(state.parameters)],
-      ["statistics", stack(state.statistics)],
+      ...vectorTensors(state, ""),
+      ...kept.flatMap((name, i) => vectorTensors([stopping!.kept, ...stopping!.pending][i], name)),
     ]),
     metadata: { [PROGRESS]: JSON.stringify(progress) },
   };
@@ -77,11 +124,88 @@ export function stateTensors(state: TrainingState): Safetensors {
  */
 export function stateFromTensors(file: Safetensors, options: DecodeOptions): TrainingState {
   const { name } = options;
-  const { step, rowDue, ended, diverged, pending } = progressOf(file, name);
-  const [parameters, statistics] = ["parameters", "statistics"].map((tensor) =>
-    unstack(file.tensors.get(tensor), diverged.length, { name, tensor })
+  const { best, waited, ...progress } = progressOf(file, name);
+  const networks = progress.diverged.length;
+  const vectors = vectorsFrom(file, "", { name, networks });
+  if (best === undefined || waited === undefined) return { ...progress, ...vectors };
+  const [kept, ...pending] = stoppingNames(progress.pending.length).map((of) =>
+    vectorsFrom(file, of, { name, networks })
   );
-  return { step, rowDue, ended, diverged, pending, parameters, statistics };
+  return { ...progress, ...vectors, stopping: { best, waited, kept, pending } };
+}
+
+/** What a training accepts. */
+interface StateRule {
+  readonly networks: number;
+  readonly layout: Pick<Layout, "count" | "statisticCount">;
+  readonly steps: number;
+  /** Whether it stops early. */
+  readonly stops: boolean;
+  readonly maxPending: number;
+}
+
+/**
+ * Checks that a state is one of such a training.
+ *
+ * @throws {ArgumentError} If it is not.
+ */
+export function checkState(state: TrainingState, rule: StateRule): void {
+  const { networks, layout: { count }, steps, stops } = rule;
+  if (fits(state, rule)) return;
+  const with_ = stops ? "with" : "without";
+  throw new ArgumentError(
+    `Cannot restore the training: the state is not one of ${networks} networks of ${count} parameters ` +
+      `and at most ${steps} steps, ${with_} early stopping`,
+  );
+}
+
+function fits(state: TrainingState, rule: StateRule): boolean {
+  const { networks, steps, stops, maxPending } = rule;
+  if (typeof state !== "object" || state === null) return false;
+  const { step, rowDue, ended, pending, diverged, stopping } = state;
+  if (!Array.isArray(pending) || pending.length > maxPending) return false;
+  const ofEach = [diverged, ...pending.flatMap((found) => [found?.rows, found?.diverged])];
+  if (stopping) ofEach.push(stopping.best, stopping.waited);
+  const snapshots = stopping ? [stopping.kept, ...stopping.pending] : [];
+  return ofEach.every((list) => Array.isArray(list) && list.length === networks) &&
+    [state, ...snapshots].every((vectors) => vectorsFit(vectors, rule)) &&
+    (stopping !== undefined) === stops &&
+    (!stopping || stopping.pending.length === pending.length) &&
+    typeof rowDue === "boolean" && typeof ended === "boolean" &&
+    Number.isSafeInteger(step) && step >= 0 && step <= steps;
+}
+
+function vectorsFit(vectors: NetworkVectors, { networks, layout }: StateRule): boolean {
+  const lengths = { parameters: layout.count, statistics: layout.statisticCount };
+  return (["parameters", "statistics"] as const).every((name) => {
+    const { [name]: own } = vectors;
+    return Array.isArray(own) && own.length === networks &&
+      own.every((vector) => vector instanceof Float32Array && vector.length === lengths[name]);
+  });
+}
+
+/** What the names of the tensors of early stopping begin with: those of the best rows first. */
+function stoppingNames(pending: number): string[] {
+  return ["best.", ...Array.from({ length: pending }, (_, i) => `pending.${i}.`)];
+}
+
+function vectorTensors(vectors: NetworkVectors, of: string): [string, Tensor][] {
+  return [
+    [`${of}parameters`, stack(vectors.parameters)],
+    [`${of}statistics`, stack(vectors.statistics)],
+  ];
+}
+
+function vectorsFrom(
+  file: Safetensors,
+  of: string,
+  { name, networks }: { name: string; networks: number },
+): NetworkVectors {
+  const [parameters, statistics] = ["parameters", "statistics"].map((vector) => {
+    const tensor = `${of}${vector}`;
+    return unstack(file.tensors.get(tensor), networks, { name, tensor });
+  });
+  return { parameters, statistics };
 }
 
 function stack(vectors: readonly Float32Array[]): Tensor {
@@ -111,14 +235,27 @@ function unstack(
   );
 }
 
-type Progress = Omit<TrainingState, "parameters" | "statistics">;
+type Progress =
+  & Omit<TrainingState, "parameters" | "statistics" | "stopping">
+  & Partial<Pick<StoppingState, "best" | "waited">>;
 
 function progressOf({ metadata }: Safetensors, name: string): Progress {
   try {
-    const { step, rowDue, ended, diverged, pending } = JSON.parse(metadata[PROGRESS]);
+    const { step, rowDue, ended, diverged, pending, best, waited, origin } = JSON.parse(
+      metadata[PROGRESS],
+    );
     const fits = Number.isSafeInteger(step) && typeof rowDue === "boolean" &&
-      typeof ended === "boolean" && isSteps(diverged) && Array.isArray(pending);
-    if (fits) return { step, rowDue, ended, diverged, pending: pending.map(unpackRows) };
+      typeof ended === "boolean" && isSteps(diverged) && Array.isArray(pending) &&
+      (origin === undefined || isTexts(origin)) &&
+      (best === undefined || Array.isArray(best) && isSteps(waited) && !waited.includes(null));
+    if (fits) {
+      return {
+        ...{ step, rowDue, ended, diverged, pending: pending.map(unpackRows) },
+        ...best && { best: best.map((row: unknown) => row === null ? null : unpackRow(row)) },
+        ...best && { waited },
+        ...origin && { origin },
+      };
+    }
   } catch {
     // Reported below: the parser's own error adds nothing.
   }
@@ -127,21 +264,27 @@ function progressOf({ metadata }: Safetensors, name: string): Progress {
   );
 }
 
+function isTexts(value: unknown): value is Record<string, string> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === "string");
+}
+
 function isSteps(value: unknown): value is (number | null)[] {
   return Array.isArray(value) &&
     value.every((step) => step === null || Number.isSafeInteger(step));
 }
 
-/** Rows as JSON can hold them: it has neither NaN nor infinity, which texts have. */
 function packRows({ rows, diverged }: FoundRows): unknown {
-  const numbers = ({ step, epoch, eta, training, validation }: MetricRow) => [
+  return { rows: rows.map(packRow), diverged };
+}
+
+/** A row as JSON can hold it: it has neither NaN nor infinity, which texts have. */
+function packRow({ step, epoch, eta, training, validation }: MetricRow): unknown {
+  const numbers = [
     ...[step, epoch, eta],
     ...[training, validation].flatMap(({ loss, cost, accuracy }) => [loss, cost, accuracy]),
   ];
-  const packed = rows.map((row) =>
-    numbers(row).map((number) => number === null || Number.isFinite(number) ? number : `${number}`)
-  );
-  return { rows: packed, diverged };
+  return numbers.map((number) => number === null || Number.isFinite(number) ? number : `${number}`);
 }
 
 function unpackRows(packed: { rows?: unknown; diverged?: unknown }): FoundRows {

@@ -5,38 +5,62 @@
  */
 
 import type { DataSet, Split } from "../data/dataset.ts";
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, shown } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { DeviceDataSet } from "../gpu/device_data.ts";
 import { initialise } from "../model/initialisation.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
-import { type Architecture, layout } from "../model/network.ts";
-import { Random } from "../model/random.ts";
-import { eta, phase } from "../model/schedule.ts";
-import { architectureOf } from "../model/shape.ts";
+import type { Architecture } from "../model/network.ts";
 import { inputOf, type TrainedNetwork } from "../model/trained_network.ts";
 import { VERSION } from "../model/version.ts";
-import { planSteps } from "../programs/steps.ts";
-import { type AdvanceOptions, Population } from "./population.ts";
-import { afterOthers, divergedBy, type FoundRows, merge, unanswered } from "./rows.ts";
-import type { TrainingState } from "./state.ts";
-import { type RunOptions, stepsOf, type TrainingOptions } from "./training_options.ts";
+import { EarlyStopping } from "./early_stopping.ts";
+import { checkRun, checkSplit } from "./option_checks.ts";
+import { originOf } from "./origin.ts";
+import { Population } from "./population.ts";
+import { divergedBy, merge, unanswered } from "./rows.ts";
+import { decodeState, type TrainingState } from "./state.ts";
+import { MAX_PENDING, TrainingLoop } from "./training_loop.ts";
+import type { RunOptions, TrainingOptions } from "./training_options.ts";
+import { planTraining, type TrainingPlan } from "./training_plan.ts";
 
 export type { FoundRows } from "./rows.ts";
 export type { TrainingState } from "./state.ts";
 export type { RunOptions, TrainingNetwork, TrainingOptions } from "./training_options.ts";
 
-/** Maximum number of evaluations whose rows are pending while training continues. */
-const AHEAD = 2;
-
-/** Waits for the rows of an evaluation. */
-type PendingRows = () => Promise<FoundRows>;
-
 /**
- * Networks of one architecture being trained on the GPU; the example of the module shows one.
+ * Networks of one architecture being trained on the GPU.
  *
  * All methods throw an `ArgumentError` if the training was destroyed. Methods that wait for the GPU throw a `GpuError` if
  * the device refused an operation, and a `DeviceLostError` if it went away.
+ *
+ * @example Stopping early, after a break
+ * ```ts
+ * import { createSynthetic, encodeState, Gpu, Training } from "@headless/mlp";
+ * import { assert } from "@std/assert";
+ *
+ * const gpu = await Gpu.request();
+ * const data = await createSynthetic({ training: 300, test: 50 });
+ * const options = {
+ *   hidden: [10],
+ *   batchNorm: true,
+ *   learningRate: 0.1,
+ *   epochs: 20,
+ *   batch: 30,
+ *   stopAfter: { patience: 3 },
+ * };
+ * const begun = await Training.create(gpu, data, options);
+ * for await (const [row] of begun.run()) if (row.epoch === 2) break;
+ * const bytes = encodeState(await begun.state());
+ * begun.destroy();
+ *
+ * const training = await Training.resume(gpu, data, options, bytes);
+ * for await (const _rows of training.run());
+ * // The networks have the parameters of their best row now.
+ * const [validation] = await training.evaluate("validation");
+ * assert(validation.loss === training.best[0]?.validation.loss);
+ * training.destroy();
+ * gpu.destroy();
+ * ```
  */
 export class Training {
   /** The architecture of all networks. */
@@ -52,32 +76,28 @@ export class Training {
   readonly #source: DataSet;
   /** The data, if this training put them on the device. */
   readonly #ownData: DeviceDataSet | undefined;
-  readonly #options: TrainingOptions;
-  readonly #seed: number;
-  #step = 0;
-  #epoch = -1; // the epoch whose image order is on the GPU
-  #rowDue = true;
-  #pending: PendingRows[] = [];
-  /** Divergence known from the rows yielded so far, and from a restored state without rows to come. */
-  #known: readonly (number | null)[];
-  #ended = false;
-  #running = false;
+  readonly #plan: TrainingPlan;
+  readonly #stopping: EarlyStopping | undefined;
+  readonly #loop: TrainingLoop;
   #destroyed = false;
 
   private constructor(
-    options: TrainingOptions,
-    parts: { population: Population; source: DataSet; ownData?: DeviceDataSet; steps: number },
+    plan: TrainingPlan,
+    parts: { population: Population; data: DeviceDataSet; ownData?: DeviceDataSet },
   ) {
-    this.#options = options;
-    this.#population = parts.population;
-    this.#source = parts.source;
-    this.#ownData = parts.ownData;
-    this.architecture = parts.population.architecture;
-    this.variant = parts.population.variant;
-    this.steps = parts.steps;
-    this.#seed = options.seed ?? 1;
-    this.#known = options.networks.map(() => null);
-    this.stepsPerEpoch = Math.floor(parts.population.images / parts.population.batch);
+    const { population, data, ownData } = parts;
+    const { architecture, variant, snapshots } = population;
+    this.#plan = plan;
+    this.#population = population;
+    this.#source = data.source;
+    this.#ownData = ownData;
+    this.architecture = architecture;
+    this.variant = variant;
+    this.steps = plan.steps;
+    this.stepsPerEpoch = plan.stepsPerEpoch;
+    this.#stopping = snapshots && plan.stopAfter && new EarlyStopping(snapshots, plan.stopAfter);
+    const origin = originOf(plan, { data: data.source, variant });
+    this.#loop = new TrainingLoop(plan, { population, stopping: this.#stopping, origin });
   }
 
   /**
@@ -96,23 +116,23 @@ export class Training {
     data: DataSet | DeviceDataSet,
     options: TrainingOptions,
   ): Promise<Training> {
-    const { networks, seed = 1, batch = 100, variant } = options;
-    const steps = stepsOf(options);
+    const plan = planTraining(options, data instanceof DeviceDataSet ? data.source : data);
+    const { architecture, networks, seed, batch, variant } = plan;
     const deviceData = data instanceof DeviceDataSet ? data : new DeviceDataSet(gpu, data);
     const ownData = deviceData === data ? undefined : deviceData;
-    const architecture = architectureOf(options, deviceData.source);
+    // One for each evaluation that may be pending, and one for the best.
+    const snapshots = plan.stopAfter && MAX_PENDING + 1;
     let population: Population | undefined;
     try {
       // Before drawing initial weights: networks too large for the adapter may be too large for this process.
-      const settings = { architecture, networks, batch, data: deviceData, variant };
+      const settings = { architecture, networks, batch, data: deviceData, variant, snapshots };
       population = await Population.create(gpu, settings);
       population.write({
         parameters: networks.map(({ identity, initialisation }) =>
           initialise(architecture, { seed, identity, initialisation })
         ),
       });
-      const { source } = deviceData;
-      return new Training(options, { population, source, ownData, steps });
+      return new Training(plan, { population, data: deviceData, ownData });
     } catch (error) {
       population?.destroy();
       ownData?.destroy();
@@ -120,9 +140,45 @@ export class Training {
     }
   }
 
-  /** Updates made so far. */
+  /**
+   * Resumes a training that was saved: to the same bytes and the same rows as without a break.
+   *
+   * The options must be those of the saved training, but for the length, which may be another if the training was not over
+   * with its best parameters restored: the steps so far are the same. The kernel variant is that of the saved training
+   * unless given.
+   *
+   * @param gpu The device.
+   * @param data The data; a `DeviceDataSet` is shared and stays the caller's.
+   * @param options What to train.
+   * @param bytes The state, from `encodeState`.
+   * @returns The training, after the step at which it was saved.
+   * @throws {DataError} If the bytes are not those of a state.
+   * @throws {ArgumentError} If an option is not allowed, the adapter cannot hold the networks, or the state is that of a
+   * training with other options, of which the message names each.
+   * @throws {GpuError} If the device refused an operation.
+   * @throws {DeviceLostError} If the device went away.
+   */
+  static async resume(
+    gpu: Gpu,
+    data: DataSet | DeviceDataSet,
+    options: TrainingOptions,
+    bytes: Uint8Array,
+  ): Promise<Training> {
+    const state = decodeState(bytes);
+    const variant = options?.variant ?? state.origin?.variant;
+    const training = await Training.create(gpu, data, { ...options, variant });
+    try {
+      training.restore(state);
+    } catch (error) {
+      training.destroy();
+      throw error;
+    }
+    return training;
+  }
+
+  /** Updates made so far; of a training that stopped early, those of the row at which it stopped. */
   get step(): number {
-    return this.#step;
+    return this.#loop.step;
   }
 
   /**
@@ -130,12 +186,13 @@ export class Training {
    * {@linkcode Training.diverged} asks the GPU.
    */
   get knownDivergence(): readonly (number | null)[] {
-    return this.#known;
+    return this.#loop.known;
   }
 
   /**
    * Trains to the end, with a row for each network before the first step, after every epoch (or `evaluateEvery` steps)
-   * and after the last. It ends early when all networks have diverged.
+   * and after the last. It ends early when all networks have diverged, or when `stopAfter` says so. When it yields the last
+   * row, the networks have their best parameters already, if they are to end with these.
    *
    * Leaving the loop, or stopping it by the signal, keeps the networks as they are; another call resumes from there and
    * yields the rows that were still due.
@@ -143,42 +200,15 @@ export class Training {
    * @param options `signal` stops the training between two submits; `onStep` receives the number of updates submitted;
    * `ahead` continues with updates while a row is read back, so that the GPU never waits.
    * @yields Rows, [networks].
-   * @throws {ArgumentError} If another call is under way.
+   * @throws {ArgumentError} If another call is under way, or an option is not allowed.
    */
   async *run(options: RunOptions = {}): AsyncGenerator<MetricRow[], void, void> {
-    let rows: MetricRow[] | undefined;
-    while ((rows = await this.#nextRows(options))) yield rows;
-  }
-
-  /** Trains until the next rows; undefined if there are none left. */
-  async #nextRows(options: RunOptions): Promise<MetricRow[] | undefined> {
-    const { signal, ahead = false } = options;
-    const every = this.#options.evaluateEvery ?? this.stepsPerEpoch;
-    if (this.#isOver()) return undefined;
     this.#check();
-    this.#checkIdle("run");
-    this.#running = true;
-    try {
-      while (!this.#isOver()) {
-        if (this.#rowDue) {
-          this.#pending.push(await this.#startRows(signal));
-          this.#rowDue = false;
-        }
-        if (this.#pending.length > (ahead && this.#step < this.steps ? AHEAD : 0)) {
-          signal?.throwIfAborted();
-          const { rows, diverged } = afterOthers(await this.#pending[0](), this.#known);
-          this.#pending.shift();
-          this.#known = diverged;
-          this.#ended = diverged.every((step) => step !== null);
-          if (this.#ended) this.#pending = [];
-          return [...rows];
-        }
-        const next = Math.min((Math.floor(this.#step / every) + 1) * every, this.steps);
-        await this.#advanceTo(next, options);
-      }
-      return undefined;
-    } finally {
-      this.#running = false;
+    checkRun(options, "run the training", ["ahead", "onStep"]);
+    while (!this.#loop.isOver) {
+      this.#check();
+      const rows = await this.#loop.nextRows(options);
+      if (rows) yield rows;
     }
   }
 
@@ -191,10 +221,12 @@ export class Training {
    */
   async evaluate(split: Split, options: { signal?: AbortSignal } = {}): Promise<Evaluation[]> {
     this.#check();
+    checkSplit(split, "evaluate the networks");
+    checkRun(options, "evaluate the networks");
     const { step } = this;
-    const result = await this.#population.startEvaluation([split], options.signal);
+    const result = await this.#population.startEvaluation([split], options);
     const { evaluations: [evaluations], diverged, finite } = await result();
-    const all = merge(this.#known, divergedBy(step, { diverged, finite }));
+    const all = merge(this.#loop.notes(), divergedBy(step, { diverged, finite }));
     return evaluations.map((evaluation, i) =>
       all[i] === null ? evaluation : unanswered(evaluation)
     );
@@ -210,7 +242,17 @@ export class Training {
    */
   async predict(split: Split, options: { signal?: AbortSignal } = {}): Promise<Uint16Array[]> {
     this.#check();
+    checkSplit(split, "predict classes");
+    checkRun(options, "predict classes");
     return await this.#population.predict(split, options.signal);
+  }
+
+  /**
+   * The best row so far of each network by the metric of `stopAfter`, or null where no row counts: without `stopAfter`, before
+   * the first row, or if all rows were NaN, [networks].
+   */
+  get best(): readonly (MetricRow | null)[] {
+    return this.#stopping?.best ?? this.#plan.networks.map(() => null);
   }
 
   /**
@@ -222,7 +264,7 @@ export class Training {
   async diverged(): Promise<(number | null)[]> {
     this.#check();
     const found = await this.#population.readDiverged();
-    return merge(this.#known, found);
+    return merge(this.#loop.known, found);
   }
 
   /**
@@ -232,16 +274,7 @@ export class Training {
    */
   async state(): Promise<TrainingState> {
     this.#check();
-    const { step } = this;
-    const [rowDue, ended, known] = [this.#rowDue, this.#ended, this.#known];
-    const [{ parameters, statistics, diverged: noted }, ...found] = await Promise.all([
-      this.#population.readState(),
-      ...this.#pending.map((finish) => finish()),
-    ]);
-    const pending: FoundRows[] = [];
-    for (const own of found) pending.push(afterOthers(own, pending.at(-1)?.diverged ?? known));
-    const diverged = merge(known, noted);
-    return { step, rowDue, pending, ended, parameters, statistics, diverged };
+    return await this.#loop.state();
   }
 
   /**
@@ -254,65 +287,48 @@ export class Training {
    */
   async network(index: number = 0): Promise<TrainedNetwork> {
     this.#check();
-    const { networks } = this.#options;
-    if (!Number.isInteger(index) || index < 0 || index >= networks.length) {
-      throw new ArgumentError(
-        `Cannot copy network ${index}: expected an integer from 0 to ${networks.length - 1}`,
-      );
-    }
-    const { step } = this;
-    const { mean, std, classNames } = this.#source;
+    checkIndex(index, this.#plan.networks.length);
+    const step = this.#loop.stepOf(index);
     const { parameters, statistics } = await this.#population.readState();
-    return {
-      ...{ architecture: this.architecture, classNames, step, version: VERSION },
-      mean: mean.slice(),
-      std: std.slice(),
+    return this.#trained(index, step, {
       parameters: parameters[index],
       statistics: statistics[index],
-      input: inputOf(this.#source),
-      settings: settingsOf(this.#options, networks[index]),
-    };
+    });
+  }
+
+  /**
+   * Copies a network as it was at its best row, see {@linkcode Training.best}; also while the training goes on.
+   *
+   * @param index Which of the networks; the first unless given.
+   * @returns A copy; null where it has no best row.
+   * @throws {ArgumentError} If there is no such network, or the options have no `stopAfter`.
+   */
+  async bestNetwork(index: number = 0): Promise<TrainedNetwork | null> {
+    this.#check();
+    checkIndex(index, this.#plan.networks.length);
+    if (!this.#stopping) {
+      throw new ArgumentError(
+        "Cannot copy the best network: the training keeps none, expected the option stopAfter",
+      );
+    }
+    const { [index]: row } = this.#stopping.best;
+    const { parameters, statistics } = await this.#stopping.readBest();
+    return row && this.#trained(index, row.step, {
+      parameters: parameters[index],
+      statistics: statistics[index],
+    });
   }
 
   /**
    * Restores the state of a training with the same options, so that this one resumes from there.
    *
-   * @param state The state from {@linkcode Training.state}.
-   * @throws {ArgumentError} If the state has other networks or too many steps, or {@linkcode Training.run} is under way.
+   * @param state The state from {@linkcode Training.state}. Without its `origin` the options are not compared.
+   * @throws {ArgumentError} If the state is that of a training with other options, of which the message names each, or has
+   * too many steps, or {@linkcode Training.run} is under way.
    */
   restore(state: TrainingState): void {
     this.#check();
-    this.#checkIdle("restore");
-    const { count, statisticCount } = layout(this.architecture);
-    const { networks } = this.#population;
-    const { parameters, statistics, step, rowDue, pending, ended, diverged } = state;
-    const perNetwork = [state, ...pending].map((known) => known.diverged.length);
-    perNetwork.push(
-      parameters.length,
-      statistics.length,
-      ...pending.map(({ rows }) => rows.length),
-    );
-    const fits = perNetwork.every((length) => length === networks) &&
-      parameters.every(({ length }) => length === count) &&
-      statistics.every(({ length }) => length === statisticCount);
-    if (!fits || !Number.isSafeInteger(step) || step < 0 || step > this.steps) {
-      throw new ArgumentError(
-        `Cannot restore the training: the state is not one of ${networks} networks of ${count} parameters ` +
-          `and at most ${this.steps} steps`,
-      );
-    }
-    this.#population.write({
-      parameters,
-      statistics: step === 0 ? undefined : statistics,
-      diverged,
-    });
-    this.#step = step;
-    this.#epoch = -1;
-    this.#rowDue = rowDue;
-    this.#pending = pending.map((found) => () => Promise.resolve(found));
-    // Rows to come belong to earlier steps than the state, and tell themselves what was known then.
-    this.#known = pending.length > 0 ? diverged.map(() => null) : [...diverged];
-    this.#ended = ended;
+    this.#loop.restore(state);
   }
 
   /** Frees the memory on the GPU. */
@@ -322,76 +338,31 @@ export class Training {
     this.#ownData?.destroy();
   }
 
+  /** A network with what was learnt until a step, and what it was made from. */
+  #trained(
+    index: number,
+    step: number,
+    learnt: Pick<TrainedNetwork, "parameters" | "statistics">,
+  ): TrainedNetwork {
+    const { mean, std, classNames } = this.#source;
+    const { networks, seed, batch, steps, halfCycle } = this.#plan;
+    return {
+      ...{ architecture: this.architecture, classNames, step, version: VERSION, ...learnt },
+      mean: mean.slice(),
+      std: std.slice(),
+      input: inputOf(this.#source),
+      settings: { seed, batch, steps, halfCycle, ...networks[index] },
+    };
+  }
+
   #check(): void {
     if (this.#destroyed) throw new ArgumentError("Cannot use the training: it was destroyed");
   }
-
-  /** Two concurrent runs would make some updates twice. */
-  #checkIdle(action: string): void {
-    if (!this.#running) return;
-    throw new ArgumentError(
-      `Cannot ${action} the training: run() is under way, expected its next row to be awaited first`,
-    );
-  }
-
-  /** Whether all rows were yielded. */
-  #isOver(): boolean {
-    const rowsLeft = this.#rowDue || this.#pending.length > 0;
-    return this.#ended || this.#step >= this.steps && !rowsLeft;
-  }
-
-  async #advanceTo(step: number, options: AdvanceOptions): Promise<void> {
-    const { halfCycle } = this.#options;
-    while (this.#step < step) {
-      const epoch = Math.floor(this.#step / this.stepsPerEpoch);
-      if (epoch !== this.#epoch) {
-        const random = new Random(this.#seed, "batches", epoch);
-        this.#population.setOrder(random.permutation(this.#population.images));
-        this.#epoch = epoch;
-      }
-      const end = Math.min(step, (epoch + 1) * this.stepsPerEpoch);
-      const begun = this.#step;
-      const plans = planSteps(this.#population, {
-        first: begun,
-        count: end - begun,
-        rise: (number) => phase(number, halfCycle),
-      });
-      await this.#population.advance(plans, {
-        signal: options.signal,
-        onStep: (steps) => {
-          // Updated here, so that it is right when the signal stops the training.
-          this.#step = begun + steps;
-          this.#rowDue = this.#step === step;
-          options.onStep?.(this.#step);
-        },
-      });
-    }
-  }
-
-  async #startRows(signal?: AbortSignal): Promise<PendingRows> {
-    const step = this.#step;
-    const { networks, halfCycle } = this.#options;
-    const splits = ["training", "validation"] as const;
-    const result = await this.#population.startEvaluation(splits, signal);
-    return async () => {
-      const { evaluations: [training, validation], diverged, finite } = await result();
-      const rows = networks.map(({ etaMin, etaMax }, i) => ({
-        step,
-        epoch: step / this.stepsPerEpoch,
-        eta: step === 0 ? null : eta(step - 1, { etaMin, etaMax, halfCycle }),
-        training: training[i],
-        validation: validation[i],
-      }));
-      return { rows, diverged: divergedBy(step, { diverged, finite }) };
-    };
-  }
 }
 
-/** What a network was trained with, without what its architecture says and how the kernels ran. */
-function settingsOf(
-  { seed = 1, batch = 100, halfCycle, cycles }: TrainingOptions,
-  { identity, lambda, etaMin, etaMax, initialisation = "he" }: TrainingNetwork,
-): Readonly<Record<string, unknown>> {
-  const own = { identity, lambda, etaMin, etaMax, initialisation };
-  return { seed, batch, halfCycle, cycles, ...own };
+function checkIndex(index: number, networks: number): void {
+  if (Number.isInteger(index) && index >= 0 && index < networks) return;
+  throw new ArgumentError(
+    `Cannot copy network ${shown(index)}: expected an integer from 0 to ${networks - 1}`,
+  );
 }

@@ -1,36 +1,58 @@
 /**
- * What to train, and for how long: the options of a training, and their checks.
+ * What to train, and for how long: the options of a training.
  *
  * @module
  */
 
-import { ArgumentError } from "../errors.ts";
-import { FLOAT32_RANGE, isFloat32From0 } from "../model/float32.ts";
 import type { Initialisation } from "../model/initialisation.ts";
 import type { Architecture } from "../model/network.ts";
-import { totalSteps } from "../model/schedule.ts";
 import type { AdvanceOptions, NetworkSettings } from "./population.ts";
 
-/** One network of a training. */
-export interface TrainingNetwork extends NetworkSettings {
-  /** Names the network among those of the same seed: its initial weights come from the seed and this. */
-  readonly identity: string | number;
+/** What may differ between the networks of a training. */
+export interface TrainingSettings extends Partial<NetworkSettings> {
+  /** L2 weight λ, at least 0; 0 unless given. */
+  readonly lambda?: number;
   /**
-   * The distribution of its initial weights.
+   * The learning rate η of every step, without `halfCycle`: 0, or a number that is one as a float32.
+   */
+  readonly learningRate?: number;
+  /** The learning rate at the ends of a cycle, with `halfCycle`. */
+  readonly etaMin?: number;
+  /** The learning rate in the middle of a cycle, with `halfCycle`. */
+  readonly etaMax?: number;
+  /**
+   * The distribution of the initial weights.
    *
    * @default {"he"}
    */
   readonly initialisation?: Initialisation;
 }
 
-/** What to train, and for how long. */
-export interface TrainingOptions extends Pick<Architecture, "hidden" | "batchNorm"> {
-  /** The networks: they see the same batches. */
-  readonly networks: readonly TrainingNetwork[];
-  /** Steps from the smallest learning rate to the largest (n_s). */
-  readonly halfCycle: number;
-  /** Number of cycles of 2 n_s steps. */
-  readonly cycles: number;
+/** One network of a training. What it leaves out is as the options of the training say. */
+export interface TrainingNetwork extends TrainingSettings {
+  /**
+   * Names the network among those of the same seed: its initial weights come from the seed and this. Its index in the list
+   * unless given.
+   */
+  readonly identity?: string | number;
+}
+
+/**
+ * What to train, and for how long.
+ *
+ * The learning rate is constant, or it goes in cycles: with `halfCycle` it rises from `etaMin` to `etaMax` in so many steps
+ * and falls back in as many, again and again. The length is given either in `epochs` or in `cycles`.
+ */
+export interface TrainingOptions
+  extends Pick<Architecture, "hidden" | "batchNorm">, TrainingSettings {
+  /** The networks: they see the same batches. One unless given. */
+  readonly networks?: readonly TrainingNetwork[];
+  /** Steps from the smallest learning rate to the largest (n_s); without it the rate is constant. */
+  readonly halfCycle?: number;
+  /** The length, as a number of cycles of 2 n_s steps; it may be fractional if the number of steps is whole. */
+  readonly cycles?: number;
+  /** The length, as a number of epochs; it may be fractional if the number of steps is whole. */
+  readonly epochs?: number;
   /**
    * The seed of batches and initial weights: an integer in [0, 2^32).
    *
@@ -47,6 +69,40 @@ export interface TrainingOptions extends Pick<Architecture, "hidden" | "batchNor
   readonly evaluateEvery?: number;
   /** The kernel variant; the default one of the adapter unless given. */
   readonly variant?: string;
+  /** Keeps the best parameters on the way, and stops when they get no better; neither unless given. */
+  readonly stopAfter?: StopAfter;
+}
+
+/** A number of the validation that says which row is better: the smaller loss or cost, the larger accuracy. */
+export type StopMetric = "loss" | "cost" | "accuracy";
+
+/**
+ * When to stop early, and which parameters to end with.
+ *
+ * Each network has its own best row: the first one that no other beats. The row before the first step is the first to be
+ * the best; a later one must be better by any amount, so an equal one is not. A row that is NaN or infinite, and any row
+ * of a network that has diverged, is never the best.
+ *
+ * A network is out of patience after so many rows in a row without a better one. Its best row is then final, whatever
+ * comes later, so that it is the same alone and in a population. The training ends with the row in which the last network
+ * runs out of patience or diverges: until then all networks train on.
+ */
+export interface StopAfter {
+  /** Rows without a better one after which to stop: an integer of at least 1, or Infinity to only keep the best. */
+  readonly patience: number;
+  /**
+   * What is compared, on the validation images.
+   *
+   * @default {"loss"}
+   */
+  readonly metric?: StopMetric;
+  /**
+   * Whether each network ends with the parameters and moving averages of its best row, also when the training goes on to
+   * its last step. Otherwise it ends with those of the row at which the training stopped.
+   *
+   * @default {true}
+   */
+  readonly restoreBest?: boolean;
 }
 
 /** How a training runs. */
@@ -58,24 +114,4 @@ export interface RunOptions extends AdvanceOptions {
    * @default {false}
    */
   readonly ahead?: boolean;
-}
-
-/** Checks the options and counts the updates. */
-export function stepsOf(options: TrainingOptions): number {
-  const { networks, halfCycle, cycles, evaluateEvery = 1 } = options;
-  if (!Number.isSafeInteger(evaluateEvery) || evaluateEvery < 1) {
-    throw new ArgumentError(
-      `Cannot evaluate every ${evaluateEvery} steps, expected an integer of at least 1`,
-    );
-  }
-  let steps = 0;
-  for (const { lambda, etaMin, etaMax } of networks) {
-    if (!isFloat32From0(lambda)) {
-      throw new ArgumentError(
-        `Cannot train with lambda ${lambda}, expected 0 or a number ${FLOAT32_RANGE}`,
-      );
-    }
-    steps = totalSteps({ etaMin, etaMax, halfCycle }, cycles);
-  }
-  return steps;
 }

@@ -125,7 +125,7 @@ export class Runner {
     return timedWork(async (units) => {
       const pending: PendingEvaluation[] = [];
       for (let i = 0; i < units; i++) {
-        pending.push(await this.#population.startEvaluation(splits, this.#signal));
+        pending.push(await this.#population.startEvaluation(splits, { signal: this.#signal }));
       }
       // The same read-back as that of results, of a few bytes.
       if (units === 0) await this.#population.readDiverged();

@@ -2,7 +2,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import type { SubsetCounts } from "../../src/data/dataset.ts";
 import { ArgumentError } from "../../src/errors.ts";
-import { distinct, enumerate } from "../../src/lists.ts";
+import { distinct, enumerate, nearest } from "../../src/lists.ts";
 import type { Initialisation } from "../../src/model/initialisation.ts";
 import { PUBLISHED_HIDDEN } from "../../src/model/published.ts";
 import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
@@ -470,35 +470,11 @@ function explainUnknown(
 ): string {
   const { arg, key, typed } = given;
   const name = arg.split("=")[0];
-  const near = nearest(`--${name.replace(/^-+/, "")}`, typed);
+  const near = nearest(name.replace(/^-+/, ""), typed.map((other) => other.slice("--".length)));
   const advice = near === undefined
     ? `"deno task ${task.name} --help" lists its options`
-    : `did you mean ${near}?`;
+    : `did you mean --${near}?`;
   return key === undefined
     ? `${task.name} takes options only, not ${JSON.stringify(arg)}; ${advice}`
     : `${task.name} has no option ${name}; ${advice}`;
-}
-
-/** The name that was probably meant: it begins with this one, or few letters differ. */
-function nearest(name: string, names: readonly string[]): string | undefined {
-  const beginning = names.find((other) => name.length >= 4 && other.startsWith(name));
-  if (beginning !== undefined) return beginning;
-  const distances = names.map((other) => editDistance(name, other));
-  const min = Math.min(...distances);
-  // Two, so that swapped letters are seen through, but at most half of the letters.
-  return min <= Math.min(2, (name.length - 2) / 2) ? names[distances.indexOf(min)] : undefined;
-}
-
-/** The fewest letters to insert, delete or replace to get from one word to the other (Levenshtein). */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const replaced = row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1));
-    }
-    row = next;
-  }
-  return row[to.length];
 }

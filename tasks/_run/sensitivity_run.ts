@@ -153,11 +153,10 @@ async function trainPopulation(
   context: PopulationContext,
 ): Promise<{ rows: MetricRow[][]; runs: SensitivityRun[] }> {
   const { hidden, inits, lambda, etaMin, etaMax, every } = options;
+  const { batch, seed, halfCycle, cycles } = options;
   const { gpu, data, progress, variant, signal, batchNorm, onRows, checkpoints, kept } = context;
   const training = await Training.create(gpu, data, {
-    ...options,
-    variant,
-    batchNorm,
+    ...{ hidden, batchNorm, batch, seed, halfCycle, cycles, variant },
     networks: sensitivityNetworks(inits, { lambda, etaMin, etaMax }),
     evaluateEvery: every,
   });

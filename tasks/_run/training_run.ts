@@ -50,11 +50,11 @@ export function trainingOptions(
   options: Omit<TaskOptions, "batchNorm" | "lambda"> & { batchNorm: boolean; seed: number },
   networks: readonly Pick<TrainingNetwork, "identity" | "lambda">[],
 ): TrainingOptions {
+  const { hidden, batchNorm, batch, seed, halfCycle, cycles } = options;
   const { etaMin, etaMax, init: initialisation } = options;
-  const shared = { etaMin, etaMax, initialisation };
   return {
-    ...options,
-    networks: networks.map(({ identity, lambda }) => ({ identity, lambda, ...shared })),
+    ...{ hidden, batchNorm, batch, seed, halfCycle, cycles, etaMin, etaMax, initialisation },
+    networks: networks.map(({ identity, lambda }) => ({ identity, lambda })),
   };
 }
 

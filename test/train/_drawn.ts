@@ -3,7 +3,7 @@ import type { DataSet } from "../../src/data/dataset.ts";
 import type { Initialisation } from "../../src/model/initialisation.ts";
 import type { PopulationPlan } from "../../src/model/shape.ts";
 import { Random } from "../../src/model/random.ts";
-import type { TrainingNetwork } from "../../src/train/training.ts";
+import type { PlannedNetwork } from "../../src/train/training_plan.ts";
 import { createRandomData } from "../_gpu.ts";
 import { pick } from "../_seeded.ts";
 
@@ -22,7 +22,7 @@ const FEW_HIDDEN = 2;
 
 /** What is drawn. */
 export interface Drawn extends Omit<PopulationPlan, "networks"> {
-  readonly networks: readonly TrainingNetwork[];
+  readonly networks: readonly PlannedNetwork[];
   readonly source: DataSet;
 }
 
@@ -60,7 +60,7 @@ function width(random: Random): number {
 function network(
   random: Random,
   { identity, any }: { identity: number; any: boolean },
-): TrainingNetwork {
+): PlannedNetwork {
   const etaMax = pick(random, [0, 0.05, 0.1, 0.5, 1]);
   const scaled: readonly Initialisation[] = ["he", "xavier"];
   return {

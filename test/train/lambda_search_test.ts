@@ -74,7 +74,12 @@ Deno.test("planTrials() makes networks that train to the same bytes alone and to
     const training = await Training.create(await sharedGpu(), data, {
       hidden: [12],
       batchNorm: true,
-      networks: trials.map((trial) => ({ ...trial, etaMin: 1e-3, etaMax: 0.1 })),
+      networks: trials.map(({ identity, lambda }) => ({
+        identity,
+        lambda,
+        etaMin: 1e-3,
+        etaMax: 0.1,
+      })),
       halfCycle: 8,
       cycles: 1,
       batch: 50,

@@ -109,8 +109,9 @@ async function train(
   networks: readonly TrainingNetwork[],
   variant: string,
 ): Promise<Trained> {
-  const options = { ...drawn, networks, variant, halfCycle: 3, cycles: 1, evaluateEvery: 4 };
-  const training = await Training.create(await sharedGpu(), drawn.source, options);
+  const { source, ...shape } = drawn;
+  const options = { ...shape, networks, variant, halfCycle: 3, cycles: 1, evaluateEvery: 4 };
+  const training = await Training.create(await sharedGpu(), source, options);
   const found: MetricRow[][] = [];
   for await (const rows of training.run()) found.push(rows);
   const [state, classes] = [await training.state(), await training.predict("validation")];

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../../src/errors.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/model/safetensors.ts";
-import { stateFromTensors, stateTensors } from "../../src/train/state.ts";
+import { decodeState, encodeState, stateFromTensors, stateTensors } from "../../src/train/state.ts";
 import type { TrainingState } from "../../src/train/training.ts";
 
 const ROW = {
@@ -21,6 +21,45 @@ const STATE: TrainingState = {
   statistics: [new Float32Array(), new Float32Array()],
   diverged: [null, 3],
 };
+
+/** The same with what early stopping adds. */
+const STOPPING: TrainingState = {
+  ...STATE,
+  origin: { seed: "1" },
+  stopping: {
+    best: [ROW, null],
+    waited: [0, 3],
+    kept: { ...STATE, parameters: STATE.parameters.toReversed() },
+    pending: [{ parameters: STATE.parameters, statistics: STATE.statistics }],
+  },
+};
+
+Deno.test("decodeState() gives what encodeState() was given, also of a training that stops early", () => {
+  const { parameters, statistics } = STOPPING.stopping!.kept;
+  const stopping = { ...STOPPING.stopping!, kept: { parameters, statistics } };
+  for (const state of [STATE, { ...STOPPING, stopping }]) {
+    assertEquals(decodeState(encodeState(state)), state);
+  }
+});
+
+Deno.test("decodeState() refuses what is not a state, and names the file", () => {
+  assertThrows(() => decodeState(new Uint8Array(3)), DataError, "Cannot read the state of the");
+  assertThrows(() => decodeState(new Uint8Array(3), { name: "x" }), DataError, "Cannot read x: ");
+  const text = "bytes" as unknown as Uint8Array;
+  assertThrows(() => decodeState(text, { name: "x" }), DataError, "x: it is string, expected");
+  const { tensors, metadata: { progress } } = stateTensors(STOPPING);
+  const broken: [string, typeof tensors][] = [
+    [progress.replace('"waited":[0,3]', '"waited":[0,null]'), tensors],
+    [progress.replace('"best":[', '"best":[5,'), tensors],
+    [progress.replace('{"seed":"1"}', '{"seed":1}'), tensors],
+    [progress, new Map([...tensors].filter(([name]) => name !== "best.parameters"))],
+    [progress, new Map([...tensors].filter(([name]) => name !== "pending.0.statistics"))],
+  ];
+  for (const [own, some] of broken) {
+    const bytes = encodeSafetensors(some, { progress: own });
+    assertThrows(() => decodeState(bytes, { name: "x" }), DataError, "Cannot read x: ");
+  }
+});
 
 Deno.test("stateTensors() and stateFromTensors() keep every bit, through a file too", () => {
   const { tensors, metadata } = stateTensors(STATE);

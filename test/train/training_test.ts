@@ -20,7 +20,7 @@ async function learnable(count: number): Promise<DataSet> {
 
 const data = await learnable(105);
 
-const OPTIONS: TrainingOptions = {
+const OPTIONS = {
   hidden: [8],
   batchNorm: true,
   networks: [{ identity: "a", lambda: 1e-4, etaMin: 1e-3, etaMax: 0.3 }],
