@@ -29,6 +29,7 @@ import { runName } from "./_kit/run_name.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import { type DataCall, type Rest, restOf, type RunContext, runPlanned } from "./_kit/with_data.ts";
 import { readCheckpoint } from "./_run/checkpoint.ts";
+import { checkLength, LENGTH_OPTIONS, stepsOf } from "./_kit/length.ts";
 import { profileAll } from "./_run/profile.ts";
 import {
   describeOutcome,
@@ -45,6 +46,7 @@ const OPTIONS = {
   ...PROFILE_OPTION,
   ...RESUME_OPTIONS,
   ...TRAINING_OPTIONS,
+  ...LENGTH_OPTIONS,
 };
 
 type Options = Values<typeof OPTIONS>;
@@ -60,13 +62,21 @@ export const TASK: Task<Options> = {
   defaults: { batchNorm: "both" },
   quick: { halfCycle: 50, cycles: 1 },
   defaultTexts: { hidden: HIDDEN_DEFAULT },
-  check: checkTraining,
+  check: (options, given) => {
+    checkTraining(options);
+    checkLength(options, given);
+  },
   examples: [
     { command: "deno task baseline", purpose: "the four runs of the report" },
     { command: "deno task baseline --quick", purpose: "the whole path in seconds" },
     {
       command: "deno task baseline --hidden 50,50 --batch-norm on --seed 2 --out out/seed-2",
       purpose: "one run, with other initial weights and batches",
+    },
+    {
+      command:
+        "deno task baseline --epochs 50 --learning-rate 0.05 --early-stop 5 --keep best --out out/constant",
+      purpose: "a constant rate, until the validation loss falls no more",
     },
   ],
 };
@@ -95,7 +105,7 @@ export async function plan(call: DataCall<Options>): Promise<BaselinePlan> {
     const { hidden, batchNorm } = run.training;
     const plan = { hidden, batchNorm, batch: options.batch, networks: 1 };
     const directory = join(options.out, run.name);
-    const choice = { plan, steps: 2 * options.halfCycle * options.cycles, directory };
+    const choice = { plan, steps: stepsOf(options, data.source.training.count), directory };
     const variant = await chooser.expect(choice);
     const own = { ...options, hidden, batchNorm: batchNorm ? "on" : "off" };
     const circumstances = { task: TASK.name, dataset: data.source, adapter: gpu.adapter, variant };
@@ -175,6 +185,7 @@ function planRun(
       identity: IDENTITY,
       lambda: options.lambda,
     }]),
+    keepBest: options.keep === "best",
     quick: options.quick,
   };
 }

@@ -41,6 +41,10 @@ export interface Summary {
 export interface RunSummary extends Summary, Ending {
   /** Epochs done. */
   readonly epochs: number;
+  /** Updates before the row with the smallest validation loss, where that was kept; null where no row has one. */
+  readonly bestStep?: number | null;
+  /** On all validation images at that step. */
+  readonly bestValidation?: Evaluation | null;
 }
 
 /** How a study of initial weights ended. */
@@ -100,6 +104,8 @@ const RUN: JsonValue<RunSummary> = object<RunSummary>({
   steps: COUNT,
   epochs: NUMBER,
   divergedAt: nullable(COUNT),
+  bestStep: optional(nullable(COUNT)),
+  bestValidation: { name: "best_val", value: optional(nullable(EVALUATION)) },
   ...MACHINE,
 });
 

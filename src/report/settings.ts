@@ -46,6 +46,10 @@ const NAMES: ReadonlyMap<string, string> = new Map(Object.entries({
   etaMax: "highest η",
   halfCycle: "half cycle, in steps",
   cycles: "cycles",
+  epochs: "epochs",
+  learningRate: "constant η",
+  earlyStop: "epochs without a better one until it stops",
+  keep: "network that is kept",
   init: "initial weights",
   inits: "initial weights",
   every: "steps between evaluations",
@@ -83,6 +87,9 @@ export function otherSettings(
   const others = Object.entries(published)
     .filter(([name, value]) => String(settings[name]) !== String(value))
     .map(([name]): [string, Setting | undefined] => [name, settings[name]]);
+  // The report's training goes to its end.
+  const { earlyStop } = settings;
+  if (earlyStop !== undefined) others.push(["earlyStop", earlyStop]);
   const known = PUBLISHED_HIDDEN.some((hidden) => String(hidden) === String(settings.hidden));
   if (task === "baseline" && !known) others.push(["hidden", settings.hidden]);
   return others;

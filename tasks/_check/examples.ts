@@ -80,7 +80,7 @@ export async function checkOutside(
 }
 
 /** What names stand for outside the package; what it imports itself, it alone sees. */
-async function importMap(fromNpm: boolean): Promise<unknown> {
+export async function importMap(fromNpm: boolean): Promise<unknown> {
   const { name, exports, imports } = await readJson("deno.json");
   const entries = Object.entries(exports).map(([key, path]) => [
     `${name}${key.slice(1)}`,

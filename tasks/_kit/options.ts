@@ -99,6 +99,11 @@ export function real(options: Described<number>): Option<number> {
   };
 }
 
+/** An option that has no value unless it is given. */
+export function optional<T>(option: Option<T>): Option<T | undefined> {
+  return { ...option, default: undefined };
+}
+
 /** A text that is not empty. */
 export function text<D extends string | undefined>(
   options: Omit<Option<D>, "parse">,
@@ -215,8 +220,8 @@ export interface Task<V extends AnyValues> {
   readonly quickCounts?: SubsetCounts;
   /** What the help text says of a default that no single value describes, as in "both depths". */
   readonly defaultTexts?: { readonly [K in keyof V]?: string };
-  /** Checks between options; throws an `ArgumentError` that names them. */
-  check?(options: V): void;
+  /** Checks between options, and with those given; throws an `ArgumentError` that names them. */
+  check?(options: V, given: ReadonlySet<keyof V>): void;
   /** Command lines worth showing, each with its purpose. */
   readonly examples: readonly { readonly command: string; readonly purpose: string }[];
 }
@@ -376,8 +381,9 @@ export function parseOptions<V extends AnyValues>(
   }
   // Each option has read its own value, which the compiler cannot follow.
   const options = values as V;
-  task.check?.(options);
-  return { options, given: new Set<keyof V>(texts.keys()) };
+  const given = new Set<keyof V>(texts.keys());
+  task.check?.(options, given);
+  return { options, given };
 }
 
 export function defaultOf(

@@ -19,7 +19,14 @@ import {
   writeFileDurably,
 } from "./files.ts";
 import { TaskError } from "./main.ts";
-import type { AnyValues, CommonOptions, PROFILE_OPTION, RESUME_OPTIONS } from "./options.ts";
+import { CYCLE_OPTIONS, type LengthOptions } from "./length.ts";
+import type {
+  AnyValues,
+  CommonOptions,
+  PROFILE_OPTION,
+  RESUME_OPTIONS,
+  TrainingOptions,
+} from "./options.ts";
 import { sha256 } from "./sha256.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./version.ts";
 
@@ -52,6 +59,23 @@ export interface ResultsOptions {
   /** Whether existing results may be replaced. */
   readonly force?: boolean;
 }
+
+/** Options that came later: at these values they are no settings, so that older results have the same ones. */
+const LEFT_OUT: ReadonlyMap<string, unknown> = new Map(Object.entries(
+  {
+    epochs: undefined,
+    learningRate: undefined,
+    earlyStop: undefined,
+    keep: "last",
+  } satisfies Partial<LengthOptions>,
+));
+
+/** Settings without meaning beside one that takes their place. */
+const REPLACED: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(
+  { epochs: ["cycles"], learningRate: CYCLE_OPTIONS } satisfies {
+    readonly [Name in keyof LengthOptions]?: readonly (keyof TrainingOptions)[];
+  },
+));
 
 /** Options that say where to read, write and print, rather than what to compute. */
 const NOT_SETTINGS: ReadonlySet<string> = new Set(
@@ -86,7 +110,11 @@ export function runConfig(
   const { task, dataset, adapter, variant } = circumstances;
   const settings: { [name: string]: Setting } = {};
   for (const [name, value] of Object.entries(options)) {
-    if (!NOT_SETTINGS.has(name)) settings[name] = (value ?? null) as Setting;
+    const isDefault = LEFT_OUT.has(name) && LEFT_OUT.get(name) === value;
+    if (!NOT_SETTINGS.has(name) && !isDefault) settings[name] = (value ?? null) as Setting;
+  }
+  for (const name of Object.keys(settings)) {
+    for (const replaced of REPLACED.get(name) ?? []) delete settings[replaced];
   }
   const config: RunConfig = {
     task,

@@ -33,7 +33,10 @@ export function drawRun({ rows, config }: Drawn<MetricRow>): Promise<string> {
       ? `Final network, ${networkOf(config)}`
       : networkOf(config),
     subtitle: trainingSubtitle(config),
-    cycle: { etaMin: Number(etaMin), etaMax: Number(etaMax), halfCycle: Number(halfCycle) },
+    // A constant rate has none.
+    cycle: halfCycle === undefined
+      ? undefined
+      : { etaMin: Number(etaMin), etaMax: Number(etaMax), halfCycle: Number(halfCycle) },
   });
 }
 

@@ -9,6 +9,7 @@ import { RUN_SUMMARY_JSON, type RunSummary } from "../../src/records/summary.ts"
 import { outcomeOf } from "../../src/train/sensitivity.ts";
 import { Training, type TrainingNetwork, type TrainingOptions } from "../../src/train/training.ts";
 import type { Figures } from "../_kit/figures.ts";
+import { type LengthOptions, scheduleOf, stopOf } from "../_kit/length.ts";
 import type { TrainingOptions as TaskOptions } from "../_kit/options.ts";
 import type { Progress } from "../_kit/progress.ts";
 import { CHECKPOINT, type Results, summaryEnd } from "../_kit/results.ts";
@@ -17,7 +18,7 @@ import { type CheckpointOptions, Checkpoints, readCheckpoint } from "./checkpoin
 
 /** The files of a run, for {@linkcode openResults}. */
 export const RUN_FILES = {
-  files: ["metrics.csv", "metrics.svg", "model.safetensors", "summary.json"],
+  files: ["metrics.csv", "metrics.svg", "model.safetensors", "best.safetensors", "summary.json"],
   figures: ["metrics.svg"],
   otherFiles: /^profile\.csv$/,
 } as const;
@@ -26,6 +27,8 @@ export interface TrainingRun {
   readonly name: string;
   /** What to train; the task has checked it. */
   readonly training: TrainingOptions;
+  /** Whether the network at its best row is written, too. */
+  readonly keepBest?: boolean;
   /** Whether it is a quick run, as every file then says. */
   readonly quick: boolean;
 }
@@ -47,13 +50,17 @@ export const SAVE_INTERVAL = 5000;
 
 /** The options of a task as those of a training. */
 export function trainingOptions(
-  options: Omit<TaskOptions, "batchNorm" | "lambda"> & { batchNorm: boolean; seed: number },
+  options:
+    & Omit<TaskOptions, "batchNorm" | "lambda">
+    & Partial<LengthOptions>
+    & { batchNorm: boolean; seed: number },
   networks: readonly Pick<TrainingNetwork, "identity" | "lambda">[],
 ): TrainingOptions {
-  const { hidden, batchNorm, batch, seed, halfCycle, cycles } = options;
-  const { etaMin, etaMax, init: initialisation } = options;
+  const { hidden, batchNorm, batch, seed, init: initialisation } = options;
   return {
-    ...{ hidden, batchNorm, batch, seed, halfCycle, cycles, etaMin, etaMax, initialisation },
+    ...{ hidden, batchNorm, batch, seed, initialisation },
+    ...scheduleOf(options),
+    ...stopOf(options),
     networks: networks.map(({ identity, lambda }) => ({ identity, lambda })),
   };
 }
@@ -89,7 +96,7 @@ export async function trainInto(
     }
     const { hidden, batchNorm } = options;
     progress.start(name, training.steps, { hidden, batch_norm: batchNorm }, training.step);
-    const [summary, model] = await checkpoints.keeping(training, texts, async () => {
+    const [summary, models] = await checkpoints.keeping(training, texts, async () => {
       let saved = -Infinity;
       const onStep = (done: number) => progress.step(done);
       for await (const [row] of training.run({ signal, onStep, ahead: true })) {
@@ -100,11 +107,13 @@ export async function trainInto(
         await results.write("metrics.csv", encoded());
         saved = performance.now();
       }
-      return await endOf(training, rows, { data, signal, ...summaryEnd(gpu, quick) });
+      const stops = options.stopAfter !== undefined;
+      const end = { data, signal, stops, keepBest: run.keepBest, ...summaryEnd(gpu, quick) };
+      return await endOf(training, rows, end);
     });
     const whole = await figures.saving(async () => {
       await results.write("metrics.csv", encoded());
-      await results.write("model.safetensors", model);
+      for (const [file, model] of Object.entries(models)) await results.write(file, model);
       await onTrained?.(training);
       await results.write("summary.json", RUN_SUMMARY_JSON.encode(summary));
       await results.finish();
@@ -121,17 +130,24 @@ export async function trainInto(
   }
 }
 
-/** How a training ended, and its network as a file. */
+/** How a training ended, and its networks as files. */
 async function endOf(
   training: Training,
   rows: readonly MetricRow[],
-  options: { data: DeviceDataSet; signal: AbortSignal } & ReturnType<typeof summaryEnd>,
-): Promise<[RunSummary, Uint8Array]> {
-  const { data: { source }, signal, ...end } = options;
+  options: ReturnType<typeof summaryEnd> & {
+    readonly data: DeviceDataSet;
+    readonly signal: AbortSignal;
+    /** Whether the training knows its best row. */
+    readonly stops: boolean;
+    readonly keepBest?: boolean;
+  },
+): Promise<[RunSummary, Record<string, Uint8Array>]> {
+  const { data: { source }, signal, stops, keepBest, ...end } = options;
   const { step: steps, epoch: epochs, training: trained, validation } = rows[rows.length - 1];
   const [test] = await training.evaluate("test", { signal });
   const network = await training.network(0);
   const [divergedAt] = await training.diverged();
+  const [row] = training.best;
   const summary: RunSummary = {
     data: source.name,
     training: trained,
@@ -140,9 +156,14 @@ async function endOf(
     steps,
     epochs,
     divergedAt,
+    ...stops && { bestStep: row?.step ?? null, bestValidation: row?.validation ?? null },
     ...end,
   };
-  return [summary, encodeNetwork(network)];
+  const models: Record<string, Uint8Array> = { "model.safetensors": encodeNetwork(network) };
+  // A network whose every row is NaN has no best one.
+  const best = keepBest ? await training.bestNetwork() : null;
+  if (best) models["best.safetensors"] = encodeNetwork(best);
+  return [summary, models];
 }
 
 /** Draws the figure of a finished run where it is missing. */

@@ -32,6 +32,12 @@ Deno.test("RUN_SUMMARY_JSON.encode() prints the fields of summary.json, and null
       '"software":true}',
   );
   assertEquals(RUN_SUMMARY_JSON.fields({ ...RUN, quick: true }).quick, true);
+  const best = { bestStep: 450, bestValidation: EVALUATION };
+  for (const own of [best, { bestStep: null, bestValidation: null }]) {
+    const text = RUN_SUMMARY_JSON.encode({ ...RUN, ...own });
+    assertEquals(RUN_SUMMARY_JSON.decode(text, { name: "x" }), { ...RUN, ...own });
+  }
+  assertEquals(RUN_SUMMARY_JSON.fields({ ...RUN, ...best }).best_step, 450);
 });
 
 Deno.test("decode() of every summary returns what encode() was given", () => {

@@ -6,6 +6,7 @@ import { decodeSafetensors } from "../../src/model/safetensors.ts";
 import { runMain, StoppedError } from "../../tasks/_kit/main.ts";
 import { parseOptions } from "../../tasks/_kit/options.ts";
 import { runConfig } from "../../tasks/_kit/results.ts";
+import { LENGTH_OPTIONS } from "../../tasks/_kit/length.ts";
 import { hiddenName } from "../../tasks/_kit/run_name.ts";
 import { type FinishedRun, main, reportRuns, TASK } from "../../tasks/baseline.ts";
 import { Gpu } from "../../src/gpu/device.ts";
@@ -207,6 +208,77 @@ Deno.test("baseline leaves nothing that looks finished when it is interrupted, a
     assertMatch(errors, /hidden-6 holds the finished results/);
     assertEquals((await filesIn(out)).size, 2 * FILES.length);
   });
+});
+
+/** Trains at a constant rate that is too high to go on for long. */
+const CONSTANT = [
+  ...["--quick", "--data", "synthetic", "--batch", "500", "--hidden", "6", "--batch-norm", "on"],
+  ...["--epochs", "9", "--learning-rate", "20", "--early-stop", "2", "--keep", "best"],
+];
+
+Deno.test("baseline --early-stop ends a training at a constant rate, and --keep best writes its best network", async () => {
+  await inDirectory(async (out) => {
+    const { status, errors } = await train(out, CONSTANT);
+    assertEquals(status, 0, errors);
+    const run = "hidden-6-batch-norm";
+    const files = await filesIn(out);
+    assertEquals(
+      [...files.keys()],
+      [...FILES, "best.safetensors"].map((file) => `${run}/${file}`).sort(),
+    );
+    const rows = METRICS_CSV.decode(text(files.get(`${run}/metrics.csv`)), { name: "metrics.csv" });
+    const losses = rows.map(({ validation }) => validation.loss);
+    const best = losses.indexOf(Math.min(...losses));
+    assertEquals(rows.length - 1 - best, 2);
+    assert(best > 0 && rows.length < 10, `${losses}`);
+    assertEquals(rows.map(({ eta }) => eta), [null, ...rows.slice(1).map(() => 20)]);
+
+    const summary = JSON.parse(text(files.get(`${run}/summary.json`)));
+    assertEquals([summary.steps, summary.val], [rows.at(-1)!.step, rows.at(-1)!.validation]);
+    assertEquals([summary.best_step, summary.best_val], [rows[best].step, rows[best].validation]);
+    const networks = ["model.safetensors", "best.safetensors"].map((file) => {
+      const name = `${run}/${file}`;
+      return networkFromTensors(decodeSafetensors(files.get(name)!, { name }), { name });
+    });
+    assertNotEquals(networks[0].parameters, networks[1].parameters);
+
+    const { settings } = JSON.parse(text(files.get(`${run}/config.json`)));
+    assertEquals(
+      [settings.epochs, settings.learning_rate, settings.early_stop, settings.keep],
+      [9, 20, 2, "best"],
+    );
+    // There is no cycle.
+    for (const name of ["eta_min", "eta_max", "half_cycle", "cycles"]) {
+      assert(!(name in settings), name);
+    }
+  });
+});
+
+Deno.test("baseline --early-stop ends with the same bytes after an interruption", async () => {
+  await inDirectory(async (out) => {
+    const args = (name: string) => [...CONSTANT, "--json", "--out", `${out}/${name}`];
+    assertEquals((await runInProcess(main, args("whole"))).status, 0);
+    const context = new StoppingContext("evaluation");
+    assertEquals(await runMain(main, { args: args("parts"), context }), 75, context.errors);
+    const { status, errors } = await runInProcess(main, args("parts"));
+    assertEquals(status, 0, errors);
+    assertMatch(errors, /: resumed from the checkpoint at step \d+ of 36$/m);
+    const files = await filesIn(out);
+    for (const [name, bytes] of files) {
+      if (name.startsWith("whole/")) assertEquals(files.get(name.replace("whole", "parts")), bytes);
+    }
+  });
+});
+
+Deno.test("config.json of baseline has none of the options for its length unless they are given", () => {
+  const { options } = parseOptions(TASK, ["--data", "synthetic"]);
+  const about = { task: "baseline", dataset: { name: "synthetic", sha256: "0" } };
+  const adapter = { description: "llvmpipe", vendor: "", software: true };
+  const config = (own: object) =>
+    runConfig({ ...options, ...own }, { ...about, adapter, variant: "tiled" }).settings;
+  for (const name of Object.keys(LENGTH_OPTIONS)) assert(!(name in config({})), name);
+  const { epochs, cycles, halfCycle } = config({ epochs: 3 });
+  assertEquals([epochs, cycles, halfCycle], [3, undefined, options.halfCycle]);
 });
 
 Deno.test("baseline ends with 75 where another process writes into the folder of a run", async () => {
@@ -435,6 +507,15 @@ Deno.test("baseline refuses bad input in one sentence, and writes nothing", asyn
     [["--lambda", "nan"], /^error: --lambda expects 0 or a number/],
     [["--eta-max", "inf"], /^error: --eta-max expects 0 or a number/],
     [["--cycles", "0"], /^error: --cycles expects a whole number/],
+    [["--epochs", "0"], /^error: --epochs expects a whole number/],
+    [["--epochs", "2", "--cycles", "1"], /^error: --epochs and --cycles are two lengths/],
+    [["--learning-rate", "0.1"], /^error: --learning-rate expects --epochs, too: /],
+    [
+      ["--learning-rate", "0.1", "--epochs", "2", "--eta-min", "0", "--half-cycle", "9"],
+      /^error: --learning-rate is a constant rate, expected without --eta-min and --half-cycle$/,
+    ],
+    [["--early-stop", "0"], /^error: --early-stop expects a whole number from 1/],
+    [["--keep", "first"], /^error: --keep expects best or last/],
     [["--variant", "unrolled"], /^error: .*variant .*"unrolled".*expected .*per-operation/],
     [["--data", "/nonexistent"], /^error: Cannot read CIFAR-10 from \/nonexistent: /],
   ];
