@@ -143,6 +143,7 @@ for (const variant of ["fused-tail", "texel-20x10", "per-operation"]) {
       assertEquals(training.step, rows[stop][0].step);
       assertEquals(training.best, rows[best]);
       const state = await training.state();
+      assertEquals([state.ended, state.rowDue, state.pending], [true, false, []]);
       const end = stopAfter.restoreBest ? best : stop;
       for (const name of KEPT) assertEquals(state[name], states[end][name], message);
       // The program's own copies of the parameters are these, too.

@@ -7,7 +7,7 @@ import { Random } from "../../src/model/random.ts";
 import { planSteps } from "../../src/programs/steps.ts";
 import { Population } from "../../src/train/population.ts";
 import { Training, type TrainingOptions } from "../../src/train/training.ts";
-import { planTraining } from "../../src/train/training_plan.ts";
+import { planTraining, riseAt } from "../../src/train/training_plan.ts";
 import { createRandomData, sharedGpu } from "../_gpu.ts";
 
 const data = await createRandomData({ inputs: 6, training: 45, validation: 10, test: 10 });
@@ -26,6 +26,8 @@ Deno.test("planTraining() trains one network at a constant rate unless told othe
   ]);
   assertEquals([plan.seed, plan.batch, plan.steps, plan.evaluateEvery], [1, 100, 6, 2]);
   assertEquals(plan.halfCycle, undefined);
+  // At any other rise the GPU would compute a mean of two equal rates, which may be another rate by rounding.
+  for (const step of [0, 1, 2, 1000]) assertEquals(riseAt(plan, step), 0);
   assertEquals(plan.stopAfter, undefined);
 });
 
@@ -122,7 +124,6 @@ Deno.test("planTraining() refuses to stop early where there are no validation im
 Deno.test("Training computes with a constant rate as it is, at every step", async () => {
   const gpu = await sharedGpu();
   const device = new DeviceDataSet(gpu, data);
-  // The mean of two equal numbers would be another one by rounding for some weights.
   const training = await Training.create(gpu, device, CONSTANT);
   const etas: (number | null)[] = [];
   for await (const [{ eta }] of training.run()) etas.push(eta);
