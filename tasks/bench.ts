@@ -87,6 +87,7 @@ const OPTIONS = {
     help: "how often each peer is measured",
   }),
   hidden: TRAINING_OPTIONS.hidden,
+  layers: TRAINING_OPTIONS.layers,
   batchNorm: TRAINING_OPTIONS.batchNorm,
   batch: TRAINING_OPTIONS.batch,
   ...COMMON_OPTIONS,

@@ -40,6 +40,7 @@ const REPORT = PUBLISHED_SETTINGS["gradient-check"];
 const OPTIONS = {
   ...COMMON_OPTIONS,
   hidden: TRAINING_OPTIONS.hidden,
+  layers: TRAINING_OPTIONS.layers,
   batchNorm: choice(["on", "off"], { default: REPORT.batchNorm, help: "batch normalisation" }),
   lambda: TRAINING_OPTIONS.lambda,
   batch: TRAINING_OPTIONS.batch,

@@ -3,6 +3,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { SubsetCounts } from "../../src/data/dataset.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { distinct, enumerate, nearest } from "../../src/lists.ts";
+import { DEPTHS } from "../../src/model/depths.ts";
 import type { Initialisation } from "../../src/model/initialisation.ts";
 import { PUBLISHED_HIDDEN } from "../../src/model/published.ts";
 import { PUBLISHED_SETTINGS } from "../../src/report/settings.ts";
@@ -19,6 +20,8 @@ export interface Option<T> {
   readonly expects: string;
   /** The value when the option is not given; a function where the task's name or `--quick` decides. */
   readonly default: T | ((task: string, quick: boolean) => T);
+  /** The option that this one sets in other words; it has no value of its own. */
+  readonly shorthandFor?: string;
   /** The value that a text stands for; undefined when it stands for none. */
   parse(text: string): T | undefined;
 }
@@ -147,6 +150,23 @@ export function widths(options: Described<readonly number[]>): Option<readonly n
     ...options,
     expects: "whole numbers from 1, separated by commas, as in 50,50",
     parse: (value) => parseList(value, (part) => parseInteger(part, 1, LARGEST_INTEGER)),
+  };
+}
+
+/** A number of layers, which stands for `--hidden` with the widths of that network. */
+export function depth(
+  { help }: { readonly help: string },
+): Option<readonly number[] | undefined> {
+  const layers = DEPTHS.map((hidden) => String(hidden.length + 1));
+  const { parse, ...option } = choice(layers, { default: "", help });
+  return {
+    ...option,
+    default: undefined,
+    shorthandFor: "hidden",
+    parse: (value) => {
+      const chosen = parse(value);
+      return chosen === undefined ? undefined : DEPTHS[layers.indexOf(chosen)];
+    },
   };
 }
 
@@ -296,6 +316,9 @@ const { lambda, batch, etaMin, etaMax, halfCycle, cycles, init } = PUBLISHED_SET
 /** The options of tasks that train, with the defaults of `baseline`. */
 export const TRAINING_OPTIONS = {
   hidden: widths({ default: PUBLISHED_HIDDEN[0], help: "widths of the hidden layers" }),
+  layers: depth({
+    help: `in place of --hidden: ${DEPTHS.map((hidden) => hidden.join()).join("; ")}`,
+  }),
   batchNorm: choice(["on", "off", "both"], { default: "on", help: "batch normalisation" }),
   lambda: real({ default: lambda, help: "weight λ of the L2 term" }),
   batch: integer({ min: 1, default: batch, help: "images in a batch" }),
@@ -379,11 +402,36 @@ export function parseOptions<V extends AnyValues>(
       ? defaultOf(task, { name, quick })
       : readValue(option, { name, text: given });
   }
+  resolveShorthands(task, { texts, values });
   // Each option has read its own value, which the compiler cannot follow.
   const options = values as V;
   const given = new Set<keyof V>(texts.keys());
   task.check?.(options, given);
   return { options, given };
+}
+
+/** Puts the values of shorthands where they belong, so that a task does not see which of the two was typed. */
+function resolveShorthands(
+  task: Task<AnyValues>,
+  { texts, values }: { texts: Map<string, string>; values: { [name: string]: unknown } },
+): void {
+  for (const [name, { shorthandFor: other }] of Object.entries(task.options)) {
+    if (other === undefined) continue;
+    const { [name]: value } = values;
+    delete values[name];
+    const text = texts.get(name);
+    if (text === undefined) continue;
+    if (texts.has(other)) {
+      throw new ArgumentError(
+        `${optionName(name)} ${text} stands for ${
+          optionName(other)
+        } ${value}: expected one of them, not both`,
+      );
+    }
+    values[other] = value;
+    texts.delete(name);
+    texts.set(other, String(value));
+  }
 }
 
 export function defaultOf(

@@ -1,12 +1,12 @@
 /** The names of baseline runs, which are those of their folders. */
 import { createHash } from "node:crypto";
-import { PUBLISHED_HIDDEN } from "../../src/model/published.ts";
+import { DEPTHS } from "../../src/model/depths.ts";
 
-/** As in "3-layer-batch-norm" for the depths of the report, and "hidden-50-30" for others. */
+/** As in "3-layer-batch-norm" for the networks that `--layers` knows, and "hidden-50-30" for others. */
 export function runName(
   { hidden, batchNorm }: { readonly hidden: readonly number[]; readonly batchNorm: boolean },
 ): string {
-  const known = PUBLISHED_HIDDEN.some((depth) => depth.join() === hidden.join());
+  const known = DEPTHS.some((depth) => depth.join() === hidden.join());
   const name = known ? `${hidden.length + 1}-layer` : hiddenName(hidden);
   return batchNorm ? `${name}-batch-norm` : name;
 }

@@ -47,6 +47,21 @@ function text(bytes: Uint8Array | undefined): string {
   return new TextDecoder().decode(bytes);
 }
 
+Deno.test("baseline writes the same bytes with --layers as with the --hidden that it stands for", async () => {
+  await inDirectory(async (out) => {
+    const folders: Map<string, Uint8Array>[] = [];
+    for (const network of ["--layers 6", "--hidden 50,30,20,20,10"]) {
+      const args = [...SHORT, "--batch-norm", "on", ...network.split(" ")];
+      const { status, errors } = await train(`${out}/${folders.length}`, args);
+      assertEquals(status, 0, errors);
+      folders.push(await filesIn(`${out}/${folders.length}`));
+    }
+    const [layers, hidden] = folders;
+    assertEquals([...layers.keys()], FILES.map((file) => `6-layer-batch-norm/${file}`));
+    assertEquals(layers, hidden);
+  });
+});
+
 Deno.test("baseline trains the four networks of the report, each into a folder of its own", async () => {
   await inDirectory(async (out) => {
     const { status, output, errors } = await train(out, SHORT);

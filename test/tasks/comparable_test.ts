@@ -60,7 +60,14 @@ const TRAINING = { batch: "50", etaMin: "1e-4", etaMax: "0.2", halfCycle: "9", c
 
 const ALL: readonly Settings[] = [
   settingsOf(GRADIENT_CHECK, {
-    decisive: { hidden: "50", batchNorm: "off", lambda: "0", batch: "10", inputs: "11" },
+    decisive: {
+      hidden: "50",
+      layers: "9",
+      batchNorm: "off",
+      lambda: "0",
+      batch: "10",
+      inputs: "11",
+    },
     others: {},
   }),
   // A folder for each network, with its own widths in config.json.
@@ -72,13 +79,17 @@ const ALL: readonly Settings[] = [
         // A constant rate has no length of its own.
         ...{ epochs: "20", learningRate: "0.1 --epochs 20", earlyStop: "5" },
       },
-      others: { batchNorm: "off", hidden: hidden.join(), keep: "best" },
+      others: {
+        ...{ batchNorm: "off", hidden: hidden.join(), layers: String(hidden.length + 1) },
+        keep: "best",
+      },
     })
   ),
   settingsOf(LAMBDA_SEARCH, {
     decisive: {
       ...TRAINING,
       hidden: "50",
+      layers: "6",
       batchNorm: "off",
       init: "0.1",
       coarse: "1e-4,1e-1",
@@ -92,7 +103,7 @@ const ALL: readonly Settings[] = [
     others: {},
   }),
   settingsOf(INIT_SENSITIVITY, {
-    decisive: { ...TRAINING, hidden: "50", lambda: "0.001" },
+    decisive: { ...TRAINING, hidden: "50", layers: "9", lambda: "0.001" },
     others: { batchNorm: "off", inits: "0.1,he", every: "50" },
   }),
 ];

@@ -99,6 +99,32 @@ Deno.test("parseOptions() reads each option when its value follows a blank or an
   }
 });
 
+Deno.test("parseOptions() takes --layers for the --hidden that it stands for", () => {
+  const cases = { 3: "50,50", 6: "50,30,20,20,10", 9: "50,30,20,20,10,10,10,10" };
+  for (const [layers, hidden] of Object.entries(cases)) {
+    const expected = parseOptions(TASK, ["--hidden", hidden]);
+    assertEquals(expected.options.hidden.length, Number(layers) - 1);
+    for (const args of [["--layers", layers], [`--layers=${layers}`]]) {
+      assertEquals(parseOptions(TASK, args), expected);
+    }
+  }
+});
+
+Deno.test("parseOptions() refuses --layers beside --hidden, and depths without a preset", () => {
+  for (const args of [["--hidden", "50,50"], ["--hidden=7"]]) {
+    for (const all of [[...args, "--layers", "3"], ["--layers=3", ...args]]) {
+      assertEquals(
+        refusal(all),
+        "--layers 3 stands for --hidden 50,50: expected one of them, not both",
+      );
+    }
+  }
+  for (const layers of ["1", "4", "03", "3,9", ""]) {
+    const given = layers === "" ? "nothing" : JSON.stringify(layers);
+    assertEquals(refusal([`--layers=${layers}`]), `--layers expects 3, 6 or 9, not ${given}`);
+  }
+});
+
 Deno.test("parseOptions() reads each flag", () => {
   for (const name of ["quick", "force", "json", "requireGpu"] as const) {
     const typed = name === "requireGpu" ? "--require-gpu" : `--${name}`;
@@ -257,6 +283,7 @@ Deno.test("helpText() explains every option with its defaults in lines of at mos
     const line of [
       "  --repeat N                how often (default 3)",
       "  --hidden LIST             widths of the hidden layers (default both depths)",
+      "  --layers 3|6|9            in place of --hidden: 50,50; 50,30,20,20,10;",
       "  --batch-norm on|off|both  batch normalisation (default both)",
       "  --eta-min X               lowest learning rate η of a cycle (default 1e-5)",
       "  --cycles N                cycles of 2 n_s steps each (default 2, with --quick 1)",
