@@ -1,6 +1,6 @@
 /**
- * The experiments of the report around a training: which networks a search for λ and a study of initial weights train,
- * and what their results say.
+ * The experiments around a training: which networks a search for λ and a study of initial weights train, what their results
+ * say, and a test of learning rates.
  *
  * @example Ten values of λ, and the range to look in next
  * ```ts
@@ -18,4 +18,5 @@
 export type { Confusion, Ending } from "../model/metrics.ts";
 export type { GradientCheckRow, GradientTrial } from "./gradient_check.ts";
 export * from "./lambda_search.ts";
+export * from "./learning_rates.ts";
 export * from "./sensitivity.ts";
