@@ -26,6 +26,7 @@ export type { FigureOptions } from "./chart.ts";
 export * from "./confusion.ts";
 export * from "./scaling.ts";
 export * from "./lambda_search.ts";
+export * from "./learning_rates.ts";
 export * from "./sensitivity.ts";
 export * from "./training.ts";
 export * from "./trend.ts";

@@ -29,6 +29,7 @@ export { CONFUSION_CSV } from "./confusion.ts";
 export { CURVES_CSV } from "./curves.ts";
 export { GRADIENT_CHECK_CSV } from "./gradient_check.ts";
 export { type JsonFields, JsonFile, type JsonValue } from "./json.ts";
+export { LEARNING_RATES_CSV } from "./learning_rates.ts";
 export { METRICS_CSV } from "./metrics.ts";
 export type { FileName, TextFormat } from "./names.ts";
 export type { ClassRow, PredictionRow } from "../model/answers.ts";
@@ -43,6 +44,8 @@ export { SCALING_CSV } from "./scaling.ts";
 export {
   GRADIENT_CHECK_SUMMARY_JSON,
   type GradientCheckSummary,
+  RATE_TEST_SUMMARY_JSON,
+  type RateTestSummary,
   RUN_SUMMARY_JSON,
   type RunSummary,
   SEARCH_SUMMARY_JSON,

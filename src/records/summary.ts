@@ -1,6 +1,6 @@
 /**
- * `summary.json`: how a training, a study of initial weights, a λ search or a gradient check ended. Results with a summary
- * are finished.
+ * `summary.json`: how a training, a study of initial weights, a λ search, a test of learning rates or a gradient check ended.
+ * Results with a summary are finished.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 import type { Ending, Evaluation } from "../model/metrics.ts";
 import type { GradientTrial } from "../train/gradient_check.ts";
 import type { BestRow } from "../train/lambda_search.ts";
+import type { RateTest, SuggestedRange } from "../train/learning_rates.ts";
 import type { SensitivityRun } from "../train/sensitivity.ts";
 import {
   BOOLEAN,
@@ -70,6 +71,9 @@ export interface SearchSummary extends Summary {
   /** How the final network ended. */
   readonly final: RunSummary;
 }
+
+/** How a test of learning rates ended; its rows are in `learning_rates.csv`. */
+export interface RateTestSummary extends Summary, Omit<RateTest, "rows"> {}
 
 /** How a gradient check that passed ended. */
 export interface GradientCheckSummary extends Summary {
@@ -148,6 +152,18 @@ export const SEARCH_SUMMARY_JSON: JsonFile<SearchSummary> = new JsonFile(object<
   final: RUN,
   ...MACHINE,
 }));
+
+/** The format of the `summary.json` of a test of learning rates. */
+export const RATE_TEST_SUMMARY_JSON: JsonFile<RateTestSummary> = new JsonFile(
+  object<RateTestSummary>({
+    data: TEXT,
+    steps: COUNT,
+    initialLoss: MEASURED,
+    range: nullable(object<SuggestedRange>({ etaMin: NUMBER, etaMax: NUMBER, best: NUMBER })),
+    reason: nullable(TEXT),
+    ...MACHINE,
+  }),
+);
 
 const TRIAL: JsonValue<GradientTrial> = object<GradientTrial>({
   hidden: list(COUNT),

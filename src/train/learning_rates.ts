@@ -291,13 +291,18 @@ export function suggestRange(rows: readonly RateRow[], initialLoss: number): Ran
   if (unseen.length > 0) {
     const where = unseen.map((word) =>
       word === "smaller"
-        ? `has already fallen at the smallest rate, ${tried[0].eta}`
-        : `has not risen again at the largest rate, ${tried[last].eta}`
+        ? `has already fallen at the smallest rate, ${short(tried[0].eta)}`
+        : `has not risen again at the largest rate, ${short(tried[last].eta)}`
     );
     return none(`The loss ${where.join(", and ")}: expected ${unseen.join(" and ")} rates`);
   }
   const range = { etaMin: tried[from].eta, etaMax: tried[to].eta, best: tried[best].eta };
   return { range, reason: null };
+}
+
+/** A rate with three digits: those between the ends of a test have sixteen. */
+function short(eta: number): string {
+  return String(Number(eta.toPrecision(3)));
 }
 
 function none(reason: string): RangeSuggestion {

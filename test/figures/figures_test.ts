@@ -4,6 +4,7 @@ import { trialRow } from "../_trial_row.ts";
 import {
   baselineFigure,
   confusionFigure,
+  learningRatesFigure,
   scalingFigure,
   searchFigure,
   sensitivityFigure,
@@ -43,6 +44,13 @@ const CURVE = [2.3, 1e6, 2.2].map((trainingLoss, step) => ({
   trainingLoss,
 }));
 
+const RATES = [2.2, 1.7, 3].map((trainingLoss, i) => ({
+  eta: 10 ** (i - 3),
+  trainingLoss,
+  trainingAccuracy: 0.4,
+  divergedAt: null,
+}));
+
 /** All figures of one heading and data set. */
 function drawAll(title: string): Promise<string>[] {
   const options = { title, dataSet: "a < b" };
@@ -51,6 +59,7 @@ function drawAll(title: string): Promise<string>[] {
     trendFigure([MEASUREMENT], { title }),
     searchFigure([trialRow()], options),
     confusionFigure(CONFUSION, options),
+    learningRatesFigure(RATES, { ...options, initialLoss: 2.3 }),
     sensitivityFigure(CURVE, options),
     scalingFigure([SIZE], options),
   ];

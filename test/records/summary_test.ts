@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "../../src/errors.ts";
 import {
   GRADIENT_CHECK_SUMMARY_JSON,
+  RATE_TEST_SUMMARY_JSON,
   RUN_SUMMARY_JSON,
   type RunSummary,
   SEARCH_SUMMARY_JSON,
@@ -60,6 +61,16 @@ Deno.test("decode() of every summary returns what encode() was given", () => {
     ...MACHINE,
   };
   assertEquals(SEARCH_SUMMARY_JSON.decode(SEARCH_SUMMARY_JSON.encode(search), { name }), search);
+  for (
+    const [range, reason] of [
+      [{ etaMin: 1e-3, etaMax: 0.3, best: 0.1 }, null],
+      [null, "All networks diverged: expected smaller rates"],
+    ] as const
+  ) {
+    const test = { data: "CIFAR-10", steps: 450, initialLoss: NaN, range, reason, ...MACHINE };
+    const format = RATE_TEST_SUMMARY_JSON;
+    assertEquals(format.decode(format.encode(test), { name }), test);
+  }
   const worst = { name: "W1", kind: "change", error: 1e-5, bar: 1e-4 };
   const trial = { hidden: [50, 50], batchNorm: false, inputs: 10, batch: 20, worst, failures: [] };
   const check = { data: "CIFAR-10", passed: true, trials: [trial], ...MACHINE };
