@@ -13,6 +13,7 @@ import { runTask } from "./_kit/main.ts";
 import {
   checkTraining,
   COMMON_OPTIONS,
+  FIND_LR_OPTION,
   HIDDEN_DEFAULT,
   hiddensOf,
   normsOf,
@@ -32,6 +33,7 @@ import { readCheckpoint } from "./_run/checkpoint.ts";
 import { checkLength, LENGTH_OPTIONS, stepsOf } from "./_kit/length.ts";
 import { profileAll } from "./_run/profile.ts";
 import {
+  BASELINE_IDENTITY,
   describeOutcome,
   redrawRun,
   RUN_FILES,
@@ -40,9 +42,11 @@ import {
   trainInto,
 } from "./_run/training_run.ts";
 import { type VariantChoice, VariantChooser } from "./_run/variant.ts";
+import { main as findLearningRates } from "./find_lr.ts";
 
 const OPTIONS = {
   ...COMMON_OPTIONS,
+  ...FIND_LR_OPTION,
   ...PROFILE_OPTION,
   ...RESUME_OPTIONS,
   ...TRAINING_OPTIONS,
@@ -80,9 +84,6 @@ export const TASK: Task<Options> = {
     },
   ],
 };
-
-/** The identity of all networks: a constant, so that initial weights depend on the seed alone, whichever runs there are. */
-const IDENTITY = "baseline";
 
 interface OpenRun {
   readonly run: TrainingRun;
@@ -165,6 +166,8 @@ export async function run(planned: BaselinePlan, on: RunContext): Promise<Rest> 
 }
 
 export async function main(args: readonly string[], context: TaskContext): Promise<number> {
+  const others = args.filter((arg) => !/^--find-lr=?$/.test(arg));
+  if (others.length < args.length) return await findLearningRates(others, context);
   return await runPlanned({ TASK, plan, run }, args, context);
 }
 
@@ -182,7 +185,7 @@ function planRun(
   return {
     name: runName(network),
     training: trainingOptions({ ...options, ...network }, [{
-      identity: IDENTITY,
+      identity: BASELINE_IDENTITY,
       lambda: options.lambda,
     }]),
     keepBest: options.keep === "best",

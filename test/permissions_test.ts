@@ -14,6 +14,7 @@ const LINKER = ["--allow-env=LD_*,DYLD_*", "--ignore-env"];
 const PERMISSIONS: { readonly [task: string]: readonly string[] } = {
   "gradient-check": RESULTS,
   "baseline": RESULTS,
+  "find-lr": RESULTS,
   "lambda-search": RESULTS,
   "init-sensitivity": RESULTS,
   "reproduce": RESULTS,

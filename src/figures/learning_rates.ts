@@ -11,6 +11,7 @@ import {
   type RateRow,
   type SuggestedRange,
   suggestRange,
+  type Untrained,
 } from "../train/learning_rates.ts";
 import {
   type Chart,
@@ -44,11 +45,8 @@ const DIVERGED = { color: INK, shape: "cross", size: 90, angle: 45 };
 const RANGE = { color: BLUE, opacity: 0.15 };
 const INITIAL = { color: AXIS, strokeDash: [4, 4], strokeWidth: 2 };
 
-/** Texts of the figure, and what a network is compared with. */
-export interface LearningRatesOptions extends FigureOptions {
-  /** The training loss with the initial weights. */
-  readonly initialLoss: number;
-}
+/** Texts of the figure, and what its networks are compared with. */
+export interface LearningRatesOptions extends FigureOptions, Untrained {}
 
 /**
  * Draws the training loss of each network of a test against its learning rate. The range that `suggestRange` suggests is
@@ -56,7 +54,7 @@ export interface LearningRatesOptions extends FigureOptions {
  * far above the loss of the initial weights.
  *
  * @param rows The networks of one test, in any order.
- * @param options Heading, data set, what else the figure says, and the loss with the initial weights.
+ * @param options Heading, data set, what else the figure says, and what the networks are compared with.
  * @returns The text of an SVG file, about 830 pixels wide; the same rows and options give the same text.
  * @throws {ArgumentError} If there are no rows, or a learning rate is not positive.
  */
@@ -72,7 +70,7 @@ export function learningRatesFigure(
     );
   }
   const { initialLoss } = options;
-  const suggestion = suggestRange(rows, initialLoss);
+  const suggestion = suggestRange(rows, options);
   const test = { points: pointsOf(rows, options), suggestion, initialLoss };
   const title = titleOf(options);
   const lines = [dataLine(options)];
@@ -107,7 +105,7 @@ interface Test {
 /** The losses that the panel shows: large ones would press the others together. */
 function domainOf(
   rows: readonly RateRow[],
-  { initialLoss }: Pick<LearningRatesOptions, "initialLoss">,
+  { initialLoss }: Pick<Untrained, "initialLoss">,
 ): [number, number] {
   const losses = rows.filter(isWhole).map(({ trainingLoss }) => trainingLoss);
   const all = [...losses, initialLoss].filter(Number.isFinite);
@@ -125,7 +123,7 @@ function isWhole({ trainingLoss, divergedAt }: RateRow): boolean {
 
 function pointsOf(
   rows: readonly RateRow[],
-  options: Pick<LearningRatesOptions, "initialLoss">,
+  options: Pick<Untrained, "initialLoss">,
 ): Point[] {
   const [, highest] = domainOf(rows, options);
   return rows.toSorted((a, b) => a.eta - b.eta).map((row) => ({

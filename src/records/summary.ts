@@ -157,6 +157,7 @@ export const SEARCH_SUMMARY_JSON: JsonFile<SearchSummary> = new JsonFile(object<
 export const RATE_TEST_SUMMARY_JSON: JsonFile<RateTestSummary> = new JsonFile(
   object<RateTestSummary>({
     data: TEXT,
+    classes: COUNT,
     steps: COUNT,
     initialLoss: MEASURED,
     range: nullable(object<SuggestedRange>({ etaMin: NUMBER, etaMax: NUMBER, best: NUMBER })),

@@ -98,15 +98,21 @@ export interface RateTestOptions
   readonly identity?: TrainingNetwork["identity"];
 }
 
-/** The result of a test. */
-export interface RateTest extends RangeSuggestion {
-  /** Steps of each network. */
-  readonly steps: number;
+/** What the networks of a test are compared with. */
+export interface Untrained {
+  /** Number of classes: guessing has the loss ln(classes). */
+  readonly classes: number;
   /**
    * Mean cross-entropy, in nats, on all training images of a network that made the same steps with the rate 0: its weights
    * are the initial ones, and its moving averages of batch norm those of the images.
    */
   readonly initialLoss: number;
+}
+
+/** The result of a test. */
+export interface RateTest extends RangeSuggestion, Untrained {
+  /** Steps of each network. */
+  readonly steps: number;
   /** A row for each rate, in the order given. */
   readonly rows: readonly RateRow[];
 }
@@ -181,7 +187,7 @@ export async function testLearningRates(
   options: RateTestOptions,
 ): Promise<RateTest> {
   const { rates = spreadRates(TRIED_RATES, TRIED_RATES.count), signal, onStep } = options;
-  const { training: { count } } = data instanceof DeviceDataSet ? data.source : data;
+  const { training: { count }, classes } = data instanceof DeviceDataSet ? data.source : data;
   const { steps = testSteps(count, options) } = options;
   if (!Number.isSafeInteger(steps) || steps < 1) {
     throw new ArgumentError(`Cannot test learning rates in ${steps} steps, expected 1 or more`);
@@ -196,7 +202,8 @@ export async function testLearningRates(
       return { eta, trainingLoss: loss, trainingAccuracy: accuracy, divergedAt: diverged[i] };
     });
     const { training: { loss: initialLoss } } = last[rates.length];
-    return { steps, initialLoss, rows, ...suggestRange(rows, initialLoss) };
+    const untrained = { classes, initialLoss };
+    return { steps, ...untrained, rows, ...suggestRange(rows, untrained) };
   } finally {
     training.destroy();
   }
@@ -239,7 +246,7 @@ function trainingOptions(
 /** The share of the largest fall of the loss that counts: by which it has begun to fall, and has risen again. */
 const SHARE = 0.1;
 
-/** The share of the initial loss by which it must fall to say anything, as for a training that stalled. */
+/** The share of the loss by which it must be below the initial one and guessing's, as for a training that has not stalled. */
 const NOTICEABLE = 0.01;
 
 /**
@@ -252,7 +259,7 @@ const NOTICEABLE = 0.01;
  * ends must be seen: without a rate beyond each of them, the test says nothing about where the range ends.
  *
  * @param rows The networks of a test, in any order; those that diverged count as not trained.
- * @param initialLoss The training loss with the initial weights.
+ * @param untrained The number of classes, and the training loss with the initial weights.
  * @returns The range, or why there is none.
  *
  * @example
@@ -265,10 +272,13 @@ const NOTICEABLE = 0.01;
  *   { eta, trainingLoss, trainingAccuracy: 0.4, divergedAt: null }
  * ));
  *
- * assertEquals(suggestRange(rows, 2.3).range, { etaMin: 1e-3, etaMax: 1e-1, best: 1e-1 });
+ * assertEquals(suggestRange(rows, { classes: 10, initialLoss: 2.3 }).range, { etaMin: 1e-3, etaMax: 1e-1, best: 1e-1 });
  * ```
  */
-export function suggestRange(rows: readonly RateRow[], initialLoss: number): RangeSuggestion {
+export function suggestRange(
+  rows: readonly RateRow[],
+  { classes, initialLoss }: Untrained,
+): RangeSuggestion {
   const tried = rows.toSorted((a, b) => a.eta - b.eta);
   const losses = tried.map(({ trainingLoss, divergedAt }) =>
     divergedAt === null && Number.isFinite(trainingLoss) ? trainingLoss : Infinity
@@ -281,6 +291,12 @@ export function suggestRange(rows: readonly RateRow[], initialLoss: number): Ran
   const fall = initialLoss - smallest;
   if (!(fall > NOTICEABLE * initialLoss)) {
     return none("The loss fell by less than 1 % at every rate: expected more steps or other rates");
+  }
+  // The initial loss may be far above: to forget what it was sure of, a network needs to learn nothing.
+  if (smallest > (1 - NOTICEABLE) * Math.log(classes)) {
+    return none(
+      "No loss fell below that of guessing: expected more steps or other initial weights",
+    );
   }
   const best = losses.indexOf(smallest);
   const last = tried.length - 1;

@@ -294,6 +294,13 @@ export const PROFILE_OPTION = {
   }),
 } as const;
 
+export const FIND_LR_OPTION = {
+  findLr: flag({
+    help:
+      "test which learning rates train these networks instead, as find-lr does, with its options",
+  }),
+} as const;
+
 /** Seconds of work that a kill may cost. */
 export const CHECKPOINT_INTERVAL = 30;
 

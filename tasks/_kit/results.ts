@@ -23,6 +23,7 @@ import { CYCLE_OPTIONS, type LengthOptions } from "./length.ts";
 import type {
   AnyValues,
   CommonOptions,
+  FIND_LR_OPTION,
   PROFILE_OPTION,
   RESUME_OPTIONS,
   TrainingOptions,
@@ -89,8 +90,10 @@ const NOT_SETTINGS: ReadonlySet<string> = new Set(
     "profile",
     "checkpointEvery",
     "retryLost",
+    "findLr",
   ] satisfies (
     | keyof CommonOptions
+    | keyof typeof FIND_LR_OPTION
     | keyof typeof PROFILE_OPTION
     | keyof typeof RESUME_OPTIONS
   )[],

@@ -6,6 +6,7 @@ import { ArgumentError } from "../../src/errors.ts";
 import {
   baselineFigure,
   confusionFigure,
+  learningRatesFigure,
   scalingFigure,
   searchFigure,
   sensitivityFigure,
@@ -15,6 +16,7 @@ import type { Confusion, MetricRow } from "../../src/model/metrics.ts";
 import type { RunConfig } from "../../src/records/config.ts";
 import { dataOf, isQuick } from "../../src/report/settings.ts";
 import { refineRange, type TrialRow } from "../../src/train/lambda_search.ts";
+import type { RateRow, Untrained } from "../../src/train/learning_rates.ts";
 import type { CurveRow, SensitivityRun } from "../../src/train/sensitivity.ts";
 import { count, short } from "../_kit/table.ts";
 
@@ -127,6 +129,18 @@ export function drawStudy(
     subtitle: trainingSubtitle(config),
     outcomes: runs,
     classes,
+  });
+}
+
+/** Draws a test of learning rates. */
+export function drawRates(
+  { rows, config, ...untrained }: Drawn<RateRow> & Untrained,
+): Promise<string> {
+  return learningRatesFigure(rows, {
+    ...common(config),
+    title: `Learning rates, ${networkOf(config)}`,
+    subtitle: joinParts([trainingSubtitle(config), `${config.settings.steps} steps`]),
+    ...untrained,
   });
 }
 

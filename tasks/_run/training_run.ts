@@ -23,6 +23,9 @@ export const RUN_FILES = {
   otherFiles: /^profile\.csv$/,
 } as const;
 
+/** The identity of all networks of `baseline`: a constant, so that initial weights depend on the seed alone, whichever runs there are. */
+export const BASELINE_IDENTITY = "baseline";
+
 export interface TrainingRun {
   readonly name: string;
   /** What to train; the task has checked it. */

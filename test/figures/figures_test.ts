@@ -59,7 +59,7 @@ function drawAll(title: string): Promise<string>[] {
     trendFigure([MEASUREMENT], { title }),
     searchFigure([trialRow()], options),
     confusionFigure(CONFUSION, options),
-    learningRatesFigure(RATES, { ...options, initialLoss: 2.3 }),
+    learningRatesFigure(RATES, { ...options, classes: 10, initialLoss: 2.3 }),
     sensitivityFigure(CURVE, options),
     scalingFigure([SIZE], options),
   ];

@@ -10,7 +10,7 @@ import { learningRatesFigure } from "../../src/figures/learning_rates.ts";
 import type { RateRow } from "../../src/train/learning_rates.ts";
 import { checkTexts, type Tag, tagsOf, textsOf } from "../_svg.ts";
 
-const FIGURE = { title: "Learning rates", dataSet: "CIFAR-10", initialLoss: 2.3 };
+const FIGURE = { title: "Learning rates", dataSet: "CIFAR-10", classes: 10, initialLoss: 2.3 };
 const TRAINED = "#0072B2";
 const BEST = "#D55E00";
 const DIVERGED = "#222222";

@@ -67,7 +67,10 @@ Deno.test("decode() of every summary returns what encode() was given", () => {
       [null, "All networks diverged: expected smaller rates"],
     ] as const
   ) {
-    const test = { data: "CIFAR-10", steps: 450, initialLoss: NaN, range, reason, ...MACHINE };
+    const test = {
+      ...{ data: "CIFAR-10", classes: 10, steps: 450, initialLoss: NaN },
+      ...{ range, reason, ...MACHINE },
+    };
     const format = RATE_TEST_SUMMARY_JSON;
     assertEquals(format.decode(format.encode(test), { name }), test);
   }

@@ -10,6 +10,7 @@ import {
   type AnyValues,
   COMMON_OPTIONS,
   type CommonOptions,
+  FIND_LR_OPTION,
   optionName,
   type OptionTable,
   parseOptions,
@@ -132,7 +133,7 @@ Deno.test("isComparable() fails for a quick run, even with the report's settings
 });
 
 /** Options that say how a task works rather than what it computes. */
-const NOT_DECISIVE = { ...COMMON_OPTIONS, ...PROFILE_OPTION, ...RESUME_OPTIONS };
+const NOT_DECISIVE = { ...COMMON_OPTIONS, ...FIND_LR_OPTION, ...PROFILE_OPTION, ...RESUME_OPTIONS };
 
 Deno.test("isComparable() fails when one setting of a task is not the report's", () => {
   for (const { name, config, options, decisive, others } of ALL) {

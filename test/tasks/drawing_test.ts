@@ -5,6 +5,7 @@ import { Figures } from "../../tasks/_kit/figures.ts";
 import { EXIT, FigureError, runMain } from "../../tasks/_kit/main.ts";
 import { main as baseline } from "../../tasks/baseline.ts";
 import { main as bench } from "../../tasks/bench.ts";
+import { main as findLr } from "../../tasks/find_lr.ts";
 import { main as initSensitivity } from "../../tasks/init_sensitivity.ts";
 import { main as lambdaSearch } from "../../tasks/lambda_search.ts";
 import { main as scaling } from "../../tasks/scaling.ts";
@@ -77,6 +78,13 @@ const TASKS: readonly DrawingTask[] = [
       ...["final/finished.json", "final/model.safetensors", "final/summary.json"],
       ...["finished.json", "summary.json", "trials.csv"],
     ],
+  },
+  {
+    main: findLr,
+    args: [...COMMON, "--batch-norm", "on", "--rates", "3"],
+    figures: ["hidden-5-batch-norm/learning_rates.svg"],
+    results: ["config.json", "finished.json", "learning_rates.csv", "summary.json"]
+      .map((file) => `hidden-5-batch-norm/${file}`),
   },
   {
     main: scaling,

@@ -3,6 +3,7 @@ import type { TaskMain } from "../../tasks/_kit/context.ts";
 import { main as baseline } from "../../tasks/baseline.ts";
 import { main as bench } from "../../tasks/bench.ts";
 import { main as data } from "../../tasks/data.ts";
+import { main as findLr } from "../../tasks/find_lr.ts";
 import { main as gradientCheck } from "../../tasks/gradient_check.ts";
 import { main as initSensitivity } from "../../tasks/init_sensitivity.ts";
 import { main as lambdaSearch } from "../../tasks/lambda_search.ts";
@@ -19,6 +20,7 @@ const TASKS: [name: string, main: TaskMain, args: readonly string[]][] = [
   ["bench", bench, SMALL],
   ["data", data, []],
   ["data --force", data, ["--force"]],
+  ["find-lr", findLr, SMALL],
   ["gradient-check", gradientCheck, SMALL],
   ["init-sensitivity", initSensitivity, SMALL],
   ["lambda-search", lambdaSearch, SMALL],
