@@ -41,11 +41,13 @@ export {
   type DataSet,
   type DataSetOptions,
   type LabelledImages,
+  type Records,
   type Split,
   standardise,
   subset,
   type SubsetCounts,
 } from "./src/data/dataset.ts";
+export { type SplitOptions, splitRecords } from "./src/data/split.ts";
 export { createSynthetic, type SyntheticOptions } from "./src/data/synthetic.ts";
 
 // The GPU, and data on it.

@@ -36,6 +36,23 @@ export interface RandomDataOptions {
   readonly seed?: number;
 }
 
+/** A data set of the same images as float32 numbers: byte / 255 × `scale` + `offset`, which is 1 and 0 unless given. */
+export function asFloats(
+  { name, classNames, ...splits }: DataSet,
+  { scale = 1, offset = 0 }: { readonly scale?: number; readonly offset?: number } = {},
+): Promise<DataSet> {
+  const [training, validation, test] = (["training", "validation", "test"] as const).map(
+    (split) => {
+      const { images, ...others } = splits[split];
+      return {
+        ...others,
+        images: Float32Array.from(images, (byte) => byte / 255 * scale + offset),
+      };
+    },
+  );
+  return createDataSet(training, test, { name, classNames, validation });
+}
+
 /** Makes a data set of random bytes. With several values per image, the second never changes: its deviation is 0. */
 export function createRandomData(options: RandomDataOptions): Promise<DataSet> {
   const { inputs, training = 60, validation = 20, test = 20, classes = 10, seed = 1 } = options;

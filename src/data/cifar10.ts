@@ -7,6 +7,7 @@
 import { DataError } from "../errors.ts";
 import { describeArchive, describeVersion, isArchive } from "./cifar10_versions.ts";
 import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
+import { attempt, stat } from "./files.ts";
 
 /** Names of the CIFAR-10 classes, in the order of their labels. */
 export const CIFAR10_CLASSES: readonly string[] =
@@ -64,7 +65,7 @@ export const CIFAR10_FILE_SIZE: number = RECORDS_PER_FILE * RECORD;
  * assertEquals(labels, Uint8Array.of(0, 9));
  * ```
  */
-export function parseCifar10(bytes: Uint8Array, name: string): LabelledImages {
+export function parseCifar10(bytes: Uint8Array, name: string): LabelledImages<Uint8Array> {
   if (bytes.length === 0 || bytes.length % RECORD !== 0) {
     throw new DataError(
       `Cannot read ${name}: it has ${bytes.length} bytes, expected whole records of ${RECORD}`,
@@ -139,14 +140,14 @@ export function hasCifar10Form(name: string): boolean {
   return name === CIFAR10_NAME || name.startsWith(`${CIFAR10_NAME} (unverified: `);
 }
 
-function allocate(count: number): LabelledImages {
+function allocate(count: number): LabelledImages<Uint8Array> {
   return { images: new Uint8Array(count * PIXELS), labels: new Uint8Array(count), count };
 }
 
 /** Copies records to `result`, from image `start` on. */
 function unpack(
   bytes: Uint8Array,
-  { name, result, start }: { name: string; result: LabelledImages; start: number },
+  { name, result, start }: { name: string; result: LabelledImages<Uint8Array>; start: number },
 ): void {
   for (let i = 0; i * RECORD < bytes.length; i++) {
     const label = bytes[i * RECORD];
@@ -216,26 +217,4 @@ function checkSize(name: string, size: number): void {
     `Cannot read ${name}: ${problem}, ` +
       `expected ${CIFAR10_FILE_SIZE} (${RECORDS_PER_FILE} records of ${RECORD})`,
   );
-}
-
-function stat(name: string): Promise<Deno.FileInfo | null> {
-  return attempt(name, async () => {
-    try {
-      return await Deno.stat(name);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-        return null;
-      }
-      throw error;
-    }
-  });
-}
-
-/** Turns errors of the system, such as a denied permission, into ones that name the file. */
-async function attempt<T>(name: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    throw new DataError(`Cannot read ${name}: ${(error as Error).message}`, { cause: error });
-  }
 }

@@ -4,127 +4,172 @@
  * @module
  */
 
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, shown } from "../errors.ts";
+import { enumerate } from "../lists.ts";
+import { digest } from "./digest.ts";
+import {
+  allocateLike,
+  checkCount,
+  checkOptions,
+  checkRecords,
+  type LabelledImages,
+  MAX_CLASSES,
+  nameOf,
+  type Records,
+  slice,
+} from "./records.ts";
+import { statisticsOf } from "./statistics.ts";
 
-/** Images of one size, a byte per value, with their labels. */
-export interface LabelledImages {
-  /** Pixels, [count, inputs], 0 to 255. */
-  readonly images: Uint8Array;
-  /** Classes, [count], 0 to classes − 1. */
-  readonly labels: Uint8Array;
-  /** Number of images. */
-  readonly count: number;
-}
+export type { LabelledImages, Records } from "./records.ts";
 
 /** The parts of a data set. */
 export type Split = "training" | "validation" | "test";
 
-/** Images split for training, validation and test. */
+/** Images split for training, validation and test. Validation and test may be empty: their count is 0 then. */
 export interface DataSet extends Readonly<Record<Split, LabelledImages>> {
   /** Its name in figures and files. */
   readonly name: string;
   /** Lower-case hexadecimal digest of all images, see {@linkcode createDataSet}. */
   readonly sha256: string;
+  /** What the values of its images are: bytes, which stand for value / 255, or float32 numbers. */
+  readonly input: "bytes" | "floats";
   /** Values per image. */
   readonly inputs: number;
   /** Number of classes. */
   readonly classes: number;
   /** Names of the classes, [classes]. */
   readonly classNames: readonly string[];
-  /** Mean of each value / 255 over the training images, [inputs]. */
+  /** Mean of each value over the training images, of bytes / 255, [inputs]. */
   readonly mean: Float32Array;
-  /** Standard deviation (÷ n) of each value / 255 over the training images, [inputs]; 1 where it is 0. */
+  /** Standard deviation (÷ n) of each value over the training images, of bytes / 255, [inputs]; 1 where it is 0. */
   readonly std: Float32Array;
+  /** What may be wrong with the data although they can be used, a sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /** Options for {@linkcode createDataSet}. */
 export interface DataSetOptions {
   /** The name of the data set in figures and files. */
   name: string;
-  /** Names of the classes; there are as many classes as names. */
+  /** Names of the classes, all different; there are as many classes as names. */
   classNames: readonly string[];
   /**
-   * How many of the last training images to keep for validation.
+   * How many of the last training images to keep for validation, or other images to validate with. 0 keeps none.
    *
-   * @default {5000}
+   * @default A tenth of the training images, rounded down.
    */
-  validation?: number;
+  validation?: number | Records;
 }
 
 /** How many images {@linkcode subset} keeps of each split; all where left out. */
 export type SubsetCounts = Partial<Record<Split, number>>;
 
-const MAX_CLASSES = 256;
-const IMAGES_PER_BLOCK = 10_000;
+/** The most classes that a warning names. */
+const NAMED_CLASSES = 5;
 
 /**
- * Makes a data set: splits off the validation images, computes mean and standard deviation of the
- * training images exactly (sums of integers, one rounding), and computes the digest of everything.
+ * Makes a data set: splits off the validation images, computes mean and standard deviation of the training images, and
+ * computes the digest of everything. The statistics of bytes are exact (sums of integers, one rounding), those of float32
+ * numbers are computed in float64. Means are kept as float32 numbers: beside a large offset they are as exact as the
+ * values themselves.
  *
  * The images are not copied: the splits are views of them.
  *
  * The digest is SHA-256 over the SHA-256 digests of blocks of 10,000 images (the last block of
- * each part may be shorter), training images first, then test images, each image as its label byte
- * followed by its pixels. For CIFAR-10 a block is a file, so with its six files in order
- * `sha256sum … | cut -c1-64 | xxd -r -p | sha256sum` gives the same.
+ * each part may be shorter), training images first, then validation images of their own, then test images, each image as
+ * its label byte followed by its values: bytes, or little-endian float32. For CIFAR-10 a block is a file, so with its six
+ * files in order `sha256sum … | cut -c1-64 | xxd -r -p | sha256sum` gives the same. With validation images of their own
+ * the digest of the text "training validation test", with the count of each in place of its name, comes first.
  *
- * @param training Images to train and validate with, in order.
- * @param test Images to report on.
- * @param options Names, and the size of the validation split.
+ * @param training Images to train with and, unless there are others, to validate with, in order.
+ * @param test Images to report on, if any.
+ * @param options Names, and what to validate with.
  * @returns The data set.
- * @throws {ArgumentError} If counts, sizes or labels do not fit each other or the options.
+ * @throws {ArgumentError} If counts, sizes, values, labels, names or options are missing, of the wrong type, or do not fit
+ * each other.
  *
- * @example Usage
+ * @example Images of bytes
  * ```ts
  * import { createDataSet } from "@headless/mlp";
  * import { assertEquals } from "@std/assert";
  *
  * // Three images of two pixels each to train with, and one to test with.
  * const dataset = await createDataSet(
- *   { images: Uint8Array.of(0, 9, 255, 9, 7, 7), labels: Uint8Array.of(0, 1, 1), count: 3 },
- *   { images: Uint8Array.of(8, 8), labels: Uint8Array.of(0), count: 1 },
+ *   { images: Uint8Array.of(0, 9, 255, 9, 7, 7), labels: [0, 1, 1] },
+ *   { images: Uint8Array.of(8, 8), labels: [0] },
  *   { name: "tiny", classNames: ["dark", "light"], validation: 1 },
  * );
  * assertEquals(dataset.training.count, 2);
  * assertEquals(dataset.mean[0], 0.5);
  * assertEquals(dataset.std, Float32Array.of(0.5, 1));
  * ```
+ *
+ * @example Measured numbers, and nothing to test with
+ * ```ts
+ * import { createDataSet } from "@headless/mlp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const flowers = { images: Float32Array.of(5.1, 3.5, 6.3, 3.3), labels: [0, 1] };
+ * const dataset = await createDataSet(flowers, undefined, {
+ *   name: "two flowers",
+ *   classNames: ["setosa", "virginica"],
+ * });
+ * assertEquals(dataset.input, "floats");
+ * assertEquals(dataset.test.count, 0);
+ * ```
  */
 export async function createDataSet(
-  training: LabelledImages,
-  test: LabelledImages,
+  training: Records,
+  test: Records | undefined,
   options: DataSetOptions,
 ): Promise<DataSet> {
-  const { name, classNames, validation = 5000 } = options;
-  const inputs = training.images.length / training.count;
-  checkCount(`classes of ${name}`, classNames.length, 2, MAX_CLASSES);
-  checkImages(`training images of ${name}`, training, inputs, classNames.length);
-  checkImages(`test images of ${name}`, test, inputs, classNames.length);
-  checkCount(`validation images of ${name}`, validation, 1, training.count - 1);
+  checkOptions("create a data set", options, ["name", "classNames", "validation"]);
+  const { name, classNames, validation } = options;
+  checkName(name);
+  checkClassNames(name, classNames);
+  const classes = classNames.length;
+  const all = checkRecords(training, { what: `training images of ${name}`, classes });
+  const inputs = all.images.length / all.count;
+  const like = { images: all.images, inputs };
+  const tested = test === undefined
+    ? slice(all, 0, 0)
+    : checkRecords(test, { what: `test images of ${name}`, classes, like });
 
-  const trainingCount = training.count - validation;
-  const split = slice(training, 0, trainingCount);
+  const own = typeof validation === "object" && validation !== null
+    ? checkRecords(validation, { what: `validation images of ${name}`, classes, like })
+    : undefined;
+  const asked = validation === undefined ? Math.floor(all.count / 10) : validation as number;
+  const kept = own ? 0 : asked;
+  checkCount(`validation images of ${name}`, kept, 0, all.count - 1);
+  const trained = slice(all, 0, all.count - kept);
+  const splits = {
+    training: trained,
+    validation: own ?? slice(all, all.count - kept, all.count),
+    test: tested,
+  };
   return {
     name,
-    sha256: await digest([training, test]),
+    sha256: own
+      ? await digest([all, own, tested], `${all.count} ${own.count} ${tested.count}`)
+      : await digest([all, tested]),
+    input: all.images instanceof Float32Array ? "floats" : "bytes",
     inputs,
-    classes: classNames.length,
+    classes,
     classNames: [...classNames],
-    training: split,
-    validation: slice(training, trainingCount, training.count),
-    test,
-    ...statistics(split, inputs),
+    ...splits,
+    ...statisticsOf(trained, inputs),
+    warnings: warningsOf(splits, classNames),
   };
 }
 
 /**
- * Keeps the first images of each split, for quick runs. Statistics and digest stay those of the
+ * Keeps the first images of each split, for quick runs. Statistics, digest and warnings stay those of the
  * whole data set; the images are views, not copies.
  *
  * @param dataset The data set to take from.
  * @param counts How many images to keep of each split.
  * @returns The smaller data set.
- * @throws {ArgumentError} If a count is not an integer from 1 to the size of the split.
+ * @throws {ArgumentError} If a count is not an integer up to the size of the split, from 0, or from 1 for training.
  *
  * @example Usage
  * ```ts
@@ -141,7 +186,8 @@ export async function createDataSet(
 export function subset(dataset: DataSet, counts: SubsetCounts): DataSet {
   return mapSplits(dataset, (part, split) => {
     const count = counts[split] ?? part.count;
-    checkCount(`${split} images of ${dataset.name}`, count, 1, part.count);
+    const min = split === "training" ? 1 : 0;
+    checkCount(`${split} images of ${dataset.name}`, count, min, part.count);
     return slice(part, 0, count);
   });
 }
@@ -155,7 +201,7 @@ export function subset(dataset: DataSet, counts: SubsetCounts): DataSet {
 export function cutInputs(dataset: DataSet, inputs: number): DataSet {
   checkCount(`inputs of ${dataset.name}`, inputs, 1, dataset.inputs);
   const cut = mapSplits(dataset, ({ images, labels, count }) => {
-    const kept = new Uint8Array(count * inputs);
+    const kept = allocateLike(images, count * inputs);
     for (let i = 0; i < count; i++) {
       const first = i * dataset.inputs;
       kept.set(images.subarray(first, first + inputs), i * inputs);
@@ -166,13 +212,13 @@ export function cutInputs(dataset: DataSet, inputs: number): DataSet {
 }
 
 /**
- * Standardises images in float64: (value / 255 − mean) / std.
+ * Standardises images in float64: (value − mean) / std, where the value of a byte is byte / 255.
  *
- * @param images Pixels, [count, inputs].
+ * @param images Values, [count, inputs].
  * @param dataset Where `inputs`, `mean` and `std` come from.
  * @param indices Which images to take, in which order; all of them when left out.
  * @returns Standardised images, [indices or count, inputs].
- * @throws {ArgumentError} If the bytes are not a whole number of images, or an index is out of range.
+ * @throws {ArgumentError} If the values are not a whole number of images, or an index is out of range.
  *
  * @example Usage
  * ```ts
@@ -181,22 +227,26 @@ export function cutInputs(dataset: DataSet, inputs: number): DataSet {
  *
  * const statistics = { inputs: 1, mean: Float32Array.of(0.5), std: Float32Array.of(0.25) };
  * assertEquals(standardise(Uint8Array.of(0, 255), statistics, [1, 0]), Float64Array.of(2, -2));
+ * assertEquals(standardise(Float32Array.of(0.75), statistics), Float64Array.of(1));
  * ```
  */
 export function standardise(
-  images: Uint8Array,
+  images: Uint8Array | Float32Array,
   dataset: Pick<DataSet, "inputs" | "mean" | "std">,
   indices?: ArrayLike<number>,
 ): Float64Array {
   const { inputs, mean, std } = dataset;
   const count = images.length / inputs;
+  const floats = images instanceof Float32Array;
   if (!Number.isInteger(count)) {
     throw new ArgumentError(
-      `Cannot standardise ${images.length} bytes: expected whole images of ${inputs}`,
+      `Cannot standardise ${images.length} ${floats ? "values" : "bytes"}: ` +
+        `expected whole images of ${inputs}`,
     );
   }
   const n = indices?.length ?? count;
   const result = new Float64Array(n * inputs);
+  const unit = floats ? 1 : 255;
   for (let i = 0; i < n; i++) {
     const index = indices ? indices[i] : i;
     if (!Number.isInteger(index) || index < 0 || index >= count) {
@@ -205,7 +255,7 @@ export function standardise(
       );
     }
     for (let j = 0; j < inputs; j++) {
-      result[i * inputs + j] = (images[index * inputs + j] / 255 - mean[j]) / std[j];
+      result[i * inputs + j] = (images[index * inputs + j] / unit - mean[j]) / std[j];
     }
   }
   return result;
@@ -223,102 +273,54 @@ function mapSplits(
   };
 }
 
-function slice({ images, labels, count }: LabelledImages, start: number, end: number) {
-  const inputs = images.length / count;
-  return {
-    images: images.subarray(start * inputs, end * inputs),
-    labels: labels.subarray(start, end),
-    count: end - start,
-  };
-}
-
-/**
- * Mean and deviation of each input / 255. The sums and n Σv² − (Σv)² are integers below 2⁵³, and so
- * exact, for up to 370,000 images; in floating point this one-pass formula would cancel badly.
- */
-function statistics(
-  { images, count }: LabelledImages,
-  inputs: number,
-): Pick<DataSet, "mean" | "std"> {
-  const sums = new Float64Array(inputs);
-  const squares = new Float64Array(inputs);
-  // Four images at a time, so that each sum is read and written a quarter as often.
-  const together = count - count % 4;
-  for (let image = 0; image < together; image += 4) {
-    const start = image * inputs;
-    for (let j = 0; j < inputs; j++) {
-      const at = start + j;
-      const a = images[at];
-      const b = images[at + inputs];
-      const c = images[at + 2 * inputs];
-      const d = images[at + 3 * inputs];
-      sums[j] += a + b + c + d;
-      squares[j] += a * a + b * b + c * c + d * d;
-    }
-  }
-  for (let at = together * inputs; at < images.length; at++) {
-    const value = images[at];
-    sums[at % inputs] += value;
-    squares[at % inputs] += value * value;
-  }
-  const mean = sums.map((sum) => sum / (count * 255));
-  const std = squares.map((square, j) =>
-    Math.sqrt(count * square - sums[j] * sums[j]) / (count * 255) || 1
+function checkName(name: unknown): void {
+  if (isLine(name)) return;
+  throw new ArgumentError(
+    `Cannot create a data set: its name is ${shown(name)}, expected a line of text`,
   );
-  return { mean: Float32Array.from(mean), std: Float32Array.from(std) };
 }
 
-/** Hashes in blocks, which avoids a second copy of all images: WebCrypto hashes one buffer at a time. */
-async function digest(parts: readonly LabelledImages[]): Promise<string> {
-  const digests: number[] = [];
-  for (const { images, labels, count } of parts) {
-    const inputs = images.length / count;
-    const size = inputs + 1;
-    const block = new Uint8Array(Math.min(count, IMAGES_PER_BLOCK) * size);
-    for (let start = 0; start < count; start += IMAGES_PER_BLOCK) {
-      const n = Math.min(IMAGES_PER_BLOCK, count - start);
-      for (let i = 0; i < n; i++) {
-        const from = (start + i) * inputs;
-        block[i * size] = labels[start + i];
-        block.set(images.subarray(from, from + inputs), i * size + 1);
-      }
-      digests.push(...await sha256(block.subarray(0, n * size)));
+/** They are columns of files. */
+function checkClassNames(name: string, classNames: readonly unknown[]): void {
+  if (!Array.isArray(classNames)) {
+    throw new ArgumentError(
+      `Cannot create ${name}: its class names are ${
+        nameOf(classNames)
+      }, expected an array of texts`,
+    );
+  }
+  checkCount(`classes of ${name}`, classNames.length, 2, MAX_CLASSES);
+  const seen = new Set<unknown>();
+  classNames.forEach((className, i) => {
+    if (!isLine(className) || seen.has(className)) {
+      throw new ArgumentError(
+        `Cannot create ${name}: the name of class ${i} is ${shown(className)}, ` +
+          `expected ${seen.has(className) ? "a name that no other class has" : "a line of text"}`,
+      );
     }
-  }
-  const bytes = await sha256(Uint8Array.from(digests));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    seen.add(className);
+  });
 }
 
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+function isLine(text: unknown): text is string {
+  return typeof text === "string" && /^[^\r\n]+$/.test(text);
 }
 
-function checkImages(what: string, part: LabelledImages, inputs: number, classes: number): void {
-  const { images, labels, count } = part;
-  if (!Number.isInteger(count) || count < 1 || labels.length !== count) {
-    throw new ArgumentError(
-      `Cannot use ${count} ${what} with ${labels.length} labels: expected one label each`,
-    );
-  }
-  if (!Number.isInteger(inputs) || inputs < 1 || images.length !== count * inputs) {
-    throw new ArgumentError(
-      `Cannot use ${count} ${what} in ${images.length} bytes: ` +
-        `expected as many bytes in every training and test image`,
-    );
-  }
-  const wrong = labels.findIndex((label) => label >= classes);
-  if (wrong >= 0) {
-    throw new ArgumentError(
-      `Cannot use ${what}: image ${wrong} (from 0) has label ${labels[wrong]}, ` +
-        `expected 0 to ${classes - 1}`,
-    );
-  }
-}
-
-function checkCount(what: string, count: number, min: number, max: number): void {
-  if (!Number.isInteger(count) || count < min || count > max) {
-    throw new ArgumentError(
-      `Cannot take ${count} ${what}: expected an integer from ${min} to ${max}`,
-    );
-  }
+/** Says which classes have no image in a split that has any. */
+function warningsOf(
+  splits: Readonly<Record<Split, LabelledImages>>,
+  classNames: readonly string[],
+): string[] {
+  return (["training", "validation", "test"] as const).flatMap((split) => {
+    const { labels, count } = splits[split];
+    const present = new Set(labels);
+    const missing = classNames.filter((_, label) => !present.has(label));
+    if (count === 0 || missing.length === 0) return [];
+    const names = missing.slice(0, NAMED_CLASSES).map((name) => shown(name));
+    const more = missing.length - names.length;
+    if (more > 0) names.push(`${more} more`);
+    return [
+      `No ${split} image is of the class${missing.length > 1 ? "es" : ""} ${enumerate(names)}`,
+    ];
+  });
 }

@@ -109,7 +109,7 @@ interface Source {
   readonly random: Random;
 }
 
-function drawImages(count: number, source: Source): LabelledImages {
+function drawImages(count: number, source: Source): LabelledImages<Uint8Array> {
   const images = new Uint8Array(count * PIXELS);
   const labels = new Uint8Array(count);
   let order: Uint32Array = new Uint32Array(CLASSES);

@@ -1,10 +1,11 @@
 /**
- * A data set on the GPU: images as bytes in textures, labels, and the scale and shift that standardise the images.
+ * A data set on the GPU: images in textures, as bytes or as standardised numbers, labels, and the scale and shift that
+ * standardise the bytes.
  *
  * @module
  */
 
-import type { DataSet, LabelledImages, Split } from "../data/dataset.ts";
+import { type DataSet, type Split, standardise } from "../data/dataset.ts";
 import { ArgumentError } from "../errors.ts";
 import { cached } from "./cache.ts";
 import type { Gpu } from "./device.ts";
@@ -14,11 +15,14 @@ import { Memory } from "./memory.ts";
 export interface DeviceImages {
   /** Number of images. */
   readonly count: number;
-  /** Texel (k, n % imagesPerLayer) of layer n / imagesPerLayer: bytes 4k … 4k + 3 of image n. */
+  /** Texel (k, n % imagesPerLayer) of layer n / imagesPerLayer: values 4k … 4k + 3 of image n. */
   readonly images: GPUTextureView;
   /** [count] u32. */
   readonly labels: GPUBuffer;
 }
+
+/** Values that are standardised and written at a time, at most, unless an image has more: 8 MiB in float64. */
+const VALUES_AT_A_TIME = 2 ** 20;
 
 /** How records lie in textures, and what standardises them. */
 export type RecordLayout = Pick<DeviceDataSet, "texels" | "imagesPerLayer" | "standard">;
@@ -26,8 +30,10 @@ export type RecordLayout = Pick<DeviceDataSet, "texels" | "imagesPerLayer" | "st
 /**
  * A data set on the GPU. Each split is uploaded when it is first needed.
  *
- * Images are stored in textures of four bytes per texel rather than in buffers: 45,000 CIFAR-10 images exceed the 128 MiB
- * that some adapters bind as one buffer, and a software driver reads a texel at a third of the cost.
+ * Images are stored in textures of four values per texel rather than in buffers: 45,000 CIFAR-10 images exceed the 128 MiB
+ * that some adapters bind as one buffer, and a software driver reads a texel at a third of the cost. Bytes stay bytes and
+ * are standardised as they are read. Float32 numbers are standardised in float64 as they are uploaded, so that a mean far
+ * from 0 costs no digits; kernels read them with scale 1 and shift 0.
  */
 export class DeviceDataSet {
   /** The data set on the CPU. */
@@ -36,7 +42,7 @@ export class DeviceDataSet {
   readonly texels: number;
   /** Images per texture layer, the same for all splits. */
   readonly imagesPerLayer: number;
-  /** [texels] scale and shift of 4 pixels: x = byte / 255 * scale + shift. */
+  /** [texels] scale and shift of 4 values: x = byte / 255 * scale + shift; of numbers, 1 and 0. */
   readonly standard: GPUBuffer;
   readonly #gpu: Gpu;
   readonly #memory: Memory;
@@ -75,8 +81,9 @@ export class DeviceDataSet {
    * Gets a split of the data set; the first call uploads it.
    *
    * @param split Which part of the data.
-   * @returns Its images and labels.
-   * @throws {ArgumentError} If the adapter has no memory left for them, or the data set was destroyed.
+   * @returns Its images and labels; of an empty split, memory that nothing reads.
+   * @throws {ArgumentError} If the adapter has no memory left for them, a standardised value is beyond the largest float32,
+   * or the data set was destroyed.
    * @throws {GpuError} If the device refused an operation.
    * @throws {DeviceLostError} If the device went away.
    */
@@ -114,18 +121,21 @@ export class DeviceDataSet {
   async #load(split: Split): Promise<DeviceImages> {
     const { texels, imagesPerLayer, source } = this;
     const { count, labels } = source[split];
+    const rows = Math.max(1, count); // Neither a texture nor a buffer may be empty.
     const memory = new Memory(this.#gpu);
     try {
       const images = memory.texture({
         label: `${split} images`,
-        size: [texels, Math.min(count, imagesPerLayer), Math.ceil(count / imagesPerLayer)],
-        format: "rgba8unorm",
+        size: [texels, Math.min(rows, imagesPerLayer), Math.ceil(rows / imagesPerLayer)],
+        format: source.input === "floats" ? "rgba32float" : "rgba8unorm",
         usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
       });
-      const uploaded = memory.upload(`${split} labels`, Uint32Array.from(labels));
+      const classes = new Uint32Array(rows);
+      classes.set(labels);
+      const uploaded = memory.upload(`${split} labels`, classes);
       await memory.ready();
       this.check();
-      await this.#upload(images.texture, source[split]);
+      if (count > 0) await this.#upload(images.texture, split);
       this.#memory.adopt(memory);
       return { count, images: images.view, labels: uploaded };
     } catch (error) {
@@ -134,19 +144,14 @@ export class DeviceDataSet {
     }
   }
 
-  async #upload(texture: GPUTexture, { images, count }: LabelledImages): Promise<void> {
+  async #upload(texture: GPUTexture, split: Split): Promise<void> {
     const { queue } = this.#gpu.device;
-    const { texels, imagesPerLayer, source: { inputs } } = this;
+    const { imagesPerLayer, source } = this;
     for (let layer = 0; layer < texture.depthOrArrayLayers; layer++) {
       const first = layer * imagesPerLayer;
-      const n = Math.min(imagesPerLayer, count - first);
-      const bytes = images.subarray(first * inputs, (first + n) * inputs);
-      queue.writeTexture(
-        { texture, origin: [0, 0, layer] },
-        padded(bytes, inputs, texels) as Uint8Array<ArrayBuffer>,
-        { bytesPerRow: 4 * texels, rowsPerImage: n },
-        [texels, n, 1],
-      );
+      const end = Math.min(first + imagesPerLayer, source[split].count);
+      if (source.input === "floats") this.#writeFloats(texture, { split, layer, first, end });
+      else this.#writeBytes(texture, { split, layer, first, end });
       // Written data stays in staging memory until it is copied: without a wait, all images would be in memory twice.
       queue.submit([]);
       const { over, heard } = this.#gpu.completion();
@@ -154,6 +159,44 @@ export class DeviceDataSet {
       this.check();
     }
   }
+
+  #writeBytes(texture: GPUTexture, { split, layer, first, end }: LayerRows): void {
+    const { texels, source } = this;
+    const { inputs } = source;
+    const images = source[split].images as Uint8Array;
+    const bytes = images.subarray(first * inputs, end * inputs);
+    this.#gpu.device.queue.writeTexture(
+      { texture, origin: [0, 0, layer] },
+      padded(bytes, inputs, texels) as Uint8Array<ArrayBuffer>,
+      { bytesPerRow: 4 * texels, rowsPerImage: end - first },
+      [texels, end - first, 1],
+    );
+  }
+
+  #writeFloats(texture: GPUTexture, { split, layer, first, end }: LayerRows): void {
+    const { texels, source } = this;
+    const { inputs } = source;
+    const { images } = source[split];
+    const rows = Math.max(1, Math.floor(VALUES_AT_A_TIME / inputs));
+    for (let from = first; from < end; from += rows) {
+      const n = Math.min(rows, end - from);
+      const values = standardise(images.subarray(from * inputs, (from + n) * inputs), source);
+      this.#gpu.device.queue.writeTexture(
+        { texture, origin: [0, from - first, layer] },
+        texelsOf(values, { texels, inputs, what: `${split} image`, first: from }),
+        { bytesPerRow: 16 * texels, rowsPerImage: n },
+        [texels, n, 1],
+      );
+    }
+  }
+}
+
+/** Images of a split from `first` up to `end`, all those of a layer of the texture. */
+interface LayerRows {
+  readonly split: Split;
+  readonly layer: number;
+  readonly first: number;
+  readonly end: number;
 }
 
 /** Fills each image up to whole texels with zeros. */
@@ -167,16 +210,42 @@ function padded(bytes: Uint8Array, inputs: number, texels: number): Uint8Array {
   return result;
 }
 
-/** Scale and shift of each texel's four pixels; 0 beyond an image's last pixel. */
+/** Rounds standardised images to float32, each filled up to whole texels with zeros. */
+function texelsOf(
+  values: Float64Array,
+  options: { texels: number; inputs: number; what: string; first: number },
+): Float32Array<ArrayBuffer> {
+  const { texels, inputs, what, first } = options;
+  const n = values.length / inputs;
+  const result = new Float32Array(n * 4 * texels);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < inputs; j++) {
+      const value = values[i * inputs + j];
+      const rounded = Math.fround(value);
+      if (!Number.isFinite(rounded)) {
+        throw new ArgumentError(
+          `Cannot use ${what} ${
+            first + i
+          } (from 0): its value ${j} is ${value} standard deviations from ` +
+            "the mean of the training images, expected at most 3.4e38",
+        );
+      }
+      result[i * 4 * texels + j] = rounded;
+    }
+  }
+  return result;
+}
+
+/** Scale and shift of each texel's four values; 0 beyond an image's last value. */
 export function standardisation(
-  { inputs, mean, std }: Pick<DataSet, "inputs" | "mean" | "std">,
+  { input, inputs, mean, std }: Pick<DataSet, "input" | "inputs" | "mean" | "std">,
   texels: number,
 ): Float32Array<ArrayBuffer> {
   const result = new Float32Array(8 * texels);
   for (let i = 0; i < inputs; i++) {
     const at = 8 * Math.floor(i / 4) + i % 4;
-    result[at] = 1 / std[i];
-    result[at + 4] = -mean[i] / std[i];
+    result[at] = input === "floats" ? 1 : 1 / std[i];
+    result[at + 4] = input === "floats" ? 0 : -mean[i] / std[i];
   }
   return result;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The performance of a network on a set of images. */
+/** The performance of a network on a set of images; all of it is NaN where there are no images. */
 export interface Evaluation {
   /** Mean cross-entropy, in nats. */
   readonly loss: number;
@@ -26,6 +26,16 @@ export interface MetricRow {
   readonly training: Evaluation;
   /** On all validation images. */
   readonly validation: Evaluation;
+}
+
+/**
+ * Tells whether rows of a training have evaluations of validation images. Where there are none, everything about them is
+ * NaN although the network has answers, which a network that has diverged has not.
+ */
+export function hasValidation(rows: readonly MetricRow[]): boolean {
+  return !rows.some(({ training, validation }) =>
+    Number.isNaN(validation.loss) && Number.isFinite(training.accuracy)
+  );
 }
 
 /** How the training of a network ended. */

@@ -25,7 +25,10 @@ import {
 
 /** What an evaluation found. */
 export interface EvaluationResult {
-  /** Mean cross-entropy, cost and accuracy, [splits][networks]; answers found among NaNs count like others. */
+  /**
+   * Mean cross-entropy, cost and accuracy, [splits][networks]; answers found among NaNs count like others. All are NaN for
+   * a split without images.
+   */
   readonly evaluations: Evaluation[][];
   /** When each network first had a batch whose loss was NaN or infinite, or null, [P]. */
   readonly diverged: (number | null)[];
@@ -122,9 +125,11 @@ export class Evaluator {
         [sums, diverged, averages].map((reading) => reading.bytes()),
       );
       const evaluations = this.#evaluationsOf(splits, chunks, decodeSums(found, networks));
+      // That of an empty split is NaN, which says nothing about the network.
+      const filled = evaluations.filter((_, i) => this.#context.data.source[splits[i]].count > 0);
       const finite = decodeVectors(statistics, networks).map((own, n) =>
         own.every(Number.isFinite) &&
-        evaluations.every(({ [n]: { loss, cost } }) => Number.isFinite(loss + cost))
+        filled.every(({ [n]: { loss, cost } }) => Number.isFinite(loss + cost))
       );
       return { evaluations, diverged: decodeDivergence(steps), finite };
     };
@@ -168,8 +173,9 @@ export class Evaluator {
     const { buffers: { evaluationRows }, data } = this.#context;
     const chunks: Chunk[] = [];
     for (const split of splits) {
-      const encode = await this.#encoder(split);
       const { count } = data.source[split];
+      if (count === 0) continue; // Nothing to read, so no kernels either.
+      const encode = await this.#encoder(split);
       for (let first = 0; first < count; first += evaluationRows) {
         const rows = Math.min(evaluationRows, count - first);
         chunks.push({ encode, first, rows, slot: SQUARES_SLOT + 1 + chunks.length });
@@ -203,6 +209,7 @@ export class Evaluator {
         const loss = parts.reduce((sum, { first }) => sum + first, 0) / count;
         const correct = parts.reduce((sum, { second }) => sum + second, 0);
         const squares = sums(SQUARES_SLOT, network).first;
+        // Without images these are 0 / 0, which is NaN.
         return { loss, cost: loss + lambda * squares, accuracy: correct / count };
       });
     });

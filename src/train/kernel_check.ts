@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type DataSet, standardise } from "../data/dataset.ts";
+import { type DataSet, type LabelledImages, standardise } from "../data/dataset.ts";
+import { pick } from "../data/records.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { DeviceDataSet } from "../gpu/device_data.ts";
 import { maximum } from "../lists.ts";
@@ -41,7 +42,7 @@ export interface KernelCheckOptions extends Omit<PopulationPlan, "networks"> {
   readonly seed?: number;
   /** The state to start from, before the first batch if it has no statistics; He's initial weights unless given. */
   readonly start?: Omit<PopulationState, "diverged">;
-  /** Whether to compare evaluations of the validation images, too; true unless given. */
+  /** Whether to compare evaluations of the validation images, too, if there are any; true unless given. */
   readonly evaluation?: boolean;
   /** The order of the training images that batches are taken from; drawn from the seed unless given. */
   readonly order?: Uint32Array;
@@ -89,14 +90,11 @@ const ACCURACY_BAR = 1e-3;
 /** All compared steps have the learning rate etaMax. */
 const RISE = 1;
 
-/** Some images with their labels, as bytes. */
-interface ImageBytes {
-  readonly images: Uint8Array; // [n, inputs]
-  readonly labels: Uint8Array; // [n]
-}
+/** Some images with their labels: [n, inputs] and [n]. */
+type SomeImages = Pick<LabelledImages, "images" | "labels">;
 
 /** A step on the GPU, and what it started from. */
-interface StepRecord extends ImageBytes {
+interface StepRecord extends SomeImages {
   /** Whether the moving averages are set by this batch. */
   readonly firstBatch: boolean;
   readonly before: Required<PopulationState>;
@@ -107,7 +105,7 @@ interface StepRecord extends ImageBytes {
 }
 
 /** An evaluation on the GPU. */
-interface EvaluationRecord extends ImageBytes {
+interface EvaluationRecord extends SomeImages {
   readonly state: Required<PopulationState>;
   readonly found: readonly Evaluation[]; // [networks]
 }
@@ -166,12 +164,13 @@ export async function recordKernels(
       gradients.push(later(population.readGradients()));
       states.push(later(population.readState()));
     }
-    const [found] = options.evaluation ?? true ? await population.evaluate(["validation"]) : [];
+    const evaluates = (options.evaluation ?? true) && validation.count > 0;
+    const [found] = evaluates ? await population.evaluate(["validation"]) : [];
     const read = await Promise.all(states);
     const steps: StepRecord[] = [];
     for (const [i, plan] of plans.entries()) {
       steps.push({
-        ...imagesOf(data.source, order.subarray(plan.first, plan.first + batch)),
+        ...pick(data.source.training, inputs, order.subarray(plan.first, plan.first + batch)),
         firstBatch: !start?.statistics && plan.number === 0,
         before: read[i],
         after: read[i + 1],
@@ -193,15 +192,6 @@ export async function recordKernels(
 function later<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
-}
-
-/** Copies the training images of a batch. */
-function imagesOf({ inputs, training }: DataSet, indices: Uint32Array): ImageBytes {
-  const images = new Uint8Array(indices.length * inputs);
-  indices.forEach((index, i) => {
-    images.set(training.images.subarray(index * inputs, (index + 1) * inputs), i * inputs);
-  });
-  return { images, labels: Uint8Array.from(indices, (index) => training.labels[index]) };
 }
 
 /** Compares what the GPU computed with the reference, and returns the largest error of each quantity. */
@@ -273,7 +263,7 @@ class Comparison {
     }
   }
 
-  #batch({ images, labels }: ImageBytes): Batch {
+  #batch({ images, labels }: SomeImages): Batch {
     return { x: standardise(images, this.#record.statistics), labels };
   }
 

@@ -3,7 +3,9 @@ import { createHash } from "node:crypto";
 import {
   createDataSet,
   cutInputs,
+  type DataSetOptions,
   type LabelledImages,
+  type Records,
   standardise,
   subset,
 } from "../../src/data/dataset.ts";
@@ -13,7 +15,7 @@ import { Random } from "../../src/model/random.ts";
 const CLASS_NAMES = ["a", "b", "c"];
 
 /** Random images: inputs bytes each, labels below 3. */
-function drawImages(count: number, inputs: number): LabelledImages {
+function drawImages(count: number, inputs: number): LabelledImages<Uint8Array> {
   const random = new Random(count, "records", inputs);
   return {
     images: Uint8Array.from({ length: count * inputs }, () => random.below(256)),
@@ -63,13 +65,15 @@ Deno.test("createDataSet() copies no image", async () => {
   assert(dataset.validation.images.buffer === training.images.buffer);
 });
 
-Deno.test("createDataSet() keeps 5000 images for validation unless told otherwise", async () => {
-  const dataset = await createDataSet(drawImages(5003, 1), drawImages(1, 1), {
-    name: "small",
-    classNames: CLASS_NAMES,
-  });
-  assertEquals(dataset.training.count, 3);
-  assertEquals(dataset.validation.count, 5000);
+Deno.test("createDataSet() keeps a tenth of the images for validation unless told otherwise", async () => {
+  for (const [count, kept] of [[50_000, 5000], [19, 1], [9, 0]]) {
+    const dataset = await createDataSet(drawImages(count, 1), drawImages(1, 1), {
+      name: "small",
+      classNames: CLASS_NAMES,
+    });
+    assertEquals(dataset.training.count, count - kept);
+    assertEquals(dataset.validation.count, kept);
+  }
 });
 
 Deno.test("createDataSet() takes mean and deviation of the training images alone", async () => {
@@ -118,7 +122,11 @@ Deno.test("createDataSet() takes the digest of blocks of 10,000 images, labels f
   const inputs = 2;
   const training = drawImages(10_003, inputs);
   const test = drawImages(5, inputs);
-  const interleave = ({ images, labels }: LabelledImages, start: number, end: number): Uint8Array =>
+  const interleave = (
+    { images, labels }: LabelledImages<Uint8Array>,
+    start: number,
+    end: number,
+  ): Uint8Array =>
     Uint8Array.from(
       Array.from({ length: end - start }, (_, i) => [
         labels[start + i],
@@ -144,7 +152,7 @@ Deno.test("createDataSet() takes the digest of blocks of 10,000 images, labels f
 Deno.test("createDataSet() refuses images that do not fit", async () => {
   const good = drawImages(10, 4);
   const options = { name: "small", classNames: CLASS_NAMES, validation: 2 };
-  const refuses = (training: LabelledImages, test: LabelledImages, message: string, more = {}) =>
+  const refuses = (training: Records, test: Records, message: string, more = {}) =>
     assertRejects(
       () => createDataSet(training, test, { ...options, ...more }),
       ArgumentError,
@@ -163,8 +171,8 @@ Deno.test("createDataSet() refuses images that do not fit", async () => {
     { ...good, labels: new Uint8Array(10).fill(3, 6) },
     "image 6 (from 0) has label 3, expected 0 to 2",
   );
-  for (const validation of [0, 10, 2.5, NaN, -1]) {
-    await refuses(good, good, "validation images of small: expected an integer from 1 to 9", {
+  for (const validation of [10, 2.5, NaN, -1, "2", null]) {
+    await refuses(good, good, "validation images of small: expected an integer from 0 to 9", {
       validation,
     });
   }
@@ -193,7 +201,8 @@ Deno.test("subset() refuses counts that the splits do not have", async () => {
     ArgumentError,
     "Cannot take 81 training images of small: expected an integer from 1 to 80",
   );
-  assertThrows(() => subset(dataset, { validation: 0 }), ArgumentError, "0 validation images");
+  assertThrows(() => subset(dataset, { training: 0 }), ArgumentError, "0 training images");
+  assertThrows(() => subset(dataset, { validation: 21 }), ArgumentError, "integer from 0 to 20");
   assertThrows(() => subset(dataset, { test: 1.5 }), ArgumentError, "1.5 test images");
 });
 

@@ -87,10 +87,12 @@ Deno.test("createSynthetic() refuses counts and seeds out of range", async () =>
   await assertRejects(() => createSynthetic({ seed: -1 }), ArgumentError, "Cannot seed");
 });
 
+type Values = LabelledImages["images"];
+
 /** The share of images whose label is what `classify` says. */
 function accuracy(
   { images, labels, count }: LabelledImages,
-  classify: (image: Uint8Array) => number,
+  classify: (image: Values) => number,
 ) {
   let right = 0;
   for (let i = 0; i < count; i++) {
@@ -100,7 +102,7 @@ function accuracy(
 }
 
 /** The index of the candidate [n, PIXELS] at the least distance, looked at in every fifth value. */
-function nearest(image: Uint8Array, candidates: Uint8Array | Float64Array): number {
+function nearest(image: Values, candidates: Values | Float64Array): number {
   let best = -1;
   let least = Infinity;
   for (let start = 0; start < candidates.length; start += PIXELS) {

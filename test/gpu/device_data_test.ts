@@ -1,18 +1,29 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { type DataSet, type Split, standardise } from "../../src/data/dataset.ts";
+import {
+  createDataSet,
+  type DataSet,
+  type Split,
+  standardise,
+  subset,
+} from "../../src/data/dataset.ts";
 import { DeviceDataSet } from "../../src/gpu/device_data.ts";
 import { ArgumentError, GpuError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/device.ts";
-import { createRandomData, sharedGpu } from "../_gpu.ts";
+import { asFloats, createRandomData, sharedGpu } from "../_gpu.ts";
 import { runKernel } from "../kernels/_kernel.ts";
 import { weightTexels } from "../kernels/_texels.ts";
 
 const SPLITS = ["training", "validation", "test"] as const;
 
-/** All images of a part as the first layer sees them: its product with the unit matrix, [count, inputs]. */
-async function readImages(data: DeviceDataSet, split: Split): Promise<Float32Array> {
+/** Images of a part, all unless given, as the first layer sees them: its product with the unit matrix, [count, inputs]. */
+async function readImages(
+  data: DeviceDataSet,
+  split: Split,
+  indices?: readonly number[],
+): Promise<Float32Array> {
   const { inputs } = data.source;
-  const { count, images } = await data.part(split);
+  const { count: whole, images } = await data.part(split);
+  const count = indices?.length ?? whole;
   const unit = new Float32Array(inputs * inputs).map((_, i) => Number(i % (inputs + 1) === 0));
   const sizes = { inputs, outputs: inputs, networks: 1 };
   const { slices } = await runKernel(await sharedGpu(), "input_affine_forward", {
@@ -25,7 +36,7 @@ async function readImages(data: DeviceDataSet, split: Split): Promise<Float32Arr
       texels: data.texels,
       imagesPerLayer: data.imagesPerLayer,
     },
-    inputs: { order: Uint32Array.from({ length: count }, (_, i) => i) },
+    inputs: { order: Uint32Array.from({ length: count }, (_, i) => indices?.[i] ?? i) },
     resources: { images, standard: data.standard },
     texels: { weight_texels: weightTexels(sizes, () => unit) },
     outputs: { slices: count * inputs },
@@ -63,6 +74,61 @@ Deno.test("part() holds every image when there are more than the height of a tex
 
   assertEquals(data.imagesPerLayer, Math.ceil((2 * height + 5) / 3));
   for (const split of SPLITS) assertEquals(await firstWrong(data, split), -1, split);
+  data.destroy();
+});
+
+for (const inputs of [1, 3, 4, 5]) {
+  Deno.test(`part() holds every number as standardise() gives it when images have ${inputs} values`, async () => {
+    const floats = await asFloats(await createRandomData({ inputs }), { scale: 7, offset: 1e6 });
+    const data = new DeviceDataSet(await sharedGpu(), floats);
+
+    for (const split of SPLITS) {
+      const expected = standardise(floats[split].images, floats);
+      // Products with 1 and sums with 0 round nothing.
+      assertEquals(await readImages(data, split), Float32Array.from(expected), split);
+    }
+    data.destroy();
+  });
+}
+
+Deno.test("part() holds every number when there are more than are written at a time, or fit a layer", async () => {
+  const gpu = await sharedGpu();
+  const height = gpu.device.limits.maxTextureDimension2D;
+  // Of 1000 values an image, 1048 are written at a time.
+  const bytes = await createRandomData({ inputs: 2, training: height + 5, validation: 40 });
+  const wide = await createRandomData({ inputs: 1000, training: 1100 });
+  for (const source of [await asFloats(bytes), await asFloats(wide)]) {
+    const data = new DeviceDataSet(gpu, source);
+    const { count, images } = source.training;
+    const last = [0, 1047, 1048, 1049, count - 6, count - 1];
+    const expected = Float32Array.from(standardise(images, source, last));
+    const found = await readImages(data, "training", last);
+    assertEquals(found.length, expected.length);
+    assertEquals(found, expected);
+    data.destroy();
+  }
+});
+
+Deno.test("part() copes with an empty part, and refuses a number that is infinite when standardised", async () => {
+  const gpu = await sharedGpu();
+  const bytes = await createRandomData({ inputs: 3 });
+  for (const source of [bytes, await asFloats(bytes)]) {
+    const data = new DeviceDataSet(gpu, subset(source, { validation: 0, test: 0 }));
+    assertEquals((await data.part("validation")).count, 0);
+    assertEquals((await data.part("test")).count, 0);
+    assertEquals((await data.part("training")).count, 60);
+    data.destroy();
+  }
+  const near = { images: Float32Array.of(0, 1e-30), labels: [0, 1] };
+  const far = { images: Float32Array.of(1, 1e10), labels: [0, 1] };
+  const source = await createDataSet(near, far, { name: "far", classNames: ["a", "b"] });
+  const data = new DeviceDataSet(gpu, source);
+  assertEquals((await data.part("training")).count, 2);
+  await assertRejects(
+    () => data.part("test"),
+    ArgumentError,
+    "Cannot use test image 1 (from 0): its value 0 is 1.99",
+  );
   data.destroy();
 });
 
