@@ -64,7 +64,7 @@ export class PopulationBuffers {
   readonly diverged: GPUBuffer;
   /** [training images] */
   readonly order: GPUBuffer;
-  /** [images of the largest part] 0, 1, 2, … */
+  /** [images of the largest part] 0, 1, 2, …; the others may be empty */
   readonly identity: GPUBuffer;
   /** [P, rows] loss, correct */
   readonly outcomes: GPUBuffer;
@@ -152,6 +152,7 @@ export class PopulationBuffers {
    * @param steps The steps, from the first slot on.
    */
   writeSteps(steps: readonly Step[]): void {
+    if (steps.length === 0) return; // Deno's WebGPU ends the process where nothing is to be written.
     const { queue } = this.#gpu.device;
     queue.writeBuffer(this.steps, 0, encodeSteps(steps, this.stepStride));
   }
