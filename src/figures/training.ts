@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MetricRow } from "../model/metrics.ts";
+import { type Evaluation, hasValidation, type MetricRow } from "../model/metrics.ts";
 import { type Cycle, eta, totalSteps } from "../model/schedule.ts";
 import {
   type Chart,
@@ -22,8 +22,12 @@ import {
   verticalAxis,
 } from "./chart.ts";
 
-/** The curves of a training. */
-const SETS = ["Training", "Validation"];
+/** The curves of a training, and what they are of. */
+const SETS = [{ name: "Training", split: "training" }, {
+  name: "Validation",
+  split: "validation",
+}] as const;
+type Sets = readonly (typeof SETS)[number][];
 /** Titles of the panels; longer ones would push the panels apart. */
 const MEASURES = {
   loss: { title: "Loss (mean cross-entropy, nats)", logTitle: "Loss (nats, log scale)" },
@@ -42,7 +46,8 @@ export interface BaselineFigureOptions extends FigureOptions {
 
 /**
  * Draws a training in four parts: learning rate, loss, cost and accuracy against steps. Values that are NaN or
- * infinite leave a gap, and the figure says at which step the first of them came.
+ * infinite leave a gap, and the figure says at which step the first of them came. Without validation images there is no
+ * curve of them.
  *
  * @param rows The metrics, in the order of training.
  * @param options Heading, data set, and what else the figure says.
@@ -60,7 +65,8 @@ export function baselineFigure(
   const { step: steps, epoch: epochs } = rows[rows.length - 1];
   const perEpoch = epochs > 0 ? steps / epochs : NaN;
   const xTitle = Number.isInteger(perEpoch) ? `Steps (1 epoch = ${perEpoch})` : "Steps";
-  const bad = firstBad(rows);
+  const sets: Sets = hasValidation(rows) ? SETS : SETS.slice(0, 1);
+  const bad = firstBad(rows, sets);
 
   const title = titleOf(options);
   const lines = [dataLine(options)];
@@ -69,20 +75,20 @@ export function baselineFigure(
     title: heading(title, lines),
     spacing: 26,
     vconcat: [
-      keyPanel(SETS, { width: 280 }),
+      keyPanel(sets.map(({ name }) => name), { width: 280 }),
       {
         columns: 2,
         spacing: { row: 30, column: 26 },
         concat: [
           learningRatePanel(rows, { cycle, xTitle }),
-          curvesPanel(rows, { measure: "loss", xTitle }),
-          curvesPanel(rows, { measure: "cost", xTitle }),
-          curvesPanel(rows, { measure: "accuracy", xTitle }),
+          curvesPanel(rows, { measure: "loss", xTitle, sets }),
+          curvesPanel(rows, { measure: "cost", xTitle, sets }),
+          curvesPanel(rows, { measure: "accuracy", xTitle, sets }),
         ],
       },
     ],
   };
-  return draw(spec, { title: `${title}: training`, description: describe(rows, lines) });
+  return draw(spec, { title: `${title}: training`, description: describe(rows, lines, sets) });
 }
 
 interface LearningRateOptions {
@@ -121,18 +127,19 @@ function cornerSteps(steps: number, { halfCycle }: Cycle): number[] {
 interface CurvesOptions {
   readonly measure: keyof typeof MEASURES;
   readonly xTitle: string;
+  readonly sets: Sets;
 }
 
 function curvesPanel(rows: readonly MetricRow[], options: CurvesOptions): Panel {
-  const { measure, xTitle } = options;
+  const { measure, xTitle, sets } = options;
   const share = measure === "accuracy";
   // Points on every row of a long training would hide its curves.
   const every = Math.ceil(rows.length / 30);
-  const values = rows.flatMap(({ step, training, validation }, index) =>
-    [training[measure], validation[measure]].map((value, i) => ({
-      step,
-      value: finite(share ? 100 * value : value),
-      series: SETS[i],
+  const values = rows.flatMap((row, index) =>
+    sets.map(({ name, split }) => ({
+      step: row.step,
+      value: finite(share ? 100 * row[split][measure] : row[split][measure]),
+      series: name,
       marked: index % every === 0,
     }))
   );
@@ -145,7 +152,7 @@ function curvesPanel(rows: readonly MetricRow[], options: CurvesOptions): Panel 
   return {
     ...PANEL,
     data: { values },
-    layer: curveLayers(SETS),
+    layer: curveLayers(sets.map(({ name }) => name)),
     encoding: {
       x: stepAxis(rows[rows.length - 1].step, xTitle),
       y: { field: "value", ...y },
@@ -159,26 +166,26 @@ function stepAxis(steps: number, title: string) {
 }
 
 /** The first row of a network that has diverged: its losses may still be finite, but it has no accuracy. */
-function firstBad(rows: readonly MetricRow[]): MetricRow | null {
-  return rows.find(({ training, validation }) =>
-    [training, validation].some(({ loss, cost, accuracy }) =>
-      ![loss, cost, accuracy].every(Number.isFinite)
-    )
+function firstBad(rows: readonly MetricRow[], sets: Sets): MetricRow | null {
+  return rows.find((row) =>
+    sets.some(({ split }) => {
+      const { loss, cost, accuracy } = row[split];
+      return ![loss, cost, accuracy].every(Number.isFinite);
+    })
   ) ?? null;
 }
 
-function describe(rows: readonly MetricRow[], lines: readonly string[]): string {
-  const { step, epoch, training, validation } = rows[rows.length - 1];
-  return "Four charts against steps: learning rate, loss, cost and accuracy, the last three with a curve for training " +
-    `and one for validation. ${lines.join(". ")}. After ${step} steps (${
-      short(epoch)
-    } epochs): training loss ` +
-    `${short(training.loss)}, validation loss ${short(validation.loss)}; training cost ${
-      short(training.cost)
-    }, ` +
-    `validation cost ${short(validation.cost)}; training accuracy ${
-      shareText(training.accuracy)
-    }, validation accuracy ${shareText(validation.accuracy)}.`;
+function describe(rows: readonly MetricRow[], lines: readonly string[], sets: Sets): string {
+  const row = rows[rows.length - 1];
+  const of = (text: (evaluation: Evaluation) => string, what: string) =>
+    sets.map(({ split }) => `${split} ${what} ${text(row[split])}`).join(", ");
+  const curves = sets.length > 1
+    ? "with a curve for training and one for validation"
+    : "of training";
+  return `Four charts against steps: learning rate, loss, cost and accuracy, the last three ${curves}. ` +
+    `${lines.join(". ")}. After ${row.step} steps (${short(row.epoch)} epochs): ` +
+    `${of(({ loss }) => short(loss), "loss")}; ${of(({ cost }) => short(cost), "cost")}; ` +
+    `${of(({ accuracy }) => shareText(accuracy), "accuracy")}.`;
 }
 
 /** As in "53.2 %"; "none" for NaN. */

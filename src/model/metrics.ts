@@ -34,7 +34,8 @@ export interface MetricRow {
  */
 export function hasValidation(rows: readonly MetricRow[]): boolean {
   return !rows.some(({ training, validation }) =>
-    Number.isNaN(validation.loss) && Number.isFinite(training.accuracy)
+    Number.isNaN(validation.loss) && Number.isNaN(validation.accuracy) &&
+    Number.isFinite(training.accuracy)
   );
 }
 

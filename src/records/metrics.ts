@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Evaluation, MetricRow } from "../model/metrics.ts";
+import { type Evaluation, hasValidation, type MetricRow } from "../model/metrics.ts";
 import { type Columns, CsvTable } from "./table.ts";
 
 /** The columns of an evaluation, behind the name of its split. */
@@ -14,8 +14,30 @@ export const EVALUATION_COLUMNS: Columns<Evaluation> = {
   accuracy: "share",
 };
 
+/** The columns of an evaluation of validation images, of which there may be none. */
+const VALIDATION_COLUMNS: Columns<Evaluation> = {
+  loss: "measured",
+  cost: "measured",
+  accuracy: "share",
+};
+
+/** What stands for an evaluation of no images: empty cells, where a network that diverged has "NaN". */
+const NOTHING = { loss: null, cost: null, accuracy: null };
+
+class MetricsCsv extends CsvTable<MetricRow> {
+  /** Prints rows; where there are no validation images, their cells are empty. */
+  override encode(rows: readonly MetricRow[]): string {
+    if (hasValidation(rows)) return super.encode(rows);
+    // The table prints null as an empty cell, which it reads as NaN.
+    return super.encode(
+      rows.map((row) => ({ ...row, validation: NOTHING as unknown as Evaluation })),
+    );
+  }
+}
+
 /**
- * The format of `metrics.csv`, a row for each evaluation during training.
+ * The format of `metrics.csv`, a row for each evaluation during training. Cells of validation are empty where there are no
+ * validation images, and read as NaN.
  *
  * @example The evaluation before the first step
  * ```ts
@@ -30,10 +52,10 @@ export const EVALUATION_COLUMNS: Columns<Evaluation> = {
  * assertEquals(METRICS_CSV.decode(csv, { name: "metrics.csv" }), rows);
  * ```
  */
-export const METRICS_CSV: CsvTable<MetricRow> = new CsvTable<MetricRow>({
+export const METRICS_CSV: CsvTable<MetricRow> = new MetricsCsv({
   step: "integer",
   epoch: "number",
   eta: "optional number",
   training: { prefix: "train", columns: EVALUATION_COLUMNS },
-  validation: { prefix: "val", columns: EVALUATION_COLUMNS },
+  validation: { prefix: "val", columns: VALIDATION_COLUMNS },
 });

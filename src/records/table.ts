@@ -13,7 +13,8 @@ import { type FileName, snakeCase } from "./names.ts";
  * What the cells of a column hold: `"integer"` is a whole number from 0, `"positive"` a number above 0, `"amount"` a number
  * from 0, `"share"` a number between 0 and 1, `"date"` an ISO 8601 date with or without a time, and `"boolean"` is true or
  * false. An optional cell may be empty, which reads as null. Numbers may also be NaN, Infinity and -Infinity. A share may be
- * NaN, which is an empty cell: there is none.
+ * NaN, which is an empty cell: there is none. `"measured"` is a number whose cell may be empty, too, which reads as NaN:
+ * nothing was measured; a NaN that was is written as such.
  */
 export type Kind = NamedKind | TextForm;
 
@@ -24,6 +25,7 @@ export type NamedKind =
   | "boolean"
   | "integer"
   | "number"
+  | "measured"
   | "positive"
   | "amount"
   | "share"
@@ -51,7 +53,7 @@ export type Cells = Readonly<Record<string, Value>>;
 export type KindOf<Type> = [null] extends [Type] ? Extract<Kind, `optional ${string}`>
   : Type extends string ? "text" | "date" | TextForm
   : Type extends boolean ? "boolean"
-  : "integer" | "number" | "positive" | "amount" | "share";
+  : "integer" | "number" | "measured" | "positive" | "amount" | "share";
 
 /** A column whose name is not that of its field in snake_case. */
 export interface NamedColumn<Type> {
@@ -320,6 +322,7 @@ const EXPECTED: Readonly<Record<RequiredKind, string>> = {
   boolean: "true or false",
   integer: "a whole number from 0",
   number: "a number",
+  measured: "a number",
   positive: "a positive number",
   amount: "a number from 0",
   share: "a number between 0 and 1",
@@ -335,7 +338,8 @@ function parseCell(cell: string, kind: Kind, where: string): Value {
   const required = (optional ? kind.slice(OPTIONAL.length) : kind) as RequiredKind;
   const value = cellValue(cell, required);
   if (value !== undefined) return value;
-  const expected = EXPECTED[required] + (optional || required === "share" ? ", or nothing" : "");
+  const mayBeEmpty = optional || required === "share" || required === "measured";
+  const expected = EXPECTED[required] + (mayBeEmpty ? ", or nothing" : "");
   const point = cell.replace(",", ".");
   const comma = point !== cell && cellValue(point, required) !== undefined;
   throw unexpectedCell(cell, comma ? `${expected}, with a point for the comma` : expected, where);
@@ -363,6 +367,8 @@ function cellValue(cell: string, kind: RequiredKind): Value | undefined {
     }
     case "number":
       return numberValue(cell);
+    case "measured":
+      return cell === "" ? NaN : numberValue(cell);
     case "positive": {
       const value = numberValue(cell);
       return value !== undefined && value > 0 && value < Infinity ? value : undefined;

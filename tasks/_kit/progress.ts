@@ -1,5 +1,5 @@
 /** The progress of runs: one line rewritten in place on a terminal, plain lines elsewhere, events with `--json`. */
-import type { MetricRow } from "../../src/model/metrics.ts";
+import { hasValidation, type MetricRow } from "../../src/model/metrics.ts";
 import { METRICS_CSV } from "../../src/records/metrics.ts";
 import type { TaskContext } from "./context.ts";
 import { type EventFields, type EventName, writeEvent } from "./events.ts";
@@ -76,6 +76,7 @@ export class Progress {
 
   /**
    * The network was evaluated, or of several the best, which `whose` says before "validation accuracy", as in "best ".
+   * Without validation images it is the training accuracy.
    * If the best has diverged, all have. Event: `evaluation` with `run`, `steps`, `seconds`, the columns of `metrics.csv`
    * and the fields given.
    */
@@ -146,8 +147,11 @@ export class Progress {
 }
 
 /** As in "best validation accuracy 43.2 %", "diverged at step 12" and "all diverged". */
-function resultText({ validation }: MetricRow, divergedAt: number | null, whose: string): string {
-  if (divergedAt === null) return `${whose}validation accuracy ${percent(validation.accuracy)}`;
+function resultText(row: MetricRow, divergedAt: number | null, whose: string): string {
+  if (divergedAt === null) {
+    const split = hasValidation([row]) ? "validation" : "training";
+    return `${whose}${split} accuracy ${percent(row[split].accuracy)}`;
+  }
   return whose === "" ? `diverged at step ${divergedAt}` : "all diverged";
 }
 

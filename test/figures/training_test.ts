@@ -52,6 +52,22 @@ Deno.test("baselineFigure() names the run, its data, and every axis with its uni
   checkTexts(tags);
 });
 
+Deno.test("baselineFigure() has no curve of validation images where there are none", async () => {
+  const rows = training().map((row) => ({ ...row, validation: NOT_A_NUMBER }));
+  const svg = await baselineFigure(rows, { title: "3 layers", dataSet: "flowers" });
+  const texts = textsOf(tagsOf(svg));
+  assertEquals(texts.includes("Training"), true);
+  assertEquals(texts.some((text) => /Validation|Diverged|NaN/i.test(text)), false, texts.join());
+  assertStringIncludes(svg, "training accuracy 56.29 %.");
+  assertEquals(svg.includes("validation"), false);
+  // A network that diverged is another matter.
+  const diverged = await baselineFigure(
+    rows.with(5, { ...rows[5], training: NOT_A_NUMBER }),
+    { title: "3 layers", dataSet: "flowers" },
+  );
+  assertStringIncludes(diverged, "Diverged: the first NaN or infinity is at step 2250");
+});
+
 Deno.test("baselineFigure() is as wide as a README and has a white ground", async () => {
   const svg = await baselineFigure(training(), { title: "3 layers", dataSet: "synthetic" });
   const [, width, height] = svg.match(/ width="(\d+)" height="(\d+)" viewBox="0 0 \1 \2"/)!;

@@ -35,6 +35,30 @@ Deno.test("METRICS_CSV.decode() returns what encode() was given", () => {
   ]);
 });
 
+Deno.test("METRICS_CSV.encode() leaves cells of validation empty where there is none, also where a network diverged", () => {
+  const none = { loss: NaN, cost: NaN, accuracy: NaN };
+  const rows = METRICS.map((row) => ({ ...row, validation: none }));
+  const text = METRICS_CSV.encode(rows);
+  assertEquals(text.split("\n").slice(1), [
+    "0,0,,2.4,3.5,0.1,,,",
+    "450,1,0.30000000000000004,NaN,Infinity,,,,",
+    "",
+  ]);
+  assertEquals(METRICS_CSV.decode(text, { name: "metrics.csv" }), rows);
+  assertEquals(METRICS_CSV.encode(METRICS_CSV.decode(text, { name: "metrics.csv" })), text);
+  assertThrows(
+    () => METRICS_CSV.decode(text.replace("0.1,,,", "0.1,low,,"), { name: "metrics.csv" }),
+    DataError,
+    'column val_loss: it is "low", expected a number, or nothing',
+  );
+  // The empty cells of training are another matter.
+  assertThrows(
+    () => METRICS_CSV.decode(text.replace("2.4,", ","), { name: "metrics.csv" }),
+    DataError,
+    'column train_loss: it is "", expected a number',
+  );
+});
+
 Deno.test("METRICS_CSV.decode() names file, line and column of an edited cell", () => {
   const text = METRICS_CSV.encode(METRICS).replace("3.51,0.0998", "3.51,9.98");
   assertThrows(
