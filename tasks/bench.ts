@@ -226,7 +226,9 @@ async function measureRows(
   const { bench: { context, gpu, data, commit }, memory } = on;
   const { signal } = context;
   const exact = given.has("steps");
-  const loads = populations.map((plan) => loadOf(plan, { options, gpu, exact }));
+  const loads = populations.map((plan) =>
+    loadOf(plan, { options, gpu, dataset: data.source, exact })
+  );
   const measurements = await measure(gpu, data, {
     loads,
     seed,
@@ -303,7 +305,7 @@ async function besidePeers(
     for (const plan of populations) {
       const runner = await Runner.create(gpu, data, { plan, seed, signal: context.signal });
       runners.push(runner);
-      const { steps } = loadOf(plan, { options, gpu, exact });
+      const { steps } = loadOf(plan, { options, gpu, dataset: data.source, exact });
       const milliseconds = quick || exact ? 0 : MIN_MILLISECONDS;
       const { units } = await unitsFor(runner.steps, { min: steps, milliseconds });
       loads.push({ plan, steps, own: () => timeUnit(runner.steps, units) });
@@ -338,11 +340,17 @@ function plansOf(call: Parsed<Options>): Plan[] {
 /** How much to measure: less of what is slow on a software adapter. */
 function loadOf(
   plan: Plan,
-  { options, gpu, exact }: { options: Options; gpu: Gpu; exact: boolean },
+  { options, gpu, dataset, exact }: {
+    options: Options;
+    gpu: Gpu;
+    dataset: DataSet;
+    exact: boolean;
+  },
 ): Load {
   const { steps } = options;
-  if (!gpu.adapter.software || plan.networks === 1) {
-    return { plan, steps, splits: ["training", "validation"] };
+  const validates = dataset.validation.count > 0;
+  if (!gpu.adapter.software || plan.networks === 1 || !validates) {
+    return { plan, steps, splits: validates ? ["training", "validation"] : ["training"] };
   }
   return {
     plan,

@@ -10,18 +10,19 @@ import { PACKAGE_NAME } from "../src/records/config.ts";
 import { checkKernels, passes } from "../src/train/kernel_check.ts";
 import { announceAdapter, describeAdapter, vendorName } from "./_kit/adapter.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { exists, NO_CIFAR10, usualDirectory } from "./_kit/data.ts";
+import { exists, loadDataSet, NO_CIFAR10, usualDirectory } from "./_kit/data.ts";
 import { writeEvent } from "./_kit/events.ts";
 import { withOptions, wrap } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { COMMON_OPTIONS, flag, type Task, type Values } from "./_kit/options.ts";
+import { kindOf } from "./_kit/own_data.ts";
 import { alignColumns } from "./_kit/table.ts";
 import { DENO_VERSION, PACKAGE_VERSION } from "./_kit/version.ts";
 import { measureAdapter, type MeasureRun } from "./_run/measure_run.ts";
 import { failedVariants, soundVariant, warnIfFailed } from "./_run/verified.ts";
 import { type VerifyRun, verifyVariants } from "./_run/verify_run.ts";
 
-const { help, seed, data, json, requireGpu, variant } = COMMON_OPTIONS;
+const { help, seed, data, label, json, requireGpu, variant } = COMMON_OPTIONS;
 const verify = flag({
   help:
     "check every kernel variant, or that of --variant: gradients, NaN, and the same bytes when " +
@@ -32,7 +33,7 @@ const measure = flag({
     "measure what the adapter's operations cost, by its own timestamps: dispatches, barriers, reads " +
     "that wait for one another and reads side by side, multiply-adds, copying",
 });
-const OPTIONS = { verify, measure, data, seed, json, requireGpu, variant, help };
+const OPTIONS = { verify, measure, data, label, seed, json, requireGpu, variant, help };
 
 type Options = Values<typeof OPTIONS>;
 
@@ -143,7 +144,7 @@ async function diagnose(
   const gpu = await Gpu.request().catch(refusal);
   try {
     findings.push(...gpu instanceof Gpu ? await examine(gpu, context, options) : [withoutGpu(gpu)]);
-    findings.push(await findData(options.data));
+    findings.push(await findData(options));
     if (gpu instanceof Gpu && !options.verify) {
       await warnIfFailed(context, gpu, setting);
       findings.push(await describeFailed(gpu, setting), await testGpu(gpu, setting));
@@ -272,8 +273,10 @@ function mebibytes(bytes: number): string {
   return kibibytes < 1024 ? `${Math.floor(kibibytes)} KiB` : `${Math.floor(kibibytes / 1024)} MiB`;
 }
 
-/** Reads all of CIFAR-10, if it is here. */
-async function findData(asked: string | undefined): Promise<Finding> {
+/** Reads all of CIFAR-10, if it is here, or the data that are asked for. */
+async function findData(
+  { data: asked, label }: { readonly data?: string; readonly label?: string },
+): Promise<Finding> {
   const name = "Data";
   const folder = asked ?? usualDirectory();
   if (folder === "synthetic") {
@@ -283,6 +286,11 @@ async function findData(asked: string | undefined): Promise<Finding> {
     return { name, text: NO_CIFAR10, fields: { data: "synthetic" } };
   }
   try {
+    if (label !== undefined || await kindOf(folder) !== "cifar10") {
+      const { dataset: { name: data, sha256 }, description } = await loadDataSet(folder, { label });
+      const fields = { data, data_sha256: sha256, data_folder: folder };
+      return { name, text: `${description}, valid`, fields };
+    }
     const { name: data, sha256 } = await readCifar10(folder);
     const text = data === CIFAR10_NAME
       ? `${data} in ${folder}, valid`

@@ -11,6 +11,7 @@ import {
   type checkSetting,
   COMPARED_STEPS,
   type ErrorsByParameter,
+  firstInput,
   GRADIENT_CHECK_COUNTS,
   type GradientCheckRow,
   type GradientTrial,
@@ -47,7 +48,9 @@ const OPTIONS = {
   inputs: integer({
     min: 1,
     default: REPORT.inputs,
-    help: "how many of the first values of an image are used",
+    help:
+      "how many of the first values of an image are used, if it has as many; where most of those never " +
+      "change, values that do",
   }),
 };
 
@@ -88,8 +91,13 @@ interface CheckPlan extends DataCall<Options> {
   readonly results: Results;
 }
 
-export async function plan(call: DataCall<Options>): Promise<CheckPlan> {
-  const { options, gpu, data: { source: dataset } } = call;
+export async function plan(asked: DataCall<Options>): Promise<CheckPlan> {
+  const { gpu, data: { source: dataset } } = asked;
+  // Unless more are asked for: an image may have fewer values than the report's.
+  const options = asked.given.has("inputs")
+    ? asked.options
+    : { ...asked.options, inputs: Math.min(asked.options.inputs, dataset.inputs) };
+  const call = { ...asked, options };
   checkSizes(options, dataset);
   const { inputs, force, out } = options;
   const setting = { ...options, batchNorm: options.batchNorm === "on", networks: 1 };
@@ -141,9 +149,15 @@ async function compareAll(
   for (const trial of quick ? TRIALS.filter(({ inputs }) => inputs === 10) : TRIALS) {
     signal.throwIfAborted();
     const inputs = Math.min(trial.inputs, source.inputs);
-    const shape = shapeOf({ ...trial, networks: TRIAL_NETWORKS.length }, { ...source, inputs });
+    // Each step has other images: of the same ones moving averages change by hardly more than rounding.
+    const batches = Math.floor(source.training.count / COMPARED_STEPS);
+    const batch = Math.max(Math.min(trial.batch, batches), 2);
+    const shape = shapeOf({ ...trial, batch, networks: TRIAL_NETWORKS.length }, {
+      ...source,
+      inputs,
+    });
     const variant = options.variant ?? await soundVariant(gpu, shape);
-    const recorded = await recordTrial(gpu, source, { ...trial, seed, variant });
+    const recorded = await recordTrial(gpu, source, { ...trial, batch, seed, variant });
     trials.push(workers.do("checkTrial", recorded));
   }
   return { setting, trials };
@@ -237,9 +251,11 @@ function reportRows(
     return;
   }
   const { hidden, batchNorm, lambda, batch, inputs, seed } = run.options;
+  const from = firstInput(run.dataset, run.options);
+  const which = from === 0 ? `first ${inputs} inputs` : `inputs ${from + 1} to ${from + inputs}`;
   context.stdout(
     `${run.dataset.name}, hidden ${hidden.join(",")}, batch norm ${batchNorm}, λ ${lambda}, ` +
-      `batch ${batch}, first ${inputs} inputs, seed ${seed}`,
+      `batch ${batch}, ${which}, seed ${seed}`,
   );
   const lines = [["parameter", "published", "five-point", "forward", "GPU in norm", "left out"]];
   for (const row of rows) {

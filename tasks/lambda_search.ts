@@ -71,6 +71,7 @@ interface SearchPlan extends DataCall<SearchOptions> {
 export async function plan(call: DataCall<SearchOptions>): Promise<SearchPlan> {
   const { options, gpu, data } = call;
   const { force, out, hidden, batch, repeat, halfCycle, cycles } = options;
+  checkSplits(data.source);
   const networks = repeat * Math.max(options.coarseCount, options.fineCount);
   const plan = { hidden, batchNorm: options.batchNorm === "on", batch, networks };
   const chooser = new VariantChooser(call, options);
@@ -185,6 +186,14 @@ async function profileSearch(
   const path = join(out, "final", "profile.csv");
   const final: Profiled = { plan: { ...plan, networks: 1 }, name: "final", path };
   await profileAll(context, on, { populations: [...stages, final], json, quick });
+}
+
+/** Refuses data without images to compare networks on, or to count the errors of the final one on. */
+function checkSplits({ name, validation, test }: DataSet): void {
+  if (validation.count > 0 && test.count > 0) return;
+  throw new ArgumentError(
+    `--data expects validation and test images for a search, and ${name} has ${validation.count} and ${test.count}`,
+  );
 }
 
 function checkSearch(options: SearchOptions): void {

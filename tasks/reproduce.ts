@@ -293,11 +293,13 @@ function checkSeeds({ seed, seeds }: Options): void {
 
 /** The command line of a part: its own seed and folder, and everything else as given. */
 function partArgs(options: Options, { experiment, seed }: Part): string[] {
-  const { out, data, quick, force, json, requireGpu, variant, profile, checkpointEvery } = options;
+  const { out, data, label, quick, force, json, requireGpu, variant, profile, checkpointEvery } =
+    options;
   const { name, trainings } = experiment;
   return [
     ...["--seed", String(seed), "--out", join(out, name, `seed-${seed}`)],
     ...data === undefined ? [] : ["--data", data],
+    ...label === undefined ? [] : ["--label", label],
     ...variant === undefined ? [] : ["--variant", variant],
     ...quick ? ["--quick"] : [],
     ...force ? ["--force"] : [],

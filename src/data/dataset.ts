@@ -193,22 +193,27 @@ export function subset(dataset: DataSet, counts: SubsetCounts): DataSet {
 }
 
 /**
- * Copies a data set with only the first values of every image, to make gradient checks quick. The digest stays that of the
- * whole data set.
+ * Copies a data set with only some values of every image, the first unless `from` is given, to make gradient checks quick.
+ * The digest stays that of the whole data set.
  *
  * @throws {ArgumentError} If `inputs` is not an integer from 1 to the values of an image.
  */
-export function cutInputs(dataset: DataSet, inputs: number): DataSet {
-  checkCount(`inputs of ${dataset.name}`, inputs, 1, dataset.inputs);
+export function cutInputs(
+  dataset: DataSet,
+  inputs: number,
+  { from = 0 }: { readonly from?: number } = {},
+): DataSet {
+  checkCount(`inputs of ${dataset.name}`, inputs, 1, dataset.inputs - from);
   const cut = mapSplits(dataset, ({ images, labels, count }) => {
     const kept = allocateLike(images, count * inputs);
     for (let i = 0; i < count; i++) {
-      const first = i * dataset.inputs;
+      const first = i * dataset.inputs + from;
       kept.set(images.subarray(first, first + inputs), i * inputs);
     }
     return { images: kept, labels, count };
   });
-  return { ...cut, inputs, mean: dataset.mean.slice(0, inputs), std: dataset.std.slice(0, inputs) };
+  const end = from + inputs;
+  return { ...cut, inputs, mean: dataset.mean.slice(from, end), std: dataset.std.slice(from, end) };
 }
 
 /**

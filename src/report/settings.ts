@@ -42,6 +42,7 @@ const NAMES: ReadonlyMap<string, string> = new Map(Object.entries({
   lambda: "λ",
   batch: "images per batch",
   inputs: "inputs per image",
+  label: "column of classes",
   etaMin: "lowest η",
   etaMax: "highest η",
   halfCycle: "half cycle, in steps",

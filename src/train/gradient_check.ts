@@ -195,7 +195,7 @@ async function record(
   }
 }
 
-/** The first values of the first images, since the reference is slow. */
+/** Some values of the first images, since the reference is slow. */
 function firstInputs(dataset: DataSet, size: { inputs: number; batch: number }): DataSet {
   const { training, validation, test } = dataset;
   const max = GRADIENT_CHECK_COUNTS;
@@ -204,7 +204,34 @@ function firstInputs(dataset: DataSet, size: { inputs: number; batch: number }):
     validation: Math.min(max.validation, validation.count),
     test: Math.min(max.test, test.count),
   };
-  return cutInputs(subset(dataset, counts), Math.min(size.inputs, dataset.inputs));
+  const inputs = Math.min(size.inputs, dataset.inputs);
+  return cutInputs(subset(dataset, counts), inputs, { from: firstInput(dataset, size) });
+}
+
+/**
+ * Finds where the values begin that a check uses: at the first, but where most of those do not change in the first batch,
+ * as in the black margin of MNIST's images, at the place from which most do. Of inputs that are all alike batch norm would
+ * leave 0, where a ReLU has no derivative to check.
+ */
+export function firstInput(
+  { training, inputs: all }: DataSet,
+  size: { readonly inputs: number; readonly batch: number },
+): number {
+  const inputs = Math.min(size.inputs, all);
+  const changing = Array.from({ length: all }, (_, j) => {
+    for (let i = 1; i < Math.min(size.batch, training.count); i++) {
+      if (training.images[i * all + j] !== training.images[j]) return 1;
+    }
+    return 0;
+  });
+  let sum = changing.slice(0, inputs).reduce<number>((total, one) => total + one, 0);
+  if (2 * sum >= inputs) return 0;
+  let [best, place] = [sum, 0];
+  for (let from = 1; from + inputs <= all; from++) {
+    sum += changing[from + inputs - 1] - changing[from - 1];
+    if (sum > best) [best, place] = [sum, from];
+  }
+  return place;
 }
 
 /** The bounds that the five-point difference of a parameter exceeds. */

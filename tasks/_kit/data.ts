@@ -1,10 +1,13 @@
 /** From `--data` to a data set. */
 import { fromFileUrl } from "@std/path";
 import { CIFAR10_FOLDER, readCifar10 } from "../../src/data/cifar10.ts";
-import { type DataSet, subset, type SubsetCounts } from "../../src/data/dataset.ts";
+import { type DataSet, type Split, subset, type SubsetCounts } from "../../src/data/dataset.ts";
+import { IDX_FILES } from "../../src/data/idx.ts";
 import { createSynthetic, type SyntheticOptions } from "../../src/data/synthetic.ts";
+import { ArgumentError, DataError } from "../../src/errors.ts";
 import type { TaskContext } from "./context.ts";
 import { writeEvent } from "./events.ts";
+import { type DataKind, kindOf, readOwn } from "./own_data.ts";
 
 /** How many images of each split `--quick` uses: enough for a few batches and for every evaluation. */
 export const QUICK_COUNTS: Required<SubsetCounts> = {
@@ -14,6 +17,8 @@ export const QUICK_COUNTS: Required<SubsetCounts> = {
 };
 
 export interface LoadOptions {
+  /** The name of a CSV file's column of classes; the last one unless given. */
+  readonly label?: string;
   /** How many images to keep of each split; all of them unless given. */
   readonly counts?: SubsetCounts;
   /** Where CIFAR-10 is looked for without `--data`; `data/cifar-10-batches-bin` of this project unless given. */
@@ -32,21 +37,57 @@ export interface Loaded {
  * Loads the data set that `--data` names.
  *
  * @throws {DataError} When the folder or a file in it is missing or not what it should be.
+ * @throws {ArgumentError} When `label` is given for data that are not CSV files.
  */
 export async function loadDataSet(
   data: string | undefined,
   options: LoadOptions = {},
 ): Promise<Loaded> {
-  const { counts = {}, usual = usualDirectory(), read } = options;
+  const { counts = {}, label, usual = usualDirectory(), read } = options;
   const directory = data ?? (await exists(usual) ? usual : undefined);
   const synthetic = directory === undefined || directory === "synthetic";
   const size = syntheticSize(counts);
-  const source = synthetic ? `synthetic ${JSON.stringify(size)}` : `directory ${directory}`;
+  const source = synthetic
+    ? `synthetic ${JSON.stringify(size)}`
+    : `directory ${JSON.stringify([directory, label])}`;
+  if (synthetic) checkLabel(label, undefined);
   const whole = read?.get(source) ??
-    await (synthetic ? createSynthetic(size) : readCifar10(directory));
+    await (synthetic ? createSynthetic(size) : readData(directory, label));
   read?.set(source, whole);
-  const dataset = subset(whole, counts);
+  const dataset = subset(whole, fitting(counts, whole));
   return { dataset, description: describe(dataset, { data, directory }) };
+}
+
+async function readData(path: string, label: string | undefined): Promise<DataSet> {
+  const kind = await kindOf(path);
+  checkLabel(label, kind);
+  if (kind !== "cifar10") return await readOwn(path, { kind, label });
+  try {
+    return await readCifar10(path);
+  } catch (error) {
+    // Where the folder holds nothing known, all that it may hold is worth knowing.
+    if (!(error instanceof DataError) || !error.message.endsWith(CIFAR10_FOLDER)) throw error;
+    throw new DataError(
+      `${error.message}, or IDX files (${IDX_FILES[0]} and others), or train.csv and test.csv`,
+    );
+  }
+}
+
+/** Refuses a column where there are none, rather than ignore it. */
+function checkLabel(label: string | undefined, kind: DataKind | undefined): void {
+  if (label === undefined || kind === "csv" || kind === "csv folder") return;
+  throw new ArgumentError(
+    `--label expects a CSV file or a folder with train.csv as --data, not ${
+      kind === undefined ? "the synthetic set" : kind === "idx" ? "IDX files" : "CIFAR-10"
+    }`,
+  );
+}
+
+/** No more images than there are. */
+function fitting(counts: SubsetCounts, dataset: DataSet): SubsetCounts {
+  const entries = (Object.entries(counts) as [Split, number][])
+    .map(([split, count]) => [split, Math.min(count, dataset[split].count)]);
+  return Object.fromEntries(entries);
 }
 
 export function announceData(
@@ -55,6 +96,7 @@ export function announceData(
   options: { readonly json?: boolean },
 ): void {
   context.stderr(`Data: ${description}`);
+  for (const warning of dataset.warnings) context.stderr(`Warning: ${warning}`);
   if (!options.json) return;
   writeEvent(context, "data", {
     data: dataset.name,

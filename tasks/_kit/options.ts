@@ -268,10 +268,19 @@ export const COMMON_OPTIONS = {
     help: "directory that the results are written into",
   }),
   data: text({
-    placeholder: "DIR|synthetic",
-    expects: 'the folder of the CIFAR-10 .bin files, its parent, or "synthetic"',
+    placeholder: "PATH|synthetic",
+    expects: 'a folder of CIFAR-10, IDX or CSV files, a CSV file, or "synthetic"',
     default: undefined,
-    help: "folder of the CIFAR-10 .bin files or its parent, or the built-in synthetic set",
+    help:
+      "folder of the CIFAR-10 .bin files or its parent, of IDX files as of MNIST, or of train.csv and " +
+      "test.csv; a CSV file, of which 15 % are kept to validate with and 15 % to test with; or the built-in " +
+      "synthetic set",
+  }),
+  label: text({
+    placeholder: "NAME",
+    expects: "the name of a column",
+    default: undefined,
+    help: "column of the classes in CSV files, where it is not the last one",
   }),
   quick: flag({ help: "run the whole path in seconds, to try it out; not a result" }),
   force: flag({ help: "replace results in --out, whichever settings they were made with" }),

@@ -68,7 +68,8 @@ const LEFT_OUT: ReadonlyMap<string, unknown> = new Map(Object.entries(
     learningRate: undefined,
     earlyStop: undefined,
     keep: "last",
-  } satisfies Partial<LengthOptions>,
+    label: undefined,
+  } satisfies Partial<LengthOptions & Pick<CommonOptions, "label">>,
 ));
 
 /** Settings without meaning beside one that takes their place. */

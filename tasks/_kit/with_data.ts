@@ -23,7 +23,7 @@ type GpuOptions =
   & Pick<CommonOptions, "json" | "requireGpu" | "variant">
   & { readonly force?: boolean; readonly retryLost?: number };
 
-export type DataOptions = GpuOptions & Pick<CommonOptions, "data" | "quick" | "out">;
+export type DataOptions = GpuOptions & Pick<CommonOptions, "data" | "label" | "quick" | "out">;
 
 export interface GpuCall<V extends GpuOptions> extends Parsed<V> {
   readonly gpu: Gpu;
@@ -99,15 +99,15 @@ export class SharedData {
    * @throws {DataError} When the folder or a file in it is missing or not what it should be.
    */
   async load(
-    options: Pick<CommonOptions, "data" | "quick">,
+    options: Pick<CommonOptions, "data" | "label" | "quick">,
     quickCounts: SubsetCounts = QUICK_COUNTS,
   ): Promise<LoadedData> {
-    const { data, quick } = options;
+    const { data, label, quick } = options;
     const counts = quick ? quickCounts : {};
-    const key = JSON.stringify([data, counts]);
+    const key = JSON.stringify([data, label, counts]);
     let loaded = this.#loaded.get(key);
     if (loaded === undefined) {
-      const read = await loadDataSet(data, { counts, read: this.#read });
+      const read = await loadDataSet(data, { counts, label, read: this.#read });
       loaded = { ...read, data: new DeviceDataSet(this.gpu, read.dataset) };
       this.#loaded.set(key, loaded);
     }

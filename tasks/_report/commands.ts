@@ -52,12 +52,13 @@ function partCommands(parts: readonly Part[]): string[] {
 
 /** Options of every task; a reader has the data elsewhere. */
 function commonOptions({ settings, madeWith }: RunConfig): string[] {
-  const { variant, quick } = settings;
+  const { variant, quick, label } = settings;
   const { dataOption: data } = madeWith;
   return [
     ...quick === true ? ["--quick"] : [],
     ...data === "synthetic" ? ["--data synthetic"] : [],
-    ...typeof data === "string" && data !== "synthetic" ? ["--data DIR"] : [],
+    ...typeof data === "string" && data !== "synthetic" ? ["--data PATH"] : [],
+    ...typeof label === "string" ? [shellOption("--label", label)] : [],
     ...typeof variant === "string" ? [shellOption("--variant", variant)] : [],
   ];
 }
