@@ -273,8 +273,7 @@ export const COMMON_OPTIONS = {
     default: undefined,
     help:
       "folder of the CIFAR-10 .bin files or its parent, of IDX files as of MNIST, or of train.csv and " +
-      "test.csv; a CSV file, of which 15 % are kept to validate with and 15 % to test with; or the built-in " +
-      "synthetic set",
+      "test.csv; a CSV file; or the built-in synthetic set",
   }),
   label: text({
     placeholder: "NAME",

@@ -21,7 +21,8 @@ Deno.test("loadDataSet() creates as much of the synthetic set as requested", asy
   assertEquals(dataset.test.count, 5);
   assertEquals(
     context.errors,
-    "Data: the built-in synthetic set; 20 training, 10 validation, 5 test\n",
+    "Data: the built-in synthetic set; 20 training, 10 validation, 5 test\n" +
+      `Warning: ${dataset.warnings[0]}\n`,
   );
   assertEquals(context.events, [{
     event: "data",
