@@ -20,7 +20,7 @@ const ROWS: readonly (readonly [name: string, holds: string])[] = [
   ["errors", "the errors that callers see"],
   ["lists", "helpers for lists"],
   ["model", "networks in float64, model files"],
-  ["data", "CIFAR-10, synthetic, the caller's own"],
+  ["data", "CIFAR-10, IDX, CSV, synthetic, own"],
   ["gpu", "device, memory, kernels, submits"],
   ["programs", "the ways to run a step"],
   ["train", "training, experiments, kernel checks"],

@@ -5,7 +5,7 @@
 //   X[r, i] = byte[order[first + r], i] / 255 * scale[i] + shift[i]
 //
 // A texel is four pixels (rgba8unorm, so a channel is byte / 255). An image's last texel is padded with channels whose scale
-// and shift are 0.
+// and shift are 0. Measured numbers are standardised before: their texels are rgba32float, with scale 1 and shift 0.
 
 @group(0) @binding(3) var images: texture_2d_array<f32>; // texel (k, n % images_per_layer), layer n / images_per_layer
 @group(0) @binding(4) var<storage, read> order: array<u32>; // [images] index of the image at each place

@@ -177,7 +177,7 @@ function cellsOf(line: string, where: string): string[] {
   // The package takes several times as long.
   if (!line.includes('"')) return line.split(",").map((cell) => cell.trim());
   try {
-    const [cells] = parse(line) as string[][];
+    const [cells] = parse(line, { trimLeadingSpace: true }) as string[][];
     return cells.map((cell) => cell.trim());
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;

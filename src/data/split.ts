@@ -99,8 +99,8 @@ export function splitRecords(
   const order = new Random(seed, "split").permutation(count);
   const indices = stratify
     ? stratified(order, labels, sizes)
-    : sizes.map((size, s) =>
-      order.subarray(sumOf(sizes.slice(0, s)), sumOf(sizes.slice(0, s + 1)))
+    : sizes.map((_, part) =>
+      order.subarray(sumOf(sizes.slice(0, part)), sumOf(sizes.slice(0, part + 1)))
     );
   const inputs = records.images.length / count;
   const [tested, validated, trained] = indices.map((own) => pick(records, inputs, own));

@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import {
   createDataSet,
   cutInputs,
-  type DataSetOptions,
   type LabelledImages,
   type Records,
   standardise,
