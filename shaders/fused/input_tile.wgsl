@@ -51,7 +51,7 @@ fn four_of(at: u32) -> mat4x4f {
 // Where the image of a row lies in the texture, in one number. Behind the last row, the last one stands in.
 fn image_at(first: u32, row: u32) -> u32 {
   let at = place(order[first + min(row, ROWS - 1u)]);
-  return at.y << 16u | at.x;
+  return (at.y << 16u) | at.x;
 }
 
 // Four pixels of an image; behind the last texel, the last one stands in.

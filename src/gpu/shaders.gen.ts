@@ -1700,7 +1700,7 @@ fn four_of(at: u32) -> mat4x4f {
 
 fn image_at(first: u32, row: u32) -> u32 {
   let at = place(order[first + min(row, ROWS - 1u)]);
-  return at.y << 16u | at.x;
+  return (at.y << 16u) | at.x;
 }
 
 
