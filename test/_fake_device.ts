@@ -162,6 +162,7 @@ export class FakeDevice {
       features: new Set<string>(),
       lost: new Promise(() => {}),
       addEventListener() {},
+      removeEventListener() {},
       destroy() {},
       pushErrorScope() {},
       popErrorScope: () => Promise.resolve(null),

@@ -17,7 +17,14 @@ export function sharedGpu(): Promise<Gpu> {
  */
 export async function modestGpu(): Promise<Gpu> {
   const adapter = await navigator.gpu.requestAdapter();
-  return new Gpu(await adapter!.requestDevice());
+  const device = await adapter!.requestDevice();
+  const gpu = new Gpu(device);
+  // It leaves a device of the caller's alone; this one is for nobody else.
+  const destroy = () => {
+    Gpu.prototype.destroy.call(gpu);
+    device.destroy();
+  };
+  return Object.assign(gpu, { destroy });
 }
 
 /** Sizes of a data set of random bytes. */

@@ -6,6 +6,7 @@
 
 import { ArgumentError, DeviceLostError, GpuError, GpuUnavailableError } from "../errors.ts";
 import { amount, exactAmount, USE_LESS } from "./amounts.ts";
+import { explainNoAdapter, explainNoWebGpu, runtimeOf } from "./runtime.ts";
 import { scoped } from "./scopes.ts";
 
 /** A description of an adapter, as plain values. */
@@ -24,6 +25,15 @@ const VISIBLE_WAIT = 1;
 /** How many such calls show that the call blocks: once could be a pause of the runtime. */
 const CONVINCING = 2;
 
+/** Browsers never block such a call, though the system may pause this program within one. */
+const IN_BROWSER = runtimeOf(globalThis).name === "browser";
+
+/**
+ * How long the loss of a device may take to be heard after the failures that it causes, in milliseconds, in browsers,
+ * where the device is in another process.
+ */
+const LOSS_HEARD = 500;
+
 /** The end of all work submitted so far. */
 export interface Completion {
   /** Resolves when the work is done. */
@@ -35,7 +45,18 @@ export interface Completion {
   readonly over: boolean;
 }
 
-/** A device, what it can do, and the first thing that went wrong with it. */
+/**
+ * A device, what it can do, and the first thing that went wrong with it.
+ *
+ * @example
+ * ```ts
+ * import { Gpu } from "@headless/mlp";
+ *
+ * using gpu = await Gpu.request(); // destroyed at the end of the block
+ * const numbers = gpu.upload("numbers", Float32Array.of(1, 2, 3));
+ * console.log(new Float32Array(await gpu.read(numbers)));
+ * ```
+ */
 export class Gpu {
   /** The device; buffers and pipelines made on it directly may be used beside those made here. */
   readonly device: GPUDevice;
@@ -45,6 +66,12 @@ export class Gpu {
   #destroyed = false;
   /** Reject the promises that wait for the device. */
   readonly #waiting = new Set<(reason: Error) => void>();
+  /** Resolves a turn after the device is lost. */
+  readonly #lost: Promise<unknown>;
+  /** Stops listening to the device. */
+  readonly #leave: () => void;
+  /** Whether the device was requested here, and goes with this object. */
+  #owned = false;
   /** Calls that blocked until the GPU was done. */
   #visibleWaits = 0;
 
@@ -57,19 +84,19 @@ export class Gpu {
   constructor(device: GPUDevice, adapter: AdapterSummary = summarise(device.adapterInfo)) {
     this.device = device;
     this.adapter = adapter;
-    device.addEventListener("uncapturederror", (event) => {
-      const { error } = event as GPUUncapturedErrorEvent;
-      this.#fail(
-        error instanceof GPUOutOfMemoryError
-          ? new GpuError(`The GPU ran out of memory (${error.message}): ${USE_LESS}`)
-          : refusal(error),
-      );
+    // Nobody can stop listening to the promise of a loss: it holds this object by a link that can be cut.
+    const link: { gpu?: Gpu } = { gpu: this };
+    const hear = (event: Event) => {
+      if (link.gpu) link.gpu.#hearError((event as GPUUncapturedErrorEvent).error);
+    };
+    device.addEventListener("uncapturederror", hear);
+    this.#lost = device.lost.then(({ message }) => {
+      if (link.gpu) link.gpu.#hearLoss(message);
     });
-    device.lost.then(({ message }) => {
-      if (this.#destroyed) return;
-      this.#fail(lossError(message));
-      this.#rejectWaiting();
-    });
+    this.#leave = () => {
+      link.gpu = undefined;
+      device.removeEventListener("uncapturederror", hear);
+    };
   }
 
   /**
@@ -79,15 +106,10 @@ export class Gpu {
    * @throws {GpuUnavailableError} If there is no WebGPU or no adapter, or the adapter does not give a device.
    */
   static async request(): Promise<Gpu> {
-    const adapter = await globalThis.navigator?.gpu?.requestAdapter({
-      powerPreference: "high-performance",
-    });
-    if (!adapter) {
-      throw new GpuUnavailableError(
-        "No GPU adapter was found: install a Vulkan driver (a hardware vendor's, or Mesa's software driver: " +
-          "mesa-vulkan-drivers on Debian and Ubuntu, mesa-vulkan-drivers on Fedora, mesa-vulkan-swrast on Alpine)",
-      );
-    }
+    const found = globalThis.navigator?.gpu;
+    if (!found) throw new GpuUnavailableError(explainNoWebGpu(runtimeOf(globalThis)));
+    const adapter = await found.requestAdapter({ powerPreference: "high-performance" });
+    if (!adapter) throw new GpuUnavailableError(explainNoAdapter(runtimeOf(globalThis)));
     const { limits } = adapter;
     const device = await adapter.requestDevice({
       requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
@@ -106,7 +128,9 @@ export class Gpu {
     }).catch((error: Error) => {
       throw new GpuUnavailableError(`The GPU adapter gave no device: ${error.message}`);
     });
-    return new Gpu(device, summarise(adapter.info));
+    const gpu = new Gpu(device, summarise(adapter.info));
+    gpu.#owned = true;
+    return gpu;
   }
 
   /**
@@ -145,7 +169,7 @@ export class Gpu {
     if (performance.now() - began >= VISIBLE_WAIT) this.#visibleWaits++;
     const heard = this.orLost(done);
     heard.catch(() => {}); // Thrown where it is awaited; after another failure nobody may await it.
-    return { heard, over: this.#visibleWaits >= CONVINCING };
+    return { heard, over: !IN_BROWSER && this.#visibleWaits >= CONVINCING };
   }
 
   /**
@@ -165,8 +189,7 @@ export class Gpu {
     try {
       return await Promise.race([settled, lost]);
     } catch (error) {
-      // The loss of a device is reported a turn of the event loop after the failures that it causes.
-      if (!this.#failure) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (!this.#failure) await this.#lossAfter(error);
       throw error;
     } finally {
       this.check(); // The first error explains this one.
@@ -270,11 +293,47 @@ export class Gpu {
     return value;
   }
 
-  /** Destroys the device; nothing that was made on it can be used any more. */
+  /**
+   * Ends the use of the device: nothing that was made here can be used any more. A device from {@linkcode Gpu.request} is
+   * destroyed, with all memory on it. A device that the caller passed in stays theirs as it is: trainings and data on it
+   * keep their memory until they are destroyed themselves, which they can be before or after.
+   */
   destroy(): void {
+    if (this.#destroyed) return;
     this.#destroyed = true;
-    this.device.destroy();
+    this.#leave();
+    if (this.#owned) this.device.destroy();
     this.#rejectWaiting();
+  }
+
+  /** The same as {@linkcode Gpu.destroy}, for `using`. */
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+
+  #hearError(error: GPUError): void {
+    this.#fail(
+      error instanceof GPUOutOfMemoryError
+        ? new GpuError(`The GPU ran out of memory (${error.message}): ${USE_LESS}`)
+        : refusal(error),
+    );
+  }
+
+  #hearLoss(message: string): void {
+    this.#fail(lossError(message));
+    this.#rejectWaiting();
+  }
+
+  /** Waits after a failure until the loss that may have caused it would be known. */
+  async #lossAfter(error: unknown): Promise<void> {
+    // What browsers reject with when a device is lost; elsewhere a turn of the event loop is enough.
+    const mayBeLost = IN_BROWSER && error instanceof DOMException;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const waited = new Promise((resolve) => {
+      timer = setTimeout(resolve, mayBeLost ? LOSS_HEARD : 0);
+    });
+    await Promise.race(mayBeLost ? [this.#lost, waited] : [waited]);
+    clearTimeout(timer);
   }
 
   #rejectWaiting(): void {
@@ -309,11 +368,13 @@ function destroyedError(): ArgumentError {
 const STORAGE = 0x80 | 0x4 | 0x8; // GPUBufferUsage STORAGE, COPY_SRC, COPY_DST; the names exist only where WebGPU does.
 
 function summarise(info: GPUAdapterInfo): AdapterSummary {
+  // Browsers tell no more than maker and architecture, as in "google" and "swiftshader".
+  const description = info.description || info.device || info.architecture || info.vendor ||
+    "unnamed adapter";
   return {
-    description: info.description || info.device || info.architecture || info.vendor ||
-      "unnamed adapter",
+    description,
     vendor: info.vendor,
     software: info.isFallbackAdapter ||
-      /llvmpipe|lavapipe|softpipe|swiftshader|software/i.test(info.description),
+      /llvmpipe|lavapipe|softpipe|swiftshader|software/i.test(description),
   };
 }

@@ -117,6 +117,11 @@ export class DeviceDataSet {
     this.#parts.clear();
   }
 
+  /** The same as {@linkcode DeviceDataSet.destroy}, for `using`. */
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+
   /** Allocates in its own `Memory`, so that a failure leaves the other splits intact. */
   async #load(split: Split): Promise<DeviceImages> {
     const { texels, imagesPerLayer, source } = this;

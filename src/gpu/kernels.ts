@@ -75,7 +75,7 @@ export async function withShaders<T>(shaders: ShaderTexts, action: () => Promise
 
 /** The pipelines of a device, each compiled when it is first needed. */
 export class Kernels {
-  static #made = new WeakMap<ShaderTexts, WeakMap<GPUDevice, Kernels>>();
+  static #made = new WeakMap<ShaderTexts, WeakMap<Gpu, Kernels>>();
   #gpu: Gpu;
   #shaders: ShaderTexts;
   #sources = new Map<string, Source>();
@@ -94,10 +94,10 @@ export class Kernels {
    * @returns The same object on each call with the same device, so that nothing is compiled twice.
    */
   static of(gpu: Gpu): Kernels {
-    const ofTexts = Kernels.#made.get(texts) ?? new WeakMap<GPUDevice, Kernels>();
+    const ofTexts = Kernels.#made.get(texts) ?? new WeakMap<Gpu, Kernels>();
     Kernels.#made.set(texts, ofTexts);
-    const made = ofTexts.get(gpu.device) ?? new Kernels(gpu, texts);
-    ofTexts.set(gpu.device, made);
+    const made = ofTexts.get(gpu) ?? new Kernels(gpu, texts);
+    ofTexts.set(gpu, made);
     return made;
   }
 

@@ -338,6 +338,11 @@ export class Training {
     this.#ownData?.destroy();
   }
 
+  /** The same as {@linkcode Training.destroy}, for `using`. */
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+
   /** A network with what was learnt until a step, and what it was made from. */
   #trained(
     index: number,
