@@ -25,6 +25,7 @@ const PERMISSIONS: { readonly [task: string]: readonly string[] } = {
   "scaling": RESULTS,
   "data": [...RESULTS, "--allow-net=www.cs.toronto.edu,cave.cs.toronto.edu"],
   "doctor": ["--allow-read", "--allow-write=.cache", "--allow-env=DENO_WEBGPU_BACKEND"],
+  "browser": ["--allow-read=mod.ts,src/,docs/browser/", "--allow-net=127.0.0.1"],
   "test": [
     "--allow-read",
     "--allow-write",
