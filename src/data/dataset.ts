@@ -6,6 +6,8 @@
 
 import { ArgumentError, shown } from "../errors.ts";
 import { enumerate } from "../lists.ts";
+import { standardiseRecords } from "../model/record_values.ts";
+import type { RecordKind } from "../model/trained_network.ts";
 import { digest } from "./digest.ts";
 import {
   allocateLike,
@@ -32,7 +34,7 @@ export interface DataSet extends Readonly<Record<Split, LabelledImages>> {
   /** Lower-case hexadecimal digest of all images, see {@linkcode createDataSet}. */
   readonly sha256: string;
   /** What the values of its images are: bytes, which stand for value / 255, or float32 numbers. */
-  readonly input: "bytes" | "floats";
+  readonly input: RecordKind;
   /** Values per image. */
   readonly inputs: number;
   /** Number of classes. */
@@ -240,7 +242,7 @@ export function standardise(
   dataset: Pick<DataSet, "inputs" | "mean" | "std">,
   indices?: ArrayLike<number>,
 ): Float64Array {
-  const { inputs, mean, std } = dataset;
+  const { inputs } = dataset;
   const count = images.length / inputs;
   const floats = images instanceof Float32Array;
   if (!Number.isInteger(count)) {
@@ -249,21 +251,14 @@ export function standardise(
         `expected whole images of ${inputs}`,
     );
   }
-  const n = indices?.length ?? count;
-  const result = new Float64Array(n * inputs);
-  const unit = floats ? 1 : 255;
-  for (let i = 0; i < n; i++) {
-    const index = indices ? indices[i] : i;
-    if (!Number.isInteger(index) || index < 0 || index >= count) {
-      throw new ArgumentError(
-        `Cannot standardise image ${index}: expected an integer from 0 to ${count - 1}`,
-      );
-    }
-    for (let j = 0; j < inputs; j++) {
-      result[i * inputs + j] = (images[index * inputs + j] / unit - mean[j]) / std[j];
-    }
+  for (let i = 0; i < (indices?.length ?? 0); i++) {
+    const { [i]: index } = indices!;
+    if (Number.isInteger(index) && index >= 0 && index < count) continue;
+    throw new ArgumentError(
+      `Cannot standardise image ${index}: expected an integer from 0 to ${count - 1}`,
+    );
   }
-  return result;
+  return standardiseRecords(images, dataset, indices);
 }
 
 function mapSplits(

@@ -71,19 +71,25 @@ function checkValues(
 /**
  * Standardises records in float64: (v − mean) / std, where v is the value, or a byte / 255.
  *
- * @param x The records, [n, inputs].
+ * @param x The records, [count, inputs].
  * @param statistics Mean and standard deviation, [inputs].
- * @returns The standardised records, [n, inputs].
+ * @param indices Which records to take, in which order; all of them when left out.
+ * @returns The standardised records, [indices or count, inputs].
  */
 export function standardiseRecords(
   x: RecordValues,
   { mean, std }: Pick<RecordsOf, "mean" | "std">,
+  indices?: ArrayLike<number>,
 ): Float64Array {
-  const scale = x instanceof Uint8Array ? 255 : 1;
-  const result = new Float64Array(x.length);
-  for (let i = 0; i < x.length; i++) {
-    const j = i % mean.length;
-    result[i] = (x[i] / scale - mean[j]) / std[j];
+  const { length: inputs } = mean;
+  const unit = x instanceof Uint8Array ? 255 : 1;
+  const n = indices?.length ?? x.length / inputs;
+  const result = new Float64Array(n * inputs);
+  for (let i = 0; i < n; i++) {
+    const from = (indices ? indices[i] : i) * inputs;
+    for (let j = 0; j < inputs; j++) {
+      result[i * inputs + j] = (x[from + j] / unit - mean[j]) / std[j];
+    }
   }
   return result;
 }

@@ -34,13 +34,6 @@ export interface TrainedNetwork {
   readonly version?: string;
 }
 
-/** What the records of a data set are; bytes unless it says otherwise. */
-export function inputOf(
-  data: { readonly inputs: number; readonly input?: RecordKind },
-): RecordKind {
-  return data.input ?? "bytes";
-}
-
 /** The vectors of a network. */
 export type Vector = "parameters" | "statistics" | "mean" | "std";
 

@@ -347,7 +347,10 @@ async function allocate(
   const layout = { texels, imagesPerLayer: rows };
   const buffers = await PopulationBuffers.create(gpu, shape, { ...layout, source });
   try {
-    const standard = memory.upload("standardisation", standardisation(readAs(network), texels));
+    const standard = memory.upload(
+      "standardisation",
+      standardisation({ ...network, inputs }, texels),
+    );
     const data = { ...layout, standard };
     const context: KernelContext = { ...shape, gpu, kernels: Kernels.of(gpu), buffers, data };
     const layers = new BufferLayers(context, memory, "evaluation");
@@ -364,13 +367,6 @@ async function allocate(
     buffers.destroy();
     throw error;
   }
-}
-
-/** What kernels standardise by: numbers are standardised, in float64, before they are written. */
-function readAs({ mean, std, input, architecture: { inputs } }: TrainedNetwork) {
-  return input === "bytes"
-    ? { inputs, mean, std }
-    : { inputs, mean: mean.map(() => 0), std: std.map(() => 1) };
 }
 
 /** Maximum number of records in a chunk. */

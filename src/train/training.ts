@@ -11,7 +11,7 @@ import { DeviceDataSet } from "../gpu/device_data.ts";
 import { initialise } from "../model/initialisation.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
 import type { Architecture } from "../model/network.ts";
-import { inputOf, type TrainedNetwork } from "../model/trained_network.ts";
+import type { TrainedNetwork } from "../model/trained_network.ts";
 import { VERSION } from "../model/version.ts";
 import { EarlyStopping } from "./early_stopping.ts";
 import { checkRun, checkSplit } from "./option_checks.ts";
@@ -349,13 +349,12 @@ export class Training {
     step: number,
     learnt: Pick<TrainedNetwork, "parameters" | "statistics">,
   ): TrainedNetwork {
-    const { mean, std, classNames } = this.#source;
+    const { mean, std, classNames, input } = this.#source;
     const { networks, seed, batch, steps, halfCycle } = this.#plan;
     return {
-      ...{ architecture: this.architecture, classNames, step, version: VERSION, ...learnt },
+      ...{ architecture: this.architecture, classNames, input, step, version: VERSION, ...learnt },
       mean: mean.slice(),
       std: std.slice(),
-      input: inputOf(this.#source),
       settings: { seed, batch, steps, halfCycle, ...networks[index] },
     };
   }

@@ -11,7 +11,7 @@ import {
 import { decodeNetwork } from "../../src/model/checkpoint.ts";
 import type { Confusion } from "../../src/model/metrics.ts";
 import type { RecordValues } from "../../src/model/record_values.ts";
-import { checkUsable, inputOf, type TrainedNetwork } from "../../src/model/trained_network.ts";
+import { checkUsable, type TrainedNetwork } from "../../src/model/trained_network.ts";
 import { readIfThere } from "../_kit/files.ts";
 import { sha256 } from "../_kit/sha256.ts";
 
@@ -61,7 +61,7 @@ export function checkFit(network: TrainedNetwork, dataset: DataSet, path: string
   const compared = [
     ["values in a record", dataset.inputs, inputs],
     ["classes", dataset.classes, classes],
-    ["", `records of ${inputOf(dataset)}`, `records of ${input}`],
+    ["", `records of ${dataset.input}`, `records of ${input}`],
   ] as const;
   for (const [noun, found, expected] of compared) {
     if (found === expected) continue;

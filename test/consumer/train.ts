@@ -95,7 +95,10 @@ function mean(values: Float64Array): number {
 
 function rows(values: ArrayLike<number>, width: number): number[][] {
   const all = Array.from(values);
-  return Array.from({ length: all.length / width }, (_, i) => all.slice(i * width, (i + 1) * width));
+  return Array.from(
+    { length: all.length / width },
+    (_, i) => all.slice(i * width, (i + 1) * width),
+  );
 }
 
 function extremes(values: readonly number[]): [number, number] {

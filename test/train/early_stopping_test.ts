@@ -302,7 +302,11 @@ Deno.test("Training.restore() and bestNetwork() refuse what does not fit early s
   const training = await Training.create(await sharedGpu(), data, OPTIONS);
   assertEquals(training.best, [null]);
   await assertRejects(() => training.bestNetwork(), ArgumentError, "the option stopAfter");
-  await assertRejects(() => training.bestNetwork(1), ArgumentError, "Cannot copy network 1: expected");
+  await assertRejects(
+    () => training.bestNetwork(1),
+    ArgumentError,
+    "Cannot copy network 1: expected",
+  );
   const stopping = await Training.create(await sharedGpu(), data, {
     ...OPTIONS,
     stopAfter: { patience: 1 },

@@ -193,4 +193,3 @@ Deno.test("Training refuses wrong arguments and any use after destroy() in one s
   for (const use of uses) await assertRejects(use, ArgumentError, "it was destroyed");
   assertThrows(() => training.restore(state), ArgumentError, "it was destroyed");
 });
-
