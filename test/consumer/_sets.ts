@@ -23,7 +23,7 @@ export function digits(): Own {
     { length: 10 },
     () => Array.from({ length: 64 }, () => random.below(17)),
   );
-  const records = floats(templates, { count: 2000, spread: 14, seed: 2 });
+  const records = floats(templates, { count: 2000, spread: 7, seed: 2 });
   return { name: "digits", classNames: "0123456789".split(""), records };
 }
 
@@ -34,7 +34,7 @@ export function images(): Own {
     { length: 4 },
     () => Array.from({ length: 63 }, () => random.below(256)),
   );
-  const { images, labels } = floats(templates, { count: 1500, spread: 260, seed: 3 });
+  const { images, labels } = floats(templates, { count: 1500, spread: 130, seed: 3 });
   const bytes = Uint8Array.from(images, (value) => Math.min(255, Math.max(0, Math.round(value))));
   return { name: "images", classNames: ["a", "b", "c", "d"], records: { images: bytes, labels } };
 }
