@@ -69,6 +69,25 @@ export async function withServedPage(
   });
 }
 
+/**
+ * Calls a function in a served page.
+ *
+ * @param page The page.
+ * @param place The path of its module in the checkout, and its name.
+ * @param args What to call it with, plain data.
+ * @returns What it returned, plain data.
+ */
+export async function callInPage<T>(
+  page: Page,
+  place: readonly [path: string, name: string],
+  ...args: unknown[]
+): Promise<T> {
+  return await page.evaluate(async ([path, name, args]) => {
+    const module = await import(`/${path}`);
+    return await module[name](...args);
+  }, [...place, args] as const) as T;
+}
+
 async function inChromium(
   args: readonly string[],
   run: (browser: Browser) => Promise<void>,

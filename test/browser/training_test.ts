@@ -1,21 +1,12 @@
 /** Trainings in Chromium: the same source, the same tests, and rows like Deno's. */
 import { assert, assertEquals } from "@std/assert";
-import type { Page } from "playwright-core";
 import type { MetricRow } from "../../src/model/metrics.ts";
-import { withServedPage } from "../_browser.ts";
+import { callInPage, withServedPage } from "../_browser.ts";
 import { trainTwice } from "../_page/training.ts";
 import type { PageResult } from "../_page/run.ts";
 
 const PAGE = "test/_page/index.html";
 const PLACES = { places: ["test/"] };
-
-/** Calls a function of a module of the checkout in the page. */
-async function call<T>(page: Page, path: string, name: string, ...args: unknown[]): Promise<T> {
-  return await page.evaluate(async ([path, name, args]) => {
-    const module = await import(path as string);
-    return await module[name as string](...args as unknown[]);
-  }, [`/${path}`, name, args]) as T;
-}
 
 /** Files whose tests run in the page, without those that compile other variants for half a minute. */
 const FILES: Readonly<Record<string, readonly string[]>> = {
@@ -36,10 +27,9 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
 Deno.test("the tests of devices, lifetimes and trainings pass in Chromium", async () => {
   await withServedPage(PAGE, async ({ page }) => {
     for (const [file, without] of Object.entries(FILES)) {
-      const results = await call<PageResult[]>(
+      const results = await callInPage<PageResult[]>(
         page,
-        "test/_page/run.ts",
-        "runTests",
+        ["test/_page/run.ts", "runTests"],
         file,
         without,
       );
@@ -80,11 +70,10 @@ Deno.test("a training in Chromium gives the rows that it gives in Deno, but for 
   const [expected] = await trainTwice();
   assert(expected.at(-1)![0].training.loss < 0.9 * expected[0][0].training.loss);
   await withServedPage(PAGE, async ({ page, complaints }) => {
-    const [found, ahead] = await call<MetricRow[][][]>(
-      page,
+    const [found, ahead] = await callInPage<MetricRow[][][]>(page, [
       "test/_page/training.ts",
       "trainTwice",
-    );
+    ]);
     assertAlike(found, expected);
     assertEquals(ahead, found);
     assertEquals(complaints, []);
@@ -93,7 +82,10 @@ Deno.test("a training in Chromium gives the rows that it gives in Deno, but for 
 
 Deno.test("completion() in Chromium never takes work for done that may run, even when calls are slow", async () => {
   await withServedPage(PAGE, async ({ page }) => {
-    const over = await call<boolean[]>(page, "test/_page/training.ts", "pausedCallsAreOver");
+    const over = await callInPage<boolean[]>(page, [
+      "test/_page/training.ts",
+      "pausedCallsAreOver",
+    ]);
     assertEquals(over, [false, false, false, false]);
   }, PLACES);
 });
