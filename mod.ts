@@ -34,8 +34,7 @@ export {
   GpuUnavailableError,
 } from "./src/errors.ts";
 
-// Data sets: CIFAR-10, the built-in one, the caller's own.
-export { CIFAR10_CLASSES, parseCifar10, readCifar10 } from "./src/data/cifar10.ts";
+// Data sets: the caller's own, the built-in one. `./data` reads those of files.
 export {
   createDataSet,
   type DataSet,

@@ -40,6 +40,13 @@ Deno.test("the example of mod.ts trains a network", async () => {
   assert(success, new TextDecoder().decode(stderr));
 });
 
+Deno.test("the examples of docs/module.md run as they stand", async () => {
+  const { success, stdout, stderr } = await runDeno(
+    ...["test", "--doc", "--no-check", ...STD_MAP, "--allow-read", "--allow-env", "docs/module.md"],
+  );
+  assert(success, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
+});
+
 Deno.test("checkOutside() accepts what is exported and nothing else", async () => {
   const modules = new Map([
     ["good.ts", 'import { Gpu } from "@headless/mlp";\nconsole.log(Gpu);'],

@@ -55,7 +55,7 @@ export const CIFAR10_FILE_SIZE: number = RECORDS_PER_FILE * RECORD;
  *
  * @example Usage
  * ```ts
- * import { parseCifar10 } from "@headless/mlp";
+ * import { parseCifar10 } from "@headless/mlp/data";
  * import { assertEquals } from "@std/assert";
  *
  * const bytes = new Uint8Array(2 * 3073);
@@ -91,7 +91,7 @@ export function parseCifar10(bytes: Uint8Array, name: string): LabelledImages<Ui
  *
  * @example Usage
  * ```ts
- * import { type DataSet, readCifar10 } from "@headless/mlp";
+ * import { type DataSet, readCifar10 } from "@headless/mlp/data";
  *
  * async function load(folder: string): Promise<DataSet> {
  *   const dataset = await readCifar10(folder); // `deno task data` downloads it into data/
