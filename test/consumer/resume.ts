@@ -9,7 +9,7 @@ for (const { name, classNames, records } of [flowers(), digits(), images()]) {
   const { validation } = parts;
   const data = await createDataSet(parts.training, parts.test, { name, classNames, validation });
 
-  using classifier = await Classifier.load(gpu, await read("safetensors"));
+  using classifier = await Classifier.load(gpu, await read(name, "safetensors"));
   const logits = await classifier.logits(parts.test.images);
   const [first] = await classifier.predict(parts.test.images.slice(0, data.inputs));
 
@@ -23,22 +23,22 @@ for (const { name, classNames, records } of [flowers(), digits(), images()]) {
     epochs: 40,
     stopAfter: { patience: 3, metric: "loss", restoreBest: true },
   } as const;
-  using training = await Training.resume(gpu, data, options, await read("state"));
+  using training = await Training.resume(gpu, data, options, await read(name, "state"));
   const losses: number[] = [];
   for await (const [row] of training.run({ ahead: true })) losses.push(row?.validation.loss ?? NaN);
   const { parameters: [parameters = new Float32Array()] } = await training.state();
 
   console.log(JSON.stringify({
     name,
-    sameLogits: same(logits, await read("logits")),
-    sameParameters: same(parameters, await read("parameters")),
+    sameLogits: same(logits, await read(name, "logits")),
+    sameParameters: same(parameters, await read(name, "parameters")),
     losses,
     first: classifier.classNames[first ?? -1],
   }));
+}
 
-  async function read(kind: string): Promise<Uint8Array> {
-    return await Deno.readFile(`${folder}/${name}.${kind}`);
-  }
+async function read(name: string, kind: string): Promise<Uint8Array> {
+  return await Deno.readFile(`${folder}/${name}.${kind}`);
 }
 
 function same(values: Float32Array, bytes: Uint8Array): boolean {
