@@ -156,7 +156,7 @@ export function widths(options: Described<readonly number[]>): Option<readonly n
 /** A number of layers, which stands for `--hidden` with the widths of that network. */
 export function depth(
   { help }: { readonly help: string },
-): Option<readonly number[] | undefined> {
+): Option<readonly number[] | undefined> & Shorthand {
   const layers = DEPTHS.map((hidden) => String(hidden.length + 1));
   const { parse, ...option } = choice(layers, { default: "", help });
   return {
@@ -223,7 +223,16 @@ export type AnyValues = { readonly [name: string]: unknown };
 
 export type OptionTable<V> = { readonly [K in keyof V]: Option<V[K]> };
 
-export type Values<O> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
+/** The values of options; a shorthand has none. */
+export type Values<O> = {
+  readonly [K in keyof O as O[K] extends Shorthand ? never : K]: O[K] extends Option<infer T> ? T
+    : never;
+};
+
+/** An option that only sets another one. */
+interface Shorthand {
+  readonly shorthandFor: string;
+}
 
 /** A task whose options have the values `V`. */
 export interface Task<V extends AnyValues> {

@@ -70,27 +70,28 @@ Deno.test("parseOptions() takes the quick defaults with --quick, except where an
 });
 
 Deno.test("parseOptions() reads each option when its value follows a blank or an equals sign", () => {
-  const cases: [name: keyof typeof OPTIONS, typed: string, text: string, value: unknown][] = [
-    ["seed", "--seed", "4294967295", 4294967295],
-    ["out", "--out", "-results", "-results"],
-    ["out", "--out", "a=b", "a=b"],
-    ["data", "--data", "synthetic", "synthetic"],
-    ["variant", "--variant", "12", "12"],
-    ["hidden", "--hidden", "50", [50]],
-    ["hidden", "--hidden", "7, 5,3", [7, 5, 3]],
-    ["batchNorm", "--batch-norm", "off", "off"],
-    ["lambda", "--lambda", "-0", 0],
-    ["lambda", "--lambda", "+3.51E-3", 0.00351],
-    ["batch", "--batch", "2", 2],
-    ["batch", "--batch", "1e3", 1000],
-    ["etaMin", "--eta-min", ".01", 0.01],
-    ["etaMax", "--eta-max", "1", 1],
-    ["halfCycle", "--half-cycle", "900", 900],
-    ["cycles", "--cycles", "1", 1],
-    ["init", "--init", "xavier", "xavier"],
-    ["init", "--init", "1e-4", 1e-4],
-    ["repeat", "--repeat", "9", 9],
-  ];
+  const cases: [name: keyof Values<typeof OPTIONS>, typed: string, text: string, value: unknown][] =
+    [
+      ["seed", "--seed", "4294967295", 4294967295],
+      ["out", "--out", "-results", "-results"],
+      ["out", "--out", "a=b", "a=b"],
+      ["data", "--data", "synthetic", "synthetic"],
+      ["variant", "--variant", "12", "12"],
+      ["hidden", "--hidden", "50", [50]],
+      ["hidden", "--hidden", "7, 5,3", [7, 5, 3]],
+      ["batchNorm", "--batch-norm", "off", "off"],
+      ["lambda", "--lambda", "-0", 0],
+      ["lambda", "--lambda", "+3.51E-3", 0.00351],
+      ["batch", "--batch", "2", 2],
+      ["batch", "--batch", "1e3", 1000],
+      ["etaMin", "--eta-min", ".01", 0.01],
+      ["etaMax", "--eta-max", "1", 1],
+      ["halfCycle", "--half-cycle", "900", 900],
+      ["cycles", "--cycles", "1", 1],
+      ["init", "--init", "xavier", "xavier"],
+      ["init", "--init", "1e-4", 1e-4],
+      ["repeat", "--repeat", "9", 9],
+    ];
   for (const [name, typed, text, value] of cases) {
     for (const args of [[typed, text], [`${typed}=${text}`], ["--", typed, text]]) {
       const { options, given } = parseOptions(TASK, args);
