@@ -45,8 +45,10 @@ Deno.test("Training learns from numbers beside a large offset as from those arou
   assertEquals(far.rows, centred.rows);
   const accuracy = centred.rows.at(-1)!.training.accuracy;
   assert(accuracy > 0.8, String(accuracy));
-  const states = [await centred.training.state(), await far.training.state()];
-  assertEquals(states[1], states[0]);
+  // All but the origin, which names other data.
+  const { origin: _, ...near } = await centred.training.state();
+  const { origin: __, ...offset } = await far.training.state();
+  assertEquals(offset, near);
   centred.training.destroy();
   far.training.destroy();
 });
