@@ -229,12 +229,19 @@ export function reportRuns(context: TaskContext, ended: FinishedRuns): void {
     }
     const accuracies = [percent(validation.accuracy), percent(test.accuracy)];
     const other = published === null ? "none" : `about ${percent(published)}`;
-    table.push([name, ...accuracies, ...comparable ? [other] : [], outcome]);
+    const remark = [outcome, describeBest(summary)].filter((text) => text !== "").join("; ");
+    table.push([name, ...accuracies, ...comparable ? [other] : [], remark]);
   }
   if (options.json) return;
   context.stdout(tableHeading(dataset, options));
   printTable(context, table);
   context.stdout(`Files: ${options.out}`);
+}
+
+/** As in "best 91.3 % at step 220", of the validation images, where the best row was kept; otherwise "". */
+function describeBest({ bestStep, bestValidation }: RunSummary): string {
+  if (bestStep === undefined || bestStep === null || !bestValidation) return "";
+  return `best ${percent(bestValidation.accuracy)} at step ${bestStep}`;
 }
 
 if (import.meta.main) await runTask(main);

@@ -233,7 +233,7 @@ const CONSTANT = [
 
 Deno.test("baseline --early-stop ends a training at a constant rate, and --keep best writes its best network", async () => {
   await inDirectory(async (out) => {
-    const { status, errors } = await train(out, CONSTANT);
+    const { status, errors, output } = await train(out, CONSTANT);
     assertEquals(status, 0, errors);
     const run = "hidden-6-batch-norm";
     const files = await filesIn(out);
@@ -251,6 +251,8 @@ Deno.test("baseline --early-stop ends a training at a constant rate, and --keep 
     const summary = JSON.parse(text(files.get(`${run}/summary.json`)));
     assertEquals([summary.steps, summary.val], [rows.at(-1)!.step, rows.at(-1)!.validation]);
     assertEquals([summary.best_step, summary.best_val], [rows[best].step, rows[best].validation]);
+    const accuracy = (100 * rows[best].validation.accuracy).toFixed(1);
+    assertMatch(output, new RegExp(`best ${accuracy} % at step ${rows[best].step}\n`));
     const networks = ["model.safetensors", "best.safetensors"].map((file) => {
       const name = `${run}/${file}`;
       return networkFromTensors(decodeSafetensors(files.get(name)!, { name }), { name });
