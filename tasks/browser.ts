@@ -1,9 +1,10 @@
 /** The task `browser`: the page in docs/browser/, with the module from this checkout, for a browser on this machine. */
-import { serveCheckout, type ServeOptions } from "./_browser/serve.ts";
+import { CAN_STRIP_TYPES, serveCheckout, type ServeOptions } from "./_browser/serve.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask, TaskError } from "./_kit/main.ts";
 import { COMMON_OPTIONS, integer, type Values } from "./_kit/options.ts";
+import { DENO_VERSION } from "./_kit/version.ts";
 
 /** All that is served, and the page that opens first. */
 export const SERVED: ServeOptions = {
@@ -31,6 +32,11 @@ const TASK = {
 
 /** Serves until the task is told to stop, which is how it is meant to end. */
 async function serve({ port }: Values<typeof OPTIONS>, context: TaskContext): Promise<number> {
+  if (!CAN_STRIP_TYPES) {
+    throw new TaskError(
+      `Cannot serve modules to a browser: Deno ${DENO_VERSION} cannot take their types out, expected 2.9 or newer`,
+    );
+  }
   const onListen = (address: Deno.NetAddr) => context.stdout(`http://127.0.0.1:${address.port}/`);
   const { signal } = context;
   try {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { stripTypeScriptTypes } from "node:module";
+import * as modules from "node:module";
 
 /** The root of the checkout. */
 const ROOT = new URL("../../", import.meta.url);
@@ -19,6 +19,9 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Names from the root without a dot or a dash in front of any, so that none leads up or to a hidden file. */
 const PATH =
   /^\/((?:[A-Za-z0-9_][A-Za-z0-9_.-]*\/)*[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*\.([a-z]+))$/;
+
+/** Whether this Deno can take the types out of a module: 2.8 cannot. */
+export const CAN_STRIP_TYPES: boolean = "stripTypeScriptTypes" in modules;
 
 /** What is served. */
 export interface ServeOptions {
@@ -56,7 +59,7 @@ export async function serveCheckout(request: Request, options: ServeOptions): Pr
     ? await readInside(path, place, options.root ?? ROOT)
     : undefined;
   if (text === undefined) return new Response("not found\n", { status: 404 });
-  const body = extension === "ts" ? stripTypeScriptTypes(text) : text;
+  const body = extension === "ts" ? modules.stripTypeScriptTypes(text) : text;
   return new Response(request.method === "HEAD" ? null : body, {
     headers: {
       "content-type": TYPES[extension],
