@@ -54,7 +54,7 @@ interface Cell {
  * @example
  * ```ts
  * import { assertStringIncludes } from "@std/assert";
- * import { confusionFigure } from "./confusion.ts";
+ * import { confusionFigure } from "@headless/mlp/figures";
  *
  * const confusion = { classNames: ["cat", "dog"], counts: [[70, 30], [20, 80]] };
  * const svg = await confusionFigure(confusion, { title: "Test images", dataSet: "pets" });

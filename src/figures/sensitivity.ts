@@ -88,7 +88,7 @@ interface Point {
  * @example
  * ```ts
  * import { assertStringIncludes } from "@std/assert";
- * import { sensitivityFigure } from "./sensitivity.ts";
+ * import { sensitivityFigure } from "@headless/mlp/figures";
  *
  * const svg = await sensitivityFigure([
  *   { sigma: "0.001", batchNorm: false, step: 0, trainingLoss: 2.303 },

@@ -81,7 +81,7 @@ export const SCALING_BASE: PopulationPlan = {
  * @example Nine affine layers have eight hidden ones
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { scalingPlan } from "./scaling.ts";
+ * import { scalingPlan } from "@headless/mlp/measure";
  *
  * assertEquals(scalingPlan("depth", 9).hidden, [50, 50, 50, 50, 50, 50, 50, 50]);
  * ```
@@ -125,7 +125,7 @@ export interface SizedCost {
  * @example A size that sticks out
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { findCliffs } from "./scaling.ts";
+ * import { findCliffs } from "@headless/mlp/measure";
  *
  * const costs = [[1, 10], [2, 20], [4, 120], [8, 80]].map(([size, cost]) => ({ size, cost }));
  *

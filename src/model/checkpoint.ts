@@ -49,7 +49,7 @@ interface Place {
  * @example A linear classifier of two inputs
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { networkTensors } from "./checkpoint.ts";
+ * import { networkTensors } from "@headless/mlp";
  *
  * const { tensors } = networkTensors({
  *   architecture: { inputs: 2, hidden: [], classes: 3, batchNorm: false },
@@ -129,7 +129,7 @@ export function networkFromTensors(file: Safetensors, options: DecodeOptions): T
  * @example A network as a file, and back
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { decodeNetwork, encodeNetwork } from "./checkpoint.ts";
+ * import { decodeNetwork, encodeNetwork } from "@headless/mlp";
  *
  * const bytes = encodeNetwork({
  *   architecture: { inputs: 1, hidden: [], classes: 2, batchNorm: false },

@@ -41,7 +41,7 @@ export interface InitialisationOptions {
  * @example A fixed standard deviation
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { initialise } from "./initialisation.ts";
+ * import { initialise } from "@headless/mlp/reference";
  *
  * const architecture = { inputs: 2, hidden: [], classes: 2, batchNorm: false };
  * const parameters = initialise(architecture, { seed: 1, identity: 0, initialisation: 1e-3 });
@@ -75,6 +75,16 @@ export function initialise(
  * @param architecture The network's architecture.
  * @returns The flat vector, [layout.statisticCount]; empty without batch norm.
  * @throws {ArgumentError} If the architecture is not allowed.
+ *
+ * @example A hidden layer of two
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { initialStatistics } from "@headless/mlp/reference";
+ *
+ * const architecture = { inputs: 3, hidden: [2], classes: 2, batchNorm: true };
+ *
+ * assertEquals(initialStatistics(architecture), Float32Array.of(0, 0, 1, 1));
+ * ```
  */
 export function initialStatistics(architecture: Architecture): Float32Array {
   const { statistics, statisticCount } = layout(architecture);

@@ -86,7 +86,7 @@ export interface Layout {
  * @example Where the second weight matrix lies
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { layout } from "./network.ts";
+ * import { layout } from "@headless/mlp/reference";
  *
  * const { parameters, count } = layout({ inputs: 3, hidden: [4], classes: 2, batchNorm: true });
  *
@@ -141,6 +141,19 @@ export function layout(architecture: Architecture): Layout {
  * @param architecture The network's architecture.
  * @param parameter One of the parameters of its layout.
  * @returns Whether the gradient of the parameter is 0 by construction.
+ *
+ * @example All but the bias of the last layer
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isCancelledBias, layout } from "@headless/mlp/reference";
+ *
+ * const architecture = { inputs: 3, hidden: [4], classes: 2, batchNorm: true };
+ * const cancelled = layout(architecture).parameters.filter((parameter) =>
+ *   isCancelledBias(architecture, parameter)
+ * );
+ *
+ * assertEquals(cancelled.map(({ name }) => name), ["b1"]);
+ * ```
  */
 export function isCancelledBias(architecture: Architecture, parameter: Parameter): boolean {
   return architecture.batchNorm && parameter.kind === "bias" &&

@@ -61,7 +61,7 @@ const COUNTER = /(^|\.)num_batches_tracked$/;
  * @example A file of one tensor
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
+ * import { decodeSafetensors, encodeSafetensors } from "@headless/mlp";
  *
  * const bytes = encodeSafetensors(new Map([["x", { shape: [2], data: new Float32Array([1, 2]) }]]));
  *

@@ -29,7 +29,7 @@ export interface Cycle {
  * @example One cycle of four steps
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { phase } from "./schedule.ts";
+ * import { phase } from "@headless/mlp/reference";
  *
  * assertEquals([0, 1, 2, 3, 4].map((step) => phase(step, 2)), [0, 0.5, 1, 0.5, 0]);
  * ```
@@ -49,7 +49,7 @@ export function phase(step: number, halfCycle: number): number {
  * @example The middle of the first cycle
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { eta } from "./schedule.ts";
+ * import { eta } from "@headless/mlp/reference";
  *
  * assertEquals(eta(900, { etaMin: 1e-5, etaMax: 1e-1, halfCycle: 900 }), 1e-1);
  * ```
@@ -72,7 +72,7 @@ export function eta(step: number, cycle: Cycle): number {
  * @example Two cycles
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { totalSteps } from "./schedule.ts";
+ * import { totalSteps } from "@headless/mlp/reference";
  *
  * assertEquals(totalSteps({ etaMin: 1e-5, etaMax: 1e-1, halfCycle: 2250 }, 2), 9000);
  * ```
@@ -95,6 +95,19 @@ export function totalSteps(cycle: Cycle, cycles: number): number {
  *
  * @param cycle The range and the half cycle.
  * @throws {ArgumentError} If one is not allowed.
+ *
+ * @example A range whose ends are exchanged
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ * import { checkCycle } from "@headless/mlp/reference";
+ *
+ * checkCycle({ etaMin: 1e-5, etaMax: 1e-1, halfCycle: 900 });
+ * assertThrows(
+ *   () => checkCycle({ etaMin: 1e-1, etaMax: 1e-5, halfCycle: 900 }),
+ *   RangeError,
+ *   "expected 0 <= etaMin <= etaMax",
+ * );
+ * ```
  */
 export function checkCycle({ etaMin, etaMax, halfCycle }: Cycle): void {
   if (!Number.isSafeInteger(halfCycle) || halfCycle < 1) {

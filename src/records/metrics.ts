@@ -42,7 +42,7 @@ class MetricsCsv extends CsvTable<MetricRow> {
  * @example The evaluation before the first step
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { METRICS_CSV } from "./metrics.ts";
+ * import { METRICS_CSV } from "@headless/mlp/records";
  *
  * const evaluation = { loss: 2.5, cost: 3.25, accuracy: 0.125 };
  * const rows = [{ step: 0, epoch: 0, eta: null, training: evaluation, validation: evaluation }];

@@ -15,7 +15,7 @@ import { CsvTable } from "./table.ts";
  * @example A cat that is taken for a dog
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { PREDICTIONS_CSV } from "./predictions.ts";
+ * import { PREDICTIONS_CSV } from "@headless/mlp/records";
  *
  * const classes = { label: "cat", predicted: "dog" };
  * const rows = [{ split: "test", record: 0, ...classes, probability: 0.75, correct: false }];

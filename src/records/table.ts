@@ -92,7 +92,7 @@ interface Column {
  * @example A small table
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { CsvTable } from "./table.ts";
+ * import { CsvTable } from "@headless/mlp/records";
  *
  * const table = new CsvTable<{ step: number; maxEta: number | null }>({
  *   step: "integer",

@@ -113,7 +113,7 @@ export interface Spread {
  * @example
  * ```ts
  * import { assert } from "@std/assert";
- * import { planTrials } from "./lambda_search.ts";
+ * import { planTrials } from "@headless/mlp/experiments";
  *
  * const trials = planTrials({ from: 1e-5, to: 1e-1 }, { stage: "coarse", count: 10, seed: 1 });
  *

@@ -128,7 +128,7 @@ export interface RateTest extends RangeSuggestion, Untrained {
  * @example Four rates, a factor of ten apart
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { spreadRates } from "./learning_rates.ts";
+ * import { spreadRates } from "@headless/mlp/experiments";
  *
  * assertEquals(spreadRates({ from: 1e-3, to: 1 }, 4).map((eta) => eta.toFixed(3)), [
  *   "0.001",
@@ -265,7 +265,7 @@ const NOTICEABLE = 0.01;
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { suggestRange } from "./learning_rates.ts";
+ * import { suggestRange } from "@headless/mlp/experiments";
  *
  * const losses = [[1e-4, 2.3], [1e-3, 2.1], [1e-2, 1.7], [1e-1, 1.5], [1, 1.8]];
  * const rows = losses.map(([eta, trainingLoss]) => (

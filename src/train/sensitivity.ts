@@ -43,7 +43,7 @@ export interface CurveRow {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { sigmaName } from "./sensitivity.ts";
+ * import { sigmaName } from "@headless/mlp/experiments";
  *
  * assertEquals(sigmaName(1e-3), "0.001");
  * ```
@@ -74,7 +74,7 @@ export function initialWeightsName(sigma: string): string {
  * @example A network that learnt nothing
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { outcomeOf } from "./sensitivity.ts";
+ * import { outcomeOf } from "@headless/mlp/experiments";
  *
  * assertEquals(outcomeOf({ divergedAt: null, training: { loss: 2.3026 } }, 10), "stalled");
  * ```

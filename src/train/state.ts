@@ -49,7 +49,7 @@ const PROGRESS = "progress";
  * @example A state before the first step
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { decodeState, encodeState } from "./state.ts";
+ * import { decodeState, encodeState } from "@headless/mlp";
  *
  * const state = {
  *   step: 0,

@@ -16,6 +16,17 @@ import { BATCH_NORM_EPSILON } from "../network.ts";
  * @param x [n, in]
  * @param layer The weights W, [in, out], and biases b, [out].
  * @returns s, [n, out]
+ *
+ * @example An image of two values, three outputs
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { affineForward } from "@headless/mlp/reference";
+ *
+ * const layer = { weight: Float64Array.of(1, 2, 3, 4, 5, 6), bias: Float64Array.of(10, 20, 30) };
+ * const s = affineForward(Float64Array.of(1, 2), layer);
+ *
+ * assertEquals(s, Float64Array.of(1 + 8 + 10, 2 + 10 + 20, 3 + 12 + 30));
+ * ```
  */
 export function affineForward(
   x: Float64Array,
@@ -47,6 +58,17 @@ export function affineForward(
  * @param ds [n, out]
  * @param cache The input x, [n, in], and the number of images n.
  * @returns dW, [in, out], and db, [out]
+ *
+ * @example An image of two values, two outputs
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { affineBackward } from "@headless/mlp/reference";
+ *
+ * const { dWeight, dBias } = affineBackward(Float64Array.of(1, 10), { x: Float64Array.of(3, 4), n: 1 });
+ *
+ * assertEquals(dWeight, Float64Array.of(3, 30, 4, 40));
+ * assertEquals(dBias, Float64Array.of(1, 10));
+ * ```
  */
 export function affineBackward(
   ds: Float64Array,
@@ -79,6 +101,16 @@ export function affineBackward(
  * @param ds [n, out]
  * @param cache The weights W, [in, out], and the number of images n.
  * @returns dx, [n, in]
+ *
+ * @example An image of two values, two outputs
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { affineBackwardInput } from "@headless/mlp/reference";
+ *
+ * const dx = affineBackwardInput(Float64Array.of(1, 10), { weight: Float64Array.of(1, 2, 3, 4), n: 1 });
+ *
+ * assertEquals(dx, Float64Array.of(1 + 20, 3 + 40));
+ * ```
  */
 export function affineBackwardInput(
   ds: Float64Array,
@@ -113,6 +145,20 @@ export function affineBackwardInput(
  * @param s [n, width]
  * @param layer The scales gamma and shifts beta, [width] each.
  * @returns y and ŝ (`normalised`), [n, width] each; the mean and variance of the batch, [width] each
+ *
+ * @example Two images of one feature
+ * ```ts
+ * import { assertAlmostEquals, assertEquals } from "@std/assert";
+ * import { batchNormForward } from "@headless/mlp/reference";
+ *
+ * const layer = { gamma: Float64Array.of(2), beta: Float64Array.of(5) };
+ * const { y, mean, variance } = batchNormForward(Float64Array.of(0, 200), layer);
+ *
+ * assertEquals([mean[0], variance[0]], [100, 100 ** 2]);
+ * // ε, 1e-5 beside a variance of 10,000, changes y by 1e-9.
+ * assertAlmostEquals(y[0], 5 - 2, 1e-8);
+ * assertAlmostEquals(y[1], 5 + 2, 1e-8);
+ * ```
  */
 export function batchNormForward(
   s: Float64Array,
@@ -139,6 +185,22 @@ export function batchNormForward(
  * @param s [n, width]
  * @param layer The scales gamma, shifts beta, means and variances, [width] each.
  * @returns y and ŝ (`normalised`), [n, width] each
+ *
+ * @example An image of one feature
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import { batchNormApply } from "@headless/mlp/reference";
+ *
+ * const { y, normalised } = batchNormApply(Float64Array.of(300), {
+ *   gamma: Float64Array.of(2),
+ *   beta: Float64Array.of(5),
+ *   mean: Float64Array.of(100),
+ *   variance: Float64Array.of(100 ** 2),
+ * });
+ *
+ * assertAlmostEquals(normalised[0], (300 - 100) / 100, 1e-8);
+ * assertAlmostEquals(y[0], 2 * 2 + 5, 1e-8);
+ * ```
  */
 export function batchNormApply(
   s: Float64Array,
@@ -172,6 +234,21 @@ export function batchNormApply(
  * @param cache ŝ (`normalised`), [n, width], and the variance, [width], from {@linkcode batchNormForward}; the scales
  * gamma, [width].
  * @returns ds, [n, width]; dgamma and dbeta, [width] each
+ *
+ * @example Three images of one feature: what all have in common is taken from the gradient
+ * ```ts
+ * import { assertAlmostEquals, assertEquals } from "@std/assert";
+ * import { batchNormBackward } from "@headless/mlp/reference";
+ *
+ * const { ds, dGamma, dBeta } = batchNormBackward(Float64Array.of(0, 3, 0), {
+ *   normalised: Float64Array.of(-Math.sqrt(1.5), 0, Math.sqrt(1.5)),
+ *   variance: Float64Array.of(100 ** 2),
+ *   gamma: Float64Array.of(100),
+ * });
+ *
+ * assertEquals([dGamma[0], dBeta[0]], [0, 3]);
+ * for (const [i, expected] of [-1, 2, -1].entries()) assertAlmostEquals(ds[i], expected, 1e-8);
+ * ```
  */
 export function batchNormBackward(
   dy: Float64Array,
@@ -205,6 +282,14 @@ export function batchNormBackward(
  *
  * @param s Any shape.
  * @returns y, of the same shape
+ *
+ * @example Three values
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { reluForward } from "@headless/mlp/reference";
+ *
+ * assertEquals(reluForward(Float64Array.of(-1, 0, 2)), Float64Array.of(0, 0, 2));
+ * ```
  */
 export function reluForward(s: Float64Array): Float64Array {
   const y = new Float64Array(s.length);
@@ -218,6 +303,16 @@ export function reluForward(s: Float64Array): Float64Array {
  * @param dy Any shape.
  * @param s The input of the ReLU, of the same shape.
  * @returns ds, of the same shape
+ *
+ * @example Three values
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { reluBackward } from "@headless/mlp/reference";
+ *
+ * const dy = Float64Array.of(7, 8, 9);
+ *
+ * assertEquals(reluBackward(dy, Float64Array.of(-1, 0, 2)), Float64Array.of(0, 0, 9));
+ * ```
  */
 export function reluBackward(dy: Float64Array, s: Float64Array): Float64Array {
   const ds = new Float64Array(dy.length);
@@ -235,6 +330,17 @@ export function reluBackward(dy: Float64Array, s: Float64Array): Float64Array {
  * @param logits [n, classes]
  * @param labels [n]
  * @returns The loss, and dlogits, [n, classes]
+ *
+ * @example An image that two classes fit equally well
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { softmaxCrossEntropy } from "@headless/mlp/reference";
+ *
+ * const { loss, dLogits } = softmaxCrossEntropy(Float64Array.of(0, 0), [1]);
+ *
+ * assertEquals(loss, Math.LN2);
+ * assertEquals(dLogits, Float64Array.of(0.5, -0.5));
+ * ```
  */
 export function softmaxCrossEntropy(
   logits: Float64Array,

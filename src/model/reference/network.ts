@@ -96,6 +96,22 @@ export interface ReferenceEvaluation {
  * @param options The L2 weight.
  * @returns The loss, the cost, and the inputs of the ReLUs.
  * @throws {ArgumentError} If sizes do not fit together, a label is not a class, or batch norm gets a batch of 1.
+ *
+ * @example The L2 penalty of a linear classifier
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { cost } from "@headless/mlp/reference";
+ *
+ * const network = {
+ *   architecture: { inputs: 1, hidden: [], classes: 2, batchNorm: false },
+ *   parameters: Float64Array.of(3, 3, 0, 0), // W [1, 2], b [2]
+ * };
+ * const result = cost(network, { x: Float64Array.of(0), labels: [0] }, { lambda: 0.5 });
+ *
+ * assertEquals(result.loss, Math.LN2);
+ * assertEquals(result.penalty, 0.5 * (3 ** 2 + 3 ** 2));
+ * assertEquals(result.cost, result.loss + result.penalty);
+ * ```
  */
 export function cost(network: Network, batch: Batch, options: CostOptions = {}): Cost {
   return trainingPass(network, batch, options).cost;
@@ -114,7 +130,7 @@ export function cost(network: Network, batch: Batch, options: CostOptions = {}):
  * @example A linear classifier with all parameters 0
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { gradients } from "./network.ts";
+ * import { gradients } from "@headless/mlp/reference";
  *
  * const network = {
  *   architecture: { inputs: 1, hidden: [], classes: 2, batchNorm: false },
@@ -173,6 +189,22 @@ export function gradients(network: Network, batch: Batch, options: CostOptions =
  * @param options The L2 weight.
  * @returns The logits, loss, cost and accuracy.
  * @throws {ArgumentError} If sizes do not fit together, or a label is not a class.
+ *
+ * @example A linear classifier that is right about one image of two
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { evaluate } from "@headless/mlp/reference";
+ *
+ * const network = {
+ *   architecture: { inputs: 1, hidden: [], classes: 2, batchNorm: false },
+ *   parameters: Float64Array.of(1, -1, 0, 0), // W [1, 2], b [2]
+ *   statistics: new Float64Array(), // none without batch norm
+ * };
+ * const { logits, accuracy } = evaluate(network, { x: Float64Array.of(2, -1), labels: [0, 0] });
+ *
+ * assertEquals(logits, Float64Array.of(2, -2, -1, 1));
+ * assertEquals(accuracy, 0.5);
+ * ```
  */
 export function evaluate(
   network: EvaluatedNetwork,
@@ -202,6 +234,19 @@ export function evaluate(
  * @param statistics The running averages, [layout.statisticCount]; changed in place.
  * @param batchStatistics Mean and biased variance of the batch, [layout.statisticCount].
  * @param first Whether this is the first batch of the network.
+ *
+ * @example Two batches
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { updateStatistics } from "@headless/mlp/reference";
+ *
+ * const statistics = Float32Array.of(0, 1); // mean and variance of a layer of width 1
+ * updateStatistics(statistics, Float32Array.of(10, 4), true);
+ * assertEquals(statistics, Float32Array.of(10, 4));
+ *
+ * updateStatistics(statistics, Float32Array.of(20, 4), false);
+ * assertEquals(statistics, Float32Array.of(0.9 * 10 + 0.1 * 20, 4));
+ * ```
  */
 export function updateStatistics(
   statistics: Vector,
@@ -221,6 +266,17 @@ export function updateStatistics(
  * @param parameters The flat vector of parameters, [layout.count]; changed in place.
  * @param gradients The gradient of the cost, [layout.count].
  * @param eta The learning rate η.
+ *
+ * @example A step
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { sgdStep } from "@headless/mlp/reference";
+ *
+ * const parameters = Float64Array.of(1, 2);
+ * sgdStep(parameters, Float64Array.of(2, -4), 0.5);
+ *
+ * assertEquals(parameters, Float64Array.of(0, 4));
+ * ```
  */
 export function sgdStep(parameters: Vector, gradients: Vector, eta: number): void {
   for (let i = 0; i < parameters.length; i++) parameters[i] -= eta * gradients[i];

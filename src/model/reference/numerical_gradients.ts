@@ -72,7 +72,7 @@ export interface GradientError {
  * @example The gradient of a linear classifier
  * ```ts
  * import { assert } from "@std/assert";
- * import { checkGradients } from "./numerical_gradients.ts";
+ * import { checkGradients } from "@headless/mlp/reference";
  *
  * const network = {
  *   architecture: { inputs: 1, hidden: [], classes: 2, batchNorm: false },

@@ -62,6 +62,27 @@ export function logits(network: TrainedNetwork, x: RecordValues): Float64Array {
  * @param x One record or many, as for {@linkcode logits}.
  * @returns Probabilities, [n, classes]; those of a record add up to 1 within rounding.
  * @throws {ArgumentError} If the network has diverged, or the records do not fit it.
+ *
+ * @example A measurement one standard deviation above the mean
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import { probabilities } from "@headless/mlp/reference";
+ *
+ * const network = {
+ *   architecture: { inputs: 1, hidden: [], classes: 2, batchNorm: false },
+ *   parameters: new Float32Array([1, -1, 0, 0]),
+ *   statistics: new Float32Array(),
+ *   mean: new Float32Array([20]),
+ *   std: new Float32Array([5]),
+ *   input: "floats",
+ *   classNames: ["warm", "cold"],
+ * } as const;
+ * const [warm, cold] = probabilities(network, new Float32Array([25]));
+ *
+ * // The logits are 1 and -1.
+ * assertAlmostEquals(warm, 1 / (1 + Math.exp(-2)), 1e-15);
+ * assertAlmostEquals(warm + cold, 1, 1e-15);
+ * ```
  */
 export function probabilities(network: TrainedNetwork, x: RecordValues): Float64Array {
   return softmax(logits(network, x), network.architecture.classes);
@@ -74,6 +95,25 @@ export function probabilities(network: TrainedNetwork, x: RecordValues): Float64
  * @param x One record or many, as for {@linkcode logits}.
  * @returns Classes counted from 0, [n].
  * @throws {ArgumentError} If the network has diverged, or the records do not fit it.
+ *
+ * @example Two measurements, above and below the mean
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { classify } from "@headless/mlp/reference";
+ *
+ * const network = {
+ *   architecture: { inputs: 1, hidden: [], classes: 2, batchNorm: false },
+ *   parameters: new Float32Array([1, -1, 0, 0]),
+ *   statistics: new Float32Array(),
+ *   mean: new Float32Array([20]),
+ *   std: new Float32Array([5]),
+ *   input: "floats",
+ *   classNames: ["warm", "cold"],
+ * } as const;
+ * const classes = classify(network, new Float32Array([25, 10]));
+ *
+ * assertEquals(Array.from(classes, (label) => network.classNames[label]), ["warm", "cold"]);
+ * ```
  */
 export function classify(network: TrainedNetwork, x: RecordValues): Uint16Array {
   return largest(logits(network, x), network.architecture.classes);
