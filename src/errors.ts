@@ -4,31 +4,104 @@
  * @module
  */
 
-/** An argument is not allowed: the caller must change it, trying again does not help. */
+/**
+ * An argument is not allowed: the caller must change it, trying again does not help.
+ *
+ * @example More records to test with than there are
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ * import { ArgumentError, splitRecords } from "@headless/mlp";
+ *
+ * const records = { images: Float32Array.of(0.5, 1.5), labels: [0, 1] };
+ *
+ * assertThrows(() => splitRecords(records, { test: 2 }), ArgumentError, "Cannot split 2 records");
+ * ```
+ */
 export class ArgumentError extends RangeError {
   /** A literal, because minifiers change the class name. */
   override name = "ArgumentError";
 }
 
-/** A data file is missing or malformed: the message names the file. */
+/**
+ * A data file is missing or malformed: the message names the file.
+ *
+ * @example A file that is empty
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ * import { DataError, decodeNetwork } from "@headless/mlp";
+ *
+ * assertThrows(
+ *   () => decodeNetwork(new Uint8Array(), { name: "model.safetensors" }),
+ *   DataError,
+ *   "Cannot read model.safetensors",
+ * );
+ * ```
+ */
 export class DataError extends Error {
   /** A literal, because minifiers change the class name. */
   override name = "DataError";
 }
 
-/** WebGPU has no adapter here: a driver is missing or hidden. */
+/**
+ * WebGPU has no adapter here: a driver is missing or hidden.
+ *
+ * @example Going on without a GPU
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { Gpu, GpuUnavailableError } from "@headless/mlp";
+ *
+ * async function findGpu(): Promise<Gpu | undefined> {
+ *   try {
+ *     return await Gpu.request();
+ *   } catch (error) {
+ *     if (error instanceof GpuUnavailableError) return undefined; // Its message says what to do.
+ *     throw error;
+ *   }
+ * }
+ * using gpu = await findGpu();
+ * assert(gpu === undefined || gpu.adapter.description !== "");
+ * ```
+ */
 export class GpuUnavailableError extends Error {
   /** A literal, because minifiers change the class name. */
   override name = "GpuUnavailableError";
 }
 
-/** The GPU refused an operation: invalid use, a shader that does not compile, memory that ran out. */
+/**
+ * The GPU refused an operation: invalid use, a shader that does not compile, memory that ran out.
+ *
+ * @example A buffer that nothing may use
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { Gpu, GpuError } from "@headless/mlp";
+ *
+ * using gpu = await Gpu.request();
+ * gpu.device.createBuffer({ size: 4, usage: 0 });
+ *
+ * await assertRejects(() => gpu.done(), GpuError);
+ * ```
+ */
 export class GpuError extends Error {
   /** A literal, because minifiers change the class name. */
   override name = "GpuError";
 }
 
-/** The device was lost while in use: trying again may help. */
+/**
+ * The device was lost while in use: trying again may help.
+ *
+ * @example Another device after a loss
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { DeviceLostError, Gpu } from "@headless/mlp";
+ *
+ * const lost = await Gpu.request();
+ * lost.device.destroy();
+ * await assertRejects(() => lost.done(), DeviceLostError);
+ *
+ * using gpu = await Gpu.request();
+ * await gpu.done();
+ * ```
+ */
 export class DeviceLostError extends Error {
   /** A literal, because minifiers change the class name. */
   override name = "DeviceLostError";

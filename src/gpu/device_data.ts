@@ -34,6 +34,23 @@ export type RecordLayout = Pick<DeviceDataSet, "texels" | "imagesPerLayer" | "st
  * that some adapters bind as one buffer, and a software driver reads a texel at a third of the cost. Bytes stay bytes and
  * are standardised as they are read. Float32 numbers are standardised in float64 as they are uploaded, so that a mean far
  * from 0 costs no digits; kernels read them with scale 1 and shift 0.
+ *
+ * @example Data that are uploaded once, for two trainings one after the other
+ * ```ts
+ * import { createDataSet, DeviceDataSet, Gpu, Training } from "@headless/mlp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const points = { images: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), labels: [0, 0, 1, 1] };
+ * const source = await createDataSet(points, undefined, { name: "points", classNames: ["a", "b"] });
+ * using gpu = await Gpu.request();
+ * using data = new DeviceDataSet(gpu, source);
+ * for (const learningRate of [0.1, 0.2]) {
+ *   const options = { hidden: [], batchNorm: false, batch: 4, epochs: 2, learningRate };
+ *   using training = await Training.create(gpu, data, options);
+ *   for await (const _rows of training.run());
+ * }
+ * assertEquals((await data.part("training")).count, 4);
+ * ```
  */
 export class DeviceDataSet {
   /** The data set on the CPU. */

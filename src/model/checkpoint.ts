@@ -91,6 +91,22 @@ export function networkTensors(network: TrainedNetwork): Safetensors {
  * @returns The network, in new vectors; its values may be NaN or infinite where the network has diverged.
  * @throws {DataError} If metadata or shapes do not describe a network, or a tensor is missing, unexpected or of the wrong
  * shape; the message names the file.
+ *
+ * @example A linear classifier of two inputs, from the tensors of PyTorch's layer
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { networkFromTensors } from "@headless/mlp";
+ *
+ * const tensors = new Map([
+ *   ["layers.0.weight", { shape: [3, 2], data: Float32Array.of(11, 21, 12, 22, 13, 23) }],
+ *   ["layers.0.bias", { shape: [3], data: Float32Array.of(1, 2, 3) }],
+ * ]);
+ * const network = networkFromTensors({ tensors, metadata: {} }, { name: "torch.safetensors" });
+ *
+ * assertEquals(network.architecture, { inputs: 2, hidden: [], classes: 3, batchNorm: false });
+ * assertEquals(network.parameters, Float32Array.of(11, 12, 13, 21, 22, 23, 1, 2, 3));
+ * assertEquals(network.classNames, ["0", "1", "2"]);
+ * ```
  */
 export function networkFromTensors(file: Safetensors, options: DecodeOptions): TrainedNetwork {
   const { described, classNames, ...description } = decodeDescription(file, options.name);
@@ -157,6 +173,24 @@ export function encodeNetwork(network: TrainedNetwork): Uint8Array<ArrayBuffer> 
  * @param options The name of the file, for error messages.
  * @returns The network; its values may be NaN or infinite where it has diverged.
  * @throws {DataError} If the bytes are not such a file; the message names it.
+ *
+ * @example A file as PyTorch may write it, and one that is cut short
+ * ```ts
+ * import { assertEquals, assertThrows } from "@std/assert";
+ * import { DataError, decodeNetwork, encodeSafetensors } from "@headless/mlp";
+ *
+ * const bytes = encodeSafetensors(new Map([
+ *   ["layers.0.weight", { shape: [2, 1], data: Float32Array.of(1, -1) }],
+ *   ["layers.0.bias", { shape: [2], data: Float32Array.of(0, 0) }],
+ * ]));
+ *
+ * assertEquals(decodeNetwork(bytes).parameters, Float32Array.of(1, -1, 0, 0));
+ * assertThrows(
+ *   () => decodeNetwork(bytes.subarray(0, 50), { name: "model.safetensors" }),
+ *   DataError,
+ *   "Cannot read model.safetensors",
+ * );
+ * ```
  */
 export function decodeNetwork(
   bytes: Uint8Array,

@@ -114,6 +114,20 @@ export function encodeSafetensors(
  * @returns Copies of the tensors, and the metadata.
  * @throws {DataError} If the bytes are cut short, too many, or not a safetensors file of 32-bit floats, or a name is there
  * twice; the message names the file.
+ *
+ * @example The tensors of a file and its metadata
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { decodeSafetensors, encodeSafetensors } from "@headless/mlp";
+ *
+ * const written = new Map([["layers.0.bias", { shape: [2], data: Float32Array.of(1, 2) }]]);
+ * const bytes = encodeSafetensors(written, { author: "me" });
+ * const { tensors, metadata } = decodeSafetensors(bytes, { name: "model.safetensors" });
+ *
+ * assertEquals([...tensors.keys()], ["layers.0.bias"]);
+ * assertEquals(tensors.get("layers.0.bias")?.data, Float32Array.of(1, 2));
+ * assertEquals(metadata, { author: "me" });
+ * ```
  */
 export function decodeSafetensors(bytes: Uint8Array, options: DecodeOptions): Safetensors {
   const { name: file } = options;

@@ -157,6 +157,22 @@ export function planTrials({ from, to }: LambdaRange, options: PlanTrialsOptions
  *
  * @param rows The trials.
  * @returns A result for each λ, in the order of the rows.
+ *
+ * @example Two networks with the same λ
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { summariseTrials, type TrialRow } from "@headless/mlp/experiments";
+ *
+ * function row(trial: number, lambda: number, accuracy: number): TrialRow {
+ *   const result = { loss: 1.4, cost: 1.5, accuracy };
+ *   return { stage: "coarse", trial, lambda, seed: 1, training: result, validation: result, divergedAt: null };
+ * }
+ *
+ * const [result] = summariseTrials([row(1, 1e-3, 0.5), row(1, 1e-3, 0.75)]);
+ *
+ * assertEquals(result.runs, 2);
+ * assertEquals(result.validationAccuracy, { mean: 0.625, min: 0.5, max: 0.75 });
+ * ```
  */
 export function summariseTrials(rows: readonly TrialRow[]): LambdaResult[] {
   const byLambda = Map.groupBy(rows, ({ stage, trial }) => `${stage} ${trial}`);
@@ -183,6 +199,21 @@ export function summariseTrials(rows: readonly TrialRow[]): LambdaResult[] {
  * @param rows The trials, of one stage or of several.
  * @param count The maximum number of results.
  * @returns The best, first rank first.
+ *
+ * @example The two best of three
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { bestResults, type TrialRow } from "@headless/mlp/experiments";
+ *
+ * function row(trial: number, lambda: number, accuracy: number): TrialRow {
+ *   const result = { loss: 1.4, cost: 1.5, accuracy };
+ *   return { stage: "coarse", trial, lambda, seed: 1, training: result, validation: result, divergedAt: null };
+ * }
+ *
+ * const best = bestResults([row(1, 1e-4, 0.5), row(2, 1e-3, 0.52), row(3, 1e-2, 0.49)], 2);
+ *
+ * assertEquals(best.map(({ lambda }) => lambda), [1e-3, 1e-4]);
+ * ```
  */
 export function bestResults(rows: readonly TrialRow[], count: number): LambdaResult[] {
   return summariseTrials(rows).sort((a, b) =>
@@ -198,6 +229,21 @@ export function bestResults(rows: readonly TrialRow[], count: number): LambdaRes
  * @param rows The trials so far, of at least two values of λ.
  * @returns The range to search next.
  * @throws {ArgumentError} If fewer than two values were tried.
+ *
+ * @example Between the neighbours of the best of three
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { refineRange, type TrialRow } from "@headless/mlp/experiments";
+ *
+ * function row(trial: number, lambda: number, accuracy: number): TrialRow {
+ *   const result = { loss: 1.4, cost: 1.5, accuracy };
+ *   return { stage: "coarse", trial, lambda, seed: 1, training: result, validation: result, divergedAt: null };
+ * }
+ *
+ * const range = refineRange([row(1, 1e-4, 0.5), row(2, 1e-3, 0.52), row(3, 1e-2, 0.49)]);
+ *
+ * assertEquals(range, { from: 1e-4, to: 1e-2 });
+ * ```
  */
 export function refineRange(rows: readonly TrialRow[]): LambdaRange {
   const tried = distinct(rows.map(({ lambda }) => lambda)).sort((a, b) => a - b);

@@ -215,6 +215,15 @@ export async function testLearningRates(
  * @param images Number of training images.
  * @param options The images in a batch, 100 unless given.
  * @returns An epoch, but at least 1 and at most 450.
+ *
+ * @example An epoch of few images, and the most steps
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { testSteps } from "@headless/mlp/experiments";
+ *
+ * assertEquals(testSteps(1000, { batch: 50 }), 20);
+ * assertEquals(testSteps(1_000_000, {}), 450);
+ * ```
  */
 export function testSteps(images: number, { batch = 100 }: { readonly batch?: number }): number {
   return Math.max(1, Math.min(Math.floor(images / batch), MAX_TEST_STEPS));

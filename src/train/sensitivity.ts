@@ -57,6 +57,15 @@ export function sigmaName(initialisation: Initialisation): string {
  *
  * @param sigma Their name in files, from {@linkcode sigmaName}.
  * @returns As in `"He"`, `"Xavier"` and `"σ = 0.001"`.
+ *
+ * @example By name, and by standard deviation
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { initialWeightsName } from "@headless/mlp/experiments";
+ *
+ * assertEquals(initialWeightsName("xavier"), "Xavier");
+ * assertEquals(initialWeightsName("0.001"), "σ = 0.001");
+ * ```
  */
 export function initialWeightsName(sigma: string): string {
   if (sigma === "he") return "He";
@@ -95,6 +104,14 @@ export function outcomeOf(
  *
  * @param outcome From {@linkcode outcomeOf}.
  * @returns As in `"diverged"` for `"diverged at step 12"`.
+ *
+ * @example A network that diverged
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { outcomeKind } from "@headless/mlp/experiments";
+ *
+ * assertEquals(outcomeKind("diverged at step 12"), "diverged");
+ * ```
  */
 export function outcomeKind(outcome: string): string {
   return outcome.replace(/ at step \d+$/, "");
@@ -107,6 +124,17 @@ export function outcomeKind(outcome: string): string {
  * @param initialisations The distributions of the weights, all different.
  * @param settings The settings that all networks share.
  * @returns A network for each initialisation, in the same order.
+ *
+ * @example Networks for `Training.create`
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { sensitivityNetworks } from "@headless/mlp/experiments";
+ *
+ * const networks = sensitivityNetworks(["he", 1e-3], { lambda: 0.005, etaMin: 1e-5, etaMax: 0.1 });
+ *
+ * assertEquals(networks.map(({ identity }) => identity), ["he", "0.001"]);
+ * assertEquals(networks[1].initialisation, 1e-3);
+ * ```
  */
 export function sensitivityNetworks(
   initialisations: readonly Initialisation[],
@@ -133,6 +161,22 @@ export interface CurveOptions {
  * @param rows The rows of the training, [evaluations][networks].
  * @param options The networks.
  * @returns The curves, one after another, each in the order of training.
+ *
+ * @example Two networks before and after an epoch
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { curveRows } from "@headless/mlp/experiments";
+ *
+ * function row(step: number, loss: number) {
+ *   const result = { loss, cost: loss, accuracy: 0.5 };
+ *   return { step, epoch: step / 450, eta: null, training: result, validation: result };
+ * }
+ * const rows = [[row(0, 2.3), row(0, 2.4)], [row(450, 1.5), row(450, 1.6)]];
+ * const curves = curveRows(rows, { initialisations: ["he", 1e-3], batchNorm: true });
+ *
+ * assertEquals(curves.map(({ sigma }) => sigma), ["he", "he", "0.001", "0.001"]);
+ * assertEquals(curves.map(({ trainingLoss }) => trainingLoss), [2.3, 1.5, 2.4, 1.6]);
+ * ```
  */
 export function curveRows(
   rows: readonly (readonly MetricRow[])[],

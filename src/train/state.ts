@@ -76,6 +76,18 @@ export function encodeState(state: TrainingState): Uint8Array<ArrayBuffer> {
  * @param options The name of the file, for the sentences of errors.
  * @returns The state, for `Training.restore`.
  * @throws {DataError} If the bytes are not those of a state; the message names the file.
+ *
+ * @example A file that is not a state
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ * import { DataError, decodeState } from "@headless/mlp";
+ *
+ * assertThrows(
+ *   () => decodeState(new Uint8Array(8), { name: "training.safetensors" }),
+ *   DataError,
+ *   "Cannot read training.safetensors",
+ * );
+ * ```
  */
 export function decodeState(
   bytes: Uint8Array,
