@@ -2,14 +2,10 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { checkOutside, importMap } from "../tasks/_check/examples.ts";
 import { runDeno } from "../tasks/_kit/children.ts";
+import { STD_MAP } from "./_std_map.ts";
 
 const FOLDER = new URL("consumer/", import.meta.url);
 const MODULES = ["_sets.ts", "_float64.ts", "train.ts", "resume.ts"];
-
-/** The options that take the standard library from npm, given to this process where JSR does not answer. */
-const STD_MAP = import.meta.resolve("@std/assert").includes("npm")
-  ? ["--import-map=tasks/std_npm.json", "--lock=tasks/std_npm.lock", "--frozen"]
-  : [];
 
 /** Runs a module of the project in a process of its own and returns what it prints for each set. */
 // deno-lint-ignore no-explicit-any

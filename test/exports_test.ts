@@ -1,16 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { checkOutside, entryPoints, examplesOf } from "../tasks/_check/examples.ts";
 import { runDeno } from "../tasks/_kit/children.ts";
+import { STD_MAP } from "./_std_map.ts";
 
 /** The root serves those who train networks; all else has a subpath. */
 const MAX_ROOT_NAMES = 60;
 
 const ROOT = new URL("../", import.meta.url);
-
-/** The options that take the standard library from npm, given to this process where JSR does not answer. */
-const STD_MAP = import.meta.resolve("@std/assert").includes("npm")
-  ? ["--import-map=tasks/std_npm.json", "--lock=tasks/std_npm.lock", "--frozen"]
-  : [];
 
 Deno.test("mod.ts exports at most 60 names, each by its name", async () => {
   const names: string[] = [];

@@ -89,15 +89,18 @@ export function parseCifar10(bytes: Uint8Array, name: string): LabelledImages<Ui
  * @throws {DataError} If the folder or a file is missing or is another version of CIFAR-10, a file is not exactly 10,000 records
  * long, or a label is above 9; the message names the file.
  *
- * @example Usage
+ * @example The unpacked `cifar-10-binary.tar.gz` of <https://www.cs.toronto.edu/~kriz/cifar.html>, and a folder without it
  * ```ts
+ * import { DataError } from "@headless/mlp";
  * import { type DataSet, readCifar10 } from "@headless/mlp/data";
+ * import { assertEquals, assertRejects } from "@std/assert";
  *
  * async function load(folder: string): Promise<DataSet> {
- *   const dataset = await readCifar10(folder); // `deno task data` downloads it into data/
- *   console.assert(dataset.training.count === 45_000);
+ *   const dataset = await readCifar10(folder);
+ *   assertEquals(dataset.training.count, 45_000);
  *   return dataset;
  * }
+ * await assertRejects(() => load("no-such-folder"), DataError, "there is no such folder");
  * ```
  */
 export async function readCifar10(directory: string): Promise<DataSet> {

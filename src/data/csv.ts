@@ -106,9 +106,11 @@ export function parseCsv(text: string, options: ParseCsvOptions): CsvRecords {
  * @returns The records.
  * @throws {DataError} If there is no such file, or it is not what it should be; the message names the file.
  *
- * @example Usage
+ * @example A data set from a file, and from one that is not there
  * ```ts
+ * import { DataError } from "@headless/mlp";
  * import { createDataSet, type DataSet, readCsv, splitRecords } from "@headless/mlp/data";
+ * import { assertRejects } from "@std/assert";
  *
  * async function load(path: string): Promise<DataSet> {
  *   const all = await readCsv(path, { label: "species" });
@@ -119,6 +121,7 @@ export function parseCsv(text: string, options: ParseCsvOptions): CsvRecords {
  *     validation,
  *   });
  * }
+ * await assertRejects(() => load("no-such-file.csv"), DataError, "there is no such file");
  * ```
  */
 export async function readCsv(

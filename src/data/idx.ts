@@ -81,15 +81,18 @@ export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
  * @returns The data set.
  * @throws {DataError} If a file is missing or damaged, or the files do not fit each other; the message names the file.
  *
- * @example Usage
+ * @example A folder of Fashion-MNIST, and one that is not there
  * ```ts
+ * import { DataError } from "@headless/mlp";
  * import { type DataSet, readIdx } from "@headless/mlp/data";
+ * import { assertEquals, assertRejects } from "@std/assert";
  *
  * async function load(folder: string): Promise<DataSet> {
  *   const dataset = await readIdx(folder, { name: "Fashion-MNIST" });
- *   console.assert(dataset.inputs === 28 * 28);
+ *   assertEquals(dataset.inputs, 28 * 28);
  *   return dataset;
  * }
+ * await assertRejects(() => load("no-such-folder"), DataError, "Cannot read IDX files");
  * ```
  */
 export async function readIdx(directory: string, options: ReadIdxOptions = {}): Promise<DataSet> {

@@ -17,13 +17,13 @@ export interface SyntheticOptions {
    */
   seed?: number;
   /**
-   * Number of training images, of which the last tenth is kept for validation.
+   * Number of training images, at least 10, of which the last tenth is kept for validation.
    *
    * @default {50000}
    */
   training?: number;
   /**
-   * Number of test images.
+   * Number of test images, at least 1.
    *
    * @default {10000}
    */

@@ -48,7 +48,7 @@ interface Cell {
  *
  * @param confusion The matrix.
  * @param options Heading, data set, and what else the figure says.
- * @returns The text of an SVG file, 830 pixels wide; the same matrix and options give the same text.
+ * @returns The text of an SVG file, about 830 pixels wide; the same matrix and options give the same text.
  * @throws {ArgumentError} If the matrix has no images.
  *
  * @example

@@ -54,8 +54,26 @@ const BEST = { color: VERMILION, shape: "diamond", size: 190 };
  *
  * @param rows The trials of one stage.
  * @param options Heading, data set, and what else the figure says.
- * @returns The text of an SVG file, 830 pixels wide; the same rows and options give the same text.
+ * @returns The text of an SVG file, about 830 pixels wide; the same rows and options give the same text.
  * @throws {ArgumentError} If there are no rows, or a λ is not positive.
+ *
+ * @example Two values of λ
+ * ```ts
+ * import { assertStringIncludes } from "@std/assert";
+ * import { searchFigure } from "@headless/mlp/figures";
+ *
+ * const rows = [{ lambda: 1e-3, accuracy: 0.52 }, { lambda: 1e-2, accuracy: 0.49 }];
+ * const svg = await searchFigure(
+ *   rows.map(({ lambda, accuracy }, i) => {
+ *     const result = { loss: 1.4, cost: 1.5, accuracy };
+ *     const trial = { stage: "coarse", trial: i + 1, lambda, seed: 1, divergedAt: null };
+ *     return { ...trial, training: result, validation: result };
+ *   }),
+ *   { title: "3 layers, batch norm", dataSet: "CIFAR-10" },
+ * );
+ *
+ * assertStringIncludes(svg, "Best: λ = 1.00e-3, accuracy 52.00 %");
+ * ```
  */
 export function searchFigure(
   rows: readonly TrialRow[],

@@ -57,6 +57,22 @@ export interface LearningRatesOptions extends FigureOptions, Untrained {}
  * @param options Heading, data set, what else the figure says, and what the networks are compared with.
  * @returns The text of an SVG file, about 830 pixels wide; the same rows and options give the same text.
  * @throws {ArgumentError} If there are no rows, or a learning rate is not positive.
+ *
+ * @example Five rates, of which two are suggested
+ * ```ts
+ * import { assertStringIncludes } from "@std/assert";
+ * import { learningRatesFigure } from "@headless/mlp/figures";
+ *
+ * const losses = new Map([[1e-4, 2.3], [1e-3, 2.1], [1e-2, 1.7], [1e-1, 1.5], [1, 1.8]]);
+ * const svg = await learningRatesFigure(
+ *   Array.from(losses, ([eta, trainingLoss]) => (
+ *     { eta, trainingLoss, trainingAccuracy: 0.4, divergedAt: null }
+ *   )),
+ *   { title: "Learning rates", dataSet: "CIFAR-10", classes: 10, initialLoss: 2.3 },
+ * );
+ *
+ * assertStringIncludes(svg, "Suggested range: η from 0.001 to 0.1");
+ * ```
  */
 export function learningRatesFigure(
   rows: readonly RateRow[],

@@ -66,8 +66,25 @@ interface Point {
  *
  * @param rows The rows, axis by axis, sizes ascending.
  * @param options Heading, data set, and what else the figure says.
- * @returns The text of an SVG file, 830 pixels wide; the same rows and options give the same text.
+ * @returns The text of an SVG file, about 830 pixels wide; the same rows and options give the same text.
  * @throws {ArgumentError} If there are no rows, or a number has no place on a logarithmic axis.
+ *
+ * @example Two sizes of a batch
+ * ```ts
+ * import { assertStringIncludes } from "@std/assert";
+ * import { scalingFigure } from "@headless/mlp/figures";
+ *
+ * const svg = await scalingFigure(
+ *   [{ batch: 50, msPerStep: 0.2 }, { batch: 100, msPerStep: 0.3 }].map(({ batch, msPerStep }) => ({
+ *     ...{ axis: "batch", value: batch, batch, msPerStep, min: msPerStep, max: msPerStep, cliff: null },
+ *     ...{ steps: 1000, mflop: batch, gflopPerS: batch / msPerStep, networks: 1, hidden: "50,50" },
+ *     ...{ adapter: "llvmpipe", variant: "texel-20x10", data: "CIFAR-10" },
+ *   })),
+ *   { title: "How a step scales", dataSet: "CIFAR-10" },
+ * );
+ *
+ * assertStringIncludes(svg, "Images in a batch");
+ * ```
  */
 export function scalingFigure(
   rows: readonly ScalingRow[],

@@ -82,7 +82,7 @@ interface Point {
  *
  * @param rows The curves, each in the order of training.
  * @param options Heading, data set, and what else the figure says.
- * @returns The text of an SVG file, 830 pixels wide; the same rows and options give the same text.
+ * @returns The text of an SVG file, about 830 pixels wide; the same rows and options give the same text.
  * @throws {ArgumentError} If there are no rows.
  *
  * @example

@@ -51,8 +51,27 @@ export interface BaselineFigureOptions extends FigureOptions {
  *
  * @param rows The metrics, in the order of training.
  * @param options Heading, data set, and what else the figure says.
- * @returns The text of an SVG file, 830 pixels wide; the same rows and options give the same text.
+ * @returns The text of an SVG file, about 830 pixels wide; the same rows and options give the same text.
  * @throws {ArgumentError} If there are no rows, or the cycle is not allowed.
+ *
+ * @example The exact cycle of the learning rate, and a network that diverges
+ * ```ts
+ * import { assertStringIncludes } from "@std/assert";
+ * import { baselineFigure } from "@headless/mlp/figures";
+ *
+ * const before = { loss: 2.3, cost: 3.5, accuracy: 0.1 };
+ * const after = { loss: NaN, cost: NaN, accuracy: NaN };
+ * const svg = await baselineFigure([
+ *   { step: 0, epoch: 0, eta: null, training: before, validation: before },
+ *   { step: 450, epoch: 1, eta: 5, training: after, validation: after },
+ * ], {
+ *   title: "3 layers",
+ *   dataSet: "CIFAR-10",
+ *   cycle: { etaMin: 1e-5, etaMax: 5, halfCycle: 450 },
+ * });
+ *
+ * assertStringIncludes(svg, "Diverged: the first NaN or infinity is at step 450");
+ * ```
  */
 export function baselineFigure(
   rows: readonly MetricRow[],

@@ -46,8 +46,28 @@ export interface TrendFigureOptions {
  *
  * @param rows The measurements.
  * @param options The heading.
- * @returns The text of an SVG file; the same rows and options give the same text.
+ * @returns The text of an SVG file, about 830 pixels wide; the same rows and options give the same text.
  * @throws {ArgumentError} If there are no rows.
+ *
+ * @example Two measurements, a month apart
+ * ```ts
+ * import { assertStringIncludes } from "@std/assert";
+ * import { trendFigure } from "@headless/mlp/figures";
+ * import type { BenchRow } from "@headless/mlp/measure";
+ *
+ * const first: BenchRow = {
+ *   ...{ date: "2026-08-31T09:00:00Z", commit: "", packageVersion: "0.1.0", denoVersion: "2.9.6" },
+ *   ...{ adapter: "llvmpipe", software: true, variant: "texel-20x10", data: "CIFAR-10" },
+ *   ...{ networks: 1, hidden: "50,50", batchNorm: true, batch: 100 },
+ *   ...{ steps: 1000, msPerStep: 0.5, stepsPerS: 2000, gflopPerS: 185 },
+ *   ...{ repeat: null, msPerStepMin: null, msPerStepMax: null, peakMemoryBytes: null },
+ *   ...{ evaluationMs: null, evaluationMsMin: null, evaluationMsMax: null },
+ *   ...{ peakGflopPerS: null, peakGbPerS: null, startupMs: null, dataMs: null, compileMs: null },
+ * };
+ * const svg = await trendFigure([first, { ...first, date: "2026-09-30T09:00:00Z", msPerStep: 0.25 }]);
+ *
+ * assertStringIncludes(svg, "The last took 0.25 ms");
+ * ```
  */
 export function trendFigure(
   rows: readonly BenchRow[],

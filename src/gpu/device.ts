@@ -46,15 +46,17 @@ export interface Completion {
 }
 
 /**
- * A device, what it can do, and the first thing that went wrong with it.
+ * A device, what it can do, and the first thing that went wrong with it. Once it was destroyed, all that uses it throws an
+ * `ArgumentError`.
  *
- * @example
+ * @example Numbers to the GPU and back
  * ```ts
  * import { Gpu } from "@headless/mlp";
+ * import { assertEquals } from "@std/assert";
  *
  * using gpu = await Gpu.request(); // destroyed at the end of the block
  * const numbers = gpu.upload("numbers", Float32Array.of(1, 2, 3));
- * console.log(new Float32Array(await gpu.read(numbers)));
+ * assertEquals(new Float32Array(await gpu.read(numbers)), Float32Array.of(1, 2, 3));
  * ```
  */
 export class Gpu {

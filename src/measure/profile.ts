@@ -46,7 +46,7 @@ export interface ProfileOptions extends PopulationShape {
    * @default {250}
    */
   readonly minMilliseconds?: number;
-  /** Ends the measuring between two submits. */
+  /** Ends the measuring between two submits, by throwing the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -70,10 +70,28 @@ export const BETWEEN = "between kernels";
  * @param options What is profiled.
  * @returns A row for each kernel in the order of a step, and a last one for the time between them: how much longer a step
  * takes than its kernels one by one, or 0 where measuring them costs more than that. Shares add up to 1.
- * @throws {ArgumentError} If the adapter cannot hold the networks.
+ * @throws {ArgumentError} If there is no such variant for the networks, or the adapter cannot hold them.
  * @throws {GpuUnavailableError} If the adapter has no timestamps.
  * @throws {GpuError} If the device refused an operation.
  * @throws {DeviceLostError} If the device went away.
+ *
+ * @example The kernels of a small network, measured for a moment
+ * ```ts
+ * import { createDataSet, DeviceDataSet, Gpu } from "@headless/mlp";
+ * import { BETWEEN, profileStep } from "@headless/mlp/measure";
+ * import { assertAlmostEquals, assertEquals } from "@std/assert";
+ *
+ * const points = { images: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), labels: [0, 0, 1, 1] };
+ * const source = await createDataSet(points, undefined, { name: "points", classNames: ["a", "b"] });
+ * using gpu = await Gpu.request();
+ * using data = new DeviceDataSet(gpu, source);
+ * const architecture = { inputs: 2, hidden: [4], classes: 2, batchNorm: false };
+ * const options = { architecture, networks: 1, batch: 4, steps: 2, minMilliseconds: 1 };
+ * const rows = await profileStep(gpu, data, options);
+ *
+ * assertEquals(rows.at(-1)?.kernel, BETWEEN);
+ * assertAlmostEquals(rows.reduce((sum, { share }) => sum + share, 0), 1, 1e-12);
+ * ```
  */
 export async function profileStep(
   gpu: Gpu,

@@ -19,7 +19,7 @@ export interface TuningOptions extends PopulationShape {
   readonly budget?: number;
   /** The variants to measure, the most promising first; all that are worth trying unless given. */
   readonly variants?: readonly string[];
-  /** Ends the measuring. */
+  /** Ends the measuring between two submits, by throwing the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -43,9 +43,27 @@ const BUDGET = { hardware: 2000, software: 15_000 };
  * @param options What is to be trained, and how long measuring may take.
  * @returns The variants that were measured: first the one to train with, which is the fastest, or the first in the list
  * among several whose times cannot be distinguished; then the others, the fastest first.
- * @throws {ArgumentError} If no variant can run the shape on this adapter.
+ * @throws {ArgumentError} If no variant can run the shape on this adapter, or one of `variants` does not exist.
  * @throws {GpuError} If the device refused an operation.
  * @throws {DeviceLostError} If the device went away.
+ *
+ * @example Two variants for a small network
+ * ```ts
+ * import { createDataSet, DeviceDataSet, Gpu } from "@headless/mlp";
+ * import { measureVariants } from "@headless/mlp/measure";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const points = { images: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), labels: [0, 0, 1, 1] };
+ * const source = await createDataSet(points, undefined, { name: "points", classNames: ["a", "b"] });
+ * using gpu = await Gpu.request();
+ * using data = new DeviceDataSet(gpu, source);
+ * const architecture = { inputs: 2, hidden: [4], classes: 2, batchNorm: false };
+ * const variants = ["per-operation", "texel-20x10"];
+ * const times = await measureVariants(gpu, data, { architecture, networks: 1, batch: 4, variants });
+ *
+ * assertEquals(times.map(({ variant }) => variant).sort(), variants);
+ * assert(times[0].msPerStep > 0);
+ * ```
  */
 export async function measureVariants(
   gpu: Gpu,

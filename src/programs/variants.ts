@@ -40,6 +40,20 @@ export function checkVariant(name: string | undefined): string | undefined {
  * @param gpu The device.
  * @param shape What is to be trained.
  * @returns The name of one that fits.
+ *
+ * @example A variant for a small network
+ * ```ts
+ * import { Gpu } from "@headless/mlp";
+ * import { defaultVariant, variantFits } from "@headless/mlp/measure";
+ * import { assert } from "@std/assert";
+ *
+ * using gpu = await Gpu.request();
+ * const architecture = { inputs: 2, hidden: [4], classes: 2, batchNorm: true };
+ * const shape = { architecture, networks: 1, batch: 10 };
+ * const variant = defaultVariant(gpu, shape);
+ *
+ * assert(variantFits(variant, gpu, shape));
+ * ```
  */
 export function defaultVariant(gpu: Gpu, shape: PopulationShape): string {
   return candidates(gpu, shape)[0];
@@ -54,6 +68,20 @@ export function defaultVariant(gpu: Gpu, shape: PopulationShape): string {
  * @param shape What is to be trained.
  * @param options `without`: variants to leave out, such as those that failed their checks.
  * @returns Their names; at least one unless all were left out.
+ *
+ * @example The variants for a small network, and those that are left without the first
+ * ```ts
+ * import { Gpu } from "@headless/mlp";
+ * import { candidates } from "@headless/mlp/measure";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using gpu = await Gpu.request();
+ * const architecture = { inputs: 2, hidden: [4], classes: 2, batchNorm: true };
+ * const shape = { architecture, networks: 1, batch: 10 };
+ * const [first, ...others] = candidates(gpu, shape);
+ *
+ * assertEquals(candidates(gpu, shape, { without: [first] })[0], others[0]);
+ * ```
  */
 export function candidates(
   gpu: Gpu,
@@ -81,6 +109,18 @@ export function candidates(
  * @param shape What is to be trained.
  * @returns Whether it can.
  * @throws {ArgumentError} If there is no such variant.
+ *
+ * @example One that runs any shape that the adapter can hold
+ * ```ts
+ * import { Gpu } from "@headless/mlp";
+ * import { variantFits } from "@headless/mlp/measure";
+ * import { assert } from "@std/assert";
+ *
+ * using gpu = await Gpu.request();
+ * const architecture = { inputs: 2, hidden: [4], classes: 2, batchNorm: true };
+ * const shape = { architecture, networks: 1, batch: 10 };
+ * assert(variantFits("per-operation", gpu, shape));
+ * ```
  */
 export function variantFits(name: string, gpu: Gpu, shape: PopulationShape): boolean {
   return find(name).fits(gpu, shape);

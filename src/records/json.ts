@@ -120,11 +120,37 @@ export function object<Type extends object>(fields: JsonFields<Type>): JsonValue
 /** What messages call the value that is the whole file. */
 const WHOLE = "all of it";
 
-/** The format of a JSON file. */
+/**
+ * The format of a JSON file.
+ *
+ * @example A file of one field
+ * ```ts
+ * import { JsonFile } from "@headless/mlp/records";
+ * import { DataError } from "@headless/mlp";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const file = new JsonFile<number>({
+ *   encode: (seed) => ({ seed }),
+ *   decode: (value, name) => {
+ *     const { seed } = value as { seed?: unknown };
+ *     if (typeof seed === "number") return seed;
+ *     throw new DataError(`${name} has no seed, expected a number`);
+ *   },
+ * });
+ *
+ * assertEquals(file.encode(7), '{\n  "seed": 7\n}\n');
+ * assertEquals(file.decode('{ "seed": 7 }', { name: "seed.json" }), 7);
+ * assertThrows(() => file.decode("{}", { name: "seed.json" }), DataError, "Cannot read seed.json");
+ * ```
+ */
 export class JsonFile<Type> {
   readonly #value: JsonValue<Type>;
 
-  /** Describes the format. */
+  /**
+   * Describes the format.
+   *
+   * @param value How the whole content is written and read; it is written as an object.
+   */
   constructor(value: JsonValue<Type>) {
     this.#value = value;
   }

@@ -68,6 +68,28 @@ const SECTIONS = [
  *
  * @param data What the page shows. Its figures become part of the page as they are, so they must come from this program.
  * @returns The text of an HTML file that needs nothing beside it.
+ *
+ * @example A page with the figure of a training
+ * ```ts
+ * import { assertStringIncludes } from "@std/assert";
+ * import { renderReport } from "@headless/mlp/report";
+ *
+ * const result = { loss: 1.4, cost: 1.5, accuracy: 0.52 };
+ * const page = renderReport({
+ *   baselines: [{
+ *     name: "3-layer",
+ *     folder: "baseline/seed-1",
+ *     seed: 1,
+ *     config: { task: "baseline", settings: { hidden: [50, 50] }, madeWith: {} },
+ *     ending: { training: result, validation: result, test: result, steps: 9000, divergedAt: null },
+ *     figure: "<svg><title>Curves</title></svg>",
+ *   }],
+ *   ...{ gradientChecks: [], searches: [], sensitivities: [], missing: [], edited: [], commands: null },
+ * });
+ *
+ * assertStringIncludes(page, "<title>Curves</title>");
+ * assertStringIncludes(page, "52.0");
+ * ```
  */
 export function renderReport(data: ReportData): string {
   const configs = allParts(data).map(({ config }) => config);

@@ -42,7 +42,7 @@ export interface ClassifierOptions {
 
 /** How records are classified. */
 export interface ClassifyOptions {
-  /** Ends the work between two chunks of records. */
+  /** Ends the work between two chunks of records, by throwing the signal's reason. */
   readonly signal?: AbortSignal;
 }
 

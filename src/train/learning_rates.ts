@@ -169,16 +169,21 @@ export function spreadRates({ from, to }: RateRange, count: number): number[] {
  * @throws {GpuError} If the device refused an operation.
  * @throws {DeviceLostError} If the device went away.
  *
- * @example Learning rates for a small network
+ * @example A rate that is too small, one that trains, and one that is too large
  * ```ts
- * import type { DataSet, Gpu } from "@headless/mlp";
+ * import { createDataSet, Gpu } from "@headless/mlp";
  * import { testLearningRates } from "@headless/mlp/experiments";
+ * import { assertEquals } from "@std/assert";
  *
- * async function cycleFor(gpu: Gpu, data: DataSet): Promise<{ etaMin: number; etaMax: number }> {
- *   const { range, reason } = await testLearningRates(gpu, data, { hidden: [50], batchNorm: true });
- *   if (range === null) throw new Error(`${reason}`);
- *   return range;
- * }
+ * // No threshold divides the classes, so that steps that are too large show.
+ * const points = { images: Float32Array.of(1, 2, 3, 4), labels: [0, 1, 0, 1] };
+ * const data = await createDataSet(points, undefined, { name: "points", classNames: ["a", "b"] });
+ * using gpu = await Gpu.request();
+ * const options = { hidden: [], batchNorm: false, batch: 4, steps: 20, rates: [1e-6, 0.1, 1e6] };
+ * const { range, reason } = await testLearningRates(gpu, data, options);
+ *
+ * assertEquals(reason, null);
+ * assertEquals(range, { etaMin: 0.1, etaMax: 0.1, best: 0.1 });
  * ```
  */
 export async function testLearningRates(

@@ -61,7 +61,7 @@ export interface PopulationOptions extends Omit<PopulationShape, "networks"> {
 
 /** How updates are run. */
 export interface AdvanceOptions {
-  /** Ends the work between two submits. */
+  /** Ends the work between two submits, by throwing the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called with the number of updates submitted so far, the last of which may still run. */
   readonly onStep?: (steps: number) => void;

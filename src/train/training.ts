@@ -31,7 +31,7 @@ export type { RunOptions, TrainingNetwork, TrainingOptions } from "./training_op
  * Networks of one architecture being trained on the GPU.
  *
  * All methods throw an `ArgumentError` if the training was destroyed. Methods that wait for the GPU throw a `GpuError` if
- * the device refused an operation, and a `DeviceLostError` if it went away.
+ * the device refused an operation, a `DeviceLostError` if it went away, and the reason of a signal that stops them.
  *
  * @example Stopping early, after a break
  * ```ts
@@ -217,7 +217,8 @@ export class Training {
    *
    * @param split Which part of the data.
    * @param options `signal` stops the evaluation between two submits.
-   * @returns Loss, cost and accuracy, which is NaN for a network that has diverged, [networks].
+   * @returns Loss (in nats), cost, and accuracy, which is NaN for a network that has diverged, [networks].
+   * @throws {ArgumentError} If there is no such part, or an option is not allowed.
    */
   async evaluate(split: Split, options: { signal?: AbortSignal } = {}): Promise<Evaluation[]> {
     this.#check();
@@ -239,6 +240,7 @@ export class Training {
    * @param split Which part of the data.
    * @param options `signal` stops the work between two submits.
    * @returns Class numbers in the order of the images, [networks][images].
+   * @throws {ArgumentError} If there is no such part, or an option is not allowed.
    */
   async predict(split: Split, options: { signal?: AbortSignal } = {}): Promise<Uint16Array[]> {
     this.#check();

@@ -31,7 +31,7 @@ const MIN_DENOMINATOR = 1e-6;
 export interface GradientCheckOptions extends CostOptions {
   /** The gradients to check, [layout.count]; those of the reference unless given. */
   readonly gradients?: ArrayLike<number>;
-  /** Stops the check, which takes minutes for tens of thousands of parameters. */
+  /** Stops the check, which takes minutes for tens of thousands of parameters, by throwing the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
