@@ -47,11 +47,11 @@ const BUDGET = { hardware: 2000, software: 15_000 };
  * @throws {GpuError} If the device refused an operation.
  * @throws {DeviceLostError} If the device went away.
  *
- * @example Two variants for a small network
+ * @example The faster of two variants for a small network, found in about 100 milliseconds
  * ```ts
  * import { createDataSet, DeviceDataSet, Gpu } from "@headless/mlp";
  * import { measureVariants } from "@headless/mlp/measure";
- * import { assert, assertEquals } from "@std/assert";
+ * import { assert } from "@std/assert";
  *
  * const points = { images: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), labels: [0, 0, 1, 1] };
  * const source = await createDataSet(points, undefined, { name: "points", classNames: ["a", "b"] });
@@ -59,10 +59,11 @@ const BUDGET = { hardware: 2000, software: 15_000 };
  * using data = new DeviceDataSet(gpu, source);
  * const architecture = { inputs: 2, hidden: [4], classes: 2, batchNorm: false };
  * const variants = ["per-operation", "texel-20x10"];
- * const times = await measureVariants(gpu, data, { architecture, networks: 1, batch: 4, variants });
+ * const options = { architecture, networks: 1, batch: 4, variants, budget: 100 };
+ * const [fastest] = await measureVariants(gpu, data, options);
  *
- * assertEquals(times.map(({ variant }) => variant).sort(), variants);
- * assert(times[0].msPerStep > 0);
+ * assert(variants.includes(fastest.variant));
+ * assert(fastest.msPerStep > 0);
  * ```
  */
 export async function measureVariants(
