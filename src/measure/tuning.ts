@@ -27,7 +27,7 @@ export interface TuningOptions extends PopulationShape {
 export interface VariantTime {
   /** Its name. */
   readonly variant: string;
-  /** The time of a step of all networks together, gathering the batch included. */
+  /** The time of a step of all networks together in milliseconds, gathering the batch included. */
   readonly msPerStep: number;
 }
 

@@ -240,9 +240,9 @@ export function bestResults(rows: readonly TrialRow[], count: number): LambdaRes
  *   return { stage: "coarse", trial, lambda, seed: 1, training: result, validation: result, divergedAt: null };
  * }
  *
- * const range = refineRange([row(1, 1e-4, 0.5), row(2, 1e-3, 0.52), row(3, 1e-2, 0.49)]);
+ * const range = refineRange([row(1, 1e-4, 0.5), row(2, 1e-3, 0.52), row(3, 0.05, 0.49)]);
  *
- * assertEquals(range, { from: 1e-4, to: 1e-2 });
+ * assertEquals(range, { from: 1e-4, to: 0.05 });
  * ```
  */
 export function refineRange(rows: readonly TrialRow[]): LambdaRange {

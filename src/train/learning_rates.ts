@@ -169,7 +169,7 @@ export function spreadRates({ from, to }: RateRange, count: number): number[] {
  * @throws {GpuError} If the device refused an operation.
  * @throws {DeviceLostError} If the device went away.
  *
- * @example A rate that is too small, one that trains, and one that is too large
+ * @example Two rates that are too small, one that trains, and one that is too large
  * ```ts
  * import { createDataSet, Gpu } from "@headless/mlp";
  * import { testLearningRates } from "@headless/mlp/experiments";
@@ -179,7 +179,8 @@ export function spreadRates({ from, to }: RateRange, count: number): number[] {
  * const points = { images: Float32Array.of(1, 2, 3, 4), labels: [0, 1, 0, 1] };
  * const data = await createDataSet(points, undefined, { name: "points", classNames: ["a", "b"] });
  * using gpu = await Gpu.request();
- * const options = { hidden: [], batchNorm: false, batch: 4, steps: 20, rates: [1e-6, 0.1, 1e6] };
+ * const rates = [1e-6, 1e-4, 0.1, 1e6];
+ * const options = { hidden: [], batchNorm: false, batch: 4, steps: 20, rates };
  * const { range, reason } = await testLearningRates(gpu, data, options);
  *
  * assertEquals(reason, null);

@@ -53,7 +53,7 @@ export function affineForward(
 }
 
 /**
- * The gradients of the parameters of the affine map: dW = xᵀ ds, db = Σᵢ dsᵢ.
+ * The gradients of the parameters of the affine map: dW = xᵀ ds, db = Σᵢ dsᵢ (Bishop 2006, equation 5.53).
  *
  * @param ds [n, out]
  * @param cache The input x, [n, in], and the number of images n.
@@ -95,8 +95,8 @@ export function affineBackward(
 }
 
 /**
- * The gradient of the input of the affine map: dx = ds Wᵀ. It is separate from {@linkcode affineBackward} because the
- * first layer does not need it.
+ * The gradient of the input of the affine map: dx = ds Wᵀ (Bishop 2006, the sum in equation 5.56). It is separate from
+ * {@linkcode affineBackward} because the first layer does not need it.
  *
  * @param ds [n, out]
  * @param cache The weights W, [in, out], and the number of images n.
@@ -278,7 +278,8 @@ export function batchNormBackward(
 }
 
 /**
- * The rectified linear unit: y = max(0, s). NaN stays NaN, so that a diverged network is seen to have diverged.
+ * The rectified linear unit (Nair & Hinton 2010): y = max(0, s). NaN stays NaN, so that a diverged network is seen to have
+ * diverged.
  *
  * @param s Any shape.
  * @returns y, of the same shape
@@ -331,15 +332,15 @@ export function reluBackward(dy: Float64Array, s: Float64Array): Float64Array {
  * @param labels [n]
  * @returns The loss, and dlogits, [n, classes]
  *
- * @example An image that two classes fit equally well
+ * @example Two images that both classes fit equally well
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { softmaxCrossEntropy } from "@headless/mlp/reference";
  *
- * const { loss, dLogits } = softmaxCrossEntropy(Float64Array.of(0, 0), [1]);
+ * const { loss, dLogits } = softmaxCrossEntropy(Float64Array.of(0, 0, 0, 0), [1, 0]);
  *
  * assertEquals(loss, Math.LN2);
- * assertEquals(dLogits, Float64Array.of(0.5, -0.5));
+ * assertEquals(dLogits, Float64Array.of(0.25, -0.25, -0.25, 0.25));
  * ```
  */
 export function softmaxCrossEntropy(

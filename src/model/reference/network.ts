@@ -118,8 +118,8 @@ export function cost(network: Network, batch: Batch, options: CostOptions = {}):
 }
 
 /**
- * Computes the gradients of the cost of a batch in training mode: those of the loss by backpropagation, plus 2 λ W for
- * every weight matrix.
+ * Computes the gradients of the cost of a batch in training mode: those of the loss by backpropagation (Bishop 2006,
+ * section 5.3), plus 2 λ W for every weight matrix.
  *
  * @param network The architecture and the parameters.
  * @param batch The images and labels.
@@ -229,7 +229,8 @@ export function evaluate(
 }
 
 /**
- * Updates the running averages of batch norm: 0.9 of the past plus 0.1 of the batch; the first batch sets them.
+ * Updates the running averages of batch norm (Ioffe & Szegedy 2015, section 3.1): average ← 0.9 average + 0.1 batch; the
+ * first batch sets them. The variance stays biased, unlike that of the paper.
  *
  * @param statistics The running averages, [layout.statisticCount]; changed in place.
  * @param batchStatistics Mean and biased variance of the batch, [layout.statisticCount].
@@ -261,7 +262,7 @@ export function updateStatistics(
 }
 
 /**
- * Takes one step of stochastic gradient descent: θ ← θ - η dθ.
+ * Takes one step of stochastic gradient descent (Bishop 2006, equation 5.43): θ ← θ - η dθ.
  *
  * @param parameters The flat vector of parameters, [layout.count]; changed in place.
  * @param gradients The gradient of the cost, [layout.count].
