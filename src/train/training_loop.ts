@@ -157,7 +157,7 @@ export class TrainingLoop {
     const { parameters, statistics, step, rowDue, pending, ended, diverged, stopping } = state;
     this.#step = step;
     this.#epoch = -1;
-    this.#rowDue = rowDue;
+    this.#rowDue = rowDue || this.#lastRowDue(state);
     this.#pending = pending.map((found, slot) => ({ rows: () => Promise.resolve(found), slot }));
     // Rows to come belong to earlier steps than the state, and tell themselves what was known then.
     this.#known = pending.length > 0 ? diverged.map(() => null) : [...diverged];
@@ -178,16 +178,35 @@ export class TrainingLoop {
     );
   }
 
-  /** Steps cannot follow the best parameters, which are of an earlier step. */
+  /**
+   * The length may be another, unless the best parameters stand in the way: steps cannot follow those of an earlier step,
+   * and a last row that was yielded as one of many did not restore them.
+   */
   #checkLength({ origin, step, rowDue, pending, ended }: TrainingState): void {
-    const isRestored = !ended && !rowDue && pending.length === 0;
-    if (!origin || !isRestored || !this.#stopping?.restoreBest) return;
-    const steps = stepsOfOrigin(origin);
-    if (step < steps || steps === this.#plan.steps) return;
-    throw new ArgumentError(
-      `Cannot resume the training for ${this.#plan.steps} steps: it ended after ${steps} with its best parameters, ` +
-        "expected the same number",
-    );
+    const noRowsLeft = !ended && !rowDue && pending.length === 0;
+    if (!origin || !noRowsLeft || !this.#stopping?.restoreBest) return;
+    const { steps, evaluateEvery } = this.#plan;
+    const before = stepsOfOrigin(origin);
+    if (before === steps) return;
+    if (step >= before) {
+      throw new ArgumentError(
+        `Cannot resume the training for ${steps} steps: it ended after ${before} with its best parameters, ` +
+          "expected the same number",
+      );
+    }
+    if (step === steps && step % evaluateEvery === 0) {
+      throw new ArgumentError(
+        `Cannot resume the training for ${steps} steps: it has made as many of ${before} without its best parameters, ` +
+          "expected more",
+      );
+    }
+  }
+
+  /** Whether the last step is yet to get its row: it has one in any case, others have one every so many steps. */
+  #lastRowDue({ origin, step, ended }: TrainingState): boolean {
+    const { steps, evaluateEvery } = this.#plan;
+    const wasLast = origin === undefined || stepsOfOrigin(origin) === step;
+    return !ended && step === steps && !wasLast && step % evaluateEvery !== 0;
   }
 
   /** Takes the oldest pending rows. After the last, the networks get the parameters that they end with. */

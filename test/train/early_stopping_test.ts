@@ -260,6 +260,55 @@ Deno.test("Training.resume() goes on to a later end, but not from the best param
   over.destroy();
 });
 
+/** A training of {@linkcode OPTIONS} that was stopped within its first epoch, after the first submit, and its rows. */
+async function beginTraining(options: TrainingOptions): Promise<[Training, MetricRow[][]]> {
+  const training = await Training.create(await sharedGpu(), data, options);
+  const rows: MetricRow[][] = [];
+  const stop = new AbortController();
+  await assertRejects(async () => {
+    const run = training.run({ signal: stop.signal, onStep: () => stop.abort() });
+    for await (const row of run) rows.push(row);
+  });
+  assert(0 < training.step && training.step < training.stepsPerEpoch, `${training.step}`);
+  return [training, rows];
+}
+
+Deno.test("Training.resume() ends at an earlier end as a training of that length does", async () => {
+  for (const stopAfter of [undefined, { patience: Infinity }]) {
+    const [begun, rows] = await beginTraining({ ...OPTIONS, stopAfter });
+    const bytes = encodeState(await begun.state());
+    // The last step has a row, which none within an epoch has otherwise.
+    const shorter = { ...OPTIONS, stopAfter, epochs: begun.step / begun.stepsPerEpoch };
+    const { training: whole, rows: expected } = await train(shorter);
+    const resumed = await Training.resume(await sharedGpu(), data, shorter, bytes);
+    for await (const row of resumed.run()) rows.push(row);
+    assertEquals(rows, expected);
+    const [state, wholeState] = [await resumed.state(), await whole.state()];
+    for (const name of KEPT) assertEquals(state[name], wholeState[name]);
+    assertEquals(resumed.best, whole.best);
+    for (const made of [whole, begun, resumed]) made.destroy();
+  }
+});
+
+Deno.test("Training.resume() refuses to end at a row that is over where the best parameters are to be restored", async () => {
+  const gpu = await sharedGpu();
+  const shorter = { ...OPTIONS, epochs: 4 };
+  const { training: plain, states } = await train(OPTIONS);
+  assertEquals(states[4].step, 24);
+  const over = await Training.resume(gpu, data, shorter, encodeState(states[4]));
+  assertEquals(await Array.fromAsync(over.run()), []);
+  assertEquals((await over.network()).parameters, states[4].parameters[0]);
+
+  const stopAfter = { patience: Infinity };
+  const { training: stopping, states: [, , , , state] } = await train({ ...OPTIONS, stopAfter });
+  await assertRejects(
+    () => Training.resume(gpu, data, { ...shorter, stopAfter }, encodeState(state)),
+    ArgumentError,
+    "for 24 steps: it has made as many of 60 without its best parameters, expected more",
+  );
+  for (const made of [plain, over, stopping]) made.destroy();
+});
+
 Deno.test("Training.resume() names every option that differs", async () => {
   const gpu = await sharedGpu();
   const training = await Training.create(gpu, data, OPTIONS);
