@@ -48,18 +48,20 @@ async function show(row) {
 
 /** Trains until the end, or until it is told to stop; another call resumes, or starts again after the end. */
 async function train(gpu) {
-  if (training === undefined || training.step === training.steps) {
-    training?.destroy();
+  // Before anything is awaited: a second click stops this training rather than start another.
+  stop = new AbortController();
+  toggle.textContent = "Stop";
+  if (training === undefined) {
     rows = [];
     status.textContent = "Compiling the kernels …";
     training = await Training.create(gpu, data, OPTIONS);
   }
-  stop = new AbortController();
-  toggle.textContent = "Stop";
   try {
     for await (const [row] of training.run({ signal: stop.signal })) await show(row);
     toggle.textContent = "Start again";
     status.textContent = `Done: ${status.textContent}`;
+    training.destroy();
+    training = undefined;
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     toggle.textContent = "Resume";

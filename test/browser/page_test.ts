@@ -16,7 +16,10 @@ async function waitForStatus(page: Page, pattern: RegExp): Promise<string> {
 
 Deno.test("the page learns two spirals, can be stopped and resumed, and fits small and large screens", async () => {
   await withServedPage(PAGE, async ({ page, complaints }) => {
-    await page.getByRole("button", { name: "Start" }).click({ timeout: PATIENCE });
+    // The second click comes while kernels are compiled.
+    await page.getByRole("button", { name: "Start" }).dblclick({ timeout: PATIENCE });
+    await waitForStatus(page, /^Stopped at step 0 of 1600$/);
+    await page.getByRole("button", { name: "Resume" }).click();
     await waitForStatus(page, /^Step [1-9]/);
     await page.getByRole("button", { name: "Stop" }).click();
     await waitForStatus(page, /^Stopped at step \d+ of 1600$/);
