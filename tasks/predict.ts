@@ -34,7 +34,7 @@ import {
   splitsOf,
 } from "./_run/predictions.ts";
 
-const { help, out, data, quick, force, json, requireGpu, variant } = COMMON_OPTIONS;
+const { help, out, data, label, quick, force, json, requireGpu, variant } = COMMON_OPTIONS;
 
 const OPTIONS = {
   model: text({
@@ -48,7 +48,7 @@ const OPTIONS = {
     help: "which records of the data set",
   }),
   cpu: flag({ help: "compute in float64 on the CPU, without a GPU" }),
-  ...{ help, out, data, quick, force, json, requireGpu },
+  ...{ help, out, data, label, quick, force, json, requireGpu },
   variant: { ...variant, help: "kernel variant to use, per-operation or tiled" },
 };
 
@@ -105,7 +105,8 @@ export async function main(args: readonly string[], context: TaskContext): Promi
 async function predict(options: Options, context: TaskContext, gpu?: Gpu): Promise<number> {
   const path = options.model!;
   const model = await readModel(path);
-  const loaded = await loadDataSet(options.data, { counts: options.quick ? QUICK_COUNTS : {} });
+  const { data, label, quick } = options;
+  const loaded = await loadDataSet(data, { counts: quick ? QUICK_COUNTS : {}, label });
   announceData(context, loaded, options);
   const { dataset } = loaded;
   const { network } = model;

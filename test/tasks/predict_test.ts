@@ -119,6 +119,28 @@ Deno.test("predict --cpu gives the same answers without an adapter, for all spli
   });
 });
 
+Deno.test("predict takes the classes from the column that --label names", async () => {
+  const network = drawNetwork({
+    ...{ inputs: 2, hidden: [3], batchNorm: true, classes: 2 },
+    input: "floats",
+  });
+  await withModel(network, async (model, out) => {
+    const data = `${out}-flowers.csv`;
+    const lines = Array.from({ length: 20 }, (_, i) => `${i % 2 ? "b" : "a"},${i},${-i}`);
+    await Deno.writeTextFile(data, ["kind,width,length", ...lines].join("\n"));
+    const args = ["--model", model, "--data", data, "--split", "all", "--cpu", "--out", out];
+    const { status, errors } = await runInProcess(main, [...args, "--label", "kind"]);
+    assertEquals(status, 0, errors);
+    const classes = await readTable(`${out}/classes.csv`, CLASSES_CSV);
+    assertEquals(classes.map(({ className, records }) => [className, records]), [
+      ["a", 10],
+      ["b", 10],
+    ]);
+    const { settings } = JSON.parse(await Deno.readTextFile(`${out}/config.json`));
+    assertEquals(settings.label, "kind");
+  });
+});
+
 Deno.test("predict refuses a model that does not fit the data, with status 2 and one sentence", async () => {
   const draw = (change: { inputs?: number; classes?: number; input?: "floats" }) =>
     drawNetwork({ inputs: 3072, hidden: [], batchNorm: false, input: "bytes", ...change });
