@@ -189,7 +189,7 @@ export class DeviceDataSet {
     const bytes = images.subarray(first * inputs, end * inputs);
     this.#gpu.device.queue.writeTexture(
       { texture, origin: [0, 0, layer] },
-      padded(bytes, inputs, texels) as Uint8Array<ArrayBuffer>,
+      padded(bytes, { texels, inputs }),
       { bytesPerRow: 4 * texels, rowsPerImage: end - first },
       [texels, end - first, 1],
     );
@@ -221,9 +221,12 @@ interface LayerRows {
   readonly end: number;
 }
 
-/** Fills each image up to whole texels with zeros. */
-function padded(bytes: Uint8Array, inputs: number, texels: number): Uint8Array {
-  if (inputs === 4 * texels) return bytes;
+/** Fills each image up to whole texels with zeros; images that are whole texels are not copied. */
+export function padded(
+  bytes: Uint8Array,
+  { texels, inputs }: { readonly texels: number; readonly inputs: number },
+): Uint8Array<ArrayBuffer> {
+  if (inputs === 4 * texels) return bytes as Uint8Array<ArrayBuffer>;
   const n = bytes.length / inputs;
   const result = new Uint8Array(n * 4 * texels);
   for (let i = 0; i < n; i++) {
@@ -232,9 +235,15 @@ function padded(bytes: Uint8Array, inputs: number, texels: number): Uint8Array {
   return result;
 }
 
-/** Rounds standardised images to float32, each filled up to whole texels with zeros. */
-function texelsOf(
-  values: Float64Array,
+/**
+ * Rounds images to float32, each filled up to whole texels with zeros.
+ *
+ * @param values Standardised images, [n, inputs].
+ * @param options Sizes, and for messages what each image is and the number of the first.
+ * @throws {ArgumentError} If a value is beyond the largest float32.
+ */
+export function texelsOf(
+  values: Float32Array | Float64Array,
   options: { texels: number; inputs: number; what: string; first: number },
 ): Float32Array<ArrayBuffer> {
   const { texels, inputs, what, first } = options;

@@ -7,7 +7,7 @@
 import { ArgumentError } from "../errors.ts";
 import { cached } from "../gpu/cache.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { standardisation } from "../gpu/device_data.ts";
+import { padded, standardisation, texelsOf } from "../gpu/device_data.ts";
 import { tiles } from "../gpu/kernel_table.ts";
 import { type BoundKernel, Kernels } from "../gpu/kernels.ts";
 import { Memory } from "../gpu/memory.ts";
@@ -18,6 +18,7 @@ import type { Architecture } from "../model/network.ts";
 import {
   checkRecords,
   kindOf,
+  type RecordsOf,
   type RecordValues,
   standardiseRecords,
 } from "../model/record_values.ts";
@@ -49,17 +50,20 @@ export interface ClassifyOptions {
 /** Maximum sizes of a chunk: records, and bytes of their texture. */
 const CHUNK = { records: 4096, bytes: 2 ** 25 };
 
-/** How records of each kind lie in a texture, four values a texel. */
-const TEXTURES = {
-  bytes: { format: "rgba8unorm", texelBytes: 4, Values: Uint8Array },
-  floats: { format: "rgba32float", texelBytes: 16, Values: Float32Array },
-} as const;
+/** Textures of records of each kind, four values a texel. */
+const FORMATS = { bytes: "rgba8unorm", floats: "rgba32float" } as const;
+
+/** Bytes of a texel of the larger format. */
+const TEXEL_BYTES = 16;
 
 /** Where records of a kind are written, and the kernels that read them from there. */
 interface Input {
   readonly texture: GPUTexture;
   readonly kernels: readonly BoundKernel[];
 }
+
+/** Records as a texture holds them, four values a texel. */
+type ChunkTexels = Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
 
 /** What a classifier is made of. */
 interface Parts {
@@ -112,7 +116,7 @@ export class Classifier {
   /** The kernel variant. */
   readonly variant: string;
   readonly #gpu: Gpu;
-  readonly #network: TrainedNetwork;
+  readonly #records: RecordsOf;
   readonly #parts: Parts;
   readonly #submits: Submits;
   readonly #inputs = new Map<RecordKind, Promise<Input>>();
@@ -124,7 +128,8 @@ export class Classifier {
     this.input = network.input;
     this.variant = parts.variant;
     this.#gpu = gpu;
-    this.#network = network;
+    const { mean, std, input } = network;
+    this.#records = { mean, std, input };
     this.#parts = parts;
     this.#submits = new Submits(gpu);
   }
@@ -149,16 +154,11 @@ export class Classifier {
     gpu.check();
     checkUsable(network);
     const variant = variantOf(gpu, network, options.variant);
-    const { architecture, classNames, mean, std, input } = network;
-    const own: TrainedNetwork = {
-      ...{ ...network, architecture: { ...architecture }, classNames: [...classNames] },
-      mean: mean.slice(),
-      std: std.slice(),
-    };
+    const own = copyOf(network);
     return await Memory.hold(gpu, async (memory) => {
       const classifier = new Classifier(gpu, own, await allocate(gpu, own, { memory, variant }));
       try {
-        await cached(classifier.#inputs, input, () => classifier.#allocateInput(input));
+        await classifier.#inputFor(own.input);
         return classifier;
       } catch (error) {
         classifier.destroy();
@@ -196,16 +196,15 @@ export class Classifier {
    */
   async logits(x: RecordValues, options: ClassifyOptions = {}): Promise<Float32Array> {
     this.#check();
-    const n = checkRecords(x, this.#network);
-    const kind = kindOf(x);
-    const input = await cached(this.#inputs, kind, () => this.#allocateInput(kind));
-    this.#check();
+    const n = checkRecords(x, this.#records);
+    const input = await this.#inputFor(kindOf(x));
     const { inputs, classes } = this.architecture;
     const { evaluationRows } = this.#parts.context.buffers;
     const readings: Reading[] = [];
     for (let first = 0; first < n; first += evaluationRows) {
       const own = x.subarray(first * inputs, (first + evaluationRows) * inputs);
-      readings.push(await this.#submit(own, input, options.signal));
+      const texels = this.#texelsOf(own, first);
+      readings.push(await this.#submit(texels, input, options.signal));
     }
     // Read together: one wait serves all.
     const read = await Promise.all(readings.map((reading) => reading.bytes()));
@@ -253,44 +252,53 @@ export class Classifier {
     if (this.#destroyed) throw new ArgumentError("Cannot use the classifier: it was destroyed");
   }
 
+  /** A chunk of records as its texture holds it; numbers of a network that was trained on numbers are standardised before. */
+  #texelsOf(x: RecordValues, first: number): ChunkTexels {
+    const { texels } = this.#parts.context.data;
+    const { inputs } = this.architecture;
+    if (x instanceof Uint8Array) return padded(x, { texels, inputs });
+    const values = this.input === "floats" ? standardiseRecords(x, this.#records) : x;
+    return texelsOf(values, { texels, inputs, what: "record", first });
+  }
+
   /**
    * Submits a chunk. It is written, computed and copied in one submit, between which and the writes before it nothing else
    * runs, so that calls at the same time do not mix.
    */
-  async #submit(x: RecordValues, input: Input, signal?: AbortSignal): Promise<Reading> {
+  async #submit(
+    chunk: ChunkTexels,
+    { texture, kernels }: Input,
+    signal?: AbortSignal,
+  ): Promise<Reading> {
     this.#check();
     const { context: { buffers }, layers } = this.#parts;
-    const { inputs, classes } = this.architecture;
-    const rows = x.length / inputs;
+    const { width } = texture;
+    const rows = chunk.length / (4 * width);
     const [reading] = await this.#submits.run({
       kind: "classification",
       count: 1,
-      reads: [{ buffer: layers.logits, size: 4 * rows * classes }],
+      reads: [{ buffer: layers.logits, size: 4 * rows * this.architecture.classes }],
       prepare: () => {
-        this.#write(x, input.texture);
+        this.#gpu.device.queue.writeTexture(
+          { texture },
+          chunk,
+          { bytesPerRow: 4 * width * chunk.BYTES_PER_ELEMENT, rowsPerImage: rows },
+          [width, rows, 1],
+        );
         buffers.writeSteps([{ first: 0, rows, slot: 0 }]);
       },
-      encode: (pass) => encodeKernels(pass, input.kernels, 0),
+      encode: (pass) => encodeKernels(pass, kernels, 0),
     }, signal);
     return reading;
   }
 
-  /** Writes records into their texture; numbers of a network that was trained on numbers are standardised before. */
-  #write(x: RecordValues, texture: GPUTexture): void {
-    const { inputs } = this.architecture;
-    const { texelBytes, Values } = TEXTURES[kindOf(x)];
-    const rows = x.length / inputs;
-    const values = this.input === "floats" ? standardiseRecords(x, this.#network) : x;
-    const padded = new Values(rows * 4 * texture.width);
-    for (let i = 0; i < rows; i++) {
-      padded.set(values.subarray(i * inputs, (i + 1) * inputs), i * 4 * texture.width);
+  /** The texture for records of a kind, allocated when it is first needed. */
+  async #inputFor(kind: RecordKind): Promise<Input> {
+    try {
+      return await cached(this.#inputs, kind, () => this.#allocateInput(kind));
+    } finally {
+      this.#check(); // If the classifier was destroyed meanwhile, that is the reason of a failure, too.
     }
-    this.#gpu.device.queue.writeTexture(
-      { texture },
-      padded,
-      { bytesPerRow: texelBytes * texture.width, rowsPerImage: rows },
-      [texture.width, rows, 1],
-    );
   }
 
   /** Allocates the texture for records of a kind, and binds the kernels to it. */
@@ -301,7 +309,7 @@ export class Classifier {
       const { texture, view } = memory.texture({
         label: "records to classify",
         size: [data.texels, buffers.evaluationRows, 1],
-        format: TEXTURES[kind].format,
+        format: FORMATS[kind],
         usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
       });
       await memory.ready();
@@ -313,6 +321,16 @@ export class Classifier {
       return { texture, kernels };
     });
   }
+}
+
+/** Copies a network: before the first wait, after which the caller may change theirs. */
+function copyOf(network: TrainedNetwork): TrainedNetwork {
+  const { architecture, classNames, parameters, statistics, mean, std } = network;
+  return {
+    ...{ ...network, architecture: { ...architecture }, classNames: [...classNames] },
+    ...{ parameters: parameters.slice(), statistics: statistics.slice() },
+    ...{ mean: mean.slice(), std: std.slice() },
+  };
 }
 
 /** The variant that was asked for, or the one for the adapter's kind. */
@@ -381,6 +399,6 @@ function chunkRows(
         `${4 * maxTextureDimension2D} (maxTextureDimension2D)`,
     );
   }
-  const fitting = Math.floor(CHUNK.bytes / (TEXTURES.floats.texelBytes * texels));
+  const fitting = Math.floor(CHUNK.bytes / (TEXEL_BYTES * texels));
   return Math.max(1, Math.min(CHUNK.records, fitting, maxTextureDimension2D));
 }

@@ -215,6 +215,47 @@ Deno.test("Classifier refuses to be used after destroy() or its block, and ends 
   gpu.check();
 });
 
+Deno.test("Classifier says that it was destroyed where that happens before the first records of a kind", async () => {
+  const gpu = await sharedGpu();
+  const network = drawNetwork({ inputs: 7, hidden: [5], batchNorm: false, input: "bytes" });
+  const classifier = await Classifier.create(gpu, network);
+  // Of numbers in place of bytes, for which textures and kernels are made now.
+  const pending = classifier.logits(new Float32Array(7));
+  classifier.destroy();
+  await assertRejects(() => pending, ArgumentError, "Cannot use the classifier: it was destroyed");
+  gpu.check();
+});
+
+Deno.test("Classifier refuses numbers that no float32 holds once they are standardised", async () => {
+  const network = drawNetwork({ inputs: 2, hidden: [], batchNorm: false, input: "floats" });
+  const narrow = { ...network, std: Float32Array.of(1, 1e-3) };
+  await using(narrow, async (classifier) => {
+    const x = Float32Array.of(0, 0, 0, 3e38);
+    await assertRejects(
+      () => classifier.predict(x),
+      ArgumentError,
+      "record 1 (from 0): its value 1",
+    );
+    assertEquals((await classifier.predict(x.subarray(0, 2))).length, 1);
+  });
+});
+
+Deno.test("Classifier keeps the network that it was made from, whatever becomes of its vectors", async () => {
+  const x = drawRecords(SMALL, 3);
+  const expected = await using(SMALL, (classifier) => classifier.logits(x));
+  const [parameters, statistics, mean, std] = [
+    SMALL.parameters.slice(),
+    SMALL.statistics.slice(),
+    SMALL.mean.slice(),
+    SMALL.std.slice(),
+  ];
+  const network = { ...SMALL, parameters, statistics, mean, std };
+  const made = Classifier.create(await sharedGpu(), network);
+  for (const vector of [parameters, statistics, mean, std]) vector.fill(7);
+  using classifier = await made;
+  assertEquals(await classifier.logits(x), expected);
+});
+
 function AbortSignalOf(reason: Error): AbortController {
   const controller = new AbortController();
   controller.abort(reason);
