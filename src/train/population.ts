@@ -189,6 +189,11 @@ export class Population implements PopulationShape {
     this.#fresh = state.statistics === undefined;
   }
 
+  /** Does something when all work begun so far is submitted: parameters written before would change in its midst. */
+  async inTurn(action: () => void): Promise<void> {
+    await this.#submits.inTurn(() => Promise.resolve(action()));
+  }
+
   /** Sets the order of the training images, as their indices; batches are runs of it. */
   setOrder(order: Uint32Array): void {
     this.#submits.check();

@@ -216,17 +216,22 @@ export class TrainingLoop {
     const early = judged?.over ?? diverged.every((known) => known !== null);
     const ends = early || step === this.#plan.steps && this.#stopping?.restoreBest;
     const ending = judged && ends ? await this.#stopping!.ending(judged) : undefined;
-    // All at once from here on: a state is from before these rows or from after them.
-    this.#pending.shift();
-    this.#known = diverged;
-    this.#ended = early;
-    if (early) this.#pending = [];
-    if (judged) this.#stopping!.accept(judged);
-    if (!ending) return;
-    // Updates may have gone ahead.
-    this.#step = step;
-    this.#rowDue = false;
-    this.#population.write({ ...ending, diverged: this.notes() });
+    // All at once: a state is from before these rows or from after them.
+    const accept = () => {
+      this.#pending.shift();
+      this.#known = diverged;
+      this.#ended = early;
+      if (early) this.#pending = [];
+      if (judged) this.#stopping!.accept(judged);
+      if (!ending) return;
+      // Updates may have gone ahead.
+      this.#step = step;
+      this.#rowDue = false;
+      this.#population.write({ ...ending, diverged: this.notes() });
+    };
+    // An evaluation of the caller's may be under way.
+    if (ending) await this.#population.inTurn(accept);
+    else accept();
   }
 
   async #advanceTo(step: number, options: AdvanceOptions): Promise<void> {

@@ -7,7 +7,7 @@ import { judgeRows, noneYet } from "../../src/train/early_stopping.ts";
 import { decodeState, encodeState, type TrainingState } from "../../src/train/state.ts";
 import { Training, type TrainingOptions } from "../../src/train/training.ts";
 import type { StopAfter } from "../../src/train/training_options.ts";
-import { sharedGpu } from "../_gpu.ts";
+import { createRandomData, sharedGpu } from "../_gpu.ts";
 
 /** Images of 6 values whose labels are half chance: networks soon learn the training images by heart. */
 async function memorable(): Promise<DataSet> {
@@ -176,6 +176,34 @@ const NETWORKS = [
   { identity: "slow", learningRate: 0.02 },
   { identity: "wild", learningRate: 1e30 },
 ];
+
+Deno.test("Training.evaluate() sees all old parameters or all best ones while run() restores these", async () => {
+  const { now } = performance;
+  let time = 0;
+  // So wide that the training images are evaluated in parts, and so slow, as it seems, that each part is a submit.
+  performance.now = () => time += 60;
+  try {
+    const many = await createRandomData({ inputs: 6, training: 400, classes: 3 });
+    const options = { ...OPTIONS, hidden: [4000], batch: 200, stopAfter: { patience: 1 } };
+    const training = await Training.create(await sharedGpu(), many, options);
+    const [rows, found]: [MetricRow[], number[]] = [[], []];
+    let over = false;
+    const evaluateAll = async () => {
+      while (!over) found.push((await training.evaluate("training"))[0].loss);
+    };
+    const evaluating = [evaluateAll(), evaluateAll()];
+    for await (const [row] of training.run()) rows.push(row);
+    over = true;
+    await Promise.all(evaluating);
+    const best = training.best[0]!.step;
+    assert(best < training.step, `${best} of ${training.step}`);
+    const losses = rows.map(({ training: { loss } }) => loss);
+    assertEquals(found.filter((loss) => !losses.includes(loss)), []);
+    training.destroy();
+  } finally {
+    performance.now = now;
+  }
+});
 
 Deno.test("Training ends with the same best parameters alone and in a population", async () => {
   const { learningRate: _, ...options } = {
