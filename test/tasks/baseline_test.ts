@@ -548,6 +548,22 @@ Deno.test("baseline refuses bad input in one sentence, and writes nothing", asyn
   }
 });
 
+Deno.test("baseline --early-stop refuses data without validation images, and writes nothing", async () => {
+  await inDirectory(async (out) => {
+    const data = `${out}-data`;
+    await Deno.mkdir(data);
+    // Of four records none is kept to validate with.
+    for (const name of ["train.csv", "test.csv"]) {
+      await Deno.writeTextFile(`${data}/${name}`, "1,a\n2,b\n3,a\n4,b\n");
+    }
+    const args = ["--quick", "--data", data, "--batch", "2", "--hidden", "2"];
+    const { status, errors } = await train(out, [...args, "--early-stop", "2"]);
+    assertEquals(status, 2, errors);
+    assertMatch(errors, /error: Cannot train with stopAfter: the data have no validation images/);
+    assertEquals(await exists(out), false);
+  });
+});
+
 Deno.test("baseline refuses a data file that was cut short, and writes nothing", async () => {
   await inDirectory(async (out) => {
     const data = `${out}-data`;
