@@ -117,8 +117,19 @@ export function shown(value: unknown): string {
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
+/** Names the type of a value in the sentence of an error, as in "an Int16Array". */
+export function nameOf(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (value === null) return "null";
+  const name = typeof value === "object"
+    ? Object.getPrototypeOf(value)?.constructor?.name || "Object"
+    : typeof value;
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
+}
+
 /** A value as JSON, or what comes closest: functions, large integers and circles have none. */
 function jsonOf(value: unknown): string {
+  if (typeof value === "bigint") return `${value}n`;
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {

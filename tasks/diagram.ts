@@ -19,6 +19,7 @@ export const DIAGRAM_DRIFT =
 const ROWS: readonly (readonly [name: string, holds: string])[] = [
   ["errors", "the errors that callers see"],
   ["lists", "helpers for lists"],
+  ["options", "checks of options"],
   ["model", "networks in float64, model files"],
   ["data", "CIFAR-10, IDX, CSV, synthetic, own"],
   ["gpu", "device, memory, kernels, submits"],

@@ -4,19 +4,18 @@
  * @module
  */
 
-import { ArgumentError, shown } from "../errors.ts";
+import { ArgumentError, nameOf, shown } from "../errors.ts";
 import { enumerate } from "../lists.ts";
 import { standardiseRecords } from "../model/record_values.ts";
 import type { RecordKind } from "../model/trained_network.ts";
+import { checkNames } from "../options.ts";
 import { digest } from "./digest.ts";
 import {
   allocateLike,
   checkCount,
-  checkOptions,
   checkRecords,
   type LabelledImages,
   MAX_CLASSES,
-  nameOf,
   type Records,
   slice,
 } from "./records.ts";
@@ -125,7 +124,10 @@ export async function createDataSet(
   test: Records | undefined,
   options: DataSetOptions,
 ): Promise<DataSet> {
-  checkOptions("create a data set", options, ["name", "classNames", "validation"]);
+  checkNames(options, {
+    action: "create a data set",
+    known: ["name", "classNames", "validation"] satisfies (keyof DataSetOptions)[],
+  });
   const { name, classNames, validation } = options;
   checkName(name);
   checkClassNames(name, classNames);

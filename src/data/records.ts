@@ -4,8 +4,7 @@
  * @module
  */
 
-import { ArgumentError, shown } from "../errors.ts";
-import { enumerate } from "../lists.ts";
+import { ArgumentError, nameOf, shown } from "../errors.ts";
 
 /**
  * Images of one size with their labels. An image is one record of a data set, whatever it shows: a flower measured in four
@@ -116,41 +115,13 @@ export function pick(
   return { ...picked, count };
 }
 
-/** Refuses options with names that are not known: a misspelt one would otherwise be ignored. */
-export function checkOptions(action: string, options: object, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null) {
-    throw new ArgumentError(
-      `Cannot ${action}: the options are ${nameOf(options)}, expected an object`,
-    );
-  }
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new ArgumentError(
-    `Cannot ${action}: there is no option ${unknown}, expected ${enumerate(known)}`,
-  );
-}
-
 /** Checks a number of things to take. */
 export function checkCount(what: string, count: number, min: number, max: number): void {
   if (!Number.isInteger(count) || count < min || count > max) {
     throw new ArgumentError(
-      `Cannot take ${shownNumber(count)} ${what}: expected an integer from ${min} to ${max}`,
+      `Cannot take ${shown(count)} ${what}: expected an integer from ${min} to ${max}`,
     );
   }
-}
-
-/** Names the type of a value in a sentence, as in "an Int16Array". */
-export function nameOf(value: unknown): string {
-  if (value === undefined) return "missing";
-  if (value === null) return "null";
-  const name = typeof value === "object"
-    ? Object.getPrototypeOf(value)?.constructor?.name || "Object"
-    : typeof value;
-  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
-}
-
-function shownNumber(value: unknown): string {
-  return typeof value === "number" ? String(value) : shown(value);
 }
 
 function checkLabelCount(
@@ -167,7 +138,7 @@ function checkLabelCount(
   if (!Number.isInteger(found) || found < min || length !== found) {
     const expected = length === found ? "at least 1" : "one label each";
     throw new ArgumentError(
-      `Cannot use ${shownNumber(found)} ${what} with ${length} labels: expected ${expected}`,
+      `Cannot use ${shown(found)} ${what} with ${length} labels: expected ${expected}`,
     );
   }
   return found;
@@ -213,16 +184,11 @@ function checkLabels(
     const label: unknown = labels[i];
     if (typeof label !== "number" || !Number.isInteger(label) || label < 0 || label >= classes) {
       throw new ArgumentError(
-        `Cannot use the ${what}: image ${i} (from 0) has label ${shownLabel(label)}, ` +
+        `Cannot use the ${what}: image ${i} (from 0) has label ${shown(label)}, ` +
           `expected ${classes === MAX_CLASSES ? "an integer from " : ""}0 to ${classes - 1}`,
       );
     }
     if (result !== labels) result[i] = label;
   }
   return result;
-}
-
-/** JSON has no big integers. */
-function shownLabel(label: unknown): string {
-  return typeof label === "bigint" ? `${label}n` : shown(label);
 }

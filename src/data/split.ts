@@ -4,10 +4,11 @@
  * @module
  */
 
-import { ArgumentError, shown } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import { Random } from "../model/random.ts";
+import { checkNames, checkValue, isBoolean, refused } from "../options.ts";
 import type { Split } from "./dataset.ts";
-import { checkOptions, checkRecords, type LabelledImages, pick, type Records } from "./records.ts";
+import { checkRecords, type LabelledImages, pick, type Records } from "./records.ts";
 
 /** Options for {@linkcode splitRecords}. */
 export interface SplitOptions {
@@ -36,6 +37,10 @@ export interface SplitOptions {
    */
   stratify?: boolean;
 }
+
+const ACTION = "split records";
+
+const OPTIONS = ["validation", "test", "seed", "stratify"] satisfies (keyof SplitOptions)[];
 
 /** The parts, in the order of the columns of a table of counts. */
 const SPLITS = ["test", "validation", "training"] as const;
@@ -78,13 +83,13 @@ export function splitRecords(
   all: Records,
   options: SplitOptions = {},
 ): Record<Split, LabelledImages> {
-  checkOptions("split records", options, ["validation", "test", "seed", "stratify"]);
+  checkNames(options, { action: ACTION, known: OPTIONS });
   const { validation = 0.15, test = 0.15, seed = 1, stratify = true } = options;
-  if (typeof stratify !== "boolean") {
-    throw new ArgumentError(
-      `Cannot split records: stratify is ${shown(stratify)}, expected true or false`,
-    );
-  }
+  checkValue("stratify", stratify, {
+    action: ACTION,
+    accepts: isBoolean,
+    expected: "true or false",
+  });
   const records = checkRecords(all, { what: "records to split" });
   const { count, labels } = records;
   const held = [sizeOf("test", test, count), sizeOf("validation", validation, count)];
@@ -112,10 +117,10 @@ function sizeOf(what: string, size: number, count: number): number {
   if (typeof size === "number" && (share || Number.isSafeInteger(size) && size >= 1)) {
     return share ? Math.round(size * count) : size;
   }
-  throw new ArgumentError(
-    `Cannot split records: ${what} is ${shown(size)}, ` +
-      "expected a share from 0 to less than 1, or an integer from 1",
-  );
+  throw refused(what, size, {
+    action: ACTION,
+    expected: "a share from 0 to less than 1, or an integer from 1",
+  });
 }
 
 /** Deals the records of each class out in a random order; those of a part stay in that order. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, shown } from "../errors.ts";
 import { type Architecture, layout, type Parameter, type Statistic } from "./network.ts";
 
 /** What records are made of: bytes, which mean value / 255, or numbers that are taken as they are. */
@@ -76,9 +76,7 @@ export function checkNetwork(network: TrainedNetwork, action: string): void {
   }
   if (input !== "bytes" && input !== "floats") {
     throw new ArgumentError(
-      `Cannot ${action} the network: input is ${
-        JSON.stringify(input)
-      }, expected "bytes" or "floats"`,
+      `Cannot ${action} the network: input is ${shown(input)}, expected "bytes" or "floats"`,
     );
   }
   if (step !== undefined && !(Number.isSafeInteger(step) && step >= 0)) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, shown } from "../errors.ts";
 import { cached } from "../gpu/cache.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { padded, standardisation, texelsOf } from "../gpu/device_data.ts";
@@ -16,7 +16,7 @@ import { largest, softmax } from "../model/answers.ts";
 import { decodeNetwork } from "../model/checkpoint.ts";
 import type { Architecture } from "../model/network.ts";
 import {
-  checkRecords,
+  checkReadable,
   kindOf,
   type RecordsOf,
   type RecordValues,
@@ -196,7 +196,7 @@ export class Classifier {
    */
   async logits(x: RecordValues, options: ClassifyOptions = {}): Promise<Float32Array> {
     this.#check();
-    const n = checkRecords(x, this.#records);
+    const n = checkReadable(x, this.#records);
     const input = await this.#inputFor(kindOf(x));
     const { inputs, classes } = this.architecture;
     const { evaluationRows } = this.#parts.context.buffers;
@@ -343,7 +343,7 @@ function variantOf(gpu: Gpu, { architecture }: TrainedNetwork, asked: string | u
   const allowed = VARIANTS.filter((name) => name === "tiled" || fits);
   if (allowed.some((name) => name === variant)) return variant;
   throw new ArgumentError(
-    `Cannot classify with the kernel variant ${JSON.stringify(variant)}, expected ${
+    `Cannot classify with the kernel variant ${shown(variant)}, expected ${
       allowed.join(" or ")
     } for this network`,
   );

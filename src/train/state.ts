@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ArgumentError, DataError } from "../errors.ts";
+import { ArgumentError, DataError, nameOf } from "../errors.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
 import type { Layout } from "../model/network.ts";
 import {
@@ -95,7 +95,7 @@ export function decodeState(
 ): TrainingState {
   const { name = "the state of the training" } = options;
   if (!(bytes instanceof Uint8Array)) {
-    throw new DataError(`Cannot read ${name}: it is ${typeof bytes}, expected a Uint8Array`);
+    throw new DataError(`Cannot read ${name}: it is ${nameOf(bytes)}, expected a Uint8Array`);
   }
   return stateFromTensors(decodeSafetensors(bytes, { name }), { name });
 }

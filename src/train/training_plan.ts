@@ -20,7 +20,7 @@ import {
   oneOf,
   refused,
   type Unchecked,
-} from "./option_checks.ts";
+} from "../options.ts";
 import type { NetworkSettings } from "./population.ts";
 import type {
   StopAfter,

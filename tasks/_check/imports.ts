@@ -11,6 +11,7 @@ const ROOT = new URL("../../", import.meta.url);
 export const FOLDERS: readonly string[] = [
   "errors",
   "lists",
+  "options",
   "model",
   "data",
   "gpu",

@@ -205,7 +205,7 @@ Deno.test("createDataSet() refuses missing arguments, mixed values, wrong names 
     [undefined, undefined, OPTIONS],
     "Cannot use the training images of flowers: they are missing, expected an object with images and labels",
   );
-  await refuses([good], "Cannot create a data set: the options are missing, expected an object");
+  await refuses([good], "Cannot create a data set without options, expected an object");
   await refuses(
     [good, bytes, OPTIONS],
     "Cannot use the test images of flowers: their values are a Uint8Array, " +
@@ -218,7 +218,7 @@ Deno.test("createDataSet() refuses missing arguments, mixed values, wrong names 
   );
   await refuses(
     [good, undefined, { ...OPTIONS, valdation: 1 }],
-    "Cannot create a data set: there is no option valdation, expected name, classNames and validation",
+    "Cannot create a data set: there is no option valdation, did you mean validation?",
   );
   await refuses(
     [good, undefined, { classNames: ["a", "b"] }],

@@ -126,18 +126,18 @@ Deno.test("splitRecords() refuses sizes and options that are not allowed", () =>
   };
   const size = "expected a share from 0 to less than 1, or an integer from 1";
   for (const value of [-0.1, 1.5, NaN, Infinity, -3]) {
-    refuses({ test: value }, `Cannot split records: test is ${value}, ${size}`);
+    refuses({ test: value }, `Cannot split records with test ${value}, ${size}`);
   }
-  refuses({ validation: "0.2" }, `Cannot split records: validation is "0.2", ${size}`);
+  refuses({ validation: "0.2" }, `Cannot split records with validation "0.2", ${size}`);
   refuses(
     { validation: 0.5, test: 0.5 },
     "Cannot split 10 records: test takes 5 and validation 5, expected at most 9 together",
   );
   refuses(
     { train: 0.7 },
-    "Cannot split records: there is no option train, expected validation, test, seed and stratify",
+    "Cannot split records: there is no option train, expected some of validation, test, seed, stratify",
   );
-  refuses({ stratify: 1 }, "Cannot split records: stratify is 1, expected true or false");
+  refuses({ stratify: 1 }, "Cannot split records with stratify 1, expected true or false");
   assertThrows(() => splitRecords(all, { seed: -1 }), ArgumentError, "Cannot seed");
   assertThrows(
     () => splitRecords({ ...all, labels: all.labels.with(3, 256) }),

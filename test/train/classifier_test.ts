@@ -156,7 +156,7 @@ Deno.test("Classifier refuses records that do not fit, each in one sentence", as
     [floats, Float32Array.of(1, 2, NaN, 4), "record 1: value 0 is NaN, expected a finite number"],
     [bytes, Float32Array.of(0.5, 1.5), "record 0: value 1 is 1.5, expected a number from 0 to 1"],
     [bytes, Float32Array.of(0.5, NaN), "record 0: value 1 is NaN, expected a number from 0 to 1"],
-    [bytes, [1, 2], "Cannot classify [object Array], expected a Uint8Array or a Float32Array"],
+    [bytes, [1, 2], "Cannot classify an Array, expected a Uint8Array or a Float32Array"],
   ];
   for (const [network, x, message] of cases) {
     await using(network, async (classifier) => {

@@ -46,7 +46,7 @@ Deno.test("decodeState() refuses what is not a state, and names the file", () =>
   assertThrows(() => decodeState(new Uint8Array(3)), DataError, "Cannot read the state of the");
   assertThrows(() => decodeState(new Uint8Array(3), { name: "x" }), DataError, "Cannot read x: ");
   const text = "bytes" as unknown as Uint8Array;
-  assertThrows(() => decodeState(text, { name: "x" }), DataError, "x: it is string, expected");
+  assertThrows(() => decodeState(text, { name: "x" }), DataError, "x: it is a string, expected");
   const { tensors, metadata: { progress } } = stateTensors(STOPPING);
   const broken: [string, typeof tensors][] = [
     [progress.replace('"waited":[0,3]', '"waited":[0,null]'), tensors],

@@ -5,7 +5,7 @@
  */
 
 import { largest, softmax } from "../answers.ts";
-import { checkRecords, type RecordValues, standardiseRecords } from "../record_values.ts";
+import { checkReadable, type RecordValues, standardiseRecords } from "../record_values.ts";
 import { checkUsable, type TrainedNetwork } from "../trained_network.ts";
 import { forward } from "./network.ts";
 
@@ -42,7 +42,7 @@ const CHUNK = 1000;
  */
 export function logits(network: TrainedNetwork, x: RecordValues): Float64Array {
   checkUsable(network);
-  const n = checkRecords(x, network);
+  const n = checkReadable(x, network);
   const { architecture: { inputs, classes }, statistics } = network;
   const result = new Float64Array(n * classes);
   for (let first = 0; first < n; first += CHUNK) {

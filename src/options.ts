@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { Split } from "../data/dataset.ts";
-import { ArgumentError, shown } from "../errors.ts";
-import { nearest } from "../lists.ts";
+import { ArgumentError, shown } from "./errors.ts";
+import { nearest } from "./lists.ts";
 
 /** What is being checked, for the sentence of an error. */
 export interface Checked {
@@ -20,10 +19,10 @@ export interface Checked {
 export type Unchecked = Readonly<Record<string, unknown>>;
 
 /** Refuses what is not an object, and names that are not known. */
-export function checkNames(
-  value: unknown,
+export function checkNames<T>(
+  value: T,
   { action, known, within = "" }: Checked & { readonly known: readonly string[] },
-): asserts value is Unchecked {
+): asserts value is T & Unchecked {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const name = within === "" ? "options" : within.replace(/\.$/, "");
     throw refused(name, value, { action, expected: "an object" });
@@ -75,28 +74,4 @@ export function oneOf<T>(values: readonly T[]): (value: unknown) => value is T {
 /** Checks whether a value is true or false. */
 export function isBoolean(value: unknown): value is boolean {
   return typeof value === "boolean";
-}
-
-const SPLITS: readonly Split[] = ["training", "validation", "test"];
-
-/** Refuses what is not the name of a split. */
-export function checkSplit(split: unknown, action: string): void {
-  checkValue("split", split, {
-    action,
-    accepts: oneOf(SPLITS),
-    expected: '"training", "validation" or "test"',
-  });
-}
-
-/** Refuses anything but a signal, and other options than that and those named. */
-export function checkRun(options: unknown, action: string, others: readonly string[] = []): void {
-  checkNames(options, { action, known: ["signal", ...others] });
-  const { signal, ahead = false, onStep = () => {} } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw refused("signal", signal, { action, expected: "an AbortSignal" });
-  }
-  checkValue("ahead", ahead, { action, accepts: isBoolean, expected: "true or false" });
-  if (typeof onStep !== "function") {
-    throw refused("onStep", onStep, { action, expected: "a function" });
-  }
 }
