@@ -3,9 +3,9 @@ import { basename, extname, join, resolve } from "@std/path";
 import { type CsvRecords, readCsv } from "../../src/data/csv.ts";
 import { CIFAR10_FILES } from "../../src/data/cifar10.ts";
 import { createDataSet, type DataSet } from "../../src/data/dataset.ts";
+import { stat } from "../../src/data/files.ts";
 import { IDX_FILES, readIdx } from "../../src/data/idx.ts";
 import { type SplitOptions, splitRecords } from "../../src/data/split.ts";
-import { isThere as exists } from "./files.ts";
 
 /** What a path holds. */
 export type DataKind = "cifar10" | "idx" | "csv" | "csv folder";
@@ -22,13 +22,18 @@ const SPLIT_SEED = 1;
 const FILE_SHARES: SplitOptions = { validation: 0.15, test: 0.15 };
 const FOLDER_SHARES: SplitOptions = { validation: 0.1, test: 0 };
 
-/** Says what a path holds by the names of its files; what is none of the others is read as CIFAR-10, which says why not. */
+/**
+ * Says what a path holds by its name, or a folder by the names of its files; what is none of the others is read as CIFAR-10,
+ * which says why not.
+ *
+ * @throws {DataError} When the system refuses to look.
+ */
 export async function kindOf(path: string): Promise<DataKind> {
-  if (await isFile(path)) {
+  if (!(await stat(path))?.isDirectory) {
     return CSV_EXTENSIONS.includes(extname(path).toLowerCase()) ? "csv" : "cifar10";
   }
   const holds = async (names: readonly string[]) => {
-    for (const name of names) if (await exists(join(path, name))) return true;
+    for (const name of names) if (await stat(join(path, name))) return true;
     return false;
   };
   if (await holds(CIFAR10_FILES)) return "cifar10";
@@ -55,7 +60,7 @@ export async function readOwn(
   const like = { label, like: all };
   const test = await readCsv(join(path, "test.csv"), like);
   const other = join(path, "validation.csv");
-  const splits = await exists(other)
+  const splits = await stat(other)
     ? { training: all, validation: await readCsv(other, like) }
     : divide(all, FOLDER_SHARES);
   return await createFrom(all, { ...splits, test, name: `${name} (CSV)` });
@@ -71,12 +76,4 @@ function createFrom(
 ): Promise<DataSet> {
   const { training, validation, test, name } = splits;
   return createDataSet(training, test, { name, classNames, validation });
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch {
-    return false; // Reading it says what is wrong.
-  }
 }

@@ -143,6 +143,21 @@ Deno.test("loadDataSet() refuses a label where there are no columns, and says wh
   });
 });
 
+Deno.test("loadDataSet() names a path that is no folder and leads to none", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    const cases = [
+      [`${folder}/file`, "CIFAR-10 from F/file: it is not a folder"],
+      [`${folder}/file/below`, "CIFAR-10 from F/file/below: there is no such folder"],
+      [`${folder}/none.csv`, "F/none.csv: there is no such file, expected a CSV file"],
+    ];
+    for (const [path, problem] of cases) {
+      const error = await assertRejects(() => loadDataSet(path), DataError);
+      assertStringIncludes(error.message.replaceAll(folder, "F"), `Cannot read ${problem}`);
+    }
+  });
+});
+
 Deno.test("every experiment runs on a small CSV file, and the page of all is made", async () => {
   await inFolder(async (folder) => {
     const data = `${folder}/flowers.csv`;
