@@ -224,7 +224,7 @@ interface Header {
 
 function headerOf(bytes: Uint8Array, name: string): Header {
   const start = 4 + 4 * (bytes[3] ?? 0);
-  if (bytes.length < 8 || bytes[0] !== 0 || bytes[1] !== 0 || bytes.length < start) {
+  if (bytes[0] !== 0 || bytes[1] !== 0 || !(bytes[3] >= 1) || bytes.length < start) {
     throw new DataError(
       `Cannot read ${name}: it does not begin as IDX files do, ` +
         "expected two bytes of 0, a type, and at least one dimension",
@@ -241,7 +241,7 @@ function headerOf(bytes: Uint8Array, name: string): Header {
   const view = new DataView(bytes.buffer, bytes.byteOffset, start);
   const shape = Array.from({ length: bytes[3] }, (_, i) => view.getUint32(4 + 4 * i, false));
   const values = shape.reduce((product, size) => product * size, 1);
-  if (!(values * TYPES[type].size <= MAX_BYTES) || shape.length === 0) {
+  if (!(values * TYPES[type].size <= MAX_BYTES)) {
     throw new DataError(
       `Cannot read ${name}: its header promises values of shape ${shapeText(shape)}, ` +
         `expected at most ${MAX_BYTES} bytes`,

@@ -26,6 +26,7 @@ Deno.test("parseIdx() refuses what is not IDX, cut short, too long or endless", 
   refuses(new Uint8Array(), start);
   refuses(new TextEncoder().encode("P5 28 28 255"), start);
   refuses(good.subarray(0, 11), start);
+  refuses(good.with(3, 0), start);
   refuses(good.subarray(0, 17), "it has 17 bytes, expected 18 for values of shape 2 × 3");
   refuses(Uint8Array.of(...good, 0), "it has 19 bytes, expected 18 for values of shape 2 × 3");
   refuses(
