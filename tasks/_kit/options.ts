@@ -430,6 +430,7 @@ export function parseOptions<V extends AnyValues>(
   // Each option has read its own value, which the compiler cannot follow.
   const options = values as V;
   const given = new Set<keyof V>(texts.keys());
+  // Of what is missing the help tells.
   if (!asksForHelp) task.check?.(options, given);
   return { options, given };
 }

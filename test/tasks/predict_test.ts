@@ -190,3 +190,25 @@ Deno.test("predict warns where model and data name their classes differently", a
     assertMatch(errors, /warning: class 0 is called "class 0" in the model and ".+" in the data/);
   });
 });
+
+Deno.test("predict --label takes the classes from another column of a CSV file than the last", async () => {
+  const network = drawNetwork({
+    ...{ inputs: 2, hidden: [], batchNorm: false, input: "floats" as const, classes: 2 },
+  });
+  await withModel(network, async (model, out) => {
+    const data = `${out}-flowers.csv`;
+    const lines = Array.from({ length: 20 }, (_, i) => `${"ab"[i % 2]},${i},${i % 5}`);
+    await Deno.writeTextFile(data, ["class,x,y", ...lines].join("\n"));
+    const args = ["--model", model, "--data", data, "--out", out, "--cpu", "--split", "all"];
+    const refused = await runInProcess(main, args);
+    assertEquals(refused.status, 2, refused.errors);
+    const { status, errors } = await runInProcess(main, [...args, "--label", "class"]);
+    assertEquals(status, 0, errors);
+    const rows = await readTable(`${out}/classes.csv`, CLASSES_CSV);
+    assertEquals(rows.map(({ className, records }) => [className, records]), [["a", 10], [
+      "b",
+      10,
+    ]]);
+    assertMatch(await Deno.readTextFile(`${out}/config.json`), /"label": "class"/);
+  });
+});
