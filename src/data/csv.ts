@@ -225,17 +225,34 @@ function layoutOf(first: Line, options: ParseCsvOptions): Layout {
       `Cannot read ${name}: it has no names of columns, expected one called ${shown(label)}`,
     );
   }
-  const at = label === undefined ? cells.length - 1 : cells.indexOf(label);
+  const at = label === undefined ? cells.length - 1 : findLabel(label, { cells, where });
+  const names = named ? cells : cells.map((_, i) => `column ${i + 1}`);
+  const columns = names.filter((_, i) => i !== at);
+  if (like) checkColumns(columns, like.columns, where);
+  return { columns, at, label: names[at], named };
+}
+
+/** The place of the column of classes, of which there must be one. */
+function findLabel(
+  label: string,
+  { cells, where }: { readonly cells: readonly string[]; readonly where: string },
+): number {
+  const at = cells.indexOf(label);
   if (at < 0) {
     throw new DataError(
       `Cannot read ${where}: no column is called ${shown(label)}, expected it among ` +
         namesText(cells),
     );
   }
-  const names = named ? cells : cells.map((_, i) => `column ${i + 1}`);
-  const columns = names.filter((_, i) => i !== at);
-  if (like) checkColumns(columns, like.columns, where);
-  return { columns, at, label: names[at], named };
+  const again = cells.lastIndexOf(label);
+  if (again > at) {
+    throw new DataError(
+      `Cannot read ${where}: columns ${at + 1} and ${again + 1} are called ${
+        shown(label)
+      }, expected one`,
+    );
+  }
+  return at;
 }
 
 /** Columns in another order would be taken for each other. */

@@ -97,6 +97,10 @@ Deno.test("parseCsv() names line and column of what it cannot read", () => {
     'line 1: no column is called "species", expected it among "a", "b", "kind"',
   );
   assertEquals(
+    refusal("kind,a,kind\n1,2,3\n", { label: "kind" }),
+    'line 1: columns 1 and 3 are called "kind", expected one',
+  );
+  assertEquals(
     refusal("1,2,x\n", { label: "species", header: false }),
     'it has no names of columns, expected one called "species"',
   );

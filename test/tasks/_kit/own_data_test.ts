@@ -158,6 +158,21 @@ Deno.test("loadDataSet() names a path that is no folder and leads to none", asyn
   });
 });
 
+Deno.test("loadDataSet() names a CSV file that is missing, a circle of links or a folder's", async () => {
+  await inFolder(async (folder) => {
+    const [missing, circle] = [`${folder}/flowers.csv`, `${folder}/circle.csv`];
+    await Deno.symlink("circle.csv", circle);
+    await assertRejects(
+      () => loadDataSet(missing),
+      DataError,
+      `Cannot read ${missing}: there is no such file, expected a CSV file`,
+    );
+    await assertRejects(() => loadDataSet(circle), DataError, `Cannot read ${circle}: `);
+    await Deno.symlink("train.csv", `${folder}/train.csv`);
+    await assertRejects(() => loadDataSet(folder), DataError, folder);
+  });
+});
+
 Deno.test("every experiment runs on a small CSV file, and the page of all is made", async () => {
   await inFolder(async (folder) => {
     const data = `${folder}/flowers.csv`;
