@@ -31,7 +31,7 @@ import { runName } from "./_kit/run_name.ts";
 import { percent, printTable, tableHeading } from "./_kit/table.ts";
 import { type DataCall, type Rest, restOf, type RunContext, runPlanned } from "./_kit/with_data.ts";
 import { readCheckpoint } from "./_run/checkpoint.ts";
-import { checkLength, LENGTH_OPTIONS, stepsOf } from "./_kit/length.ts";
+import { checkLength, checkStop, LENGTH_OPTIONS, stepsOf } from "./_kit/length.ts";
 import { profileAll } from "./_run/profile.ts";
 import {
   BASELINE_IDENTITY,
@@ -101,6 +101,7 @@ interface BaselinePlan extends DataCall<Options> {
 
 export async function plan(call: DataCall<Options>): Promise<BaselinePlan> {
   const { options, gpu, data } = call;
+  checkStop(options, data.source);
   const chooser = new VariantChooser(call, options);
   const runs: OpenRun[] = [];
   for (const run of planRuns(call)) {
@@ -164,7 +165,7 @@ export async function run(planned: BaselinePlan, on: RunContext): Promise<Rest> 
   }
   return restOf(
     figures.drawn(signal),
-    () => doneUnlessDiverged(ended.map(({ name, summary }) => ({ ...summary, name }))),
+    () => doneUnlessDiverged(ended.map(({ name, summary }) => ({ ...summary, name })), options),
   );
 }
 

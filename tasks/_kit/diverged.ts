@@ -17,13 +17,19 @@ export interface EndedRun {
 /**
  * The exit status of trainings that should not diverge.
  *
+ * @param runs How they ended.
+ * @param options The learning rate, if it is constant.
  * @throws {DivergedError} When some did; the message names each.
  */
-export function doneUnlessDiverged(runs: readonly EndedRun[]): number {
+export function doneUnlessDiverged(
+  runs: readonly EndedRun[],
+  { learningRate }: { readonly learningRate?: number } = {},
+): number {
   const diverged = runs.filter(({ divergedAt }) => divergedAt !== null)
     .map(({ name, divergedAt }) => `${name} diverged at step ${divergedAt}`);
   if (diverged.length === 0) return EXIT.done;
+  const rate = learningRate === undefined ? "--eta-max" : "--learning-rate";
   throw new DivergedError(
-    `${diverged.join(", ")}: expected a smaller --eta-max or smaller initial weights`,
+    `${diverged.join(", ")}: expected a smaller ${rate} or smaller initial weights`,
   );
 }

@@ -1,4 +1,5 @@
 /** How long a baseline run trains, at which rate, and what it keeps, other than the report did. */
+import type { DataSet } from "../../src/data/dataset.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { enumerate } from "../../src/lists.ts";
 import type { TrainingOptions } from "../../src/train/training_options.ts";
@@ -59,6 +60,18 @@ export function checkLength(
   } else if (epochs !== undefined && given.has("cycles")) {
     throw new ArgumentError("--epochs and --cycles are two lengths, expected one of them");
   }
+}
+
+/** Refuses to look for the smallest validation loss where there is none. */
+export function checkStop(
+  options: LengthOptions,
+  { name, validation }: Pick<DataSet, "name" | "validation">,
+): void {
+  if (stopOf(options).stopAfter === undefined || validation.count > 0) return;
+  const wanted = options.earlyStop === undefined ? "--keep best" : "--early-stop";
+  throw new ArgumentError(
+    `--data expects validation images for ${wanted}, and ${name} has none`,
+  );
 }
 
 /** The length and the learning rates of a training. */

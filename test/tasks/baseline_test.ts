@@ -271,6 +271,18 @@ Deno.test("baseline --early-stop ends a training at a constant rate, and --keep 
   });
 });
 
+Deno.test("baseline names --learning-rate where a constant rate was too high", async () => {
+  await inDirectory(async (out) => {
+    const args = CONSTANT.with(CONSTANT.indexOf("20"), "1e30");
+    const { status, errors } = await train(out, args);
+    assertEquals(status, 1, errors);
+    assertMatch(
+      errors,
+      /^error: hidden-6-batch-norm diverged .* expected a smaller --learning-rate /m,
+    );
+  });
+});
+
 Deno.test("baseline --early-stop ends with the same bytes after an interruption", async () => {
   await inDirectory(async (out) => {
     const args = (name: string) => [...CONSTANT, "--json", "--out", `${out}/${name}`];

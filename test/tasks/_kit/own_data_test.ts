@@ -9,7 +9,7 @@ import { main as initSensitivity } from "../../../tasks/init_sensitivity.ts";
 import { main as lambdaSearch } from "../../../tasks/lambda_search.ts";
 import { main as reproduce } from "../../../tasks/reproduce.ts";
 import { CapturedContext } from "../../_context.ts";
-import { runInProcess } from "../../_tasks.ts";
+import { exists, runInProcess } from "../../_tasks.ts";
 import { idxFile } from "../../data/_idx.ts";
 
 /** So many flowers of each of three species, one species after another: four numbers and a name. */
@@ -222,6 +222,13 @@ Deno.test("baseline and init-sensitivity run without validation images, and lamb
     const figure = await Deno.readTextFile(`${runs}/metrics.svg`);
     assertEquals(/validation|diverged/i.test(figure), false);
 
+    for (const wanted of [["--keep", "best"], ["--early-stop", "2"]]) {
+      const out = `${folder}/kept`;
+      const kept = await runInProcess(baseline, [...args, ...wanted, "--out", out]);
+      assertEquals(kept.status, 2, kept.errors);
+      assertStringIncludes(kept.errors, `--data expects validation images for ${wanted[0]}`);
+      assertEquals(await exists(out), false);
+    }
     const studied = await run(initSensitivity, "study");
     assertEquals(studied.status, 0, studied.errors);
     const searched = await run(lambdaSearch, "search");
