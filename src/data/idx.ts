@@ -238,9 +238,6 @@ function headerOf(bytes: Uint8Array, name: string): Header {
         "expected unsigned bytes (0x08) or float32 (0x0D)",
     );
   }
-  if (bytes[3] === 0) {
-    throw new DataError(`Cannot read ${name}: it has no dimensions, expected at least one`);
-  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, start);
   const shape = Array.from({ length: bytes[3] }, (_, i) => view.getUint32(4 + 4 * i, false));
   const values = shape.reduce((product, size) => product * size, 1);

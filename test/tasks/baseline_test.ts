@@ -571,7 +571,10 @@ Deno.test("baseline --early-stop refuses data without validation images, and wri
     const args = ["--quick", "--data", data, "--batch", "2", "--hidden", "2"];
     const { status, errors } = await train(out, [...args, "--early-stop", "2"]);
     assertEquals(status, 2, errors);
-    assertMatch(errors, /error: Cannot train with stopAfter: the data have no validation images/);
+    assertMatch(
+      errors,
+      /error: --data expects validation images for --early-stop, and .+ has none/,
+    );
     assertEquals(await exists(out), false);
   });
 });
