@@ -24,6 +24,7 @@ import {
 } from "../model/record_values.ts";
 import type { DecodeOptions } from "../model/safetensors.ts";
 import { checkUsable, type RecordKind, type TrainedNetwork } from "../model/trained_network.ts";
+import { checkNames } from "../options.ts";
 import { Binder } from "../programs/binder.ts";
 import { PopulationBuffers } from "../programs/buffers.ts";
 import { encodeKernels } from "../programs/kernel_steps.ts";
@@ -31,6 +32,7 @@ import { BufferLayers, type ForwardProducts } from "../programs/layers.ts";
 import { takeForwardProducts } from "../programs/per_operation.ts";
 import type { KernelContext } from "../programs/program.ts";
 import { TILED_PRODUCTS } from "../programs/tiled.ts";
+import { checkRun } from "./run_checks.ts";
 
 /** The kernel variants that classify: those whose evaluation leaves logits. */
 const VARIANTS = ["per-operation", "tiled"] as const;
@@ -40,6 +42,9 @@ export interface ClassifierOptions {
   /** The kernel variant, "per-operation" or "tiled"; the one for the adapter's kind unless given. */
   readonly variant?: string;
 }
+
+/** Those of `load`, too, which gives it its own. */
+const OPTIONS = ["variant", "name"] satisfies (keyof ClassifierOptions | keyof DecodeOptions)[];
 
 /** How records are classified. */
 export interface ClassifyOptions {
@@ -152,6 +157,7 @@ export class Classifier {
     options: ClassifierOptions = {},
   ): Promise<Classifier> {
     gpu.check();
+    checkNames(options, { action: "make a classifier", known: OPTIONS });
     checkUsable(network);
     const variant = variantOf(gpu, network, options.variant);
     const own = copyOf(network);
@@ -196,6 +202,7 @@ export class Classifier {
    */
   async logits(x: RecordValues, options: ClassifyOptions = {}): Promise<Float32Array> {
     this.#check();
+    checkRun(options, "classify");
     const n = checkReadable(x, this.#records);
     const input = await this.#inputFor(kindOf(x));
     const { inputs, classes } = this.architecture;

@@ -15,6 +15,7 @@ import { DeviceDataSet } from "../gpu/device_data.ts";
 import { minimum } from "../lists.ts";
 import { FLOAT32_RANGE, isPositiveFloat32 } from "../model/float32.ts";
 import type { MetricRow } from "../model/metrics.ts";
+import { checkNames } from "../options.ts";
 import type { AdvanceOptions, NetworkSettings } from "./population.ts";
 import { Training, type TrainingNetwork, type TrainingOptions } from "./training.ts";
 
@@ -97,6 +98,14 @@ export interface RateTestOptions
    */
   readonly identity?: TrainingNetwork["identity"];
 }
+
+const OPTIONS: readonly string[] = Object.keys(
+  {
+    ...{ hidden: true, batchNorm: true, seed: true, batch: true, variant: true },
+    ...{ initialisation: true, lambda: true, identity: true },
+    ...{ rates: true, steps: true, signal: true, onStep: true },
+  } satisfies Record<keyof RateTestOptions, true>,
+);
 
 /** What the networks of a test are compared with. */
 export interface Untrained {
@@ -192,6 +201,7 @@ export async function testLearningRates(
   data: DataSet | DeviceDataSet,
   options: RateTestOptions,
 ): Promise<RateTest> {
+  checkNames(options, { action: "test learning rates", known: OPTIONS });
   const { rates = spreadRates(TRIED_RATES, TRIED_RATES.count), signal, onStep } = options;
   const { training: { count }, classes } = data instanceof DeviceDataSet ? data.source : data;
   const { steps = testSteps(count, options) } = options;

@@ -187,6 +187,18 @@ Deno.test("Classifier refuses networks that cannot classify, and variants that d
     'the kernel variant "texel", expected per-operation or tiled for this network',
   );
   await assertRejects(
+    () => Classifier.create(gpu, SMALL, { varient: "tiled" } as object),
+    ArgumentError,
+    "Cannot make a classifier: there is no option varient, did you mean variant?",
+  );
+  await using(SMALL, async (classifier) => {
+    await assertRejects(
+      () => classifier.predict(drawRecords(SMALL, 1), { signal: 5 } as object),
+      ArgumentError,
+      "Cannot classify with signal 5, expected an AbortSignal",
+    );
+  });
+  await assertRejects(
     () => Classifier.load(gpu, new Uint8Array(3), { name: "a.safetensors" }),
     DataError,
     "Cannot read a.safetensors: it has 3 bytes",

@@ -212,6 +212,11 @@ Deno.test("testLearningRates() finds the rates that train", async () => {
 Deno.test("testLearningRates() refuses what it cannot test, and stops when told to", async () => {
   const [gpu, data] = [await sharedGpu(), await createRandomData({ inputs: 6 })];
   const cases: [Partial<RateTestOptions>, string][] = [
+    [{ rate: [0.1] } as object, "there is no option rate, did you mean rates?"],
+    [
+      { epochs: 2 } as object,
+      "there is no option epochs, expected some of hidden, batchNorm, seed",
+    ],
     [{ steps: 0 }, "Cannot test learning rates in 0 steps, expected 1 or more"],
     [{ steps: 1.5 }, "Cannot test learning rates in 1.5 steps, expected 1 or more"],
     [{ rates: [NaN] }, "etaMin is NaN"],
