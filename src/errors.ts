@@ -117,24 +117,26 @@ export function shown(value: unknown): string {
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
-/** Names the type of a value in the sentence of an error, as in "an Int16Array". */
-export function nameOf(value: unknown): string {
-  if (value === undefined) return "missing";
-  if (value === null) return "null";
-  const name = typeof value === "object"
-    ? Object.getPrototypeOf(value)?.constructor?.name || "Object"
-    : typeof value;
-  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
-}
-
 /** A value as JSON, or what comes closest: functions, large integers and circles have none. */
 function jsonOf(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return String(value);
+    // What has neither JSON nor a text of its own, such as an object without a prototype in a circle, throws again.
+    return typeof value === "bigint" ? `${value}n` : Object.prototype.toString.call(value);
   }
+}
+
+/** Names the type of a value in a sentence, as in "an Int16Array". */
+export function nameOf(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (value === null) return "null";
+  const own = typeof value === "object"
+    ? Object.getPrototypeOf(value)?.constructor?.name
+    : undefined;
+  const name = typeof own === "string" && own !== "" ? own : typeof value;
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
 }
 
 /** Characters of a value in a sentence. */

@@ -2,14 +2,22 @@
  * What someone who imports the module may get wrong, beside what the compiler finds: every mistake is one sentence of an
  * `ArgumentError`.
  */
-import { assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import * as mlp from "../mod.ts";
 import { sharedGpu } from "./_gpu.ts";
 
 // Untyped, as from JavaScript.
 // deno-lint-ignore no-explicit-any
-const { Classifier, createDataSet, splitRecords, standardise, subset, Training } = mlp as any;
-const { ArgumentError, createSynthetic, decodeNetwork, encodeNetwork, encodeState } = mlp;
+const untyped = mlp as any;
+const { Classifier, createDataSet, splitRecords, standardise, subset, Training } = untyped;
+const { DeviceDataSet, encodeNetwork, encodeSafetensors, encodeState, Gpu } = untyped;
+const { ArgumentError, createSynthetic, DataError, decodeNetwork } = mlp;
 
 const gpu = await sharedGpu();
 const RECORDS = { images: Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7), labels: [0, 1, 0, 1] };
@@ -29,6 +37,10 @@ const set = (images: unknown, labels: unknown = RECORDS.labels, options: object 
   createDataSet({ images, labels }, undefined, { ...OPTIONS, ...options });
 const split = (options: unknown) => splitRecords(RECORDS, options);
 const train = (options: object) => Training.create(gpu, data, { ...PLAN, ...options });
+const classify = (change: object) => Classifier.create(gpu, { ...network, ...change });
+const shape = (change: object) => ({ architecture: { ...network.architecture, ...change } });
+const restore = (change: object) => training.restore({ ...state, ...change });
+const bare = Object.create(null);
 
 /** What is wrong, how it is done, and a word of the sentence. */
 const MISTAKES: readonly (readonly [name: string, () => unknown, word: RegExp])[] = [
@@ -82,7 +94,21 @@ const MISTAKES: readonly (readonly [name: string, () => unknown, word: RegExp])[
     /1\.5/,
   ],
   ["a name that is no text", () => set(RECORDS.images, RECORDS.labels, { name: 3 }), /name is 3/],
+  [
+    "a hole among the class names",
+    () => set(RECORDS.images, [0, 1, 0, 1], { classNames: [, "b"] }),
+    /class 0 is missing/,
+  ],
+  ["an unknown option of the synthetic set", () => untyped.createSynthetic({ tests: 5 }), /tests/],
+  ["a symbol as a count", () => untyped.createSynthetic({ test: Symbol("ten") }), /Symbol\(ten\)/],
   // Splits.
+  ["a symbol as share", () => split({ test: Symbol("half") }), /Symbol\(half\)/],
+  ["an object of nothing as seed", () => split({ seed: bare }), /\{\}/],
+  ["an unknown part", () => subset(data, { train: 1 }), /train/],
+  ["parts that are null", () => subset(data, null), /null/],
+  ["a part of a promise", () => subset(Promise.resolve(data), {}), /a Promise/],
+  ["images as a list to standardise", () => standardise([1, 2], data), /an Array/],
+  ["images standardised by nothing", () => standardise(data.test.images, undefined), /missing/],
   ["shares above 1", () => split({ validation: 0.7, test: 0.7 }), /0\.7|test/],
   ["a share below 0", () => split({ validation: -0.1 }), /-0\.1/],
   ["a share as text", () => split({ test: "0.2" }), /"0\.2"/],
@@ -90,7 +116,31 @@ const MISTAKES: readonly (readonly [name: string, () => unknown, word: RegExp])[
   ["an unknown option of a split", () => split({ train: 0.5 }), /train/],
   ["too many images of a part", () => subset(data, { training: 9 }), /9 training/],
   ["an image that is not there", () => standardise(data.test.images, data, [4]), /image 4/],
+  // What was not awaited, and other devices and data.
+  [
+    "a promise of a GPU to train on",
+    () => Training.create(Promise.resolve(gpu), data, PLAN),
+    /gpu is a Promise/,
+  ],
+  ["no GPU to train on", () => Training.create(undefined, data, PLAN), /gpu is missing/],
+  ["a GPUDevice as Gpu", () => Training.create(gpu.device, data, PLAN), /gpu is a GPUDevice/],
+  [
+    "a promise of data",
+    () => Training.create(gpu, Promise.resolve(data), PLAN),
+    /data are a Promise/,
+  ],
+  ["records as data", () => Training.create(gpu, RECORDS, PLAN), /data are an Object/],
+  ["records to put on the GPU", () => new DeviceDataSet(gpu, RECORDS), /data are an Object/],
+  ["no GPU to put data on", () => new DeviceDataSet(null, data), /gpu is null/],
+  ["an adapter as device", () => new Gpu({ limits: {} }), /an Object/],
+  ["no GPU to classify on", () => Classifier.create({}, network), /gpu is an Object/],
+  ["a promise of a network", () => Classifier.create(gpu, training.network()), /a Promise/],
   // Options of a training.
+  ["a hole among the widths", () => train({ hidden: [, 3] }), /hidden/],
+  ["a hole among the networks", () => train({ networks: [, {}] }), /networks\[0\]/],
+  ["a large integer as variant", () => train({ variant: 3n }), /3n/],
+  ["a symbol as batch", () => train({ batch: Symbol("all") }), /Symbol\(all\)/],
+  ["an object of nothing as initialisation", () => train({ initialisation: bare }), /\{\}/],
   ["an option misspelt", () => train({ learningrate: 0.1 }), /did you mean learningRate\?/],
   ["no learning rate", () => train({ learningRate: undefined }), /learning rate/],
   ["a rate as text", () => train({ learningRate: "0.1" }), /"0\.1"/],
@@ -140,12 +190,119 @@ const MISTAKES: readonly (readonly [name: string, () => unknown, word: RegExp])[
     () => encodeNetwork({ ...network, parameters: new Float32Array(1) }),
     /1 entries/,
   ],
+  ["no network to encode", () => encodeNetwork(undefined), /it is missing/],
+  [
+    "a network without architecture",
+    () => classify({ architecture: null }),
+    /architecture is null/,
+  ],
+  ["a network without widths", () => classify(shape({ hidden: 3 })), /hidden is a number/],
+  [
+    "batch norm of a network as text",
+    () => encodeNetwork({ ...network, ...shape({ batchNorm: "off" }) }),
+    /"off"/,
+  ],
+  ["a network without means", () => classify({ mean: undefined }), /mean is missing/],
+  [
+    "weights as float64",
+    () => encodeNetwork({ ...network, parameters: new Float64Array(network.parameters.length) }),
+    /a Float64Array/,
+  ],
+  [
+    "class names of a network as a text",
+    () => encodeNetwork({ ...network, classNames: "ab" }),
+    /a string/,
+  ],
+  [
+    "an option of a classifier misspelt",
+    () => Classifier.create(gpu, network, { varaint: "tiled" }),
+    /variant\?/,
+  ],
+  [
+    "an option of a file misspelt",
+    () => Classifier.load(gpu, encodeNetwork(network), { nam: "x" }),
+    /nam/,
+  ],
+  [
+    "a signal that is none",
+    () => classifier.logits(Float32Array.of(0, 1), { signal: 5 }),
+    /signal 5/,
+  ],
+  [
+    "an option of a call misspelt",
+    () => classifier.predict(Float32Array.of(0, 1), { sgnal: 5 }),
+    /sgnal/,
+  ],
+  ["no state to encode", () => encodeState(undefined), /it is missing/],
+  ["a state that was not awaited", () => encodeState(training.state()), /a Promise/],
+  ["a state without its rows", () => encodeState({ ...state, pending: undefined }), /state/],
+  ["no state to restore", () => training.restore(null), /state/],
+  ["a state whose divergence is a large integer", () => restore({ diverged: [1n] }), /state/],
+  ["a state whose divergence is a text", () => restore({ diverged: ["1"] }), /state/],
+  [
+    "a state with a row of nothing",
+    () => restore({ pending: [{ rows: [{}], diverged: [null] }] }),
+    /state/,
+  ],
+  ["a state with vectors of lists", () => restore({ parameters: [[1]] }), /state/],
+  ["a state whose origin is a list", () => restore({ origin: [] }), /state|saved/],
+  ["tensors as an object", () => encodeSafetensors({ x: [1] }), /an Object/],
+  [
+    "a tensor of a list",
+    () => encodeSafetensors(new Map([["x", { shape: [1], data: [1] }]])),
+    /an Array/,
+  ],
+  [
+    "sizes below 0",
+    () => encodeSafetensors(new Map([["x", { shape: [-1, -1], data: Float32Array.of(1) }]])),
+    /\[-1,-1\]/,
+  ],
+  [
+    "metadata that are numbers",
+    () => encodeSafetensors(new Map(), { step: 5 }),
+    /"step" is a number/,
+  ],
   ["training after destroy()", () => gone.run().next(), /destroyed/],
   ["evaluating after destroy()", () => gone.evaluate("test"), /destroyed/],
   ["a state after destroy()", () => gone.state(), /destroyed/],
   ["a network after destroy()", () => gone.network(), /destroyed/],
   ["a classifier after destroy()", () => goneClassifier.predict(new Float32Array(2)), /destroyed/],
 ];
+
+/** What is not the bytes of a file. */
+const NO_BYTES: readonly (readonly [name: string, value: unknown])[] = [
+  ["nothing", undefined],
+  ["a text", "bytes"],
+  ["a buffer", encodeNetwork(network).buffer],
+  ["a Response", new Response()],
+];
+
+for (const [name, value] of NO_BYTES) {
+  Deno.test(`the module refuses ${name} as the bytes of a file in one sentence`, () => {
+    for (const decode of [untyped.decodeNetwork, untyped.decodeState, untyped.decodeSafetensors]) {
+      const refused = assertThrows(() => decode(value), DataError);
+      assertMatch(refused.message, /^Cannot read .*: it is .*, expected a Uint8Array$/);
+    }
+    const file = value === undefined ? value : { tensors: value };
+    const refused = assertThrows(() => untyped.networkFromTensors(file, { name: "x" }), DataError);
+    assertMatch(refused.message, /^Cannot read a network from x: it is /);
+  });
+}
+
+Deno.test("a data set keeps the labels that it was made with", async () => {
+  const labels = Uint8Array.of(0, 1, 0, 1);
+  const { training } = await set(RECORDS.images, labels);
+  labels.fill(9);
+  assertEquals(training.labels, Uint8Array.of(0, 1, 0));
+});
+
+Deno.test("a classifier that is destroyed while it takes a first record of bytes says so", async () => {
+  const own = { ...network, input: "bytes", mean: Float32Array.of(0.5, 0.5) };
+  const classifier = await Classifier.create(gpu, own);
+  const logits = classifier.logits(Float32Array.of(0, 1));
+  classifier.destroy();
+  await assertRejects(() => logits, ArgumentError, "classifier: it was destroyed");
+});
 
 for (const [name, mistake, word] of MISTAKES) {
   Deno.test(`the module refuses ${name} in one sentence`, async () => {

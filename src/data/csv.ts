@@ -5,7 +5,8 @@
  */
 
 import { parse } from "@std/csv";
-import { DataError, shown } from "../errors.ts";
+import { ArgumentError, DataError, nameOf, shown } from "../errors.ts";
+import { checkNames } from "../options.ts";
 import { attempt, stat } from "./files.ts";
 import { type LabelledImages, MAX_CLASSES } from "./records.ts";
 
@@ -60,7 +61,11 @@ const SEPARATORS = [[";", "semicolons"], ["\t", "tabs"]] as const;
  * ```
  */
 export function parseCsv(text: string, options: ParseCsvOptions): CsvRecords {
+  checkNames(options, { action: "read CSV", known: ["name", "label", "header", "like"] });
   const { name, like } = options;
+  if (typeof text !== "string") {
+    throw new ArgumentError(`Cannot read ${shown(name)}: it is ${nameOf(text)}, expected a text`);
+  }
   const lines = linesOf(text);
   const first = lines.next().value;
   if (first === undefined) {
@@ -128,6 +133,7 @@ export async function readCsv(
   path: string,
   options: Omit<ParseCsvOptions, "name"> = {},
 ): Promise<CsvRecords> {
+  checkNames(options, { action: "read CSV", known: ["label", "header", "like"] });
   const info = await stat(path);
   if (!info?.isFile) {
     const problem = info === null ? "there is no such file" : "it is not a file";

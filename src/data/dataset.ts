@@ -62,6 +62,8 @@ export interface DataSetOptions {
   validation?: number | Records;
 }
 
+const SPLITS: readonly Split[] = ["training", "validation", "test"];
+
 /** How many images {@linkcode subset} keeps of each split; all where left out. */
 export type SubsetCounts = Partial<Record<Split, number>>;
 
@@ -188,6 +190,8 @@ export async function createDataSet(
  * ```
  */
 export function subset(dataset: DataSet, counts: SubsetCounts): DataSet {
+  checkDataSet(dataset, "take a subset");
+  checkNames(counts, { action: "take a subset", known: SPLITS });
   return mapSplits(dataset, (part, split) => {
     const count = counts[split] ?? part.count;
     const min = split === "training" ? 1 : 0;
@@ -244,7 +248,14 @@ export function standardise(
   dataset: Pick<DataSet, "inputs" | "mean" | "std">,
   indices?: ArrayLike<number>,
 ): Float64Array {
-  const { inputs } = dataset;
+  const { inputs } = Object(dataset);
+  const known = images instanceof Uint8Array || images instanceof Float32Array;
+  if (!known || !Number.isInteger(inputs)) {
+    throw new ArgumentError(
+      `Cannot standardise ${nameOf(images)} by ${nameOf(dataset)}, ` +
+        "expected a Uint8Array or a Float32Array, and a data set",
+    );
+  }
   const count = images.length / inputs;
   const floats = images instanceof Float32Array;
   if (!Number.isInteger(count)) {
@@ -253,14 +264,38 @@ export function standardise(
         `expected whole images of ${inputs}`,
     );
   }
-  for (let i = 0; i < (indices?.length ?? 0); i++) {
+  const { length: chosen } = Object(indices ?? []);
+  if (!Number.isInteger(chosen)) {
+    throw new ArgumentError(
+      `Cannot standardise images ${nameOf(indices)}, expected a list of their numbers`,
+    );
+  }
+  for (let i = 0; i < chosen; i++) {
     const { [i]: index } = indices!;
     if (Number.isInteger(index) && index >= 0 && index < count) continue;
     throw new ArgumentError(
-      `Cannot standardise image ${index}: expected an integer from 0 to ${count - 1}`,
+      `Cannot standardise image ${shown(index)}: expected an integer from 0 to ${count - 1}`,
     );
   }
   return standardiseRecords(images, dataset, indices);
+}
+
+/**
+ * Checks at run time that something is a data set: a promise that was not awaited is not, nor are records.
+ *
+ * @throws {ArgumentError} If it is something else.
+ */
+export function checkDataSet(value: unknown, action: string): asserts value is DataSet {
+  const { inputs, classes, mean, std, ...splits } = Object(value);
+  const whole = Number.isInteger(inputs) && Number.isInteger(classes) &&
+    mean instanceof Float32Array && std instanceof Float32Array &&
+    SPLITS.every((split) => Number.isInteger(splits[split]?.count));
+  if (whole) return;
+  throw new ArgumentError(
+    `Cannot ${action}: the data are ${
+      nameOf(value)
+    }, expected a data set, as from await createDataSet(…)`,
+  );
 }
 
 function mapSplits(
@@ -293,7 +328,7 @@ function checkClassNames(name: string, classNames: readonly unknown[]): void {
   }
   checkCount(`classes of ${name}`, classNames.length, 2, MAX_CLASSES);
   const seen = new Set<unknown>();
-  classNames.forEach((className, i) => {
+  for (const [i, className] of classNames.entries()) {
     if (!isLine(className) || seen.has(className)) {
       throw new ArgumentError(
         `Cannot create ${name}: the name of class ${i} is ${shown(className)}, ` +
@@ -301,7 +336,7 @@ function checkClassNames(name: string, classNames: readonly unknown[]): void {
       );
     }
     seen.add(className);
-  });
+  }
 }
 
 function isLine(text: unknown): text is string {
@@ -313,7 +348,7 @@ function warningsOf(
   splits: Readonly<Record<Split, LabelledImages>>,
   classNames: readonly string[],
 ): string[] {
-  return (["training", "validation", "test"] as const).flatMap((split) => {
+  return SPLITS.flatMap((split) => {
     const { labels, count } = splits[split];
     const present = new Set(labels);
     const missing = classNames.filter((_, label) => !present.has(label));

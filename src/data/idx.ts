@@ -4,9 +4,10 @@
  * @module
  */
 
-import { DataError } from "../errors.ts";
+import { DataError, nameOf } from "../errors.ts";
+import { checkNames } from "../options.ts";
 import { createDataSet, type DataSet, type Records } from "./dataset.ts";
-import { attempt, stat } from "./files.ts";
+import { attempt, checkPath, stat } from "./files.ts";
 
 /** The contents of an IDX file. */
 export interface IdxArray {
@@ -61,6 +62,9 @@ export const IDX_FILES: readonly string[] = namesOf("train", "images");
  * ```
  */
 export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new DataError(`Cannot read ${name}: it is ${nameOf(bytes)}, expected a Uint8Array`);
+  }
   const { type, shape, start, end } = headerOf(bytes, name);
   if (bytes.length !== end) throw wrongLength(name, { found: `${bytes.length} bytes`, end, shape });
   if (type === "bytes") return { shape, values: bytes.subarray(start) };
@@ -96,6 +100,8 @@ export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
  * ```
  */
 export async function readIdx(directory: string, options: ReadIdxOptions = {}): Promise<DataSet> {
+  checkPath(directory);
+  checkNames(options, { action: "read IDX files", known: ["name"] });
   const { name = `${baseName(directory)} (IDX)` } = options;
   const training = await readPart(directory, "train");
   if (training === undefined) {

@@ -45,7 +45,7 @@ export interface RecordLimits {
 }
 
 /**
- * Checks records at run time, whatever their types promise. Images are not copied, nor are labels that are bytes.
+ * Checks records at run time, whatever their types promise. Images are not copied; labels are, so that they stay classes.
  *
  * @throws {ArgumentError} If something does not fit, in a sentence that says what.
  */
@@ -179,7 +179,7 @@ function checkLabels(
   labels: ArrayLike<number>,
   { what, classes }: { what: string; classes: number },
 ): Uint8Array {
-  const result = labels instanceof Uint8Array ? labels : new Uint8Array(labels.length);
+  const result = new Uint8Array(labels.length);
   for (let i = 0; i < labels.length; i++) {
     const label: unknown = labels[i];
     if (typeof label !== "number" || !Number.isInteger(label) || label < 0 || label >= classes) {
@@ -188,7 +188,7 @@ function checkLabels(
           `expected ${classes === MAX_CLASSES ? "an integer from " : ""}0 to ${classes - 1}`,
       );
     }
-    if (result !== labels) result[i] = label;
+    result[i] = label;
   }
   return result;
 }

@@ -113,9 +113,9 @@ export function splitRecords(
 }
 
 function sizeOf(what: string, size: number, count: number): number {
-  const share = size >= 0 && size < 1;
-  if (typeof size === "number" && (share || Number.isSafeInteger(size) && size >= 1)) {
-    return share ? Math.round(size * count) : size;
+  if (typeof size === "number") {
+    if (size >= 0 && size < 1) return Math.round(size * count);
+    if (Number.isSafeInteger(size) && size >= 1) return size;
   }
   throw refused(what, size, {
     action: ACTION,

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, shown } from "../errors.ts";
+import { checkNames } from "../options.ts";
 import { Random } from "../model/random.ts";
 import { createDataSet, type DataSet, type LabelledImages } from "./dataset.ts";
 
@@ -84,6 +85,7 @@ const NOISE_TABLE = 2 ** 16;
  * ```
  */
 export async function createSynthetic(options: SyntheticOptions = {}): Promise<DataSet> {
+  checkNames(options, { action: "make a synthetic data set", known: ["seed", "training", "test"] });
   const { seed = 1, training = 50_000, test = 10_000 } = options;
   checkCount("training", training, 10);
   checkCount("test", test, 1);
@@ -231,7 +233,9 @@ function between(random: Random, min: number, max: number): number {
 function checkCount(what: string, count: number, min: number): void {
   if (!Number.isInteger(count) || count < min) {
     throw new ArgumentError(
-      `Cannot make ${count} synthetic ${what} images: expected an integer of at least ${min}`,
+      `Cannot make ${
+        shown(count)
+      } synthetic ${what} images: expected an integer of at least ${min}`,
     );
   }
 }

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { ArgumentError, DeviceLostError, GpuError, GpuUnavailableError } from "../errors.ts";
+import {
+  ArgumentError,
+  DeviceLostError,
+  GpuError,
+  GpuUnavailableError,
+  nameOf,
+} from "../errors.ts";
 import { amount, exactAmount, USE_LESS } from "./amounts.ts";
 import { explainNoAdapter, explainNoWebGpu, runtimeOf } from "./runtime.ts";
 import { scoped } from "./scopes.ts";
@@ -82,10 +88,18 @@ export class Gpu {
    *
    * @param device The device.
    * @param adapter Its adapter; taken from the device unless given.
+   * @throws {ArgumentError} If it is not a device.
    */
-  constructor(device: GPUDevice, adapter: AdapterSummary = summarise(device.adapterInfo)) {
+  constructor(device: GPUDevice, adapter?: AdapterSummary) {
+    if (typeof device?.addEventListener !== "function" || typeof device.lost !== "object") {
+      throw new ArgumentError(
+        `Cannot use the device: it is ${
+          nameOf(device)
+        }, expected a GPUDevice of this runtime's WebGPU`,
+      );
+    }
     this.device = device;
-    this.adapter = adapter;
+    this.adapter = adapter ?? summarise(device.adapterInfo);
     // Nobody can stop listening to the promise of a loss: it holds this object by a link that can be cut.
     const link: { gpu?: Gpu } = { gpu: this };
     const hear = (event: Event) => {
@@ -347,6 +361,23 @@ export class Gpu {
   #fail(failure: Error): void {
     this.#failure ??= failure;
   }
+}
+
+/**
+ * Checks at run time that something is a {@linkcode Gpu} that can be used: a promise that was not awaited is not.
+ *
+ * @throws {ArgumentError} If it is something else, or was destroyed.
+ * @throws {GpuError} If the device refused an operation.
+ * @throws {DeviceLostError} If the device went away.
+ */
+export function checkGpu(gpu: Gpu, action: string): void {
+  // By its methods, not its class: a program may have two copies of this module.
+  if (typeof gpu?.check !== "function" || typeof gpu.device !== "object") {
+    throw new ArgumentError(
+      `Cannot ${action}: gpu is ${nameOf(gpu)}, expected a Gpu, as from await Gpu.request()`,
+    );
+  }
+  gpu.check();
 }
 
 function refusal({ message }: GPUError): GpuError {

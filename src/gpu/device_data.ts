@@ -5,10 +5,10 @@
  * @module
  */
 
-import { type DataSet, type Split, standardise } from "../data/dataset.ts";
+import { checkDataSet, type DataSet, type Split, standardise } from "../data/dataset.ts";
 import { ArgumentError } from "../errors.ts";
 import { cached } from "./cache.ts";
-import type { Gpu } from "./device.ts";
+import { checkGpu, type Gpu } from "./device.ts";
 import { Memory } from "./memory.ts";
 
 /** Images and labels of one part of a data set on the GPU. */
@@ -71,9 +71,11 @@ export class DeviceDataSet {
    *
    * @param gpu The device.
    * @param source The data set.
-   * @throws {ArgumentError} If the images are too large or too many for the adapter.
+   * @throws {ArgumentError} If they are something else, or the images are too large or too many for the adapter.
    */
   constructor(gpu: Gpu, source: DataSet) {
+    checkGpu(gpu, "put data on the GPU");
+    checkDataSet(source, "put data on the GPU");
     this.#gpu = gpu;
     this.source = source;
     this.texels = Math.ceil(source.inputs / 4);

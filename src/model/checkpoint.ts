@@ -5,7 +5,7 @@
  * @module
  */
 
-import { DataError } from "../errors.ts";
+import { DataError, nameOf } from "../errors.ts";
 import { type Architecture, layout } from "./network.ts";
 import { decodeDescription, encodeDescription } from "./network_metadata.ts";
 import {
@@ -68,8 +68,8 @@ interface Place {
  * ```
  */
 export function networkTensors(network: TrainedNetwork): Safetensors {
-  const { architecture } = network;
   checkNetwork(network, "name the tensors of");
+  const { architecture } = network;
   const tensors = new Map<string, Tensor>();
   for (const { name, vector, shape, offset } of places(architecture)) {
     const data = network[vector].slice(offset, offset + shape.reduce((a, b) => a * b, 1));
@@ -109,6 +109,14 @@ export function networkTensors(network: TrainedNetwork): Safetensors {
  * ```
  */
 export function networkFromTensors(file: Safetensors, options: DecodeOptions): TrainedNetwork {
+  const { tensors, metadata } = Object(file);
+  if (!(tensors instanceof Map) || Object(metadata) !== metadata) {
+    throw new DataError(
+      `Cannot read a network from ${options.name}: it is ${
+        nameOf(file)
+      }, expected tensors and metadata of decodeSafetensors()`,
+    );
+  }
   const { described, classNames, ...description } = decodeDescription(file, options.name);
   const { architecture } = description;
   const standardised = described || ["input.mean", "input.std"].some((n) => file.tensors.has(n));
@@ -196,7 +204,7 @@ export function decodeNetwork(
   bytes: Uint8Array,
   options: Partial<DecodeOptions> = {},
 ): TrainedNetwork {
-  const { name = "the network's file" } = options;
+  const { name = "the network's file" } = options ?? {};
   return networkFromTensors(decodeSafetensors(bytes, { name }), { name });
 }
 

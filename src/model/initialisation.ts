@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, shown } from "../errors.ts";
 import { FLOAT32_RANGE, isPositiveFloat32 } from "./float32.ts";
 import { type Architecture, layout } from "./network.ts";
 import { Random } from "./random.ts";
@@ -102,7 +102,9 @@ function standardDeviation(initialisation: Initialisation, inputs: number): numb
     return initialisation;
   }
   throw new ArgumentError(
-    `Cannot initialise the network: initialisation is ${initialisation}, expected "he", "xavier" ` +
+    `Cannot initialise the network: initialisation is ${
+      shown(initialisation)
+    }, expected "he", "xavier" ` +
       `or a standard deviation ${FLOAT32_RANGE}`,
   );
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, nameOf, shown } from "../errors.ts";
 
 /** ε of batch norm, added to the variance inside the root. */
 export const BATCH_NORM_EPSILON = 1e-5;
@@ -81,7 +81,7 @@ export interface Layout {
  *
  * @param architecture Layer sizes, and batch norm on or off.
  * @returns The parameters in the order of the flat vector (weights, biases, gammas, betas) and the statistics.
- * @throws {ArgumentError} If a width is not an integer of at least 1, or there are fewer than 2 classes.
+ * @throws {ArgumentError} If a width is not an integer of at least 1, batchNorm is neither true nor false, or there are fewer than 2 classes.
  *
  * @example Where the second weight matrix lies
  * ```ts
@@ -98,8 +98,18 @@ export interface Layout {
  */
 export function layout(architecture: Architecture): Layout {
   const { inputs, hidden, classes, batchNorm } = architecture;
+  if (!Array.isArray(hidden)) {
+    throw new ArgumentError(
+      `Cannot lay out the network: hidden is ${nameOf(hidden)}, expected a list of widths`,
+    );
+  }
+  if (typeof batchNorm !== "boolean") {
+    throw new ArgumentError(
+      `Cannot lay out the network: batchNorm is ${shown(batchNorm)}, expected true or false`,
+    );
+  }
   checkWidth("inputs", inputs, 1);
-  hidden.forEach((width, i) => checkWidth(`hidden[${i}]`, width, 1));
+  for (const [i, width] of hidden.entries()) checkWidth(`hidden[${i}]`, width, 1);
   checkWidth("classes", classes, 2);
 
   const widths = [inputs, ...hidden, classes];
@@ -163,7 +173,9 @@ export function isCancelledBias(architecture: Architecture, parameter: Parameter
 function checkWidth(name: string, width: number, min: number): void {
   if (!Number.isSafeInteger(width) || width < min) {
     throw new ArgumentError(
-      `Cannot lay out the network: ${name} is ${width}, expected an integer of at least ${min}`,
+      `Cannot lay out the network: ${name} is ${
+        shown(width)
+      }, expected an integer of at least ${min}`,
     );
   }
 }

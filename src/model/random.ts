@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, shown } from "../errors.ts";
 
 const TWO_32 = 2 ** 32;
 
@@ -37,7 +37,9 @@ export class Random {
   constructor(seed: number, ...labels: (string | number)[]) {
     if (!Number.isInteger(seed) || seed < 0 || seed >= TWO_32) {
       throw new ArgumentError(
-        `Cannot seed random numbers with ${seed}: expected an integer from 0 to ${TWO_32 - 1}`,
+        `Cannot seed random numbers with ${shown(seed)}: expected an integer from 0 to ${
+          TWO_32 - 1
+        }`,
       );
     }
     this.#state = hash(seed, labels);

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { ArgumentError, DataError, shown } from "../errors.ts";
+import { ArgumentError, DataError, nameOf, shown } from "../errors.ts";
 import { doubledName } from "./doubled_name.ts";
 
 /** A tensor of 32-bit floats. */
@@ -56,7 +56,8 @@ const COUNTER = /(^|\.)num_batches_tracked$/;
  * @param tensors The tensors by name, in the order of the file.
  * @param metadata Free text by name, such as a description of the tensors.
  * @returns The bytes of the file.
- * @throws {ArgumentError} If the number of values of a tensor does not fit its shape, or its name is reserved.
+ * @throws {ArgumentError} If the number of values of a tensor does not fit its shape, its name is reserved, or something is
+ * of another type.
  *
  * @example A file of one tensor
  * ```ts
@@ -72,6 +73,7 @@ export function encodeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
+  checkContents(tensors, metadata);
   const entries: [string, unknown][] = [];
   if (Object.keys(metadata).length > 0) entries.push([METADATA, metadata]);
   let end = 0;
@@ -130,7 +132,10 @@ export function encodeSafetensors(
  * ```
  */
 export function decodeSafetensors(bytes: Uint8Array, options: DecodeOptions): Safetensors {
-  const { name: file } = options;
+  const { name: file = "the file" } = options ?? {};
+  if (!(bytes instanceof Uint8Array)) {
+    throw new DataError(`Cannot read ${file}: it is ${nameOf(bytes)}, expected a Uint8Array`);
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { header, dataStart } = readHeader(view, file);
   const { [METADATA]: metadata = {}, ...rest } = header;
@@ -160,6 +165,26 @@ export function decodeSafetensors(bytes: Uint8Array, options: DecodeOptions): Sa
     tensors.set(name, { shape, data });
   }
   return { tensors, metadata: metadata as Record<string, string> };
+}
+
+/** Checks at run time what the types promise: a file of anything else could not be read. */
+function checkContents(tensors: Safetensors["tensors"], metadata: Safetensors["metadata"]): void {
+  const refuse = (what: string, expected: string) => {
+    throw new ArgumentError(`Cannot encode ${what}, expected ${expected}`);
+  };
+  if (!(tensors instanceof Map)) refuse(`tensors: they are ${nameOf(tensors)}`, "a Map");
+  if (!isObject(metadata)) refuse(`metadata: they are ${nameOf(metadata)}`, "an object of texts");
+  for (const [name, text] of Object.entries(metadata)) {
+    if (typeof text !== "string") refuse(`metadata: ${shown(name)} is ${nameOf(text)}`, "a text");
+  }
+  for (const [name, tensor] of tensors) {
+    const { shape, data } = tensor ?? {};
+    if (data instanceof Float32Array && isSizes(shape)) continue;
+    refuse(
+      `tensor ${shown(name)}: its data are ${nameOf(data)} and its shape is ${shown(shape)}`,
+      "a Float32Array and a list of whole numbers",
+    );
+  }
 }
 
 function readHeader(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, shown } from "../errors.ts";
 import type { Architecture } from "./network.ts";
 
 /** What is trained together. */
@@ -58,7 +58,9 @@ export function checkShape(
   }
   if (!Number.isSafeInteger(batch) || batch < 1 || batch > limits.images) {
     throw new ArgumentError(
-      `Cannot train in batches of ${batch}: expected 1 to ${limits.images}, the number of training images`,
+      `Cannot train in batches of ${
+        shown(batch)
+      }: expected 1 to ${limits.images}, the number of training images`,
     );
   }
   if (batch === 1 && batchNorm && hidden.length > 0) {

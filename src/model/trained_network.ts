@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ArgumentError, shown } from "../errors.ts";
+import { ArgumentError, nameOf, shown } from "../errors.ts";
 import { type Architecture, layout, type Parameter, type Statistic } from "./network.ts";
 
 /** What records are made of: bytes, which mean value / 255, or numbers that are taken as they are. */
@@ -57,9 +57,15 @@ export function numberedClasses(classes: number): string[] {
  * @throws {ArgumentError} If the architecture is not allowed, or a vector or the class names do not fit it.
  */
 export function checkNetwork(network: TrainedNetwork, action: string): void {
-  const { architecture, classNames, input, step } = network;
+  const { architecture, classNames, input, step } = checkObjects(network, action);
   for (const [name, expected] of Object.entries(lengthsOf(architecture))) {
-    const { length } = network[name as Vector];
+    const { [name as Vector]: vector } = network;
+    if (!(vector instanceof Float32Array)) {
+      throw new ArgumentError(
+        `Cannot ${action} the network: ${name} is ${nameOf(vector)}, expected a Float32Array`,
+      );
+    }
+    const { length } = vector;
     if (length === expected) continue;
     throw new ArgumentError(
       `Cannot ${action} the network: ${name} has ${length} entries, expected ${expected}`,
@@ -67,7 +73,7 @@ export function checkNetwork(network: TrainedNetwork, action: string): void {
   }
   const { classes } = architecture;
   const named = classNames.length === classes &&
-    classNames.every((name) => typeof name === "string");
+    [...classNames].every((name) => typeof name === "string");
   if (!named) {
     throw new ArgumentError(
       `Cannot ${action} the network: it has ${classNames.length} class names, ` +
@@ -81,9 +87,33 @@ export function checkNetwork(network: TrainedNetwork, action: string): void {
   }
   if (step !== undefined && !(Number.isSafeInteger(step) && step >= 0)) {
     throw new ArgumentError(
-      `Cannot ${action} the network: step is ${step}, expected a whole number from 0`,
+      `Cannot ${action} the network: step is ${shown(step)}, expected a whole number from 0`,
     );
   }
+}
+
+/** Checks what should be objects and a list: a promise that was not awaited is none of a network's parts. */
+function checkObjects(network: TrainedNetwork, action: string): TrainedNetwork {
+  if (!isObject(network) || !isObject(network.architecture)) {
+    const given = isObject(network) && !(network instanceof Promise)
+      ? `its architecture is ${nameOf(network.architecture)}`
+      : `it is ${nameOf(network)}`;
+    throw new ArgumentError(
+      `Cannot ${action} the network: ${given}, expected a network of Training.network() or decodeNetwork()`,
+    );
+  }
+  if (!Array.isArray(network.classNames)) {
+    throw new ArgumentError(
+      `Cannot ${action} the network: its class names are ${
+        nameOf(network.classNames)
+      }, expected an array of texts`,
+    );
+  }
+  return network;
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 /**

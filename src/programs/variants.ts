@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, shown } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { PopulationShape } from "../model/shape.ts";
 import { FUSED } from "./fused.ts";
@@ -146,6 +146,6 @@ function find(name: string): Variant {
   const variant = LIST.find((variant) => variant.name === name);
   if (variant) return variant;
   throw new ArgumentError(
-    `There is no kernel variant ${JSON.stringify(name)}, expected ${VARIANTS.join(" or ")}`,
+    `There is no kernel variant ${shown(name)}, expected ${VARIANTS.join(" or ")}`,
   );
 }

@@ -6,7 +6,7 @@
 
 import { ArgumentError, shown } from "../errors.ts";
 import { cached } from "../gpu/cache.ts";
-import type { Gpu } from "../gpu/device.ts";
+import { checkGpu, type Gpu } from "../gpu/device.ts";
 import { padded, standardisation, texelsOf } from "../gpu/device_data.ts";
 import { tiles } from "../gpu/kernel_table.ts";
 import { type BoundKernel, Kernels } from "../gpu/kernels.ts";
@@ -51,6 +51,8 @@ export interface ClassifyOptions {
   /** Ends the work between two chunks of records, by throwing the signal's reason. */
   readonly signal?: AbortSignal;
 }
+
+const ACTION = "classify with the network";
 
 /** Maximum sizes of a chunk: records, and bytes of their texture. */
 const CHUNK = { records: 4096, bytes: 2 ** 25 };
@@ -156,7 +158,7 @@ export class Classifier {
     network: TrainedNetwork,
     options: ClassifierOptions = {},
   ): Promise<Classifier> {
-    gpu.check();
+    checkGpu(gpu, "classify");
     checkNames(options, { action: "make a classifier", known: OPTIONS });
     checkUsable(network);
     const variant = variantOf(gpu, network, options.variant);
@@ -190,7 +192,9 @@ export class Classifier {
     bytes: Uint8Array,
     options: ClassifierOptions & Partial<DecodeOptions> = {},
   ): Promise<Classifier> {
-    return await Classifier.create(gpu, decodeNetwork(bytes, options), options);
+    checkNames(options as unknown, { action: ACTION, known: ["name", "variant"] });
+    const { variant, ...decode } = options;
+    return await Classifier.create(gpu, decodeNetwork(bytes, decode), { variant });
   }
 
   /**
@@ -322,7 +326,10 @@ export class Classifier {
       await memory.ready();
       const shared = { images: view, order: buffers.identity, ...products.shared };
       const binder = new Binder(context, { mode: "evaluation", shared });
-      const kernels = await binder.bind(layers.forward("evaluation", products));
+      const kernels = await binder.bind(layers.forward("evaluation", products)).catch((error) => {
+        this.#check(); // What was destroyed meanwhile cannot be bound.
+        throw error;
+      });
       this.#check();
       this.#parts.memory.adopt(memory);
       return { texture, kernels };

@@ -45,6 +45,7 @@ const PROGRESS = "progress";
  *
  * @param state The state, from `Training.state`.
  * @returns The bytes of the file, for `Training.resume`.
+ * @throws {ArgumentError} If it is not a state.
  *
  * @example A state before the first step
  * ```ts
@@ -65,6 +66,11 @@ const PROGRESS = "progress";
  * ```
  */
 export function encodeState(state: TrainingState): Uint8Array<ArrayBuffer> {
+  if (!isState(state)) {
+    throw new ArgumentError(
+      `Cannot encode the state: it is ${nameOf(state)}, expected one of Training.state() as it was`,
+    );
+  }
   const { tensors, metadata } = stateTensors(state);
   return encodeSafetensors(tensors, metadata);
 }
@@ -93,7 +99,7 @@ export function decodeState(
   bytes: Uint8Array,
   options: Partial<DecodeOptions> = {},
 ): TrainingState {
-  const { name = "the state of the training" } = options;
+  const { name = "the state of the training" } = options ?? {};
   if (!(bytes instanceof Uint8Array)) {
     throw new DataError(`Cannot read ${name}: it is ${nameOf(bytes)}, expected a Uint8Array`);
   }
@@ -173,26 +179,71 @@ export function checkState(state: TrainingState, rule: StateRule): void {
 
 function fits(state: TrainingState, rule: StateRule): boolean {
   const { networks, steps, stops, maxPending } = rule;
-  if (typeof state !== "object" || state === null) return false;
-  const { step, rowDue, ended, pending, diverged, stopping } = state;
-  if (!Array.isArray(pending) || pending.length > maxPending) return false;
-  const ofEach = [diverged, ...pending.flatMap((found) => [found?.rows, found?.diverged])];
+  if (!isState(state)) return false;
+  const { step, pending, diverged, stopping } = state;
+  const ofEach: (readonly unknown[])[] = [
+    diverged,
+    ...pending.flatMap((found) => [found.rows, found.diverged]),
+  ];
   if (stopping) ofEach.push(stopping.best, stopping.waited);
   const snapshots = stopping ? [stopping.kept, ...stopping.pending] : [];
-  return ofEach.every((list) => Array.isArray(list) && list.length === networks) &&
+  return pending.length <= maxPending && step <= steps &&
+    ofEach.every((list) => list.length === networks) &&
     [state, ...snapshots].every((vectors) => vectorsFit(vectors, rule)) &&
-    (stopping !== undefined) === stops &&
-    (!stopping || stopping.pending.length === pending.length) &&
-    typeof rowDue === "boolean" && typeof ended === "boolean" &&
-    Number.isSafeInteger(step) && step >= 0 && step <= steps;
+    (stopping !== undefined) === stops;
+}
+
+/** Whether a value has all that a state has, each of the right type: a part of another would be restored half. */
+function isState(value: unknown): value is TrainingState {
+  if (!isObject(value) || !areVectors(value)) return false;
+  const { step, rowDue, ended, pending, diverged, stopping, origin } = value;
+  return Number.isSafeInteger(step) && step as number >= 0 &&
+    typeof rowDue === "boolean" && typeof ended === "boolean" && isSteps(diverged) &&
+    Array.isArray(pending) && pending.every(areFoundRows) &&
+    (origin === undefined || isTexts(origin)) &&
+    (stopping === undefined || isStopping(stopping, pending.length));
+}
+
+function isStopping(value: unknown, pending: number): boolean {
+  if (!isObject(value)) return false;
+  const { best, waited, kept, pending: own } = value;
+  return Array.isArray(best) && best.every((row) => row === null || isRow(row)) &&
+    isSteps(waited) && !waited.includes(null) && areVectors(kept) &&
+    Array.isArray(own) && own.length === pending && own.every(areVectors);
+}
+
+function areFoundRows(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { rows, diverged } = value;
+  return Array.isArray(rows) && rows.every(isRow) && isSteps(diverged);
+}
+
+function isRow(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { step, epoch, eta, training, validation } = value;
+  return [step, epoch, eta ?? 0].every((number) => typeof number === "number") &&
+    [training, validation].every((evaluation) =>
+      isObject(evaluation) &&
+      ["loss", "cost", "accuracy"].every((name) => typeof evaluation[name] === "number")
+    );
+}
+
+function areVectors(value: unknown): boolean {
+  return isObject(value) &&
+    [value.parameters, value.statistics].every((vectors) =>
+      Array.isArray(vectors) && vectors.every((vector) => vector instanceof Float32Array)
+    );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function vectorsFit(vectors: NetworkVectors, { networks, layout }: StateRule): boolean {
   const lengths = { parameters: layout.count, statistics: layout.statisticCount };
   return (["parameters", "statistics"] as const).every((name) => {
     const { [name]: own } = vectors;
-    return Array.isArray(own) && own.length === networks &&
-      own.every((vector) => vector instanceof Float32Array && vector.length === lengths[name]);
+    return own.length === networks && own.every((vector) => vector.length === lengths[name]);
   });
 }
 
@@ -277,13 +328,12 @@ function progressOf({ metadata }: Safetensors, name: string): Progress {
 }
 
 function isTexts(value: unknown): value is Record<string, string> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.values(value).every((text) => typeof text === "string");
+  return isObject(value) && Object.values(value).every((text) => typeof text === "string");
 }
 
 function isSteps(value: unknown): value is (number | null)[] {
   return Array.isArray(value) &&
-    value.every((step) => step === null || Number.isSafeInteger(step));
+    value.every((step) => step === null || Number.isSafeInteger(step) && step >= 0);
 }
 
 function packRows({ rows, diverged }: FoundRows): unknown {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { DataSet, Split } from "../data/dataset.ts";
+import { checkDataSet, type DataSet, type Split } from "../data/dataset.ts";
 import { ArgumentError, shown } from "../errors.ts";
-import type { Gpu } from "../gpu/device.ts";
+import { checkGpu, type Gpu } from "../gpu/device.ts";
 import { DeviceDataSet } from "../gpu/device_data.ts";
 import { initialise } from "../model/initialisation.ts";
 import type { Evaluation, MetricRow } from "../model/metrics.ts";
@@ -116,6 +116,8 @@ export class Training {
     data: DataSet | DeviceDataSet,
     options: TrainingOptions,
   ): Promise<Training> {
+    checkGpu(gpu, "train");
+    if (!(data instanceof DeviceDataSet)) checkDataSet(data, "train");
     const plan = planTraining(options, data instanceof DeviceDataSet ? data.source : data);
     const { architecture, networks, seed, batch, variant } = plan;
     const deviceData = data instanceof DeviceDataSet ? data : new DeviceDataSet(gpu, data);

@@ -156,7 +156,7 @@ export function etaAt(
 function checkNetworkShape({ hidden, batchNorm }: Unchecked): void {
   checkValue("hidden", hidden, {
     action: ACTION,
-    accepts: (value) => Array.isArray(value) && value.every((width) => typeof width === "number"),
+    accepts: isWidths,
     expected: "a list of widths, as in [50, 50]",
   });
   checkValue("batchNorm", batchNorm, {
@@ -166,10 +166,15 @@ function checkNetworkShape({ hidden, batchNorm }: Unchecked): void {
   });
 }
 
+/** The list is copied: `every` passes over its holes. */
+function isWidths(value: unknown): value is number[] {
+  return Array.isArray(value) && [...value].every((width) => typeof width === "number");
+}
+
 function planNetworks(options: TrainingOptions): PlannedNetwork[] {
   checkSettings(options, "");
   const { networks = [{}] } = options;
-  return networks.map((network, i) => {
+  return Array.from(networks, (network, i) => {
     const within = `networks[${i}].`;
     checkNames(network, { action: ACTION, known: NETWORK, within });
     checkSettings(network, within);

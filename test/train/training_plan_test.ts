@@ -92,7 +92,7 @@ Deno.test("planTraining() refuses what is missing, contradictory, unknown or of 
     [{ ...CONSTANT, batchNorm: "on" }, 'batchNorm "on", expected true or false'],
     [{ ...CONSTANT, seed: 1.5 }, "seed 1.5, expected an integer from 0 to 4294967295"],
     [{ ...CONSTANT, seed: "1" }, 'seed "1", expected an integer'],
-    [{ ...CONSTANT, batch: "10" }, "batches of 10: expected"],
+    [{ ...CONSTANT, batch: "10" }, 'batches of "10": expected'],
     [{ ...CONSTANT, evaluateEvery: "2" }, 'every "2" steps, expected an integer'],
     [{ ...CONSTANT, variant: "quick" }, 'no kernel variant "quick"'],
     [{ ...CONSTANT, variant: 5 }, "no kernel variant 5"],
