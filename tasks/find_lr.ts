@@ -5,6 +5,7 @@ import { ArgumentError } from "../src/errors.ts";
 import { RATE_TEST_SUMMARY_JSON } from "../src/records/summary.ts";
 import {
   MAX_TEST_STEPS,
+  MIN_TEST_STEPS,
   spreadRates,
   testSteps,
   TRIED_RATES,
@@ -83,7 +84,10 @@ export const TASK: Task<Options> = {
   options: OPTIONS,
   defaults: { batchNorm: "both" },
   quick: { rates: 12 },
-  defaultTexts: { hidden: HIDDEN_DEFAULT, steps: `an epoch, but at most ${MAX_TEST_STEPS}` },
+  defaultTexts: {
+    hidden: HIDDEN_DEFAULT,
+    steps: `an epoch, but ${MIN_TEST_STEPS} to ${MAX_TEST_STEPS}`,
+  },
   check: checkRates,
   examples: [
     { command: "deno task find-lr", purpose: "the four networks of the report" },
@@ -146,13 +150,18 @@ export async function plan(call: DataCall<Options>): Promise<RatesPlan> {
   return { ...call, chooser, tests };
 }
 
+/** The steps of a test; of a quick one an epoch at most, which need not show anything. */
+function stepsFor(images: number, { batch, quick }: { batch: number; quick: boolean }): number {
+  const steps = testSteps(images, { batch });
+  return quick ? Math.min(steps, Math.max(1, Math.floor(images / batch))) : steps;
+}
+
 function planTests(call: DataCall<Options>): RateTestRun[] {
   const { options, given, data } = call;
   const { etaMin, etaMax, rates: count, seed, batch, lambda, init, quick } = options;
   const rates = spreadRates({ from: etaMin, to: etaMax }, count);
-  const steps = given.has("steps")
-    ? options.steps
-    : testSteps(data.source.training.count, { batch });
+  const { count: images } = data.source.training;
+  const steps = given.has("steps") ? options.steps : stepsFor(images, { batch, quick });
   const shared = { rates, steps, seed, batch, lambda, initialisation: init };
   return hiddensOf(call).flatMap((hidden) =>
     normsOf(options).map((batchNorm) => ({

@@ -37,6 +37,9 @@ export const TRIED_RATES: RateRange & { readonly count: number } = {
 /** The most steps of a test unless a number is given: an epoch of CIFAR-10. */
 export const MAX_TEST_STEPS = 450;
 
+/** The fewest steps of a test for which no number is given: after a few, only rates that are far too large have shown. */
+export const MIN_TEST_STEPS = 100;
+
 /** How one network of a test ended. */
 export interface RateRow {
   /** Its learning rate η in every step. */
@@ -230,19 +233,20 @@ export async function testLearningRates(
  *
  * @param images Number of training images.
  * @param options The images in a batch, 100 unless given.
- * @returns An epoch, but at least 1 and at most 450.
+ * @returns An epoch, but at least 100 and at most 450.
  *
  * @example An epoch of few images, and the most steps
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { testSteps } from "@headless/mlp/experiments";
  *
- * assertEquals(testSteps(1000, { batch: 50 }), 20);
+ * assertEquals(testSteps(10_000, { batch: 50 }), 200);
+ * assertEquals(testSteps(1000, { batch: 50 }), 100);
  * assertEquals(testSteps(1_000_000, {}), 450);
  * ```
  */
 export function testSteps(images: number, { batch = 100 }: { readonly batch?: number }): number {
-  return Math.max(1, Math.min(Math.floor(images / batch), MAX_TEST_STEPS));
+  return Math.min(Math.max(Math.floor(images / batch), MIN_TEST_STEPS), MAX_TEST_STEPS);
 }
 
 function trainingOptions(
