@@ -6,6 +6,7 @@ import type { TrainingOptions } from "../../src/train/training_options.ts";
 import {
   choice,
   integer,
+  MAX_STEPS,
   optional,
   optionName,
   real,
@@ -84,12 +85,21 @@ export function scheduleOf(
   return { etaMin, etaMax, halfCycle, ...length };
 }
 
-/** The steps of a training. */
+/**
+ * The steps of a training.
+ *
+ * @throws {ArgumentError} If they are more than can be counted on a GPU.
+ */
 export function stepsOf(
   { epochs, halfCycle, cycles, batch }: TaskOptions & LengthOptions,
   images: number,
 ): number {
-  return epochs === undefined ? 2 * halfCycle * cycles : epochs * Math.floor(images / batch);
+  if (epochs === undefined) return 2 * halfCycle * cycles;
+  const steps = epochs * Math.floor(images / batch);
+  if (steps <= MAX_STEPS) return steps;
+  throw new ArgumentError(
+    `--epochs ${epochs} with --batch ${batch} results in ${steps} steps, expected at most ${MAX_STEPS}`,
+  );
 }
 
 /** When to stop, and whether the best parameters are kept: on the GPU, where that is asked for. */

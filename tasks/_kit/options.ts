@@ -376,7 +376,7 @@ export function normsOf({ batchNorm }: Pick<TrainingOptions, "batchNorm">): bool
 }
 
 /** Steps are counted in a `u32` on the GPU; half of that leaves room for sums. */
-const MAX_STEPS = 2 ** 31 - 1;
+export const MAX_STEPS: number = 2 ** 31 - 1;
 
 /** Refuses batches of one image where there is batch norm. */
 export function checkBatch(

@@ -537,6 +537,10 @@ Deno.test("baseline refuses bad input in one sentence, and writes nothing", asyn
     [["--eta-max", "inf"], /^error: --eta-max expects 0 or a number/],
     [["--cycles", "0"], /^error: --cycles expects a whole number/],
     [["--epochs", "0"], /^error: --epochs expects a whole number/],
+    [
+      ["--epochs", "2000000000", "--batch", "500"],
+      /^error: --epochs 2000000000 with --batch 500 results in 8000000000 steps, expected at most/,
+    ],
     [["--epochs", "2", "--cycles", "1"], /^error: --epochs and --cycles are two lengths/],
     [["--learning-rate", "0.1"], /^error: --learning-rate expects --epochs, too: /],
     [
