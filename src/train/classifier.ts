@@ -203,6 +203,7 @@ export class Classifier {
    * @param x One record or many, [n, inputs].
    * @param options `signal` ends the work between two chunks.
    * @returns The input of the softmax, [n, classes].
+   * @throws {ArgumentError} If a logit overflows a float32, as of values far from those that the network was trained on.
    */
   async logits(x: RecordValues, options: ClassifyOptions = {}): Promise<Float32Array> {
     this.#check();
@@ -221,6 +222,7 @@ export class Classifier {
     const read = await Promise.all(readings.map((reading) => reading.bytes()));
     const result = new Float32Array(n * classes);
     read.forEach((bytes, i) => result.set(new Float32Array(bytes), i * evaluationRows * classes));
+    checkLogits(result, classes);
     return result;
   }
 
@@ -345,6 +347,19 @@ function copyOf(network: TrainedNetwork): TrainedNetwork {
     ...{ parameters: parameters.slice(), statistics: statistics.slice() },
     ...{ mean: mean.slice(), std: std.slice() },
   };
+}
+
+/** Refuses logits that overflowed: the largest of them would say nothing about the record. */
+function checkLogits(logits: Float32Array, classes: number): void {
+  const wrong = logits.findIndex((value) => !Number.isFinite(value));
+  if (wrong < 0) return;
+  throw new ArgumentError(
+    `Cannot classify record ${Math.floor(wrong / classes)}: its logit of class ${
+      wrong % classes
+    } is ${
+      logits[wrong]
+    }, expected a finite number: its values are too far from those that the network was trained on`,
+  );
 }
 
 /** The variant that was asked for, or the one for the adapter's kind. */

@@ -40,17 +40,21 @@ export interface ServeOptions {
  *
  * @param request The request.
  * @param options What is served.
- * @returns The file; a redirect from the address itself; otherwise 404, or 405 for other methods than GET and HEAD.
+ * @returns The file; a redirect from the address itself; otherwise 404, 405 for other methods than GET and HEAD, or 400 for
+ * an address that is none.
  */
 export async function serveCheckout(request: Request, options: ServeOptions): Promise<Response> {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return new Response("expected GET\n", { status: 405, headers: { allow: "GET, HEAD" } });
   }
-  // Not decoded: a percent sign is in no name that is served.
-  const { pathname } = new URL(request.url);
+  const { pathname } = URL.parse(request.url) ?? {};
+  if (pathname === undefined) { // The Host that the request names, which may be anything, is part of the address.
+    return new Response("expected a valid address\n", { status: 400 });
+  }
   if (pathname === "/") {
     return new Response(null, { status: 302, headers: { location: `/${options.home}` } });
   }
+  // Not decoded: a percent sign is in no name that is served.
   const [, path, extension] = pathname.match(PATH) ?? [];
   const place = options.places.find((place) =>
     place.endsWith("/") ? path?.startsWith(place) : path === place

@@ -167,6 +167,22 @@ Deno.test("Classifier refuses records that do not fit, each in one sentence", as
   }
 });
 
+Deno.test("Classifier refuses a record whose logits overflow, and names it", async () => {
+  const x = drawRecords(SMALL, 3) as Float32Array;
+  x[8] = 3e38; // It is finite, but not so many standard deviations.
+  const steep = { ...SMALL, std: SMALL.std.map(() => 1e-3) };
+  for (const variant of ["per-operation", "tiled"]) {
+    await using(steep, async (classifier) => {
+      await assertRejects(
+        () => classifier.predict(x),
+        ArgumentError,
+        "Cannot classify record 1: its logit of class",
+      );
+      assertEquals((await classifier.predict(x.subarray(0, 6))).length, 1);
+    }, variant);
+  }
+});
+
 Deno.test("Classifier refuses networks that cannot classify, and variants that do not", async () => {
   const gpu = await sharedGpu();
   const cases: [Partial<TrainedNetwork>, string][] = [

@@ -34,6 +34,12 @@ Deno.test("serveCheckout() serves the page with all that it needs, and leads the
   assertEquals((await get("/mod.ts", { method: "POST" })).status, 405);
 });
 
+Deno.test("serveCheckout() refuses a request whose address is none", async () => {
+  // As the server makes it of a Host with such a port.
+  const request = { method: "GET", url: "http://127.0.0.1:99999/mod.ts" } as Request;
+  assertEquals((await serveCheckout(request, SERVED)).status, 400);
+});
+
 Deno.test("serveCheckout() serves nothing beside mod.ts, src/ and the page, whatever the path", async () => {
   for (
     const path of [
