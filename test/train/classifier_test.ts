@@ -169,8 +169,9 @@ Deno.test("Classifier refuses records that do not fit, each in one sentence", as
 
 Deno.test("Classifier refuses a record whose logits overflow, and names it", async () => {
   const x = drawRecords(SMALL, 3) as Float32Array;
-  x[8] = 3e38; // It is finite, but not so many standard deviations.
-  const steep = { ...SMALL, std: SMALL.std.map(() => 1e-3) };
+  x[8] = 1e37; // As many standard deviations are finite, but not what the first layer makes of them.
+  const ones = SMALL.std.map(() => 1);
+  const steep = { ...SMALL, std: ones, parameters: SMALL.parameters.map((own) => 1000 * own) };
   for (const variant of ["per-operation", "tiled"]) {
     await using(steep, async (classifier) => {
       await assertRejects(
