@@ -6,7 +6,7 @@ import { IDX_FILES } from "../../src/data/idx.ts";
 import { createSynthetic, type SyntheticOptions } from "../../src/data/synthetic.ts";
 import { ArgumentError, DataError } from "../../src/errors.ts";
 import type { TaskContext } from "./context.ts";
-import { writeEvent } from "./events.ts";
+import { warn, writeEvent } from "./events.ts";
 import { type DataKind, kindOf, readOwn } from "./own_data.ts";
 
 /** How many images of each split `--quick` uses: enough for a few batches and for every evaluation. */
@@ -96,15 +96,16 @@ export function announceData(
   options: { readonly json?: boolean },
 ): void {
   context.stderr(`Data: ${description}`);
-  for (const warning of dataset.warnings) context.stderr(`Warning: ${warning}`);
-  if (!options.json) return;
-  writeEvent(context, "data", {
-    data: dataset.name,
-    data_sha256: dataset.sha256,
-    train_records: dataset.training.count,
-    val_records: dataset.validation.count,
-    test_records: dataset.test.count,
-  });
+  if (options.json) {
+    writeEvent(context, "data", {
+      data: dataset.name,
+      data_sha256: dataset.sha256,
+      train_records: dataset.training.count,
+      val_records: dataset.validation.count,
+      test_records: dataset.test.count,
+    });
+  }
+  for (const warning of dataset.warnings) warn(context, warning, options);
 }
 
 /** How much to create for these counts: a tenth of the training images is kept for validation. */

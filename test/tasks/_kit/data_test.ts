@@ -22,7 +22,7 @@ Deno.test("loadDataSet() creates as much of the synthetic set as requested", asy
   assertEquals(
     context.errors,
     "Data: the built-in synthetic set; 20 training, 10 validation, 5 test\n" +
-      `Warning: ${dataset.warnings[0]}\n`,
+      `warning: ${dataset.warnings[0]}\n`,
   );
   assertEquals(context.events, [{
     event: "data",
@@ -31,7 +31,7 @@ Deno.test("loadDataSet() creates as much of the synthetic set as requested", asy
     train_records: 20,
     val_records: 10,
     test_records: 5,
-  }]);
+  }, { event: "warning", message: dataset.warnings[0] }]);
 });
 
 Deno.test("loadDataSet() says so when it falls back to the synthetic set", async () => {

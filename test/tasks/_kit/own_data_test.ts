@@ -98,7 +98,7 @@ Deno.test("loadDataSet() reads a folder of CSV files, with validation.csv or wit
     announceData(context, { dataset, description: "flowers" }, {});
     assertEquals(
       context.errors,
-      'Data: flowers\nWarning: No test image is of the class "virginica"\n',
+      'Data: flowers\nwarning: No test image is of the class "virginica"\n',
     );
 
     await writeCsv(`${folder}/validation.csv`, flowers(3));
