@@ -143,7 +143,8 @@ export class Training {
   }
 
   /**
-   * Resumes a training that was saved: to the same bytes and the same rows as without a break.
+   * Resumes a training that was saved: to the same bytes and the same rows as without a break, on the same adapter with the
+   * same driver. On another one it goes on just as well, but its sums may be rounded in another way.
    *
    * The options must be those of the saved training, but for the length, which may be another if the training was not over
    * with its best parameters restored: the steps so far are the same. The kernel variant is that of the saved training

@@ -110,6 +110,7 @@ export interface RunOptions extends AdvanceOptions {
   /**
    * Whether updates continue while rows are read back. Training is then up to two rows ahead of the row that is yielded:
    * evaluations, predictions and states requested in the loop belong to a later step than the row.
+   * So do the networks at the end if all have diverged; not if `stopAfter` ends the training.
    *
    * @default {false}
    */
