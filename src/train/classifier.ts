@@ -43,8 +43,7 @@ export interface ClassifierOptions {
   readonly variant?: string;
 }
 
-/** Those of `load`, too, which gives it its own. */
-const OPTIONS = ["variant", "name"] satisfies (keyof ClassifierOptions | keyof DecodeOptions)[];
+const OPTIONS = ["variant"] satisfies (keyof ClassifierOptions)[];
 
 /** How records are classified. */
 export interface ClassifyOptions {
@@ -52,7 +51,7 @@ export interface ClassifyOptions {
   readonly signal?: AbortSignal;
 }
 
-const ACTION = "classify with the network";
+const ACTION = "make a classifier";
 
 /** Maximum sizes of a chunk: records, and bytes of their texture. */
 const CHUNK = { records: 4096, bytes: 2 ** 25 };
@@ -159,7 +158,7 @@ export class Classifier {
     options: ClassifierOptions = {},
   ): Promise<Classifier> {
     checkGpu(gpu, "classify");
-    checkNames(options, { action: "make a classifier", known: OPTIONS });
+    checkNames(options, { action: ACTION, known: OPTIONS });
     checkUsable(network);
     const variant = variantOf(gpu, network, options.variant);
     const own = copyOf(network);
@@ -192,7 +191,7 @@ export class Classifier {
     bytes: Uint8Array,
     options: ClassifierOptions & Partial<DecodeOptions> = {},
   ): Promise<Classifier> {
-    checkNames(options as unknown, { action: ACTION, known: ["name", "variant"] });
+    checkNames(options, { action: ACTION, known: [...OPTIONS, "name"] });
     const { variant, ...decode } = options;
     return await Classifier.create(gpu, decodeNetwork(bytes, decode), { variant });
   }
@@ -328,10 +327,7 @@ export class Classifier {
       await memory.ready();
       const shared = { images: view, order: buffers.identity, ...products.shared };
       const binder = new Binder(context, { mode: "evaluation", shared });
-      const kernels = await binder.bind(layers.forward("evaluation", products)).catch((error) => {
-        this.#check(); // What was destroyed meanwhile cannot be bound.
-        throw error;
-      });
+      const kernels = await binder.bind(layers.forward("evaluation", products));
       this.#check();
       this.#parts.memory.adopt(memory);
       return { texture, kernels };
