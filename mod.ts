@@ -1,25 +1,26 @@
 /**
- * Trains multi-layer perceptrons with hand-written WGSL kernels on native WebGPU, without a screen.
+ * Trains multi-layer perceptrons with hand-written WGSL kernels on WebGPU: in Deno without a screen, and in browsers.
  *
  * The unit is a population: networks of one architecture that see the same batches and may differ in L2 weight, learning
  * rate and initial weights. A single network is a population of one.
  *
- * @example Training a small network on the built-in data
+ * @example Training a small network on the built-in data, and using it
  * ```ts
- * import { createSynthetic, Gpu, Training } from "@headless/mlp";
+ * import { Classifier, createSynthetic, Gpu, Training } from "@headless/mlp";
  *
- * const gpu = await Gpu.request();
+ * using gpu = await Gpu.request();
  * const data = await createSynthetic({ training: 2000, test: 500 });
- * const training = await Training.create(gpu, data, {
+ * using training = await Training.create(gpu, data, {
  *   hidden: [50, 50],
  *   batchNorm: true,
  *   lambda: 0.005,
  *   learningRate: 0.05,
  *   epochs: 5,
  * });
- * for await (const [row] of training.run()) console.log(row.step, row.validation.accuracy);
- * training.destroy();
- * gpu.destroy();
+ * for await (const [row] of training.run()) console.log(row?.step, row?.validation.accuracy);
+ *
+ * using classifier = await Classifier.create(gpu, await training.network());
+ * console.log(await classifier.predict(data.test.images));
  * ```
  *
  * @module

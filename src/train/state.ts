@@ -196,12 +196,18 @@ function fits(state: TrainingState, rule: StateRule): boolean {
 /** Whether a value has all that a state has, each of the right type: a part of another would be restored half. */
 function isState(value: unknown): value is TrainingState {
   if (!isObject(value) || !areVectors(value)) return false;
-  const { step, rowDue, ended, pending, diverged, stopping, origin } = value;
+  if (!isProgress(value)) return false;
+  const { pending, stopping } = value;
+  return pending.every(areFoundRows) &&
+    (stopping === undefined || isStopping(stopping, pending.length));
+}
+
+/** Whether a value has what a state has beside vectors; its pending rows may be packed. */
+function isProgress(value: Record<string, unknown>): value is PackedProgress {
+  const { step, rowDue, ended, pending, diverged, origin } = value;
   return Number.isSafeInteger(step) && step as number >= 0 &&
     typeof rowDue === "boolean" && typeof ended === "boolean" && isSteps(diverged) &&
-    Array.isArray(pending) && pending.every(areFoundRows) &&
-    (origin === undefined || isTexts(origin)) &&
-    (stopping === undefined || isStopping(stopping, pending.length));
+    Array.isArray(pending) && (origin === undefined || isTexts(origin));
 }
 
 function isStopping(value: unknown, pending: number): boolean {
@@ -298,20 +304,23 @@ function unstack(
   );
 }
 
+type PackedProgress = Omit<Progress, "pending"> & {
+  readonly pending: readonly unknown[];
+  readonly stopping?: unknown;
+};
+
 type Progress =
   & Omit<TrainingState, "parameters" | "statistics" | "stopping">
   & Partial<Pick<StoppingState, "best" | "waited">>;
 
 function progressOf({ metadata }: Safetensors, name: string): Progress {
   try {
-    const { step, rowDue, ended, diverged, pending, best, waited, origin } = JSON.parse(
-      metadata[PROGRESS],
-    );
-    const fits = Number.isSafeInteger(step) && typeof rowDue === "boolean" &&
-      typeof ended === "boolean" && isSteps(diverged) && Array.isArray(pending) &&
-      (origin === undefined || isTexts(origin)) &&
-      (best === undefined || Array.isArray(best) && isSteps(waited) && !waited.includes(null));
-    if (fits) {
+    const parsed = JSON.parse(metadata[PROGRESS]);
+    const { step, rowDue, ended, diverged, pending, best, waited, origin } = parsed;
+    if (
+      isProgress(parsed) &&
+      (best === undefined || Array.isArray(best) && isSteps(waited) && !waited.includes(null))
+    ) {
       return {
         ...{ step, rowDue, ended, diverged, pending: pending.map(unpackRows) },
         ...best && { best: best.map((row: unknown) => row === null ? null : unpackRow(row)) },
