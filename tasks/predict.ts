@@ -16,12 +16,13 @@ import {
 import { Classifier } from "../src/train/classifier.ts";
 import { announceAdapter } from "./_kit/adapter.ts";
 import type { TaskContext } from "./_kit/context.ts";
-import { announceData, loadDataSet, QUICK_COUNTS } from "./_kit/data.ts";
+import { announceData, loadDataSet, loadWhole, QUICK_COUNTS } from "./_kit/data.ts";
 import { warn, writeEvent } from "./_kit/events.ts";
 import { Figures } from "./_kit/figures.ts";
 import { withOptions } from "./_kit/help.ts";
 import { EXIT, runTask } from "./_kit/main.ts";
 import { choice, COMMON_OPTIONS, flag, type Task, text, type Values } from "./_kit/options.ts";
+import { kindOf } from "./_kit/own_data.ts";
 import { openResults, type Results, runConfig, summaryEnd } from "./_kit/results.ts";
 import { withRetries } from "./_kit/retry_lost.ts";
 import { count, percent, printTable, short } from "./_kit/table.ts";
@@ -45,7 +46,7 @@ const OPTIONS = {
   }),
   split: choice(["test", "validation", "training", "all"], {
     default: "test",
-    help: "which records of the data set",
+    help: "which records of the data set; all of a CSV file are taken in its order",
   }),
   cpu: flag({ help: "compute in float64 on the CPU, without a GPU" }),
   ...{ help, out, data, label, quick, force, json, requireGpu },
@@ -106,12 +107,19 @@ async function predict(options: Options, context: TaskContext, gpu?: Gpu): Promi
   const path = options.model!;
   const model = await readModel(path);
   const { data, label, quick } = options;
-  const loaded = await loadDataSet(data, { counts: quick ? QUICK_COUNTS : {}, label });
+  const { network } = model;
+  const counts = quick ? QUICK_COUNTS : {};
+  const { classNames: names } = network;
+  // A file of which nothing is kept back is read as it is: its rows are found again by their numbers.
+  const whole = options.split === "all" && data !== undefined && await kindOf(data) === "csv";
+  const loaded =
+    await (whole
+      ? loadWhole(data, { counts, label, classNames: names })
+      : loadDataSet(data, { counts, label }));
   announceData(context, loaded, options);
   const { dataset } = loaded;
-  const { network } = model;
   checkFit(network, dataset, path);
-  const splits = splitsOf(dataset, options.split);
+  const splits = whole ? ["training" as const] : splitsOf(dataset, options.split);
   warnOfNames(network, dataset, { context, options });
   const computer = await computerOf(network, { gpu, variant: options.variant, context });
   try {
@@ -125,7 +133,8 @@ async function predict(options: Options, context: TaskContext, gpu?: Gpu): Promi
     });
     await results.start();
     const { classNames } = dataset;
-    const found = await predictSplits(dataset, splits, { logits: computer.logits, classNames });
+    const named = { logits: computer.logits, classNames, called: whole ? "all" : undefined };
+    const found = await predictSplits(dataset, splits, named);
     const summary: PredictionSummary = {
       ...{ data: dataset.name, split: options.split, records: found.rows.length },
       ...{ loss: found.loss, accuracy: found.accuracy },

@@ -18,8 +18,8 @@ export interface ParseCsvOptions {
   readonly label?: string;
   /** Whether the first line names the columns; unless given, it does if no cell of it but the class is a number. */
   readonly header?: boolean;
-  /** Records read before, as of training, whose columns and classes these must have. */
-  readonly like?: CsvRecords;
+  /** Records read before, as of training, whose columns, where they are given, and classes these must have. */
+  readonly like?: Pick<CsvRecords, "classNames"> & Partial<Pick<CsvRecords, "columns">>;
 }
 
 /** The records of a CSV file. */
@@ -234,7 +234,7 @@ function layoutOf(first: Line, options: ParseCsvOptions): Layout {
   const at = label === undefined ? cells.length - 1 : findLabel(label, { cells, where });
   const names = named ? cells : cells.map((_, i) => `column ${i + 1}`);
   const columns = names.filter((_, i) => i !== at);
-  if (like) checkColumns(columns, like.columns, where);
+  if (like?.columns) checkColumns(columns, like.columns, where);
   return { columns, at, label: names[at], named };
 }
 
@@ -303,7 +303,11 @@ function numberOf(cell: string, where: () => string): number {
 /** Checks a class, and adds it to the known ones of training records. */
 function classOf(
   cell: string,
-  { where, like, known }: { where: string; like?: CsvRecords; known: Set<string> },
+  { where, like, known }: {
+    where: string;
+    like?: ParseCsvOptions["like"];
+    known: Set<string>;
+  },
 ): string {
   if (cell === "" || /[\r\n]/.test(cell)) {
     throw new DataError(`Cannot read ${where}: it is ${shown(cell)}, expected the name of a class`);

@@ -7,7 +7,7 @@ import { createSynthetic, type SyntheticOptions } from "../../src/data/synthetic
 import { ArgumentError, DataError } from "../../src/errors.ts";
 import type { TaskContext } from "./context.ts";
 import { warn, writeEvent } from "./events.ts";
-import { type DataKind, kindOf, readOwn } from "./own_data.ts";
+import { type DataKind, kindOf, readOwn, readWhole } from "./own_data.ts";
 
 /** How many images of each split `--quick` uses: enough for a few batches and for every evaluation. */
 export const QUICK_COUNTS: Required<SubsetCounts> = {
@@ -56,6 +56,22 @@ export async function loadDataSet(
   read?.set(source, whole);
   const dataset = subset(whole, fitting(counts, whole));
   return { dataset, description: describe(dataset, { data, directory }) };
+}
+
+/**
+ * Loads a CSV file whole, in its order, as records to train with; see `readWhole`.
+ *
+ * @throws {DataError} When the file is missing or not what it should be.
+ */
+export async function loadWhole(
+  path: string,
+  options: Pick<LoadOptions, "counts" | "label"> & { readonly classNames: readonly string[] },
+): Promise<Loaded> {
+  const { counts = {}, ...asked } = options;
+  const whole = await readWhole(path, asked);
+  const dataset = subset(whole, fitting(counts, whole));
+  const description = `${dataset.name} from ${path}; ${dataset.training.count} records`;
+  return { dataset, description };
 }
 
 async function readData(path: string, label: string | undefined): Promise<DataSet> {

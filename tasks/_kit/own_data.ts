@@ -2,7 +2,7 @@
 import { basename, extname, join, resolve } from "@std/path";
 import { type CsvRecords, readCsv } from "../../src/data/csv.ts";
 import { CIFAR10_FILES } from "../../src/data/cifar10.ts";
-import { createDataSet, type DataSet } from "../../src/data/dataset.ts";
+import { createDataSet, type DataSet, type Records, type Split } from "../../src/data/dataset.ts";
 import { stat } from "../../src/data/files.ts";
 import { IDX_FILES, readIdx } from "../../src/data/idx.ts";
 import { type SplitOptions, splitRecords } from "../../src/data/split.ts";
@@ -66,14 +66,47 @@ export async function readOwn(
   return await createFrom(all, { ...splits, test, name: `${name} (CSV)` });
 }
 
+/**
+ * Reads a CSV file whole, in its order, as records to train with. Where all classes of a trained network have names, these
+ * are the classes, of which the file may lack some.
+ *
+ * @throws {DataError} When the file is missing or not what it should be; the message names it.
+ */
+export async function readWhole(
+  path: string,
+  { label, classNames }: { label?: string; classNames: readonly string[] },
+): Promise<DataSet> {
+  const all = await readAs(path, { label, classNames });
+  const parts = { training: all, validation: undefined, test: undefined };
+  const dataset = await createFrom(all, { ...parts, name: basename(resolve(path)) });
+  // Of classes without a record nobody needs to be warned who trains nothing.
+  return { ...dataset, warnings: [] };
+}
+
+async function readAs(
+  path: string,
+  { label, classNames }: { label?: string; classNames: readonly string[] },
+): Promise<CsvRecords> {
+  try {
+    return await readCsv(path, { label, like: { classNames } });
+  } catch (error) {
+    // A network without names of classes has numbers.
+    if (!classNames.every((name, i) => name === String(i))) throw error;
+    return await readCsv(path, { label });
+  }
+}
+
 function divide(all: CsvRecords, shares: SplitOptions) {
   return splitRecords(all, { ...shares, seed: SPLIT_SEED });
 }
 
 function createFrom(
   { classNames }: CsvRecords,
-  splits: ReturnType<typeof splitRecords> & { readonly name: string },
+  splits: { readonly [Part in Split]: Records | undefined } & {
+    readonly training: Records;
+    readonly name: string;
+  },
 ): Promise<DataSet> {
-  const { training, validation, test, name } = splits;
+  const { training, validation = 0, test, name } = splits;
   return createDataSet(training, test, { name, classNames, validation });
 }

@@ -86,9 +86,14 @@ export function splitsOf(dataset: DataSet, split: Split | "all"): Split[] {
 export async function predictSplits(
   dataset: DataSet,
   splits: readonly Split[],
-  options: { logits: ComputeLogits; classNames: readonly string[] },
+  options: {
+    readonly logits: ComputeLogits;
+    readonly classNames: readonly string[];
+    /** What the splits are called in the rows; by their own names unless given. */
+    readonly called?: string;
+  },
 ): Promise<Predictions> {
-  const { logits: compute, classNames } = options;
+  const { logits: compute, classNames, called } = options;
   const rows: PredictionRow[] = [];
   const labels: number[] = [];
   const predicted: number[] = [];
@@ -104,7 +109,12 @@ export async function predictSplits(
       labels.push(label);
       predicted.push(answer);
       rows.push({
-        ...{ split, record, label: classNames[label], predicted: classNames[answer] },
+        ...{
+          split: called ?? split,
+          record,
+          label: classNames[label],
+          predicted: classNames[answer],
+        },
         probability: p[record * classNames.length + answer],
         correct: answer === label,
       });

@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { encodeNetwork } from "../../src/model/checkpoint.ts";
+import { classify } from "../../src/model/reference/trained.ts";
 import type { TrainedNetwork } from "../../src/model/trained_network.ts";
 import { CONFUSION_CSV } from "../../src/records/confusion.ts";
 import {
@@ -119,25 +120,44 @@ Deno.test("predict --cpu gives the same answers without an adapter, for all spli
   });
 });
 
-Deno.test("predict takes the classes from the column that --label names", async () => {
-  const network = drawNetwork({
-    ...{ inputs: 2, hidden: [3], batchNorm: true, classes: 2 },
+Deno.test("predict --split all reads a CSV file in its order, with the classes of the model", async () => {
+  const drawn = drawNetwork({
+    ...{ inputs: 2, hidden: [3], batchNorm: true, classes: 3 },
     input: "floats",
   });
+  const network = { ...drawn, classNames: ["c", "a", "b"] };
   await withModel(network, async (model, out) => {
     const data = `${out}-flowers.csv`;
-    const lines = Array.from({ length: 20 }, (_, i) => `${i % 2 ? "b" : "a"},${i},${-i}`);
+    // None is of class c, and the others are not in the order of their numbers.
+    const labels = Array.from({ length: 20 }, (_, i) => i % 3 ? "b" : "a");
+    const lines = labels.map((label, i) => `${label},${i},${-i}`);
     await Deno.writeTextFile(data, ["kind,width,length", ...lines].join("\n"));
-    const args = ["--model", model, "--data", data, "--split", "all", "--cpu", "--out", out];
+    const args = ["--model", model, "--data", data, "--cpu", "--out", out, "--split", "all"];
+    const refused = await runInProcess(main, args);
+    assertEquals(refused.status, 2, refused.errors);
     const { status, errors } = await runInProcess(main, [...args, "--label", "kind"]);
     assertEquals(status, 0, errors);
+    const rows = await readTable(`${out}/predictions.csv`, PREDICTIONS_CSV);
+    assertEquals(
+      rows.map(({ split, record, label }) => [split, record, label]),
+      labels.map((label, i) => ["all", i, label]),
+    );
+    const images = Float32Array.from(labels.flatMap((_, i) => [i, -i]));
+    const expected = Array.from(classify(network, images), (answer) => network.classNames[answer]);
+    assertEquals(rows.map(({ predicted }) => predicted), expected);
     const classes = await readTable(`${out}/classes.csv`, CLASSES_CSV);
     assertEquals(classes.map(({ className, records }) => [className, records]), [
-      ["a", 10],
-      ["b", 10],
+      ["c", 0],
+      ["a", 7],
+      ["b", 13],
     ]);
     const { settings } = JSON.parse(await Deno.readTextFile(`${out}/config.json`));
     assertEquals(settings.label, "kind");
+
+    await Deno.writeTextFile(data, "kind,width,length\nd,1,2\n");
+    const other = await runInProcess(main, [...args, "--label", "kind"]);
+    assertEquals(other.status, 2);
+    assertMatch(other.errors, /line 2, column kind: it is "d", expected a class of/);
   });
 });
 
@@ -188,27 +208,5 @@ Deno.test("predict warns where model and data name their classes differently", a
     const { status, errors } = await runInProcess(main, args);
     assertEquals(status, 0, errors);
     assertMatch(errors, /warning: class 0 is called "class 0" in the model and ".+" in the data/);
-  });
-});
-
-Deno.test("predict --label takes the classes from another column of a CSV file than the last", async () => {
-  const network = drawNetwork({
-    ...{ inputs: 2, hidden: [], batchNorm: false, input: "floats" as const, classes: 2 },
-  });
-  await withModel(network, async (model, out) => {
-    const data = `${out}-flowers.csv`;
-    const lines = Array.from({ length: 20 }, (_, i) => `${"ab"[i % 2]},${i},${i % 5}`);
-    await Deno.writeTextFile(data, ["class,x,y", ...lines].join("\n"));
-    const args = ["--model", model, "--data", data, "--out", out, "--cpu", "--split", "all"];
-    const refused = await runInProcess(main, args);
-    assertEquals(refused.status, 2, refused.errors);
-    const { status, errors } = await runInProcess(main, [...args, "--label", "class"]);
-    assertEquals(status, 0, errors);
-    const rows = await readTable(`${out}/classes.csv`, CLASSES_CSV);
-    assertEquals(rows.map(({ className, records }) => [className, records]), [["a", 10], [
-      "b",
-      10,
-    ]]);
-    assertMatch(await Deno.readTextFile(`${out}/config.json`), /"label": "class"/);
   });
 });
