@@ -58,6 +58,11 @@ Deno.test(".ci/run allows the checks to leave files, which tests must not", asyn
   assertEquals(status, 0);
 });
 
+Deno.test(".ci/run allows the tests to leave an empty out/, which is nobody's to remove", async () => {
+  const { status } = await runCi({ test: `mkdir out\n${PASSED}` });
+  assertEquals(status, 0);
+});
+
 for (
   const [what, script, left] of [
     [
@@ -65,7 +70,7 @@ for (
       "mkdir out; date >out/.lock",
       /^new or changed: .*\.\/out(\/\.lock)?$/,
     ],
-    ["an empty folder in the checkout", "mkdir out", /^new or changed: \.\/out$/],
+    ["an empty folder in the checkout", "mkdir new", /^new or changed: \.\/new$/],
     ["a changed file", "echo other >file", /^(gone|new) or changed: \d+ \d+ \.\/file$/],
     ["a file less", "rm file", /^gone or changed: \d+ \d+ \.\/file$/],
     ["a temporary file", 'date >"$(mktemp)"', /\/tmp\.[^/]*\/[^/]+$/],
