@@ -5,7 +5,6 @@ import { PUBLISHED_BASELINE_ACCURACY, PUBLISHED_RUN } from "../src/model/publish
 import type { RunConfig } from "../src/records/config.ts";
 import { RUN_SUMMARY_JSON, type RunSummary } from "../src/records/summary.ts";
 import { isComparable } from "../src/report/settings.ts";
-import { planTraining } from "../src/train/training_plan.ts";
 import { checkCapacity } from "./_kit/capacity.ts";
 import type { TaskContext } from "./_kit/context.ts";
 import { doneUnlessDiverged } from "./_kit/diverged.ts";
@@ -119,9 +118,7 @@ export async function plan(call: DataCall<Options>): Promise<BaselinePlan> {
       : undefined;
     await readCheckpoint(results); // If it is refused, before the runs that come first.
     runs.push({ run, results, choice, finished });
-    if (finished !== undefined) continue;
-    await checkCapacity(gpu, data, { ...plan, variant });
-    planTraining(run.training, data.source); // Refuses what the data alone do not allow, such as --early-stop.
+    if (finished === undefined) await checkCapacity(gpu, data, { ...plan, variant });
   }
   return { ...call, chooser, runs };
 }

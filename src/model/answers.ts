@@ -1,5 +1,5 @@
 /**
- * What logits say: probabilities, the predicted class, and how good the answers are.
+ * What logits say: probabilities and the predicted class, and how good the answers are.
  *
  * @module
  */
@@ -44,28 +44,6 @@ export function largest(logits: Logits, classes: number): Uint16Array {
     }
     return best;
   });
-}
-
-/**
- * Mean cross-entropy in float64, in nats.
- *
- * @param logits [n, classes]
- * @param labels Classes counted from 0, [n]; at least one.
- * @returns The mean over the records of -ln p[label].
- */
-export function crossEntropy(logits: Logits, labels: ArrayLike<number>): number {
-  const n = labels.length;
-  const classes = logits.length / n;
-  let loss = 0;
-  for (let i = 0; i < n; i++) {
-    const row = logits.subarray(i * classes, (i + 1) * classes);
-    let max = -Infinity;
-    for (const logit of row) max = Math.max(max, logit);
-    let sum = 0;
-    for (const logit of row) sum += Math.exp(logit - max);
-    loss += (Math.log(sum) + max - row[labels[i]]) / n;
-  }
-  return loss;
 }
 
 /** Counts how many records of each class are classified as each class. */

@@ -85,7 +85,7 @@ export interface RateTestOptions
   /**
    * Steps of each network.
    *
-   * @default {an epoch, but at most 450}
+   * @default {an epoch, but 100 to 450, see {@linkcode testSteps}}
    */
   readonly steps?: number;
   /**

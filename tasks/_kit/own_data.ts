@@ -2,7 +2,7 @@
 import { basename, extname, join, resolve } from "@std/path";
 import { type CsvRecords, readCsv } from "../../src/data/csv.ts";
 import { CIFAR10_FILES } from "../../src/data/cifar10.ts";
-import { createDataSet, type DataSet, type Records, type Split } from "../../src/data/dataset.ts";
+import { createDataSet, type DataSet } from "../../src/data/dataset.ts";
 import { stat } from "../../src/data/files.ts";
 import { IDX_FILES, readIdx } from "../../src/data/idx.ts";
 import { type SplitOptions, splitRecords } from "../../src/data/split.ts";
@@ -77,8 +77,8 @@ export async function readWhole(
   { label, classNames }: { label?: string; classNames: readonly string[] },
 ): Promise<DataSet> {
   const all = await readAs(path, { label, classNames });
-  const parts = { training: all, validation: undefined, test: undefined };
-  const dataset = await createFrom(all, { ...parts, name: basename(resolve(path)) });
+  const named = { name: basename(resolve(path)), classNames: all.classNames, validation: 0 };
+  const dataset = await createDataSet(all, undefined, named);
   // Of classes without a record nobody needs to be warned who trains nothing.
   return { ...dataset, warnings: [] };
 }
@@ -102,11 +102,8 @@ function divide(all: CsvRecords, shares: SplitOptions) {
 
 function createFrom(
   { classNames }: CsvRecords,
-  splits: { readonly [Part in Split]: Records | undefined } & {
-    readonly training: Records;
-    readonly name: string;
-  },
+  splits: ReturnType<typeof splitRecords> & { readonly name: string },
 ): Promise<DataSet> {
-  const { training, validation = 0, test, name } = splits;
+  const { training, validation, test, name } = splits;
   return createDataSet(training, test, { name, classNames, validation });
 }

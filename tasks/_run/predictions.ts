@@ -1,16 +1,11 @@
 /** The records of a data set, classified by a trained network, and how well. */
 import type { DataSet, LabelledImages, Split } from "../../src/data/dataset.ts";
 import { ArgumentError, DataError } from "../../src/errors.ts";
-import {
-  countConfusion,
-  crossEntropy,
-  largest,
-  type PredictionRow,
-  softmax,
-} from "../../src/model/answers.ts";
+import { countConfusion, largest, type PredictionRow, softmax } from "../../src/model/answers.ts";
 import { decodeNetwork } from "../../src/model/checkpoint.ts";
 import type { Confusion } from "../../src/model/metrics.ts";
 import type { RecordValues } from "../../src/model/record_values.ts";
+import { softmaxCrossEntropy } from "../../src/model/reference/layers.ts";
 import { checkUsable, type TrainedNetwork } from "../../src/model/trained_network.ts";
 import { readIfThere } from "../_kit/files.ts";
 import { sha256 } from "../_kit/sha256.ts";
@@ -103,7 +98,7 @@ export async function predictSplits(
     const logits = await compute(part.images);
     const found = largest(logits, classNames.length);
     const p = softmax(logits, classNames.length);
-    lossSum += part.count * crossEntropy(logits, part.labels);
+    lossSum += part.count * softmaxCrossEntropy(Float64Array.from(logits), part.labels).loss;
     found.forEach((answer, record) => {
       const label = part.labels[record];
       labels.push(label);

@@ -1,6 +1,6 @@
 /** Runs test files in a page: what `Deno.test` does in Deno. */
 
-/** A test and what became of it. */
+/** A test and its outcome. */
 export interface PageResult {
   readonly name: string;
   /** Why it failed, if it did. */

@@ -375,7 +375,7 @@ export function softmaxCrossEntropy(
  * @param width The length of a row.
  * @returns The rows, [rows][width]
  */
-export function rowsOf(tensor: Float64Array, width: number): Float64Array[] {
+function rowsOf(tensor: Float64Array, width: number): Float64Array[] {
   const rows: Float64Array[] = [];
   for (let at = 0; at < tensor.length; at += width) rows.push(tensor.subarray(at, at + width));
   return rows;

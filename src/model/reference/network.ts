@@ -5,6 +5,7 @@
  */
 
 import { ArgumentError } from "../../errors.ts";
+import { largest } from "../answers.ts";
 import { type Architecture, BATCH_NORM_MOMENTUM, layout } from "../network.ts";
 import {
   affineBackward,
@@ -15,7 +16,6 @@ import {
   batchNormForward,
   reluBackward,
   reluForward,
-  rowsOf,
   softmaxCrossEntropy,
 } from "./layers.ts";
 
@@ -219,12 +219,8 @@ export function evaluate(
   const { logits } = forward(network, batch.x, network.statistics);
   const { loss } = softmaxCrossEntropy(logits, batch.labels);
   const n = batch.labels.length;
-  const classes = logits.length / n;
-  let right = 0;
-  rowsOf(logits, classes).forEach((row, i) => {
-    const best = row.reduce((best, logit, j) => logit > row[best] ? j : best, 0);
-    if (best === batch.labels[i]) right++;
-  });
+  const found = largest(logits, logits.length / n);
+  const right = found.filter((answer, i) => answer === batch.labels[i]).length;
   return { logits, loss, cost: loss + penalty(network, options), accuracy: right / n };
 }
 
